@@ -1,0 +1,31 @@
+# `make demo` and `make test` install everything they need into $(VENV) and nothing anywhere else.
+
+PYTHON ?= python3
+VENV ?= .venv
+STAMP := $(VENV)/.installed
+RUN := $(VENV)/bin/python
+
+.PHONY: demo test lint clean venv
+
+demo: venv
+	$(RUN) -m dorefa.cli.demo --output demo
+
+test: venv
+	$(RUN) -m pytest
+
+lint: venv
+	$(RUN) -m ruff check .
+
+venv: $(STAMP)
+
+# Installed again only when the lock file or the project file changes.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("python is %d.%d; needed: 3.11 or newer (make PYTHON=python3.11 ...)" % sys.version_info[:2])'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) build dist demo .pytest_cache .ruff_cache dorefa.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
