@@ -1,0 +1,225 @@
+"""The one immutable description of an engine: every size that generation fixes."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from dorefa.golden.errors import InputError
+
+ENCODINGS = ("bipolar", "twos_complement", "unsigned", "any")
+QUANTIZERS = ("thresholds", "affine")
+STRUCTURES = ("compress", "sum")
+PIPELINES = ("none", "level")
+WEIGHT_SOURCES = ("onchip",)
+
+# name: (least, greatest, unit)
+_RANGES = {
+    "lanes": (8, 1024, "bits of the reduction per cycle"),
+    "rows": (1, 256, "output channels in parallel"),
+    "cols": (1, 16, "output pixels in parallel"),
+    "w_bits": (1, 8, "bits of the widest weight"),
+    "a_bits": (1, 8, "bits of the widest activation the engine reads"),
+    "out_bits": (1, 8, "bits of the widest activation the engine writes"),
+    "quant": (1, 64, "channels quantized per cycle"),
+    "fetch_bits": (8, 1024, "bits of a feature-memory word, per plane"),
+    "acc_bits": (4, 48, "bits of a signed accumulator"),
+    "mul_bits": (1, 48, "bits of an affine multiplier"),
+    "bias_bits": (2, 96, "bits of a signed affine offset"),
+    "shift_bits": (1, 6, "bits of an affine shift amount"),
+    "weight_depth": (1, 1 << 20, "words of `lanes` bits per row"),
+    "feature_depth": (2, 1 << 22, "words of `fetch_bits` bits per plane"),
+    "image_depth": (2, 1 << 22, "words of `fetch_bits` bits per plane read by the first layer only"),
+    "patch_depth": (1, 1 << 12, "words of `lanes` bits per patch"),
+    "image_patch_depth": (1, 1 << 12, "words of `lanes` bits per patch of the first layer"),
+    "param_depth": (1, 1 << 16, "groups of `quant` channels of all layers"),
+    "pool_depth": (1, 1 << 12, "groups of `quant` channels of one pixel"),
+    "layer_depth": (1, 1024, "layers of a program"),
+    "port_bytes": (1, 64, "bytes per beat of the image port"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineConfig:
+    """Sizes of one engine. All integers; none needs to be a power of two except `fetch_bits`.
+
+    The array makes `rows` x `cols` dot products of `lanes` one-bit products per cycle
+    (:attr:`binary_ops_per_cycle`). `w_bits` and `a_bits` are the widest operands a layer may ask
+    for at run time; `out_bits` is the widest activation the quantizer writes, so feature-memory
+    planes from `out_bits` up to `a_bits` hold only the input image and are `image_depth` deep.
+
+    `encoding` says which weights the engine accepts: ``bipolar`` (XNOR planes, the correction is a
+    constant folded into the thresholds), ``unsigned`` and ``twos_complement`` (AND planes, the
+    latter accepts unsigned too) or ``any`` (AND planes and an activation-sum row; each layer
+    chooses).
+
+    Raises :class:`InputError` that names the parameter, its value and what is accepted.
+    """
+
+    lanes: int = 64
+    rows: int = 32
+    cols: int = 1
+    w_bits: int = 1
+    a_bits: int = 8
+    out_bits: int = 2
+    encoding: str = "bipolar"
+    quantizer: str = "thresholds"
+    quant: int = 4
+    fetch_bits: int = 32
+    acc_bits: int = 20
+    mul_bits: int = 16
+    bias_bits: int = 40
+    shift_bits: int = 5
+    weight_depth: int = 1024
+    feature_depth: int = 2048
+    image_depth: int = 256
+    patch_depth: int = 72
+    image_patch_depth: int = 8
+    param_depth: int = 256
+    pool_depth: int = 128
+    layer_depth: int = 16
+    structure: str = "compress"
+    pipeline: str = "none"
+    port_bytes: int = 1
+    weights: str = "onchip"
+
+    def __post_init__(self):
+        for name, (least, greatest, unit) in _RANGES.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise InputError(f"{name} is {value!r}; accepted: an integer, {least} to {greatest} ({unit})")
+            if not least <= value <= greatest:
+                raise InputError(f"{name} is {value}; accepted: {least} to {greatest} ({unit})")
+        for name, accepted in (
+            ("encoding", ENCODINGS),
+            ("quantizer", QUANTIZERS),
+            ("structure", STRUCTURES),
+            ("pipeline", PIPELINES),
+            ("weights", WEIGHT_SOURCES),
+        ):
+            if getattr(self, name) not in accepted:
+                raise InputError(f"{name} is {getattr(self, name)!r}; accepted: {', '.join(accepted)}")
+        if self.fetch_bits & (self.fetch_bits - 1):
+            raise InputError(f"fetch_bits is {self.fetch_bits}; accepted: a power of two")
+        if self.fetch_bits > self.lanes:
+            raise InputError(
+                f"fetch_bits is {self.fetch_bits}; accepted: at most lanes = {self.lanes}, "
+                "because a fetched word must not span more than two patch words"
+            )
+        widest = max(self.quant, self.port_bytes)
+        if self.fetch_bits < widest:
+            raise InputError(
+                f"fetch_bits is {self.fetch_bits}; accepted: at least {widest} "
+                f"(= max of quant {self.quant} and port_bytes {self.port_bytes}), "
+                "because the plane packer writes one word per cycle"
+            )
+        if self.out_bits > self.a_bits:
+            raise InputError(
+                f"out_bits is {self.out_bits}; accepted: at most a_bits = {self.a_bits}, "
+                "because the next layer could not read wider codes"
+            )
+        if self.quant > self.rows:
+            raise InputError(
+                f"quant is {self.quant}; accepted: at most rows = {self.rows}, "
+                "because a tile leaves one accumulator per row and column"
+            )
+
+    @property
+    def binary_ops_per_cycle(self) -> int:
+        """One-bit products counted per cycle: lanes x rows x cols."""
+        return self.lanes * self.rows * self.cols
+
+    @property
+    def xnor(self) -> bool:
+        """Whether the dot units count XNOR instead of AND products."""
+        return self.encoding == "bipolar"
+
+    @property
+    def signed_planes(self) -> bool:
+        """Whether the top weight plane of a layer may count negatively."""
+        return self.encoding in ("twos_complement", "any")
+
+    @property
+    def sum_row(self) -> bool:
+        """Whether the array has the activation-sum row that corrects bipolar weights."""
+        return self.encoding == "any"
+
+    @property
+    def image_planes(self) -> int:
+        """Planes that only the input image uses."""
+        return self.a_bits - self.out_bits
+
+    @property
+    def subwords(self) -> int:
+        """Pieces of at most `fetch_bits` bits that make one patch word of `lanes` bits."""
+        return -(-self.lanes // self.fetch_bits)
+
+    @property
+    def feature_address_bits(self) -> int:
+        """Bits of the address of one bit within a feature-memory plane."""
+        return (self.feature_depth * self.fetch_bits - 1).bit_length()
+
+    @property
+    def result_bits(self) -> int:
+        """Width of TDATA of the result port: 32, or 64 where accumulators need it."""
+        return 32 if self.acc_bits <= 32 else 64
+
+    def replace(self, **changes) -> EngineConfig:
+        """A copy with some parameters changed, checked again."""
+        unknown = sorted(set(changes) - {field.name for field in dataclasses.fields(self)})
+        if unknown:
+            raise InputError(
+                f"unknown engine parameter {unknown[0]!r}; accepted: "
+                + ", ".join(field.name for field in dataclasses.fields(self))
+            )
+        return dataclasses.replace(self, **changes)
+
+    def as_dict(self) -> dict[str, int | str]:
+        """Parameters by name, in declaration order."""
+        return dataclasses.asdict(self)
+
+
+PRESETS = {
+    "default": EngineConfig(),
+    "tiny": EngineConfig(
+        lanes=16, rows=4, a_bits=2, quant=1, fetch_bits=16, acc_bits=14, weight_depth=256,
+        feature_depth=256, image_depth=16, patch_depth=36, param_depth=64, layer_depth=8,
+    ),
+    "wide": EngineConfig(
+        lanes=256, rows=32, quant=8, fetch_bits=64, weight_depth=512, patch_depth=18, port_bytes=4
+    ),
+    "fixed_point": EngineConfig(
+        w_bits=8, out_bits=8, encoding="any", quantizer="affine", acc_bits=28, mul_bits=24,
+        bias_bits=52, weight_depth=4096,
+    ),
+}  # fmt: skip
+
+
+def preset(name: str) -> EngineConfig:
+    """The named configuration; :class:`InputError` lists the names when there is none."""
+    if name not in PRESETS:
+        raise InputError(f"unknown preset {name!r}; accepted: {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def read_overrides(path: str | Path) -> dict[str, int | str]:
+    """Engine parameters from a TOML file: a flat table, or one table `[engine]`.
+
+    Raises :class:`InputError` when the file is missing, is not TOML or names an unknown parameter.
+    """
+    try:
+        with open(path, "rb") as file:
+            table = tomllib.load(file)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; accepted: a readable TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not TOML: {error}") from error
+    if set(table) == {"engine"} and isinstance(table["engine"], dict):
+        table = table["engine"]
+    names = [field.name for field in dataclasses.fields(EngineConfig)]
+    for name in table:
+        if name not in names:
+            raise InputError(f"{path}: unknown engine parameter {name!r}; accepted: {', '.join(names)}")
+    return table

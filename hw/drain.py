@@ -1,0 +1,161 @@
+"""Accumulators leave the array behind the next tile's computation."""
+
+from amaranth import Array, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from . import program
+
+
+def group_layout(config):
+    """What is known of one group of up to `quant` channels on its way to the feature memory.
+
+    `count` of the channels exist; `index` is the group's number within its pixel, `param` its
+    parameters' address; `column` the pixel's; `pool_first` and `pool_last` mark the first and last
+    position of the pooling window, `ends_set` the last group of the columns computed together and
+    `ends_layer` that of the layer.
+    """
+    return data.StructLayout(
+        {
+            "count": config.quant.bit_length(),
+            "index": range(max(2, config.pool_depth)),
+            "param": range(max(2, config.param_depth)),
+            "column": range(max(2, config.cols)),
+            "pool_first": 1,
+            "pool_last": 1,
+            "ends_set": 1,
+            "ends_layer": 1,
+        }
+    )
+
+
+class Drain(wiring.Component):
+    """Takes a tile's accumulators at once (`captured`) and passes on `quant` channels per cycle,
+    columns in order, rows in order within a column.
+
+    Ports: `layer`, `start`; `captured` with `acc` and `sums` of the array; `valid`, `ready`, `values`
+    (`quant` signed accumulators, already ``2 acc - sum`` for bipolar weights on AND planes), `group`;
+    `drained` pulses with a tile's last group. Latency: one cycle from capture to the first group,
+    two with an activation-sum row. Only raw results may be stalled with `ready`.
+    """
+
+    def __init__(self, config):
+        self._config = config
+        super().__init__(
+            {
+                "layer": In(program.layout(config)),
+                "start": In(1),
+                "captured": In(1),
+                "acc": In(signed(config.acc_bits)).array(config.cols * config.rows),
+                "sums": In(signed(config.acc_bits)).array(config.cols if config.sum_row else 0),
+                "valid": Out(1),
+                "ready": In(1),
+                "values": Out(signed(config.acc_bits)).array(config.quant),
+                "group": Out(group_layout(config)),
+                "drained": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config, layer = self._config, self.layer
+        acc = signed(config.acc_bits)
+        chains = [
+            [Signal(acc, name=f"chain_{column}_{row}") for row in range(config.rows)]
+            for column in range(config.cols)
+        ]
+        sums = [Signal(acc, name=f"sum_{column}") for column in range(len(self.sums))]
+        # Position of the tile in the drain, counted as the issue counts it.
+        sets_left = Signal.like(layer.sets)
+        pool_row, pool_col = Signal.like(layer.pool_rows), Signal.like(layer.pool_cols)
+        channel_group, tile = Signal.like(layer.groups), Signal.like(layer.tiles)
+        column = Signal(range(max(2, config.cols)))
+        row_group = Signal.like(layer.full_groups)
+        index, tile_index = Signal.like(self.group.index), Signal.like(self.group.index)
+        busy = Signal()
+
+        last_tile, row_ends, tile_ends = Signal(), Signal(), Signal()
+        pixel_ends, pool_row_ends, pool_ends = Signal(), Signal(), Signal()
+        cols = Signal(range(config.cols + 1))
+        advance, leaves = Signal(), Signal()
+        group = Signal.like(self.group)
+        m.d.comb += [
+            cols.eq(Mux(sets_left == 1, layer.last_cols, config.cols)),
+            last_tile.eq(tile + 1 == layer.tiles),
+            row_ends.eq(row_group + 1 == Mux(last_tile, layer.last_groups, layer.full_groups)),
+            tile_ends.eq(row_ends & (column + 1 == cols)),
+            pixel_ends.eq(tile_ends & last_tile & (channel_group + 1 == layer.groups)),
+            pool_row_ends.eq(pixel_ends & (pool_col + 1 == layer.pool_cols)),
+            pool_ends.eq(pool_row_ends & (pool_row + 1 == layer.pool_rows)),
+            leaves.eq(busy & advance),
+            self.drained.eq(leaves & tile_ends),
+            group.count.eq(
+                Mux(row_ends, Mux(last_tile, layer.last_count, layer.full_count), config.quant)
+            ),
+            group.index.eq(index),
+            group.param.eq(layer.param_base + index),
+            group.column.eq(column),
+            group.pool_first.eq((pool_row == 0) & (pool_col == 0)),
+            group.pool_last.eq(
+                (pool_row + 1 == layer.pool_rows) & (pool_col + 1 == layer.pool_cols)
+            ),
+            group.ends_set.eq(pool_ends),
+            group.ends_layer.eq(pool_ends & (sets_left == 1)),
+        ]
+
+        with m.If(self.start):
+            m.d.sync += [
+                sets_left.eq(layer.sets), pool_row.eq(0), pool_col.eq(0), channel_group.eq(0),
+                tile.eq(0), column.eq(0), row_group.eq(0), index.eq(0), tile_index.eq(0),
+            ]  # fmt: skip
+        with m.Elif(leaves):
+            m.d.sync += [row_group.eq(row_group + 1), index.eq(index + 1)]
+            with m.If(row_ends):
+                m.d.sync += [row_group.eq(0), column.eq(column + 1), index.eq(tile_index)]
+            with m.If(tile_ends):
+                m.d.sync += [column.eq(0), tile.eq(tile + 1), index.eq(index + 1)]
+                m.d.sync += tile_index.eq(index + 1)
+                with m.If(last_tile):
+                    m.d.sync += [tile.eq(0), channel_group.eq(channel_group + 1)]
+            with m.If(pixel_ends):
+                m.d.sync += [channel_group.eq(0), index.eq(0), tile_index.eq(0)]
+                m.d.sync += pool_col.eq(pool_col + 1)
+            with m.If(pool_row_ends):
+                m.d.sync += [pool_col.eq(0), pool_row.eq(pool_row + 1)]
+            with m.If(pool_ends):
+                m.d.sync += [pool_row.eq(0), sets_left.eq(sets_left - 1)]
+
+        with m.If(self.start):
+            m.d.sync += busy.eq(0)
+        with m.Elif(self.captured):
+            m.d.sync += busy.eq(1)
+        with m.Elif(self.drained):
+            m.d.sync += busy.eq(0)
+        for p, chain in enumerate(chains):
+            for row, register in enumerate(chain):
+                behind = row + config.quant
+                with m.If(self.captured):
+                    m.d.sync += register.eq(self.acc[p * config.rows + row])
+                if behind < config.rows:
+                    with m.Elif(leaves & (column == p)):
+                        m.d.sync += register.eq(chain[behind])
+        with m.If(self.captured):
+            m.d.sync += [kept.eq(now) for kept, now in zip(sums, self.sums, strict=True)]
+
+        values = [
+            Array([chain[lane] for chain in chains])[column] for lane in range(config.quant)
+        ]
+        if not config.sum_row:
+            m.d.comb += [self.valid.eq(busy), self.group.eq(group), advance.eq(self.ready)]
+            m.d.comb += [out.eq(value) for out, value in zip(self.values, values, strict=True)]
+        else:
+            m.d.comb += advance.eq(~self.valid | self.ready)
+            with m.If(self.start):
+                m.d.sync += self.valid.eq(0)
+            with m.Elif(advance):
+                m.d.sync += [self.valid.eq(busy), self.group.eq(group)]
+                m.d.sync += [
+                    out.eq(Mux(layer.bipolar_sum, (value << 1) - Array(sums)[column], value))
+                    for out, value in zip(self.values, values, strict=True)
+                ]
+        return m

@@ -1,0 +1,76 @@
+"""Feature maps in bit planes: one plane per activation bit, `x * C + c` packed densely."""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+
+class FeatureMemory(wiring.Component):
+    """Reads `fetch_bits` bits of every plane from any bit address; writes aligned words.
+
+    A plane is an array of words of `fetch_bits` bits. Even words lie in bank 0 and odd words in
+    bank 1, at address ``word >> 1``, so that two neighbours are read at once and a funnel shifter
+    picks the bits. The planes that a quantized layer can write lie in ``bank0`` and ``bank1``, plane
+    p at bits ``[p * fetch_bits, (p + 1) * fetch_bits)`` of a row; the planes that only an image uses
+    lie likewise in ``image_bank0`` and ``image_bank1``, which are shallower.
+
+    Ports: `r_address` (bit address; `o` holds the bits, one element per plane, two cycles later),
+    `w_en`, `w_address` (word), `w_data` (all planes side by side, lowest first).
+    """
+
+    latency = 2
+
+    def __init__(self, config):
+        self._config = config
+        planes, fetch = config.a_bits, config.fetch_bits
+        super().__init__(
+            {
+                "r_address": In(config.feature_address_bits),
+                "o": Out(planes * fetch),
+                "w_en": In(1),
+                "w_address": In((config.feature_depth - 1).bit_length()),
+                "w_data": In(planes * fetch),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self._config
+        fetch, shift_bits = config.fetch_bits, config.fetch_bits.bit_length() - 1
+        word = self.r_address[shift_bits:]
+        odd = Signal()
+        shift = Signal(shift_bits)
+        m.d.sync += [odd.eq(word[0]), shift.eq(self.r_address[:shift_bits])]
+
+        classes = [("", config.out_bits, config.feature_depth)]
+        if config.image_planes:
+            classes.append(("image_", config.image_planes, config.image_depth))
+        lowest = 0
+        for prefix, planes, depth in classes:
+            bits = slice(lowest * fetch, (lowest + planes) * fetch)
+            outputs = []
+            for bank in range(2):
+                memory = Memory(shape=planes * fetch, depth=-(-depth // 2), init=[])
+                m.submodules[f"{prefix}bank{bank}"] = memory
+                write, read = memory.write_port(), memory.read_port()
+                # Maps beyond the image planes' depth have no codes that wide.
+                exists = self.w_address < 2 * memory.depth
+                m.d.comb += [
+                    # The window's second word is the odd one unless the first is.
+                    read.addr.eq((word + 1 if bank == 0 else word) >> 1),
+                    read.en.eq(1),
+                    write.addr.eq(self.w_address >> 1),
+                    write.data.eq(self.w_data[bits]),
+                    write.en.eq(self.w_en & (self.w_address[0] == bank) & exists),
+                ]
+                outputs.append(read.data)
+            even, odd_word = outputs
+            for plane in range(planes):
+                part = slice(plane * fetch, (plane + 1) * fetch)
+                first = Mux(odd, odd_word[part], even[part])
+                second = Mux(odd, even[part], odd_word[part])
+                out = self.o[(lowest + plane) * fetch : (lowest + plane + 1) * fetch]
+                m.d.sync += out.eq(Cat(first, second) >> shift)
+            lowest += planes
+        return m

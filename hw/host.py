@@ -1,0 +1,113 @@
+"""The host's side: registers, and words put together for the memories."""
+
+from amaranth import Cat, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from . import memory_map
+from .memory_map import MemoryMap
+
+
+def host_signature(config):
+    """Host bus, seen from the host: a write takes effect on the edge that ends the cycle of `w_en`;
+    `r_data` holds the register at `addr` one cycle later. Memories are write-only."""
+    return wiring.Signature(
+        {
+            "addr": Out(MemoryMap.of(config).address_bits),
+            "w_data": Out(32),
+            "w_en": Out(1),
+            "r_data": In(32),
+        }
+    )
+
+
+class HostPort(wiring.Component):
+    """Registers of :data:`memory_map.REGISTERS`, and one write port for all memories.
+
+    Ports: `host`; per window NAME of the map `NAME_en`, `NAME_memory`, `NAME_address`, `NAME_data`;
+    `enable`, `layers`, `image_bytes`; `busy`, `wrong_packet` (pulse) and `cycles` from the engine.
+    `init`: reset values of control, layers and image_bytes of a preloaded engine.
+    """
+
+    def __init__(self, config, *, init=None):
+        self._config = config
+        self._init = {"control": 0, "layers": 1, "image_bytes": 1} | (init or {})
+        self._map = MemoryMap.of(config)
+        ports = {
+            "host": In(host_signature(config)),
+            "enable": Out(1, init=self._init["control"]),
+            "layers": Out(config.layer_depth.bit_length(), init=self._init["layers"]),
+            "image_bytes": Out(32, init=self._init["image_bytes"]),
+            "busy": In(1),
+            "wrong_packet": In(1),
+            "cycles": In(32),
+        }
+        for window in self._map.windows:
+            ports |= {
+                f"{window.name}_en": Out(1),
+                f"{window.name}_memory": Out(range(max(2, window.memories))),
+                f"{window.name}_address": Out(range(max(2, window.depth))),
+                f"{window.name}_data": Out(window.width),
+            }
+        super().__init__(ports)
+
+    def elaborate(self, platform):
+        m = Module()
+        config, host = self._config, self.host
+        shift = self._map.select_shift
+        select = host.addr[shift:]
+        wrong = Signal()
+
+        widest = max(window.pieces for window in self._map.windows)
+        earlier = [Signal(32, name=f"piece_{piece}") for piece in range(widest - 1)]
+        for window in self._map.windows:
+            piece = host.addr[: window.piece_bits]
+            chosen = host.w_en & (select == window.select)
+            depth_ends = window.piece_bits + window.depth_bits
+            m.d.comb += [
+                getattr(self, f"{window.name}_en").eq(chosen & (piece == window.pieces - 1)),
+                getattr(self, f"{window.name}_address").eq(host.addr[window.piece_bits : depth_ends]),
+                getattr(self, f"{window.name}_memory").eq(host.addr[depth_ends : window.offset_bits]),
+                getattr(self, f"{window.name}_data").eq(
+                    Cat(*earlier[: window.pieces - 1], host.w_data)
+                ),
+            ]
+            for number in range(window.pieces - 1):
+                with m.If(chosen & (piece == number)):
+                    m.d.sync += earlier[number].eq(host.w_data)
+
+        def address(name):
+            return memory_map.REGISTERS[name][0]
+
+        registers = select == 0
+        with m.If(host.w_en & registers):
+            with m.Switch(host.addr[:shift]):
+                with m.Case(address("control")):
+                    m.d.sync += self.enable.eq(host.w_data[0])
+                with m.Case(address("layers")):
+                    m.d.sync += self.layers.eq(host.w_data)
+                with m.Case(address("image_bytes")):
+                    m.d.sync += self.image_bytes.eq(host.w_data)
+                with m.Case(address("status")):
+                    m.d.sync += wrong.eq(wrong & ~host.w_data[1])
+        with m.If(self.wrong_packet):
+            m.d.sync += wrong.eq(1)
+
+        values = {
+            "identity": memory_map.IDENTITY,
+            "version": memory_map.VERSION,
+            "control": self.enable,
+            "layers": self.layers,
+            "image_bytes": self.image_bytes,
+            "status": Cat(self.busy, wrong),
+            "cycles": self.cycles,
+            "array": config.lanes | config.rows << 12 | config.cols << 24,
+            "widths": config.w_bits | config.a_bits << 8 | config.out_bits << 16 | config.quant << 24,
+        }
+        m.d.sync += host.r_data.eq(0)
+        with m.If(registers):
+            with m.Switch(host.addr[:shift]):
+                for name, value in values.items():
+                    with m.Case(address(name)):
+                        m.d.sync += host.r_data.eq(value)
+        return m

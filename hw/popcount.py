@@ -1,0 +1,103 @@
+"""AND (or XNOR) of two words and the count of its ones: the paper's Eq. 1 for one pair of planes."""
+
+from amaranth import Cat, Const, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from dorefa.golden.errors import InputError
+
+from .config import PIPELINES, STRUCTURES
+
+
+def _halving(terms, stage):
+    """Sum of `terms` by a binary tree, `stage(values)` after each level."""
+    while len(terms) > 1:
+        pairs = [terms[i] + terms[i + 1] for i in range(0, len(terms) - 1, 2)]
+        terms = stage(pairs + terms[len(pairs) * 2 :])
+    return terms[0]
+
+
+def _thirds(vector):
+    """Splits a vector into three equal parts and what is left over."""
+    third = len(vector) // 3
+    return (*(vector[i * third : (i + 1) * third] for i in range(3)), vector[3 * third :])
+
+
+def _compress(bits, stage):
+    """Carry-save reduction: per weight, a vector of bits of which a third each is added by full
+    adders at once, until at most two bits per weight are left for one carry-propagate addition.
+
+    Whole vectors instead of single bits keep the Verilog short, and fast to simulate.
+    """
+    columns = {0: bits}
+    while any(len(vector) > 2 for vector in columns.values()):
+        reduced = {}
+        for weight, vector in sorted(columns.items()):
+            a, b, c, rest = _thirds(vector)
+            if len(a):
+                keep = Cat(a ^ b ^ c, rest)
+                carry = (a & b) | (c & (a ^ b))
+                reduced[weight + 1] = Cat(reduced.get(weight + 1, Const(0, 0)), carry)
+            else:
+                keep = rest
+            reduced[weight] = Cat(reduced.get(weight, Const(0, 0)), keep)
+        columns = dict(zip(reduced, stage(list(reduced.values())), strict=True))
+    rows = [
+        Cat(vector[row] if row < len(vector) else Const(0, 1) for _, vector in sorted(columns.items()))
+        for row in range(2)
+    ]
+    return rows[0] + rows[1]
+
+
+class AndPopcount(wiring.Component):
+    """``o = number of lanes where a AND w`` (XNOR with `xnor`).
+
+    Ports: `a`, `w` (`lanes` bits), `o` (enough bits for `lanes`).
+    Latency: :attr:`latency` cycles: 0 with ``pipeline="none"``, one per level of the structure with
+    ``"level"``. `structure` is ``"compress"`` (3:2 compressors) or ``"sum"`` (binary adder tree).
+    """
+
+    def __init__(self, *, lanes, structure="compress", pipeline="none", xnor=False):
+        if lanes < 1:
+            raise InputError(f"lanes is {lanes}; accepted: at least 1")
+        if structure not in STRUCTURES:
+            raise InputError(f"structure is {structure!r}; accepted: {', '.join(STRUCTURES)}")
+        if pipeline not in PIPELINES:
+            raise InputError(f"pipeline is {pipeline!r}; accepted: {', '.join(PIPELINES)}")
+        self._lanes, self._structure, self._pipeline, self._xnor = lanes, structure, pipeline, xnor
+        self._latency = 0
+        if pipeline == "level":
+            self._build(Const(0, lanes), self._count_level)
+        super().__init__(
+            {"a": In(lanes), "w": In(lanes), "o": Out(lanes.bit_length())}
+        )
+
+    @property
+    def latency(self):
+        """Cycles from operands to count."""
+        return self._latency
+
+    def _count_level(self, values):
+        self._latency += 1
+        return values
+
+    def _build(self, product, stage):
+        if self._structure == "compress":
+            return _compress(product, stage)
+        return _halving(list(product), stage)
+
+    def elaborate(self, platform):
+        m = Module()
+        product = Signal(self._lanes)
+        m.d.comb += product.eq(~(self.a ^ self.w) if self._xnor else self.a & self.w)
+
+        def name(values):
+            """Gives each level's values a signal, clocked when the structure is pipelined."""
+            named = [Signal.like(value, name=f"level_{len(value)}") for value in values]
+            for signal, value in zip(named, values, strict=True):
+                domain = m.d.sync if self._pipeline == "level" else m.d.comb
+                domain += signal.eq(value)
+            return named
+
+        m.d.comb += self.o.eq(self._build(product, name))
+        return m

@@ -1,0 +1,123 @@
+"""The layer descriptor: which fields a layer's program holds, and where they lie in its words."""
+
+from amaranth import signed, unsigned
+from amaranth.lib import data
+
+from dorefa.golden.errors import InputError
+
+WORD_BITS = 32
+SIZE_BITS = 10  # rows or columns of a feature map
+KERNEL_BITS = 6  # rows or columns of a kernel or a pooling window
+
+
+def fields(config):
+    """Field name -> shape, in the order in which they lie in the program.
+
+    Every address of the window reader is the address of a bit within one plane, modulo the
+    address space, so that strides may be negative and padding may start outside of the map.
+    """
+    address = unsigned(config.feature_address_bits)
+    offset = signed(config.feature_address_bits + 2)
+    size = unsigned(SIZE_BITS)
+    row = signed(SIZE_BITS + 2)
+    kernel = unsigned(KERNEL_BITS)
+    sets = unsigned(2 * SIZE_BITS)
+    weight = unsigned(max(1, (config.weight_depth - 1).bit_length()))
+    words = unsigned(config.patch_depth.bit_length())
+    channel_groups = unsigned(config.param_depth.bit_length())
+    groups_per_tile = -(-config.rows // config.quant)
+    tile_groups = unsigned(groups_per_tile.bit_length())
+    drain = unsigned((groups_per_tile * config.cols).bit_length())
+    planes = unsigned(4)
+    return {
+        # window reader: origin of the first window, the map's extent
+        "y_start": row,
+        "address_start": address,
+        "x_start": offset,
+        "in_rows": size,
+        "row_bits": unsigned(config.feature_address_bits + 1),
+        # window reader: steps between output pixels, pooling positions, kernel rows and runs
+        "pixel_x_step": offset,
+        "pixel_y_step": row,
+        "pixel_address_step": address,
+        "window_x_step": offset,
+        "window_y_step": row,
+        "window_address_step": address,
+        "kernel_y_step": row,
+        "kernel_address_step": address,
+        "run_step": offset,
+        "group_step": offset,
+        "run_bits": unsigned(config.feature_address_bits + 1),
+        "kernel_rows": kernel,
+        "runs_per_row": kernel,
+        "pool_rows": kernel,
+        "pool_cols": kernel,
+        "groups": channel_groups,
+        "out_cols": size,
+        "sets": sets,
+        "last_cols": unsigned(config.cols.bit_length()),
+        # compute
+        "words": words,
+        "tiles": channel_groups,
+        "weight_planes": planes,
+        "activation_planes": planes,
+        "weight_top": weight,
+        "tile_step": weight,
+        "signed_weights": unsigned(1),
+        "drain_full": drain,
+        "drain_last": drain,
+        # drain, quantizer, plane packer
+        "bipolar_sum": unsigned(1),
+        "raw": unsigned(1),
+        "full_groups": tile_groups,
+        "last_groups": tile_groups,
+        "full_count": unsigned(config.quant.bit_length()),
+        "last_count": unsigned(config.quant.bit_length()),
+        "param_base": unsigned(max(1, (config.param_depth - 1).bit_length())),
+        "code_mask": unsigned(config.out_bits),
+        "out_address": unsigned((config.feature_depth - 1).bit_length()),
+    }
+
+
+def layout(config):
+    """The descriptor as the components see it."""
+    return data.StructLayout(fields(config))
+
+
+def placement(config):
+    """Field name -> (word, lowest bit): fields in order, none across two words."""
+    places, word, bit = {}, 0, 0
+    for name, shape in fields(config).items():
+        if bit + shape.width > WORD_BITS:
+            word, bit = word + 1, 0
+        places[name] = (word, bit)
+        bit += shape.width
+    return places
+
+
+def words_per_layer(config):
+    """32-bit words of one layer's descriptor."""
+    return max(word for word, _ in placement(config).values()) + 1
+
+
+def encode(config, layer_name, values):
+    """The descriptor `values` (one int per field) as 32-bit words.
+
+    Raises :class:`InputError` that names the layer and field when a value does not fit; addresses
+    are taken modulo the address space.
+    """
+    shapes = fields(config)
+    words = [0] * words_per_layer(config)
+    for name, (word, bit) in placement(config).items():
+        shape, value = shapes[name], int(values[name])
+        if name.endswith(("address_step", "address_start")):
+            value %= 1 << shape.width
+        least = -(1 << (shape.width - 1)) if shape.signed else 0
+        greatest = (1 << (shape.width - shape.signed)) - 1
+        if not least <= value <= greatest:
+            raise InputError(
+                f"layer {layer_name}: program field {name} = {value} does not fit its "
+                f"{shape.width} bits; accepted: {least} to {greatest}"
+            )
+        words[word] |= (value & ((1 << shape.width) - 1)) << bit
+    return words

@@ -1,0 +1,113 @@
+"""The staircase by thresholds: accumulator to activation code (the paper's Sec. 2.8)."""
+
+from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+
+def quantizer_ports(config, *, memories, param_bits):
+    """Ports that both quantizers have.
+
+    `values` (`quant` signed accumulators) and `param` (their group's parameters) go in every cycle,
+    `codes` (`quant` codes of `out_bits` bits) come out `latency` cycles later; `code_mask` is the
+    largest code of the layer. `offsets`, one cycle after `param`, is what a raw result adds to its
+    accumulator (stage 0's threshold, or the affine offset). `w_en`, `w_memory`, `w_address`, `w_data` write a parameter word.
+    """
+    return {
+        "values": In(signed(config.acc_bits)).array(config.quant),
+        "param": In(range(max(2, config.param_depth))),
+        "code_mask": In(config.out_bits),
+        "codes": Out(config.out_bits).array(config.quant),
+        "offsets": Out(signed(config.acc_bits)).array(config.quant),
+        "w_en": In(1),
+        "w_memory": In(range(max(2, memories))),
+        "w_address": In(range(max(2, config.param_depth << (config.out_bits - 1)))),
+        "w_data": In(param_bits),
+    }
+
+
+def param_memory(m, component, config, *, name, number, width, depth, address, init):
+    """A parameter memory under `name`, written through the ports; returns what lies at `address`."""
+    m.submodules[name] = memory = Memory(shape=width, depth=depth, init=init or [])
+    write, read = memory.write_port(), memory.read_port()
+    m.d.comb += [
+        write.en.eq(component.w_en & (component.w_memory == number)),
+        write.addr.eq(component.w_address),
+        write.data.eq(component.w_data),
+        read.addr.eq(address),
+        read.en.eq(1),
+    ]
+    return read.data
+
+
+class ThresholdQuantizer(wiring.Component):
+    """``code = number of thresholds T_t <= value``, t = 1 .. 2^out_bits - 1, by binary search.
+
+    Stage s of a lane compares with one threshold, chosen by the bits found so far, so a lane needs
+    `out_bits` comparators and memories. Memory ``lane * out_bits + s`` holds, at ``(param << s) |
+    bits``, the threshold of code ``(2 bits + 1) << (out_bits - 1 - s)`` in its low `acc_bits`. A
+    layer of fewer bits fills the codes it does not use with thresholds that nothing reaches.
+    Unless all weights are bipolar, bit `acc_bits` of stage 0 inverts the channel's code.
+
+    Latency: ``2 * out_bits`` cycles.
+    """
+
+    def __init__(self, config, *, init=None):
+        self._config = config
+        self._init = init
+        super().__init__(
+            quantizer_ports(
+                config,
+                memories=config.quant * config.out_bits,
+                param_bits=self.param_bits(config),
+            )
+        )
+
+    @staticmethod
+    def param_bits(config):
+        """Width of a parameter word: a threshold, and where needed the bit that inverts."""
+        return config.acc_bits + (not config.xnor)
+
+    @property
+    def latency(self):
+        """Cycles from accumulators to codes."""
+        return 2 * self._config.out_bits
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self._config
+        for lane in range(config.quant):
+            value, param, bits = self.values[lane], self.param, Signal(0)
+            inverts = Signal(name=f"inverts_{lane}")
+            for stage in range(config.out_bits):
+                number = lane * config.out_bits + stage
+                inverted_here = stage == 0 and not config.xnor
+                word = param_memory(
+                    m, self, config,
+                    name=f"lane{lane}_stage{stage}", number=number,
+                    width=config.acc_bits + inverted_here, depth=config.param_depth << stage,
+                    address=Cat(bits, param), init=self._init and self._init[number],
+                )  # fmt: skip
+                if stage == 0:
+                    m.d.comb += self.offsets[lane].eq(word[: config.acc_bits])
+                reading = self._registers(m, (value, param, bits), f"read_{lane}_{stage}")
+                reached = reading[0] >= word[: config.acc_bits].as_signed()
+                value, param, bits = self._registers(
+                    m, (reading[0], reading[1], Cat(reached, reading[2])), f"found_{lane}_{stage}"
+                )
+                inverts_next = Signal(name=f"inverts_{lane}_{stage}")
+                if inverted_here:
+                    m.d.sync += inverts_next.eq(word[config.acc_bits])
+                elif not config.xnor:
+                    (waiting,) = self._registers(m, (inverts,), f"waits_{lane}_{stage}")
+                    m.d.sync += inverts_next.eq(waiting)
+                inverts = inverts_next
+            m.d.comb += self.codes[lane].eq(bits ^ Mux(inverts, self.code_mask, 0))
+        return m
+
+    @staticmethod
+    def _registers(m, values, name):
+        registers = [Signal.like(value, name=f"{name}_{i}") for i, value in enumerate(values)]
+        m.d.sync += [register.eq(value) for register, value in zip(registers, values, strict=True)]
+        return registers

@@ -1,0 +1,182 @@
+"""Which bit runs of the feature map make the patches of a layer, in order."""
+
+from amaranth import Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from . import program
+
+
+def run_layout(config):
+    """One run: `address` of its first bit in the plane, `x` of that bit within the map's row
+    (negative in the padding), `row_ok` whether the row exists; `ends_patch` on a patch's last run,
+    `ends_set` on the last run of the last of the columns that are computed together.
+    """
+    return data.StructLayout(
+        {
+            "address": config.feature_address_bits,
+            "x": signed(config.feature_address_bits + 2),
+            "row_ok": 1,
+            "ends_patch": 1,
+            "ends_set": 1,
+        }
+    )
+
+
+class RunGenerator(wiring.Component):
+    """Nested counters: set of `cols` output pixels, pooling position, channel group, column, kernel
+    row, run. Offers one run per cycle, three cycles after `start`.
+
+    Output pixels are taken in raster order after pooling; all positions of a pooling window follow
+    one another, so that pooling needs no line memory.
+
+    Ports: `layer` (descriptor, stable from `start` on), `start`, `o` (stream of runs).
+    """
+
+    def __init__(self, config):
+        self._config = config
+        super().__init__(
+            {
+                "layer": In(program.layout(config)),
+                "start": In(1),
+                "o": Out(stream.Signature(run_layout(config))),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        layer, config = self.layer, self._config
+        origin = data.StructLayout(
+            {
+                "y": program.fields(config)["y_start"],
+                "address": config.feature_address_bits,
+                "x": program.fields(config)["x_start"],
+                "col": program.SIZE_BITS,
+            }
+        )
+        # Windows of the set's first pixel, of this column's, and of the one after it.
+        first, pixel, following = Signal(origin), Signal(origin), Signal(origin)
+        # Steps within a pixel's windows: pooling position, kernel row, run and channel group.
+        window_y, window_x = Signal.like(layer.y_start), Signal.like(layer.x_start)
+        window_address = Signal.like(layer.address_start)
+        kernel_y, run_x = Signal.like(layer.y_start), Signal.like(layer.x_start)
+        kernel_address = Signal.like(layer.address_start)
+        group_x = Signal.like(layer.x_start)
+        # Counters, from the outermost.
+        sets_left = Signal.like(layer.sets)
+        pool_row, pool_col = Signal.like(layer.pool_rows), Signal.like(layer.pool_cols)
+        group = Signal.like(layer.groups)
+        column = Signal(range(max(2, config.cols)))
+        kernel_row, run = Signal.like(layer.kernel_rows), Signal.like(layer.runs_per_row)
+        cols = Signal(range(config.cols + 1))
+        active = Signal()
+        advance = Signal()
+
+        row_ends = Signal()
+        kernel_ends = Signal()
+        set_ends = Signal()
+        groups_end = Signal()
+        pool_row_ends = Signal()
+        pool_ends = Signal()
+        m.d.comb += [
+            cols.eq(Mux(sets_left == 1, layer.last_cols, config.cols)),
+            row_ends.eq(run + 1 == layer.runs_per_row),
+            kernel_ends.eq(row_ends & (kernel_row + 1 == layer.kernel_rows)),
+            set_ends.eq(kernel_ends & (column + 1 == cols)),
+            groups_end.eq(set_ends & (group + 1 == layer.groups)),
+            pool_row_ends.eq(groups_end & (pool_col + 1 == layer.pool_cols)),
+            pool_ends.eq(pool_row_ends & (pool_row + 1 == layer.pool_rows)),
+        ]
+
+        # The pixel after this one, in raster order.
+        with m.If(pixel.col + 1 == layer.out_cols):
+            m.d.comb += [
+                following.y.eq(pixel.y + layer.pixel_y_step),
+                following.address.eq(pixel.address + layer.pixel_address_step),
+                following.x.eq(layer.x_start),
+                following.col.eq(0),
+            ]
+        with m.Else():
+            m.d.comb += [
+                following.y.eq(pixel.y),
+                following.address.eq(pixel.address),
+                following.x.eq(pixel.x + layer.pixel_x_step),
+                following.col.eq(pixel.col + 1),
+            ]
+
+        with m.If(self.start):
+            m.d.sync += [
+                active.eq(1),
+                sets_left.eq(layer.sets),
+                first.y.eq(layer.y_start), first.address.eq(layer.address_start),
+                first.x.eq(layer.x_start), first.col.eq(0),
+                pixel.y.eq(layer.y_start), pixel.address.eq(layer.address_start),
+                pixel.x.eq(layer.x_start), pixel.col.eq(0),
+            ]  # fmt: skip
+        with m.Elif(active & advance):
+            m.d.sync += [run.eq(run + 1), run_x.eq(run_x + layer.run_step)]
+            with m.If(row_ends):
+                m.d.sync += [
+                    run.eq(0),
+                    run_x.eq(0),
+                    kernel_row.eq(kernel_row + 1),
+                    kernel_y.eq(kernel_y + layer.kernel_y_step),
+                    kernel_address.eq(kernel_address + layer.kernel_address_step),
+                ]
+            with m.If(kernel_ends):
+                m.d.sync += [kernel_row.eq(0), kernel_y.eq(0), kernel_address.eq(0)]
+                m.d.sync += [column.eq(column + 1), pixel.eq(following)]
+            with m.If(set_ends):
+                m.d.sync += [column.eq(0), pixel.eq(first)]
+                m.d.sync += [group.eq(group + 1), group_x.eq(group_x + layer.group_step)]
+            with m.If(groups_end):
+                m.d.sync += [group.eq(0), group_x.eq(0)]
+                m.d.sync += [pool_col.eq(pool_col + 1), window_x.eq(window_x + layer.window_x_step)]
+            with m.If(pool_row_ends):
+                m.d.sync += [
+                    pool_col.eq(0),
+                    window_x.eq(0),
+                    pool_row.eq(pool_row + 1),
+                    window_y.eq(window_y + layer.window_y_step),
+                    window_address.eq(window_address + layer.window_address_step),
+                ]
+            with m.If(pool_ends):
+                m.d.sync += [pool_row.eq(0), window_y.eq(0), window_address.eq(0)]
+                m.d.sync += [sets_left.eq(sets_left - 1), first.eq(following), pixel.eq(following)]
+                with m.If(sets_left == 1):
+                    m.d.sync += active.eq(0)
+
+        # Two stages of adders between the counters and the run.
+        valid = Signal()
+        base = Signal(origin)
+        inner_y, inner_address = Signal.like(kernel_y), Signal.like(kernel_address)
+        inner_x = Signal.like(run_x)
+        ends_patch, ends_set = Signal(), Signal()
+        y = Signal.like(layer.y_start)
+        x = Signal.like(layer.x_start)
+        m.d.comb += [
+            advance.eq(~self.o.valid | self.o.ready),
+            y.eq(base.y + inner_y),
+            x.eq(base.x + inner_x),
+        ]
+        with m.If(self.start):
+            m.d.sync += [valid.eq(0), self.o.valid.eq(0)]
+        with m.Elif(advance):
+            m.d.sync += [
+                valid.eq(active),
+                base.y.eq(pixel.y + window_y),
+                base.address.eq(pixel.address + window_address),
+                base.x.eq(pixel.x + window_x),
+                inner_y.eq(kernel_y),
+                inner_address.eq(kernel_address),
+                inner_x.eq(run_x + group_x),
+                ends_patch.eq(kernel_ends),
+                ends_set.eq(set_ends),
+                self.o.valid.eq(valid),
+                self.o.payload.address.eq(base.address + inner_address + x),
+                self.o.payload.x.eq(x),
+                self.o.payload.row_ok.eq((y >= 0) & (y < layer.in_rows)),
+                self.o.payload.ends_patch.eq(ends_patch),
+                self.o.payload.ends_set.eq(ends_set),
+            ]
+        return m

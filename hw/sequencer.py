@@ -1,0 +1,134 @@
+"""Images in, layers one after another."""
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from . import program
+from .memory_map import MemoryMap
+
+
+def image_layout(config):
+    """One beat of an image: bytes, lowest first, of which `keep` marks a prefix."""
+    return data.StructLayout({"data": 8 * config.port_bytes, "keep": config.port_bytes, "last": 1})
+
+
+class Sequencer(wiring.Component):
+    """Takes one image packet, then runs the program's layers, then takes the next.
+
+    A layer starts with the load of its descriptor, one 32-bit word per cycle. A packet of another
+    length than `image_bytes` is dropped with a pulse of `wrong_packet`; nothing of it is computed
+    and nothing is written beyond the image.
+
+    Ports: `i` (image stream); `enable`, `layers`, `image_bytes`; program memory writes; `load` with
+    `load_start`, `load_count`, `load_last` (codes for the plane packer, whose `loaded` answers);
+    `layer`, `start` (pulse, the descriptor is complete) and `layer_ended` (pulse from the engine);
+    `busy`, `finished` (pulse with the last layer's end).
+    """
+
+    def __init__(self, config, *, init=None):
+        self._config = config
+        self._init = init
+        depth = MemoryMap.of(config).program.depth
+        super().__init__(
+            {
+                "i": In(stream.Signature(image_layout(config))),
+                "enable": In(1),
+                "layers": In(config.layer_depth.bit_length()),
+                "image_bytes": In(32),
+                "w_en": In(1),
+                "w_address": In(range(max(2, depth))),
+                "w_data": In(program.WORD_BITS),
+                "load": Out(1),
+                "load_start": Out(1),
+                "load_count": Out(config.port_bytes.bit_length()),
+                "load_last": Out(1),
+                "loaded": In(1),
+                "layer": Out(program.layout(config)),
+                "start": Out(1),
+                "layer_ended": In(1),
+                "busy": Out(1),
+                "finished": Out(1),
+                "wrong_packet": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self._config
+        words = program.words_per_layer(config)
+        m.submodules.program = memory = Memory(
+            shape=program.WORD_BITS,
+            depth=MemoryMap.of(config).program.depth,
+            init=self._init or [],
+        )
+        write, read = memory.write_port(), memory.read_port()
+        m.d.comb += [
+            write.en.eq(self.w_en),
+            write.addr.eq(self.w_address),
+            write.data.eq(self.w_data),
+            read.en.eq(1),
+        ]
+
+        received, now = Signal(33), Signal(33)
+        beat, kept = Signal(), Signal.like(self.load_count)
+        m.d.comb += [
+            kept.eq(sum(self.i.payload.keep[byte] for byte in range(config.port_bytes))),
+            now.eq(received + kept),
+            beat.eq(self.i.valid & self.i.ready),
+            self.load_count.eq(kept),
+        ]
+        right = now == self.image_bytes
+
+        address, fetched = Signal.like(read.addr), Signal(range(words + 1))
+        layers_left = Signal.like(self.layers)
+        m.d.comb += read.addr.eq(address)
+        with m.FSM() as states:
+            with m.State("enable"):
+                m.d.comb += self.load_start.eq(1)
+                m.d.sync += [received.eq(0), address.eq(0), layers_left.eq(self.layers)]
+                with m.If(self.enable):
+                    m.next = "image"
+            with m.State("image"):
+                m.d.comb += self.i.ready.eq(self.enable | (received != 0))
+                with m.If(~self.i.ready):
+                    m.next = "enable"
+                with m.If(beat):
+                    m.d.comb += self.load.eq(
+                        (now <= self.image_bytes) & ((kept != 0) | self.i.payload.last)
+                    )
+                    m.d.sync += received.eq(Mux(now <= self.image_bytes, now, self.image_bytes + 1))
+                    with m.If(self.i.payload.last):
+                        m.d.comb += self.load_last.eq(right)
+                        m.d.comb += self.wrong_packet.eq(~right)
+                        with m.If(right):
+                            m.next = "write"
+                        with m.Else():
+                            m.next = "enable"
+            with m.State("write"):
+                with m.If(self.loaded):
+                    m.next = "fetch"
+            with m.State("fetch"):
+                # The memory answers a cycle after the address: word n arrives when fetched is n + 1.
+                m.d.sync += [fetched.eq(fetched + 1), address.eq(address + (fetched != words))]
+                for name, (word, bit) in program.placement(config).items():
+                    field = self.layer[name]
+                    with m.If(fetched == word + 1):
+                        m.d.sync += field.eq(read.data[bit : bit + len(field)])
+                with m.If(fetched == words):
+                    m.d.sync += fetched.eq(0)
+                    m.next = "start"
+            with m.State("start"):
+                m.d.comb += self.start.eq(1)
+                m.d.sync += layers_left.eq(layers_left - 1)
+                m.next = "layer"
+            with m.State("layer"):
+                with m.If(self.layer_ended):
+                    with m.If(layers_left == 0):
+                        m.d.comb += self.finished.eq(1)
+                        m.next = "enable"
+                    with m.Else():
+                        m.next = "fetch"
+        m.d.comb += self.busy.eq(~(states.ongoing("enable") | states.ongoing("image")))
+        return m

@@ -1,0 +1,55 @@
+"""Weight bit planes: one memory per array row, so every row reads its own word each cycle."""
+
+from amaranth import Cat, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+
+class WeightMemory(wiring.Component):
+    """`rows` memories of `weight_depth` words of `lanes` bits.
+
+    Word order: output-channel tile, weight plane, patch word. Ports: `address`, and two cycles
+    later `w` (row r at bits ``[r * lanes, (r + 1) * lanes)``); `w_en`, `w_row`, `w_address`,
+    `w_data` write one word of one row. `init`: words per row, for a preloaded engine.
+    """
+
+    latency = 2
+
+    def __init__(self, config, *, init=None):
+        self._config = config
+        self._init = init
+        super().__init__(
+            {
+                "address": In(range(max(2, config.weight_depth))),
+                "w": Out(config.rows * config.lanes),
+                "w_en": In(1),
+                "w_row": In(range(max(2, config.rows))),
+                "w_address": In(range(max(2, config.weight_depth))),
+                "w_data": In(config.lanes),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        words = []
+        for row in range(self._config.rows):
+            memory = Memory(
+                shape=self._config.lanes,
+                depth=self._config.weight_depth,
+                init=self._init[row] if self._init else [],
+            )
+            m.submodules[f"row{row}"] = memory
+            write, read = memory.write_port(), memory.read_port()
+            word = Signal(self._config.lanes, name=f"word_{row}")
+            m.d.comb += [
+                write.en.eq(self.w_en & (self.w_row == row)),
+                write.addr.eq(self.w_address),
+                write.data.eq(self.w_data),
+                read.addr.eq(self.address),
+                read.en.eq(1),
+            ]
+            m.d.sync += word.eq(read.data)
+            words.append(word)
+        m.d.comb += self.w.eq(Cat(words))
+        return m

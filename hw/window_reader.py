@@ -1,0 +1,177 @@
+"""Copies bit runs of the feature map, densely packed, into the patch buffer."""
+
+from amaranth import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from . import program
+from .patch_buffer import PatchBuffer
+from .run_generator import run_layout
+
+
+def thermometer(bound, width):
+    """`width` bits of which those below the signed `bound` are set."""
+    return Cat(bound > bit for bit in range(width))
+
+
+class WindowReader(wiring.Component):
+    """A bit-run copier: one step per cycle copies the bits that lie both in the rest of the run and
+    in the current piece (`fetch_bits` wide) of the patch word, zeros where the run lies in padding.
+
+    The feature memory is read at the address that puts the run's bits at their place in the piece,
+    so one funnel shifter does both alignments. All planes are copied together.
+
+    Ports: `layer`, `start`; `runs`; `r_address` and `bits` to the feature memory (read latency 2);
+    `w` to the patch buffer; `filled` pulses when all columns of a slot are written, `released` when a
+    slot was read for the last time; `first_read` pulses with the layer's first read.
+    Latency: four cycles from a run to the write of its last piece.
+    """
+
+    def __init__(self, config):
+        self._config = config
+        super().__init__(
+            {
+                "layer": In(program.layout(config)),
+                "start": In(1),
+                "runs": In(stream.Signature(run_layout(config))),
+                "r_address": Out(config.feature_address_bits),
+                "bits": In(config.a_bits * config.fetch_bits),
+                "w": Out(PatchBuffer.write_signature(config)),
+                "filled": Out(1),
+                "released": In(1),
+                "first_read": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config, run = self._config, self.runs.payload
+        fetch, subwords = config.fetch_bits, config.subwords
+        last_width = config.lanes - (subwords - 1) * fetch
+        place = data.StructLayout(
+            {
+                "slot": 1,
+                "column": range(max(2, config.cols)),
+                "word": range(max(2, config.patch_depth)),
+                "subword": range(max(2, subwords)),
+            }
+        )
+
+        # Stage 0: how many bits this step copies, from where, to where.
+        to = Signal(place)
+        bit = Signal(range(fetch))
+        done = Signal.like(self.layer.run_bits)
+        fresh = Signal(2)  # per slot: written in this layer already
+        tail = Signal()
+        occupied = Signal(range(3))
+        left = Signal.like(self.layer.run_bits)
+        room = Signal(range(fetch + 1))
+        count = Signal(range(fetch + 1))
+        last_subword = Signal()
+        word_ends, run_ends, patch_ends, step = Signal(), Signal(), Signal(), Signal()
+        needs_tail, subword_ends, set_ends = Signal(), Signal(), Signal()
+        m.d.comb += [
+            last_subword.eq(to.subword == subwords - 1),
+            left.eq(self.layer.run_bits - done),
+            room.eq(Mux(last_subword, last_width, fetch) - bit),
+            count.eq(Mux(tail | (left > room), room, left)),
+            step.eq(self.runs.valid & (occupied != 2)),
+            subword_ends.eq(count == room),
+            word_ends.eq(subword_ends & last_subword),
+            run_ends.eq(~tail & (left <= room)),
+            # The pieces of the last word beyond the patch are cleared once per layer and slot.
+            needs_tail.eq(~fresh.bit_select(to.slot, 1)),
+            patch_ends.eq(
+                ((run_ends & run.ends_patch) | tail) & (~needs_tail | word_ends)
+            ),
+            set_ends.eq(patch_ends & run.ends_set),
+            self.runs.ready.eq(step & Mux(run.ends_patch, patch_ends, run_ends)),
+        ]
+        with m.If(self.start):
+            m.d.sync += [to.eq(0), bit.eq(0), done.eq(0), fresh.eq(0), tail.eq(0)]
+            m.d.sync += occupied.eq(0)
+        with m.Else():
+            m.d.sync += occupied.eq(occupied + (step & set_ends) - self.released)
+        with m.If(step & ~self.start):
+            m.d.sync += [
+                done.eq(Mux(run_ends, 0, done + count)),
+                bit.eq(Mux(subword_ends, 0, bit + count)),
+                tail.eq(~patch_ends & (tail | (run_ends & run.ends_patch))),
+            ]
+            with m.If(subword_ends):
+                m.d.sync += to.subword.eq(Mux(last_subword, 0, to.subword + 1))
+            with m.If(word_ends):
+                m.d.sync += to.word.eq(to.word + 1)
+            with m.If(patch_ends):
+                m.d.sync += [to.word.eq(0), to.subword.eq(0), bit.eq(0), done.eq(0)]
+                m.d.sync += to.column.eq(Mux(run.ends_set, 0, to.column + 1))
+            with m.If(set_ends):
+                m.d.sync += [to.slot.eq(~to.slot), fresh.eq(fresh | (1 << to.slot))]
+
+        # Stage 1: the memory's address; which bits of the piece are the run's.
+        window_x = Signal(signed(len(self.layer.x_start) + 1))
+        low, high = Signal(range(fetch + 1)), Signal(range(fetch + 1))
+        copy = Signal()
+        m.d.sync += [
+            self.r_address.eq(run.address + done - bit),
+            window_x.eq(run.x + done - bit),
+            low.eq(bit),
+            high.eq(bit + count),
+            copy.eq(run.row_ok & ~tail),
+        ]
+        # Stages 2 and 3: the memory reads and shifts; the mask waits, clipped to the map's row.
+        inside = Signal(signed(len(window_x) + 1))
+        clipped_low, clipped_high = Signal(fetch), Signal(fetch)
+        row_low, row_high = Signal(fetch), Signal(fetch)
+        copying = Signal()
+        mask = Signal(fetch)
+        m.d.comb += inside.eq(self.layer.row_bits - window_x)
+        m.d.sync += [
+            clipped_low.eq(thermometer(low, fetch)),
+            clipped_high.eq(thermometer(high, fetch)),
+            row_low.eq(thermometer(-window_x, fetch)),
+            row_high.eq(thermometer(inside, fetch)),
+            copying.eq(copy),
+            mask.eq(clipped_high & ~clipped_low & row_high & ~row_low & copying.replicate(fetch)),
+        ]
+        write = Signal(place)
+        writes = Signal()
+        fills = Signal()
+        valid = Signal()
+        m.d.comb += [
+            write.eq(self._delay(m, to, 3)),
+            valid.eq(self._delay(m, step & ~self.start, 3)),
+            writes.eq(self._delay(m, step & (subword_ends | patch_ends), 3)),
+            fills.eq(self._delay(m, step & set_ends, 3)),
+        ]
+
+        # Stage 4: pieces collect the runs that share them.
+        gathered, merged = Signal.like(self.bits), Signal.like(self.bits)
+        m.d.comb += [
+            merged.eq(gathered | (self.bits & mask.replicate(config.a_bits))),
+            self.w.en.eq(writes),
+            self.w.slot.eq(write.slot),
+            self.w.column.eq(write.column),
+            self.w.word.eq(write.word),
+            self.w.subword.eq(write.subword),
+            self.w.data.eq(merged),
+        ]
+        with m.If(valid):
+            m.d.sync += gathered.eq(Mux(writes, Const(0), merged))
+        m.d.sync += self.filled.eq(fills)
+
+        waiting = Signal()
+        m.d.comb += self.first_read.eq(self._delay(m, step & waiting, 1))
+        with m.If(self.start):
+            m.d.sync += waiting.eq(1)
+        with m.Elif(step):
+            m.d.sync += waiting.eq(0)
+        return m
+
+    @staticmethod
+    def _delay(m, value, cycles):
+        for _ in range(cycles):
+            later = Signal.like(value)
+            m.d.sync += later.eq(value)
+            value = later
+        return value
