@@ -1,0 +1,32 @@
+"""The golden model: what a network means, in NumPy, exactly.
+
+`Network` describes a network in float, `lower` turns it into an `IntegerNetwork`, `run_integer`
+runs that (by matrix product or by bit planes) and `run_float` runs the description itself: all
+agree on every code of every layer.
+"""
+
+from .errors import InputError
+from .inference import logits, run_integer
+from .lowering import IntegerLayer, IntegerNetwork, lower
+from .network import BatchNorm, Layer, Network, Pool
+from .quantizers import quantize_activations, quantize_gradients, quantize_k, quantize_weights
+from .random_network import random_images, random_network
+
+__all__ = [
+    "BatchNorm",
+    "InputError",
+    "IntegerLayer",
+    "IntegerNetwork",
+    "Layer",
+    "Network",
+    "Pool",
+    "logits",
+    "lower",
+    "quantize_activations",
+    "quantize_gradients",
+    "quantize_k",
+    "quantize_weights",
+    "random_images",
+    "random_network",
+    "run_integer",
+]
