@@ -13,8 +13,6 @@ class AffineQuantizer(wiring.Component):
     Memory `lane` holds, at `param`, a word of :meth:`param_layout`. Latency: 6 cycles.
     """
 
-    latency = 6
-
     def __init__(self, config, *, init=None):
         self._config = config
         self._init = init
@@ -39,6 +37,11 @@ class AffineQuantizer(wiring.Component):
     def param_bits(cls, config):
         """Width of a parameter word."""
         return cls.param_layout(config).size
+
+    @staticmethod
+    def latency(config):
+        """Cycles from accumulators to codes."""
+        return 6
 
     def elaborate(self, platform):
         m = Module()

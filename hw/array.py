@@ -4,14 +4,21 @@ from amaranth import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .dot import DotUnit, step_layout
+from .dot import DotUnit, dot_latency, step_layout
+
+
+def array_latency(config):
+    """Cycles from operands to sums."""
+    return dot_latency(
+        lanes=config.lanes, structure=config.structure, pipeline=config.pipeline
+    )
 
 
 class DotArray(wiring.Component):
     """Broadcasts each row's weight word over the columns and each column's patch word over the rows.
 
     Ports: `a` (column p at bits ``[p * lanes, ...)``), `w` (row r likewise), the `step` for them in
-    the same cycle and `tile_ends`; :attr:`latency` cycles later `acc` holds the sums (signed,
+    the same cycle and `tile_ends`; :func:`array_latency` cycles later `acc` holds the sums (signed,
     `acc_bits` each, index ``p * rows + r``), `sums` those of the activation-sum row if there is one
     (index p), and `captured` tells that they end a tile.
 
@@ -21,11 +28,6 @@ class DotArray(wiring.Component):
 
     def __init__(self, config):
         self._config = config
-        self._units = {
-            (row, column): self._unit(config)
-            for column in range(config.cols)
-            for row in range(config.rows + config.sum_row)
-        }
         super().__init__(
             {
                 "a": In(config.cols * config.lanes),
@@ -38,8 +40,8 @@ class DotArray(wiring.Component):
             }
         )
 
-    @staticmethod
-    def _unit(config):
+    def _unit(self):
+        config = self._config
         return DotUnit(
             lanes=config.lanes,
             acc_bits=config.acc_bits,
@@ -49,34 +51,34 @@ class DotArray(wiring.Component):
             signed_planes=config.signed_planes,
         )
 
-    @property
-    def latency(self):
-        """Cycles from operands to sums."""
-        return self._units[0, 0].latency
-
     def elaborate(self, platform):
         m = Module()
         config = self._config
         step, tile_ends = self.step, self.tile_ends
-        for stage in range(self.latency):
-            if stage == self.latency - 1:
+        latency = array_latency(config)
+        for stage in range(latency):
+            if stage == latency - 1:
                 unit_step = step
             later_step, later_end = Signal.like(step), Signal.like(tile_ends)
             m.d.sync += [later_step.eq(step), later_end.eq(tile_ends)]
             step, tile_ends = later_step, later_end
         m.d.comb += self.captured.eq(tile_ends)
-        for (row, column), unit in self._units.items():
-            m.submodules[f"sum_{column}" if row == config.rows else f"dot_{row}_{column}"] = unit
+        for column in range(config.cols):
             lanes = slice(column * config.lanes, (column + 1) * config.lanes)
-            m.d.comb += [unit.a.eq(self.a[lanes]), unit.step.eq(unit_step)]
-            if row == config.rows:
+            for row in range(config.rows):
+                m.submodules[f"dot_{row}_{column}"] = unit = self._unit()
                 m.d.comb += [
-                    unit.w.eq((1 << config.lanes) - 1),
-                    self.sums[column].eq(unit.acc),
-                ]
-            else:
-                m.d.comb += [
+                    unit.a.eq(self.a[lanes]),
                     unit.w.eq(self.w[row * config.lanes : (row + 1) * config.lanes]),
+                    unit.step.eq(unit_step),
                     self.acc[column * config.rows + row].eq(unit.acc),
+                ]
+            if config.sum_row:
+                m.submodules[f"sum_{column}"] = unit = self._unit()
+                m.d.comb += [
+                    unit.a.eq(self.a[lanes]),
+                    unit.w.eq((1 << config.lanes) - 1),
+                    unit.step.eq(unit_step),
+                    self.sums[column].eq(unit.acc),
                 ]
         return m

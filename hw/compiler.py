@@ -276,12 +276,14 @@ def _threshold_params(layer, geometry, constants, config):
 def _affine_params(layer, constants, config):
     """Per channel, one word of the affine quantizer."""
     form = affine_form(layer, config.mul_bits)
+    limit = 1 << (config.bias_bits - 1)
     layout = AffineQuantizer.param_layout(config)
     rows = []
     for channel, constant in enumerate(constants):
         m, b, f = (int(values[channel]) for values in (form.m, form.b, form.f))
         b += m * int(constant)
-        if f >> ((1 << config.shift_bits) - 1).bit_length() or not -1 << (config.bias_bits - 1) <= b < 1 << (config.bias_bits - 1):
+        fits = f < 1 << config.shift_bits and -limit <= b < limit
+        if not fits:
             raise InputError(
                 f"layer {layer.name} channel {channel}: affine offset b = {b} and shift f = {f} do "
                 f"not fit bias_bits = {config.bias_bits} and shift_bits = {config.shift_bits}; "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import program
-from .array import DotArray
+from .array import array_latency
 from .geometry import LayerGeometry
 from .memory_map import quantizer_class
 
@@ -48,7 +48,7 @@ def _layer_cycles(layer, config, *, first, last):
     patches_per_set = kernel * layer.groups
     last_cols = geometry.pixels - (geometry.sets - 1) * config.cols
 
-    latency = MEMORIES + DotArray(config).latency + 1 + config.sum_row
+    latency = MEMORIES + array_latency(config) + 1 + config.sum_row
     read_end = start + START_TO_READ - 1
     released = [-1, -1]
     issued = drained = -1
@@ -72,7 +72,7 @@ def _layer_cycles(layer, config, *, first, last):
         end = _raw_end(issued + latency, geometry.last_rows, config.quant)
     else:
         stored = issued + latency + last_cols * geometry.last_groups - 1
-        stored += quantizer_class(config)(config).latency + POOL
+        stored += quantizer_class(config).latency(config) + POOL
         if config.cols > 1:
             stored += COLUMN_ORDER + last_cols * geometry.pixel_groups - 1
         end = stored + 1 + _flushes(layer, geometry, config)

@@ -4,7 +4,7 @@ from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .popcount import AndPopcount
+from .popcount import AndPopcount, popcount_latency
 
 
 def step_layout():
@@ -16,18 +16,25 @@ def step_layout():
     return data.StructLayout({"enable": 1, "clear": 1, "shift": 1, "negate": 1})
 
 
+def dot_latency(*, lanes, structure, pipeline):
+    """Cycles from operands to the sum: the popcount's, its output register, the accumulator."""
+    return popcount_latency(lanes=lanes, structure=structure, pipeline=pipeline) + 2
+
+
 class DotUnit(wiring.Component):
     """``acc = (clear ? 0 : shift ? 2 acc : acc) +- popcount(a, w)`` once per enabled step (Eq. 3).
 
     Plane pairs arrive from the highest significance down, so no barrel shifter is needed.
 
-    Ports: `a`, `w` (`lanes` bits) and, :attr:`latency` - 1 cycles later, the `step` that belongs to
-    them; `acc` (signed, `acc_bits`) holds the sum :attr:`latency` cycles after `a` and `w`.
+    Ports: `a`, `w` (`lanes` bits) and, :func:`dot_latency` - 1 cycles later, the `step` that belongs
+    to them; `acc` (signed, `acc_bits`) holds the sum :func:`dot_latency` cycles after `a` and `w`.
     """
 
     def __init__(self, *, lanes, acc_bits, structure="compress", pipeline="none", xnor=False,
                  signed_planes=False):  # fmt: skip
-        self._popcount = AndPopcount(lanes=lanes, structure=structure, pipeline=pipeline, xnor=xnor)
+        self._popcount_parameters = {
+            "lanes": lanes, "structure": structure, "pipeline": pipeline, "xnor": xnor
+        }  # fmt: skip
         self._signed_planes = signed_planes
         super().__init__(
             {
@@ -38,14 +45,9 @@ class DotUnit(wiring.Component):
             }
         )
 
-    @property
-    def latency(self):
-        """Cycles from operands to the sum: the popcount's, its output register, the accumulator."""
-        return self._popcount.latency + 2
-
     def elaborate(self, platform):
         m = Module()
-        m.submodules.popcount = popcount = self._popcount
+        m.submodules.popcount = popcount = AndPopcount(**self._popcount_parameters)
         count = Signal.like(popcount.o)
         base = Signal.like(self.acc)
         m.d.comb += [

@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .array import DotArray
-from .drain import Drain, group_layout
+from .drain import Drain
 from .feature_memory import FeatureMemory
 from .host import HostPort, host_signature
 from .issue import Issue
@@ -131,6 +131,7 @@ class Engine(wiring.Component):
 
         # Accumulators to codes, or to results.
         codes = Signal(len(pool.codes))
+        quantizing = quantizer.latency(config)
         m.d.comb += [
             *(into.eq(value) for into, value in zip(quantizer.values, drain.values, strict=True)),
             *(into.eq(value) for into, value in zip(results.values, drain.values, strict=True)),
@@ -141,8 +142,8 @@ class Engine(wiring.Component):
             results.group.eq(drain.group),
             codes.eq(Cat(*quantizer.codes)),
             pool.codes.eq(codes),
-            pool.valid.eq(delayed(m, drain.valid & ~layer.raw, quantizer.latency, "quantizing")),
-            pool.group.eq(delayed(m, drain.group, quantizer.latency, "group")),
+            pool.valid.eq(delayed(m, drain.valid & ~layer.raw, quantizing, "quantizing")),
+            pool.group.eq(delayed(m, drain.group, quantizing, "group")),
         ]
 
         # Codes of the image, and of layers, to the feature memory.

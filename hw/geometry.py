@@ -115,7 +115,7 @@ class LayerGeometry:
     @property
     def _computed_per_pixel(self):
         """Convolution pixels per pooled one that an ideal engine computes: each only once."""
-        return [min(kernel, stride) for kernel, stride in zip(self.pool_kernel, self.pool_stride)]
+        return [min(pair) for pair in zip(self.pool_kernel, self.pool_stride, strict=True)]
 
     @property
     def whole_window_is_one_run(self) -> bool:

@@ -49,12 +49,29 @@ def _compress(bits, stage):
     return rows[0] + rows[1]
 
 
+def _build(structure, product, stage):
+    return _compress(product, stage) if structure == "compress" else _halving(list(product), stage)
+
+
+def popcount_latency(*, lanes, structure, pipeline):
+    """Cycles from operands to count: 0 with pipeline ``"none"``, with ``"level"`` one per level."""
+    levels = []
+
+    def count(values):
+        levels.append(len(values))
+        return values
+
+    if pipeline == "level":
+        _build(structure, Const(0, lanes), count)
+    return len(levels)
+
+
 class AndPopcount(wiring.Component):
     """``o = number of lanes where a AND w`` (XNOR with `xnor`).
 
-    Ports: `a`, `w` (`lanes` bits), `o` (enough bits for `lanes`).
-    Latency: :attr:`latency` cycles: 0 with ``pipeline="none"``, one per level of the structure with
-    ``"level"``. `structure` is ``"compress"`` (3:2 compressors) or ``"sum"`` (binary adder tree).
+    Ports: `a`, `w` (`lanes` bits), `o` (enough bits for `lanes`). Latency:
+    :func:`popcount_latency`. `structure` is ``"compress"`` (3:2 compressors) or ``"sum"`` (binary
+    adder tree).
     """
 
     def __init__(self, *, lanes, structure="compress", pipeline="none", xnor=False):
@@ -65,26 +82,7 @@ class AndPopcount(wiring.Component):
         if pipeline not in PIPELINES:
             raise InputError(f"pipeline is {pipeline!r}; accepted: {', '.join(PIPELINES)}")
         self._lanes, self._structure, self._pipeline, self._xnor = lanes, structure, pipeline, xnor
-        self._latency = 0
-        if pipeline == "level":
-            self._build(Const(0, lanes), self._count_level)
-        super().__init__(
-            {"a": In(lanes), "w": In(lanes), "o": Out(lanes.bit_length())}
-        )
-
-    @property
-    def latency(self):
-        """Cycles from operands to count."""
-        return self._latency
-
-    def _count_level(self, values):
-        self._latency += 1
-        return values
-
-    def _build(self, product, stage):
-        if self._structure == "compress":
-            return _compress(product, stage)
-        return _halving(list(product), stage)
+        super().__init__({"a": In(lanes), "w": In(lanes), "o": Out(lanes.bit_length())})
 
     def elaborate(self, platform):
         m = Module()
@@ -99,5 +97,5 @@ class AndPopcount(wiring.Component):
                 domain += signal.eq(value)
             return named
 
-        m.d.comb += self.o.eq(self._build(product, name))
+        m.d.comb += self.o.eq(_build(self._structure, product, name))
         return m

@@ -10,9 +10,10 @@ def quantizer_ports(config, *, memories, param_bits):
     """Ports that both quantizers have.
 
     `values` (`quant` signed accumulators) and `param` (their group's parameters) go in every cycle,
-    `codes` (`quant` codes of `out_bits` bits) come out `latency` cycles later; `code_mask` is the
+    `codes` (`quant` codes of `out_bits` bits) come out ``latency(config)`` cycles later; `code_mask` is the
     largest code of the layer. `offsets`, one cycle after `param`, is what a raw result adds to its
-    accumulator (stage 0's threshold, or the affine offset). `w_en`, `w_memory`, `w_address`, `w_data` write a parameter word.
+    accumulator (stage 0's threshold, or the affine offset). `w_en`, `w_memory`, `w_address` and
+    `w_data` write a parameter word.
     """
     return {
         "values": In(signed(config.acc_bits)).array(config.quant),
@@ -69,10 +70,10 @@ class ThresholdQuantizer(wiring.Component):
         """Width of a parameter word: a threshold, and where needed the bit that inverts."""
         return config.acc_bits + (not config.xnor)
 
-    @property
-    def latency(self):
+    @staticmethod
+    def latency(config):
         """Cycles from accumulators to codes."""
-        return 2 * self._config.out_bits
+        return 2 * config.out_bits
 
     def elaborate(self, platform):
         m = Module()
