@@ -1,0 +1,67 @@
+"""The engine, or one component of it alone, as a file that Yosys reads."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dorefa.golden.errors import InputError
+from dorefa.hw import verilog
+from dorefa.hw.axi import AxiTop
+from dorefa.hw.dot import DotUnit
+from dorefa.hw.engine import Engine
+from dorefa.hw.memory_map import quantizer_class
+from dorefa.hw.popcount import AndPopcount
+
+UNITS = ("engine", "popcount", "dot", "quantizer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """Something to synthesize: `text` (Verilog), its module `top`, and the one-bit products it
+    makes and counts per cycle (0 for a quantizer)."""
+
+    name: str
+    top: str
+    text: str
+    binary_ops_per_cycle: int
+
+    def write(self, folder):
+        """Writes the Verilog into `folder` and returns its path."""
+        path = Path(folder) / f"{self.top}.v"
+        path.write_text(self.text)
+        return path
+
+
+def make_unit(name, config):
+    """The :class:`Unit` called `name` (one of :data:`UNITS`) of an engine of `config`.
+
+    `popcount` and `dot` are one of the array's units, with the configuration's `lanes`, `structure`
+    and `pipeline`; `quantizer` serves `quant` channels per cycle, with its parameter memories.
+    """
+    if name == "engine":
+        top = verilog.MODULE
+        component, operations = AxiTop(Engine(config)), config.binary_ops_per_cycle
+    elif name in ("popcount", "dot"):
+        top = f"dorefa_{name}"
+        options = {
+            "lanes": config.lanes,
+            "structure": config.structure,
+            "pipeline": config.pipeline,
+            "xnor": config.xnor,
+        }
+        if name == "popcount":
+            component = AndPopcount(**options)
+        else:
+            component = DotUnit(
+                acc_bits=config.acc_bits, signed_planes=config.signed_planes, **options
+            )
+        operations = config.lanes
+    elif name == "quantizer":
+        top, component, operations = "dorefa_quantizer", quantizer_class(config)(config), 0
+    else:
+        raise InputError(f"unknown unit {name!r}; accepted: {', '.join(UNITS)}")
+    return Unit(
+        name=name,
+        top=top,
+        text=verilog.export(component, name=top),
+        binary_ops_per_cycle=operations,
+    )
