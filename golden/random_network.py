@@ -170,21 +170,32 @@ def _draw_layer(options, name, geometry, w_bits, in_bits, out_bits):
     # Mean and variance of the accumulator for inputs uniform in 0..n: n / 2 and n (n + 2) / 12.
     mean = values.sum(axis=1) * in_levels / 2
     variance = np.maximum((values * values).sum(axis=1), 1) * (in_levels * (in_levels + 2) / 12)
-    if out_bits is not None and draws.chance(4):
-        parameters = _plain_parameters(draws, mean, variance, divisor)
+    pool = geometry.get("pool")
+    averaging = pool is not None and pool.kind == "average"
+    if out_bits is not None and not averaging and draws.chance(4):
+        parameters = _plain_parameters(
+            draws, mean, variance, divisor, (1 << out_bits) - 1
+        )
     else:
         parameters = _scaled_parameters(draws, mean, variance, divisor, out_bits is None)
     return _layer(name, geometry, codes, w_bits, out_bits, encoding=encoding, **parameters)
 
 
-def _plain_parameters(draws, mean, variance, divisor):
-    """No batch normalization: a power of two as scale (ties happen), and a bias or nothing."""
-    target = 0.5 / np.sqrt(variance.max() + (mean * mean).min()) * divisor
-    scale = 2.0 ** (np.frexp(target)[1] - 1)
+def _plain_parameters(draws, mean, variance, divisor, levels):
+    """No batch normalization: a scale and a bias or nothing.
+
+    Where levels * scale / divisor can be a binary fraction it is one, so that ties happen.
+    Elsewhere ties could bend the staircase so that it has no affine form.
+    """
+    scale = divisor * 0.5 / np.sqrt(variance.max() + (mean * mean).min())
+    ties = levels % divisor == 0
+    if ties:
+        scale = 2.0 ** (np.frexp(scale)[1] - 1)
     if draws.chance(3):
         return {"scale": np.float32(scale)}
-    # Multiples of 1/8 keep the ties.
-    bias = np.round((0.5 - scale * mean / divisor) * 8) / 8
+    bias = 0.5 - scale * mean / divisor
+    if ties:
+        bias = np.round(bias * 8) / 8
     return {"scale": np.float32(scale), "bias": bias.astype(np.float32)}
 
 
