@@ -1,0 +1,246 @@
+"""AXI4-Stream and AXI4-Lite around an engine: flat ports under the standard names."""
+
+from __future__ import annotations
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from dorefa.golden.errors import InputError
+
+OKAY, SLAVE_ERROR, DECODE_ERROR = 0b00, 0b10, 0b11
+
+
+def _skid(m, *, name, valid, ready, payload, take):
+    """One-entry buffer that lets `ready` come from a register at full throughput.
+
+    Returns (available, value): the oldest pending transfer, gone at the edge where `take` is high.
+    """
+    full = Signal(name=f"{name}_full")
+    held = Signal(len(payload), name=f"{name}_held")
+    m.d.comb += ready.eq(~full)
+    with m.If(take):
+        m.d.sync += full.eq(0)
+    with m.Elif(valid & ready):
+        m.d.sync += [full.eq(1), held.eq(payload)]
+    return full | valid, Mux(full, held, payload)
+
+
+class AxiLiteBridge(wiring.Component):
+    """AXI4-Lite subordinate (32 bits, byte addresses) in front of a word-addressed host bus.
+
+    `addr_bits` is the width of the host's word address; the AXI addresses are two bits wider and
+    their lowest two bits are ignored, as AXI allows. `regions`, when given, is an iterable of
+    (first word, words) that exist: any other address answers DECERR and is neither written nor
+    read. Without it every address answers OKAY and what is unmapped is the host's business.
+
+    - A write happens when all four strobes are set. A partial one answers SLVERR and writes
+      nothing; one with no strobe set writes nothing and answers OKAY.
+    - Addresses and data of writes are accepted in any order, up to one write per cycle. One read
+      is in flight at a time. Reads and writes alternate when both wait.
+    - Every output comes from a register: no combinational path crosses the bridge.
+    - A write is in force for every read accepted after it.
+
+    Ports: the AXI4-Lite signals by their standard names in lower case; `host_addr`, `host_w_data`,
+    `host_w_en` (outputs, registered) and `host_r_data` (valid the cycle after `host_addr`).
+    """
+
+    def __init__(self, *, addr_bits, regions=None):
+        if addr_bits < 1:
+            raise InputError(f"addr_bits is {addr_bits}; accepted: at least 1 (bits of a word address)")
+        self._addr_bits = addr_bits
+        self._regions = None if regions is None else tuple(regions)
+        for first, words in self._regions or ():
+            if first < 0 or words < 1 or first + words > 1 << addr_bits:
+                raise InputError(
+                    f"region of {words} words at {first} does not fit; accepted: within "
+                    f"{1 << addr_bits} words (= 2 ** addr_bits {addr_bits})"
+                )
+        byte_address = addr_bits + 2
+        super().__init__(
+            {
+                "awaddr": In(byte_address),
+                "awprot": In(3),
+                "awvalid": In(1),
+                "awready": Out(1),
+                "wdata": In(32),
+                "wstrb": In(4),
+                "wvalid": In(1),
+                "wready": Out(1),
+                "bresp": Out(2),
+                "bvalid": Out(1),
+                "bready": In(1),
+                "araddr": In(byte_address),
+                "arprot": In(3),
+                "arvalid": In(1),
+                "arready": Out(1),
+                "rdata": Out(32),
+                "rresp": Out(2),
+                "rvalid": Out(1),
+                "rready": In(1),
+                "host_addr": Out(addr_bits),
+                "host_w_data": Out(32),
+                "host_w_en": Out(1),
+                "host_r_data": In(32),
+            }
+        )
+
+    @property
+    def addr_bits(self):
+        """Width of the host's word address."""
+        return self._addr_bits
+
+    def _mapped(self, address):
+        """Whether the word `address` lies in a region."""
+        if self._regions is None:
+            return 1
+        hit = 0
+        for first, words in self._regions:
+            above = (address >= first) if first else 1
+            below = (address < first + words) if first + words < 1 << self._addr_bits else 1
+            hit = hit | (above & below)
+        return hit
+
+    def elaborate(self, platform):
+        m = Module()
+        write = Signal()
+        read = Signal()
+        write_address = Signal(self._addr_bits)
+        read_address = Signal(self._addr_bits)
+        write_strobe = Signal(4)
+        write_data = Signal(32)
+
+        aw_waits, aw = _skid(
+            m, name="aw", valid=self.awvalid, ready=self.awready, payload=self.awaddr[2:], take=write
+        )
+        w_waits, w = _skid(
+            m,
+            name="w",
+            valid=self.wvalid,
+            ready=self.wready,
+            payload=Cat(self.wdata, self.wstrb),
+            take=write,
+        )
+        ar_waits, ar = _skid(
+            m, name="ar", valid=self.arvalid, ready=self.arready, payload=self.araddr[2:], take=read
+        )
+        m.d.comb += [
+            write_address.eq(aw),
+            read_address.eq(ar),
+            Cat(write_data, write_strobe).eq(w),
+        ]
+
+        # A read occupies the host address for one cycle, its data register and R until taken.
+        reading = Signal()
+        fetched = Signal()
+        wrote_last = Signal()
+        write_possible = Signal()
+        read_possible = Signal()
+        m.d.comb += [
+            write_possible.eq(aw_waits & w_waits & (~self.bvalid | self.bready)),
+            read_possible.eq(ar_waits & ~reading & ~fetched & (~self.rvalid | self.rready)),
+            write.eq(write_possible & ~(read_possible & wrote_last)),
+            read.eq(read_possible & ~write),
+        ]
+        with m.If(write | read):
+            m.d.sync += [
+                wrote_last.eq(write),
+                self.host_addr.eq(Mux(write, write_address, read_address)),
+            ]
+
+        whole = Signal()
+        none = Signal()
+        mapped = Signal()
+        m.d.comb += [
+            whole.eq(write_strobe.all()),
+            none.eq(~write_strobe.any()),
+            mapped.eq(self._mapped(write_address)),
+        ]
+        m.d.sync += self.host_w_en.eq(write & whole & mapped)
+        with m.If(write):
+            m.d.sync += [
+                self.host_w_data.eq(write_data),
+                self.bvalid.eq(1),
+                self.bresp.eq(Mux(~mapped, DECODE_ERROR, Mux(whole | none, OKAY, SLAVE_ERROR))),
+            ]
+        with m.Elif(self.bready):
+            m.d.sync += self.bvalid.eq(0)
+
+        read_mapped = Signal()
+        m.d.sync += [reading.eq(read), fetched.eq(reading)]
+        with m.If(read):
+            m.d.sync += read_mapped.eq(self._mapped(read_address))
+        with m.If(fetched):
+            m.d.sync += [
+                self.rvalid.eq(1),
+                self.rdata.eq(Mux(read_mapped, self.host_r_data, 0)),
+                self.rresp.eq(Mux(read_mapped, OKAY, DECODE_ERROR)),
+            ]
+        with m.Elif(self.rready):
+            m.d.sync += self.rvalid.eq(0)
+        return m
+
+
+class AxiTop(wiring.Component):
+    """An engine with AXI ports, the module that :mod:`dorefa.hw.verilog` exports.
+
+    `engine` has the streams `i` (payload `data`, `keep`, `last`) and `o` (payload `data`, `last`)
+    and the bus `host`; it becomes the submodule ``core``. `regions` as in :class:`AxiLiteBridge`.
+
+    Ports, beside `clk` and `rst` (synchronous, active high): ``s_axis_*`` (image bytes),
+    ``m_axis_*`` (results) and ``s_axil_*`` (control and memories). ``tkeep`` exists where TDATA is
+    wider than a byte; on ``m_axis`` it is constantly all ones, because results are whole words.
+    Connect ports by name: their order in the Verilog is not specified.
+    """
+
+    def __init__(self, engine, *, regions=None):
+        self._engine = engine
+        self._bridge = AxiLiteBridge(addr_bits=len(engine.host.addr), regions=regions)
+        ports = {}
+        for name, stream, towards, back in (
+            ("s_axis", engine.i, In, Out),
+            ("m_axis", engine.o, Out, In),
+        ):
+            width = len(stream.payload.data)
+            ports[f"{name}_tdata"] = towards(width)
+            if width > 8:
+                ports[f"{name}_tkeep"] = towards(width // 8)
+            ports[f"{name}_tlast"] = towards(1)
+            ports[f"{name}_tvalid"] = towards(1)
+            ports[f"{name}_tready"] = back(1)
+        for name, member in self._bridge.signature.members.items():
+            if not name.startswith("host_"):
+                ports[f"s_axil_{name}"] = member
+        super().__init__(ports)
+
+    @property
+    def engine(self):
+        """The engine inside."""
+        return self._engine
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.core = engine = self._engine
+        m.submodules.host_bridge = bridge = self._bridge
+        m.d.comb += [
+            engine.host.addr.eq(bridge.host_addr),
+            engine.host.w_data.eq(bridge.host_w_data),
+            engine.host.w_en.eq(bridge.host_w_en),
+            bridge.host_r_data.eq(engine.host.r_data),
+            engine.i.payload.data.eq(self.s_axis_tdata),
+            engine.i.payload.last.eq(self.s_axis_tlast),
+            engine.i.payload.keep.eq(getattr(self, "s_axis_tkeep", 1)),
+            engine.i.valid.eq(self.s_axis_tvalid),
+            self.s_axis_tready.eq(engine.i.ready),
+            self.m_axis_tdata.eq(engine.o.payload.data),
+            self.m_axis_tlast.eq(engine.o.payload.last),
+            self.m_axis_tvalid.eq(engine.o.valid),
+            engine.o.ready.eq(self.m_axis_tready),
+        ]
+        if hasattr(self, "m_axis_tkeep"):
+            m.d.comb += self.m_axis_tkeep.eq(~0)
+        for name, member in bridge.signature.members.items():
+            if not name.startswith("host_"):
+                inner, outer = getattr(bridge, name), getattr(self, f"s_axil_{name}")
+                m.d.comb += inner.eq(outer) if member.flow == In else outer.eq(inner)
+        return m
