@@ -22,8 +22,8 @@ from .shapes import LayerShapes
 
 FLOAT = 32
 NORM_EPS = 1e-4
-# Weight of the old value in the running statistics of batch normalization.
-NORM_MEMORY = 0.99
+# Least weight of a batch in the running statistics of batch normalization.
+NORM_SHARE = 0.01
 
 
 class TrainLayer:
@@ -49,6 +49,7 @@ class TrainLayer:
             self.parameters["beta"] = np.zeros(spec.channels, dtype)
             self.mean = np.zeros(spec.channels, dtype)
             self.var = np.ones(spec.channels, dtype)
+            self.batches = 0
 
     def forward(self, x, training):
         """Output activations (N, H, W, C) for input activations x; with the batch's statistics
@@ -63,8 +64,11 @@ class TrainLayer:
         if spec.norm and training:
             gamma, beta = parameters["gamma"], parameters["beta"]
             out, *self.normal, mean, var = train_layers.batch_norm(out, gamma, beta, NORM_EPS)
-            self.mean += (1 - NORM_MEMORY) * (mean - self.mean)
-            self.var += (1 - NORM_MEMORY) * (var - self.var)
+            self.batches += 1
+            # A plain mean of the first batches, then a moving one: no trace of the start values.
+            share = max(1 / self.batches, NORM_SHARE)
+            self.mean += share * (mean - self.mean)
+            self.var += share * (var - self.var)
         elif spec.norm:
             factor = parameters["gamma"] / np.sqrt(self.var + out.dtype.type(NORM_EPS))
             out = (out - self.mean) * factor + parameters["beta"]

@@ -108,9 +108,13 @@ def _random_norm(spec: LayerSpec, codes, w_bits, scale, in_bits, draws) -> Batch
     gamma = draws.reals(spec.channels, 0.25, 0.6)
     # One channel in eight has a negative slope, as trained networks have some.
     negative = draws.codes(spec.channels, 3) == 0
+    beta = draws.reals(spec.channels, 0.3, 0.7)
+    if spec.pool is not None:
+        # The maximum of four lies about one standard deviation above the mean.
+        beta -= 0.4
     return BatchNorm(
         gamma=np.where(negative, -gamma, gamma).astype(np.float32),
-        beta=draws.reals(spec.channels, 0.3, 0.7).astype(np.float32),
+        beta=beta.astype(np.float32),
         mean=mean.astype(np.float32),
         var=var.astype(np.float32),
         eps=1e-4,

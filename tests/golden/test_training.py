@@ -29,13 +29,13 @@ def test_training_on_the_sample_learns(seed):
         w_bits=1,
         a_bits=2,
         g_bits=6,
-        epochs=6,
+        epochs=4,
         seed=seed,
         test=(images[800:], labels[800:]),
         batch=32,
         rate=2e-3,
     )
-    assert [entry["epoch"] for entry in result.history] == [1, 2, 3, 4, 5, 6]
+    assert [entry["epoch"] for entry in result.history] == [1, 2, 3, 4]
     assert result.history[-1]["loss"] < result.history[0]["loss"] / 2
     # Chance is 0.1; seeds differ by a few hundredths.
     assert result.accuracy > 0.7
