@@ -44,14 +44,14 @@ def _layer_cycles(layer, config, *, first, last):
     geometry = LayerGeometry.of(layer, config)
     steps, cleared = geometry.copy_steps
     start = program.words_per_layer(config) + FETCH_TO_START
-    kernel = geometry.pool_kernel[0] * geometry.pool_kernel[1]
-    patches_per_set = kernel * layer.groups
+    patches_per_set = geometry.pool_kernel[0] * geometry.pool_kernel[1] * layer.groups
     last_cols = geometry.pixels - (geometry.sets - 1) * config.cols
+    to_drain = MEMORIES + array_latency(config) + 1 + config.sum_row
+    to_store = quantizer_class(config).latency(config) + POOL
 
-    latency = MEMORIES + array_latency(config) + 1 + config.sum_row
     read_end = start + START_TO_READ - 1
     released = [-1, -1]
-    issued = drained = -1
+    issued = drained = order_end = results_free = -1
     drain_free = 0
     for patch in range(geometry.patches):
         columns = config.cols if patch // patches_per_set < geometry.sets - 1 else last_cols
@@ -59,40 +59,46 @@ def _layer_cycles(layer, config, *, first, last):
         read_end = begin + columns * (steps + (cleared if patch < 2 else 0)) - 1
         issued = max(read_end + READ_TO_READY - 1, issued)
         for tile in range(geometry.tiles):
-            groups = geometry.last_groups if tile == geometry.tiles - 1 else geometry.full_groups
+            ends = tile == geometry.tiles - 1
+            groups = geometry.last_groups if ends else geometry.full_groups
             issued = max(issued + geometry.tile_cycles, drain_free)
             if last:
-                rows = geometry.last_rows if tile == geometry.tiles - 1 else config.rows
                 issued = max(issued, drained + 1)
-                drained = _raw_drained(issued + latency, rows, config.quant)
+                rows = geometry.last_rows if ends else config.rows
+                drained, results_free = _send(issued + to_drain, rows, results_free, config)
             drain_free = issued + config.cols * groups
         released = [released[1], issued]
+        if config.cols > 1 and (patch + 1) % patches_per_set == 0:
+            stored = issued + to_drain + columns * geometry.last_groups - 1 + to_store
+            order_end = max(stored + COLUMN_ORDER - 1, order_end) + columns * geometry.pixel_groups
 
     if last:
-        end = _raw_end(issued + latency, geometry.last_rows, config.quant)
+        end = results_free - 1
+    elif config.cols > 1:
+        end = order_end + 1 + _flushes(layer, geometry, config)
     else:
-        stored = issued + latency + last_cols * geometry.last_groups - 1
-        stored += quantizer_class(config).latency(config) + POOL
-        if config.cols > 1:
-            stored += COLUMN_ORDER + last_cols * geometry.pixel_groups - 1
-        end = stored + 1 + _flushes(layer, geometry, config)
-    cycles = end - (start + START_TO_READ + 1) + 1 if first else end
+        end = issued + to_drain + geometry.last_groups - 1 + to_store
+        end += 1 + _flushes(layer, geometry, config)
+    cycles = end - (start + START_TO_READ) if first else end
     return LayerCycles(
         name=layer.name, cycles=cycles, bound=geometry.bound, bound_by=_bound_by(geometry)
     )
 
 
-def _raw_drained(first_group, rows, quant):
-    """Cycle in which a raw tile's last group leaves the drain: each group is taken, then its
-    offsets, then its results are sent."""
-    groups = -(-rows // quant)
-    return first_group + (groups - 1) * (quant + 2)
+def _send(offered, rows, free, config):
+    """Cycles in which a raw tile's last group leaves the drain, and in which the next could be
+    taken; the first is `offered`, results are `free` to take it.
 
-
-def _raw_end(first_group, rows, quant):
-    """Cycle of the transfer of the last result."""
-    groups = -(-rows // quant)
-    return _raw_drained(first_group, rows, quant) + 1 + rows - (groups - 1) * quant
+    A group is taken, then its offsets, then its results are sent one by one.
+    """
+    leaves = offered - 1
+    for first_row in range(0, rows, config.quant):
+        taken = max(offered, free)
+        # The stage behind an activation-sum row holds one group, which has left the drain.
+        left, leaves = leaves if config.sum_row else taken, taken
+        free = taken + 2 + min(config.quant, rows - first_row)
+        offered = taken + 1
+    return left, free
 
 
 def _flushes(layer, geometry, config):
