@@ -5,14 +5,16 @@ runs that (by matrix product or by bit planes) and `run_float` runs the descript
 agree on every code of every layer.
 """
 
+from .affine import Affine, affine_form
 from .errors import InputError
-from .inference import logits, run_integer
+from .inference import logits, run_float, run_integer
 from .lowering import IntegerLayer, IntegerNetwork, lower
 from .network import BatchNorm, Layer, Network, Pool
 from .quantizers import quantize_activations, quantize_gradients, quantize_k, quantize_weights
 from .random_network import random_images, random_network
 
 __all__ = [
+    "Affine",
     "BatchNorm",
     "InputError",
     "IntegerLayer",
@@ -20,6 +22,7 @@ __all__ = [
     "Layer",
     "Network",
     "Pool",
+    "affine_form",
     "logits",
     "lower",
     "quantize_activations",
@@ -28,5 +31,6 @@ __all__ = [
     "quantize_weights",
     "random_images",
     "random_network",
+    "run_float",
     "run_integer",
 ]

@@ -69,3 +69,17 @@ def codes(value, where, bits):
             f"{where} has the code {value[index]} at {index}; "
             f"accepted: 0..{(1 << bits) - 1} ({bits} bits)"
         )
+
+
+def check_images(network, images):
+    """Refuses images that are not uint8 (batch, *input_shape) of codes below 2^input_bits."""
+    if not isinstance(images, np.ndarray):
+        raise InputError(f"images is a {type(images).__name__}; accepted: a NumPy uint8 array")
+    if images.dtype != np.uint8:
+        raise InputError(f"images has dtype {images.dtype}; accepted: uint8")
+    if images.ndim != 4 or images.shape[1:] != network.input_shape or not len(images):
+        expected = ", ".join(str(size) for size in network.input_shape)
+        raise InputError(
+            f"images has shape {images.shape}; accepted: (batch, {expected}), batch at least 1"
+        )
+    codes(images, "images", network.input_bits)

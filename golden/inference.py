@@ -7,7 +7,10 @@ layer its accumulators sum(v * a), int64 (batch, classes).
 import numpy as np
 
 from . import bitplanes, checks, integer
-from .errors import InputError
+from .checks import check_images
+from .float_inference import run_float
+
+__all__ = ["check_images", "logits", "run_float", "run_integer"]
 
 # Images per pass through the network: bounds memory, and large enough for fast matrix products.
 _BATCH = 64
@@ -36,20 +39,6 @@ def logits(network, accumulators):
     """accumulators * scale + bias of the last layer: float64 (batch, classes)."""
     last = network.layers[-1]
     return accumulators * last.logit_scale + last.logit_bias
-
-
-def check_images(network, images):
-    """Refuses images that are not uint8 (batch, *input_shape) of codes below 2^input_bits."""
-    if not isinstance(images, np.ndarray):
-        raise InputError(f"images is a {type(images).__name__}; accepted: a NumPy uint8 array")
-    if images.dtype != np.uint8:
-        raise InputError(f"images has dtype {images.dtype}; accepted: uint8")
-    if images.ndim != 4 or images.shape[1:] != network.input_shape or not len(images):
-        expected = ", ".join(str(size) for size in network.input_shape)
-        raise InputError(
-            f"images has shape {images.shape}; accepted: (batch, {expected}), batch at least 1"
-        )
-    checks.codes(images, "images", network.input_bits)
 
 
 def _run_layer(layer, codes, implementation):

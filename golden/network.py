@@ -66,10 +66,9 @@ class BatchNorm:
                     f"norm: {name} has shape {getattr(self, name).shape}; accepted: one axis, "
                     f"as long as gamma {self.gamma.shape}"
                 )
-        try:
-            _set(self, "eps", float(self.eps))
-        except (TypeError, ValueError):
-            raise InputError(f"norm: eps is {self.eps!r}; accepted: a finite number") from None
+        if not isinstance(self.eps, float | int | np.floating) or isinstance(self.eps, bool):
+            raise InputError(f"norm: eps is {self.eps!r}; accepted: a finite number")
+        _set(self, "eps", float(self.eps))
         checks.finite(np.asarray(self.eps), "norm: eps")
         total = self.var.astype(np.float64) + self.eps
         if not (total > 0).all():

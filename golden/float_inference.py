@@ -1,0 +1,158 @@
+"""The float golden: runs a Network as described, without thresholds, and is exact all the same.
+
+Every layer is evaluated in float64 together with a bound for its rounding error. Where the bound
+reaches a rounding boundary of the quantizer, the element is evaluated again with fractions.
+"""
+
+from fractions import Fraction
+
+import numpy as np
+
+from . import float_layers
+from .checks import check_images
+
+_BATCH = 16
+# Half the distance from 1 to the next float64: bound of one operation's relative error.
+_UNIT = 2.0**-53
+# Roundings on the longest way from an integer sum to n * y: scale, divisor, bias, mean, gamma,
+# sigma, beta, n.
+_ROUNDINGS = 8
+
+
+def run_float(network, images):
+    """Codes of every layer of a Network, the same dict as `inference.run_integer` returns.
+
+    images: uint8 (batch, H, W, C) of codes below 2^input_bits.
+    """
+    check_images(network, images)
+    parts = [
+        _run_batch(network, images[start : start + _BATCH])
+        for start in range(0, len(images), _BATCH)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _run_batch(network, codes):
+    results = {}
+    bits = network.input_bits
+    for layer, shapes in zip(network.layers, network.shapes, strict=True):
+        sums = _sums(layer, codes.reshape(-1, *shapes.in_shape))
+        if layer.a_bits is None:
+            codes = sums.reshape(len(codes), -1).astype(np.int64)
+        else:
+            codes = _Quantizer(layer, bits).codes(sums)
+        results[layer.name] = codes
+        bits = layer.a_bits
+    return results
+
+
+def _sums(layer, codes):
+    """sum(v * a) as float64, exact: integers far below 2^53. The common divisors come later."""
+    inputs = codes.astype(np.float64)
+    if layer.kind == "fc":
+        return float_layers.fully_connected(inputs, layer.values)[:, None, None, :]
+    return float_layers.convolve(
+        inputs,
+        layer.values,
+        stride=layer.stride,
+        padding=layer.padding,
+        dilation=layer.dilation,
+        groups=layer.groups,
+    )
+
+
+class _Quantizer:
+    """Scale, bias, batch normalization, pooling, clip and rounding of one layer."""
+
+    def __init__(self, layer, in_bits):
+        self.layer = layer
+        self.levels = (1 << layer.a_bits) - 1
+        self.divisor = (1 << in_bits) - 1
+        if layer.encoding == "bipolar":
+            self.divisor *= (1 << layer.w_bits) - 1
+        self._exact_values = {}
+
+    def codes(self, sums):
+        """uint8 codes (batch, Ho, Wo, C) of the sums (batch, H, W, C) before pooling."""
+        values, bound = self._values(sums)
+        scaled = self.levels * float_layers.clip(values)
+        codes = np.rint(scaled).astype(np.uint8)
+        # Clipping moves two values no further apart, so the bound holds after it.
+        distance = np.abs(scaled - np.floor(scaled) - 0.5)
+        for index in np.argwhere(distance <= self.levels * bound):
+            codes[tuple(index)] = self._exact_code(sums, *index)
+        return codes
+
+    def _values(self, sums):
+        """Real values before the clip and a bound for their absolute error.
+
+        Stored float32 parameters keep all products far from underflow and overflow, so every
+        operation has a relative error of at most _UNIT, and the sum over the terms' magnitudes
+        bounds the error whatever cancels. Twice the count covers second order and the bound's own
+        rounding.
+        """
+        layer = self.layer
+        values = sums * layer.scale.astype(np.float64) / self.divisor
+        magnitude = np.abs(values)
+        if layer.bias is not None:
+            values = values + layer.bias.astype(np.float64)
+            magnitude += np.abs(layer.bias)
+        if layer.norm is not None:
+            norm = layer.norm
+            values = float_layers.batch_norm(values, norm)
+            magnitude += np.abs(norm.mean)
+            magnitude *= np.abs(norm.gamma) / norm.sigma
+            magnitude += np.abs(norm.beta)
+        roundings = _ROUNDINGS
+        if layer.pool is not None and layer.pool.kind == "average":
+            roundings += layer.pool.kernel[0] * layer.pool.kernel[1]
+            values = float_layers.average_pool(values, layer.pool)
+            magnitude = float_layers.average_pool(magnitude, layer.pool)
+        elif layer.pool is not None:
+            values = float_layers.max_pool(values, layer.pool)
+            magnitude = float_layers.max_pool(magnitude, layer.pool)
+        return values, 2 * roundings * _UNIT * magnitude
+
+    def _exact_code(self, sums, image, row, column, channel):
+        """The code of one output element in rational arithmetic."""
+        pool = self.layer.pool
+        if pool is None:
+            window = sums[image, row : row + 1, column : column + 1, channel]
+        else:
+            y, x = row * pool.stride[0] - pool.padding[0], column * pool.stride[1] - pool.padding[1]
+            window = sums[
+                image,
+                max(y, 0) : y + pool.kernel[0],
+                max(x, 0) : x + pool.kernel[1],
+                channel,
+            ]
+        values = [self._exact_value(int(total), channel) for total in window.flat]
+        if pool is not None and pool.kind == "average":
+            value = sum(values) / len(values)
+        else:
+            value = max(values)
+        return round(self.levels * min(max(value, 0), 1))
+
+    def _exact_value(self, total, channel):
+        """The real value before pooling of one integer sum, as a Fraction."""
+        known = self._exact_values.get((total, channel))
+        if known is not None:
+            return known
+        layer = self.layer
+        scale = layer.scale if layer.scale.shape == () else layer.scale[channel]
+        value = Fraction(float(scale)) * total / self.divisor
+        if layer.bias is not None:
+            value += Fraction(float(layer.bias[channel]))
+        if layer.norm is not None:
+            gamma, beta, mean, sigma = (
+                Fraction(float(parameter[channel]))
+                for parameter in (
+                    layer.norm.gamma,
+                    layer.norm.beta,
+                    layer.norm.mean,
+                    layer.norm.sigma,
+                )
+            )
+            value = gamma * (value - mean) / sigma + beta
+        self._exact_values[total, channel] = value
+        return value
