@@ -33,6 +33,7 @@ _RANGES = {
     "feature_depth": (2, 1 << 22, "words of `fetch_bits` bits per plane"),
     "image_depth": (2, 1 << 22, "words of `fetch_bits` bits per plane read by the first layer only"),
     "patch_depth": (1, 1 << 12, "words of `lanes` bits per patch"),
+    "patch_slots": (2, 16, "patches in the patch buffer"),
     "image_patch_depth": (1, 1 << 12, "words of `lanes` bits per patch of the first layer"),
     "param_depth": (1, 1 << 16, "groups of `quant` channels of all layers"),
     "pool_depth": (1, 1 << 12, "groups of `quant` channels of one pixel"),
@@ -43,7 +44,8 @@ _RANGES = {
 
 @dataclass(frozen=True, kw_only=True)
 class EngineConfig:
-    """Sizes of one engine. All integers; none needs to be a power of two except `fetch_bits`.
+    """Sizes of one engine. All integers; none needs to be a power of two except `fetch_bits` and
+    `patch_slots`.
 
     The array makes `rows` x `cols` dot products of `lanes` one-bit products per cycle
     (:attr:`binary_ops_per_cycle`). `w_bits` and `a_bits` are the widest operands a layer may ask
@@ -76,6 +78,7 @@ class EngineConfig:
     feature_depth: int = 2048
     image_depth: int = 256
     patch_depth: int = 72
+    patch_slots: int = 4
     image_patch_depth: int = 8
     param_depth: int = 256
     pool_depth: int = 128
@@ -101,8 +104,10 @@ class EngineConfig:
         ):
             if getattr(self, name) not in accepted:
                 raise InputError(f"{name} is {getattr(self, name)!r}; accepted: {', '.join(accepted)}")
-        if self.fetch_bits & (self.fetch_bits - 1):
-            raise InputError(f"fetch_bits is {self.fetch_bits}; accepted: a power of two")
+        for name in ("fetch_bits", "patch_slots"):
+            value = getattr(self, name)
+            if value & (value - 1):
+                raise InputError(f"{name} is {value}; accepted: a power of two")
         if self.fetch_bits > self.lanes:
             raise InputError(
                 f"fetch_bits is {self.fetch_bits}; accepted: at most lanes = {self.lanes}, "

@@ -50,13 +50,13 @@ def _layer_cycles(layer, config, *, first, last):
     to_store = quantizer_class(config).latency(config) + POOL
 
     read_end = start + START_TO_READ - 1
-    released = [-1, -1]
+    released = [-1] * config.patch_slots
     issued = drained = order_end = results_free = -1
     drain_free = 0
     for patch in range(geometry.patches):
         columns = config.cols if patch // patches_per_set < geometry.sets - 1 else last_cols
         begin = max(read_end, released[0]) + 1
-        read_end = begin + columns * (steps + (cleared if patch < 2 else 0)) - 1
+        read_end = begin + columns * (steps + (cleared if patch < config.patch_slots else 0)) - 1
         issued = max(read_end + READ_TO_READY - 1, issued)
         for tile in range(geometry.tiles):
             ends = tile == geometry.tiles - 1
@@ -67,7 +67,7 @@ def _layer_cycles(layer, config, *, first, last):
                 rows = geometry.last_rows if ends else config.rows
                 drained, results_free = _send(issued + to_drain, rows, results_free, config)
             drain_free = issued + config.cols * groups
-        released = [released[1], issued]
+        released = [*released[1:], issued]
         if config.cols > 1 and (patch + 1) % patches_per_set == 0:
             stored = issued + to_drain + columns * geometry.last_groups - 1 + to_store
             order_end = max(stored + COLUMN_ORDER - 1, order_end) + columns * geometry.pixel_groups

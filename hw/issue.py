@@ -30,7 +30,7 @@ class Issue(wiring.Component):
                 "start": In(1),
                 "filled": In(1),
                 "released": Out(1),
-                "slot": Out(1),
+                "slot": Out(range(config.patch_slots)),
                 "word": Out(range(max(2, config.patch_depth))),
                 "plane": Out(range(max(2, config.a_bits))),
                 "weight": Out(range(max(2, config.weight_depth))),
@@ -43,7 +43,7 @@ class Issue(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         layer = self.layer
-        ready = Signal(range(3))
+        ready = Signal(range(self._config.patch_slots + 1))
         tile, group = Signal.like(layer.tiles), Signal.like(layer.groups)
         # The pair of planes, and the first pair of its significance.
         i, j = Signal.like(layer.weight_planes), Signal.like(layer.activation_planes)
@@ -116,7 +116,7 @@ class Issue(wiring.Component):
                 m.d.sync += [self.word.eq(0), i.eq(i - 1), j.eq(j + 1)]
                 m.d.sync += [plane_base.eq(next_plane), self.weight.eq(next_plane)]
             with m.If(tiles_end):
-                m.d.sync += self.slot.eq(~self.slot)
+                m.d.sync += self.slot.eq(self.slot + 1)
                 m.d.sync += group.eq(Mux(groups_end, 0, group + 1))
 
         with m.If(self.start):

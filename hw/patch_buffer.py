@@ -7,7 +7,8 @@ from amaranth.lib.wiring import In, Out
 
 
 class PatchBuffer(wiring.Component):
-    """Two slots of one patch per column; a patch is ceil(K / lanes) words of `lanes` bits per plane.
+    """`patch_slots` slots of one patch per column; a patch is ceil(K / lanes) words of `lanes` bits
+    per plane.
 
     Written in pieces of `fetch_bits` bits of every plane (port `w`), read one word of one plane for
     all columns at a time: `a` holds word `word` of plane `plane` of slot `slot`, column p at bits
@@ -21,7 +22,7 @@ class PatchBuffer(wiring.Component):
         super().__init__(
             {
                 "w": In(self.write_signature(config)),
-                "slot": In(1),
+                "slot": In(range(config.patch_slots)),
                 "word": In(range(max(2, config.patch_depth))),
                 "plane": In(range(max(2, config.a_bits))),
                 "a": Out(config.cols * config.lanes),
@@ -34,7 +35,7 @@ class PatchBuffer(wiring.Component):
         return wiring.Signature(
             {
                 "en": Out(1),
-                "slot": Out(1),
+                "slot": Out(range(config.patch_slots)),
                 "column": Out(range(max(2, config.cols))),
                 "word": Out(range(max(2, config.patch_depth))),
                 "subword": Out(range(max(2, config.subwords))),
@@ -58,7 +59,7 @@ class PatchBuffer(wiring.Component):
                 planes = []
                 for prefix, lowest, count, depth in classes:
                     word_bits = (depth - 1).bit_length()
-                    memory = Memory(shape=count * width, depth=2 << word_bits, init=[])
+                    memory = Memory(shape=count * width, depth=config.patch_slots << word_bits, init=[])
                     m.submodules[f"{prefix}column{column}_piece{subword}"] = memory
                     write, read = memory.write_port(), memory.read_port()
                     data = [self.w.data[p * fetch : p * fetch + width]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dorefa.golden.affine import affine_form
 from dorefa.golden.errors import InputError
 
+from . import cycles
 from .config import EngineConfig
 from .geometry import LayerGeometry
 from .problems import needs, xnor_constants
@@ -18,8 +19,8 @@ def fit(network, **overrides) -> EngineConfig:
 
     Depths and widths are the least that the network needs. `lanes` x `rows` default to 32 x 16, or
     64 x 32 for networks of more than 20 million binary operations; `encoding` is ``bipolar`` where
-    all weights are; `quantizer` is ``thresholds`` up to 4 bits; `quant` and `fetch_bits` are the
-    least with which neither drain nor window reader is slower than the array, as far as possible.
+    all weights are; `quantizer` is ``thresholds`` up to 4 bits; `quant` is the least power of two with
+    which no layer waits for its drain, `fetch_bits` the least that costs at most 1 % of the cycles.
     """
     layers = network.layers
     operations = sum(layer.macs * layer.w_bits * layer.a_bits for layer in layers)
@@ -30,7 +31,7 @@ def fit(network, **overrides) -> EngineConfig:
     geometry = {"lanes": lanes, "rows": rows, "cols": cols}
     sizes.setdefault("quant", _least_quant(layers, geometry))
     quant = _positive("quant", sizes["quant"])
-    sizes.setdefault("fetch_bits", _least_fetch(layers, geometry, max(quant, sizes["port_bytes"])))
+    sizes.setdefault("fetch_bits", _least_fetch(layers, sizes, quant))
     if "out_bits" not in sizes:
         sizes["out_bits"] = max((layer.out_bits for layer in layers[:-1]), default=1)
     sizes.setdefault("quantizer", "thresholds" if sizes["out_bits"] <= 4 else "affine")
@@ -74,13 +75,20 @@ def _least_quant(layers, geometry):
     return quant
 
 
-def _least_fetch(layers, geometry, least):
-    """The least power of two with which no layer waits for its window reader."""
-    fetch = max(8, 1 << (least - 1).bit_length())
-    while fetch * 2 <= geometry["lanes"]:
-        loops = [LayerGeometry(layer=layer, quant=1, fetch_bits=fetch, **geometry) for layer in layers]
-        if all(loop.cols * loop.copy_steps[0] <= loop.tiles * loop.tile_cycles for loop in loops):
-            break
+def _least_fetch(layers, sizes, quant):
+    """The least power of two with which the network takes at most 1 % more cycles than with the
+    widest."""
+    least = max(8, 1 << (max(quant, sizes["port_bytes"]) - 1).bit_length())
+    widest = 1 << (sizes["lanes"].bit_length() - 1)
+    array = {name: sizes[name] for name in ("lanes", "rows", "cols", "port_bytes")}
+
+    def total(fetch):
+        draft = EngineConfig(**array, quant=quant, fetch_bits=fetch, out_bits=1)
+        return sum(layer.cycles for layer in cycles.predict(layers, draft))
+
+    limit = 1.01 * total(max(least, widest))
+    fetch = least
+    while fetch < widest and total(fetch) > limit:
         fetch *= 2
     return fetch
 

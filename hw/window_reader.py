@@ -50,7 +50,7 @@ class WindowReader(wiring.Component):
         last_width = config.lanes - (subwords - 1) * fetch
         place = data.StructLayout(
             {
-                "slot": 1,
+                "slot": range(config.patch_slots),
                 "column": range(max(2, config.cols)),
                 "word": range(max(2, config.patch_depth)),
                 "subword": range(max(2, subwords)),
@@ -61,9 +61,9 @@ class WindowReader(wiring.Component):
         to = Signal(place)
         bit = Signal(range(fetch))
         done = Signal.like(self.layer.run_bits)
-        fresh = Signal(2)  # per slot: written in this layer already
+        fresh = Signal(config.patch_slots)  # slots written in this layer already
         tail = Signal()
-        occupied = Signal(range(3))
+        occupied = Signal(range(config.patch_slots + 1))
         left = Signal.like(self.layer.run_bits)
         room = Signal(range(fetch + 1))
         count = Signal(range(fetch + 1))
@@ -75,7 +75,7 @@ class WindowReader(wiring.Component):
             left.eq(self.layer.run_bits - done),
             room.eq(Mux(last_subword, last_width, fetch) - bit),
             count.eq(Mux(tail | (left > room), room, left)),
-            step.eq(self.runs.valid & (occupied != 2)),
+            step.eq(self.runs.valid & (occupied != config.patch_slots)),
             subword_ends.eq(count == room),
             word_ends.eq(subword_ends & last_subword),
             run_ends.eq(~tail & (left <= room)),
@@ -106,7 +106,7 @@ class WindowReader(wiring.Component):
                 m.d.sync += [to.word.eq(0), to.subword.eq(0), bit.eq(0), done.eq(0)]
                 m.d.sync += to.column.eq(Mux(run.ends_set, 0, to.column + 1))
             with m.If(set_ends):
-                m.d.sync += [to.slot.eq(~to.slot), fresh.eq(fresh | (1 << to.slot))]
+                m.d.sync += [to.slot.eq(to.slot + 1), fresh.eq(fresh | (1 << to.slot))]
 
         # Stage 1: the memory's address; which bits of the piece are the run's.
         window_x = Signal(signed(len(self.layer.x_start) + 1))
