@@ -117,7 +117,7 @@ def run_script(script, *, folder, log="yosys.log", timeout=DEFAULT_TIMEOUT):
 def _complaint(log):
     """The line of the log that says what went wrong."""
     lines = log.read_text(errors="replace").splitlines()
-    errors = [line for line in lines if line.startswith("ERROR:")]
+    errors = [line for line in lines if "ERROR:" in line]
     return (errors or [line for line in lines if line.strip()] or ["no output"])[-1]
 
 

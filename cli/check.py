@@ -1,0 +1,148 @@
+"""`dorefa check`: whether an engine runs a network, said before anything runs."""
+
+from dorefa.golden.errors import InputError
+
+from . import options
+from .output import Output
+
+SUMMARY = "say whether an engine runs a network, and what it would cost"
+EXAMPLE = "dorefa check digits --lanes 64 --rows 16"
+
+
+def add_arguments(parser):
+    """Adds the verb's options to `parser`."""
+    parser.add_argument("model", metavar="MODEL", help=options.MODEL_HELP)
+    options.add_network_options(parser)
+    options.add_engine_options(parser)
+
+
+def run(args):
+    """Runs the verb; returns the exit status. Where the network is not supported, writes the report
+    and raises :class:`InputError` with the first problem."""
+    from dorefa.golden import lower
+    from dorefa.hw.compiler import compile_network
+
+    out = Output(args.json)
+    network = lower(options.load_network(args.model, args))
+    overrides = options.engine_overrides(args)
+    config, problems = _configure(network, overrides)
+    compiled = None
+    if not problems:
+        try:
+            compiled = compile_network(network, config)
+        except InputError as error:
+            problems = [str(error)]
+    report = {
+        "supported": compiled is not None,
+        "problems": problems,
+        "cycles_estimate": None,
+        "memory_bits": None,
+        "config": config.as_dict() if config else None,
+        "nearest": None,
+        "layers": [],
+    }
+    if compiled is None:
+        report["nearest"] = _nearest(network, overrides)
+        _say_problems(out, report)
+        out.report(report)
+        raise InputError(
+            f"{args.model} does not run on this engine: {problems[0]}"
+            + (f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else "")
+        )
+
+    report["cycles_estimate"] = compiled.cycles
+    report["memories"] = compiled.memory_bits
+    report["memory_bits"] = sum(compiled.memory_bits.values())
+    report["layers"] = [_layer(layer, config) for layer in compiled.layers]
+    out.say(f"{network.name} runs on this engine: {_describe(config)}")
+    out.table(
+        ["layer", "cycles", "tiling bound", "bound by", "utilization"],
+        [list(layer.values()) for layer in report["layers"]],
+    )
+    out.say(f"about {compiled.cycles:,} cycles per image")
+    for memory, bits in compiled.memory_bits.items():
+        out.say(f"{memory}: {bits:,} bits filled")
+    out.report(report)
+    return 0
+
+
+def _layer(layer, config):
+    return {
+        "name": layer.name,
+        "cycles": layer.cycles,
+        "bound": layer.bound,
+        "bound_by": layer.bound_by,
+        "utilization": layer.binary_ops / (layer.cycles * config.binary_ops_per_cycle),
+    }
+
+
+def _describe(config):
+    return (
+        f"{config.lanes} lanes x {config.rows} rows x {config.cols} columns, W up to "
+        f"{config.w_bits}, A up to {config.a_bits}, {config.quantizer}"
+    )
+
+
+def _say_problems(out, report):
+    for problem in report["problems"]:
+        out.say(f"problem: {problem}")
+    if report["nearest"]:
+        changes = " ".join(
+            f"--{key.replace('_', '-')} {value}" for key, value in report["nearest"].items()
+        )
+        out.say(f"nearest engine that runs it: {changes}")
+
+
+def _configure(network, overrides):
+    """(configuration or None, problems): every reason at once why the engine cannot be."""
+    from dorefa.hw.problems import find_problems
+    from dorefa.hw.sizing import fit
+
+    try:
+        config = fit(network, **overrides)
+        return config, find_problems(network, config)
+    except InputError as error:
+        everything = str(error)
+    # Parameters that stand in nobody's way are kept, so that each of the others is named.
+    kept, refused = {}, dict(overrides)
+    before = None
+    while refused and len(refused) != before:
+        before = len(refused)
+        for name, value in overrides.items():
+            if name in refused:
+                try:
+                    fit(network, **kept, **{name: value})
+                except InputError as error:
+                    refused[name] = str(error)
+                else:
+                    kept[name] = value
+                    del refused[name]
+    problems = list(dict.fromkeys(refused.values())) or [everything]
+    if refused:
+        problems += find_problems(network, fit(network, **kept))
+    return None, problems
+
+
+def _nearest(network, overrides):
+    """Parameters to change so that `network` runs, {name: value}; None where no engine runs it.
+
+    Every parameter asked for is kept that can be kept.
+    """
+    from dorefa.hw.problems import find_problems
+    from dorefa.hw.sizing import fit
+
+    def runs(parameters):
+        try:
+            config = fit(network, **parameters)
+        except InputError:
+            return None
+        return None if find_problems(network, config) else config
+
+    kept = {}
+    for name, value in overrides.items():
+        if runs(kept | {name: value}):
+            kept[name] = value
+    nearest = runs(kept)
+    if nearest is None:
+        return None
+    return {name: getattr(nearest, name) for name in overrides if name not in kept}

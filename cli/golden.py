@@ -1,0 +1,69 @@
+"""`dorefa golden`: runs the integer model, the reference for every other result."""
+
+import numpy as np
+
+from . import options
+from .output import Output, Progress, make_folder, require_writable, write_array
+
+SUMMARY = "run the integer golden model on images"
+EXAMPLE = "dorefa golden digits --input images.npy --labels labels.npy --output scores.npy"
+
+_BATCH = 64
+
+
+def add_arguments(parser):
+    """Adds the verb's options to `parser`."""
+    parser.add_argument("model", metavar="MODEL", help=options.MODEL_HELP)
+    parser.add_argument(
+        "--input", required=True, metavar="X.npy", help="uint8 images (batch, H, W, C)"
+    )
+    parser.add_argument(
+        "--output", metavar="Y.npy", help="int64 accumulators of the last layer (batch, classes)"
+    )
+    parser.add_argument("--dump", metavar="DIR", help="write each layer's codes as LAYER.npy")
+    parser.add_argument("--labels", metavar="L.npy", help="true classes; prints the accuracy")
+    parser.add_argument("--logits", metavar="L.npy", help="float64 accumulators x scale + bias")
+    options.add_network_options(parser)
+
+
+def run(args):
+    """Runs the verb; returns the exit status."""
+    from dorefa.golden import logits, lower, run_integer
+
+    out = Output(args.json)
+    network = lower(options.load_network(args.model, args))
+    images = options.read_images(args.input, network)
+    labels = args.labels and options.read_labels(args.labels, len(images), network.classes)
+    for path in (args.output, args.logits):
+        if path:
+            require_writable(path)
+    folder = args.dump and make_folder(args.dump)
+
+    parts = []
+    with Progress("golden", len(images)) as progress:
+        for start in range(0, len(images), _BATCH):
+            parts.append(run_integer(network, images[start : start + _BATCH]))
+            if folder is None:
+                # Only the last layer is wanted: do not keep the features of all images.
+                parts[-1] = {network.layers[-1].name: parts[-1][network.layers[-1].name]}
+            progress.update(min(start + _BATCH, len(images)))
+    results = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    accumulators = results[network.layers[-1].name]
+    scores = logits(network, accumulators)
+
+    report = {"network": network.name, "images": len(images), "files": []}
+    outputs = [(args.output, accumulators), (args.logits, scores)]
+    if folder:
+        outputs += [(folder / f"{name}.npy", codes) for name, codes in results.items()]
+    for path, array in outputs:
+        if path:
+            write_array(path, array)
+            report["files"].append(str(path))
+    out.say(f"{network.name}: {len(images)} images")
+    if labels is not None:
+        report["accuracy"] = float(np.mean(scores.argmax(axis=1) == labels))
+        out.say(f"accuracy {report['accuracy']:.4f}")
+    for path in report["files"]:
+        out.say(f"wrote {path}")
+    out.report(report)
+    return 0

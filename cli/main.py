@@ -1,0 +1,100 @@
+"""The `dorefa` command: finds the verb, runs it, turns its outcome into an exit status.
+
+Exit status: 0 success; 1 the job failed or the input is unusable (one line on standard error);
+2 wrong usage; 3 a bug of ours; 130 interrupted.
+"""
+
+import argparse
+import os
+import sys
+import traceback
+from importlib.metadata import version
+
+from dorefa.golden.errors import InputError
+
+from . import check, generate, golden, simulate, synth, train, zoo
+
+VERBS = {
+    "generate": generate,
+    "simulate": simulate,
+    "golden": golden,
+    "synth": synth,
+    "train": train,
+    "zoo": zoo,
+    "check": check,
+}
+OK, FAILED, BUG, INTERRUPTED = 0, 1, 3, 130
+
+
+def build_parser():
+    """The argparse parser of the whole command; each verb module adds its own part."""
+    parser = argparse.ArgumentParser(
+        prog="dorefa",
+        description="Bit-exact hardware for low-bitwidth neural networks.",
+        epilog="`dorefa VERB --help` shows the options of a verb and an example.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"dorefa {version('dorefa')}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, module in VERBS.items():
+        verb = verbs.add_parser(
+            name,
+            help=module.SUMMARY,
+            description=module.SUMMARY[0].upper() + module.SUMMARY[1:] + ".",
+            epilog=f"example:\n  {module.EXAMPLE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        module.add_arguments(verb)
+        verb.add_argument(
+            "--json",
+            metavar="FILE",
+            help="write a machine-readable report; - is standard output",
+        )
+        verb.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv=None):
+    """Runs the command line `argv` (default: the process's) and returns the exit status.
+
+    Wrong usage and `--help` leave through SystemExit, as argparse does.
+    """
+    args = build_parser().parse_args(argv)
+    try:
+        return args.run(args)
+    except InputError as error:
+        return _complain(" ".join(str(error).split()))
+    except BrokenPipeError:
+        # The reader of our output left (`dorefa zoo | head`); nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except OSError as error:
+        if error.filename is None:
+            return _report_bug()
+        return _complain(f"{error.filename}: {error.strerror}")
+    except KeyboardInterrupt:
+        print("dorefa: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception:
+        return _report_bug()
+
+
+def _complain(message):
+    print(f"dorefa: {message}", file=sys.stderr)
+    return FAILED
+
+
+def _report_bug():
+    traceback.print_exc()
+    print(
+        f"dorefa: this is a bug of dorefa {version('dorefa')}, not of your input; please report it "
+        "with the traceback above and the command that led to it",
+        file=sys.stderr,
+    )
+    return BUG
+
+
+def command():
+    """Entry point of the installed `dorefa` script."""
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""Options that several verbs share: MODEL and its widths, engine parameters, arrays in files."""
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+from dorefa.golden.errors import InputError
+
+# Keyword of zoo.load for each option that describes a zoo network.
+_ZOO_OPTIONS = {
+    "net_w": "net_w",
+    "net_a": "net_a",
+    "seed": "seed",
+    "net_first_w": "first_w",
+    "net_last_w": "last_w",
+    "net_size": "size",
+}
+
+MODEL_HELP = "a .npz network or a zoo name (see `dorefa zoo`)"
+
+
+def add_network_options(parser):
+    """Adds the widths and the seed that complete a zoo name."""
+    group = parser.add_argument_group("network from the zoo")
+    group.add_argument("--net-w", type=int, metavar="BITS", help="weight bits, 1 to 8 (default 1)")
+    group.add_argument(
+        "--net-a", type=int, metavar="BITS", help="activation bits, 1 to 8 (default 2)"
+    )
+    group.add_argument(
+        "--seed", type=int, metavar="N", help="seed of random weights (default 0: trained, if any)"
+    )
+    group.add_argument("--net-first-w", type=int, metavar="BITS", help="weight bits, first layer")
+    group.add_argument("--net-last-w", type=int, metavar="BITS", help="weight bits, last layer")
+    group.add_argument("--net-size", type=image_size, metavar="HxW", help="image size")
+
+
+def image_size(text):
+    """argparse type of `HxW`: (height, width)."""
+    try:
+        height, width = (int(part) for part in text.lower().split("x"))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; accepted: HxW, as 28x28") from error
+    return height, width
+
+
+def load_network(model, args):
+    """The float :class:`Network` that MODEL and the zoo options in `args` name."""
+    from dorefa.golden import npz
+    from dorefa.golden import zoo as networks
+
+    given = {
+        keyword: getattr(args, option)
+        for option, keyword in _ZOO_OPTIONS.items()
+        if getattr(args, option) is not None
+    }
+    suffix = Path(model).suffix.lower()
+    if suffix == ".onnx":
+        raise InputError(
+            f"{model}: ONNX models are not supported in this release; accepted: .npz or a zoo name"
+        )
+    if suffix != ".npz":
+        return networks.load(model, **given)
+    if given:
+        option = next(name for name in _ZOO_OPTIONS if getattr(args, name) is not None)
+        raise InputError(
+            f"--{option.replace('_', '-')} {getattr(args, option)} is for zoo names only; "
+            f"{model} has its own widths"
+        )
+    return npz.load(model)
+
+
+_ENGINE_HELP = {
+    "lanes": "bits of the reduction per cycle",
+    "rows": "output channels in parallel",
+    "cols": "output pixels in parallel",
+    "w_bits": "bits of the widest weight",
+    "a_bits": "bits of the widest activation read",
+    "out_bits": "bits of the widest activation written",
+    "encoding": "weights accepted: bipolar, twos_complement, unsigned, any",
+    "quantizer": "thresholds or affine",
+    "quant": "channels quantized per cycle",
+    "fetch_bits": "bits of a feature-memory word",
+    "acc_bits": "bits of an accumulator",
+    "mul_bits": "bits of an affine multiplier",
+    "structure": "structure of the popcount: compress or sum",
+    "pipeline": "registers in the popcount: none or level",
+    "port_bytes": "bytes per beat of the image port",
+    "weights": "where weights are kept: onchip",
+}
+
+
+def add_engine_options(parser):
+    """Adds one option per engine parameter, `--config` and `--preset`."""
+    from dorefa.hw.config import PRESETS, EngineConfig
+
+    group = parser.add_argument_group(
+        "engine (what is not given is sized from the model, or else from the preset `default`)"
+    )
+    group.add_argument("--config", metavar="FILE.toml", help="engine parameters from a file")
+    group.add_argument("--preset", metavar="NAME", help=f"one of {', '.join(PRESETS)}")
+    for field in fields(EngineConfig):
+        number = isinstance(field.default, int)
+        group.add_argument(
+            "--" + field.name.replace("_", "-"),
+            dest=f"engine_{field.name}",
+            type=int if number else str,
+            metavar="N" if number else "NAME",
+            help=_ENGINE_HELP.get(field.name, "depth or width, sized automatically"),
+        )
+
+
+def engine_overrides(args):
+    """Engine parameters that the command line fixes: preset, then file, then single options."""
+    from dorefa.hw.config import EngineConfig, preset, read_overrides
+
+    values = preset(args.preset).as_dict() if args.preset else {}
+    if args.config:
+        values |= read_overrides(args.config)
+    for field in fields(EngineConfig):
+        if field.name in values and type(values[field.name]) is not type(field.default):
+            accepted = "an integer" if isinstance(field.default, int) else "a string"
+            raise InputError(
+                f"{args.config}: {field.name} is {values[field.name]!r}; accepted: {accepted}"
+            )
+        value = getattr(args, f"engine_{field.name}")
+        if value is not None:
+            values[field.name] = value
+    return values
+
+
+def engine_config(args, network=None):
+    """The :class:`EngineConfig` of the command line, sized for `network` (integer) if there is one."""
+    from dorefa.hw.config import preset
+    from dorefa.hw.sizing import fit
+
+    overrides = engine_overrides(args)
+    if network is not None:
+        return fit(network, **overrides)
+    return preset("default").replace(**overrides)
+
+
+def read_array(path, what):
+    """The array in the `.npy` file at `path`; `what` names it in messages. Never unpickles."""
+    try:
+        array = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; accepted: {what} as .npy") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: not a readable .npy file ({error}); accepted: {what}") from None
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"{path}: holds several arrays (.npz); accepted: {what} as one .npy")
+    return array
+
+
+def read_images(path, network):
+    """Images for `network` (integer): uint8 (batch, H, W, C), checked against its input."""
+    from dorefa.golden.inference import check_images
+
+    images = read_array(path, "uint8 images (batch, height, width, channels)")
+    try:
+        check_images(network, images)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return images
+
+
+def read_labels(path, count, classes):
+    """Labels, integers (count,) from 0 to classes - 1, checked."""
+    labels = read_array(path, "integer labels, one per image")
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise InputError(
+            f"{path}: labels are {labels.dtype} of shape {labels.shape}; "
+            f"accepted: integers of shape ({count},)"
+        )
+    if len(labels) != count:
+        raise InputError(f"{path}: {len(labels)} labels; accepted: {count}, one per image")
+    outside = labels[(labels < 0) | (labels >= classes)]
+    if len(outside):
+        raise InputError(f"{path}: label {outside[0]}; accepted: 0 to {classes - 1}")
+    return labels

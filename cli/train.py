@@ -1,0 +1,87 @@
+"""`dorefa train`: Algorithm 1 of the paper on a data set in files."""
+
+from dorefa.golden.errors import InputError
+
+from .output import Output, Progress, require_writable
+
+SUMMARY = "train a network with low-bitwidth weights, activations and gradients"
+EXAMPLE = (
+    "dorefa train digits -o digits.npz --net-w 1 --net-a 2 --net-g 6 --epochs 10 --data mnist"
+)
+
+
+def add_arguments(parser):
+    """Adds the verb's options to `parser`."""
+    parser.add_argument("network", metavar="NET", help="zoo name of the architecture")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE.npz", help="where the network goes"
+    )
+    parser.add_argument("--net-w", type=int, default=1, metavar="BITS", help="weight bits, 1 to 8")
+    parser.add_argument(
+        "--net-a", type=int, default=2, metavar="BITS", help="activation bits, 1 to 8"
+    )
+    parser.add_argument(
+        "--net-g", type=int, default=6, metavar="BITS", help="gradient bits, 1 to 8, or 32: float"
+    )
+    parser.add_argument("--net-first-w", type=int, metavar="BITS", help="weight bits, first layer")
+    parser.add_argument("--net-last-w", type=int, metavar="BITS", help="weight bits, last layer")
+    parser.add_argument("--epochs", type=int, default=10, metavar="N", help="default 10")
+    parser.add_argument("--batch", type=int, default=64, metavar="N", help="default 64")
+    parser.add_argument("--rate", type=float, default=1e-3, metavar="R", help="default 0.001")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder with the four IDX files of MNIST, .gz or not"
+    )
+
+
+def run(args):
+    """Runs the verb; returns the exit status."""
+    from dorefa.golden import architectures, npz
+    from dorefa.golden.datasets import load_mnist
+    from dorefa.golden.training import train
+
+    out = Output(args.json)
+    architecture = architectures.find(args.network)
+    if not args.output.endswith(".npz"):
+        raise InputError(f"--output is {args.output}; accepted: a name ending in .npz")
+    require_writable(args.output)
+    if args.data is None:
+        raise InputError(
+            "--data is missing: training needs the full set; accepted: a folder with the four IDX "
+            "files of MNIST (train-images-idx3-ubyte and so on, .gz or not)"
+        )
+    data = load_mnist(args.data)
+    with Progress("train", 1) as progress:
+
+        def show(step, steps, measures):
+            note = "epoch {epoch} loss {loss:.4f} accuracy {train_accuracy:.4f}"
+            progress.update(step, total=steps, note=note.format(**measures))
+
+        result = train(
+            architecture,
+            data.train_images,
+            data.train_labels,
+            w_bits=args.net_w,
+            a_bits=args.net_a,
+            g_bits=args.net_g,
+            first_w=args.net_first_w,
+            last_w=args.net_last_w,
+            epochs=args.epochs,
+            batch=args.batch,
+            rate=args.rate,
+            seed=args.seed,
+            test=(data.test_images, data.test_labels),
+            progress=show,
+        )
+    npz.save(result.network, args.output)
+    out.table(
+        ["epoch", "loss", "training accuracy", "test accuracy"],
+        [
+            [epoch["epoch"], epoch["loss"], epoch["train_accuracy"], epoch["test_accuracy"]]
+            for epoch in result.history
+        ],
+    )
+    out.say(f"accuracy of the integer model {result.accuracy:.4f}")
+    out.say(f"wrote {args.output}")
+    out.report({"accuracy": result.accuracy, "history": result.history, "files": [args.output]})
+    return 0

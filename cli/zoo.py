@@ -1,0 +1,65 @@
+"""`dorefa zoo`: the networks that have a name."""
+
+from . import options
+from .output import Output
+
+SUMMARY = "list the named networks, or tabulate their layers"
+EXAMPLE = "dorefa zoo --table --net-w 1 --net-a 2"
+
+
+def add_arguments(parser):
+    """Adds the verb's options to `parser`."""
+    parser.add_argument("name", nargs="*", metavar="NAME", help="networks (default: all)")
+    parser.add_argument(
+        "--table", action="store_true", help="layers with operations, weight and feature bits"
+    )
+    options.add_network_options(parser)
+
+
+def run(args):
+    """Runs the verb; returns the exit status."""
+    from dorefa.golden import lower
+    from dorefa.golden import zoo as networks
+
+    out = Output(args.json)
+    report = {"networks": []}
+    for name in args.name or networks.names():
+        network = lower(options.load_network(name, args))
+        layers = [_describe(layer) for layer in network.layers]
+        totals = {
+            key: sum(layer[key] for layer in layers)
+            for key in ("macs", "binary_ops", "weight_bits", "feature_bits")
+        }
+        report["networks"].append({"name": name, "layers": layers, **totals})
+        height, width, channels = network.input_shape
+        out.say(
+            f"{name}: {height}x{width}x{channels} images of {network.input_bits} bits, "
+            f"{network.classes} classes, {len(layers)} layers, {totals['macs']:,} MACs"
+        )
+        if args.table:
+            out.table(
+                ["layer", "output", "W", "A", "MACs", "binary ops", "weight bits", "feature bits"],
+                [list(layer.values()) for layer in layers]
+                + [["total", "", None, None, *totals.values()]],
+            )
+    trained = ", ".join(
+        f"{name} {w}-{a}-{g}" for (name, w, a), g in networks.TRAINED.items()
+    )
+    out.say(f"trained weights (W-A-G): {trained}; all other widths: random weights from --seed")
+    out.report(report)
+    return 0
+
+
+def _describe(layer):
+    """One layer's line. `a_bits` are of the activations read, `feature_bits` of those written."""
+    height, width, channels = layer.out_shape
+    return {
+        "name": layer.name,
+        "output": f"{height}x{width}x{channels}",
+        "w_bits": layer.w_bits,
+        "a_bits": layer.a_bits,
+        "macs": layer.macs,
+        "binary_ops": layer.macs * layer.w_bits * layer.a_bits,
+        "weight_bits": layer.codes.size * layer.w_bits,
+        "feature_bits": height * width * channels * (layer.out_bits or 0),
+    }
