@@ -5,9 +5,8 @@ from pathlib import Path
 
 from dorefa.golden.errors import InputError
 from dorefa.hw import verilog
-from dorefa.hw.axi import AxiTop
 from dorefa.hw.dot import DotUnit
-from dorefa.hw.engine import Engine
+from dorefa.hw.manifest import make_top
 from dorefa.hw.memory_map import quantizer_class
 from dorefa.hw.popcount import AndPopcount
 
@@ -39,7 +38,7 @@ def make_unit(name, config):
     """
     if name == "engine":
         top = verilog.MODULE
-        component, operations = AxiTop(Engine(config)), config.binary_ops_per_cycle
+        component, operations = make_top(config), config.binary_ops_per_cycle
     elif name in ("popcount", "dot"):
         top = f"dorefa_{name}"
         options = {

@@ -1,0 +1,46 @@
+"""`dorefa generate`: the engine as Verilog, with its manifest."""
+
+from dorefa.golden.errors import InputError
+
+from . import options
+from .output import Output, make_folder, write_text
+
+SUMMARY = "write an engine as portable Verilog"
+EXAMPLE = "dorefa generate -o engine --model digits --preload"
+
+
+def add_arguments(parser):
+    """Adds the verb's options to `parser`."""
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="DIR", help="gets engine.v, .json and .core"
+    )
+    parser.add_argument("--model", metavar="MODEL", help="size the engine for this network")
+    parser.add_argument(
+        "--preload", action="store_true", help="put the network of --model into the Verilog"
+    )
+    options.add_network_options(parser)
+    options.add_engine_options(parser)
+
+
+def run(args):
+    """Runs the verb; returns the exit status."""
+    from dorefa.golden import lower
+    from dorefa.hw.compiler import compile_network
+    from dorefa.hw.manifest import engine_files
+
+    out = Output(args.json)
+    if args.preload and not args.model:
+        raise InputError("--preload needs a network; accepted: --model MODEL beside it")
+    network = lower(options.load_network(args.model, args)) if args.model else None
+    config = options.engine_config(args, network)
+    # Compiled even when not preloaded: an engine that cannot run its model is not worth a file.
+    compiled = compile_network(network, config) if network else None
+    folder = make_folder(args.output)
+
+    files = []
+    for name, text in engine_files(config, compiled if args.preload else None).items():
+        write_text(folder / name, text)
+        files.append(str(folder / name))
+        out.say(f"wrote {files[-1]}")
+    out.report({"files": files, "config": config.as_dict(), "preloaded": args.preload})
+    return 0

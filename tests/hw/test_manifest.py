@@ -1,0 +1,70 @@
+"""dorefa.hw.manifest: the description must agree with the Verilog and with the memory map."""
+
+import json
+import re
+
+import pytest
+
+from dorefa.golden import lower, random_network
+from dorefa.hw.compiler import compile_network
+from dorefa.hw.config import preset
+from dorefa.hw.manifest import address_regions, engine_files
+from dorefa.hw.memory_map import MemoryMap
+from dorefa.hw.sizing import fit
+
+CONFIG = preset("tiny")
+
+
+@pytest.fixture(scope="module")
+def files():
+    return engine_files(CONFIG)
+
+
+def test_ports_are_those_of_the_verilog(files):
+    top = files["engine.v"].split("module dorefa_engine(")[1].split("endmodule")[0]
+    found = {}
+    for direction, high, name in re.findall(
+        r"^  (input|output)(?: reg)?(?: \[(\d+):0\])? (\w+);", top, re.MULTILINE
+    ):
+        found[name] = {"direction": direction, "width": int(high or 0) + 1}
+    assert found == json.loads(files["engine.json"])["ports"]
+    assert {"clk", "rst", "s_axis_tdata", "m_axis_tkeep", "s_axil_awaddr"} <= set(found)
+
+
+def test_windows_are_apart_and_registers_start_at_zero():
+    regions = sorted(address_regions(CONFIG))
+    assert regions[0][0] == 0
+    for (first, words), (following, _) in zip(regions, regions[1:], strict=False):
+        assert first + words <= following
+
+
+def test_strides_reach_the_last_word_of_each_memory(files):
+    memory_map = MemoryMap.of(CONFIG)
+    windows = json.loads(files["engine.json"])["memory_map"]
+    assert [window["name"] for window in windows] == ["program", "weights", "params"]
+    for line, window in zip(windows, memory_map.windows, strict=True):
+        memory, address = window.memories - 1, window.depth - 1
+        offset = line["offset"] + memory * (line["memory_stride"] or 0)
+        offset += address * (line["word_stride"] or 0)
+        assert offset == 4 * memory_map.address(window, memory, address)
+
+
+def test_core_file_names_the_verilog(files):
+    assert files["engine.core"].startswith("CAPI=2:\n")
+    assert "- engine.v\n" in files["engine.core"]
+    assert "toplevel: dorefa_engine" in files["engine.core"]
+
+
+def test_same_configuration_same_text(files):
+    assert engine_files(CONFIG) == files
+
+
+def test_memories_have_contents_only_when_preloaded(files, seed):
+    network = lower(random_network(seed))
+    config = fit(network)
+    compiled = compile_network(network, config)
+    preloaded = engine_files(config, compiled)
+    assert "initial" not in files["engine.v"]
+    assert "initial" in preloaded["engine.v"]
+    assert json.loads(preloaded["engine.json"])["preloaded"] == network.name
+    assert json.loads(files["engine.json"])["preloaded"] is None
