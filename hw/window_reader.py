@@ -9,9 +9,9 @@ from .patch_buffer import PatchBuffer
 from .run_generator import run_layout
 
 
-def thermometer(bound, width):
-    """`width` bits of which those below the signed `bound` are set."""
-    return Cat(bound > bit for bit in range(width))
+def clipped(bound, most):
+    """The signed `bound`, at least 0 and at most `most`."""
+    return Mux(bound < 0, 0, Mux(bound > most, most, bound))
 
 
 class WindowReader(wiring.Component):
@@ -120,19 +120,14 @@ class WindowReader(wiring.Component):
             copy.eq(run.row_ok & ~tail),
         ]
         # Stages 2 and 3: the memory reads and shifts; the mask waits, clipped to the map's row.
-        inside = Signal(signed(len(window_x) + 1))
-        clipped_low, clipped_high = Signal(fetch), Signal(fetch)
-        row_low, row_high = Signal(fetch), Signal(fetch)
-        copying = Signal()
+        row_end = Signal(signed(len(window_x) + 1))
+        first, end = Signal.like(low), Signal.like(high)
         mask = Signal(fetch)
-        m.d.comb += inside.eq(self.layer.row_bits - window_x)
+        m.d.comb += row_end.eq(self.layer.row_bits - window_x)
         m.d.sync += [
-            clipped_low.eq(thermometer(low, fetch)),
-            clipped_high.eq(thermometer(high, fetch)),
-            row_low.eq(thermometer(-window_x, fetch)),
-            row_high.eq(thermometer(inside, fetch)),
-            copying.eq(copy),
-            mask.eq(clipped_high & ~clipped_low & row_high & ~row_low & copying.replicate(fetch)),
+            first.eq(Mux(-window_x > low, clipped(-window_x, fetch), low)),
+            end.eq(Mux(copy & (row_end < high), clipped(row_end, fetch), Mux(copy, high, 0))),
+            mask.eq(Cat((first <= bit) & (bit < end) for bit in range(fetch))),
         ]
         write = Signal(place)
         writes = Signal()
