@@ -1,0 +1,81 @@
+"""Codes read back from the feature memory, and their comparison with golden."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+MAX_MISMATCHES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mismatch:
+    """One element that differs. `plane` is the lowest bit plane that is wrong; for the last layer,
+    whose values are accumulators, it is the lowest wrong bit, y and x are 0 and `channel` the class."""
+
+    layer: str
+    image: int
+    y: int
+    x: int
+    channel: int
+    plane: int
+    expected: int
+    got: int
+
+    def as_dict(self) -> dict:
+        """For the report."""
+        return asdict(self)
+
+    def __str__(self):
+        return (
+            f"layer {self.layer}, image {self.image}, y {self.y}, x {self.x}, channel {self.channel}, "
+            f"plane {self.plane}: expected {self.expected}, got {self.got}"
+        )
+
+
+def decode(banks, layer, config) -> np.ndarray:
+    """Codes of one layer: uint8 (H, W, C).
+
+    banks: for bank 0 and bank 1, uint8 (rows, bytes), little-endian words that
+    :func:`dorefa.sim.design.layer_rows` names. Element e = (y W + x) C + c is bit e % fetch_bits of
+    word out_address + e // fetch_bits in every plane; words alternate between the banks.
+    """
+    fetch, planes = config.fetch_bits, config.out_bits
+    count = math.prod(layer.out_shape)
+    words = -(-count // fetch)
+    bits = np.zeros((words, planes, fetch), np.uint8)
+    for bank, rows in enumerate(banks):
+        start = (bank - layer.out_address) % 2
+        unpacked = np.unpackbits(rows, axis=1, bitorder="little")[:, : planes * fetch]
+        bits[start::2] = unpacked.reshape(-1, planes, fetch)
+    weights = (1 << np.arange(planes, dtype=np.uint16))[None, :, None]
+    codes = (bits * weights).sum(1).reshape(-1)[:count]
+    # Only the planes of this layer's width were meant to be written; all are compared.
+    return codes.astype(np.uint8).reshape(layer.out_shape)
+
+
+class Comparison:
+    """Counts mismatches of images, layer by layer, and keeps the first :data:`MAX_MISMATCHES`."""
+
+    def __init__(self):
+        self.count = 0
+        self.mismatches: list[Mismatch] = []
+
+    def add(self, layer: str, image: int, expected: np.ndarray, got: np.ndarray) -> None:
+        """Compares one layer's values of one image, both (H, W, C) or (classes,)."""
+        expected, got = (np.asarray(values, np.int64) for values in (expected, got))
+        if expected.ndim == 1:
+            expected, got = expected[None, None], got.reshape(1, 1, -1)
+        wrong = np.argwhere(expected != got)
+        self.count += len(wrong)
+        for y, x, channel in wrong[: MAX_MISMATCHES - len(self.mismatches)].tolist():
+            want, have = int(expected[y, x, channel]), int(got[y, x, channel])
+            difference = want ^ have
+            self.mismatches.append(
+                Mismatch(
+                    layer=layer, image=image, y=y, x=x, channel=channel,
+                    plane=(difference & -difference).bit_length() - 1, expected=want, got=have,
+                )
+            )  # fmt: skip

@@ -1,0 +1,109 @@
+"""Where things lie in the exported Verilog: instances, memories, and how a network maps to them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from dorefa.hw.memory_map import quantizer_class
+from dorefa.hw.quantizer import ThresholdQuantizer
+
+_MODULE = re.compile(r"^module (\w+)\s*\(")
+_INSTANCE = re.compile(r"^  (\w+)\s+(\w+) \($")
+_MEMORY = re.compile(r"^  reg (?:signed )?(?:\[(\d+):0\] )?\\?(\w+) +\[(\d+):0\];$")
+
+CORE = "core"  # instance of the engine in the exported top
+LAYER_DONE = "status__layer_done"
+FIRST_READ = "status__first_read"
+
+
+@dataclass(frozen=True)
+class MemoryArray:
+    """A memory of the Verilog: its `module`, `name`, word `width` in bits and `depth` in words;
+    `path` is the instance path below the top, for example ``core.feature``."""
+
+    path: str
+    module: str
+    name: str
+    width: int
+    depth: int
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one word."""
+        return -(-self.width // 8)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """`rows` words of `memory` from word `first`."""
+
+    memory: MemoryArray
+    first: int
+    rows: int
+
+
+def find_memories(verilog: str, top: str) -> dict[str, MemoryArray]:
+    """Every memory of the design below module `top`, by ``instance.path.name``."""
+    instances, memories, module = {}, {}, None
+    keywords = {"module", "function", "input", "output", "wire", "reg", "assign", "always", "initial"}
+    for line in verilog.splitlines():
+        if found := _MODULE.match(line):
+            module = found[1]
+            instances[module], memories[module] = [], []
+        elif (found := _INSTANCE.match(line)) and found[1] not in keywords:
+            instances[module].append((found[1], found[2]))
+        elif found := _MEMORY.match(line):
+            memories[module].append((found[2], int(found[1] or 0) + 1, int(found[3]) + 1))
+    result = {}
+
+    def walk(module, path):
+        for name, width, depth in memories[module]:
+            place = ".".join((*path, name))
+            result[place] = MemoryArray(".".join(path), module, name, width, depth)
+        for kind, instance in instances[module]:
+            walk(kind, (*path, instance))
+
+    walk(top, ())
+    return result
+
+
+def _param_name(config, number):
+    """Name of the quantizer memory of this number in the host's map."""
+    if quantizer_class(config) is ThresholdQuantizer:
+        return f"lane{number // config.out_bits}_stage{number % config.out_bits}"
+    return f"lane{number}"
+
+
+def memory_images(compiled) -> dict[str, list[int]]:
+    """Words of every memory that `compiled` (CompiledNetwork) fills, by ``instance.path.name``."""
+    images = {f"{CORE}.sequencer.program": compiled.memories["program"]}
+    for row, words in enumerate(compiled.memories["weights"]):
+        images[f"{CORE}.weights.row{row}"] = words
+    for number, words in enumerate(compiled.memories["params"]):
+        images[f"{CORE}.quantizer.{_param_name(compiled.config, number)}"] = words
+    return {name: words for name, words in images.items() if len(words)}
+
+
+def layer_rows(layer, config) -> list[tuple[int, int]]:
+    """(first row, rows) in ``bank0`` and ``bank1`` of the feature memory that hold a layer's output."""
+    height, width, channels = layer.out_shape
+    first = layer.out_address
+    last = first + -(-height * width * channels // config.fetch_bits)
+    # even words lie in bank 0 at word / 2, odd ones in bank 1
+    even = ((first + 1) // 2, (last + 1) // 2)
+    odd = (first // 2, last // 2)
+    return [(low, high - low) for low, high in (even, odd)]
+
+
+def snapshot_pieces(compiled, memories) -> list[list[Piece]]:
+    """Per layer, what to copy from the feature memory when it is done (nothing for the last)."""
+    banks = [memories[f"{CORE}.feature.bank{bank}"] for bank in range(2)]
+    pieces = [
+        [
+            Piece(bank, first, rows)
+            for bank, (first, rows) in zip(banks, layer_rows(layer, compiled.config), strict=True)
+        ]
+        for layer in compiled.layers[:-1]
+    ]
+    return [*pieces, []]

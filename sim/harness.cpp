@@ -1,0 +1,310 @@
+// Runs one engine, exported as Verilog and compiled by Verilator, on the images of a job file.
+//
+//   engine JOB RESULT
+//
+// Both files are sequences of little-endian 64-bit integers, strings (length, bytes) and raw bytes;
+// dorefa/sim/verilator.py writes the one and reads the other, in the order of `read_job` and `run`.
+// A result file says at its end why the run stopped: 0 done, 1 watchdog, 2 protocol violation.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "Vengine.h"
+#include "verilated.h"
+#include "verilated_syms.h"
+
+namespace {
+
+[[noreturn]] void fail(const std::string& message) {
+    std::fprintf(stderr, "%s\n", message.c_str());
+    std::exit(3);
+}
+
+class File {
+  public:
+    File(const char* path, const char* mode) : file_(std::fopen(path, mode)) {
+        if (!file_) fail(std::string("cannot open ") + path);
+    }
+    ~File() { std::fclose(file_); }
+    void bytes(void* data, size_t count) {
+        if (std::fread(data, 1, count, file_) != count) fail("job file is truncated");
+    }
+    uint64_t number() {
+        uint64_t value;
+        bytes(&value, sizeof value);
+        return value;
+    }
+    std::string text() {
+        std::string value(number(), '\0');
+        bytes(value.data(), value.size());
+        return value;
+    }
+    void put(const void* data, size_t count) {
+        if (std::fwrite(data, 1, count, file_) != count) fail("cannot write the result file");
+    }
+    void put(uint64_t value) { put(&value, sizeof value); }
+
+  private:
+    std::FILE* file_;
+};
+
+// Chance in percent, from a xorshift generator: the same stalls for the same seed everywhere.
+class Chance {
+  public:
+    explicit Chance(uint64_t seed) : state_(seed * 2654435761u + 88172645463325252u) {}
+    bool operator()(uint64_t percent) {
+        state_ ^= state_ << 13;
+        state_ ^= state_ >> 7;
+        state_ ^= state_ << 17;
+        return percent && state_ % 100 < percent;
+    }
+
+  private:
+    uint64_t state_;
+};
+
+// A variable of the model: `stride` bytes per element, of which `bytes` carry the value.
+struct Variable {
+    uint8_t* data;
+    size_t stride;
+    size_t bytes;
+};
+
+Variable find(const std::string& scope, const std::string& name) {
+    const VerilatedScope* found = Verilated::scopeFind(scope.c_str());
+    VerilatedVar* variable = found ? found->varFind(name.c_str()) : nullptr;
+    if (!variable) fail("model has no variable " + scope + "." + name);
+    return {static_cast<uint8_t*>(variable->datap()), variable->entSize(), 0};
+}
+
+struct Piece {  // part of a memory: `rows` words from `first`
+    Variable memory;
+    uint64_t first, rows;
+};
+
+struct Write {
+    uint64_t address, data;
+};
+
+struct Job {
+    uint64_t seed, in_stall, out_stall, load_limit, image_limit, beats, layers;
+    std::vector<Write> writes;
+    std::vector<std::vector<Piece>> snapshots;  // one list per layer
+    uint64_t images, image_bytes;
+    std::vector<uint8_t> pixels;
+};
+
+Piece read_piece(File& file) {
+    const std::string scope = file.text(), name = file.text();
+    Piece piece{find(scope, name), 0, 0};
+    piece.memory.bytes = file.number();
+    piece.first = file.number();
+    piece.rows = file.number();
+    return piece;
+}
+
+Job read_job(const char* path) {
+    File file(path, "rb");
+    Job job;
+    job.seed = file.number();
+    job.in_stall = file.number();
+    job.out_stall = file.number();
+    job.load_limit = file.number();
+    job.image_limit = file.number();
+    job.beats = file.number();
+    job.layers = file.number();
+    for (uint64_t count = file.number(); count; --count) {  // memories loaded directly
+        const Piece piece = read_piece(file);
+        for (uint64_t row = piece.first; row < piece.first + piece.rows; ++row)
+            file.bytes(piece.memory.data + row * piece.memory.stride, piece.memory.bytes);
+    }
+    job.writes.resize(file.number());
+    for (Write& write : job.writes) {
+        write.address = file.number();
+        write.data = file.number();
+    }
+    job.snapshots.resize(job.layers);
+    for (auto& pieces : job.snapshots)
+        for (uint64_t count = file.number(); count; --count) pieces.push_back(read_piece(file));
+    job.images = file.number();
+    job.image_bytes = file.number();
+    job.pixels.resize(job.images * job.image_bytes);
+    file.bytes(job.pixels.data(), job.pixels.size());
+    return job;
+}
+
+class Bench {
+  public:
+    explicit Bench(Vengine& top) : top_(top) {
+        done_ = find("TOP.dorefa_engine.core", "status__layer_done").data;
+        read_ = find("TOP.dorefa_engine.core", "status__first_read").data;
+    }
+    void reset() {
+        top_.rst = 1;
+        top_.s_axis_tvalid = top_.m_axis_tready = 0;
+        top_.s_axil_awvalid = top_.s_axil_wvalid = top_.s_axil_arvalid = 0;
+        top_.s_axil_bready = top_.s_axil_rready = 0;
+        for (int cycle = 0; cycle < 4; ++cycle) {
+            settle();
+            edge();
+        }
+        top_.rst = 0;
+    }
+    uint64_t load(const Job& job);
+    uint64_t run(const Job& job, File& result);
+
+  private:
+    void settle() {
+        top_.clk = 0;
+        top_.eval();
+    }
+    void edge() {
+        top_.clk = 1;
+        top_.eval();
+        ++cycle_;
+    }
+    bool high(const uint8_t* signal) const { return *signal & 1; }
+    void drive(const uint8_t* bytes, uint64_t count, bool last);
+
+    Vengine& top_;
+    const uint8_t *done_, *read_;
+    uint64_t cycle_ = 0;
+};
+
+// All writes of the job through AXI4-Lite; returns cycles, or 0 if they did not end in time.
+uint64_t Bench::load(const Job& job) {
+    Chance chance(job.seed + 1);
+    const uint64_t start = cycle_;
+    size_t addresses = 0, words = 0, answers = 0;
+    const size_t count = job.writes.size();
+    bool address_up = false, word_up = false;
+    while (answers < count) {
+        if (cycle_ - start >= job.load_limit) return 0;
+        address_up = address_up || (addresses < count && !chance(job.in_stall));
+        word_up = word_up || (words < count && !chance(job.in_stall));
+        top_.s_axil_awvalid = address_up;
+        top_.s_axil_wvalid = word_up;
+        if (address_up) top_.s_axil_awaddr = job.writes[addresses].address;
+        if (word_up) top_.s_axil_wdata = job.writes[words].data;
+        top_.s_axil_wstrb = 15;
+        top_.s_axil_bready = !chance(job.out_stall);
+        settle();
+        if (address_up && top_.s_axil_awready) address_up = false, ++addresses;
+        if (word_up && top_.s_axil_wready) word_up = false, ++words;
+        if (top_.s_axil_bvalid && top_.s_axil_bready) {
+            if (top_.s_axil_bresp)
+                fail("write " + std::to_string(answers) + " was answered with an error");
+            ++answers;
+        }
+        edge();
+    }
+    top_.s_axil_awvalid = top_.s_axil_wvalid = top_.s_axil_bready = 0;
+    settle();
+    edge();  // the last write reaches the engine one cycle after its answer
+    return cycle_ - start;
+}
+
+// One beat of at most as many bytes as the port is wide.
+void Bench::drive(const uint8_t* bytes, uint64_t count, bool last) {
+    std::memset(static_cast<void*>(&top_.s_axis_tdata), 0, sizeof top_.s_axis_tdata);
+    std::memcpy(static_cast<void*>(&top_.s_axis_tdata), bytes, count);
+#if PORT_BYTES > 1
+    const uint64_t keep = count < 64 ? (uint64_t{1} << count) - 1 : ~uint64_t{0};
+    top_.s_axis_tkeep = static_cast<std::decay_t<decltype(top_.s_axis_tkeep)>>(keep);
+#endif
+    top_.s_axis_tlast = last;
+}
+
+// Per image: cycles of the first and last beat in, of the first read, of the end of each layer and
+// of the first and last result; the results; the snapshots. All cycles count from reset.
+uint64_t Bench::run(const Job& job, File& result) {
+    Chance chance(job.seed + 2);
+    uint64_t sent = 0, byte = 0;  // image and byte that the source offers
+    bool offered = false;
+    for (uint64_t image = 0; image < job.images; ++image) {
+        uint64_t first_in = 0, last_in = 0, first_read = 0, first_out = 0, last_out = 0;
+        std::vector<uint64_t> ends, results;
+        std::vector<uint8_t> codes;
+        const uint64_t limit = cycle_ + job.image_limit;
+        while (ends.size() < job.layers || results.size() < job.beats) {
+            if (cycle_ >= limit) {
+                result.put(image);
+                result.put(first_read ? ends.size() + 1 : 0);
+                return 1;
+            }
+            // At most one image ahead, so that no beat of the next is taken for one of this.
+            if (!offered && sent == image && sent < job.images && !chance(job.in_stall)) {
+                const uint64_t left = job.image_bytes - byte;
+                const uint64_t count = left < PORT_BYTES ? left : PORT_BYTES;
+                drive(&job.pixels[sent * job.image_bytes + byte], count, count == left);
+                offered = true;
+            }
+            top_.s_axis_tvalid = offered;
+            top_.m_axis_tready = !chance(job.out_stall);
+            settle();
+            if (offered && top_.s_axis_tready) {
+                offered = false;
+                if (byte == 0) first_in = cycle_;
+                byte += PORT_BYTES;
+                if (byte >= job.image_bytes) {
+                    last_in = cycle_;
+                    byte = 0;
+                    ++sent;
+                }
+            }
+            if (high(read_) && !first_read) first_read = cycle_;
+            if (high(done_)) {
+                if (ends.size() < job.layers)
+                    for (const Piece& piece : job.snapshots[ends.size()])
+                        for (uint64_t row = piece.first; row < piece.first + piece.rows; ++row) {
+                            const uint8_t* at = piece.memory.data + row * piece.memory.stride;
+                            codes.insert(codes.end(), at, at + piece.memory.bytes);
+                        }
+                ends.push_back(cycle_);
+            }
+            if (top_.m_axis_tvalid && top_.m_axis_tready) {
+                if (results.empty()) first_out = cycle_;
+                last_out = cycle_;
+                results.push_back(top_.m_axis_tdata);
+                if (bool(top_.m_axis_tlast) != (results.size() == job.beats)) {
+                    result.put(image);
+                    result.put(results.size());
+                    return 2;
+                }
+            }
+            edge();
+        }
+        for (uint64_t at : {first_in, last_in, first_read}) result.put(at);
+        for (uint64_t at : ends) result.put(at);
+        for (uint64_t at : {first_out, last_out}) result.put(at);
+        result.put(results.data(), results.size() * sizeof results[0]);
+        result.put(codes.data(), codes.size());
+        std::fprintf(stdout, "%llu\n", static_cast<unsigned long long>(image + 1));
+        std::fflush(stdout);
+    }
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc != 4) fail("usage: engine JOB RESULT SEED");
+    // Whatever nothing has written holds random bits, different for every seed.
+    Verilated::randReset(2);
+    Verilated::randSeed(std::atoi(argv[3]));
+    Vengine top;
+    Bench bench(top);
+    bench.reset();
+    const Job job = read_job(argv[1]);
+    File result(argv[2], "wb");
+    const uint64_t cycles = bench.load(job);
+    result.put(cycles);
+    const uint64_t status = cycles ? bench.run(job, result) : 1;
+    result.put(status);
+    top.final();
+    return 0;
+}

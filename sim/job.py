@@ -1,0 +1,99 @@
+"""One run of a compiled network on a simulator, and what comes back; the same for every back end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+# A layer may take this many times its predicted cycles before the watchdog calls it stuck.
+PATIENCE = 4
+
+
+class SimulationError(RuntimeError):
+    """The simulated engine did not finish, or broke the protocol of a port: a bug of the engine."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to simulate.
+
+    compiled: CompiledNetwork; images: uint8 (batch, H, W, C); stalls: chance in percent that a port
+    waits in a cycle, on either side; seed: of the stalls and of uninitialized memory; through_port:
+    whether the network is loaded through AXI4-Lite instead of directly.
+    """
+
+    compiled: object
+    images: np.ndarray
+    stalls: int = 0
+    seed: int = 1
+    through_port: bool = False
+    progress: object = None
+
+    @property
+    def beats(self) -> int:
+        """Results per image."""
+        return self.compiled.layers[-1].out_shape[2]
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes of an image packet."""
+        return int(np.prod(self.images.shape[1:]))
+
+    @property
+    def slowdown(self) -> float:
+        """How much longer stalls may make a transfer."""
+        return 100 / (100 - self.stalls)
+
+    @property
+    def image_limit(self) -> int:
+        """Cycles after which an image counts as stuck."""
+        port = 2 * (self.image_bytes + self.beats) * self.slowdown
+        return int(PATIENCE * (self.compiled.cycles + port)) + 10_000
+
+    @property
+    def load_limit(self) -> int:
+        """Cycles after which loading counts as stuck."""
+        writes = sum(1 for _ in self.compiled.host_writes()) if self.through_port else 8
+        return int(PATIENCE * 4 * writes * self.slowdown) + 10_000
+
+    def tick(self, done: int) -> None:
+        """Tells the caller how many images are done."""
+        if self.progress is not None:
+            self.progress(done, len(self.images))
+
+
+@dataclass(kw_only=True)
+class Trace:
+    """What one image left behind.
+
+    Cycle stamps count from reset: `first_in`, `last_in` (image beats), `first_read` (first feature
+    read), `ends` (per layer, the cycle after its last write), `first_out`, `last_out` (results).
+    `codes`: per layer but the last, uint8 (H, W, C). `results`: int64 (classes,).
+    """
+
+    first_in: int
+    last_in: int
+    first_read: int
+    ends: list[int]
+    first_out: int
+    last_out: int
+    results: np.ndarray
+    codes: list[np.ndarray] = field(default_factory=list)
+
+    @property
+    def layer_cycles(self) -> list[int]:
+        """Cycles of each layer: from the last write of the one before it (the first layer: from its
+        first read) to its own last write."""
+        stamps = [self.first_read, *self.ends]
+        return [after - before for before, after in zip(stamps, stamps[1:], strict=False)]
+
+
+def stuck(job: Job, image: int, layer: int) -> SimulationError:
+    """Watchdog: `layer` is 0 before the first read, else the number of the layer that is running."""
+    layers = job.compiled.layers
+    place = f"layer {layers[min(layer, len(layers)) - 1].name}" if layer else "before its first layer"
+    return SimulationError(
+        f"image {image}: no result after {job.image_limit} cycles, stopped in {place}; "
+        f"predicted are {job.compiled.cycles} cycles"
+    )

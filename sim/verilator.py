@@ -1,0 +1,156 @@
+"""Fast simulation of whole networks: the Verilog compiled by Verilator, the image loop in C++.
+
+Images and results pass through the AXI4-Stream ports, with random stalls if asked for. The network
+is written into the memories directly, or through the AXI4-Lite port.
+"""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from dorefa.hw.verilog import MODULE
+
+from . import design, model
+from .compare import decode
+from .job import Job, SimulationError, Trace, stuck
+
+# Wall-clock watchdog: a model slower than this many cycles per second is taken for dead.
+_SLOWEST = 500
+
+
+def _number(value):
+    return struct.pack("<Q", value)
+
+
+def _piece(memory, first, rows):
+    scope, name = f"TOP.{MODULE}.{memory.path}".encode(), memory.name.encode()
+    return b"".join(
+        (_number(len(scope)), scope, _number(len(name)), name,
+         _number(memory.row_bytes), _number(first), _number(rows))
+    )  # fmt: skip
+
+
+def _job_file(job: Job, memories) -> bytes:
+    """What ``read_job`` of harness.cpp reads."""
+    compiled = job.compiled
+    numbers = (
+        job.seed, job.stalls, job.stalls, job.load_limit, job.image_limit, job.beats,
+        len(compiled.layers),
+    )  # fmt: skip
+    parts = [_number(value) for value in numbers]
+    images = {} if job.through_port else design.memory_images(compiled)
+    parts.append(_number(len(images)))
+    for name, words in images.items():
+        memory = memories[name]
+        parts.append(_piece(memory, 0, len(words)))
+        parts.append(b"".join(word.to_bytes(memory.row_bytes, "little") for word in map(int, words)))
+    writes = list(compiled.host_writes() if job.through_port else compiled.register_writes())
+    parts.append(_number(len(writes)))
+    parts += [_number(4 * address) + _number(int(data)) for address, data in writes]
+    for pieces in design.snapshot_pieces(compiled, memories):
+        parts.append(_number(len(pieces)))
+        parts += [_piece(piece.memory, piece.first, piece.rows) for piece in pieces]
+    parts += [_number(len(job.images)), _number(job.image_bytes)]
+    parts.append(np.ascontiguousarray(job.images).tobytes())
+    return b"".join(parts)
+
+
+class _Results:
+    """Reads what ``run`` of harness.cpp wrote."""
+
+    def __init__(self, data: bytes):
+        self._data, self._at = data, 0
+
+    def numbers(self, count: int) -> list[int]:
+        """`count` unsigned integers."""
+        values = np.frombuffer(self._data, "<u8", count, self._at).tolist()
+        self._at += 8 * count
+        return values
+
+    def rows(self, piece) -> np.ndarray:
+        """The words of a piece of a memory: uint8 (rows, bytes)."""
+        size = piece.rows * piece.memory.row_bytes
+        values = np.frombuffer(self._data, np.uint8, size, self._at)
+        self._at += size
+        return values.reshape(piece.rows, piece.memory.row_bytes)
+
+
+def _signed(values, bits):
+    """Results as they are on the port, `bits` wide, as int64."""
+    values = np.array(values, np.uint64)
+    return values.astype(np.uint32).view(np.int32).astype(np.int64) if bits == 32 else values.view(np.int64)
+
+
+def _trace(results: _Results, job: Job, pieces) -> Trace:
+    config, layers = job.compiled.config, job.compiled.layers
+    first_in, last_in, first_read = results.numbers(3)
+    ends = results.numbers(len(layers))
+    first_out, last_out = results.numbers(2)
+    values = _signed(results.numbers(job.beats), config.result_bits)
+    codes = [
+        decode([results.rows(piece) for piece in banks], layer, config)
+        for layer, banks in zip(layers[:-1], pieces[:-1], strict=True)
+    ]
+    return Trace(
+        first_in=first_in, last_in=last_in, first_read=first_read, ends=ends,
+        first_out=first_out, last_out=last_out, results=values, codes=codes,
+    )  # fmt: skip
+
+
+def _execute(command, job: Job) -> None:
+    """Runs the model; it prints the number of images done after each, and is killed when it hangs."""
+    limit = 60 + (job.load_limit + job.image_limit * len(job.images)) / _SLOWEST
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+        watchdog = threading.Timer(limit, process.kill)
+        watchdog.start()
+        try:
+            for line in process.stdout:
+                job.tick(int(line))
+            status = process.wait()
+        finally:
+            process.kill()
+            process.wait()
+            fired = watchdog.finished.is_set()
+            watchdog.cancel()
+        errors.seek(0)
+        message = errors.read().strip()
+    if status:
+        reason = f"killed after {limit:.0f} s" if fired else message or f"status {status}"
+        raise SimulationError(f"compiled model: {reason}")
+
+
+def run(job: Job, verilog: str) -> tuple[list[Trace], int]:
+    """One :class:`Trace` per image, and the cycles that loading through AXI4-Lite took.
+
+    Raises :class:`SimulationError` when the watchdog fires or a port breaks its protocol.
+    """
+    memories = design.find_memories(verilog, MODULE)
+    executable = model.build(verilog, memories, port_bytes=job.compiled.config.port_bytes)
+    pieces = design.snapshot_pieces(job.compiled, memories)
+    with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
+        job_path, result_path = Path(directory, "job"), Path(directory, "result")
+        job_path.write_bytes(_job_file(job, memories))
+        # Verilator takes its seed as a positive 31-bit number
+        seed = 1 + job.seed % 0x7FFFFFFE
+        _execute([str(executable), str(job_path), str(result_path), str(seed)], job)
+        data = result_path.read_bytes()
+    status = struct.unpack("<Q", data[-8:])[0]
+    results = _Results(data)
+    (load_cycles,) = results.numbers(1)
+    if status == 0:
+        return [_trace(results, job, pieces) for _ in job.images], load_cycles
+    if not load_cycles:
+        raise SimulationError(f"loading the network did not end within {job.load_limit} cycles")
+    image, place = struct.unpack("<QQ", data[-24:-8])
+    if status == 1:
+        raise stuck(job, image, place)
+    raise SimulationError(
+        f"image {image}: m_axis_tlast after {place} results; expected after {job.beats}"
+    )
