@@ -1,0 +1,93 @@
+"""`dorefa check`: every problem at once, the nearest engine that works, and the report."""
+
+import json
+
+import pytest
+
+
+def test_supported_network(dorefa):
+    outcome = dorefa("check", "digits", "--lanes", 32, "--rows", 16, "--json", "-")
+    assert outcome.status == 0
+    report = outcome.report
+    assert report["supported"] is True and report["problems"] == []
+    assert report["config"]["lanes"] == 32 and report["config"]["rows"] == 16
+    names = [layer["name"] for layer in report["layers"]]
+    assert names == ["conv0", "conv1", "conv2", "conv3", "conv4", "fc1"]
+    assert report["cycles_estimate"] == sum(layer["cycles"] for layer in report["layers"])
+    assert report["memory_bits"] == sum(report["memories"].values()) > 100_000
+    assert all(layer["bound"] <= layer["cycles"] for layer in report["layers"])
+
+
+def test_every_problem_is_listed_and_the_report_is_written(dorefa, tmp_path):
+    path = tmp_path / "report.json"
+    outcome = dorefa(
+        "check", "digits", "--lanes", 0, "--rows", 16, "--quant", 0, "--acc-bits", 5,
+        "--weight-depth", 10, "--json", path,
+    )  # fmt: skip
+    assert "does not run on this engine" in outcome.error
+    report = json.loads(path.read_text())
+    assert report["supported"] is False and len(report["problems"]) >= 4
+    for start in ("lanes is 0;", "quant is 0;", "acc_bits is 5;", "weight memory: "):
+        found = [problem for problem in report["problems"] if problem.startswith(start)]
+        assert len(found) == 1, start
+        assert f"problem: {found[0]}\n" in outcome.out
+    assert "(and " in outcome.error
+
+
+def test_memory_too_small_says_which_and_how_much(dorefa):
+    outcome = dorefa("check", "digits", "--lanes", 32, "--rows", 16, "--weight-depth", 10)
+    assert "weight memory: the network needs" in outcome.error
+    assert "too few; accepted: weight_depth of at least" in outcome.error
+
+
+def test_nearest_engine_works(dorefa):
+    outcome = dorefa("check", "digits", "--preset", "tiny", "--lanes", 24, "--json", "-")
+    assert outcome.status == 1
+    nearest = json.loads(outcome.out)["nearest"]
+    assert "lanes" not in nearest and nearest
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in nearest.items()]
+    assert dorefa("check", "digits", "--preset", "tiny", "--lanes", 24, *options).status == 0
+
+
+def test_configuration_file(dorefa, tmp_path):
+    path = tmp_path / "engine.toml"
+    path.write_text("lanes = 48\nrows = 8\n")
+    report = dorefa("check", "digits", "--config", path, "--rows", 12, "--json", "-").report
+    assert (report["config"]["lanes"], report["config"]["rows"]) == (48, 12)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("lanes = '48'", "lanes is '48'; accepted: an integer"),
+        ("lanes = true", "lanes is True; accepted: an integer"),
+        ("encoding = 3", "encoding is 3; accepted: a string"),
+        ("lane = 48", "unknown engine parameter 'lane'; accepted: lanes, "),
+        ("lanes =", "not TOML"),
+    ],
+)
+def test_wrong_configuration_file(dorefa, tmp_path, text, message):
+    path = tmp_path / "engine.toml"
+    path.write_text(text)
+    error = dorefa("check", "digits", "--config", path).error
+    assert error.startswith(f"{path}: ") and message in error
+
+
+def test_missing_configuration_file_and_preset(dorefa, tmp_path):
+    assert "No such file" in dorefa("check", "digits", "--config", tmp_path / "none.toml").error
+    error = dorefa("check", "digits", "--preset", "huge").error
+    assert error.startswith("unknown preset 'huge'; accepted: default, ")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--lanes", -1, "lanes is -1"),
+        ("--cols", 99, "cols is 99; accepted: 1 to 16"),
+        ("--weights", "stream", "weights is 'stream'; accepted: onchip"),
+        ("--quantizer", "table", "quantizer is 'table'; accepted: thresholds, affine"),
+        ("--port-bytes", 0, "port_bytes is 0; accepted: 1 to 64"),
+    ],
+)
+def test_wrong_engine_option(dorefa, option, value, message):
+    assert message in dorefa("check", "digits", option, value).error

@@ -1,0 +1,140 @@
+"""`dorefa generate`, `synth`, `train`, `zoo`."""
+
+import gzip
+import json
+import os
+
+import numpy as np
+import pytest
+
+from dorefa.golden import npz
+from dorefa.golden.datasets import digits_sample
+
+
+def test_generate_writes_three_files(dorefa, tmp_path):
+    folder = tmp_path / "new" / "engine"
+    outcome = dorefa("generate", "-o", folder, "--preset", "tiny", "--json", "-")
+    assert outcome.status == 0
+    assert sorted(os.listdir(folder)) == ["engine.core", "engine.json", "engine.v"]
+    assert outcome.report["files"] == [
+        str(folder / name) for name in ("engine.v", "engine.json", "engine.core")
+    ]
+    assert outcome.report["config"]["lanes"] == 16
+    assert "module dorefa_engine(" in (folder / "engine.v").read_text()
+    assert json.loads((folder / "engine.json").read_text())["config"]["rows"] == 4
+
+
+def test_generate_sizes_the_engine_and_preloads(dorefa, small, tmp_path):
+    model, _, _ = small
+    outcome = dorefa("generate", "-o", tmp_path / "e", "--model", model, "--preload")
+    assert outcome.status == 0
+    assert "initial" in (tmp_path / "e" / "engine.v").read_text()
+
+
+def test_generate_refusals_leave_nothing(dorefa, small, tmp_path):
+    model, _, _ = small
+    folder = tmp_path / "e"
+    error = dorefa("generate", "-o", folder, "--preload").error
+    assert error == "--preload needs a network; accepted: --model MODEL beside it"
+    assert "lanes is 0" in dorefa("generate", "-o", folder, "--lanes", 0).error
+    assert "accepted" in dorefa("generate", "-o", folder, "--model", model, "--acc-bits", 4).error
+    assert not folder.exists()
+    assert "no folder can be made" in dorefa("generate", "-o", model / "e").error
+
+
+def test_synth_report(dorefa, tmp_path):
+    outcome = dorefa(
+        "synth", "--target", "ice40", "--unit", "dot", "--preset", "tiny",
+        "--keep", tmp_path / "run", "--json", "-",
+    )  # fmt: skip
+    assert outcome.status == 0
+    report = outcome.report
+    assert report["unit"] == "dot" and report["target"] == "ice40"
+    assert report["luts_per_binary_op"] == report["luts"] / 16
+    assert report["config"]["lanes"] == 16
+    assert {line["name"] for line in report["components"]} == {"dorefa_dot", "popcount"}
+    assert {"yosys.log", "yosys.ys", "dorefa_dot.v"} <= set(os.listdir(tmp_path / "run"))
+    assert "total, flattened" in outcome.err
+
+
+def test_synth_totals_only(dorefa):
+    report = dorefa(
+        "synth", "--target", "gowin", "--unit", "popcount", "--lanes", 24, "--structure", "sum",
+        "--fetch-bits", 16, "--no-components", "--json", "-",
+    ).report  # fmt: skip
+    assert report["components"] == [] and report["binary_ops_per_cycle"] == 24
+    assert report["config"]["structure"] == "sum"
+
+
+def test_synth_time_limit(dorefa):
+    error = dorefa("synth", "--unit", "popcount", "--preset", "tiny", "--timeout", 0.01).error
+    assert "took longer than 0.01 s" in error
+
+
+def test_zoo_table(dorefa):
+    outcome = dorefa("zoo", "digits", "--table", "--net-w", 2, "--net-a", 3, "--json", "-")
+    assert outcome.status == 0
+    (network,) = outcome.report["networks"]
+    conv1 = network["layers"][1]
+    assert conv1["macs"] == 12 * 12 * 32 * 9 * 16
+    assert conv1["binary_ops"] == conv1["macs"] * 2 * 3
+    assert conv1["weight_bits"] == 32 * 9 * 16 * 2
+    assert conv1["feature_bits"] == 12 * 12 * 32 * 3
+    assert network["macs"] == sum(layer["macs"] for layer in network["layers"]) == 2_648_320
+    assert "conv1" in outcome.err and "total" in outcome.err
+
+
+def test_zoo_lists_names(dorefa):
+    outcome = dorefa("zoo")
+    assert outcome.status == 0 and outcome.out.startswith("digits: 28x28x1 images of 8 bits")
+    assert "zoo; known: digits" in dorefa("zoo", "alexnot").error
+
+
+@pytest.fixture
+def few_digits(tmp_path):
+    """A folder that looks like MNIST, with 128 images for training and 64 for test."""
+    images, labels = digits_sample()
+    for part, chosen in (("train", slice(0, 128)), ("t10k", slice(128, 192))):
+        for kind, array in (("images-idx3", images[chosen, ..., 0]), ("labels-idx1", labels[chosen])):
+            header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+            path = tmp_path / "mnist" / f"{part}-{kind}-ubyte.gz"
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(gzip.compress(header + array.tobytes()))
+    return tmp_path / "mnist"
+
+
+def test_train_writes_a_network_that_golden_runs(dorefa, few_digits, tmp_path):
+    trained = tmp_path / "trained.npz"
+    outcome = dorefa(
+        "train", "digits", "-o", trained, "--net-w", 1, "--net-a", 3, "--net-g", 4,
+        "--epochs", 1, "--data", few_digits, "--json", "-",
+    )  # fmt: skip
+    assert outcome.status == 0
+    assert len(outcome.report["history"]) == 1
+    network = npz.load(trained)
+    assert [layer.a_bits for layer in network.layers[:-1]] == [3] * 5
+    images, labels = digits_sample()
+    np.save(tmp_path / "x.npy", images[128:192])
+    np.save(tmp_path / "l.npy", labels[128:192])
+    again = dorefa(
+        "golden", trained, "--input", tmp_path / "x.npy", "--labels", tmp_path / "l.npy",
+        "--json", "-",
+    )  # fmt: skip
+    assert again.report["accuracy"] == outcome.report["accuracy"]
+
+
+def test_train_refusals(dorefa, few_digits, tmp_path):
+    output = tmp_path / "t.npz"
+    assert "--data is missing" in dorefa("train", "digits", "-o", output).error
+    assert "no such folder" in dorefa("train", "digits", "-o", output, "--data", "nowhere").error
+    assert "known: digits" in dorefa("train", "lenet", "-o", output, "--data", few_digits).error
+    error = dorefa("train", "digits", "-o", tmp_path / "t.onnx", "--data", few_digits).error
+    assert error == f"--output is {tmp_path / 't.onnx'}; accepted: a name ending in .npz"
+    error = dorefa("train", "digits", "-o", output, "--data", few_digits, "--net-g", 0).error
+    assert "g_bits" in error
+    error = dorefa("train", "digits", "-o", tmp_path / "no" / "t.npz", "--data", few_digits).error
+    assert "cannot be written" in error
+    (few_digits / "t10k-labels-idx1-ubyte.gz").unlink()
+    error = dorefa("train", "digits", "-o", output, "--data", few_digits).error
+    assert "t10k-labels-idx1-ubyte" in error
+    assert not output.exists()
