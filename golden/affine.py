@@ -16,8 +16,8 @@ import numpy as np
 from . import checks
 from .errors import InputError
 
-# Largest shift tried: m * acc + b and b itself then stay well inside 64-bit files of parameters.
-MAX_SHIFT = 48
+# Largest shift tried: six bits hold it.
+MAX_SHIFT = 63
 _HALF = Fraction(1, 2)
 
 
@@ -61,6 +61,11 @@ def affine_form(layer, mul_bits):
         form = _search(layer, channel)
         if form is None:
             form = _exact_ties(layer, channel, where)
+        if not -(1 << 63) <= form[1] < 1 << 63:
+            raise InputError(
+                f"{where} the affine offset {form[1]} needs {form[1].bit_length() + 1} bits; "
+                "accepted: at most 64, or the threshold quantizer"
+            )
         needed = form[0].bit_length()
         if needed > mul_bits:
             raise InputError(
@@ -86,18 +91,13 @@ def _search(layer, channel):
         return 0, 0, 0, 0
     if not less_than:
         return 0, len(thresholds), 0, 0
-    x_low, t_low = np.array(at_least, dtype=np.int64).T
-    x_high, t_high = np.array(less_than, dtype=np.int64).T
-    dx = x_high - x_low[:, None]
-    dt = t_high - t_low[:, None]
+    pairs = [(x - x_low, t - t_low) for x_low, t_low in at_least for x, t in less_than]
 
     def multipliers(f):
         """Least and largest m with an integer b: m * dx <= dt * 2^f - 1 for every pair."""
-        bound = (dt << f) - 1
-        ahead, behind = dx > 0, dx < 0
-        largest = (bound[ahead] // dx[ahead]).min(initial=1 << 62)
-        least = (-(bound[behind] // -dx[behind])).max(initial=0)
-        return int(least), int(largest)
+        least = max((-(((dt << f) - 1) // -dx) for dx, dt in pairs if dx < 0), default=0)
+        largest = min((((dt << f) - 1) // dx for dx, dt in pairs if dx > 0), default=least)
+        return least, largest
 
     def feasible(f):
         least, largest = multipliers(f)
@@ -111,8 +111,8 @@ def _search(layer, channel):
         middle = (low + high) // 2
         low, high = (low, middle) if feasible(middle) else (middle + 1, high)
     m = multipliers(low)[0]
-    b_least = max((int(t) << low) - m * int(x) for x, t in at_least)
-    b_largest = min((int(t) << low) - 1 - m * int(x) for x, t in less_than)
+    b_least = max((t << low) - m * x for x, t in at_least)
+    b_largest = min((t << low) - 1 - m * x for x, t in less_than)
     return m, min(max(0, b_least), b_largest), low, 0
 
 
@@ -148,8 +148,9 @@ def _exact_ties(layer, channel, where):
     if layer.inverted[channel]:
         reason = "ties and a negative slope"
     elif (slope * power).denominator != 1 or (offset * power).denominator != 1:
-        reason = f"slope {float(slope):.9g}, offset {float(offset):.9g} are no binary fractions"
-    elif f > MAX_SHIFT or abs(offset * power) >= 1 << 62:
+        numbers = f"slope {float(slope):.9g}, offset {float(offset - _HALF):.9g}"
+        reason = f"{numbers} are no binary fractions"
+    elif f > MAX_SHIFT:
         reason = f"exact slope and offset need a shift of {f} bits"
     if reason:
         raise InputError(
