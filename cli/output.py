@@ -58,10 +58,7 @@ def format_table(header, rows):
     cells = [[_cell(value) for value in row] for row in rows]
     lines = [list(header), *cells]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    right = [
-        any(isinstance(row[column], int | float | np.generic) for row in rows)
-        for column in range(len(header))
-    ]
+    right = [any(_is_number(row[column]) for row in rows) for column in range(len(header))]
     text = []
     for line in lines:
         padded = [
@@ -71,6 +68,10 @@ def format_table(header, rows):
         text.append("  ".join(padded).rstrip())
     text.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(text)
+
+
+def _is_number(value):
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 def _cell(value):

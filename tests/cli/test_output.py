@@ -60,10 +60,10 @@ def test_table():
         [["conv0", 1234, True, 0.5], ["fc", np.int64(7), False, None]],
     )
     assert text == (
-        "layer  cycles  ok   part\n"
+        "layer  cycles  ok    part\n"
         "-----  ------  ---  -----\n"
         "conv0   1,234  yes  0.500\n"
-        "fc          7   no      -"
+        "fc          7  no       -"
     )
 
 
