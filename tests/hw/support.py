@@ -1,0 +1,129 @@
+"""What the hardware tests share: simulations with a watchdog, streams with random stalls, layers."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from amaranth import Module, Signal
+from amaranth.hdl import Fragment
+from amaranth.hdl._mem import MemoryInstance
+from amaranth.sim import Simulator
+
+from dorefa.golden.network import Layer, Network
+
+
+def simulate(component, *testbenches, limit, monitors=()):
+    """Runs the testbenches to their end; fails after `limit` cycles.
+
+    With the variable DOREFA_WAVES set to a folder, writes a waveform there, the last one being that
+    of the failure under `pytest -x`.
+    """
+    top = Module()
+    top.submodules.dut = component
+    # A combinational component alone would leave the clock without anything to drive.
+    top.d.sync += Signal(name="clocked").eq(1)
+    simulator = Simulator(top)
+    simulator.add_clock(1e-6)
+
+    async def watchdog(ctx):
+        # No repeat() or until() in what may be left waiting: their generators warn when dropped.
+        for _ in range(limit):
+            await ctx.tick()
+        raise AssertionError(f"the simulation has not ended after {limit} cycles")
+
+    for process in (watchdog, *monitors):
+        simulator.add_testbench(process, background=True)
+    for process in testbenches:
+        simulator.add_testbench(process)
+    folder = os.environ.get("DOREFA_WAVES")
+    if folder:
+        with simulator.write_vcd(str(Path(folder) / f"{type(component).__name__}.vcd")):
+            simulator.run()
+    else:
+        simulator.run()
+
+
+def memories_of(component):
+    """(fragment, {path: memory data}): simulate the fragment to reach into its memories."""
+    fragment = Fragment.get(component, None)
+    found = {}
+
+    def collect(part, path):
+        for inner, name, _ in part.subfragments:
+            if isinstance(inner, MemoryInstance):
+                found[path] = inner._data
+            else:
+                collect(inner, f"{path}.{name}" if path else name)
+
+    collect(fragment, "")
+    return fragment, found
+
+
+async def send(ctx, stream, payloads, rng, *, gaps):
+    """Sends `payloads` (dicts), each after an idle cycle with probability `gaps`, repeatedly."""
+    for payload in payloads:
+        while rng.random() < gaps:
+            await ctx.tick()
+        for name, value in payload.items():
+            ctx.set(getattr(stream.payload, name), value)
+        ctx.set(stream.valid, 1)
+        taken = False
+        while not taken:
+            _, _, taken = await ctx.tick().sample(stream.ready)
+        ctx.set(stream.valid, 0)
+
+
+async def receive(ctx, stream, enough, rng, *, stalls):
+    """Takes payloads, refusing in a cycle with probability `stalls`, until `enough(taken)`.
+
+    Checks that a payload which waits stays as it is. Returns (payloads, the cycles they came in).
+    """
+    taken, stamps, waiting, cycle = [], [], None, 0
+    while not enough(taken):
+        ready = rng.random() >= stalls
+        ctx.set(stream.ready, ready)
+        _, _, valid, payload = await ctx.tick().sample(stream.valid, stream.payload)
+        if waiting is not None:
+            assert valid and payload == waiting, f"payload changed while it waited: {waiting}"
+        waiting = payload if valid and not ready else None
+        if valid and ready:
+            taken.append(payload)
+            stamps.append(cycle)
+        cycle += 1
+    ctx.set(stream.ready, 0)
+    return taken, stamps
+
+
+def flat(words, width):
+    """Integers side by side, the first lowest: an int."""
+    return sum((int(word) & ((1 << width) - 1)) << (width * n) for n, word in enumerate(words))
+
+
+def fields_of(value, width, count):
+    """The inverse of :func:`flat`: `count` unsigned fields of `width` bits."""
+    return [(value >> (width * n)) & ((1 << width) - 1) for n in range(count)]
+
+
+def bits_of(codes, plane):
+    """Bit `plane` of every code, in order, as one int, the first code lowest."""
+    codes = np.asarray(codes).reshape(-1)
+    return flat((codes.astype(np.int64) >> plane) & 1, 1)
+
+
+def layer(name, codes, *, w_bits=1, a_bits=2, scale=1.0, **fields):
+    """A float layer with the given codes; `a_bits` None makes it the last."""
+    kind = fields.pop("kind", "conv")
+    return Layer(
+        name=name, kind=kind, codes=np.asarray(codes, np.uint8), w_bits=w_bits, a_bits=a_bits,
+        scale=np.float32(scale), **fields,
+    )  # fmt: skip
+
+
+def draw_layer(rng, name, shape, *, w_bits=1, **fields):
+    """A float layer with uniform random codes of `shape`."""
+    return layer(name, rng.integers(0, 1 << w_bits, shape), w_bits=w_bits, **fields)
+
+
+def network(input_shape, input_bits, *layers):
+    """A float network of these layers."""
+    return Network(name="test", input_shape=input_shape, input_bits=input_bits, layers=layers)
