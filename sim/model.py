@@ -31,6 +31,7 @@ CXX_FLAGS = (
                                     "TRACE_SAIF")),
 )  # fmt: skip
 FAST, SLOW = "-O2", "-O0"  # code of every cycle, and code that runs once
+_SMALL = 100_000  # bytes of a source that is not worth a compiler run of its own
 
 
 def cxx_command() -> list[str]:
@@ -78,40 +79,92 @@ def _run(command, directory, environment, what):
         raise RuntimeError(f"{what} stopped with status {done.returncode}: {lines[0].strip()}")
 
 
-def _compile(verilog, configuration, port_bytes, directory):
-    """Builds the executable ``engine`` in `directory`."""
+def _publish(built: Path, target: Path) -> Path:
+    """Moves a finished file into the cache in one step; whoever comes first wins, all are equal."""
+    arriving = target.with_name(f"{target.name}.{os.getpid()}")
+    shutil.copy2(built, arriving)
+    os.replace(arriving, target)
+    return target
+
+
+def _compile(sources, cxx, flags, directory) -> list[str]:
+    """Object files of `sources`, compiled in parallel, the largest first."""
+    sources = sorted(sources, key=lambda source: ("Slow" in source.name, -source.stat().st_size))
+
+    def compile_one(source):
+        level = SLOW if "Slow" in source.name else FAST
+        target = str(Path(directory, f"{source.stem}.o"))
+        command = [*cxx, *CXX_FLAGS, *flags, level, "-c", str(source), "-o", target]
+        _run(command, directory, None, cxx[0])
+        return target
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return list(pool.map(compile_one, sources))
+
+
+def _runtime(include, cxx, cache, key) -> list[str]:
+    """Object files of Verilator's own run-time library, compiled once for all models."""
+    names = ("verilated", "verilated_dpi", "verilated_threads")
+    targets = [cache / f"{name}-{key}.o" for name in names]
+    if not all(target.exists() for target in targets):
+        with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
+            sources = [include / f"{name}.cpp" for name in names]
+            _compile(sources, cxx, _includes(include), directory)
+            for name, target in zip(names, targets, strict=True):
+                _publish(Path(directory, f"{name}.o"), target)
+    return [str(target) for target in targets]
+
+
+def _includes(include):
+    return [f"-I{include}", f"-I{include / 'vltstd'}"]
+
+
+def _join_small(model_directory) -> list[Path]:
+    """Sources to compile: small ones joined, because each costs two seconds for its headers."""
+    sources = sorted(Path(model_directory).glob("*.cpp"))
+    result = []
+    for kind in ("", "Slow"):
+        group = [source for source in sources if ("Slow" in source.name) == bool(kind)]
+        small = [source for source in group if source.stat().st_size < _SMALL]
+        if not kind:
+            small.append(HARNESS)
+        result += [source for source in group if source not in small]
+        joined = Path(model_directory, f"joined{kind}.cpp")
+        joined.write_text("".join(f'#include "{source}"\n' for source in small))
+        result.append(joined)
+    return result
+
+
+def _build_model(verilog, configuration, port_bytes, cxx, runtime, directory) -> Path:
+    """Builds the executable in `directory`."""
     verilator, environment = verilator_command()
-    cxx = cxx_command()
-    root = environment.get("VERILATOR_ROOT") or _root(verilator)
     Path(directory, "engine.v").write_text(verilog)
     Path(directory, "engine.vlt").write_text(configuration)
     command = [*verilator, *VERILATOR_FLAGS, "--Mdir", "model", "engine.vlt", "engine.v"]
     _run(command, directory, environment, "Verilator")
-    include = Path(root, "include")
-    sources = [*sorted(Path(directory, "model").glob("*.cpp")), HARNESS]
-    sources += [include / f"verilated{part}.cpp" for part in ("", "_dpi", "_threads")]
-    includes = [f"-I{path}" for path in (Path(directory, "model"), include, include / "vltstd")]
-
-    def build(source):
-        level = SLOW if "Slow" in source.name else FAST
-        target = Path(directory, f"{source.stem}.o")
-        command = [*cxx, *CXX_FLAGS, level, f"-DPORT_BYTES={port_bytes}", *includes]
-        _run([*command, "-c", str(source), "-o", str(target)], directory, environment, cxx[0])
-        return target
-
-    # The largest first, so that no long one is left to run alone at the end.
-    sources.sort(key=lambda source: ("Slow" in source.name, -source.stat().st_size))
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        objects = list(pool.map(build, sources))
-    _run([*cxx, *map(str, objects), "-pthread", "-o", "engine"], directory, environment, cxx[0])
+    place = Path(directory, "model")
+    flags = [f"-I{place}", *_includes(_include_directory()), f"-DPORT_BYTES={port_bytes}"]
+    objects = _compile(_join_small(place), cxx, flags, directory)
+    executable = Path(directory, "engine")
+    _run([*cxx, *objects, *runtime, "-pthread", "-o", str(executable)], directory, None, cxx[0])
+    return executable
 
 
-def _root(verilator):
-    """VERILATOR_ROOT of a Verilator that is installed."""
-    found = _output([*verilator, "--getenv", "VERILATOR_ROOT"]).strip()
-    if not found:
+def _include_directory() -> Path:
+    """Verilator's folder of headers and run-time sources."""
+    verilator, environment = verilator_command()
+    root = environment.get("VERILATOR_ROOT")
+    root = root or _output([*verilator, "--getenv", "VERILATOR_ROOT"], environment).strip()
+    if not root:
         raise InputError(f"{verilator[0]} does not tell its VERILATOR_ROOT; accepted: Verilator 5")
-    return found
+    return Path(root, "include")
+
+
+def _digest(*parts) -> str:
+    key = hashlib.sha256()
+    for part in parts:
+        key.update(part.encode() + b"\0")
+    return key.hexdigest()[:32]
 
 
 def build(verilog: str, memories, *, port_bytes: int) -> Path:
@@ -124,24 +177,20 @@ def build(verilog: str, memories, *, port_bytes: int) -> Path:
     verilator, environment = verilator_command()
     cxx = cxx_command()
     configuration = _configuration(memories)
-    key = hashlib.sha256()
-    for part in (
-        verilog, configuration, HARNESS.read_text(), str(port_bytes), FAST, SLOW,
-        *VERILATOR_FLAGS, *CXX_FLAGS, *cxx, _output([*cxx, "--version"]),
+    tools = _digest(
+        FAST, SLOW, *VERILATOR_FLAGS, *CXX_FLAGS, *cxx, _output([*cxx, "--version"]),
         _output([*verilator, "--version"], environment),
-    ):  # fmt: skip
-        key.update(part.encode() + b"\0")
-    models = cache_directory() / "models"
-    published = models / key.hexdigest()[:32]
+    )  # fmt: skip
+    key = _digest(verilog, configuration, HARNESS.read_text(), str(port_bytes), tools)
+    cache = cache_directory() / "models"
+    published = cache / f"engine-{key}"
     if published.exists():
         return published
     try:
-        models.mkdir(parents=True, exist_ok=True)
+        cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{models}: {error.strerror}; accepted: a folder for compiled models") from error
+        raise InputError(f"{cache}: {error.strerror}; accepted: a folder for compiled models") from error
+    runtime = _runtime(_include_directory(), cxx, cache, tools)
     with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
-        _compile(verilog, configuration, port_bytes, directory)
-        arriving = models / f"{published.name}.{os.getpid()}"
-        shutil.copy2(Path(directory, "engine"), arriving)
-        os.replace(arriving, published)
-    return published
+        executable = _build_model(verilog, configuration, port_bytes, cxx, runtime, directory)
+        return _publish(executable, published)

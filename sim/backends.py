@@ -1,0 +1,74 @@
+"""The simulators, what each needs, and which one `auto` takes."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+
+from dorefa.golden.errors import InputError
+from dorefa.hw.lint import verilator_command
+
+from . import model
+
+NAMES = ("verilator", "icarus", "amaranth")
+
+
+def _check_verilator():
+    verilator_command()
+    model.cxx_command()
+
+
+def _check_icarus():
+    for program in ("iverilog", "vvp"):
+        if shutil.which(program) is None:
+            raise InputError(
+                f"Icarus Verilog is missing ({program} is not on PATH); accepted: the package "
+                "iverilog of the system, or another simulator"
+            )
+    for package, install in (("cocotb", "cocotb"), ("cocotbext.axi", "cocotbext-axi")):
+        if importlib.util.find_spec(package.partition(".")[0]) is None:
+            raise InputError(f"Python package {package} is missing; accepted: `pip install {install}`")
+
+
+_CHECKS = {"verilator": _check_verilator, "icarus": _check_icarus, "amaranth": lambda: None}
+
+
+def choose(simulator: str) -> tuple[str, str]:
+    """(name, reason) of the simulator to use; ``auto`` takes the first that can work here.
+
+    Raises :class:`InputError` for an unknown name, or when what it needs is missing.
+    """
+    if simulator != "auto":
+        if simulator not in NAMES:
+            raise InputError(f"simulator is {simulator!r}; accepted: auto, {', '.join(NAMES)}")
+        _CHECKS[simulator]()
+        return simulator, "asked for"
+    reasons = []
+    for name in NAMES:
+        try:
+            _CHECKS[name]()
+        except InputError as error:
+            reasons.append(f"not {name}: {error}")
+            continue
+        return name, "; ".join(reasons) or "the fastest, and it is installed"
+    raise AssertionError("Amaranth's simulator needs nothing")
+
+
+def needs_verilog(simulator: str) -> bool:
+    """Whether this back end runs the exported Verilog; Amaranth's own runs the component."""
+    return simulator != "amaranth"
+
+
+def run(simulator: str, job, verilog: str | None):
+    """(one Trace per image, cycles of loading the network through AXI4-Lite)."""
+    if simulator == "verilator":
+        from . import verilator
+
+        return verilator.run(job, verilog)
+    if simulator == "icarus":
+        from . import cocotb_runner
+
+        return cocotb_runner.run(job, verilog, simulator="icarus")
+    from . import amaranth_sim
+
+    return amaranth_sim.run(job)

@@ -1,0 +1,95 @@
+"""The report of a simulation: the fields of ``dorefa simulate --json``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .compare import Mismatch
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerReport:
+    """One layer: mean `cycles` per image, `binary_ops` (one AND and one count of a bit are one),
+    `utilization` = binary_ops / (cycles x lanes x rows x cols), `bound` the least cycles its tiling
+    allows and `bound_by` what the cycle model says limits it."""
+
+    name: str
+    cycles: float
+    binary_ops: int
+    utilization: float
+    bound: int
+    bound_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulationReport:
+    """Outcome of :func:`dorefa.sim.simulate`.
+
+    - `bit_exact`: every code of every layer and every result equals golden's.
+    - `images`: how many were run; `simulator`: the back end; `why`: why it was chosen.
+    - `cycles`: mean per image, the sum of the layers'.
+    - `load_cycles`, `unload_cycles`: mean cycles from the first image beat to the first read of the
+      complete image, and from the first to the last result (these overlap the last layer).
+    - `network_load_cycles`: cycles of loading program and weights through AXI4-Lite (0 if that was
+      not asked for).
+    - `mismatch_count`, and the first 20 `mismatches`.
+    - `accuracy`: share of images whose largest logit is the label's, None without labels.
+    - `outputs`: int64 (images, classes), the hardware's accumulators; not part of the JSON report.
+    """
+
+    bit_exact: bool
+    images: int
+    simulator: str
+    why: str
+    config: dict
+    cycles: float
+    layers: list[LayerReport]
+    load_cycles: float
+    unload_cycles: float
+    network_load_cycles: int
+    mismatch_count: int
+    mismatches: list[Mismatch]
+    accuracy: float | None
+    outputs: np.ndarray = field(repr=False, compare=False)
+
+    def as_dict(self) -> dict:
+        """Plain data for JSON."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "outputs"}
+        fields["layers"] = [vars(layer) for layer in self.layers]
+        fields["mismatches"] = [mismatch.as_dict() for mismatch in self.mismatches]
+        return fields
+
+
+def make_report(*, compiled, traces, comparison, labels, logits, simulator, why, network_load_cycles):
+    """The :class:`SimulationReport` of one :class:`dorefa.sim.job.Trace` per image."""
+    config = compiled.config
+    per_layer = np.mean([trace.layer_cycles for trace in traces], axis=0).tolist()
+    layers = [
+        LayerReport(
+            name=layer.name, cycles=cycles, binary_ops=layer.binary_ops,
+            utilization=layer.binary_ops / (cycles * config.binary_ops_per_cycle),
+            bound=layer.bound, bound_by=layer.bound_by,
+        )
+        for layer, cycles in zip(compiled.layers, per_layer, strict=True)
+    ]  # fmt: skip
+    accuracy = None
+    if labels is not None:
+        accuracy = float(np.mean(np.argmax(logits, axis=1) == labels))
+    return SimulationReport(
+        bit_exact=comparison.count == 0,
+        images=len(traces),
+        simulator=simulator,
+        why=why,
+        config=config.as_dict(),
+        cycles=sum(per_layer),
+        layers=layers,
+        load_cycles=float(np.mean([trace.first_read - trace.first_in for trace in traces])),
+        unload_cycles=float(np.mean([trace.last_out - trace.first_out + 1 for trace in traces])),
+        network_load_cycles=network_load_cycles,
+        mismatch_count=comparison.count,
+        mismatches=comparison.mismatches,
+        accuracy=accuracy,
+        outputs=np.stack([trace.results for trace in traces]),
+    )

@@ -1,0 +1,98 @@
+"""Running a network on the generated Verilog, and comparing every layer with golden."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dorefa.golden.errors import InputError
+from dorefa.golden.inference import check_images, logits, run_integer
+from dorefa.golden.lowering import IntegerNetwork, lower
+from dorefa.hw import verilog
+from dorefa.hw.axi import AxiTop
+from dorefa.hw.compiler import compile_network
+from dorefa.hw.engine import Engine
+from dorefa.hw.sizing import fit
+
+from . import backends
+from .compare import Comparison
+from .job import Job
+from .report import SimulationReport, make_report
+
+
+def simulate(
+    network,
+    *,
+    images,
+    config=None,
+    labels=None,
+    simulator="auto",
+    limit=None,
+    stalls=0,
+    seed=1,
+    through_port=False,
+    verilog_text=None,
+    progress=None,
+) -> SimulationReport:
+    """Runs `network` on the Verilog of an engine and compares it with golden, layer by layer.
+
+    network: a `Network` or an `IntegerNetwork`; images: uint8 (batch, H, W, C); config: the
+    `EngineConfig` (default: sized for the network); labels: integers (batch,), for the accuracy;
+    simulator: ``verilator``, ``icarus``, ``amaranth`` or ``auto`` (the first of these that works
+    here); limit: run only the first images; stalls: chance in percent, 0 to 90, that a port waits
+    in a cycle; seed: of stalls and of what uninitialized memory holds; through_port: load the
+    network through AXI4-Lite instead of directly into the memories (cocotb always does);
+    verilog_text: the Verilog to run instead of exporting the engine's; progress: called with
+    (images done, images).
+
+    Raises InputError for input that cannot work (shapes, a network too large for `config`, a
+    missing simulator) and :class:`dorefa.sim.job.SimulationError` when the engine does not finish.
+    """
+    integer = network if isinstance(network, IntegerNetwork) else lower(network)
+    images, labels = _first(images, labels, limit)
+    check_images(integer, images)
+    if not isinstance(stalls, int) or not 0 <= stalls <= 90:
+        raise InputError(f"stalls is {stalls!r}; accepted: an integer, 0 to 90 percent")
+    name, why = backends.choose(simulator)
+    compiled = compile_network(integer, config if config is not None else fit(integer))
+    job = Job(
+        compiled=compiled, images=images, stalls=stalls, seed=seed, through_port=through_port,
+        progress=progress,
+    )  # fmt: skip
+    if verilog_text is None and backends.needs_verilog(name):
+        verilog_text = export(compiled.config)
+    traces, network_load_cycles = backends.run(name, job, verilog_text)
+
+    comparison = Comparison()
+    expected = run_integer(integer, images)
+    for image, trace in enumerate(traces):
+        for layer, got in zip(compiled.layers, [*trace.codes, trace.results], strict=True):
+            comparison.add(layer.name, image, expected[layer.name][image], got)
+    results = np.stack([trace.results for trace in traces])
+    return make_report(
+        compiled=compiled, traces=traces, comparison=comparison, labels=labels,
+        logits=logits(integer, results), simulator=name, why=why,
+        network_load_cycles=network_load_cycles,
+    )  # fmt: skip
+
+
+def export(config, *, memories=None) -> str:
+    """The Verilog of an engine with AXI ports; `memories` preloads it (``CompiledNetwork.memories``)."""
+    preloaded = ("core.",) if memories else ()
+    engine = AxiTop(Engine(config, memories=memories))
+    return verilog.export(engine, preloaded=preloaded, summary=config.as_dict())
+
+
+def _first(images, labels, limit):
+    """The first `limit` images and labels."""
+    if limit is not None:
+        if not isinstance(limit, int) or limit < 1:
+            raise InputError(f"limit is {limit!r}; accepted: an integer of at least 1")
+        images = images[:limit]
+    if labels is not None:
+        labels = np.asarray(labels)[: len(images)]
+        if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
+            raise InputError(
+                f"labels has shape {labels.shape} and dtype {labels.dtype}; accepted: one integer "
+                f"for each of {len(images)} images"
+            )
+    return images, labels
