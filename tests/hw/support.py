@@ -1,4 +1,4 @@
-"""What the hardware tests share: simulations with a watchdog, streams with random stalls, layers."""
+"""What the hardware tests share: simulation with a watchdog, streams with stalls, layers."""
 
 import os
 from pathlib import Path

@@ -1,0 +1,167 @@
+"""The engine's configuration: limits, messages, derived sizes, files."""
+
+import dataclasses
+import re
+
+import pytest
+
+from dorefa.golden.errors import InputError
+from dorefa.hw import config as config_module
+from dorefa.hw.config import PRESETS, EngineConfig, preset, read_overrides
+
+RANGES = config_module._RANGES
+# Neighbors that must move along when a parameter goes to the end of its range.
+COMPANIONS = {
+    ("lanes", 8): {"fetch_bits": 8},
+    ("rows", 1): {"quant": 1},
+    ("a_bits", 1): {"out_bits": 1},
+    ("out_bits", 8): {"a_bits": 8},
+    ("quant", 64): {"rows": 64, "fetch_bits": 64},
+    ("fetch_bits", 1024): {"lanes": 1024},
+    ("port_bytes", 64): {"fetch_bits": 64},
+}
+
+
+def message(**parameters):
+    with pytest.raises(InputError) as caught:
+        EngineConfig(**parameters)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_ends_of_every_range(name):
+    least, greatest, unit = RANGES[name]
+    for value in (least, greatest):
+        made = EngineConfig(**{name: value} | COMPANIONS.get((name, value), {}))
+        assert getattr(made, name) == value
+    for value in (least - 1, greatest + 1):
+        assert message(**{name: value}) == (
+            f"{name} is {value}; accepted: {least} to {greatest} ({unit})"
+        )
+
+
+@pytest.mark.parametrize("value", [True, 8.0, "8", None])
+def test_sizes_are_integers(value):
+    assert message(lanes=value) == (
+        f"lanes is {value!r}; accepted: an integer, 8 to 1024 (bits of the reduction per cycle)"
+    )
+
+
+@pytest.mark.parametrize(
+    "parameters, expected",
+    [
+        ({"encoding": "ternary"},
+         "encoding is 'ternary'; accepted: bipolar, twos_complement, unsigned, any"),
+        ({"quantizer": 1}, "quantizer is 1; accepted: thresholds, affine"),
+        ({"structure": ""}, "structure is ''; accepted: compress, sum"),
+        ({"pipeline": True}, "pipeline is True; accepted: none, level"),
+        ({"weights": "stream"}, "weights is 'stream'; accepted: onchip"),
+        ({"fetch_bits": 24}, "fetch_bits is 24; accepted: a power of two"),
+        ({"patch_slots": 3}, "patch_slots is 3; accepted: a power of two"),
+        ({"lanes": 31},
+         "fetch_bits is 32; accepted: at most lanes = 31, because a fetched word must not span "
+         "more than two patch words"),
+        ({"quant": 16, "fetch_bits": 8},
+         "fetch_bits is 8; accepted: at least 16 (= max of quant 16 and port_bytes 1), because the "
+         "plane packer writes one word per cycle"),
+        ({"port_bytes": 64},
+         "fetch_bits is 32; accepted: at least 64 (= max of quant 4 and port_bytes 64), because "
+         "the plane packer writes one word per cycle"),
+        ({"out_bits": 3, "a_bits": 2},
+         "out_bits is 3; accepted: at most a_bits = 2, because the next layer could not read wider "
+         "codes"),
+        ({"rows": 3},
+         "quant is 4; accepted: at most rows = 3, because a tile leaves one accumulator per row "
+         "and column"),
+    ],
+)  # fmt: skip
+def test_messages(parameters, expected):
+    assert message(**parameters) == expected
+
+
+def test_immutable_and_comparable():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        EngineConfig().lanes = 3
+    assert EngineConfig(lanes=40) == EngineConfig().replace(lanes=40) != EngineConfig()
+    assert EngineConfig(**PRESETS["wide"].as_dict()) == PRESETS["wide"]
+    assert list(EngineConfig().as_dict()) == [f.name for f in dataclasses.fields(EngineConfig)]
+
+
+def test_replace_checks_again():
+    with pytest.raises(InputError, match=r"^unknown engine parameter 'colums'; accepted: lanes, "):
+        EngineConfig().replace(colums=3)
+    with pytest.raises(InputError, match="^rows is 0; accepted: 1 to 256"):
+        EngineConfig().replace(rows=0)
+
+
+def test_presets():
+    assert preset("default") == EngineConfig()
+    for name in PRESETS:
+        assert preset(name) is PRESETS[name]
+    with pytest.raises(InputError) as caught:
+        preset("huge")
+    assert str(caught.value) == (
+        "unknown preset 'huge'; accepted: default, tiny, wide, fixed_point"
+    )
+
+
+@pytest.mark.parametrize(
+    "encoding, xnor, signed_planes, sum_row",
+    [
+        ("bipolar", True, False, False),
+        ("unsigned", False, False, False),
+        ("twos_complement", False, True, False),
+        ("any", False, True, True),
+    ],
+)
+def test_hardware_of_the_encodings(encoding, xnor, signed_planes, sum_row):
+    made = EngineConfig(encoding=encoding)
+    assert (made.xnor, made.signed_planes, made.sum_row) == (xnor, signed_planes, sum_row)
+
+
+def test_derived_sizes():
+    made = EngineConfig(lanes=70, rows=5, cols=3, fetch_bits=32, a_bits=8, out_bits=3)
+    assert made.binary_ops_per_cycle == 70 * 5 * 3
+    assert made.image_planes == 5
+    assert made.subwords == 3  # 32 + 32 + 6
+    assert made.replace(lanes=64).subwords == 2
+    # Bit addresses 0 to depth * fetch_bits - 1.
+    assert made.replace(feature_depth=2, fetch_bits=8).feature_address_bits == 4
+    assert made.replace(feature_depth=3, fetch_bits=8).feature_address_bits == 5
+    assert made.replace(acc_bits=32).result_bits == 32
+    assert made.replace(acc_bits=33).result_bits == 64
+
+
+def test_overrides_from_a_file(tmp_path):
+    path = tmp_path / "engine.toml"
+    for text in ('lanes = 24\nencoding = "any"\n', '[engine]\nlanes = 24\nencoding = "any"\n'):
+        path.write_text(text)
+        assert read_overrides(path) == {"lanes": 24, "encoding": "any"}
+    path.write_text("")
+    assert read_overrides(str(path)) == {}
+
+
+@pytest.mark.parametrize(
+    "content, expected",
+    [
+        (b"lane = 24\n", "unknown engine parameter 'lane'; accepted: lanes, rows, cols"),
+        (b"[array]\nlanes = 24\n", "unknown engine parameter 'array'; accepted: lanes"),
+        (b"lanes 24\n", "not TOML: "),
+        (b"\xff\xfe\n", "not TOML: "),
+    ],
+)
+def test_wrong_files(tmp_path, content, expected):
+    path = tmp_path / "engine.toml"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"^{re.escape(str(path))}: {expected}"):
+        read_overrides(path)
+
+
+def test_missing_file(tmp_path):
+    path = tmp_path / "none.toml"
+    with pytest.raises(InputError) as caught:
+        read_overrides(path)
+    assert str(caught.value) == (
+        f"{path}: No such file or directory; accepted: a readable TOML file"
+    )

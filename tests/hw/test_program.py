@@ -1,0 +1,96 @@
+"""The layer descriptor: placement in words, encoding, values that do not fit."""
+
+import pytest
+from amaranth.hdl import Shape
+
+from dorefa.golden.errors import InputError
+from dorefa.hw import program
+from dorefa.hw.config import PRESETS, EngineConfig
+
+# Everything at its least, so that fields are as narrow as they get.
+LEAST = EngineConfig(
+    lanes=8, rows=1, quant=1, fetch_bits=8, weight_depth=1, feature_depth=2, image_depth=2,
+    patch_depth=1, param_depth=1, pool_depth=1, layer_depth=1,
+)  # fmt: skip
+CONFIGS = [*PRESETS.values(), LEAST]
+NAMES = [*PRESETS, "least"]
+
+
+def decode(config, words):
+    values = {}
+    for name, (word, bit) in program.placement(config).items():
+        shape = program.fields(config)[name]
+        value = (words[word] >> bit) & ((1 << shape.width) - 1)
+        values[name] = value - (shape.signed and value >> (shape.width - 1)) * (1 << shape.width)
+    return values
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=NAMES)
+def test_no_field_overlaps_or_spans_two_words(config):
+    taken = set()
+    for name, (word, bit) in program.placement(config).items():
+        width = program.fields(config)[name].width
+        assert 0 < width and bit + width <= program.WORD_BITS
+        places = {(word, bit + n) for n in range(width)}
+        assert not places & taken, name
+        taken |= places
+    assert {word for word, _ in taken} == set(range(program.words_per_layer(config)))
+
+
+def test_layout_is_the_fields():
+    config = PRESETS["default"]
+    layout = program.layout(config)
+    for name, shape in program.fields(config).items():
+        assert Shape.cast(layout[name].shape) == shape
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=NAMES)
+def test_what_is_encoded_is_decoded(config, rng):
+    for _ in range(20):
+        values = {}
+        for name, shape in program.fields(config).items():
+            least = -(1 << (shape.width - 1)) if shape.signed else 0
+            greatest = least + (1 << shape.width) - 1
+            # Ends often: an off-by-one in a width shows there.
+            values[name] = [least, greatest, int(rng.integers(least, greatest + 1))][
+                rng.integers(3)
+            ]
+        words = program.encode(config, "conv", values)
+        assert len(words) == program.words_per_layer(config)
+        assert all(0 <= word < 1 << 32 for word in words)
+        assert decode(config, words) == values
+
+
+def test_addresses_are_modulo_the_address_space():
+    """Padding starts outside of the map: the first window's address may be negative."""
+    config = PRESETS["tiny"]
+    space = 1 << config.feature_address_bits
+    values = dict.fromkeys(program.fields(config), 0)
+    values |= {"address_start": -5, "pixel_address_step": space + 3, "window_address_step": -1}
+    read = decode(config, program.encode(config, "conv", values))
+    assert read["address_start"] == space - 5
+    assert read["pixel_address_step"] == 3
+    assert read["window_address_step"] == space - 1
+
+
+@pytest.mark.parametrize(
+    "field, value, accepted",
+    [
+        ("kernel_rows", 64, "its 6 bits; accepted: 0 to 63"),
+        ("kernel_rows", -1, "its 6 bits; accepted: 0 to 63"),
+        ("in_rows", 1024, "its 10 bits; accepted: 0 to 1023"),
+        ("y_start", -2049, "its 12 bits; accepted: -2048 to 2047"),
+        ("y_start", 2048, "its 12 bits; accepted: -2048 to 2047"),
+        # tiny: 256 words of 16 bits, 12 address bits
+        ("x_start", 1 << 13, "its 14 bits; accepted: -8192 to 8191"),
+        ("out_address", 256, "its 8 bits; accepted: 0 to 255"),
+    ],
+)
+def test_values_that_do_not_fit(field, value, accepted):
+    config = PRESETS["tiny"]
+    values = dict.fromkeys(program.fields(config), 0) | {field: value}
+    with pytest.raises(InputError) as caught:
+        program.encode(config, "conv2", values)
+    assert str(caught.value) == (
+        f"layer conv2: program field {field} = {value} does not fit {accepted}"
+    )
