@@ -1,0 +1,67 @@
+"""The host's address map: disjoint windows, pieces of wide words."""
+
+import itertools
+
+import pytest
+
+from dorefa.hw.config import PRESETS, EngineConfig
+from dorefa.hw.memory_map import REGISTERS, MemoryMap, bits_for
+
+LEAST = EngineConfig(
+    lanes=8, rows=1, quant=1, fetch_bits=8, weight_depth=1, feature_depth=2, image_depth=2,
+    patch_depth=1, param_depth=1, pool_depth=1, layer_depth=1, out_bits=1,
+)  # fmt: skip
+ODD = EngineConfig(
+    lanes=97, rows=3, quant=3, weight_depth=5, param_depth=3, layer_depth=3, out_bits=3,
+    encoding="any", acc_bits=40,
+)  # fmt: skip
+AFFINE = ODD.replace(quantizer="affine", bias_bits=64)
+CONFIGS = {**PRESETS, "least": LEAST, "odd": ODD, "affine": AFFINE}
+
+
+@pytest.mark.parametrize("name", ["least", "odd", "affine", "tiny"])
+def test_every_piece_has_its_own_address(name):
+    memory_map = MemoryMap.of(CONFIGS[name])
+    seen = {address for address, _, _ in REGISTERS.values()}
+    assert len(seen) == len(REGISTERS)
+    for window in memory_map.windows:
+        for place in itertools.product(
+            range(window.memories), range(window.depth), range(window.pieces)
+        ):
+            address = memory_map.address(window, *place)
+            assert address not in seen
+            assert address >> memory_map.select_shift == window.select
+            assert address < 1 << memory_map.address_bits
+            seen.add(address)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_greatest_addresses(name):
+    memory_map = MemoryMap.of(CONFIGS[name])
+    assert max(address for address, _, _ in REGISTERS.values()) < 1 << memory_map.select_shift
+    for window in memory_map.windows:
+        top = window.offset(window.memories - 1, window.depth - 1, window.pieces - 1)
+        assert top < 1 << window.offset_bits <= 1 << memory_map.select_shift
+
+
+def test_pieces_of_a_word():
+    memory_map = MemoryMap.of(ODD)
+    window = memory_map.weights
+    assert (window.pieces, window.piece_bits, window.depth_bits) == (4, 2, 3)
+    word = (1 << 96) | (3 << 64) | (0xDEADBEEF << 32) | 7
+    base = memory_map.address(window, 2, 4)
+    assert base == (window.select << memory_map.select_shift) | (2 << 5) | (4 << 2)
+    assert list(memory_map.writes(window, 2, 4, word)) == [
+        (base, 7), (base + 1, 0xDEADBEEF), (base + 2, 3), (base + 3, 1)
+    ]  # fmt: skip
+
+
+def test_parameter_memories():
+    """One memory per lane and stage of the binary search; one per lane of the affine form."""
+    assert (MemoryMap.of(ODD).params.memories, MemoryMap.of(ODD).params.depth) == (9, 12)
+    assert MemoryMap.of(ODD).params.width == 41
+    assert (MemoryMap.of(AFFINE).params.memories, MemoryMap.of(AFFINE).params.depth) == (3, 3)
+
+
+def test_bits_for():
+    assert [bits_for(count) for count in (1, 2, 3, 4, 5, 1024, 1025)] == [0, 1, 2, 2, 3, 10, 11]
