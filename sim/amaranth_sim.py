@@ -39,6 +39,30 @@ def _beats(image, port_bytes):
         yield int.from_bytes(part, "little"), (1 << len(part)) - 1, start + port_bytes >= len(data)
 
 
+class _Record:
+    """What is known of the image that is running."""
+
+    def __init__(self):
+        self._stamps = {}
+        self.ends, self.results, self.codes = [], [], []
+
+    def stamp(self, event, cycle):
+        """Notes the first and the last cycle of an event."""
+        self._stamps.setdefault(f"first_{event}", cycle)
+        self._stamps[f"last_{event}"] = cycle
+
+    @property
+    def reading(self):
+        """Whether the first layer has begun."""
+        return "first_read" in self._stamps
+
+    def trace(self):
+        """The finished record."""
+        self._stamps.pop("last_read")
+        results = np.array(self.results, np.int64)
+        return Trace(**self._stamps, ends=self.ends, results=results, codes=self.codes)
+
+
 def run(job: Job) -> tuple[list[Trace], int]:
     """One :class:`Trace` per image; the network is preloaded, so loading takes no cycle."""
     compiled = job.compiled
@@ -49,7 +73,7 @@ def run(job: Job) -> tuple[list[Trace], int]:
     simulator = Simulator(fragment)
     simulator.add_clock(1e-6)
     draws = np.random.default_rng(job.seed)
-    traces, cycle, failure = [], 0, []
+    traces, failure = [], []
 
     def waits():
         return job.stalls and draws.integers(100) < job.stalls
@@ -63,11 +87,6 @@ def run(job: Job) -> tuple[list[Trace], int]:
                 ctx.set(engine.i.valid, 1)
                 await ctx.tick().until(engine.i.ready)
                 ctx.set(engine.i.valid, 0)
-
-    async def count(ctx):
-        nonlocal cycle
-        async for _ in ctx.tick():
-            cycle += 1
 
     def read_layer(ctx, layer):
         rows = layer_rows(layer, config)
@@ -84,42 +103,47 @@ def run(job: Job) -> tuple[list[Trace], int]:
         return decode(codes, layer, config)
 
     async def check(ctx):
-        layers = compiled.layers
-        for number in range(len(job.images)):
-            ends, results, codes, stamps, start = [], [], [], {}, cycle
-            while len(ends) < len(layers) or len(results) < job.beats:
-                if cycle - start > job.image_limit:
-                    failure.append(stuck(job, number, len(ends) + 1 if "first_read" in stamps else 0))
+        layers, number, record = compiled.layers, 0, _Record()
+        started = cycle = 0
+        ctx.set(engine.o.ready, not waits())
+        async for _, _, taken, given, last, value, first_read, layer_done in ctx.tick().sample(
+            engine.i.valid & engine.i.ready,
+            engine.o.valid & engine.o.ready,
+            engine.o.payload.last,
+            engine.o.payload.data,
+            engine.status.first_read,
+            engine.status.layer_done,
+        ):
+            if taken:
+                record.stamp("in", cycle)
+            if first_read:
+                record.stamp("read", cycle)
+            if layer_done:
+                # no later layer writes its map before it has read its program
+                if len(record.ends) < len(layers) - 1:
+                    record.codes.append(read_layer(ctx, layers[len(record.ends)]))
+                record.ends.append(cycle)
+            if given:
+                record.stamp("out", cycle)
+                record.results.append(value)
+                if last != (len(record.results) == job.beats):
+                    reason = f"image {number}: `last` after {len(record.results)} results"
+                    failure.append(SimulationError(reason))
                     return
-                ready = not waits()
-                ctx.set(engine.o.ready, ready)
-                await ctx.delay(0)
-                if ctx.get(engine.i.valid & engine.i.ready):
-                    stamps.setdefault("first_in", cycle)
-                    stamps["last_in"] = cycle
-                if ctx.get(engine.status.first_read):
-                    stamps.setdefault("first_read", cycle)
-                if ctx.get(engine.status.layer_done):
-                    if len(ends) < len(layers) - 1:
-                        codes.append(read_layer(ctx, layers[len(ends)]))
-                    ends.append(cycle)
-                if ready and ctx.get(engine.o.valid):
-                    stamps.setdefault("first_out", cycle)
-                    stamps["last_out"] = cycle
-                    results.append(ctx.get(engine.o.payload.data))
-                    if ctx.get(engine.o.payload.last) != (len(results) == job.beats):
-                        failure.append(
-                            SimulationError(f"image {number}: `last` after {len(results)} results")
-                        )
-                        return
-                await ctx.tick()
-            traces.append(
-                Trace(**stamps, ends=ends, results=np.array(results, np.int64), codes=codes)
-            )
-            job.tick(number + 1)
+            if len(record.ends) == len(layers) and len(record.results) == job.beats:
+                traces.append(record.trace())
+                number, record, started = number + 1, _Record(), cycle
+                job.tick(number)
+                if number == len(job.images):
+                    return
+            cycle += 1
+            if cycle - started > job.image_limit:
+                failure.append(stuck(job, number, len(record.ends) + 1 if record.reading else 0))
+                return
+            if job.stalls:
+                ctx.set(engine.o.ready, not waits())
 
     simulator.add_testbench(source, background=True)
-    simulator.add_testbench(count, background=True)
     simulator.add_testbench(check)
     simulator.run()
     if failure:
