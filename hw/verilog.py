@@ -89,6 +89,17 @@ def _function(found) -> str:
     return re.sub(r"(?<!')\b([abs])\b", r"\1_in", found[0])
 
 
+def _ignore_collisions(module: str) -> str:
+    """Marks every memory with a clocked, non-transparent read: what a read of the word being written
+    returns does not matter. Without it, synthesis adds a bypass for each such memory."""
+
+    def mark(found):
+        clocked = re.search(rf"<= {re.escape(found[1])}\[", module)
+        return "  (* no_rw_check *)\n" + found[0] if clocked else found[0]
+
+    return re.sub(r"^  reg (?:\[\d+:0\] )?(\w+) \[\d+:0\];", mark, module, flags=re.MULTILINE)
+
+
 def _tidy(text: str) -> str:
     """Removes Yosys' own banner and repeated declarations, renames arguments of functions."""
     text = re.sub(r"\A/\*.*?\*/\s*", "", text, flags=re.DOTALL)
@@ -98,7 +109,8 @@ def _tidy(text: str) -> str:
     text = re.sub(
         r"^  output (.*;)\n  reg \1\n", r"  output reg \1\n", text, flags=re.MULTILINE
     )
-    return re.sub(r"^  function .*?^  endfunction$", _function, text, flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"^  function .*?^  endfunction$", _function, text, flags=re.DOTALL | re.MULTILINE)
+    return "endmodule".join(map(_ignore_collisions, text.split("endmodule")))
 
 
 def export(component, *, name: str = MODULE, preloaded=(), summary: dict | None = None) -> str:
@@ -106,7 +118,9 @@ def export(component, *, name: str = MODULE, preloaded=(), summary: dict | None 
 
     Same component, same text: it holds no date, path or source location and does not depend on the
     process. Memories are ``reg [..] name [..]`` with clocked reads, ready for block RAM inference;
-    there is an ``initial`` block only for memories with contents (see :func:`to_rtlil`). Every
+    they must not depend on what a clocked read returns of the word being written, unless the read is
+    transparent. There is an ``initial`` block only for memories with contents (see :func:`to_rtlil`).
+    Every
     register is reset by `rst` or written before it matters. `summary` is written into the header,
     one ``key = value`` a line. Raises RuntimeError when Yosys finds a combinational loop or a wire
     with no or several drivers.
