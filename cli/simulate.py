@@ -1,0 +1,127 @@
+"""`dorefa simulate`: runs the generated Verilog and compares every layer with the integer model."""
+
+import sys
+
+from . import options
+from .output import Output, Progress, require_writable, write_array
+
+SUMMARY = "run the generated Verilog and compare every layer with the golden model"
+EXAMPLE = "dorefa simulate digits --simulator verilator --limit 100"
+
+# Images when no --input and no --limit says how many: what each simulator does in a minute or two.
+_DEFAULT_IMAGES = {"verilator": 1000, "icarus": 10, "amaranth": 1}
+_RANDOM_IMAGES = 10
+
+
+def add_arguments(parser):
+    """Adds the verb's options to `parser`."""
+    parser.add_argument("model", metavar="MODEL", help=options.MODEL_HELP)
+    parser.add_argument(
+        "--input",
+        metavar="X.npy",
+        help="uint8 images (batch, H, W, C); default: the shipped test images for digits, else "
+        "random ones",
+    )
+    parser.add_argument("--labels", metavar="L.npy", help="true classes; gives the accuracy")
+    parser.add_argument(
+        "--simulator",
+        choices=("auto", *_DEFAULT_IMAGES),
+        default="auto",
+        help="auto takes the fastest that works here",
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="run only the first N images")
+    parser.add_argument(
+        "--stalls", type=int, default=0, metavar="PERCENT", help="random waits on the ports"
+    )
+    parser.add_argument(
+        "--sim-seed", type=int, default=1, metavar="N", help="seed of stalls and random images"
+    )
+    parser.add_argument(
+        "--through-port", action="store_true", help="load the network through AXI4-Lite"
+    )
+    parser.add_argument("--output", metavar="Y.npy", help="int64 accumulators (batch, classes)")
+    parser.add_argument("--logits", metavar="L.npy", help="float64 accumulators x scale + bias")
+    options.add_network_options(parser)
+    options.add_engine_options(parser)
+
+
+def run(args):
+    """Runs the verb; returns the exit status, 1 where hardware and golden differ."""
+    from dorefa.golden import logits, lower
+    from dorefa.sim import backends
+    from dorefa.sim import simulate
+
+    out = Output(args.json)
+    network = lower(options.load_network(args.model, args))
+    simulator, _ = backends.choose(args.simulator)
+    images, labels = _images(args, network, simulator)
+    for path in (args.output, args.logits):
+        if path:
+            require_writable(path)
+    config = options.engine_config(args, network)
+    with Progress(simulator, len(images)) as progress:
+        result = simulate(
+            network,
+            images=images,
+            config=config,
+            labels=labels,
+            simulator=args.simulator,
+            limit=args.limit,
+            stalls=args.stalls,
+            seed=args.sim_seed,
+            through_port=args.through_port,
+            progress=lambda done, total: progress.update(done, total=total),
+        )
+    for path, array in (
+        (args.output, result.outputs),
+        (args.logits, logits(network, result.outputs)),
+    ):
+        if path:
+            write_array(path, array)
+            out.say(f"wrote {path}")
+    _say(out, result)
+    out.report(result.as_dict())
+    if result.bit_exact:
+        return 0
+    first = result.mismatches[0]
+    print(
+        f"dorefa: {args.model} is not bit-exact: {result.mismatch_count} differences, the first: "
+        f"{first}",
+        file=sys.stderr,
+    )
+    return 1
+
+
+def _images(args, network, simulator):
+    """(images, labels or None) that the command line asks for."""
+    from dorefa.golden import random_images
+    from dorefa.golden.datasets import digits_sample
+
+    count = args.limit or _DEFAULT_IMAGES[simulator]
+    labels = None
+    if args.input:
+        images = options.read_images(args.input, network)
+    elif args.model == "digits" and args.net_size is None:
+        images, labels = (array[:count] for array in digits_sample())
+    else:
+        images = random_images(network, args.limit or min(count, _RANDOM_IMAGES), args.sim_seed)
+    if args.labels:
+        labels = options.read_labels(args.labels, len(images), network.classes)
+    return images, labels
+
+
+def _say(out, result):
+    out.say(f"{result.images} images in {result.simulator} ({result.why})")
+    out.say(f"bit-exact: {'yes' if result.bit_exact else 'NO'}")
+    if result.accuracy is not None:
+        out.say(f"accuracy {result.accuracy:.4f}")
+    out.table(
+        ["layer", "cycles", "tiling bound", "bound by", "utilization"],
+        [
+            [layer.name, round(layer.cycles), layer.bound, layer.bound_by, layer.utilization]
+            for layer in result.layers
+        ],
+    )
+    out.say(f"{result.cycles:,.0f} cycles per image")
+    for mismatch in result.mismatches:
+        out.say(f"difference: {mismatch}")
