@@ -28,7 +28,7 @@ def add_arguments(parser):
     parser.add_argument("--epochs", type=int, default=6, metavar="N", help="default 6")
     parser.add_argument("--batch", type=int, default=64, metavar="N", help="default 64")
     parser.add_argument("--rate", type=float, default=1e-3, metavar="R", help="default 0.001")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="default 1, that of the shipped networks")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="default 1")
     parser.add_argument(
         "--data", metavar="DIR", help="folder with the four IDX files of MNIST, .gz or not"
     )
