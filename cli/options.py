@@ -131,7 +131,7 @@ def engine_overrides(args):
 
 
 def engine_config(args, network=None):
-    """The :class:`EngineConfig` of the command line, sized for `network` (integer) if there is one."""
+    """The :class:`EngineConfig` of the command line, sized for `network` (integer) if given."""
     from dorefa.hw.config import preset
     from dorefa.hw.sizing import fit
 

@@ -1,4 +1,4 @@
-"""What a verb says and writes: text, tables, progress, reports, and files that are whole or absent."""
+"""What a verb says and writes: text, tables, progress, reports, files that are whole or absent."""
 
 import json
 import os
@@ -123,7 +123,9 @@ def require_writable(path):
     path = Path(path)
     folder = path.parent
     if not folder.is_dir():
-        raise InputError(f"{path}: cannot be written: {folder} is no folder; accepted: an existing one")
+        raise InputError(
+            f"{path}: cannot be written: {folder} is no folder; accepted: an existing one"
+        )
     if path.is_dir():
         raise InputError(f"{path}: cannot be written: it is a folder; accepted: a file name")
     if not os.access(folder, os.W_OK | os.X_OK):

@@ -48,8 +48,8 @@ def add_arguments(parser):
 def run(args):
     """Runs the verb; returns the exit status, 1 where hardware and golden differ."""
     from dorefa.golden import logits, lower
-    from dorefa.sim import backends
-    from dorefa.sim import simulate
+    from dorefa.hw.manifest import engine_files
+    from dorefa.sim import backends, simulate
 
     out = Output(args.json)
     network = lower(options.load_network(args.model, args))
@@ -59,17 +59,20 @@ def run(args):
         if path:
             require_writable(path)
     config = options.engine_config(args, network)
+    # What `generate` writes, so that what is compared is what a user gets.
+    verilog = engine_files(config)["engine.v"] if backends.needs_verilog(simulator) else None
     with Progress(simulator, len(images)) as progress:
         result = simulate(
             network,
             images=images,
             config=config,
             labels=labels,
-            simulator=args.simulator,
+            simulator=simulator,
             limit=args.limit,
             stalls=args.stalls,
             seed=args.sim_seed,
             through_port=args.through_port,
+            verilog_text=verilog,
             progress=lambda done, total: progress.update(done, total=total),
         )
     for path, array in (

@@ -1,4 +1,4 @@
-"""What the engine's main signals do while it computes, cycle by cycle, from Amaranth's simulator."""
+"""What the engine's main signals do while it computes, from Amaranth's simulator."""
 
 from dataclasses import dataclass
 
@@ -49,7 +49,7 @@ _PATIENCE = 100_000
 
 
 def record(compiled, image, *, first, cycles):
-    """:class:`Trace` of the main signals for `cycles` cycles of the first layer, from cycle `first`.
+    """A :class:`Trace` per main signal: `cycles` cycles of the first layer, from cycle `first`.
 
     `compiled` is a :class:`CompiledNetwork`, `image` uint8 (H, W, C). Cycle 0 is the image's first
     feature read.

@@ -10,7 +10,6 @@ from dorefa.golden import run_integer
 from dorefa.hw.sizing import fit
 
 
-
 def test_report_and_files(dorefa, small, tmp_path):
     model, images, network = small
     outcome = dorefa(
@@ -58,9 +57,8 @@ def test_difference_is_status_1_and_the_report_is_written(dorefa, small, tmp_pat
     monkeypatch.setattr(import_module("dorefa.sim.simulate"), "run_integer", wrong)
     path = tmp_path / "report.json"
     outcome = dorefa("simulate", model, "--input", images, "--limit", 1, "--json", path)
-    assert f"is not bit-exact: 1 differences, the first: layer {network.layers[0].name}, image 0" in (
-        outcome.error
-    )
+    first = f"layer {network.layers[0].name}, image 0"
+    assert f"is not bit-exact: 1 differences, the first: {first}" in outcome.error
     report = json.loads(path.read_text())
     assert report["bit_exact"] is False and report["mismatch_count"] == 1
     assert report["mismatches"][0]["layer"] == network.layers[0].name

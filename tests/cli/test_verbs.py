@@ -95,7 +95,8 @@ def few_digits(tmp_path):
     """A folder that looks like MNIST, with 128 images for training and 64 for test."""
     images, labels = digits_sample()
     for part, chosen in (("train", slice(0, 128)), ("t10k", slice(128, 192))):
-        for kind, array in (("images-idx3", images[chosen, ..., 0]), ("labels-idx1", labels[chosen])):
+        arrays = {"images-idx3": images[chosen, ..., 0], "labels-idx1": labels[chosen]}
+        for kind, array in arrays.items():
             header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
             path = tmp_path / "mnist" / f"{part}-{kind}-ubyte.gz"
             path.parent.mkdir(exist_ok=True)

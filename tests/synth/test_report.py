@@ -31,7 +31,9 @@ def test_names_and_constants_are_not_cells():
 
 HIERARCHY = {
     "modules": {
-        "\\top": {"num_cells_by_type": {"SB_LUT4": 1, "top_row": 2, "top_bank0": 1, "top_bank1": 1}},
+        "\\top": {
+            "num_cells_by_type": {"SB_LUT4": 1, "top_row": 2, "top_bank0": 1, "top_bank1": 1}
+        },
         "\\top_row": {"num_cells_by_type": {"SB_DFF": 3, "top_row_dot": 4}},
         "\\top_row_dot": {"num_cells_by_type": {"SB_LUT4": 10}},
         "\\top_bank0": {"num_cells_by_type": {"SB_RAM40_4K": 1}},

@@ -1,0 +1,156 @@
+"""`make demo`: handwritten digits through float model, integer model and generated hardware."""
+
+import argparse
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from dorefa.golden import logits, lower, run_integer, zoo
+from dorefa.golden.datasets import digits_sample
+from dorefa.golden.float_inference import run_float
+from dorefa.hw.compiler import compile_network
+from dorefa.hw.manifest import engine_files
+from dorefa.hw.sizing import fit
+from dorefa.sim import simulate
+from dorefa.synth import report as synthesis
+from dorefa.synth import yosys
+
+from .output import Output, Progress, make_folder, write_text
+
+LANES, ROWS = 32, 16
+# First cycle of the waveform: far enough into the first layer to meet ink.
+_WAVE_START, _WAVE_CYCLES = 1000, 40
+
+
+def main(argv=None):
+    """Runs the demo and returns the exit status: 0 when the hardware is bit-exact, else 1."""
+    parser = argparse.ArgumentParser(prog="demo", description=__doc__)
+    parser.add_argument("--output", default="demo", metavar="DIR", help="gets Verilog and pictures")
+    parser.add_argument("--limit", type=int, default=1000, metavar="N", help="images, default 1000")
+    parser.add_argument(
+        "--targets", nargs="*", choices=yosys.TARGETS, default=list(yosys.TARGETS), metavar="T"
+    )
+    args = parser.parse_args(argv)
+    started = time.monotonic()
+    out = Output()
+    folder = make_folder(args.output)
+    images, labels = (array[: args.limit] for array in digits_sample())
+
+    out.say("digits, 1-bit weights and 2-bit activations, trained with 6-bit gradients")
+    network = zoo.load("digits", net_w=1, net_a=2)
+    integer = lower(network)
+    config = fit(integer, lanes=LANES, rows=ROWS)
+    compiled = compile_network(integer, config)
+    files = engine_files(config)
+    for name, text in files.items():
+        write_text(folder / name, text)
+    out.say(f"engine: {folder / 'engine.v'}, {LANES} lanes x {ROWS} rows")
+
+    # One core synthesizes while the other simulates.
+    with ThreadPoolExecutor(1) as background:
+        sizes = [
+            (target, background.submit(_synthesize, folder / "engine.v", config, target))
+            for target in args.targets
+        ]
+        scores = _model_scores(network, integer, images)
+        with Progress("simulating the Verilog", len(images)) as progress:
+            result = simulate(
+                integer,
+                images=images,
+                labels=labels,
+                config=config,
+                verilog_text=files["engine.v"],
+                progress=lambda done, total: progress.update(done, total=total),
+            )
+        scores["hardware"] = logits(integer, result.outputs)
+        _draw(folder, compiled, result, images, labels, scores["hardware"])
+        out.say(f"synthesis for {', '.join(args.targets)} ...")
+        counts = [(target, size.result()) for target, size in sizes]
+    _say(out, result, scores, labels, counts)
+    out.say(f"\npictures and Verilog are in {folder}/ ({time.monotonic() - started:.0f} s)")
+    return 0 if result.bit_exact else 1
+
+
+def _model_scores(network, integer, images):
+    """Class scores of the float and the integer model, {name: float64 (images, classes)}."""
+    last = network.layers[-1].name
+    return {
+        "float model": logits(integer, run_float(network, images)[last]),
+        "integer model": logits(integer, run_integer(integer, images)[last]),
+    }
+
+
+def _synthesize(verilog, config, target):
+    statistics = yosys.synthesize(verilog, top="dorefa_engine", target=target, components=False)
+    return synthesis.report(
+        statistics,
+        unit="engine",
+        top="dorefa_engine",
+        target=target,
+        binary_ops_per_cycle=config.binary_ops_per_cycle,
+    )
+
+
+def _draw(folder, compiled, result, images, labels, scores):
+    from . import pictures, waveform
+
+    answers = scores.argmax(axis=1)
+    wrong = np.flatnonzero(answers != labels)[:5]
+    shown = np.concatenate([np.setdiff1d(np.arange(len(images)), wrong)[: 40 - len(wrong)], wrong])
+    pictures.draw_digits(folder / "digits.png", images[shown], labels[shown], answers[shown])
+    pictures.draw_engine(folder / "engine.png", compiled.config)
+    layers, total = _utilization(result)
+    pictures.draw_utilization(folder / "utilization.png", layers, total)
+    traces = waveform.record(compiled, images[0], first=_WAVE_START, cycles=_WAVE_CYCLES)
+    pictures.draw_waveform(
+        folder / "waveform.png",
+        traces,
+        first=_WAVE_START,
+        title="Tiles of the first layer: 8 activation planes, highest first; drain one behind",
+    )
+
+
+def _utilization(result):
+    """Per layer (name, utilization, bound), and (utilization, bound) of all layers together."""
+    layers = [
+        (layer.name, layer.utilization, layer.utilization * layer.cycles / layer.bound)
+        for layer in result.layers
+    ]
+    bound = sum(layer.bound for layer in result.layers)
+    busy = sum(layer.utilization * layer.cycles for layer in result.layers)
+    return layers, (busy / result.cycles, busy / bound)
+
+
+def _say(out, result, scores, labels, counts):
+    out.say(f"\nthe same {result.images} test images")
+    out.table(
+        ["model", "accuracy"],
+        [[name, float(np.mean(score.argmax(axis=1) == labels))] for name, score in scores.items()],
+    )
+    out.say(
+        f"\nhardware equals the integer model in every bit of every layer: "
+        f"{'yes' if result.bit_exact else 'NO'} ({result.simulator})"
+    )
+    for mismatch in result.mismatches:
+        out.say(f"  {mismatch}")
+    layers, total = _utilization(result)
+    out.say("")
+    out.table(
+        ["layer", "cycles", "least cycles", "utilization", "tiling bound"],
+        [
+            [name, round(layer.cycles), layer.bound, used, bound]
+            for (name, used, bound), layer in zip(layers, result.layers, strict=True)
+        ]
+        + [["per image", round(result.cycles), sum(x.bound for x in result.layers), *total]],
+    )
+    out.say("")
+    out.table(
+        ["target", "LUTs", "FFs", "block RAMs", "gates and other cells"],
+        [[target, x["luts"], x["ffs"], x["brams"], x["cells"]] for target, x in counts],
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
