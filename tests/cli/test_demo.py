@@ -20,7 +20,7 @@ def _has_ink(path):
 
 @pytest.mark.slow
 def test_demo_on_few_images(tmp_path, capsys):
-    status = demo.main(["--output", str(tmp_path), "--limit", "20", "--targets", "ice40"])
+    status = demo.main(["--output", str(tmp_path), "--limit", "20", "--targets", "asic"])
     text = capsys.readouterr().out
     assert status == 0
     assert "hardware equals the integer model in every bit of every layer: yes" in text
@@ -31,7 +31,7 @@ def test_demo_on_few_images(tmp_path, capsys):
         and "equals" not in line
     }
     assert len(accuracies) == 1
-    for words in ("conv1", "per image", "ice40", "block RAMs"):
+    for words in ("conv1", "per image", "asic", "block RAMs"):
         assert words in text
     for name in PICTURES:
         assert _has_ink(tmp_path / name), name
