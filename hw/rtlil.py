@@ -16,6 +16,8 @@ from amaranth.hdl._ast import SignalDict
 from amaranth.hdl._ir import PortDirection, build_netlist
 from amaranth.lib import wiring
 
+from .shared import SharedModules
+
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\\\S+')
 _DECLARED = re.compile(r"^  (?:wire|memory) .*(\\\S+)$")
 _CELL = re.compile(r"^  cell (\S+) (\S+)$")
@@ -59,21 +61,30 @@ def convert(component, *, name: str, preloaded=()) -> str:
     Memories have initial contents when some bit of them is set, or when their instance path starts
     with a string in `preloaded` (which may be all zeros on purpose).
     """
+    shared = SharedModules(name)
+    builder = backend.Design(emit_src=False)
+    _emit(builder, component, name, preloaded, shared)
+    for module, prototype in shared.prototypes.items():
+        _emit(builder, prototype, module, (), None)
+    return str(builder)
+
+
+def _emit(builder, component, name, preloaded, platform):
+    """Adds the modules of `component`, its own under `name`."""
     ports = {}
     for path, member, value in component.signature.flatten(component):
         direction = PortDirection.Input if member.flow == wiring.In else PortDirection.Output
         ports["__".join(map(str, path))] = (Value.cast(value), direction)
-    netlist = build_netlist(Fragment.get(component, None), ports=ports, name=name)
+    netlist = build_netlist(Fragment.get(component, platform), ports=ports, name=name)
     empty = backend.EmptyModuleChecker(netlist)
     emitter = type("Emitter", (_Emitter,), {"preloaded": tuple(preloaded)})
-    builder, names = backend.Design(emit_src=False), SignalDict()
+    names = SignalDict()
     for number, module in enumerate(netlist.modules):
         if not empty.is_empty(number):
             target = builder.module(".".join(module.name), src_loc=module.src_loc)
-            if number == 0:
+            if number == 0 and platform is not None:
                 target.attribute("top", 1)
             emitter(target, netlist, module, names, empty_checker=empty).emit()
-    return str(builder)
 
 
 @dataclass
@@ -198,7 +209,9 @@ def _shared_path(paths: list[tuple[str, ...]]) -> tuple[str, ...]:
             shared.append(parts[0])
             continue
         first, last = min(parts), max(parts)
-        length = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+        length = next(
+            (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first)
+        )
         stem = first[:length].rstrip("0123456789_")
         if not stem:
             break

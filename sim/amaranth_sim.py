@@ -94,7 +94,8 @@ def run(job: Job) -> tuple[list[Trace], int]:
         codes = [
             np.frombuffer(
                 b"".join(
-                    ctx.get(bank[row]).to_bytes(size, "little") for row in range(first, first + number)
+                    ctx.get(bank[row]).to_bytes(size, "little")
+                    for row in range(first, first + number)
                 ),
                 np.uint8,
             ).reshape(number, size)

@@ -13,14 +13,10 @@ from pathlib import Path
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import RisingEdge
+from cocotb.triggers import First, RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamSink, AxiStreamSource
 
 IDENTITY = 0x444F5245
-
-
-class Stuck(Exception):
-    """The watchdog fired."""
 
 
 def pauses(generator, percent):
@@ -69,7 +65,8 @@ class Bench:
         self.host = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
         channels = (
             self.source, self.sink,
-            self.host.write_if.aw_channel, self.host.write_if.w_channel, self.host.write_if.b_channel,
+            self.host.write_if.aw_channel, self.host.write_if.w_channel,
+            self.host.write_if.b_channel,
             self.host.read_if.ar_channel, self.host.read_if.r_channel,
         )  # fmt: skip
         for number, channel in enumerate(channels):
@@ -101,13 +98,19 @@ class Bench:
     def snapshot(self, layer):
         """Rows of the feature memory as strings of 0, 1, x: one list per bank."""
         return [
-            [str(memory[row].value) for row in range(piece["first"], piece["first"] + piece["rows"])]
+            [
+                str(memory[row].value)
+                for row in range(piece["first"], piece["first"] + piece["rows"])
+            ]
             for piece in self.job["snapshots"][layer]
             for memory in [getattr(instance(self.dut, piece["path"]), piece["name"])]
         ]
 
     async def watch(self):
-        """Counts cycles, stamps events, copies each layer's codes when it is done."""
+        """Counts cycles, stamps events, copies each layer's codes when it is done.
+
+        Returns when the watchdog fires, and never otherwise.
+        """
         core, layers = self.dut.core, self.job["layers"]
         done, read = core.status__layer_done, core.status__first_read
         streams = {
@@ -119,7 +122,7 @@ class Bench:
             await edge
             self.cycle += 1
             if self.limit is not None and self.cycle > self.limit:
-                raise Stuck()
+                return
             record = self.record
             if record is None:
                 continue
@@ -169,10 +172,14 @@ async def bench(dut):
             path.with_name("progress").write_text(str(number + 1))
 
     work = cocotb.start_soon(everything())
-    await cocotb.triggers.First(work, watcher) if not work.done() else None
+    await First(work, watcher)
     if watcher.done():
         started = bench.record is not None
         ends = len(bench.record["ends"]) + 1 if started and "first_read" in bench.record else 0
-        outcome |= {"status": "stuck" if started else "load", "image": len(bench.records), "layer": ends}
+        outcome |= {
+            "status": "stuck" if started else "load",
+            "image": len(bench.records),
+            "layer": ends,
+        }
     outcome["records"] = bench.records
     result.write_text(json.dumps(outcome))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
@@ -98,20 +97,25 @@ def _trace(record, job: Job) -> Trace:
     config, layers = job.compiled.config, job.compiled.layers
     results = np.frombuffer(bytes.fromhex(record["results"]), f"<i{config.result_bits // 8}")
     if len(results) != job.beats:
-        raise SimulationError(f"m_axis_tlast after {len(results)} results; expected after {job.beats}")
+        raise SimulationError(
+            f"m_axis_tlast after {len(results)} results; expected after {job.beats}"
+        )
     codes = [
         _codes(banks, layer, config)
         for banks, layer in zip(record["codes"], layers[:-1], strict=False)
     ]
-    stamps = {name: record[name] for name in ("first_in", "last_in", "first_read", "first_out", "last_out")}
+    stamps = {
+        name: record[name]
+        for name in ("first_in", "last_in", "first_read", "first_out", "last_out")
+    }
     return Trace(**stamps, ends=record["ends"], results=results.astype(np.int64), codes=codes)
 
 
 def run(job: Job, verilog: str, *, simulator: str) -> tuple[list[Trace], int]:
     """One :class:`Trace` per image, and the cycles that loading through AXI4-Lite took.
 
-    simulator: ``icarus`` or ``verilator``. Raises :class:`SimulationError` when a watchdog fires (of
-    cycles inside the simulation, of seconds outside) or the bench fails.
+    simulator: ``icarus`` or ``verilator``. Raises :class:`SimulationError` when a watchdog fires
+    (of cycles inside the simulation, of seconds outside) or the bench fails.
     """
     memories = design.find_memories(verilog, MODULE)
     with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
@@ -137,7 +141,8 @@ def _run_child(simulator, directory, environment, seconds, job):
     with open(Path(directory, "child.log"), "wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "dorefa.sim.cocotb_runner", simulator, directory],
-            env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+            env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )  # fmt: skip
         progress, waited = Path(directory, "progress"), 0.0
         try:
@@ -173,8 +178,8 @@ def main(simulator, directory):
     folder = Path(directory)
     runner = get_runner(simulator)
     arguments = ["-g2005"] if simulator == "icarus" else [
-        "-Wno-fatal", "-Wno-lint", "-Wno-UNOPTFLAT", "--x-initial", "unique", "--x-assign", "unique",
-        "--default-language", "1364-2005", "-O3",
+        "-Wno-fatal", "-Wno-lint", "-Wno-UNOPTFLAT", "-O3",
+        "--x-initial", "unique", "--x-assign", "unique", "--default-language", "1364-2005",
     ]  # fmt: skip
     runner.build(
         sources=[folder / "engine.v"], hdl_toplevel=MODULE, build_args=arguments,
@@ -186,11 +191,6 @@ def main(simulator, directory):
         test_dir=folder, timescale=("1ns", "1ps"), log_file=folder / "test.log",
         plusargs=["+verilator+rand+reset+2"] if simulator == "verilator" else [],
     )  # fmt: skip
-
-
-def available() -> bool:
-    """Whether cocotb and its AXI models are installed."""
-    return all(importlib.util.find_spec(name) for name in ("cocotb", "cocotb_tools", "cocotbext"))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,11 @@ MAX_MISMATCHES = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Mismatch:
-    """One element that differs. `plane` is the lowest bit plane that is wrong; for the last layer,
-    whose values are accumulators, it is the lowest wrong bit, y and x are 0 and `channel` the class."""
+    """One element that differs. `plane` is the lowest bit plane that is wrong.
+
+    For the last layer, whose values are accumulators, `plane` is the lowest wrong bit, y and x are
+    0 and `channel` is the class. A `got` of -1 is a code with an undefined bit.
+    """
 
     layer: str
     image: int
@@ -30,8 +33,8 @@ class Mismatch:
 
     def __str__(self):
         return (
-            f"layer {self.layer}, image {self.image}, y {self.y}, x {self.x}, channel {self.channel}, "
-            f"plane {self.plane}: expected {self.expected}, got {self.got}"
+            f"layer {self.layer}, image {self.image}, y {self.y}, x {self.x}, "
+            f"channel {self.channel}, plane {self.plane}: expected {self.expected}, got {self.got}"
         )
 
 

@@ -46,12 +46,11 @@ class Piece:
 def find_memories(verilog: str, top: str) -> dict[str, MemoryArray]:
     """Every memory of the design below module `top`, by ``instance.path.name``."""
     instances, memories, module = {}, {}, None
-    keywords = {"module", "function", "input", "output", "wire", "reg", "assign", "always", "initial"}
     for line in verilog.splitlines():
         if found := _MODULE.match(line):
             module = found[1]
             instances[module], memories[module] = [], []
-        elif (found := _INSTANCE.match(line)) and found[1] not in keywords:
+        elif found := _INSTANCE.match(line):
             instances[module].append((found[1], found[2]))
         elif found := _MEMORY.match(line):
             memories[module].append((found[2], int(found[1] or 0) + 1, int(found[3]) + 1))
@@ -86,7 +85,7 @@ def memory_images(compiled) -> dict[str, list[int]]:
 
 
 def layer_rows(layer, config) -> list[tuple[int, int]]:
-    """(first row, rows) in ``bank0`` and ``bank1`` of the feature memory that hold a layer's output."""
+    """(first row, rows) in ``bank0`` and ``bank1`` that hold a layer's output."""
     height, width, channels = layer.out_shape
     first = layer.out_address
     last = first + -(-height * width * channels // config.fetch_bits)

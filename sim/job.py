@@ -1,4 +1,4 @@
-"""One run of a compiled network on a simulator, and what comes back; the same for every back end."""
+"""One run of a compiled network on a simulator, and what comes back, for every back end."""
 
 from __future__ import annotations
 
@@ -90,10 +90,12 @@ class Trace:
 
 
 def stuck(job: Job, image: int, layer: int) -> SimulationError:
-    """Watchdog: `layer` is 0 before the first read, else the number of the layer that is running."""
+    """The watchdog fired; `layer` counts from 1, 0 is before the first read."""
     layers = job.compiled.layers
-    place = f"layer {layers[min(layer, len(layers)) - 1].name}" if layer else "before its first layer"
+    place = "before its first layer"
+    if layer:
+        place = f"in layer {layers[min(layer, len(layers)) - 1].name}"
     return SimulationError(
-        f"image {image}: no result after {job.image_limit} cycles, stopped in {place}; "
+        f"image {image}: no result after {job.image_limit} cycles, stopped {place}; "
         f"predicted are {job.compiled.cycles} cycles"
     )

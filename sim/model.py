@@ -189,7 +189,9 @@ def build(verilog: str, memories, *, port_bytes: int) -> Path:
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{cache}: {error.strerror}; accepted: a folder for compiled models") from error
+        raise InputError(
+            f"{cache}: {error.strerror}; accepted: a folder for compiled models"
+        ) from error
     runtime = _runtime(_include_directory(), cxx, cache, tools)
     with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
         executable = _build_model(verilog, configuration, port_bytes, cxx, runtime, directory)

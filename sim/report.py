@@ -56,13 +56,17 @@ class SimulationReport:
 
     def as_dict(self) -> dict:
         """Plain data for JSON."""
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "outputs"}
+        fields = {
+            name: getattr(self, name) for name in self.__dataclass_fields__ if name != "outputs"
+        }
         fields["layers"] = [vars(layer) for layer in self.layers]
         fields["mismatches"] = [mismatch.as_dict() for mismatch in self.mismatches]
         return fields
 
 
-def make_report(*, compiled, traces, comparison, labels, logits, simulator, why, network_load_cycles):
+def make_report(
+    *, compiled, traces, comparison, labels, logits, simulator, why, network_load_cycles
+):
     """The :class:`SimulationReport` of one :class:`dorefa.sim.job.Trace` per image."""
     config = compiled.config
     per_layer = np.mean([trace.layer_cycles for trace in traces], axis=0).tolist()

@@ -7,10 +7,8 @@ import numpy as np
 from dorefa.golden.errors import InputError
 from dorefa.golden.inference import check_images, logits, run_integer
 from dorefa.golden.lowering import IntegerNetwork, lower
-from dorefa.hw import verilog
-from dorefa.hw.axi import AxiTop
 from dorefa.hw.compiler import compile_network
-from dorefa.hw.engine import Engine
+from dorefa.hw.manifest import engine_files
 from dorefa.hw.sizing import fit
 
 from . import backends
@@ -59,7 +57,7 @@ def simulate(
         progress=progress,
     )  # fmt: skip
     if verilog_text is None and backends.needs_verilog(name):
-        verilog_text = export(compiled.config)
+        verilog_text = engine_files(compiled.config)["engine.v"]
     traces, network_load_cycles = backends.run(name, job, verilog_text)
 
     comparison = Comparison()
@@ -73,13 +71,6 @@ def simulate(
         logits=logits(integer, results), simulator=name, why=why,
         network_load_cycles=network_load_cycles,
     )  # fmt: skip
-
-
-def export(config, *, memories=None) -> str:
-    """The Verilog of an engine with AXI ports; `memories` preloads it (``CompiledNetwork.memories``)."""
-    preloaded = ("core.",) if memories else ()
-    engine = AxiTop(Engine(config, memories=memories))
-    return verilog.export(engine, preloaded=preloaded, summary=config.as_dict())
 
 
 def _first(images, labels, limit):

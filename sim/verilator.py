@@ -49,7 +49,9 @@ def _job_file(job: Job, memories) -> bytes:
     for name, words in images.items():
         memory = memories[name]
         parts.append(_piece(memory, 0, len(words)))
-        parts.append(b"".join(word.to_bytes(memory.row_bytes, "little") for word in map(int, words)))
+        parts.append(
+            b"".join(word.to_bytes(memory.row_bytes, "little") for word in map(int, words))
+        )
     writes = list(compiled.host_writes() if job.through_port else compiled.register_writes())
     parts.append(_number(len(writes)))
     parts += [_number(4 * address) + _number(int(data)) for address, data in writes]
@@ -84,7 +86,11 @@ class _Results:
 def _signed(values, bits):
     """Results as they are on the port, `bits` wide, as int64."""
     values = np.array(values, np.uint64)
-    return values.astype(np.uint32).view(np.int32).astype(np.int64) if bits == 32 else values.view(np.int64)
+    return (
+        values.astype(np.uint32).view(np.int32).astype(np.int64)
+        if bits == 32
+        else values.view(np.int64)
+    )
 
 
 def _trace(results: _Results, job: Job, pieces) -> Trace:
@@ -104,7 +110,7 @@ def _trace(results: _Results, job: Job, pieces) -> Trace:
 
 
 def _execute(command, job: Job) -> None:
-    """Runs the model; it prints the number of images done after each, and is killed when it hangs."""
+    """Runs the model, which prints the number of images done; kills it when it hangs."""
     limit = 60 + (job.load_limit + job.image_limit * len(job.images)) / _SLOWEST
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
