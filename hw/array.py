@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from .dot import DotUnit, dot_latency, step_layout
+from .shared import add_shared
 
 
 def array_latency(config):
@@ -66,7 +67,9 @@ class DotArray(wiring.Component):
         for column in range(config.cols):
             lanes = slice(column * config.lanes, (column + 1) * config.lanes)
             for row in range(config.rows):
-                m.submodules[f"dot_{row}_{column}"] = unit = self._unit()
+                unit = add_shared(
+                    m, platform, name=f"dot_{row}_{column}", kind="dot", make=self._unit
+                )
                 m.d.comb += [
                     unit.a.eq(self.a[lanes]),
                     unit.w.eq(self.w[row * config.lanes : (row + 1) * config.lanes]),
@@ -74,7 +77,7 @@ class DotArray(wiring.Component):
                     self.acc[column * config.rows + row].eq(unit.acc),
                 ]
             if config.sum_row:
-                m.submodules[f"sum_{column}"] = unit = self._unit()
+                unit = add_shared(m, platform, name=f"sum_{column}", kind="dot", make=self._unit)
                 m.d.comb += [
                     unit.a.eq(self.a[lanes]),
                     unit.w.eq((1 << config.lanes) - 1),
