@@ -9,10 +9,10 @@ class PlanePacker(wiring.Component):
     """Appends up to `width` codes per cycle to a dense map and writes it word by word.
 
     Ports: `start` (with `address`, the first word) begins a map; `valid` with `codes` (`width`
-    codes of `a_bits` bits side by side) and `count` (1 to `width` of them) appends; `last`, with the
-    last codes, writes the partial word too. `w_en`, `w_address`, `w_data` go to the feature memory;
-    `done` pulses with the write that ends the map. Latency: one cycle from codes to the write, one
-    more when the last codes fill a word and start another.
+    codes of `a_bits` bits side by side) and `count` (0 to `width` of them) appends; `last`, with the
+    last codes, writes the partial word too, if there is one. `w_en`, `w_address`, `w_data` go to the
+    feature memory; `done` pulses with the write that ends the map, or in its place. Latency: one
+    cycle from codes to the write, one more when the last codes fill a word and start another.
     """
 
     def __init__(self, config):
@@ -47,7 +47,8 @@ class PlanePacker(wiring.Component):
             full.eq(total >= fetch),
         ]
         m.d.sync += [
-            self.w_en.eq((self.valid & (full | self.last)) | flushing),
+            # An empty end of a map whose words are full writes nothing beyond them.
+            self.w_en.eq((self.valid & (full | (self.last & (total != 0)))) | flushing),
             self.w_address.eq(address),
             self.done.eq((self.valid & self.last & (total <= fetch)) | flushing),
             flushing.eq(self.valid & self.last & (total > fetch)),

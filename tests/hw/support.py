@@ -51,9 +51,9 @@ def memories_of(component):
     def collect(part, path):
         for inner, name, _ in part.subfragments:
             if isinstance(inner, MemoryInstance):
-                found[path] = inner._data
+                found[f"{path}{name}"] = inner._data
             else:
-                collect(inner, f"{path}.{name}" if path else name)
+                collect(inner, f"{path}{name}.")
 
     collect(fragment, "")
     return fragment, found

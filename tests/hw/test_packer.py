@@ -56,7 +56,6 @@ def run(config, maps, rng, gaps):
             )
             if en:
                 words.append((address, word))
-            assert en or not done, "done comes with a map's last write"
             if done:
                 written.append(words)
                 words = []
@@ -100,6 +99,16 @@ def test_every_end(name, rng):
         codes = rng.integers(0, 1 << config.a_bits, length)
         maps.append([codes[:first], *np.split(codes[first:], range(width, length - first, width))])
         maps[-1] = [chunk for chunk in maps[-1] if len(chunk)]
+    compare(config, maps, rng, gaps=0)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_empty_end(name, rng):
+    """An end without codes writes the partial word, and nothing after full words."""
+    config = CONFIGS[name]
+    maps = []
+    for length in range(1, 2 * config.fetch_bits + 1):
+        maps.append([*rng.integers(0, 1 << config.a_bits, (length, 1)), np.zeros(0, int)])
     compare(config, maps, rng, gaps=0)
 
 
