@@ -20,6 +20,8 @@ from dorefa.synth import yosys
 from .output import Output, Progress, make_folder, write_text
 
 LANES, ROWS = 32, 16
+# Targets that are synthesized at a time, beside the simulation.
+_SYNTHESES = 2
 # First cycle of the waveform: far enough into the first layer to meet ink.
 _WAVE_START, _WAVE_CYCLES = 1000, 40
 
@@ -48,8 +50,7 @@ def main(argv=None):
         write_text(folder / name, text)
     out.say(f"engine: {folder / 'engine.v'}, {LANES} lanes x {ROWS} rows")
 
-    # One core synthesizes while the other simulates.
-    with ThreadPoolExecutor(1) as background:
+    with ThreadPoolExecutor(_SYNTHESES) as background:
         sizes = [
             (target, background.submit(_synthesize, folder / "engine.v", config, target))
             for target in args.targets
@@ -147,7 +148,7 @@ def _say(out, result, scores, labels, counts):
     )
     out.say("")
     out.table(
-        ["target", "LUTs", "FFs", "block RAMs", "gates and other cells"],
+        ["target", "LUTs", "FFs", "block RAMs", "cells"],
         [[target, x["luts"], x["ffs"], x["brams"], x["cells"]] for target, x in counts],
     )
 
