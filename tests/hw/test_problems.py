@@ -1,0 +1,200 @@
+"""What keeps a network from an engine: every reason, with its numbers."""
+
+import re
+
+import numpy as np
+import pytest
+
+from dorefa.golden.errors import InputError
+from dorefa.golden.integer import convolve
+from dorefa.golden.lowering import lower
+from dorefa.golden.network import Pool
+from dorefa.golden.random_network import random_images, random_network
+from dorefa.hw.compiler import compile_network
+from dorefa.hw.geometry import LayerGeometry
+from dorefa.hw.problems import (
+    ACCEPTED_ENCODINGS,
+    accumulator_bits,
+    find_problems,
+    needs,
+    xnor_constants,
+)
+from dorefa.hw.sizing import fit
+
+from .support import draw_layer, network
+
+
+def example(rng, **fields):
+    """A convolution of 2 x 6 channels with pooling, and a fully connected layer."""
+    fields = {"w_bits": 2, "a_bits": 2} | fields
+    fields.setdefault("pool", Pool(kind="max", kernel=(2, 2), stride=(2, 2)))
+    body = draw_layer(rng, "conv", (6, 3, 3, 2), padding=(1, 1, 1, 1), **fields)
+    last = draw_layer(
+        rng, "fc", (3, 1, 1, 24), a_bits=None, kind="fc",
+        encoding=fields.get("encoding", "bipolar"),
+    )  # fmt: skip
+    return lower(network((4, 4, 2), 4, body, last))
+
+
+SIZES = {"lanes": 16, "rows": 4, "quant": 2, "fetch_bits": 8}
+LEAST = {
+    "weight_depth": 2 * 2 * 2 + 1 * 1 * 2,  # tiles x planes x words
+    "feature_depth": 4 + 3,
+    "image_depth": 4,
+    "patch_depth": 2,
+    "image_patch_depth": 2,
+    "param_depth": 3 + 2,
+    "pool_depth": 3,
+    "layer_depth": 2,
+}
+MEMORIES = {
+    "weight_depth": ("weight memory", "words per row"),
+    "feature_depth": ("feature memory", "words per plane"),
+    "image_depth": ("image planes of the feature memory", "words per plane"),
+    "patch_depth": ("patch buffer", "words per patch"),
+    "image_patch_depth": ("image planes of the patch buffer", "words per patch"),
+    "param_depth": ("quantizer parameter memory", "channel groups"),
+    "pool_depth": ("pooling memory", "channel groups per pixel"),
+    "layer_depth": ("program memory", "layers"),
+}
+
+
+def test_what_the_example_needs(rng):
+    integer = example(rng)
+    config = fit(integer, **SIZES)
+    found = needs(integer, config)
+    assert {name: found[name] for name in LEAST} == LEAST
+    assert (found["w_bits"], found["a_bits"], found["out_bits"]) == (2, 4, 2)
+    assert find_problems(integer, config) == []
+
+
+@pytest.mark.parametrize("name", MEMORIES)
+def test_memory_too_small(name, rng):
+    integer = example(rng)
+    least = LEAST[name]
+    config = fit(integer, **SIZES).replace(**{name: least - 1})
+    memory, unit = MEMORIES[name]
+    expected = (
+        f"{memory}: the network needs {least} {unit}, the engine has {name} = {least - 1}, "
+        f"1 too few; accepted: {name} of at least {least}"
+    )
+    assert find_problems(integer, config) == [expected]
+    with pytest.raises(InputError, match=f"^{re.escape(expected)}$"):
+        compile_network(integer, config)
+
+
+@pytest.mark.parametrize("name, least", [("w_bits", 2), ("a_bits", 4), ("out_bits", 2)])
+def test_operands_too_narrow(name, least, rng):
+    integer = example(rng)
+    config = fit(integer, **SIZES).replace(**{name: least - 1})
+    expected = f"{name} is {least - 1}; accepted: at least {least}, which the network needs"
+    assert expected in find_problems(integer, config)
+
+
+def test_accumulator_too_narrow(rng):
+    integer = example(rng)
+    config = fit(integer, **SIZES)
+    narrow = config.replace(acc_bits=config.acc_bits - 1)
+    assert find_problems(integer, narrow) == [
+        f"acc_bits is {narrow.acc_bits}; accepted: at least {config.acc_bits}, which the network "
+        "needs"
+    ]
+
+
+@pytest.mark.parametrize("engine", ACCEPTED_ENCODINGS)
+@pytest.mark.parametrize("weights", ["bipolar", "twos_complement", "unsigned"])
+def test_encodings(engine, weights, rng):
+    integer = example(rng, encoding=weights)
+    problems = find_problems(integer, fit(integer, encoding=engine, acc_bits=20, **SIZES))
+    accepted = ACCEPTED_ENCODINGS[engine]
+    expected = [
+        f"layer {name}: weights are {weights}; an engine of encoding {engine} accepts "
+        f"{', '.join(accepted)}; encoding any accepts all"
+        for name in ("conv", "fc")
+    ]
+    assert problems == ([] if weights in accepted else expected)
+
+
+def test_pooling(rng):
+    config = fit(example(rng), **SIZES)
+    average = example(rng, pool=Pool(kind="average", kernel=(2, 2), stride=(2, 2)))
+    assert (
+        "layer conv: average pooling; accepted: max pooling, or none"
+        in find_problems(average, config)
+    )
+    pool = Pool(kind="max", kernel=(3, 3), stride=(2, 2), padding=(1, 1, 0, 0))
+    padded = example(rng, pool=pool)
+    assert (
+        "layer conv: pooling padding (1, 1, 0, 0); accepted: (0, 0, 0, 0)"
+        in find_problems(padded, config)
+    )
+
+
+def test_large_maps(rng):
+    body = draw_layer(rng, "conv", (1, 1, 1, 1))
+    last = draw_layer(rng, "fc", (1, 1, 1, 1024), a_bits=None, kind="fc")
+    integer = lower(network((1, 1024, 1), 1, body, last))
+    problems = find_problems(integer, fit(integer))
+    for what in ("input", "output"):
+        assert (
+            f"layer conv: {what} map of 1x1024 pixels; accepted: at most 1023 rows and columns"
+            in problems
+        )
+
+
+def test_all_problems_at_once(rng):
+    integer = example(rng)
+    config = fit(integer, **SIZES).replace(
+        encoding="unsigned", weight_depth=1, layer_depth=1, w_bits=1
+    )
+    problems = find_problems(integer, config)
+    assert len(problems) == 5
+    assert all("\n" not in problem and "accept" in problem for problem in problems)
+    with pytest.raises(InputError) as caught:
+        compile_network(integer, config)
+    assert str(caught.value) == problems[0]
+
+
+def test_xnor_constants(rng):
+    """sum_ij 2^(i+j) popcount(w_i XNOR a_j) over all lanes plus the constant is sum v a."""
+    for _ in range(8):
+        integer = lower(random_network(int(rng.integers(1 << 31)), max_macs=20_000, max_size=6))
+        layer = integer.layers[0]
+        geometry = LayerGeometry(layer=layer, lanes=11, rows=3, cols=1, quant=1, fetch_bits=8)
+        lanes = geometry.words * geometry.lanes
+        weights = np.zeros((len(layer.codes), lanes), np.int64)
+        weights[:, : geometry.reduction] = layer.codes.reshape(len(layer.codes), -1)
+        codes = random_images(integer, 1, 3)
+        patch = np.zeros(lanes, np.int64)
+        window = np.pad(codes[0], (*zip(layer.padding[:2], layer.padding[2:], strict=True), (0, 0)))
+        _, height, width, depth = layer.codes.shape
+        down, across = layer.dilation
+        rows, columns = (height - 1) * down + 1, (width - 1) * across + 1
+        patch[: geometry.reduction] = window[:rows:down, :columns:across, :depth].reshape(-1)
+        count = np.zeros(len(layer.codes), np.int64)
+        for i in range(layer.w_bits):
+            for j in range(layer.a_bits):
+                same = (weights >> i) & 1 == (patch >> j) & 1
+                count += same.sum(axis=1) << (i + j)
+        exact = convolve(
+            codes, layer.values, stride=layer.stride, padding=layer.padding,
+            dilation=layer.dilation, groups=layer.groups,
+        )[0, 0, 0]  # fmt: skip
+        first = slice(0, geometry.group_channels)
+        assert (count + xnor_constants(layer, geometry) == exact)[first].all()
+
+
+@pytest.mark.parametrize("encoding", ["bipolar", "any"])
+def test_accumulator_holds_everything(encoding, rng):
+    """Sums, thresholds as stored, and results: all within the signed width."""
+    for _ in range(10):
+        integer = lower(random_network(int(rng.integers(1 << 31)), max_macs=20_000, max_size=6))
+        config = fit(integer, lanes=8, rows=2, encoding=encoding)
+        for layer in integer.layers:
+            geometry = LayerGeometry.of(layer, config)
+            half = 1 << (accumulator_bits(layer, geometry, config) - 1)
+            assert -half <= layer.acc_min and layer.acc_max + 1 < half
+            if encoding == "bipolar":
+                top = geometry.words * 8 * (2**layer.w_bits - 1) * (2**layer.a_bits - 1)
+                assert top + 1 < half
+                assert (np.abs(xnor_constants(layer, geometry)) <= half).all()
