@@ -152,15 +152,15 @@ def _descriptor(layer, geometry, config, *, in_address, out_address, weight_base
         "x_start": -left * channels,
         "in_rows": in_rows,
         "row_bits": run_bits if geometry.whole_window_is_one_run else row_bits,
-        "pixel_x_step": pool_x * stride_x * channels,
-        "pixel_y_step": pool_y * stride_y,
+        "pixel_x_step": _step(layer.out_shape[1], pool_x * stride_x * channels),
+        "pixel_y_step": _step(layer.out_shape[0], pool_y * stride_y),
         "pixel_address_step": pool_y * stride_y * row_bits,
-        "window_x_step": stride_x * channels,
-        "window_y_step": stride_y,
+        "window_x_step": _step(pool_cols, stride_x * channels),
+        "window_y_step": _step(pool_rows, stride_y),
         "window_address_step": stride_y * row_bits,
-        "kernel_y_step": layer.dilation[0],
+        "kernel_y_step": _step(kernel_rows, layer.dilation[0]),
         "kernel_address_step": layer.dilation[0] * row_bits,
-        "run_step": layer.dilation[1] * channels if runs_per_row > 1 else 0,
+        "run_step": _step(runs_per_row, layer.dilation[1] * channels),
         "group_step": channels // layer.groups,
         "run_bits": run_bits,
         "kernel_rows": kernel_rows,
@@ -176,7 +176,7 @@ def _descriptor(layer, geometry, config, *, in_address, out_address, weight_base
         "weight_planes": layer.w_bits,
         "activation_planes": layer.a_bits,
         "weight_top": weight_base + (layer.w_bits - 1) * geometry.words,
-        "tile_step": layer.w_bits * geometry.words,
+        "tile_step": _step(layer.groups * geometry.tiles, layer.w_bits * geometry.words),
         "signed_weights": layer.encoding == "twos_complement",
         "drain_full": config.cols * geometry.full_groups,
         "drain_last": config.cols * geometry.last_groups,
@@ -190,6 +190,11 @@ def _descriptor(layer, geometry, config, *, in_address, out_address, weight_base
         "code_mask": 0 if last else (1 << layer.out_bits) - 1,
         "out_address": out_address,
     }
+
+
+def _step(count, distance):
+    """Distance between `count` neighbors; 0 where there are none, since it need not fit its field."""
+    return distance if count > 1 else 0
 
 
 def _weight_words(layer, geometry):
@@ -227,7 +232,10 @@ def _append_params(params, base, layer, geometry, config):
     constants = xnor_constants(layer, geometry) if config.xnor else np.zeros(len(layer.codes), int)
     groups = list(_channel_groups(layer, geometry))
     if layer.out_bits is None:
-        rows = [_raw_params(int(constant), config) for constant in constants]
+        rows = [
+            _raw_params(layer, channel, int(constant), config)
+            for channel, constant in enumerate(constants)
+        ]
     elif config.quantizer == "affine":
         rows = _affine_params(layer, constants, config)
     else:
@@ -244,24 +252,27 @@ def _append_params(params, base, layer, geometry, config):
                     image += [0] * (1 << stage)
 
 
-def _raw_params(constant, config):
+def _raw_params(layer, channel, constant, config):
     """Parameters of a channel of the last layer: the constant that its accumulator lacks."""
     if config.quantizer == "affine":
-        return [[AffineQuantizer.param_layout(config).const({"b": constant}).as_value().value]]
+        return [[_affine_word(layer, channel, config, b=constant)]]
     mask = (1 << config.acc_bits) - 1
     return [[constant & mask], *([0] * (1 << stage) for stage in range(1, config.out_bits))]
 
 
 def _threshold_params(layer, geometry, constants, config):
     """Per channel and stage of the binary search, its thresholds."""
-    never = raw_range(layer, geometry, config)[1] + 1
+    least, greatest = raw_range(layer, geometry, config)
+    never = greatest + 1
     used = layer.thresholds.shape[1]
     codes = 1 << config.out_bits
     mask = (1 << config.acc_bits) - 1
     rows = []
     for channel, thresholds in enumerate(layer.thresholds):
+        # One beyond what this channel's counts reach may lie beyond the width as well.
+        stored = (thresholds - constants[channel]).clip(least, never)
         # thresholds of codes 1, 2, ...; index 0 is not a threshold
-        level = [0, *(int(t - constants[channel]) & mask for t in thresholds)]
+        level = [0, *(int(t) & mask for t in stored)]
         level += [never & mask] * (codes - 1 - used)
         stages = []
         for stage in range(config.out_bits):
@@ -276,21 +287,22 @@ def _threshold_params(layer, geometry, constants, config):
 def _affine_params(layer, constants, config):
     """Per channel, one word of the affine quantizer."""
     form = affine_form(layer, config.mul_bits)
-    limit = 1 << (config.bias_bits - 1)
-    layout = AffineQuantizer.param_layout(config)
     rows = []
     for channel, constant in enumerate(constants):
-        m, b, f = (int(values[channel]) for values in (form.m, form.b, form.f))
+        m, b, f, tie = (int(values[channel]) for values in (form.m, form.b, form.f, form.tie))
         b += m * int(constant)
-        fits = f < 1 << config.shift_bits and -limit <= b < limit
-        if not fits:
-            raise InputError(
-                f"layer {layer.name} channel {channel}: affine offset b = {b} and shift f = {f} do "
-                f"not fit bias_bits = {config.bias_bits} and shift_bits = {config.shift_bits}; "
-                "accepted: wider ones, or quantizer thresholds"
-            )
-        word = layout.const(
-            {"m": m, "b": b, "f": f, "tie": int(form.tie[channel]), "invert": int(layer.inverted[channel])}
-        )
-        rows.append([[word.as_value().value]])
+        invert = int(layer.inverted[channel])
+        rows.append([[_affine_word(layer, channel, config, m=m, b=b, f=f, tie=tie, invert=invert)]])
     return rows
+
+
+def _affine_word(layer, channel, config, *, b, f=0, **fields):
+    """A word of the affine quantizer; `m` is known to fit."""
+    limit = 1 << (config.bias_bits - 1)
+    if f >= 1 << config.shift_bits or not -limit <= b < limit:
+        raise InputError(
+            f"layer {layer.name} channel {channel}: affine offset b = {b} and shift f = {f} do "
+            f"not fit bias_bits = {config.bias_bits} and shift_bits = {config.shift_bits}; "
+            "accepted: wider ones, or quantizer thresholds"
+        )
+    return AffineQuantizer.param_layout(config).const({"b": b, "f": f, **fields}).as_value().value

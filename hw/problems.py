@@ -42,6 +42,10 @@ def accumulator_bits(layer, geometry, config) -> int:
     return max((-least - 1).bit_length() if least < 0 else 0, (greatest + 1).bit_length()) + 1
 
 
+def _padded_row_bits(layer):
+    return (layer.padding[1] + layer.in_shape[1] + layer.padding[3]) * layer.in_shape[2]
+
+
 def needs(network, config) -> dict[str, int]:
     """Least value of each depth and width that `network` needs of an engine of `config`'s lanes,
     rows, cols, quant, fetch_bits and encoding."""
@@ -49,6 +53,9 @@ def needs(network, config) -> dict[str, int]:
     layers = network.layers
     maps = [-(-math.prod(layer.in_shape) // config.fetch_bits) for layer in layers]
     pairs = [used + made for used, made in zip(maps, [*maps[1:], 0], strict=True)]
+    # Windows lie up to the padding's width outside of the map's row: twice the address space holds
+    # their offsets and the runs' lengths.
+    reaches = [-(-(_padded_row_bits(layer) + 1) // (2 * config.fetch_bits)) for layer in layers]
     body_words = [g.words for g in geometries if g.layer.a_bits <= config.out_bits]
     image_words = [g.words for g in geometries if g.layer.a_bits > config.out_bits]
     return {
@@ -57,7 +64,7 @@ def needs(network, config) -> dict[str, int]:
         "out_bits": max((layer.out_bits for layer in layers[:-1]), default=1),
         "acc_bits": max(accumulator_bits(g.layer, g, config) for g in geometries),
         "weight_depth": sum(g.weight_words for g in geometries),
-        "feature_depth": max(2, *pairs),
+        "feature_depth": max(2, *pairs, *reaches),
         "image_depth": max(2, maps[0]),
         "patch_depth": max(body_words + image_words),
         "image_patch_depth": max(image_words, default=1),
@@ -129,3 +136,9 @@ def _layer_problems(layer, config, last):
                 f"layer {layer.name}: {what} map of {size[0]}x{size[1]} pixels; "
                 f"accepted: at most {largest} rows and columns"
             )
+    padded_rows = layer.padding[0] + layer.in_shape[0] + layer.padding[2]
+    if padded_rows > 2 * largest + 1:
+        yield (
+            f"layer {layer.name}: input map of {padded_rows} rows with padding; "
+            f"accepted: at most {2 * largest + 1}"
+        )

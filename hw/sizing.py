@@ -12,6 +12,8 @@ from .problems import needs, xnor_constants
 
 # Binary operations per image above which the larger array is the default.
 _LARGE_NETWORK = 20_000_000
+# The configuration's limit.
+_LARGEST_QUANT = 64
 
 
 def fit(network, **overrides) -> EngineConfig:
@@ -26,14 +28,19 @@ def fit(network, **overrides) -> EngineConfig:
     operations = sum(layer.macs * layer.w_bits * layer.a_bits for layer in layers)
     large = operations > _LARGE_NETWORK
     sizes = {"lanes": 64 if large else 32, "rows": 32 if large else 16, "cols": 1}
-    sizes |= {"encoding": _encoding(layers), "port_bytes": 1} | overrides
-    lanes, rows, cols = (_positive(name, sizes[name]) for name in ("lanes", "rows", "cols"))
-    geometry = {"lanes": lanes, "rows": rows, "cols": cols}
-    sizes.setdefault("quant", _least_quant(layers, geometry))
-    quant = _positive("quant", sizes["quant"])
-    sizes.setdefault("fetch_bits", _least_fetch(layers, sizes, quant))
-    if "out_bits" not in sizes:
-        sizes["out_bits"] = max((layer.out_bits for layer in layers[:-1]), default=1)
+    sizes |= {"encoding": _encoding(layers), "port_bytes": 1}
+    sizes["out_bits"] = max((layer.out_bits for layer in layers[:-1]), default=1)
+    unknown = overrides.keys() - EngineConfig().as_dict().keys()
+    # The message about an unknown name is the configuration's.
+    EngineConfig().replace(**dict.fromkeys(unknown))
+    sizes |= overrides
+    for name in ("lanes", "rows", "cols", "port_bytes", "out_bits", "quant", "fetch_bits"):
+        if name in sizes:
+            _positive(name, sizes[name])
+    geometry = {name: sizes[name] for name in ("lanes", "rows", "cols")}
+    widest_fetch = sizes.get("fetch_bits", 1 << (sizes["lanes"].bit_length() - 1))
+    sizes.setdefault("quant", _least_quant(layers, geometry, min(widest_fetch, _LARGEST_QUANT)))
+    sizes.setdefault("fetch_bits", _least_fetch(layers, sizes, sizes["quant"]))
     sizes.setdefault("quantizer", "thresholds" if sizes["out_bits"] <= 4 else "affine")
     sizes.setdefault("a_bits", max(layer.a_bits for layer in layers))
     draft = EngineConfig(**sizes)
@@ -48,7 +55,6 @@ def fit(network, **overrides) -> EngineConfig:
 def _positive(name, value):
     if not isinstance(value, int) or value < 1:
         raise InputError(f"{name} is {value!r}; accepted: an integer of at least 1")
-    return value
 
 
 def _encoding(layers):
@@ -60,10 +66,10 @@ def _encoding(layers):
     return "any" if "bipolar" in encodings else "twos_complement"
 
 
-def _least_quant(layers, geometry):
-    """The least power of two with which no quantized layer waits for its drain."""
+def _least_quant(layers, geometry, largest):
+    """The least power of two, up to `largest`, with which no quantized layer waits for its drain."""
     quant = 1
-    while quant * 2 <= geometry["rows"]:
+    while quant * 2 <= min(largest, geometry["rows"]):
         loops = [LayerGeometry(layer=layer, quant=quant, fetch_bits=8, **geometry) for layer in layers[:-1]]
         if all(
             loop.cols * ((loop.tiles - 1) * loop.full_groups + loop.last_groups)

@@ -142,6 +142,15 @@ def test_large_maps(rng):
         )
 
 
+def test_padded_rows(rng):
+    body = draw_layer(rng, "conv", (1, 1, 1, 1), padding=(0, 0, 2047, 0), stride=(8, 1))
+    last = draw_layer(rng, "fc", (1, 1, 1, 256), a_bits=None, kind="fc")
+    integer = lower(network((1, 1, 1), 1, body, last))
+    assert find_problems(integer, fit(integer)) == [
+        "layer conv: input map of 2048 rows with padding; accepted: at most 2047"
+    ]
+
+
 def test_all_problems_at_once(rng):
     integer = example(rng)
     config = fit(integer, **SIZES).replace(
