@@ -193,7 +193,7 @@ def _descriptor(layer, geometry, config, *, in_address, out_address, weight_base
 
 
 def _step(count, distance):
-    """Distance between `count` neighbors; 0 where there are none, since it need not fit its field."""
+    """Distance between `count` neighbors; 0, which fits any field, where there are none."""
     return distance if count > 1 else 0
 
 

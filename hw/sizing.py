@@ -67,7 +67,7 @@ def _encoding(layers):
 
 
 def _least_quant(layers, geometry, largest):
-    """The least power of two, up to `largest`, with which no quantized layer waits for its drain."""
+    """The least power of two up to `largest` with which no quantized layer waits for its drain."""
     quant = 1
     while quant * 2 <= min(largest, geometry["rows"]):
         loops = [LayerGeometry(layer=layer, quant=quant, fetch_bits=8, **geometry) for layer in layers[:-1]]
