@@ -14,7 +14,7 @@ from dorefa.golden.errors import InputError
 # (rule, message pattern, reason). Everything else is an error.
 WAIVERS = (
     ("DECLFILENAME", "*", "one file holds every module, named after none of them"),
-    ("WIDTHEXPAND", "Operator * expects * bits on the *, but * generates * bits.",
+    ("WIDTHEXPAND", "Operator * expects * bits on the ?HS, but ?HS's * generates * bits.",
      "Yosys writes operands in their own width; Verilog extends them as RTLIL cells do"),
     ("WIDTHTRUNC", "Logical operator LOGNOT expects 1 bit *",
      "Yosys writes `x == 0` as `!x`, which is defined for vectors"),

@@ -21,7 +21,7 @@ from .shared import SharedModules
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\\\S+')
 _DECLARED = re.compile(r"^  (?:wire|memory) .*(\\\S+)$")
 _CELL = re.compile(r"^  cell (\S+) (\S+)$")
-_PORT = re.compile(r"^  wire width (\d+) (?:input|output|inout) \d+\s.*\\(\S+)$")
+_PORT = re.compile(r"^  wire width (\d+) (input|output) \d+ (.*)\\(\S+)$")
 
 
 class _Emitter(backend.ModuleEmitter):
@@ -138,8 +138,34 @@ def zero_width_ports(modules: list[Module]) -> list[str]:
         for line in module.lines:
             port = _PORT.match(line)
             if port and int(port[1]) == 0:
-                found.append(f"{module.name}.{port[2]}")
+                found.append(f"{module.name}.{port[4]}")
     return found
+
+
+def order_ports(modules: list[Module]) -> None:
+    """Puts ports, in place, in an order of their own: clock, reset, then by name.
+
+    Amaranth's order depends on where the module's inputs come from.
+    """
+    for module in modules:
+        ports = {port[4]: port for line in module.lines if (port := _PORT.match(line))}
+        names = sorted(ports, key=lambda name: (name != "clk", name != "rst", name))
+        lines, declared = [], []
+        for line in module.lines:
+            if _PORT.match(line):
+                # attributes of a port stay with it
+                attributes = []
+                while lines and lines[-1].startswith("  attribute "):
+                    attributes.insert(0, lines.pop())
+                declared.append((_PORT.match(line)[4], attributes))
+            else:
+                lines.append(line)
+        attributes, head = dict(declared), []
+        for number, name in enumerate(names):
+            width, direction, kind, _ = ports[name].groups()
+            head += attributes[name]
+            head.append(f"  wire width {width} {direction} {number} {kind}\\{name}")
+        module.lines = head + lines
 
 
 def _plain(name: str, taken: set[str]) -> str:

