@@ -30,7 +30,8 @@ CXX_FLAGS = (
     *(f"-DVM_{name}=0" for name in ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD",
                                     "TRACE_SAIF")),
 )  # fmt: skip
-FAST, SLOW = "-O2", "-O0"  # code of every cycle, and code that runs once
+FAST, SLOW = "-O2", "-O0"  # code of every cycle, and code that runs once or for few cycles
+_LONG_RUN = 200_000  # cycles from which an optimized model pays
 _SMALL = 100_000  # bytes of a source that is not worth a compiler run of its own
 
 
@@ -67,6 +68,8 @@ def _configuration(memories) -> str:
     lines = ["`verilator_config"]
     for module, name in sorted({(memory.module, memory.name) for memory in memories.values()}):
         lines.append(f'public_flat_rw -module "{module}" -var "{name}"')
+    # Inlined dot units make functions so long that compilers take several times as long for them.
+    lines.append(f'no_inline -module "{MODULE}_dot"')
     for name in (LAYER_DONE, FIRST_READ):
         lines.append(f'public_flat_rd -module "{MODULE}_{CORE}" -var "{name}"')
     return "\n".join(lines) + "\n"
@@ -87,12 +90,13 @@ def _publish(built: Path, target: Path) -> Path:
     return target
 
 
-def _compile(sources, cxx, flags, directory) -> list[str]:
-    """Object files of `sources`, compiled in parallel, the largest first."""
+def _compile(sources, cxx, flags, directory, fast=FAST) -> list[str]:
+    """Object files of `sources`, compiled in parallel, the largest first; `fast` is the level of code
+    that runs every cycle."""
     sources = sorted(sources, key=lambda source: ("Slow" in source.name, -source.stat().st_size))
 
     def compile_one(source):
-        level = SLOW if "Slow" in source.name else FAST
+        level = SLOW if "Slow" in source.name else fast
         target = str(Path(directory, f"{source.stem}.o"))
         command = [*cxx, *CXX_FLAGS, *flags, level, "-c", str(source), "-o", target]
         _run(command, directory, None, cxx[0])
@@ -135,7 +139,7 @@ def _join_small(model_directory) -> list[Path]:
     return result
 
 
-def _build_model(verilog, configuration, port_bytes, cxx, runtime, directory) -> Path:
+def _build_model(verilog, configuration, port_bytes, cxx, runtime, directory, fast) -> Path:
     """Builds the executable in `directory`."""
     verilator, environment = verilator_command()
     Path(directory, "engine.v").write_text(verilog)
@@ -144,7 +148,7 @@ def _build_model(verilog, configuration, port_bytes, cxx, runtime, directory) ->
     _run(command, directory, environment, "Verilator")
     place = Path(directory, "model")
     flags = [f"-I{place}", *_includes(_include_directory()), f"-DPORT_BYTES={port_bytes}"]
-    objects = _compile(_join_small(place), cxx, flags, directory)
+    objects = _compile(_join_small(place), cxx, flags, directory, fast)
     executable = Path(directory, "engine")
     _run([*cxx, *objects, *runtime, "-pthread", "-o", str(executable)], directory, None, cxx[0])
     return executable
@@ -167,10 +171,11 @@ def _digest(*parts) -> str:
     return key.hexdigest()[:32]
 
 
-def build(verilog: str, memories, *, port_bytes: int) -> Path:
+def build(verilog: str, memories, *, port_bytes: int, cycles: int) -> Path:
     """Path of the executable of this Verilog; built if it is not in the cache.
 
-    memories: :func:`dorefa.sim.design.find_memories`. Several processes may build the same model at
+    memories: :func:`dorefa.sim.design.find_memories`; cycles: how many are to be simulated, because
+    optimizing a model for a short run takes longer than it saves. Several processes may build the same model at
     once: whichever is first publishes it. Raises :class:`InputError` when Verilator or the compiler
     is missing, RuntimeError when one of them fails.
     """
@@ -181,7 +186,8 @@ def build(verilog: str, memories, *, port_bytes: int) -> Path:
         FAST, SLOW, *VERILATOR_FLAGS, *CXX_FLAGS, *cxx, _output([*cxx, "--version"]),
         _output([*verilator, "--version"], environment),
     )  # fmt: skip
-    key = _digest(verilog, configuration, HARNESS.read_text(), str(port_bytes), tools)
+    fast = FAST if cycles > _LONG_RUN else SLOW
+    key = _digest(verilog, configuration, HARNESS.read_text(), str(port_bytes), fast, tools)
     cache = cache_directory() / "models"
     published = cache / f"engine-{key}"
     if published.exists():
@@ -194,5 +200,5 @@ def build(verilog: str, memories, *, port_bytes: int) -> Path:
         ) from error
     runtime = _runtime(_include_directory(), cxx, cache, tools)
     with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
-        executable = _build_model(verilog, configuration, port_bytes, cxx, runtime, directory)
+        executable = _build_model(verilog, configuration, port_bytes, cxx, runtime, directory, fast)
         return _publish(executable, published)

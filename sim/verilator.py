@@ -20,7 +20,9 @@ from . import design, model
 from .compare import decode
 from .job import Job, SimulationError, Trace, stuck
 
-# Wall-clock watchdog: a model slower than this many cycles per second is taken for dead.
+# Wall-clock watchdog: after a grace of so many seconds, a model slower than so many cycles per
+# second is taken for dead.
+_GRACE = 60
 _SLOWEST = 500
 
 
@@ -111,9 +113,12 @@ def _trace(results: _Results, job: Job, pieces) -> Trace:
 
 def _execute(command, job: Job) -> None:
     """Runs the model, which prints the number of images done; kills it when it hangs."""
-    limit = 60 + (job.load_limit + job.image_limit * len(job.images)) / _SLOWEST
-    with tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+    limit = _GRACE + (job.load_limit + job.image_limit * len(job.images)) / _SLOWEST
+    pipe = subprocess.PIPE
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(command, stdout=pipe, stderr=errors, text=True) as process,
+    ):
         watchdog = threading.Timer(limit, process.kill)
         watchdog.start()
         try:
@@ -122,7 +127,6 @@ def _execute(command, job: Job) -> None:
             status = process.wait()
         finally:
             process.kill()
-            process.wait()
             fired = watchdog.finished.is_set()
             watchdog.cancel()
         errors.seek(0)
@@ -138,7 +142,10 @@ def run(job: Job, verilog: str) -> tuple[list[Trace], int]:
     Raises :class:`SimulationError` when the watchdog fires or a port breaks its protocol.
     """
     memories = design.find_memories(verilog, MODULE)
-    executable = model.build(verilog, memories, port_bytes=job.compiled.config.port_bytes)
+    executable = model.build(
+        verilog, memories, port_bytes=job.compiled.config.port_bytes,
+        cycles=len(job.images) * job.compiled.cycles,
+    )  # fmt: skip
     pieces = design.snapshot_pieces(job.compiled, memories)
     with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
         job_path, result_path = Path(directory, "job"), Path(directory, "result")

@@ -1,0 +1,40 @@
+"""What the tests of the simulators share: one small network on one small engine."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from dorefa.golden import lower, random_images, random_network
+from dorefa.hw.compiler import compile_network
+from dorefa.hw.manifest import engine_files
+from dorefa.hw.sizing import fit
+
+
+@dataclass(frozen=True)
+class Small:
+    """A network, the smallest engine that runs it, its Verilog, and images."""
+
+    network: object
+    compiled: object
+    verilog: str
+    images: np.ndarray
+
+    @property
+    def config(self):
+        return self.compiled.config
+
+
+@pytest.fixture(scope="session")
+def small():
+    # One fixed seed: the compiled model is worth keeping in the cache between runs.
+    network = lower(
+        random_network(5, w_bits=2, a_bits=3, conv_layers=2, max_macs=20_000, max_size=8)
+    )
+    config = fit(network, lanes=16, rows=4, port_bytes=2)
+    return Small(
+        network,
+        compile_network(network, config),
+        engine_files(config)["engine.v"],
+        random_images(network, 3, 5),
+    )

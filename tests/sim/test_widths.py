@@ -1,0 +1,39 @@
+"""Every pair of operand widths: the engine is generated, its Verilog linted, and a random network of
+exactly these widths runs on it bit-exactly. Six pairs always; ``pytest -m slow`` here runs all 64."""
+
+import itertools
+
+import pytest
+
+from dorefa.golden.lowering import lower
+from dorefa.golden.random_network import random_images, random_network
+from dorefa.hw.lint import lint
+from dorefa.hw.manifest import make_top
+from dorefa.hw.sizing import fit
+from dorefa.sim import simulate
+
+ALWAYS = [(1, 1), (1, 2), (2, 3), (5, 4), (3, 7), (8, 8)]
+OTHERS = [pair for pair in itertools.product(range(1, 9), repeat=2) if pair not in ALWAYS]
+
+
+def check(w_bits, a_bits, seed):
+    network = lower(
+        random_network(seed, w_bits=w_bits, a_bits=a_bits, conv_layers=2, max_macs=60_000)
+    )
+    config = fit(network, lanes=24, rows=6)
+    assert (config.w_bits, config.a_bits, config.out_bits) == (w_bits, a_bits, a_bits)
+    assert {layer.w_bits for layer in network.layers} == {w_bits}
+    images = random_images(network, 2, seed)
+    report = simulate(network, config=config, images=images, simulator="verilator", seed=seed)
+    assert report.bit_exact, f"{report.mismatch_count} differ, first: {report.mismatches[0]}"
+
+
+@pytest.mark.parametrize(("w_bits", "a_bits"), ALWAYS)
+def test_widths(w_bits, a_bits, seed, needs_verilator):
+    check(w_bits, a_bits, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("w_bits", "a_bits"), OTHERS)
+def test_other_widths(w_bits, a_bits, seed, needs_verilator):
+    check(w_bits, a_bits, seed)
