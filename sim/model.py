@@ -91,8 +91,10 @@ def _publish(built: Path, target: Path) -> Path:
 
 
 def _compile(sources, cxx, flags, directory, fast=FAST) -> list[str]:
-    """Object files of `sources`, compiled in parallel, the largest first; `fast` is the level of code
-    that runs every cycle."""
+    """Object files of `sources`, compiled in parallel, the largest first.
+
+    `fast` is the level of code that runs every cycle.
+    """
     sources = sorted(sources, key=lambda source: ("Slow" in source.name, -source.stat().st_size))
 
     def compile_one(source):
@@ -175,9 +177,9 @@ def build(verilog: str, memories, *, port_bytes: int, cycles: int) -> Path:
     """Path of the executable of this Verilog; built if it is not in the cache.
 
     memories: :func:`dorefa.sim.design.find_memories`; cycles: how many are to be simulated, because
-    optimizing a model for a short run takes longer than it saves. Several processes may build the same model at
-    once: whichever is first publishes it. Raises :class:`InputError` when Verilator or the compiler
-    is missing, RuntimeError when one of them fails.
+    optimizing a model for a short run takes longer than it saves. Several processes may build the
+    same model at once: whichever is first publishes it. Raises :class:`InputError` when Verilator
+    or the compiler is missing, RuntimeError when one of them fails.
     """
     verilator, environment = verilator_command()
     cxx = cxx_command()

@@ -58,11 +58,11 @@ def check(seed):
 
 
 @pytest.mark.parametrize("case", range(20))
-def test_random_network_on_random_engine(case, seed, needs_verilator):
+def test_random_network_on_random_engine(case, seed):
     check(1000 * seed + case)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", range(20, 200))
-def test_more_random_networks_on_random_engines(case, seed, needs_verilator):
+def test_more_random_networks_on_random_engines(case, seed):
     check(1000 * seed + case)

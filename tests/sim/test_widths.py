@@ -8,7 +8,7 @@ import pytest
 from dorefa.golden.lowering import lower
 from dorefa.golden.random_network import random_images, random_network
 from dorefa.hw.lint import lint
-from dorefa.hw.manifest import make_top
+from dorefa.hw.manifest import engine_files
 from dorefa.hw.sizing import fit
 from dorefa.sim import simulate
 
@@ -24,16 +24,20 @@ def check(w_bits, a_bits, seed):
     assert (config.w_bits, config.a_bits, config.out_bits) == (w_bits, a_bits, a_bits)
     assert {layer.w_bits for layer in network.layers} == {w_bits}
     images = random_images(network, 2, seed)
-    report = simulate(network, config=config, images=images, simulator="verilator", seed=seed)
+    text = engine_files(config)["engine.v"]
+    assert lint(text) == []
+    report = simulate(
+        network, config=config, images=images, simulator="verilator", seed=seed, verilog_text=text
+    )
     assert report.bit_exact, f"{report.mismatch_count} differ, first: {report.mismatches[0]}"
 
 
 @pytest.mark.parametrize(("w_bits", "a_bits"), ALWAYS)
-def test_widths(w_bits, a_bits, seed, needs_verilator):
+def test_widths(w_bits, a_bits, seed):
     check(w_bits, a_bits, seed)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("w_bits", "a_bits"), OTHERS)
-def test_other_widths(w_bits, a_bits, seed, needs_verilator):
+def test_other_widths(w_bits, a_bits, seed):
     check(w_bits, a_bits, seed)
