@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from amaranth import ResetInserter, Shape, Signal
+from amaranth import ResetInserter, Signal
 
 from dorefa.golden.inference import run_integer
 from dorefa.hw.engine import Engine
 from dorefa.hw.memory_map import REGISTERS
 
-from .support import flat, memories_of, receive, simulate
+from .support import fill_memories, flat, memories_of, receive, simulate
 
 
 @dataclass
@@ -53,17 +53,6 @@ class Bench:
         self.engine = Engine(compiled.config, memories=compiled.memories if preload else None)
         self.reset = Signal()
         self.fragment, self.memories = memories_of(ResetInserter(self.reset)(self.engine))
-
-    def fill_memories(self, ctx):
-        """Contents at power-on are arbitrary."""
-        for path, memory in self.memories.items():
-            if self.preload and path.startswith(("sequencer.", "weights.", "quantizer.")):
-                continue
-            width = Shape.cast(memory.shape).width
-            for address in range(memory.depth):
-                word = int.from_bytes(self.rng.bytes(width // 8 + 1), "little") & ((1 << width) - 1)
-                plain = isinstance(memory.shape, Shape | int)
-                ctx.set(memory[address], word if plain else memory.shape.from_bits(word))
 
     async def idle(self, ctx):
         while self.rng.random() < self.gaps:
@@ -126,7 +115,8 @@ class Bench:
         ready = []
 
         async def feed(ctx):
-            self.fill_memories(ctx)
+            loaded = ("sequencer.", "weights.", "quantizer.") if self.preload else ()
+            fill_memories(ctx, self.memories, self.rng, but=loaded)
             if not self.preload:
                 await self.load(ctx)
             if before:

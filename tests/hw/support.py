@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import numpy as np
-from amaranth import Module, Signal
+from amaranth import Module, Shape, Signal
 from amaranth.hdl import Fragment
 from amaranth.hdl._mem import MemoryInstance
 from amaranth.sim import Simulator
@@ -59,18 +59,16 @@ def memories_of(component):
     return fragment, found
 
 
-async def send(ctx, stream, payloads, rng, *, gaps):
-    """Sends `payloads` (dicts), each after an idle cycle with probability `gaps`, repeatedly."""
-    for payload in payloads:
-        while rng.random() < gaps:
-            await ctx.tick()
-        for name, value in payload.items():
-            ctx.set(getattr(stream.payload, name), value)
-        ctx.set(stream.valid, 1)
-        taken = False
-        while not taken:
-            _, _, taken = await ctx.tick().sample(stream.ready)
-        ctx.set(stream.valid, 0)
+def fill_memories(ctx, memories, rng, *, but=()):
+    """Random words in all memories whose path begins with none of `but`, as after power-on."""
+    for path, memory in memories.items():
+        if any(path.startswith(prefix) for prefix in but):
+            continue
+        width = Shape.cast(memory.shape).width
+        for address in range(memory.depth):
+            word = int.from_bytes(rng.bytes(width // 8 + 1), "little") & ((1 << width) - 1)
+            plain = isinstance(memory.shape, Shape | int)
+            ctx.set(memory[address], word if plain else memory.shape.from_bits(word))
 
 
 async def receive(ctx, stream, enough, rng, *, stalls):

@@ -63,7 +63,7 @@ def draw_case(rng, **limits):
     return compile_network(integer, config), random_images(integer, 2, int(rng.integers(1 << 31)))
 
 
-@pytest.mark.parametrize("case", range(12))
+@pytest.mark.parametrize("case", range(8))
 def test_random_networks(case, seed):
     """Preloaded, no stalls: every map, every result, every cycle."""
     rng = np.random.default_rng([seed, case])
@@ -75,7 +75,7 @@ def test_random_networks(case, seed):
     check_cycles(compiled, outcome)
 
 
-@pytest.mark.parametrize("case", range(20, 26))
+@pytest.mark.parametrize("case", range(20, 24))
 def test_random_networks_with_stalls(case, seed):
     """Loaded through the host port; gaps, partial beats and stalls at every handshake."""
     rng = np.random.default_rng([seed, case])

@@ -21,7 +21,7 @@ from dorefa.hw.problems import (
 )
 from dorefa.hw.sizing import fit
 
-from .support import draw_layer, network
+from .support import draw_layer, layer, network
 
 
 def example(rng, **fields):
@@ -168,29 +168,42 @@ def test_xnor_constants(rng):
     """sum_ij 2^(i+j) popcount(w_i XNOR a_j) over all lanes plus the constant is sum v a."""
     for _ in range(8):
         integer = lower(random_network(int(rng.integers(1 << 31)), max_macs=20_000, max_size=6))
-        layer = integer.layers[0]
-        geometry = LayerGeometry(layer=layer, lanes=11, rows=3, cols=1, quant=1, fetch_bits=8)
+        first = integer.layers[0]
+        geometry = LayerGeometry(layer=first, lanes=11, rows=3, cols=1, quant=1, fetch_bits=8)
         lanes = geometry.words * geometry.lanes
-        weights = np.zeros((len(layer.codes), lanes), np.int64)
-        weights[:, : geometry.reduction] = layer.codes.reshape(len(layer.codes), -1)
+        weights = np.zeros((len(first.codes), lanes), np.int64)
+        weights[:, : geometry.reduction] = first.codes.reshape(len(first.codes), -1)
         codes = random_images(integer, 1, 3)
         patch = np.zeros(lanes, np.int64)
-        window = np.pad(codes[0], (*zip(layer.padding[:2], layer.padding[2:], strict=True), (0, 0)))
-        _, height, width, depth = layer.codes.shape
-        down, across = layer.dilation
+        window = np.pad(codes[0], (*zip(first.padding[:2], first.padding[2:], strict=True), (0, 0)))
+        _, height, width, depth = first.codes.shape
+        down, across = first.dilation
         rows, columns = (height - 1) * down + 1, (width - 1) * across + 1
         patch[: geometry.reduction] = window[:rows:down, :columns:across, :depth].reshape(-1)
-        count = np.zeros(len(layer.codes), np.int64)
-        for i in range(layer.w_bits):
-            for j in range(layer.a_bits):
+        count = np.zeros(len(first.codes), np.int64)
+        for i in range(first.w_bits):
+            for j in range(first.a_bits):
                 same = (weights >> i) & 1 == (patch >> j) & 1
                 count += same.sum(axis=1) << (i + j)
         exact = convolve(
-            codes, layer.values, stride=layer.stride, padding=layer.padding,
-            dilation=layer.dilation, groups=layer.groups,
+            codes, first.values, stride=first.stride, padding=first.padding,
+            dilation=first.dilation, groups=first.groups,
         )[0, 0, 0]  # fmt: skip
-        first = slice(0, geometry.group_channels)
-        assert (count + xnor_constants(layer, geometry) == exact)[first].all()
+        group = slice(0, geometry.group_channels)
+        assert (count + xnor_constants(first, geometry) == exact)[group].all()
+
+
+@pytest.mark.parametrize("products, bits", [(14, 5), (15, 6), (16, 6)])
+def test_a_threshold_that_nothing_reaches_counts(products, bits):
+    """One more than the greatest sum, which 15 products of one bit take to the next width."""
+    only = layer(
+        "fc", np.ones((1, 1, 1, products)), encoding="unsigned", a_bits=None, kind="fc"
+    )
+    integer = lower(network((1, 1, products), 1, only))
+    assert integer.layers[0].acc_max == products
+    config = fit(integer, lanes=8, rows=1)
+    geometry = LayerGeometry.of(integer.layers[0], config)
+    assert accumulator_bits(integer.layers[0], geometry, config) == bits
 
 
 @pytest.mark.parametrize("encoding", ["bipolar", "any"])
@@ -199,11 +212,11 @@ def test_accumulator_holds_everything(encoding, rng):
     for _ in range(10):
         integer = lower(random_network(int(rng.integers(1 << 31)), max_macs=20_000, max_size=6))
         config = fit(integer, lanes=8, rows=2, encoding=encoding)
-        for layer in integer.layers:
-            geometry = LayerGeometry.of(layer, config)
-            half = 1 << (accumulator_bits(layer, geometry, config) - 1)
-            assert -half <= layer.acc_min and layer.acc_max + 1 < half
+        for made in integer.layers:
+            geometry = LayerGeometry.of(made, config)
+            half = 1 << (accumulator_bits(made, geometry, config) - 1)
+            assert -half <= made.acc_min and made.acc_max + 1 < half
             if encoding == "bipolar":
-                top = geometry.words * 8 * (2**layer.w_bits - 1) * (2**layer.a_bits - 1)
+                top = geometry.words * 8 * (2**made.w_bits - 1) * (2**made.a_bits - 1)
                 assert top + 1 < half
-                assert (np.abs(xnor_constants(layer, geometry)) <= half).all()
+                assert (np.abs(xnor_constants(made, geometry)) <= half).all()

@@ -16,7 +16,16 @@ from dorefa.hw.patch_buffer import PatchBuffer
 from dorefa.hw.run_generator import RunGenerator
 from dorefa.hw.window_reader import WindowReader
 
-from .support import bits_of, draw_layer, fields_of, flat, network, simulate
+from .support import (
+    bits_of,
+    draw_layer,
+    fields_of,
+    fill_memories,
+    flat,
+    memories_of,
+    network,
+    simulate,
+)
 
 
 class Reader(wiring.Component):
@@ -164,6 +173,7 @@ def integer_layer(rng, shape, in_shape, a_bits, **fields):
 
 def run(layer, config, rng, *, in_address=0, slow=0.2, repeats=1):
     unit = Reader(config)
+    fragment, memories = memories_of(unit)
     benches = []
     for _ in range(repeats):
         codes = rng.integers(0, 1 << layer.a_bits, layer.in_shape).astype(np.uint8)
@@ -172,12 +182,13 @@ def run(layer, config, rng, *, in_address=0, slow=0.2, repeats=1):
         )
 
     async def testbench(ctx):
+        fill_memories(ctx, memories, rng)
         for bench in benches:
             await bench(ctx)
 
     geometry = LayerGeometry.of(layer, config)
     work = geometry.patches * config.cols * (sum(geometry.copy_steps) + geometry.words * 16 + 20)
-    simulate(unit, testbench, limit=repeats * (work + 500))
+    simulate(fragment, testbench, limit=repeats * (work + 500))
 
 
 def draw_geometry(rng):

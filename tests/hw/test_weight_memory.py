@@ -1,0 +1,51 @@
+"""The weight memories: every row its own words, all read together."""
+
+import pytest
+
+from dorefa.hw.config import EngineConfig
+from dorefa.hw.weight_memory import WeightMemory
+
+from .support import fields_of, simulate
+
+
+@pytest.mark.parametrize("rows, depth", [(1, 1), (3, 5), (4, 8)])
+def test_words_of_rows(rows, depth, rng):
+    """Written in random order and twice, so that a write to another row would be seen."""
+    config = EngineConfig(lanes=11, rows=rows, quant=1, fetch_bits=8, weight_depth=depth)
+    unit = WeightMemory(config)
+    places = [(row, address) for row in range(rows) for address in range(depth)] * 2
+    held = {}
+
+    async def testbench(ctx):
+        for number in rng.permutation(len(places)):
+            row, address = places[number]
+            held[row, address] = int(rng.integers(1 << 11))
+            ctx.set(unit.w_row, row)
+            ctx.set(unit.w_address, address)
+            ctx.set(unit.w_data, held[row, address])
+            ctx.set(unit.w_en, 1)
+            await ctx.tick()
+            ctx.set(unit.w_en, 0)
+            ctx.set(unit.w_data, 0)
+            await ctx.tick()
+        for address in [*range(depth), *rng.integers(0, depth, 10).tolist()]:
+            ctx.set(unit.address, address)
+            await ctx.tick().repeat(unit.latency)
+            words = fields_of(ctx.get(unit.w), 11, rows)
+            assert words == [held[row, address] for row in range(rows)]
+
+    simulate(unit, testbench, limit=500)
+
+
+def test_preloaded():
+    config = EngineConfig(lanes=8, rows=2, quant=1, fetch_bits=8, weight_depth=4)
+    unit = WeightMemory(config, init=[[1, 2], [3]])
+
+    async def testbench(ctx):
+        await ctx.tick().repeat(unit.latency)
+        assert fields_of(ctx.get(unit.w), 8, 2) == [1, 3]
+        ctx.set(unit.address, 1)
+        await ctx.tick().repeat(unit.latency)
+        assert fields_of(ctx.get(unit.w), 8, 2) == [2, 0]
+
+    simulate(unit, testbench, limit=10)
