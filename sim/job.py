@@ -20,7 +20,8 @@ class Job:
 
     compiled: CompiledNetwork; images: uint8 (batch, H, W, C); stalls: chance in percent that a port
     waits in a cycle, on either side; seed: of the stalls and of uninitialized memory; through_port:
-    whether the network is loaded through AXI4-Lite instead of directly.
+    whether the network is loaded through AXI4-Lite instead of directly; preloaded: whether the
+    Verilog holds the network already, so that nothing is loaded.
     """
 
     compiled: object
@@ -28,6 +29,7 @@ class Job:
     stalls: int = 0
     seed: int = 1
     through_port: bool = False
+    preloaded: bool = False
     progress: object = None
 
     @property

@@ -64,7 +64,7 @@ def _output(command, environment=None):
 
 
 def _configuration(memories) -> str:
-    """Verilator configuration: memories and status signals are reachable, dot units stay apart."""
+    """Verilator configuration that makes memories and status signals reachable by name."""
     lines = ["`verilator_config"]
     for module, name in sorted({(memory.module, memory.name) for memory in memories.values()}):
         lines.append(f'public_flat_rw -module "{module}" -var "{name}"')

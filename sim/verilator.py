@@ -46,7 +46,7 @@ def _job_file(job: Job, memories) -> bytes:
         len(compiled.layers),
     )  # fmt: skip
     parts = [_number(value) for value in numbers]
-    images = {} if job.through_port else design.memory_images(compiled)
+    images = {} if job.through_port or job.preloaded else design.memory_images(compiled)
     parts.append(_number(len(images)))
     for name, words in images.items():
         memory = memories[name]
@@ -55,6 +55,8 @@ def _job_file(job: Job, memories) -> bytes:
             b"".join(word.to_bytes(memory.row_bytes, "little") for word in map(int, words))
         )
     writes = list(compiled.host_writes() if job.through_port else compiled.register_writes())
+    if job.preloaded:
+        writes = []
     parts.append(_number(len(writes)))
     parts += [_number(4 * address) + _number(int(data)) for address, data in writes]
     for pieces in design.snapshot_pieces(compiled, memories):

@@ -7,6 +7,7 @@ import pytest
 
 from dorefa.golden.errors import InputError
 from dorefa.golden.inference import run_integer
+from dorefa.hw.manifest import engine_files
 from dorefa.sim import cocotb_runner, simulate, verilator
 from dorefa.sim.job import Job, SimulationError
 
@@ -90,6 +91,16 @@ def test_amaranth_is_bit_exact_with_stalls(small, seed):
     assert report.bit_exact, report.mismatches[:1]
     assert (report.images, report.network_load_cycles) == (2, 0)
     assert report.layers[0].cycles == small.compiled.layers[0].cycles
+
+
+def test_preloaded_verilog_needs_no_loading(small):
+    text = engine_files(small.config, small.compiled)["engine.v"]
+    traces, _ = verilator.run(
+        Job(compiled=small.compiled, images=small.images, preloaded=True), text
+    )
+    last = small.network.layers[-1].name
+    expected = run_integer(small.network, small.images)[last]
+    assert (np.stack([trace.results for trace in traces]) == expected).all()
 
 
 @needs_icarus
