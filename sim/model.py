@@ -32,7 +32,8 @@ CXX_FLAGS = (
 )  # fmt: skip
 FAST, SLOW = "-O2", "-O0"  # code of every cycle, and code that runs once or for few cycles
 _LONG_RUN = 200_000  # cycles from which an optimized model pays
-_SMALL = 100_000  # bytes of a source that is not worth a compiler run of its own
+# Bytes of a source that is not worth a compiler run of its own, by optimization level.
+_SMALL = {FAST: 100_000, SLOW: 1_500_000}
 
 
 def cxx_command() -> list[str]:
@@ -125,13 +126,13 @@ def _includes(include):
     return [f"-I{include}", f"-I{include / 'vltstd'}"]
 
 
-def _join_small(model_directory) -> list[Path]:
+def _join_small(model_directory, limit) -> list[Path]:
     """Sources to compile: small ones joined, because each costs two seconds for its headers."""
     sources = sorted(Path(model_directory).glob("*.cpp"))
     result = []
     for kind in ("", "Slow"):
         group = [source for source in sources if ("Slow" in source.name) == bool(kind)]
-        small = [source for source in group if source.stat().st_size < _SMALL]
+        small = [source for source in group if source.stat().st_size < limit]
         if not kind:
             small.append(HARNESS)
         result += [source for source in group if source not in small]
@@ -150,7 +151,7 @@ def _build_model(verilog, configuration, port_bytes, cxx, runtime, directory, fa
     _run(command, directory, environment, "Verilator")
     place = Path(directory, "model")
     flags = [f"-I{place}", *_includes(_include_directory()), f"-DPORT_BYTES={port_bytes}"]
-    objects = _compile(_join_small(place), cxx, flags, directory, fast)
+    objects = _compile(_join_small(place, _SMALL[fast]), cxx, flags, directory, fast)
     executable = Path(directory, "engine")
     _run([*cxx, *objects, *runtime, "-pthread", "-o", str(executable)], directory, None, cxx[0])
     return executable

@@ -11,6 +11,7 @@ from dorefa.golden.lowering import lower
 from dorefa.golden.random_network import random_images, random_network
 from dorefa.golden.raw_draws import RawDraws
 from dorefa.hw.compiler import compile_network
+from dorefa.hw.manifest import engine_files
 from dorefa.hw.sizing import fit
 from dorefa.sim import simulate
 
@@ -47,11 +48,13 @@ def random_case(seed):
 def check(seed):
     network, config, images = random_case(seed)
     print(f"case {seed}: {config}")
+    text = engine_files(config)["engine.v"]
     predicted = [layer.cycles for layer in compile_network(network, config).layers]
     for stalls in (0, 30):
         report = simulate(
-            network, config=config, images=images, simulator="verilator", seed=seed, stalls=stalls
-        )
+            network, config=config, images=images, simulator="verilator", seed=seed,
+            stalls=stalls, verilog_text=text,
+        )  # fmt: skip
         assert report.bit_exact, f"{report.mismatch_count} differ, first: {report.mismatches[0]}"
         if not stalls:
             assert [layer.cycles for layer in report.layers] == predicted
