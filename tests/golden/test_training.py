@@ -19,7 +19,6 @@ def arrays_of(network):
             yield from (layer.norm.gamma, layer.norm.beta, layer.norm.mean, layer.norm.var)
 
 
-@pytest.mark.slow
 def test_training_on_the_sample_learns(seed):
     images, labels = digits_sample()
     result = train(

@@ -62,7 +62,6 @@ def test_quantizer_has_its_parameter_memories(tmp_path):
     assert counts["brams"] >= CONFIG.quant * CONFIG.out_bits
 
 
-@pytest.mark.slow
 def test_components_of_the_engine_add_up(tmp_path):
     unit = make_unit("engine", CONFIG)
     statistics = yosys.synthesize(unit.write(tmp_path), top=unit.top, target="ecp5")
