@@ -116,7 +116,6 @@ class Engine(wiring.Component):
             # Patches and weights to the array: both memories answer after the same time.
             patch.slot.eq(issue.slot),
             patch.word.eq(issue.word),
-            patch.plane.eq(issue.plane),
             weights.address.eq(issue.weight),
             array.a.eq(patch.a),
             array.w.eq(weights.w),
@@ -128,6 +127,9 @@ class Engine(wiring.Component):
             issue.drained.eq(drain.drained),
             drain.ready.eq(~layer.raw | results.ready),
         ]
+
+        if config.a_bits > 1:  # one plane needs no choice
+            m.d.comb += patch.plane.eq(issue.plane)
 
         # Accumulators to codes, or to results.
         codes = Signal(len(pool.codes))

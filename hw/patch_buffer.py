@@ -48,7 +48,8 @@ class PatchBuffer(wiring.Component):
         config = self._config
         fetch = config.fetch_bits
         plane = Signal.like(self.plane)
-        m.d.sync += plane.eq(self.plane)
+        if config.a_bits > 1:
+            m.d.sync += plane.eq(self.plane)
         classes = [("", 0, config.out_bits, config.patch_depth)]
         if config.image_planes:
             classes.append(("image_", config.out_bits, config.image_planes, config.image_patch_depth))

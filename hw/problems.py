@@ -6,6 +6,9 @@ import math
 
 import numpy as np
 
+from dorefa.golden.affine import affine_form
+from dorefa.golden.errors import InputError
+
 from . import program
 from .geometry import LayerGeometry
 
@@ -106,6 +109,12 @@ def find_problems(network, config) -> list[str]:
             )
     for index, layer in enumerate(network.layers):
         problems += _layer_problems(layer, config, index == len(network.layers) - 1)
+    if config.quantizer == "affine":
+        for layer in network.layers[:-1]:
+            try:
+                affine_form(layer, config.mul_bits)
+            except InputError as error:
+                problems.append(str(error))
     return problems
 
 
@@ -135,6 +144,15 @@ def _layer_problems(layer, config, last):
             yield (
                 f"layer {layer.name}: {what} map of {size[0]}x{size[1]} pixels; "
                 f"accepted: at most {largest} rows and columns"
+            )
+    kernel_rows, runs_per_row, _ = LayerGeometry.of(layer, config).runs
+    pool = layer.pool.kernel if layer.pool else (1, 1)
+    most = (1 << program.KERNEL_BITS) - 1
+    for what, size in (("kernel", (kernel_rows, runs_per_row)), ("pooling window", pool)):
+        if max(size) > most:
+            yield (
+                f"layer {layer.name}: {what} of {size[0]} rows and {size[1]} runs per row; "
+                f"accepted: at most {most} of each"
             )
     padded_rows = layer.padding[0] + layer.in_shape[0] + layer.padding[2]
     if padded_rows > 2 * largest + 1:

@@ -88,7 +88,7 @@ class Sequencer(wiring.Component):
             with m.State("enable"):
                 m.d.comb += self.load_start.eq(1)
                 m.d.sync += [received.eq(0), address.eq(0), layers_left.eq(self.layers)]
-                with m.If(self.enable):
+                with m.If(self.enable & (self.layers != 0)):
                     m.next = "image"
             with m.State("image"):
                 m.d.comb += self.i.ready.eq(self.enable | (received != 0))

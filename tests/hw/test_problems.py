@@ -220,3 +220,17 @@ def test_accumulator_holds_everything(encoding, rng):
                 top = geometry.words * 8 * (2**made.w_bits - 1) * (2**made.a_bits - 1)
                 assert top + 1 < half
                 assert (np.abs(xnor_constants(made, geometry)) <= half).all()
+
+
+def test_kernel_and_affine_form_are_reported_together(rng):
+    tall = draw_layer(
+        rng, "tall", (2, 64, 1, 1), w_bits=1, a_bits=2, padding=(0, 0, 0, 1), scale=0.1
+    )
+    last = draw_layer(rng, "fc", (3, 1, 1, 3 * 3 * 2), a_bits=None, kind="fc")
+    integer = lower(network((66, 2, 1), 4, tall, last))
+    config = fit(integer, quantizer="thresholds", **SIZES).replace(quantizer="affine", mul_bits=1)
+    problems = find_problems(integer, config)
+    assert problems[0] == (
+        "layer tall: kernel of 64 rows and 1 runs per row; accepted: at most 63 of each"
+    )
+    assert "layer tall" in problems[1] and "mul_bits" in problems[1]
