@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .array import DotArray
+from .delay import delayed
 from .drain import Drain
 from .feature_memory import FeatureMemory
 from .host import HostPort, host_signature
@@ -18,15 +19,6 @@ from .run_generator import RunGenerator
 from .sequencer import Sequencer, image_layout
 from .weight_memory import WeightMemory
 from .window_reader import WindowReader
-
-
-def delayed(m, value, cycles, name):
-    """`value` as it was `cycles` cycles ago."""
-    for cycle in range(cycles):
-        later = Signal.like(value, name=f"{name}_{cycle}")
-        m.d.sync += later.eq(value)
-        value = later
-    return value
 
 
 class Engine(wiring.Component):

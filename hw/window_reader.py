@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from . import program
+from .delay import delayed
 from .patch_buffer import PatchBuffer
 from .run_generator import run_layout
 
@@ -48,7 +49,7 @@ class WindowReader(wiring.Component):
         config, run = self._config, self.runs.payload
         fetch, subwords = config.fetch_bits, config.subwords
         last_width = config.lanes - (subwords - 1) * fetch
-        place = data.StructLayout(
+        piece = data.StructLayout(
             {
                 "slot": range(config.patch_slots),
                 "column": range(max(2, config.cols)),
@@ -58,7 +59,7 @@ class WindowReader(wiring.Component):
         )
 
         # Stage 0: how many bits this step copies, from where, to where.
-        to = Signal(place)
+        to = Signal(piece)
         bit = Signal(range(fetch))
         done = Signal.like(self.layer.run_bits)
         fresh = Signal(config.patch_slots)  # slots written in this layer already
@@ -127,17 +128,17 @@ class WindowReader(wiring.Component):
         m.d.sync += [
             first.eq(Mux(-window_x > low, clipped(-window_x, fetch), low)),
             end.eq(Mux(copy & (row_end < high), clipped(row_end, fetch), Mux(copy, high, 0))),
-            mask.eq(Cat((first <= bit) & (bit < end) for bit in range(fetch))),
+            mask.eq(Cat((first <= place) & (place < end) for place in range(fetch))),
         ]
-        write = Signal(place)
+        write = Signal(piece)
         writes = Signal()
         fills = Signal()
         valid = Signal()
         m.d.comb += [
-            write.eq(self._delay(m, to, 3)),
-            valid.eq(self._delay(m, step & ~self.start, 3)),
-            writes.eq(self._delay(m, step & (subword_ends | patch_ends), 3)),
-            fills.eq(self._delay(m, step & set_ends, 3)),
+            write.eq(delayed(m, to, 3, "to")),
+            valid.eq(delayed(m, step & ~self.start, 3, "step")),
+            writes.eq(delayed(m, step & (subword_ends | patch_ends), 3, "writes")),
+            fills.eq(delayed(m, step & set_ends, 3, "fills")),
         ]
 
         # Stage 4: pieces collect the runs that share them.
@@ -156,17 +157,9 @@ class WindowReader(wiring.Component):
         m.d.sync += self.filled.eq(fills)
 
         waiting = Signal()
-        m.d.comb += self.first_read.eq(self._delay(m, step & waiting, 1))
+        m.d.comb += self.first_read.eq(delayed(m, step & waiting, 1, "first"))
         with m.If(self.start):
             m.d.sync += waiting.eq(1)
         with m.Elif(step):
             m.d.sync += waiting.eq(0)
         return m
-
-    @staticmethod
-    def _delay(m, value, cycles):
-        for _ in range(cycles):
-            later = Signal.like(value)
-            m.d.sync += later.eq(value)
-            value = later
-        return value
