@@ -13,13 +13,15 @@ from dorefa.golden.float_inference import run_float
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.manifest import engine_files
 from dorefa.hw.sizing import fit
-from dorefa.sim import simulate
+from dorefa.sim import backends, simulate
 from dorefa.synth import report as synthesis
 from dorefa.synth import yosys
 
 from .output import Output, Progress, make_folder, write_text
 
 LANES, ROWS = 32, 16
+# Images by default; without a C++ compiler each takes much of a minute.
+_IMAGES = {"verilator": 1000, "icarus": 3, "amaranth": 1}
 # Targets that are synthesized at a time, beside the simulation.
 _SYNTHESES = 2
 # First cycle of the waveform: far enough into the first layer to meet ink.
@@ -30,7 +32,9 @@ def main(argv=None):
     """Runs the demo and returns the exit status: 0 when the hardware is bit-exact, else 1."""
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
     parser.add_argument("--output", default="demo", metavar="DIR", help="gets Verilog and pictures")
-    parser.add_argument("--limit", type=int, default=1000, metavar="N", help="images, default 1000")
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="images; default: 1000, fewer on a slow simulator"
+    )
     parser.add_argument(
         "--targets", nargs="*", choices=yosys.TARGETS, default=list(yosys.TARGETS), metavar="T"
     )
@@ -38,9 +42,12 @@ def main(argv=None):
     started = time.monotonic()
     out = Output()
     folder = make_folder(args.output)
-    images, labels = (array[: args.limit] for array in digits_sample())
+    simulator, why = backends.choose("auto")
+    limit = args.limit or _IMAGES[simulator]
+    images, labels = (array[:limit] for array in digits_sample())
 
     out.say("digits, 1-bit weights and 2-bit activations, trained with 6-bit gradients")
+    out.say(f"simulator: {simulator}, {limit} images ({why})")
     network = zoo.load("digits", net_w=1, net_a=2)
     integer = lower(network)
     config = fit(integer, lanes=LANES, rows=ROWS)
@@ -62,6 +69,7 @@ def main(argv=None):
                 images=images,
                 labels=labels,
                 config=config,
+                simulator=simulator,
                 verilog_text=files["engine.v"],
                 progress=lambda done, total: progress.update(done, total=total),
             )
