@@ -1,8 +1,8 @@
 """Random networks on random engines: the generated Verilog in Verilator, every layer bit-exact.
 
 Each case is run twice: without stalls, where the predicted cycles must be the simulated ones, and
-with random stalls on every port. 20 cases always run; ``pytest -m slow`` on this file runs 200.
-``--seed`` moves on to other cases.
+with random stalls on every port. 20 cases always run; ``pytest -m "slow or not slow"`` on this
+file runs 200. ``--seed`` moves on to other cases.
 """
 
 import pytest

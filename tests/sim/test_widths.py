@@ -1,5 +1,6 @@
 """Every pair of operand widths: the engine is generated, its Verilog linted, and a random network of
-exactly these widths runs on it bit-exactly. Six pairs always; ``pytest -m slow`` here runs all 64."""
+exactly these widths runs on it bit-exactly. Six pairs always; ``pytest -m "slow or not slow"`` here
+runs all 64."""
 
 import itertools
 
