@@ -42,6 +42,15 @@ _RANGES = {
 }
 
 
+def check_range(name, value):
+    """Raises :class:`InputError` unless `value` is an integer that engine parameter `name` accepts."""
+    least, greatest, unit = _RANGES[name]
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InputError(f"{name} is {value!r}; accepted: an integer, {least} to {greatest} ({unit})")
+    if not least <= value <= greatest:
+        raise InputError(f"{name} is {value}; accepted: {least} to {greatest} ({unit})")
+
+
 @dataclass(frozen=True, kw_only=True)
 class EngineConfig:
     """Sizes of one engine. All integers; none needs to be a power of two except `fetch_bits` and
@@ -89,12 +98,8 @@ class EngineConfig:
     weights: str = "onchip"
 
     def __post_init__(self):
-        for name, (least, greatest, unit) in _RANGES.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool):
-                raise InputError(f"{name} is {value!r}; accepted: an integer, {least} to {greatest} ({unit})")
-            if not least <= value <= greatest:
-                raise InputError(f"{name} is {value}; accepted: {least} to {greatest} ({unit})")
+        for name in _RANGES:
+            check_range(name, getattr(self, name))
         for name, accepted in (
             ("encoding", ENCODINGS),
             ("quantizer", QUANTIZERS),

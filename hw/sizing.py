@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dorefa.golden.affine import affine_form
-from dorefa.golden.errors import InputError
 
 from . import cycles
-from .config import EngineConfig
+from .config import EngineConfig, check_range
 from .geometry import LayerGeometry
 from .problems import needs, xnor_constants
 
@@ -36,7 +35,7 @@ def fit(network, **overrides) -> EngineConfig:
     sizes |= overrides
     for name in ("lanes", "rows", "cols", "port_bytes", "out_bits", "quant", "fetch_bits"):
         if name in sizes:
-            _positive(name, sizes[name])
+            check_range(name, sizes[name])
     geometry = {name: sizes[name] for name in ("lanes", "rows", "cols")}
     widest_fetch = sizes.get("fetch_bits", 1 << (sizes["lanes"].bit_length() - 1))
     sizes.setdefault("quant", _least_quant(layers, geometry, min(widest_fetch, _LARGEST_QUANT)))
@@ -50,11 +49,6 @@ def fit(network, **overrides) -> EngineConfig:
         for name, bits in _affine_bits(layers, draft).items():
             sizes.setdefault(name, bits)
     return EngineConfig(**sizes)
-
-
-def _positive(name, value):
-    if not isinstance(value, int) or value < 1:
-        raise InputError(f"{name} is {value!r}; accepted: an integer of at least 1")
 
 
 def _encoding(layers):

@@ -147,12 +147,18 @@ def test_quant_is_bounded(sizes, quant_at_most, rng):
 @pytest.mark.parametrize(
     "sizes, message",
     [
-        ({"lanes": 0}, "lanes is 0; accepted: an integer of at least 1"),
-        ({"rows": 2.5}, "rows is 2.5; accepted: an integer of at least 1"),
-        ({"cols": "2"}, "cols is '2'; accepted: an integer of at least 1"),
-        ({"quant": -1}, "quant is -1; accepted: an integer of at least 1"),
-        ({"port_bytes": "4"}, "port_bytes is '4'; accepted: an integer of at least 1"),
-        ({"out_bits": "2"}, "out_bits is '2'; accepted: an integer of at least 1"),
+        ({"lanes": 0}, "lanes is 0; accepted: 8 to 1024 (bits of the reduction per cycle)"),
+        ({"rows": 2.5}, "rows is 2.5; accepted: an integer, 1 to 256 (output channels in parallel)"),
+        ({"cols": "2"}, "cols is '2'; accepted: an integer, 1 to 16 (output pixels in parallel)"),
+        ({"quant": -1}, "quant is -1; accepted: 1 to 64 (channels quantized per cycle)"),
+        (
+            {"port_bytes": "4"},
+            "port_bytes is '4'; accepted: an integer, 1 to 64 (bytes per beat of the image port)",
+        ),
+        (
+            {"out_bits": "2"},
+            "out_bits is '2'; accepted: an integer, 1 to 8 (bits of the widest activation the engine writes)",
+        ),
         ({"lanes": 4}, "lanes is 4; accepted: 8 to 1024 (bits of the reduction per cycle)"),
         ({"rows": 300}, "rows is 300; accepted: 1 to 256 (output channels in parallel)"),
         (
