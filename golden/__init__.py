@@ -9,7 +9,7 @@ from .affine import Affine, affine_form
 from .errors import InputError
 from .inference import logits, run_float, run_integer
 from .lowering import IntegerLayer, IntegerNetwork, lower
-from .network import BatchNorm, Layer, Network, Pool
+from .network import BatchNorm, Layer, Network, Pool, Rescale, rescale_of
 from .quantizers import quantize_activations, quantize_gradients, quantize_k, quantize_weights
 from .random_network import random_images, random_network
 
@@ -22,6 +22,7 @@ __all__ = [
     "Layer",
     "Network",
     "Pool",
+    "Rescale",
     "affine_form",
     "logits",
     "lower",
@@ -31,6 +32,7 @@ __all__ = [
     "quantize_weights",
     "random_images",
     "random_network",
+    "rescale_of",
     "run_float",
     "run_integer",
 ]

@@ -2,9 +2,9 @@
 
     result = (m * acc + b) >> f, one less where `tie` is set, the result is odd and the f bits
     shifted out are all zero; then clipped to 0..n. It equals count(acc >= T_t), so the code, and
-    n - code where the layer is inverted.
+    n - code where the layer is inverted. acc stands for the value that the thresholds see.
 
-Every threshold inside the accumulator's range is two linear constraints on (m, b); one saturated
+Every threshold inside the value's range is two linear constraints on (m, b); one saturated
 to an end of the range is one. Only the convex hulls of the two sets matter.
 """
 
@@ -31,8 +31,8 @@ class Affine:
     tie: np.ndarray
 
     def codes(self, accumulators, layer):
-        """Codes of accumulators int64 (..., Cout) of the layer the form was made for, uint8."""
-        levels = (1 << layer.out_bits) - 1
+        """Codes of values int64 (..., Cout) that the layer's thresholds see, uint8."""
+        levels = (1 << layer.code_bits) - 1
         # Python integers: the product may need more than 64 bits.
         total = accumulators.astype(object) * self.m.astype(object) + self.b.astype(object)
         f = self.f.astype(object)
@@ -47,13 +47,13 @@ def affine_form(layer, mul_bits):
     """The Affine form of an IntegerLayer that has thresholds: least f, then least m, per channel.
 
     mul_bits: bits of the unsigned multiplier. The equality with the thresholds is proved over
-    [acc_min, acc_max] here. InputError names the layer and the channel that has no such form.
+    [value_min, value_max] here. InputError names the layer and the channel that has no such form.
     """
     checks.integer(mul_bits, "affine_form: mul_bits", 1, 62)
     if layer.thresholds is None:
         raise InputError(
-            f"layer {layer.name}: the last layer has no thresholds; "
-            "accepted for the affine form: a layer with out_bits"
+            f"layer {layer.name}: has no thresholds; "
+            "accepted for the affine form: a layer with codes"
         )
     forms = []
     for channel in range(len(layer.codes)):
@@ -82,8 +82,8 @@ def _search(layer, channel):
     """(m, b, f, 0) of one channel, or None if no shift up to MAX_SHIFT has one."""
     thresholds = layer.thresholds[channel]
     levels = np.arange(1, len(thresholds) + 1)
-    reached = thresholds <= layer.acc_max
-    passed = thresholds > layer.acc_min
+    reached = thresholds <= layer.value_max
+    passed = thresholds > layer.value_min
     # At least t at acc = T_t, and less than t at acc = T_t - 1, wherever the range has these.
     at_least = _hull(thresholds[reached], levels[reached], upper=True)
     less_than = _hull(thresholds[passed] - 1, levels[passed], upper=False)
@@ -170,8 +170,8 @@ def _prove(layer, channel, form):
     """
     thresholds = layer.thresholds[channel]
     levels = len(thresholds)
-    points = np.concatenate((thresholds - 1, thresholds, [layer.acc_min, layer.acc_max]))
-    points = np.unique(points.clip(layer.acc_min, layer.acc_max))
+    points = np.concatenate((thresholds - 1, thresholds, [layer.value_min, layer.value_max]))
+    points = np.unique(points.clip(layer.value_min, layer.value_max))
     expected = np.searchsorted(thresholds, points, side="right")
     m, b, f, tie = form
     for acc, code in zip(points.tolist(), expected.tolist(), strict=True):

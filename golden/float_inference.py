@@ -10,8 +10,8 @@ import numpy as np
 
 from . import float_layers
 from .checks import check_images
+from .graph_run import run_graph
 
-_BATCH = 16
 # Half the distance from 1 to the next float64: bound of one operation's relative error.
 _UNIT = 2.0**-53
 # Roundings on the longest way from an integer sum to n * y: scale, divisor, bias, mean, gamma,
@@ -20,30 +20,33 @@ _ROUNDINGS = 8
 
 
 def run_float(network, images):
-    """Codes of every layer of a Network, the same dict as `inference.run_integer` returns.
+    """Results of every layer of a Network, the same dict as `inference.run_integer` returns.
 
     images: uint8 (batch, H, W, C) of codes below 2^input_bits.
     """
     check_images(network, images)
-    parts = [
-        _run_batch(network, images[start : start + _BATCH])
-        for start in range(0, len(images), _BATCH)
-    ]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def compute(index, codes, added):
+        inputs = codes.reshape(-1, *network.shapes[index].in_shape)
+        return _run_layer(network.layers[index], inputs, network.links[index].levels, added)
+
+    return run_graph(images, network.layers, network.links, network.shapes, compute)
 
 
-def _run_batch(network, codes):
-    results = {}
-    bits = network.input_bits
-    for layer, shapes in zip(network.layers, network.shapes, strict=True):
-        sums = _sums(layer, codes.reshape(-1, *shapes.in_shape))
-        if layer.a_bits is None:
-            codes = sums.reshape(len(codes), -1).astype(np.int64)
-        else:
-            codes = _Quantizer(layer, bits).codes(sums)
-        results[layer.name] = codes
-        bits = layer.a_bits
-    return results
+def _run_layer(layer, inputs, in_levels, added):
+    """(codes, trunk) of a Layer, see run_graph."""
+    values = _sums(layer, inputs)
+    trunk = None
+    if layer.rescale is not None:
+        trunk = float_layers.round_to_trunk(values, layer.rescale)
+        if added is not None:
+            trunk = trunk + added
+        # Far below 2^53, so exact.
+        values = trunk.astype(np.float64)
+    elif layer.a_bits is None:
+        return values.reshape(len(inputs), -1).astype(np.int64), None
+    codes = None if layer.a_bits is None else _Quantizer(layer, in_levels).codes(values)
+    return codes, trunk
 
 
 def _sums(layer, codes):
@@ -62,14 +65,23 @@ def _sums(layer, codes):
 
 
 class _Quantizer:
-    """Scale, bias, batch normalization, pooling, clip and rounding of one layer."""
+    """Scale, bias, batch normalization, pooling, clip and rounding of one layer.
 
-    def __init__(self, layer, in_bits):
+    in_levels: the input code that stands for 1.0. With rescale the sums are trunk values.
+    """
+
+    def __init__(self, layer, in_levels):
         self.layer = layer
         self.levels = (1 << layer.a_bits) - 1
-        self.divisor = (1 << in_bits) - 1
-        if layer.encoding == "bipolar":
-            self.divisor *= (1 << layer.w_bits) - 1
+        if layer.rescale is not None:
+            self.scale, self.bias, self.divisor = layer.rescale.scale, None, 1
+        else:
+            self.scale, self.bias, self.divisor = layer.scale, layer.bias, in_levels
+            if layer.encoding == "bipolar":
+                self.divisor *= (1 << layer.w_bits) - 1
+        # Pooling in front of the quantizer; codes are summed behind it.
+        self.sums_codes = layer.pool is not None and layer.pool.kind == "average_codes"
+        self.pool = None if self.sums_codes else layer.pool
         self._exact_values = {}
 
     def codes(self, sums):
@@ -81,7 +93,7 @@ class _Quantizer:
         distance = np.abs(scaled - np.floor(scaled) - 0.5)
         for index in np.argwhere(distance <= self.levels * bound):
             codes[tuple(index)] = self._exact_code(sums, *index)
-        return codes
+        return float_layers.sum_codes(codes, self.layer.pool) if self.sums_codes else codes
 
     def _values(self, sums):
         """Real values before the clip and a bound for their absolute error.
@@ -91,31 +103,30 @@ class _Quantizer:
         bounds the error whatever cancels. Twice the count covers second order and the bound's own
         rounding.
         """
-        layer = self.layer
-        values = sums * layer.scale.astype(np.float64) / self.divisor
+        norm, pool = self.layer.norm, self.pool
+        values = sums * self.scale.astype(np.float64) / self.divisor
         magnitude = np.abs(values)
-        if layer.bias is not None:
-            values = values + layer.bias.astype(np.float64)
-            magnitude += np.abs(layer.bias)
-        if layer.norm is not None:
-            norm = layer.norm
+        if self.bias is not None:
+            values = values + self.bias.astype(np.float64)
+            magnitude += np.abs(self.bias)
+        if norm is not None:
             values = float_layers.batch_norm(values, norm)
             magnitude += np.abs(norm.mean)
             magnitude *= np.abs(norm.gamma) / norm.sigma
             magnitude += np.abs(norm.beta)
         roundings = _ROUNDINGS
-        if layer.pool is not None and layer.pool.kind == "average":
-            roundings += layer.pool.kernel[0] * layer.pool.kernel[1]
-            values = float_layers.average_pool(values, layer.pool)
-            magnitude = float_layers.average_pool(magnitude, layer.pool)
-        elif layer.pool is not None:
-            values = float_layers.max_pool(values, layer.pool)
-            magnitude = float_layers.max_pool(magnitude, layer.pool)
+        if pool is not None and pool.kind == "average":
+            roundings += pool.area
+            values = float_layers.average_pool(values, pool)
+            magnitude = float_layers.average_pool(magnitude, pool)
+        elif pool is not None:
+            values = float_layers.max_pool(values, pool)
+            magnitude = float_layers.max_pool(magnitude, pool)
         return values, 2 * roundings * _UNIT * magnitude
 
     def _exact_code(self, sums, image, row, column, channel):
         """The code of one output element in rational arithmetic."""
-        pool = self.layer.pool
+        pool = self.pool
         if pool is None:
             window = sums[image, row : row + 1, column : column + 1, channel]
         else:
@@ -138,20 +149,15 @@ class _Quantizer:
         known = self._exact_values.get((total, channel))
         if known is not None:
             return known
-        layer = self.layer
-        scale = layer.scale if layer.scale.shape == () else layer.scale[channel]
+        norm = self.layer.norm
+        scale = self.scale if self.scale.shape == () else self.scale[channel]
         value = Fraction(float(scale)) * total / self.divisor
-        if layer.bias is not None:
-            value += Fraction(float(layer.bias[channel]))
-        if layer.norm is not None:
+        if self.bias is not None:
+            value += Fraction(float(self.bias[channel]))
+        if norm is not None:
             gamma, beta, mean, sigma = (
                 Fraction(float(parameter[channel]))
-                for parameter in (
-                    layer.norm.gamma,
-                    layer.norm.beta,
-                    layer.norm.mean,
-                    layer.norm.sigma,
-                )
+                for parameter in (norm.gamma, norm.beta, norm.mean, norm.sigma)
             )
             value = gamma * (value - mean) / sigma + beta
         self._exact_values[total, channel] = value

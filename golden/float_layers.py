@@ -5,6 +5,8 @@ Maps are (batch, H, W, C). Everything keeps the dtype of its input unless said o
 
 import numpy as np
 
+from .errors import InputError
+
 
 def convolve(x, weight, *, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1), groups=1):
     """Convolution of x (batch, H, W, Cin) with weight (Cout, Kh, Kw, Cin / groups).
@@ -64,6 +66,27 @@ def max_pool(x, pool):
 def average_pool(x, pool):
     """Mean of each window of the Pool."""
     return _windows(x, pool).sum(axis=(-2, -1)) / (pool.kernel[0] * pool.kernel[1])
+
+
+def sum_codes(codes, pool):
+    """Sum of each window of the Pool of uint8 codes (batch, H, W, C), which uint8 holds."""
+    return _windows(codes, pool).sum(axis=(-2, -1), dtype=np.uint8)
+
+
+def round_to_trunk(sums, rescale):
+    """The trunk of exact integer sums float64 (..., Cout), int64: round_half_even((m x + b) / 2^f).
+
+    InputError where m x + b may not fit 63 bits.
+    """
+    largest = int(np.abs(sums).max(initial=0)) * int(np.abs(rescale.m).max())
+    largest += int(np.abs(rescale.b).max())
+    if largest >= 1 << 62:
+        raise InputError(f"rescale: m * acc + b may reach {largest}; accepted: below 2^62")
+    total = sums.astype(np.int64) * rescale.m + rescale.b
+    whole, rest = np.divmod(total, 1 << rescale.f)
+    # Compares without doubling: above one half, or equal to it and odd.
+    left = (1 << rescale.f) - rest
+    return whole + ((rest > left) | ((rest == left) & (whole % 2 == 1)))
 
 
 def _windows(x, pool):

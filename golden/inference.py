@@ -1,38 +1,34 @@
 """Running a network: integer golden (two implementations) and its float counterpart.
 
-All return the same dict: layer name -> codes after pooling, uint8 (batch, H, W, C); for the last
-layer its accumulators sum(v * a), int64 (batch, classes).
+All return the same dict: layer name -> codes after pooling, uint8 (batch, H, W, C); for a layer
+that yields only its trunk, the trunk, int64 (batch, H, W, C); for the last layer its accumulators
+sum(v * a), int64 (batch, classes). A layer with codes whose trunk is added later has the trunk
+(before pooling) too, under its name + ".trunk".
 """
-
-import numpy as np
 
 from . import bitplanes, checks, integer
 from .checks import check_images
 from .float_inference import run_float
+from .graph_run import run_graph
 
 __all__ = ["check_images", "logits", "run_float", "run_integer"]
 
-# Images per pass through the network: bounds memory, and large enough for fast matrix products.
-_BATCH = 64
 
-
-def run_integer(network, images, implementation="matmul"):
-    """Codes of every layer of an IntegerNetwork.
+def run_integer(network, images, implementation="matmul", outputs=None):
+    """Results of every layer of an IntegerNetwork.
 
     images: uint8 (batch, H, W, C) of codes below 2^input_bits; implementation: "matmul" or
-    "bitplanes" (AND and popcount), which agree on everything.
+    "bitplanes" (AND and popcount), which agree on everything. outputs: names of the results to
+    return, None for all. InputError for images or names that do not fit.
     """
     checks.choice(implementation, "implementation", ("matmul", "bitplanes"))
     check_images(network, images)
-    parts = []
-    for start in range(0, len(images), _BATCH):
-        codes = images[start : start + _BATCH]
-        results = {}
-        for layer in network.layers:
-            codes = _run_layer(layer, codes, implementation)
-            results[layer.name] = codes
-        parts.append(results)
-    return _joined(parts)
+    layers = network.layers
+
+    def compute(index, codes, added):
+        return _run_layer(layers[index], codes, added, implementation)
+
+    return run_graph(images, layers, layers, layers, compute, outputs)
 
 
 def logits(network, accumulators):
@@ -41,7 +37,8 @@ def logits(network, accumulators):
     return accumulators * last.logit_scale + last.logit_bias
 
 
-def _run_layer(layer, codes, implementation):
+def _run_layer(layer, codes, added, implementation):
+    """(codes, trunk) of an IntegerLayer, see run_graph."""
     geometry = {
         "stride": layer.stride,
         "padding": layer.padding,
@@ -50,9 +47,9 @@ def _run_layer(layer, codes, implementation):
     }
     codes = codes.reshape(-1, *layer.in_shape)
     if implementation == "matmul":
-        accumulators = integer.convolve(codes, layer.values, **geometry)
+        values = integer.convolve(codes, layer.values, **geometry)
     else:
-        accumulators = bitplanes.convolve(
+        values = bitplanes.convolve(
             codes,
             layer.codes,
             a_bits=layer.a_bits,
@@ -60,15 +57,22 @@ def _run_layer(layer, codes, implementation):
             encoding=layer.encoding,
             **geometry,
         )
+    trunk = None
+    if layer.rescale is not None:
+        trunk = integer.rescale(values, layer.rescale)
+        if added is not None:
+            trunk += added
+        values = trunk
+    elif layer.thresholds is None:
+        return values.reshape(len(codes), -1), None
     if layer.thresholds is None:
-        return accumulators.reshape(len(codes), -1)
-    if layer.pool is not None and layer.pool.kind == "average":
-        accumulators = integer.sum_pool(accumulators, layer.pool)
-    codes = integer.apply_thresholds(accumulators, layer.thresholds, layer.inverted)
-    if layer.pool is not None and layer.pool.kind == "max":
+        return None, trunk
+    kind = layer.pool and layer.pool.kind
+    if kind == "average":
+        values = integer.sum_pool(values, layer.pool)
+    codes = integer.apply_thresholds(values, layer.thresholds, layer.inverted)
+    if kind == "max":
         codes = integer.max_pool(codes, layer.pool)
-    return codes
-
-
-def _joined(parts):
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    elif kind == "average_codes":
+        codes = integer.sum_pool(codes, layer.pool)
+    return codes, trunk

@@ -20,7 +20,7 @@ def convolve(codes, values, *, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1,
     """
     out_channels, height, width, inner = values.shape
     largest = int(codes.max(initial=0)) * int(
-        np.abs(values.astype(np.int64)).reshape(out_channels, -1).sum(axis=1).max()
+        np.abs(values).reshape(out_channels, -1).sum(axis=1, dtype=np.int64).max()
     )
     if largest >= 1 << 53:
         raise InputError(f"convolve: sums reach {largest}; accepted: below 2^53")
@@ -58,9 +58,30 @@ def max_pool(codes, pool):
     return result
 
 
-def sum_pool(accumulators, pool):
-    """Sum over each window of accumulators int64 (batch, H, W, C), int64."""
-    return sum(_window_pixels(accumulators, pool))
+def sum_pool(values, pool):
+    """Sum over each window of integers (batch, H, W, C), same dtype, which the sums must fit."""
+    windows = _window_pixels(values, pool)
+    result = windows[0].copy()
+    for window in windows[1:]:
+        result += window
+    return result
+
+
+def rescale(accumulators, parameters):
+    """round_half_even((m * acc + b) / 2^f) of accumulators int64 (..., Cout), int64.
+
+    parameters: the Rescale. InputError where m * acc + b may not fit 63 bits.
+    """
+    largest = int(np.abs(accumulators).max(initial=0))
+    largest = largest * int(np.abs(parameters.m).max()) + int(np.abs(parameters.b).max())
+    if largest >= 1 << 62:
+        raise InputError(f"rescale: m * acc + b may reach {largest}; accepted: below 2^62")
+    total = accumulators * parameters.m + parameters.b
+    if not parameters.f:
+        return total
+    # One half less one, and the one as well where the result below is odd.
+    total += (1 << (parameters.f - 1)) - 1 + ((total >> parameters.f) & 1)
+    return total >> parameters.f
 
 
 def _window_pixels(array, pool):

@@ -1,105 +1,33 @@
 """From the float description to integer layers, exactly: rational arithmetic, no tolerance.
 
 Per output channel, scale, bias, batch normalization, the divisor of average pooling, clip and
-rounding are one monotone staircase of the integer accumulator, stored as thresholds.
+rounding are one monotone staircase of the integer accumulator, or of the integer of a residual
+trunk, stored as thresholds.
 """
 
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-from .network import Pool, weight_values
+from .errors import InputError
+from .integer_layer import IntegerLayer, IntegerNetwork
+from .network import weight_values
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class IntegerLayer:
-    """One layer in integers: code = count(acc >= T_t), or n_out - count where `inverted`.
-
-    acc is sum(v * a) over the kernel, v the integer weight of a code (see network.Layer) and a
-    the input code; for average pooling, the sum of that over the pooling window.
-
-    codes: uint8 (Cout, Kh, Kw, Cin / groups); bipolar channels of negative slope are already
-        complemented (q -> 2^w_bits - 1 - q, so acc -> -acc), the last layer never is.
-    in_shape, conv_shape, out_shape: (H, W, C); for fc (1, 1, H * W * C) and (1, 1, Cout).
-    a_bits: bits of the input codes. out_bits: bits of the output codes, None for the last layer.
-    acc_min, acc_max: Python ints, bounds of acc over all inputs and channels; 0 is between them.
-    thresholds: int64 (Cout, 2^out_bits - 1), nondecreasing along t, saturated to
-        [acc_min, acc_max + 1]; None for the last layer.
-    inverted: bool (Cout,), true for unsigned and two's complement channels of negative slope.
-    slope, offset: lists of Fraction, n_out * z = slope * acc + offset with z the real value
-        before the clip; slope is negative only where inverted. None for the last layer.
-    logit_scale, logit_bias: float64 (Cout,), logit = scale * acc + bias, for the last layer only.
-    """
-
-    name: str
-    kind: str
-    codes: np.ndarray
-    w_bits: int
-    encoding: str
-    stride: tuple[int, int]
-    padding: tuple[int, int, int, int]
-    groups: int
-    dilation: tuple[int, int]
-    pool: Pool | None
-    in_shape: tuple[int, int, int]
-    conv_shape: tuple[int, int, int]
-    out_shape: tuple[int, int, int]
-    a_bits: int
-    out_bits: int | None
-    acc_min: int
-    acc_max: int
-    thresholds: np.ndarray | None
-    inverted: np.ndarray
-    slope: list[Fraction] | None
-    offset: list[Fraction] | None
-    logit_scale: np.ndarray | None
-    logit_bias: np.ndarray | None
-
-    @property
-    def values(self):
-        """Integer weights v of the codes, int16, shaped like codes."""
-        return weight_values(self.codes, self.w_bits, self.encoding)
-
-    @property
-    def macs(self):
-        """Multiply-accumulates per image, padded window positions included.
-
-        Convolution pixels that no pooling window reads do not count.
-        """
-        pixels = self.conv_shape[0] * self.conv_shape[1]
-        if self.pool is not None:
-            pixels = 1
-            for axis in (0, 1):
-                starts = np.arange(self.out_shape[axis]) * self.pool.stride[axis]
-                starts -= self.pool.padding[axis]
-                read = np.unique(starts[:, None] + np.arange(self.pool.kernel[axis]))
-                pixels *= int(((read >= 0) & (read < self.conv_shape[axis])).sum())
-        return pixels * self.codes.size
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class IntegerNetwork:
-    """A chain of integer layers on uint8 images (H, W, C) of codes below 2^input_bits."""
-
-    name: str
-    input_shape: tuple[int, int, int]
-    input_bits: int
-    layers: tuple[IntegerLayer, ...]
-
-    @property
-    def classes(self):
-        """Number of outputs of the last layer."""
-        return self.layers[-1].codes.shape[0]
+__all__ = ["IntegerLayer", "IntegerNetwork", "lower"]
 
 
 def lower(network):
-    """The IntegerNetwork that computes exactly what `network` (a checked Network) means."""
+    """The IntegerNetwork that computes exactly what `network` (a checked Network) means.
+
+    InputError names the layer whose trunk may leave its bits, with the range it reaches.
+    """
     layers = []
-    a_bits = network.input_bits
-    for layer, shapes in zip(network.layers, network.shapes, strict=True):
-        layers.append(_lower_layer(layer, shapes, a_bits))
-        a_bits = layer.a_bits
+    trunks = []
+    for layer, shapes, links in zip(network.layers, network.shapes, network.links, strict=True):
+        added = None if links.add is None else trunks[links.add]
+        lowered, trunk = _lower_layer(layer, shapes, links, added)
+        layers.append(lowered)
+        trunks.append(trunk)
     return IntegerNetwork(
         name=network.name,
         input_shape=network.input_shape,
@@ -108,33 +36,39 @@ def lower(network):
     )
 
 
-def _lower_layer(layer, shapes, a_bits):
-    last = layer.a_bits is None
+def _lower_layer(layer, shapes, links, added):
+    """The IntegerLayer, and per channel (least, greatest) of its trunk or None."""
     window = 1
     if layer.pool is not None and layer.pool.kind == "average":
-        window = layer.pool.kernel[0] * layer.pool.kernel[1]
-    slope, offset = _affine_map(layer, a_bits, window)
+        window = layer.pool.area
+    has_codes = layer.a_bits is not None
+    last = not has_codes and layer.rescale is None
+    slope, offset = _affine_map(layer, links.levels, window)
     negative = np.array([s < 0 for s in slope])
     codes = layer.codes
     inverted = np.zeros(layer.out_channels, bool)
-    if not last and layer.encoding == "bipolar":
+    if has_codes and layer.encoding == "bipolar" and layer.rescale is None:
         codes = codes.copy()
         codes[negative] = (1 << layer.w_bits) - 1 - codes[negative]
         slope = [abs(s) for s in slope]
-    elif not last:
+    elif has_codes:
         inverted = negative
-    acc_min, acc_max = _accumulator_range(layer, codes, a_bits, window)
+    sums = _accumulator_ranges(layer, codes, links.levels)
+    trunk = None if layer.rescale is None else _trunk_ranges(layer, sums, added)
+    values = sums if trunk is None else trunk
+    value_min = min(low for low, _ in values) * window
+    value_max = max(high for _, high in values) * window
     thresholds = None
-    if not last:
+    if has_codes:
         rows = [
-            _thresholds(s, o, layer.a_bits, acc_min, acc_max)
+            _thresholds(s, o, layer.a_bits, value_min, value_max)
             for s, o in zip(slope, offset, strict=True)
         ]
         thresholds = np.array(rows, dtype=np.int64)
     for array in (codes, inverted, thresholds):
         if array is not None:
             array.setflags(write=False)
-    return IntegerLayer(
+    lowered = IntegerLayer(
         name=layer.name,
         kind=layer.kind,
         codes=codes,
@@ -148,30 +82,43 @@ def _lower_layer(layer, shapes, a_bits):
         in_shape=shapes.in_shape,
         conv_shape=shapes.conv_shape,
         out_shape=shapes.out_shape,
-        a_bits=a_bits,
-        out_bits=layer.a_bits,
-        acc_min=acc_min,
-        acc_max=acc_max,
+        source=links.source,
+        a_bits=links.bits,
+        levels=links.levels,
+        rescale=layer.rescale,
+        add=links.add,
+        trunk=links.trunk,
+        code_bits=layer.a_bits,
+        out_bits=layer.out_bits,
+        acc_min=min(low for low, _ in sums),
+        acc_max=max(high for _, high in sums),
+        value_min=value_min,
+        value_max=value_max,
         thresholds=thresholds,
         inverted=inverted,
-        slope=None if last else slope,
-        offset=None if last else offset,
+        slope=slope if has_codes else None,
+        offset=offset if has_codes else None,
         logit_scale=np.array([float(s) for s in slope]) if last else None,
         logit_bias=np.array([float(o) for o in offset]) if last else None,
     )
+    return lowered, trunk
 
 
-def _affine_map(layer, a_bits, window):
-    """Per channel (slope, offset) as Fractions: n_out * z (logit if last) = slope acc + offset."""
-    divisor = ((1 << a_bits) - 1) * window
-    if layer.encoding == "bipolar":
-        divisor *= (1 << layer.w_bits) - 1
-    levels = 1 if layer.a_bits is None else (1 << layer.a_bits) - 1
+def _affine_map(layer, in_levels, window):
+    """Per channel (slope, offset) as Fractions: n * z (logit if last) = slope * value + offset."""
     channels = layer.out_channels
-    slope = [Fraction(float(s)) / divisor for s in np.broadcast_to(layer.scale, (channels,))]
+    levels = 1 if layer.a_bits is None else (1 << layer.a_bits) - 1
     offset = [Fraction(0)] * channels
-    if layer.bias is not None:
-        offset = [Fraction(float(b)) for b in layer.bias]
+    if layer.rescale is not None:
+        slope = [Fraction(float(layer.rescale.scale)) / window] * channels
+    else:
+        divisor = in_levels * window
+        if layer.encoding == "bipolar":
+            divisor *= (1 << layer.w_bits) - 1
+        scales = np.broadcast_to(layer.scale, (channels,))
+        slope = [Fraction(float(s)) / divisor for s in scales]
+        if layer.bias is not None:
+            offset = [Fraction(float(b)) for b in layer.bias]
     if layer.norm is not None:
         norm = layer.norm
         for channel in range(channels):
@@ -185,27 +132,58 @@ def _affine_map(layer, a_bits, window):
     return [levels * s for s in slope], [levels * o for o in offset]
 
 
-def _accumulator_range(layer, codes, a_bits, window):
-    """Least and largest accumulator over all inputs; padding only drops terms."""
-    values = weight_values(codes, layer.w_bits, layer.encoding).astype(np.int64)
-    values = values.reshape(len(values), -1)
-    largest = ((1 << a_bits) - 1) * window
-    positive = np.maximum(values, 0).sum(axis=1).max()
-    negative = np.minimum(values, 0).sum(axis=1).min()
-    return int(negative) * largest, int(positive) * largest
+def _accumulator_ranges(layer, codes, levels):
+    """Per channel (least, greatest) accumulator over all inputs; padding only drops terms."""
+    values = weight_values(codes, layer.w_bits, layer.encoding).reshape(len(codes), -1)
+    negative = np.minimum(values, 0).sum(axis=1, dtype=np.int64).tolist()
+    positive = np.maximum(values, 0).sum(axis=1, dtype=np.int64).tolist()
+    return [(low * levels, high * levels) for low, high in zip(negative, positive, strict=True)]
 
 
-def _thresholds(slope, offset, bits, acc_min, acc_max):
-    """The 2^bits - 1 thresholds of round_half_even(slope * acc + offset), clipped to the codes.
+def _trunk_ranges(layer, sums, added):
+    """Per channel (least, greatest) trunk value, the trunk `added` (ranges or None) included.
 
-    The result reaches t where slope * acc + offset >= t - 1/2, equality counting for even t only.
-    For a negative slope they are the thresholds of levels - result.
+    t grows with acc, or falls with it where m is negative, so the ends of acc give those of t.
+    """
+    rescale = layer.rescale
+    ranges = []
+    for channel, ends in enumerate(sums):
+        m, b = int(rescale.m[channel]), int(rescale.b[channel])
+        totals = [m * acc + b for acc in ends]
+        if max(map(abs, totals)) >= 1 << 62:
+            raise InputError(
+                f"layer {layer.name} channel {channel}: m * acc + b reaches "
+                f"{max(totals, key=abs)}; accepted: less than 2^62"
+            )
+        own = sorted(round(Fraction(total, 1 << rescale.f)) for total in totals)
+        _check_trunk(layer, channel, own, "its trunk")
+        if added is not None:
+            own = [own[0] + added[channel][0], own[1] + added[channel][1]]
+            _check_trunk(layer, channel, own, f"its trunk with {layer.add} added")
+        ranges.append(tuple(own))
+    return ranges
+
+
+def _check_trunk(layer, channel, reached, what):
+    low, high = layer.rescale.trunk_range
+    if reached[0] < low or reached[1] > high:
+        raise InputError(
+            f"layer {layer.name} channel {channel}: {what} reaches {reached[0]}..{reached[1]}; "
+            f"accepted: {low}..{high} (rescale bits {layer.rescale.bits})"
+        )
+
+
+def _thresholds(slope, offset, bits, low, high):
+    """The 2^bits - 1 thresholds of round_half_even(slope * value + offset), clipped to the codes.
+
+    value lies in low..high. The result reaches t where slope * value + offset >= t - 1/2, equality
+    counting for even t only. For a negative slope they are the thresholds of levels - result.
     """
     levels = (1 << bits) - 1
     if slope == 0:
         code = min(max(round(offset), 0), levels)
-        return [acc_min] * code + [acc_max + 1] * (levels - code)
-    # Everything over one denominator: acc >= theta_t = above / below, in integers.
+        return [low] * code + [high + 1] * (levels - code)
+    # Everything over one denominator: value >= theta_t = above / below, in integers.
     common = slope.denominator * offset.denominator
     twice_offset = 2 * offset.numerator * slope.denominator
     below = 2 * abs(slope.numerator) * offset.denominator
@@ -219,5 +197,5 @@ def _thresholds(slope, offset, bits, acc_min, acc_max):
             # The result drops below t above -theta_t; at equality it does so for odd t only.
             quotient, rest = divmod(-above, below)
             threshold = quotient + (rest != 0 or t % 2 == 0)
-        thresholds.append(min(max(threshold, acc_min), acc_max + 1))
+        thresholds.append(min(max(threshold, low), high + 1))
     return thresholds if slope > 0 else thresholds[::-1]

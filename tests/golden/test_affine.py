@@ -27,13 +27,13 @@ def with_thresholds(thresholds, low, high):
     """A layer whose single channel has these thresholds on [low, high]."""
     layer = lowered(scale=1, out_bits=len(thresholds).bit_length())
     rows = np.array([thresholds], np.int64)
-    return dataclasses.replace(layer, thresholds=rows, acc_min=low, acc_max=high)
+    return dataclasses.replace(layer, thresholds=rows, value_min=low, value_max=high)
 
 
 def assert_equal(form, layer, limit=20_000):
     """Form and thresholds give the same codes on the whole range, or on `limit` points of it."""
-    count = min(limit, layer.acc_max - layer.acc_min + 1)
-    points = np.unique(np.linspace(layer.acc_min, layer.acc_max, count).astype(np.int64))
+    count = min(limit, layer.value_max - layer.value_min + 1)
+    points = np.unique(np.linspace(layer.value_min, layer.value_max, count).astype(np.int64))
     accumulators = np.repeat(points[:, None], len(layer.codes), axis=1)[None, None]
     expected = apply_thresholds(accumulators, layer.thresholds, layer.inverted)
     assert np.array_equal(form.codes(accumulators, layer), expected)
@@ -121,11 +121,11 @@ def test_exact_form_of_ties():
 def test_no_overflow_with_wide_products():
     layer = lowered(scale=3e-5, w_bits=8, in_bits=8, out_bits=8, taps=4000)
     form = affine_form(layer, 48)
-    assert int(form.f[0]) > 48 and layer.acc_max * int(form.m[0]) > 1 << 53
+    assert int(form.f[0]) > 48 and layer.value_max * int(form.m[0]) > 1 << 53
     assert_equal(form, layer)
     form = affine.Affine(m=np.array([1 << 47]), b=np.array([0]), f=np.array([60]), tie=form.tie)
-    accumulators = np.array([[layer.acc_max]])
-    assert form.codes(accumulators, layer) == min(255, layer.acc_max << 47 >> 60)
+    accumulators = np.array([[layer.value_max]])
+    assert form.codes(accumulators, layer) == min(255, layer.value_max << 47 >> 60)
 
 
 @pytest.mark.parametrize("change", ["m + 1", "m - 1", "b + 2^f", "b - 2^f"])
@@ -179,10 +179,9 @@ def test_refused():
         affine_form(layer, 32)
 
 
-def test_refuses_the_last_layer():
+def test_refuses_a_layer_without_codes():
     network = lower(random_network(1))
     with refused(
-        "layer fc: the last layer has no thresholds; "
-        "accepted for the affine form: a layer with out_bits"
+        "layer fc: has no thresholds; accepted for the affine form: a layer with codes"
     ):
         affine_form(network.layers[-1], 32)

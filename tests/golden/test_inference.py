@@ -14,7 +14,7 @@ from dorefa.golden import (
     Network,
     Pool,
     float_inference,
-    inference,
+    graph_run,
     logits,
     lower,
     random_images,
@@ -156,8 +156,7 @@ def test_results_do_not_depend_on_batches(monkeypatch):
     images = random_images(network, 7, 5)
     lowered = lower(network)
     whole, real = run_integer(lowered, images), run_float(network, images)
-    monkeypatch.setattr(inference, "_BATCH", 3)
-    monkeypatch.setattr(float_inference, "_BATCH", 2)
+    monkeypatch.setattr(graph_run, "_LARGEST_BATCH", 3)
     parts = run_integer(lowered, images), run_float(network, images)
     for name, codes in whole.items():
         assert np.array_equal(codes, parts[0][name])

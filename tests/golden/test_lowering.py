@@ -161,7 +161,8 @@ def test_average_pooling_divides_the_slope():
     net = Network(name="net", input_shape=(2, 3, 2), input_bits=4, layers=(layer, last))
     lowered = lower(net).layers[0]
     assert lowered.slope == [Fraction(3, 15 * 6)]
-    assert (lowered.acc_min, lowered.acc_max) == (0, 2 * 15 * 6)
+    assert (lowered.acc_min, lowered.acc_max) == (0, 2 * 15)
+    assert (lowered.value_min, lowered.value_max) == (0, 2 * 15 * 6)
 
 
 def test_last_layer():

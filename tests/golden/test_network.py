@@ -157,7 +157,7 @@ def test_refused_names_and_fully_connected():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"kind": "min"}, "pool: kind is 'min'; accepted: max, average"),
+        ({"kind": "min"}, "pool: kind is 'min'; accepted: max, average, average_codes"),
         ({"kernel": (0, 2)}, "pool: kernel h is 0; accepted: an integer >= 1"),
         (
             {"padding": (0, 2, 0, 0)},
