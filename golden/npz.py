@@ -2,7 +2,8 @@
 
 The header (UTF-8 JSON as a uint8 array) carries the format's name and version and everything but
 the arrays; those are called `layer<number>.<parameter>`. Loading trusts nothing: sizes are bounded
-before anything is unpacked, and the network is checked like a new one.
+before anything is unpacked, and the network is checked like a new one. Version 1 knew chains only;
+version 2 adds source, add and rescale.
 """
 
 import io
@@ -14,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from .errors import InputError
-from .network import BatchNorm, Layer, Network, Pool
+from .network import BatchNorm, Layer, Network, Pool, Rescale
 
 FORMAT = "dorefa network"
-VERSION = 1
+VERSION = 2
 # Unpacked size of all arrays together; AlexNet with its float weights is below a third of it.
 MAX_BYTES = 1 << 30
 
@@ -25,6 +26,9 @@ _SCALARS = ("name", "kind", "w_bits", "encoding", "stride", "padding", "groups",
             "a_bits")  # fmt: skip
 _ARRAYS = ("codes", "scale", "weight", "bias")
 _NORM_ARRAYS = ("gamma", "beta", "mean", "var")
+_GRAPH = ("source", "add")
+_RESCALE = ("f", "bits")
+_RESCALE_ARRAYS = ("m", "b", "scale")
 _POOL = ("kind", "kernel", "stride", "padding")
 
 
@@ -43,15 +47,20 @@ def save(network, path):
     }
     arrays = {}
     for number, layer in enumerate(network.layers):
-        entry = {name: getattr(layer, name) for name in _SCALARS}
+        entry = {name: getattr(layer, name) for name in (*_SCALARS, *_GRAPH)}
         entry["pool"] = layer.pool and {name: getattr(layer.pool, name) for name in _POOL}
         entry["norm"] = layer.norm and {"eps": layer.norm.eps}
+        entry["rescale"] = layer.rescale and {
+            name: getattr(layer.rescale, name) for name in _RESCALE
+        }
         entry["arrays"] = [name for name in _ARRAYS if getattr(layer, name) is not None]
         header["layers"].append(entry)
         for name in entry["arrays"]:
             arrays[f"layer{number}.{name}"] = getattr(layer, name)
         for name in _NORM_ARRAYS if layer.norm else ():
             arrays[f"layer{number}.{name}"] = getattr(layer.norm, name)
+        for name in _RESCALE_ARRAYS if layer.rescale else ():
+            arrays[f"layer{number}.rescale.{name}"] = getattr(layer.rescale, name)
     text = json.dumps(header, indent=1).encode()
     arrays = {"header": np.frombuffer(text, np.uint8), **arrays}
     path = Path(path)
@@ -142,9 +151,9 @@ def _parse_array(where, content):
         raise InputError(
             f"{where} is damaged ({_first_line(error)}); accepted: .npy version 1.0"
         ) from None
-    if fortran or dtype not in (np.uint8, np.float32):
+    if fortran or dtype not in (np.uint8, np.float32, np.int64):
         order = "column-major " if fortran else ""
-        raise InputError(f"{where} is {order}{dtype}; accepted: row-major uint8 or float32")
+        raise InputError(f"{where} is {order}{dtype}; accepted: row-major uint8, float32 or int64")
     data = content[stream.tell() :]
     needed = dtype.itemsize
     for size in shape:
@@ -168,8 +177,11 @@ def _network(arrays):
         raise InputError(f"header layers is {header['layers']!r}; accepted: a list")
     for number, entry in enumerate(header["layers"]):
         where = f"header layer {number}"
-        _check_keys(entry, where, (*_SCALARS, "pool", "norm", "arrays"))
-        fields = {name: entry[name] for name in _SCALARS}
+        scalars, parts = _SCALARS, ("pool", "norm", "arrays")
+        if header["version"] > 1:
+            scalars, parts = (*scalars, *_GRAPH), (*parts, "rescale")
+        _check_keys(entry, where, (*scalars, *parts))
+        fields = {name: entry[name] for name in scalars}
         listed = entry["arrays"]
         if not isinstance(listed, list) or not all(name in _ARRAYS for name in listed):
             raise InputError(f"{where} arrays is {listed!r}; accepted: of {', '.join(_ARRAYS)}")
@@ -182,6 +194,12 @@ def _network(arrays):
             _check_keys(entry["norm"], f"{where} norm", ("eps",))
             parts = {name: _take(arrays, f"layer{number}.{name}") for name in _NORM_ARRAYS}
             fields["norm"] = BatchNorm(eps=entry["norm"]["eps"], **parts)
+        if entry.get("rescale") is not None:
+            _check_keys(entry["rescale"], f"{where} rescale", _RESCALE)
+            parts = {
+                name: _take(arrays, f"layer{number}.rescale.{name}") for name in _RESCALE_ARRAYS
+            }
+            fields["rescale"] = Rescale(**entry["rescale"], **parts)
         layers.append(Layer(**fields))
     if arrays:
         raise InputError(
@@ -202,8 +220,9 @@ def _header(array):
         raise InputError(f"header is not JSON ({_first_line(error)}); accepted: JSON") from None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise InputError(f"header has no format {FORMAT!r}; accepted: a network file")
-    if header.get("version") != VERSION:
-        raise InputError(f"version is {header.get('version')!r}; accepted: {VERSION}")
+    version = header.get("version")
+    if type(version) is not int or not 1 <= version <= VERSION:
+        raise InputError(f"version is {version!r}; accepted: 1..{VERSION}")
     _check_keys(
         header, "header", ("format", "version", "name", "input_shape", "input_bits", "layers")
     )

@@ -165,7 +165,7 @@ def test_pickles_are_never_opened(path):
     files["layer0.codes.npy"] = npy(np.array([{}], object), allow_pickle=True)
     rewrite(path, files)
     with refused(
-        path, "array layer0.codes is object; accepted: row-major uint8 or float32"
+        path, "array layer0.codes is object; accepted: row-major uint8, float32 or int64"
     ):
         npz.load(path)
 
@@ -209,7 +209,12 @@ def test_arrays_that_do_not_match(network, path):
     with refused(path, "layer conv0: codes has dtype float32; accepted: uint8"):
         npz.load(path)
     replaced(layer0__codes=npy(codes.astype(np.int64)))
-    with refused(path, "array layer0.codes is int64; accepted: row-major uint8 or float32"):
+    with refused(path, "layer conv0: codes has dtype int64; accepted: uint8"):
+        npz.load(path)
+    replaced(layer0__codes=npy(codes.astype(np.int16)))
+    with refused(
+        path, "array layer0.codes is int16; accepted: row-major uint8, float32 or int64"
+    ):
         npz.load(path)
     replaced(layer0__codes=npy(codes[..., 0]))
     with pytest.raises(InputError, match="layer conv0: codes has shape"):
@@ -237,7 +242,24 @@ def test_arrays_that_do_not_match(network, path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda header: header.update(version=2), "version is 2; accepted: 1"),
+        (lambda header: header.update(version=3), "version is 3; accepted: 1..2"),
+        (lambda header: header.update(version=True), "version is True; accepted: 1..2"),
+        (
+            lambda header: header.update(version=1),
+            "header layer 0: add is unknown; accepted: name, kind",
+        ),
+        (
+            lambda header: header["layers"][0].update(rescale={"f": 3}),
+            "header layer 0 rescale: bits is missing; accepted: f, bits",
+        ),
+        (
+            lambda header: header["layers"][0].update(rescale={"f": 3, "bits": 16}),
+            "array layer0.rescale.m is missing; accepted: every array of the header",
+        ),
+        (
+            lambda header: header["layers"][1].update(source="conv7"),
+            "layer conv1: source is 'conv7', which no layer is called; accepted: input, conv0",
+        ),
         (lambda header: header.update(layers=3), "header layers is 3; accepted: a list"),
         (lambda header: header.pop("name"), "header: name is missing; accepted: format, version"),
         (
