@@ -47,8 +47,20 @@ def image_size(text):
 
 def load_network(model, args):
     """The float :class:`Network` that MODEL and the zoo options in `args` name."""
-    from dorefa.golden import npz
     from dorefa.golden import zoo as networks
+
+    return _named_network(model, args, networks.load)
+
+
+def network_outline(model, args):
+    """The network of :func:`load_network`; without weights for a zoo name, so at once."""
+    from dorefa.golden import zoo as networks
+
+    return _named_network(model, args, networks.outline)
+
+
+def _named_network(model, args, from_zoo):
+    from dorefa.golden import npz
 
     given = {
         keyword: getattr(args, option)
@@ -61,7 +73,7 @@ def load_network(model, args):
             f"{model}: ONNX models are not supported in this release; accepted: .npz or a zoo name"
         )
     if suffix != ".npz":
-        return networks.load(model, **given)
+        return from_zoo(model, **given)
     if given:
         option = next(name for name in _ZOO_OPTIONS if getattr(args, name) is not None)
         raise InputError(

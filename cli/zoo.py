@@ -1,5 +1,7 @@
 """`dorefa zoo`: the networks that have a name."""
 
+import math
+
 from . import options
 from .output import Output
 
@@ -18,17 +20,21 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the verb; returns the exit status."""
-    from dorefa.golden import lower
     from dorefa.golden import zoo as networks
 
     out = Output(args.json)
     report = {"networks": []}
     for name in args.name or networks.names():
-        network = lower(options.load_network(name, args))
-        layers = [_describe(layer) for layer in network.layers]
+        network = options.network_outline(name, args)
+        layers = [
+            _describe(layer, shapes, links)
+            for layer, shapes, links in zip(
+                network.layers, network.shapes, network.links, strict=True
+            )
+        ]
         totals = {
             key: sum(layer[key] for layer in layers)
-            for key in ("macs", "binary_ops", "weight_bits", "feature_bits")
+            for key in ("macs", "binary_ops", "weight_bits", "feature_bits", "trunk_bits")
         }
         report["networks"].append({"name": name, "layers": layers, **totals})
         height, width, channels = network.input_shape
@@ -38,7 +44,8 @@ def run(args):
         )
         if args.table:
             out.table(
-                ["layer", "output", "W", "A", "MACs", "binary ops", "weight bits", "feature bits"],
+                ["layer", "output", "W", "A", "MACs", "binary ops", "weight bits", "feature bits",
+                 "trunk bits"],
                 [list(layer.values()) for layer in layers]
                 + [["total", "", None, None, *totals.values()]],
             )
@@ -50,16 +57,21 @@ def run(args):
     return 0
 
 
-def _describe(layer):
-    """One layer's line. `a_bits` are of the activations read, `feature_bits` of those written."""
-    height, width, channels = layer.out_shape
+def _describe(layer, shapes, links):
+    """One layer's line. `a_bits` are of the activations read, `feature_bits` of those written,
+    `trunk_bits` of the integers that a later addition needs."""
+    from dorefa.golden.shapes import macs
+
+    height, width, channels = shapes.out_shape
+    count = macs(layer, shapes.conv_shape, shapes.out_shape, links.trunk)
     return {
         "name": layer.name,
         "output": f"{height}x{width}x{channels}",
         "w_bits": layer.w_bits,
-        "a_bits": layer.a_bits,
-        "macs": layer.macs,
-        "binary_ops": layer.macs * layer.w_bits * layer.a_bits,
+        "a_bits": links.bits,
+        "macs": count,
+        "binary_ops": count * layer.w_bits * links.bits,
         "weight_bits": layer.codes.size * layer.w_bits,
         "feature_bits": height * width * channels * (layer.out_bits or 0),
+        "trunk_bits": math.prod(shapes.conv_shape) * layer.rescale.bits if links.trunk else 0,
     }

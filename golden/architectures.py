@@ -1,112 +1,155 @@
-"""Network architectures as data: layers without widths or weights, for zoo and training."""
+"""The architectures of the zoo: digits, the paper's SVHN models, AlexNet and ResNet-18."""
 
-from dataclasses import dataclass
-
-import numpy as np
-
+from .architecture import Architecture, LayerSpec
 from .errors import InputError
-from .network import Layer, Pool
-from .shapes import LayerShapes, layer_shapes
+from .network import Pool
 
-
-@dataclass(frozen=True, kw_only=True)
-class LayerSpec:
-    """One layer: convolution or fully connected, then optional batch normalization and pooling.
-
-    `channels` are output channels, `padding` is (top, left, bottom, right). A fully connected
-    layer reads its whole input flattened in height, width, channel order; it has no `kernel`.
-    """
-
-    name: str
-    kind: str
-    channels: int
-    kernel: tuple[int, int] = (1, 1)
-    stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
-    pool: Pool | None = None
-    norm: bool = True
-    bias: bool = False
-
-    def weights_shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int, int]:
-        """(Cout, Kh, Kw, Cin) of this layer's weights on an input of `shape` (H, W, C)."""
-        inputs = shape[0] * shape[1] * shape[2] if self.kind == "fc" else shape[2]
-        return (self.channels, *self.kernel, inputs)
-
-    def layer(self, **parameters) -> Layer:
-        """The network layer of this geometry; `parameters` are the other fields of `Layer`."""
-        return Layer(
-            name=self.name,
-            kind=self.kind,
-            stride=self.stride,
-            padding=self.padding,
-            pool=self.pool,
-            **parameters,
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Architecture:
-    """A chain of layers on images of `input_shape` (height, width, channels), `input_bits` wide.
-
-    `first_w` and `last_w` are the weight widths of the first and the last layer unless the caller
-    chooses others; the layers between have the network's width.
-    """
-
-    name: str
-    input_shape: tuple[int, int, int]
-    input_bits: int
-    layers: tuple[LayerSpec, ...]
-    first_w: int
-    last_w: int
-
-    def weight_bits(self, w_bits: int, first_w: int | None, last_w: int | None) -> list[int]:
-        """Weight width of every layer; None stands for the architecture's own first or last."""
-        widths = [w_bits] * len(self.layers)
-        widths[0] = self.first_w if first_w is None else first_w
-        widths[-1] = self.last_w if last_w is None else last_w
-        return widths
-
-    def shapes(self, size: tuple[int, int] | None = None) -> list[LayerShapes]:
-        """Shapes of every layer for images of `size` (height, width); default: the usual size.
-
-        Raises InputError that names the first layer whose kernel or pooling does not fit.
-        """
-        height, width = size or self.input_shape[:2]
-        shape = (height, width, self.input_shape[2])
-        result = []
-        for spec in self.layers:
-            codes = np.zeros(spec.weights_shape(shape), np.uint8)
-            blank = spec.layer(codes=codes, w_bits=1, scale=np.float32(1), a_bits=1)
-            try:
-                result.append(layer_shapes(blank, shape))
-            except InputError as error:
-                raise InputError(f"{self.name} on {height}x{width} images: {error}") from None
-            shape = result[-1].out_shape
-        return result
-
+__all__ = ["ARCHITECTURES", "DIGITS", "Architecture", "LayerSpec", "find"]
 
 _HALVE = Pool(kind="max", kernel=(2, 2), stride=(2, 2))
 _SAME = (1, 1, 1, 1)
+
+
+def _three(padding):
+    """The max pooling 3x3 with stride 2 of AlexNet and ResNet-18."""
+    return Pool(kind="max", kernel=(3, 3), stride=(2, 2), padding=padding)
+
+
+def _conv(name, channels, kernel, **fields):
+    return LayerSpec(name=name, kind="conv", channels=channels, kernel=(kernel, kernel), **fields)
+
+
+def _fc(name, channels, **fields):
+    return LayerSpec(name=name, kind="fc", channels=channels, **fields)
+
 
 DIGITS = Architecture(
     name="digits",
     input_shape=(28, 28, 1),
     input_bits=8,
     layers=(
-        LayerSpec(name="conv0", kind="conv", channels=16, kernel=(5, 5), pool=_HALVE),
-        LayerSpec(name="conv1", kind="conv", channels=32, kernel=(3, 3), padding=_SAME),
-        LayerSpec(
-            name="conv2", kind="conv", channels=32, kernel=(3, 3), padding=_SAME, pool=_HALVE
-        ),
-        LayerSpec(name="conv3", kind="conv", channels=64, kernel=(3, 3)),
-        LayerSpec(name="conv4", kind="conv", channels=128, kernel=(4, 4)),
-        LayerSpec(name="fc1", kind="fc", channels=10, norm=False, bias=True),
+        _conv("conv0", 16, 5, pool=_HALVE),
+        _conv("conv1", 32, 3, padding=_SAME),
+        _conv("conv2", 32, 3, padding=_SAME, pool=_HALVE),
+        _conv("conv3", 64, 3),
+        _conv("conv4", 128, 4),
+        _fc("fc1", 10, norm=False, bias=True),
     ),
     first_w=1,
     last_w=8,
 )
 
-ARCHITECTURES = {architecture.name: architecture for architecture in (DIGITS,)}
+
+def _svhn(letter, divisor):
+    """SVHN model A to D: model A with 1 / divisor of the channels of every convolution."""
+
+    def conv(name, channels, kernel, **fields):
+        return _conv(name, channels // divisor, kernel, **fields)
+
+    return Architecture(
+        name=f"svhn-{letter}",
+        input_shape=(40, 40, 3),
+        input_bits=8,
+        layers=(
+            conv("conv0", 48, 5, norm=False, bias=True, pool=_HALVE),
+            conv("conv1", 64, 3, padding=_SAME),
+            conv("conv2", 64, 3, padding=_SAME, pool=_HALVE),
+            conv("conv3", 128, 3),
+            conv("conv4", 128, 3, padding=_SAME),
+            conv("conv5", 128, 3),
+            conv("conv6", 512, 5),
+            _fc("fc1", 10, norm=False, bias=True),
+        ),
+        first_w=1,
+        last_w=8,
+    )
+
+
+_ALEXNET_FC = (
+    _fc("fc0", 4096, bias=True),
+    _fc("fc1", 4096),
+    _fc("fct", 1000, norm=False, bias=True),
+)
+
+_ALEXNET = Architecture(
+    name="alexnet",
+    input_shape=(224, 224, 3),
+    input_bits=8,
+    layers=(
+        _conv("conv0", 96, 12, stride=(4, 4), norm=False, bias=True),
+        _conv("conv1", 256, 5, padding=(2, 2, 2, 2), groups=2, pool=_three((0, 0, 1, 1))),
+        _conv("conv2", 384, 3, padding=_SAME, pool=_three(_SAME)),
+        _conv("conv3", 384, 3, padding=_SAME, groups=2),
+        _conv("conv4", 256, 3, padding=_SAME, groups=2, pool=_three((0, 0, 0, 0))),
+        *_ALEXNET_FC,
+    ),
+    first_w=1,
+    last_w=8,
+)
+
+# The fully connected layers alone read the codes that conv4 leaves.
+_ALEXNET_FC_ONLY = Architecture(
+    name="alexnet-fc",
+    input_shape=(6, 6, 256),
+    input_bits=None,
+    layers=_ALEXNET_FC,
+    first_w=None,
+    last_w=8,
+)
+
+
+def _group(name, channels, before, last):
+    """Two pre-activation blocks of ResNet-18 on the codes of layer `before`.
+
+    The batch normalization and activation in front of a block belong to the layer that makes the
+    sum they read, and so does the 2x2 average in front of the next group.
+    """
+    first, second = f"{name}_1", f"{name}_2"
+    conv = {"padding": _SAME}
+    sums = {"trunk": True, **conv}
+    end = {"global_pool": True}
+    if not last:
+        end = {"pool": Pool(kind="average", kernel=(2, 2), stride=(2, 2))}
+    return (
+        _conv(f"{first}_shortcut", channels, 1, source=before, trunk=True, codes=False, norm=False),
+        _conv(f"{first}_a", channels, 3, source=before, **conv),
+        _conv(f"{first}_b", channels, 3, add=f"{first}_shortcut", **sums),
+        _conv(f"{second}_a", channels, 3, **conv),
+        _conv(f"{second}_b", channels, 3, add=f"{first}_b", **sums, **end),
+    )
+
+
+# The original pools the bias's sum and normalizes then; see LayerSpec.positive_slopes.
+_RESNET18 = Architecture(
+    name="resnet18",
+    input_shape=(224, 224, 3),
+    input_bits=8,
+    layers=(
+        _conv("conv1", 64, 7, stride=(2, 2), padding=(3, 3, 2, 2), bias=True, pool=_three(_SAME),
+              positive_slopes=True),
+        *_group("conv2", 64, "conv1", False),
+        *_group("conv3", 128, "conv2_2_b", False),
+        *_group("conv4", 256, "conv3_2_b", False),
+        *_group("conv5", 512, "conv4_2_b", True),
+        _fc("fct", 1000, norm=False, bias=True),
+    ),
+    first_w=1,
+    last_w=8,
+)  # fmt: skip
+
+ARCHITECTURES = {
+    architecture.name: architecture
+    for architecture in (
+        DIGITS,
+        _svhn("a", 1),
+        _svhn("b", 2),
+        _svhn("c", 4),
+        _svhn("d", 8),
+        _ALEXNET,
+        _ALEXNET_FC_ONLY,
+        _RESNET18,
+    )
+}
 
 
 def find(name: str) -> Architecture:

@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 
 from .network import Pool, Rescale, weight_values
+from .shapes import macs
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,15 +84,7 @@ class IntegerLayer:
 
         Convolution pixels that no pooling window and no trunk keeps do not count.
         """
-        pixels = self.conv_shape[0] * self.conv_shape[1]
-        if self.pool is not None and not self.trunk:
-            pixels = 1
-            for axis in (0, 1):
-                starts = np.arange(self.out_shape[axis]) * self.pool.stride[axis]
-                starts -= self.pool.padding[axis]
-                read = np.unique(starts[:, None] + np.arange(self.pool.kernel[axis]))
-                pixels *= int(((read >= 0) & (read < self.conv_shape[axis])).sum())
-        return pixels * self.codes.size
+        return macs(self, self.conv_shape, self.out_shape, self.trunk)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -7,6 +7,9 @@ import numpy as np
 
 from . import checks
 
+# Raw draws made at a time: eight bytes each, for a byte or less.
+_CHUNK = 1 << 20
+
 
 class RawDraws:
     """A stream of draws for `seed`, an integer >= 0."""
@@ -28,9 +31,13 @@ class RawDraws:
 
     def codes(self, shape, bits):
         """uint8 codes of `bits` bits, any shape."""
-        count = int(np.prod(shape))
-        raw = self._generator.random_raw(count)
-        return (raw >> np.uint64(64 - bits)).astype(np.uint8).reshape(shape)
+        codes = np.empty(int(np.prod(shape)), np.uint8)
+        for start in range(0, len(codes), _CHUNK):
+            part = codes[start : start + _CHUNK]
+            raw = self._generator.random_raw(len(part))
+            raw >>= np.uint64(64 - bits)
+            part[:] = raw
+        return codes.reshape(shape)
 
     def reals(self, shape, low, high):
         """float64 in [low, high), any shape."""

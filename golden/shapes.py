@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from .errors import InputError
 
 
@@ -43,6 +45,23 @@ def layer_shapes(layer, shape):
         return LayerShapes(shape, conv, conv)
     pooled = _window_count(conv, layer.pool.kernel, layer.pool, f"{where} pool kernel")
     return LayerShapes(shape, conv, (*pooled, layer.out_channels))
+
+
+def macs(layer, conv_shape, out_shape, trunk):
+    """Multiply-accumulates per image, padded window positions included.
+
+    layer: has codes and pool; trunk: whether its trunk is kept. Convolution pixels that no pooling
+    window and no trunk keeps do not count.
+    """
+    pixels = conv_shape[0] * conv_shape[1]
+    if layer.pool is not None and not trunk:
+        pixels = 1
+        for axis in (0, 1):
+            starts = np.arange(out_shape[axis]) * layer.pool.stride[axis]
+            starts -= layer.pool.padding[axis]
+            read = np.unique(starts[:, None] + np.arange(layer.pool.kernel[axis]))
+            pixels *= int(((read >= 0) & (read < conv_shape[axis])).sum())
+    return pixels * layer.codes.size
 
 
 def _window_count(shape, kernel, geometry, where):

@@ -61,6 +61,7 @@ def train(
     machine with one NumPy; another BLAS, or another number of its threads, sums in another order.
     Raises InputError for arguments that do not fit.
     """
+    _check_trainable(architecture)
     _check_set(architecture, images, labels, "training set")
     if test is not None:
         _check_set(architecture, *test, "test set")
@@ -137,6 +138,27 @@ def accuracy(classify: Callable, images, labels) -> float:
         part = slice(start, start + _EVALUATION_BATCH)
         correct += int(np.sum(classify(images[part]).argmax(axis=1) == labels[part]))
     return correct / len(images)
+
+
+def _check_trainable(architecture):
+    """Refuses what the training step has no backward pass for."""
+    if architecture.input_bits is None:
+        raise InputError(
+            f"train: {architecture.name} reads codes of another network; accepted: images"
+        )
+    plain = {"groups": 1, "source": None, "add": None, "trunk": False, "global_pool": False}
+    for spec in architecture.layers:
+        for name, value in plain.items():
+            if getattr(spec, name) != value:
+                raise InputError(
+                    f"train: {architecture.name}: layer {spec.name}: {name} is "
+                    f"{getattr(spec, name)!r}; accepted in training: {value!r}"
+                )
+        if spec.pool is not None and (spec.pool.kind != "max" or any(spec.pool.padding)):
+            raise InputError(
+                f"train: {architecture.name}: layer {spec.name}: pool is {spec.pool.kind} with "
+                f"padding {spec.pool.padding}; accepted in training: max without padding"
+            )
 
 
 def _check_set(architecture, images, labels, where):
