@@ -148,9 +148,10 @@ def rescale_of(layer, levels, scale, bits=16):
             break
     else:
         raise InputError(
-            f"layer {layer.name}: trunk scale is {scale}, {float(max(map(abs, gains))):g} times less "
-            f"than a step of the accumulator, and the bias reaches {float(max(map(abs, shifts))):g} "
-            f"of it; accepted: a scale with less than {1 << 16} and less than 2^{B_BITS - 1}"
+            f"layer {layer.name}: trunk scale is {scale}, a step of the accumulator is "
+            f"{float(max(map(abs, gains))):g} of it and the bias at most "
+            f"{float(max(map(abs, shifts))):g}; "
+            f"accepted: a scale with less than {1 << 16} and less than 2^{B_BITS - 1}"
         )
     while f and not any(value & 1 for value in m + b):
         m, b, f = [value >> 1 for value in m], [value >> 1 for value in b], f - 1

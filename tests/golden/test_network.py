@@ -1,12 +1,11 @@
-"""Descriptions: what is accepted, and the exact message of everything that is not."""
+"""Networks: shapes, the graph, and the exact message of everything that is refused."""
 
 import re
 
 import numpy as np
 import pytest
 
-from dorefa.golden import BatchNorm, InputError, Layer, Network, Pool
-from dorefa.golden.network import weight_values
+from dorefa.golden import InputError, Layer, Network, Pool, Rescale
 
 
 def conv(name="conv0", shape=(4, 3, 3, 2), **fields):
@@ -18,12 +17,6 @@ def conv(name="conv0", shape=(4, 3, 3, 2), **fields):
 def fc(inputs, name="fc", **fields):
     fields = {"codes": np.zeros((3, 1, 1, inputs), np.uint8), "w_bits": 1} | fields
     return Layer(name=name, kind="fc", scale=np.float32(1), **fields)
-
-
-def norm(channels=4, **fields):
-    ones = np.ones(channels, np.float32)
-    parameters = {"gamma": ones, "beta": ones, "mean": ones, "var": ones, "eps": 0}
-    return BatchNorm(**(parameters | fields))
 
 
 def network(*layers, shape=(5, 6, 2)):
@@ -43,156 +36,6 @@ def test_shapes_of_a_network():
     assert net.shapes[1] == ((2, 3, 4), (2, 3, 6), (2, 3, 6))
     assert net.shapes[2] == ((1, 1, 36), (1, 1, 3), (1, 1, 3))
     assert net.classes == 3
-
-
-@pytest.mark.parametrize("bits", range(1, 9))
-def test_weight_values(bits):
-    codes = np.arange(1 << bits, dtype=np.uint8)
-    bipolar = [2 * q - (2**bits - 1) for q in range(1 << bits)]
-    signed = [q - 2**bits if q >= 2 ** (bits - 1) else q for q in range(1 << bits)]
-    assert weight_values(codes, bits, "bipolar").tolist() == bipolar
-    assert weight_values(codes, bits, "twos_complement").tolist() == signed
-    assert weight_values(codes, bits, "unsigned").tolist() == codes.tolist()
-
-
-def test_arrays_cannot_change_afterwards():
-    codes = np.zeros((4, 3, 3, 2), np.uint8)
-    layer = conv(codes=codes)
-    codes[:] = 3
-    assert layer.codes.max() == 0
-    with pytest.raises(ValueError):
-        layer.codes[:] = 1
-
-
-def test_sigma_is_the_float64_root():
-    var = np.array([0, 0.1, 3], np.float32)
-    eps = 1e-5
-    sigma = norm(3, gamma=np.ones(3, np.float32), beta=var, mean=var, var=var, eps=eps).sigma
-    assert sigma.tolist() == [float(np.float64(v) + eps) ** 0.5 for v in var]
-
-
-BAD = np.array([0, 1, np.nan, 2], np.float32)
-INFINITE = np.full((4, 3, 3, 2), np.inf, np.float32)
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"w_bits": 9}, "layer conv0: w_bits is 9; accepted: an integer in 1..8"),
-        ({"w_bits": True}, "layer conv0: w_bits is True; accepted: an integer in 1..8"),
-        ({"a_bits": 0}, "layer conv0: a_bits is 0; accepted: an integer in 1..8"),
-        ({"stride": (0, 1)}, "layer conv0: stride h is 0; accepted: an integer >= 1"),
-        ({"stride": 2}, "layer conv0: stride is 2; accepted: 2 integers >= 1 (h, w)"),
-        ({"dilation": (1, 1.5)}, "layer conv0: dilation w is 1.5; accepted: an integer >= 1"),
-        (
-            {"padding": (0, 0, -1, 0)},
-            "layer conv0: padding bottom is -1; accepted: an integer >= 0",
-        ),
-        ({"scale": 1.0}, "layer conv0: scale is a float; accepted: a NumPy float32 array"),
-        (
-            {"scale": np.ones(3, np.float32)},
-            "layer conv0: scale has shape (3,); accepted: () or (4,)",
-        ),
-        ({"scale": np.float64(1)}, "layer conv0: scale has dtype float64; accepted: float32"),
-        ({"scale": np.float32(np.nan)}, "layer conv0: scale is nan; accepted: finite numbers"),
-        ({"bias": BAD}, "layer conv0: bias is nan at (2,); accepted: finite numbers"),
-        (
-            {"weight": INFINITE},
-            "layer conv0: weight is inf at (0, 0, 0, 0); accepted: finite numbers",
-        ),
-        (
-            {"weight": INFINITE[0]},
-            "layer conv0: weight has shape (3, 3, 2); accepted: (4, 3, 3, 2)",
-        ),
-        (
-            {"codes": np.full((4, 3, 3, 2), 4, np.uint8)},
-            "layer conv0: codes has the code 4 at (0, 0, 0, 0); accepted: 0..3 (2 bits)",
-        ),
-        (
-            {"codes": np.zeros((4, 3, 3), np.uint8)},
-            "layer conv0: codes has shape (4, 3, 3); "
-            "accepted: (Cout, Kh, Kw, Cin / groups), none of them 0",
-        ),
-        (
-            {"codes": np.zeros((4, 3, 3, 2), int)},
-            "layer conv0: codes has dtype int64; accepted: uint8",
-        ),
-        (
-            {"encoding": "ternary"},
-            "layer conv0: encoding is 'ternary'; accepted: bipolar, twos_complement, unsigned",
-        ),
-        (
-            {"groups": 3},
-            "layer conv0: groups is 3; accepted: a divisor of the 4 output channels "
-            "(4 = 1 x 3 + 1)",
-        ),
-        ({"norm": norm(3)}, "layer conv0: norm has shape (3,); accepted: (4,)"),
-        ({"norm": 1}, "layer conv0: norm is 1; accepted: a BatchNorm or None"),
-        ({"pool": 2}, "layer conv0: pool is 2; accepted: a Pool or None"),
-        (
-            {"pool": Pool(kind="max", kernel=(2, 2), stride=(2, 2)), "a_bits": None},
-            "layer conv0: pool is max with a_bits None; accepted: None",
-        ),
-    ],
-)
-def test_refused_layers(fields, message):
-    with refused(message):
-        conv(**fields)
-
-
-def test_refused_names_and_fully_connected():
-    with refused("layer name is ''; accepted: printable text, not empty"):
-        conv("")
-    with refused("layer a: kind is 'dense'; accepted: conv, fc"):
-        Layer(name="a", kind="dense", codes=np.zeros((1, 1, 1, 1), np.uint8), w_bits=1,
-              scale=np.float32(1))  # fmt: skip
-    with refused("layer fc: stride is (2, 2); accepted for fc: (1, 1)"):
-        fc(4, stride=(2, 2))
-    with refused(
-        "layer fc: codes has shape (3, 2, 2, 1); accepted for fc: (Cout, 1, 1, H * W * C)"
-    ):
-        fc(4, codes=np.zeros((3, 2, 2, 1), np.uint8))
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"kind": "min"}, "pool: kind is 'min'; accepted: max, average, average_codes"),
-        ({"kernel": (0, 2)}, "pool: kernel h is 0; accepted: an integer >= 1"),
-        (
-            {"padding": (0, 2, 0, 0)},
-            "pool: padding left is 2; accepted: less than the kernel 2",
-        ),
-        (
-            {"kind": "average", "padding": (0, 0, 0, 1)},
-            "pool: padding is (0, 0, 0, 1); accepted for average pooling: (0, 0, 0, 0)",
-        ),
-    ],
-)
-def test_refused_pools(fields, message):
-    with refused(message):
-        Pool(**({"kind": "max", "kernel": (2, 2), "stride": (2, 2)} | fields))
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"gamma": BAD}, "norm: gamma is nan at (2,); accepted: finite numbers"),
-        ({"eps": float("inf")}, "norm: eps is inf; accepted: finite numbers"),
-        ({"eps": "0"}, "norm: eps is '0'; accepted: a finite number"),
-        (
-            {"beta": np.ones(3, np.float32)},
-            "norm: beta has shape (3,); accepted: one axis, as long as gamma (4,)",
-        ),
-        (
-            {"var": np.array([1, 1, -1, 0], np.float32), "eps": 0.25},
-            "norm: var + eps is -0.75 (= -1 + 0.25) in channel 2; accepted: more than 0",
-        ),
-    ],
-)
-def test_refused_norms(fields, message):
-    with refused(message):
-        norm(**fields)
 
 
 @pytest.mark.parametrize(
@@ -250,3 +93,92 @@ def test_refused_network_parameters():
         Network(name="net", input_shape=(1, 1, 1), input_bits=9, layers=(fc(1),))
     with refused("network name is '\\n'; accepted: printable text, not empty"):
         Network(name="\n", input_shape=(1, 1, 1), input_bits=8, layers=(fc(1),))
+
+
+def trunk(channels=4, scale=0.5):
+    zeros = np.zeros(channels, np.int64)
+    return Rescale(m=zeros, b=zeros, f=0, scale=np.float32(scale))
+
+
+def same(name, inputs=4, **fields):
+    """A 3x3 convolution that keeps the map, with a trunk."""
+    fields = {"rescale": trunk(), "padding": (1, 1, 1, 1)} | fields
+    return conv(name, (4, 3, 3, inputs), **fields)
+
+
+def test_links_of_a_graph():
+    pool = Pool(kind="average_codes", kernel=(5, 6), stride=(5, 6))
+    net = network(
+        same("stem", 2),
+        same("side", a_bits=None),
+        same("sum", source="stem", add="side"),
+        same("image", 2, source="input", a_bits=None, add="side"),
+        same("end", source="sum", add="image", pool=pool),
+        fc(4, source=""),
+    )
+    assert net.links == (
+        (-1, 255, 8, None, False),
+        (0, 3, 2, None, True),
+        (0, 3, 2, 1, False),
+        (-1, 255, 8, 1, True),
+        (2, 3, 2, 3, False),
+        (4, 90, 7, None, False),
+    )
+    assert net.shapes[3] == ((5, 6, 2), (5, 6, 4), (5, 6, 4))
+    assert net.layers[-1].source is None
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        (
+            [conv(), fc(48, source="conv1")],
+            "layer fc: source is 'conv1', which no layer is called; accepted: input, conv0",
+        ),
+        (
+            [conv(source="fc"), fc(48)],
+            "layer conv0: source is 'fc', which does not come before it; accepted: input",
+        ),
+        (
+            [same("a", 2, add="b"), same("b"), fc(120)],
+            "layer a: add is 'b', which does not come before it; accepted: ",
+        ),
+        (
+            [same("a", 2, a_bits=None), same("b", source="a", add="a"), fc(120)],
+            "layer b: source is 'a', whose a_bits is None; "
+            "accepted: a layer with codes (a_bits 1..8)",
+        ),
+        (
+            [same("a", 2, rescale=None), same("b", add="a"), fc(120)],
+            "layer b: add is 'a', which has no rescale; accepted: a layer with a trunk",
+        ),
+        (
+            [same("a", 2), same("b", padding=(0, 0, 0, 0), add="a"), fc(48)],
+            "layer b: add is 'a', whose trunk has shape (5, 6, 4); accepted: (3, 4, 4)",
+        ),
+        (
+            [same("a", 2, rescale=trunk(4, 0.25)), same("b", add="a"), fc(120)],
+            "layer b: add is 'a', whose rescale scale is 0.25; accepted: 0.5, as here",
+        ),
+        (
+            [same("a", 2), same("b", source="input", inputs=2), fc(120)],
+            "layer a: no layer reads its codes; accepted: the source of a later layer",
+        ),
+        (
+            [same("a", 2), same("b", 2, source="input", add="a"), fc(120)],
+            "layer a: no layer reads its codes; "
+            "accepted: the source of a later layer, or a_bits None",
+        ),
+        (
+            [same("a", 2, a_bits=None), conv(source="input"), fc(48)],
+            "layer a: no layer adds its trunk; accepted: the add of a later layer",
+        ),
+        (
+            [conv(), fc(48, rescale=trunk(3))],
+            "layer fc: rescale is given; accepted for the last layer: None",
+        ),
+    ],
+)
+def test_refused_graphs(layers, message):
+    with refused(message):
+        network(*layers)
