@@ -1,11 +1,12 @@
 """Integer convolution and pooling against the sums written out."""
 
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from dorefa.golden import InputError, Pool, integer
+from dorefa.golden import InputError, Pool, Rescale, float_layers, integer
 
 
 def written_out(codes, values, stride, padding, dilation, groups):
@@ -86,6 +87,50 @@ def test_sum_pool(rng):
     for n, i, j, c in np.ndindex(result.shape):
         window = accumulators[n, 2 * i : 2 * i + 2, 3 * j : 3 * j + 2, c]
         assert result[n, i, j, c] == window.sum()
+
+
+def test_sum_pool_of_codes(rng):
+    codes = rng.integers(0, 8, (2, 4, 5, 3), dtype=np.uint8)
+    pool = Pool(kind="average_codes", kernel=(4, 5), stride=(4, 5))
+    before = codes.copy()
+    for result in (integer.sum_pool(codes, pool), float_layers.sum_codes(codes, pool)):
+        assert result.dtype == np.uint8 and result.shape == (2, 1, 1, 3)
+        assert np.array_equal(result, before.sum(axis=(1, 2), keepdims=True))
+    assert np.array_equal(codes, before)
+
+
+@pytest.mark.parametrize("f", [0, 1, 2, 5, 31])
+def test_rescale_rounds_half_to_even(f, rng):
+    m = np.array([1, -1, 3, -(1 << 20) + 1, 0, (1 << 20) - 1])
+    b = np.array([0, 1 << max(f - 1, 0), -5, -(1 << 47), 3 << max(f - 1, 0), (1 << 47) - 1])
+    parameters = Rescale(m=m, b=b, f=f, scale=np.float32(1))
+    near = np.arange(-70, 70)
+    far = rng.integers(-(1 << 30), 1 << 30, 100)
+    sums = np.repeat(np.concatenate((near, far))[:, None], len(m), axis=1)[None, None]
+    expected = [
+        [
+            round(Fraction(factor * total + offset, 1 << f))
+            for factor, offset, total in zip(m.tolist(), b.tolist(), row, strict=True)
+        ]
+        for row in sums[0, 0].tolist()
+    ]
+    for result in (
+        integer.rescale(sums, parameters),
+        float_layers.round_to_trunk(sums.astype(np.float64), parameters),
+    ):
+        assert result.dtype == np.int64 and result.shape == sums.shape
+        assert result[0, 0].tolist() == expected
+
+
+def test_rescale_refuses_what_int64_cannot_hold():
+    parameters = Rescale(m=np.array([-8]), b=np.array([-6]), f=0, scale=np.float32(1))
+    fits, too_large = np.array([[[[-(1 << 59) + 1]]]]), np.array([[[[1 << 59]]]])
+    message = rf"^rescale: m \* acc \+ b may reach {8 * (1 << 59) + 6}; accepted: below 2\^62$"
+    assert integer.rescale(fits, parameters).item() == (1 << 62) - 8 - 6
+    with pytest.raises(InputError, match=message):
+        integer.rescale(too_large, parameters)
+    with pytest.raises(InputError, match=message):
+        float_layers.round_to_trunk(too_large.astype(np.float64), parameters)
 
 
 @pytest.mark.parametrize("bits", range(1, 9))
