@@ -149,13 +149,7 @@ def _trunk_ranges(layer, sums, added):
     ranges = []
     for channel, ends in enumerate(sums):
         m, b = int(rescale.m[channel]), int(rescale.b[channel])
-        totals = [m * acc + b for acc in ends]
-        if max(map(abs, totals)) >= 1 << 62:
-            raise InputError(
-                f"layer {layer.name} channel {channel}: m * acc + b reaches "
-                f"{max(totals, key=abs)}; accepted: less than 2^62"
-            )
-        own = sorted(round(Fraction(total, 1 << rescale.f)) for total in totals)
+        own = sorted(round(Fraction(m * acc + b, 1 << rescale.f)) for acc in ends)
         _check_trunk(layer, channel, own, "its trunk")
         if added is not None:
             own = [own[0] + added[channel][0], own[1] + added[channel][1]]

@@ -14,7 +14,6 @@ from dorefa.golden import (
     Network,
     Pool,
     float_inference,
-    graph_run,
     logits,
     lower,
     random_images,
@@ -48,6 +47,28 @@ def test_random_networks(draw, seed):
         assert results[layer.name].max() < 1 << layer.a_bits
     last = results[network.layers[-1].name]
     assert last.dtype == np.int64 and last.shape == (3, network.classes)
+
+
+@pytest.mark.parametrize("draw", range(60))
+def test_random_residual_networks(draw, seed):
+    draw += 1000 * seed
+    network = random_network(
+        draw, residual=True, encodings=ENCODINGS, allow_average=True, allow_pool_padding=True
+    )
+    results = assert_all_agree(network, random_images(network, 3, draw))
+    for layer, shapes, links in zip(
+        network.layers[:-1], network.shapes, network.links, strict=False
+    ):
+        trunk = results.get(layer.name + ".trunk" if layer.a_bits else layer.name)
+        assert (trunk is not None) == (links.trunk or not layer.a_bits)
+        if trunk is not None:
+            assert trunk.dtype == np.int64 and trunk.shape == (3, *shapes.conv_shape)
+            low, high = layer.rescale.trunk_range
+            assert low <= trunk.min() and trunk.max() <= high
+        if layer.a_bits:
+            assert results[layer.name].dtype == np.uint8
+            assert results[layer.name].shape == (3, *shapes.out_shape)
+            assert results[layer.name].max() <= layer.levels
 
 
 @pytest.mark.parametrize("a_bits", range(1, 9))
@@ -149,18 +170,6 @@ def test_ties_agree(bits, sign, rng):
                         scale=np.float32(0.5 * sign))  # fmt: skip
     network = with_classifier(layer, 8, (1, 4, 1), bits, rng)
     assert_all_agree(network, random_images(network, 200, 2))
-
-
-def test_results_do_not_depend_on_batches(monkeypatch):
-    network = random_network(5)
-    images = random_images(network, 7, 5)
-    lowered = lower(network)
-    whole, real = run_integer(lowered, images), run_float(network, images)
-    monkeypatch.setattr(graph_run, "_LARGEST_BATCH", 3)
-    parts = run_integer(lowered, images), run_float(network, images)
-    for name, codes in whole.items():
-        assert np.array_equal(codes, parts[0][name])
-        assert np.array_equal(real[name], parts[1][name])
 
 
 def test_logits(rng):
