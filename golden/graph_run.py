@@ -46,9 +46,8 @@ def run_graph(images, layers, links, shapes, compute, outputs=None):
 
 def _run_batch(images, layers, links, compute, outputs):
     codes, trunks, results = {-1: images}, {}, {}
-    last_use = {}
-    for index, link in enumerate(links):
-        last_use[link.source] = last_use[link.add] = index
+    last_read = {link.source: index for index, link in enumerate(links)}
+    last_add = {link.add: index for index, link in enumerate(links)}
     for index, (layer, link) in enumerate(zip(layers, links, strict=True)):
         result, trunk = compute(index, codes[link.source], trunks.get(link.add))
         codes[index] = result
@@ -58,8 +57,8 @@ def _run_batch(images, layers, links, compute, outputs):
             if result is not None:
                 produced[layer.name + TRUNK] = trunk
         results |= {name: array for name, array in produced.items() if name in outputs}
-        for used in (link.source, link.add):
-            if last_use[used] == index:
-                codes.pop(used, None)
-                trunks.pop(used, None)
+        if last_read[link.source] == index:
+            del codes[link.source]
+        if last_add[link.add] == index:
+            trunks.pop(link.add, None)
     return results
