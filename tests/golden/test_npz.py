@@ -59,19 +59,25 @@ def same(a, b):
     return (a is None and b is None) or np.array_equal(a, b)
 
 
+@pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize("draw", range(12))
-def test_round_trip(draw, tmp_path):
-    network = random_network(draw, encodings=ENCODINGS, allow_average=True)
+def test_round_trip(draw, residual, tmp_path):
+    network = random_network(draw, encodings=ENCODINGS, allow_average=True, residual=residual)
     path = tmp_path / "net.npz"
     npz.save(network, path)
     loaded = npz.load(path)
-    names = ("name", "input_shape", "input_bits", "shapes")
+    names = ("name", "input_shape", "input_bits", "shapes", "links")
     assert all(getattr(loaded, name) == getattr(network, name) for name in names)
     for before, after in zip(network.layers, loaded.layers, strict=True):
-        for name in (*npz._SCALARS, "pool"):
+        for name in (*npz._SCALARS, *npz._GRAPH, "pool"):
             assert getattr(after, name) == getattr(before, name)
         for name in npz._ARRAYS:
             assert same(getattr(after, name), getattr(before, name))
+        assert (before.rescale is None) == (after.rescale is None)
+        if before.rescale is not None:
+            assert (after.rescale.f, after.rescale.bits) == (before.rescale.f, before.rescale.bits)
+            for name in npz._RESCALE_ARRAYS:
+                assert same(getattr(after.rescale, name), getattr(before.rescale, name))
         assert (before.norm is None) == (after.norm is None)
         if before.norm is not None:
             assert before.norm.eps == after.norm.eps
@@ -80,6 +86,21 @@ def test_round_trip(draw, tmp_path):
     images = random_images(network, 2, draw)
     before, after = run_float(network, images), run_float(loaded, images)
     assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+def test_version_1_is_read(network, path):
+    images = random_images(network, 2, 1)
+    expected = run_float(network, images)
+
+    def older(header):
+        header["version"] = 1
+        for entry in header["layers"]:
+            for name in ("source", "add", "rescale"):
+                assert entry.pop(name) is None
+
+    with_header(path, older)
+    loaded = run_float(npz.load(path), images)
+    assert all(np.array_equal(loaded[name], codes) for name, codes in expected.items())
 
 
 def test_bytes_are_the_same_every_time(network, path, tmp_path):

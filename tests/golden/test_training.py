@@ -1,9 +1,11 @@
 """Training from a seed: it learns, it repeats itself bit for bit, it refuses what does not fit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from dorefa.golden.architectures import DIGITS
+from dorefa.golden.architectures import DIGITS, find
 from dorefa.golden.datasets import digits_sample
 from dorefa.golden.errors import InputError
 from dorefa.golden.training import network_accuracy, train
@@ -153,3 +155,39 @@ def test_bad_sets_are_refused(images, labels, message):
             test=(images, labels),
         )
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        (
+            "alexnet",
+            "train: alexnet: layer conv1: groups is 2; accepted in training: 1",
+        ),
+        (
+            "resnet18",
+            "train: resnet18: layer conv1: pool is max with padding (1, 1, 1, 1); "
+            "accepted in training: max without padding",
+        ),
+        (
+            "alexnet-fc",
+            "train: alexnet-fc reads codes of another network; accepted: images",
+        ),
+    ],
+)
+def test_architectures_without_a_backward_pass_are_refused(name, message):
+    images, labels = digits_sample()
+    with pytest.raises(InputError) as error:
+        train(find(name), images, labels, w_bits=1, a_bits=2, g_bits=6, epochs=1, seed=0)
+    assert str(error.value) == message
+
+
+def test_residual_layers_are_refused():
+    images, labels = digits_sample()
+    unpadded = replace(find("resnet18").layers[0], pool=None)
+    architecture = replace(find("resnet18"), layers=(unpadded, *find("resnet18").layers[1:]))
+    with pytest.raises(InputError) as error:
+        train(architecture, images, labels, w_bits=1, a_bits=2, g_bits=6, epochs=1, seed=0)
+    assert str(error.value) == (
+        "train: resnet18: layer conv2_1_shortcut: source is 'conv1'; accepted in training: None"
+    )

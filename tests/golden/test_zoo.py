@@ -114,12 +114,6 @@ def test_other_widths_of_first_and_last_layer_are_not_the_trained_ones():
             "network 'alexnet9' is not in the zoo; known: digits, svhn-a, svhn-b, svhn-c, svhn-d, "
             "alexnet, alexnet-fc, resnet18",
         ),
-        (
-            "resnet18",
-            {"size": (512, 512)},
-            "resnet18 on 512x512 images: layer conv5_2_b: pool sums 256 codes of 1 bits to 256, "
-            "9 bits; accepted: at most 8 bits",
-        ),
         ("digits", {"net_w": 9}, "digits: net_w is 9; accepted: an integer in 1..8"),
         ("digits", {"net_a": 0}, "digits: net_a is 0; accepted: an integer in 1..8"),
         (
