@@ -195,7 +195,8 @@ class AxiTop(wiring.Component):
     and the bus `host`; it becomes the submodule ``core``. `regions` as in :class:`AxiLiteBridge`.
 
     Ports, beside `clk` and `rst` (synchronous, active high): ``s_axis_*`` (image bytes),
-    ``m_axis_*`` (results) and ``s_axil_*`` (control and memories). ``tkeep`` exists where TDATA is
+    ``m_axis_*`` (results), ``s_axil_*`` (control and memories) and, where the engine has them,
+    ``s_axis_weights_*`` (whole beats, so without ``tkeep``). ``tkeep`` exists where TDATA is
     wider than a byte; on ``m_axis`` it is constantly all ones, because results are whole words.
     Connect ports by name: their order in the Verilog is not specified.
     """
@@ -204,13 +205,13 @@ class AxiTop(wiring.Component):
         self._engine = engine
         self._bridge = AxiLiteBridge(addr_bits=len(engine.host.addr), regions=regions)
         ports = {}
-        for name, stream, towards, back in (
-            ("s_axis", engine.i, In, Out),
-            ("m_axis", engine.o, Out, In),
-        ):
+        streams = [("s_axis", engine.i, In, Out), ("m_axis", engine.o, Out, In)]
+        if hasattr(engine, "weights"):
+            streams.append(("s_axis_weights", engine.weights, In, Out))
+        for name, stream, towards, back in streams:
             width = len(stream.payload.data)
             ports[f"{name}_tdata"] = towards(width)
-            if width > 8:
+            if width > 8 and name != "s_axis_weights":
                 ports[f"{name}_tkeep"] = towards(width // 8)
             ports[f"{name}_tlast"] = towards(1)
             ports[f"{name}_tvalid"] = towards(1)
@@ -244,6 +245,13 @@ class AxiTop(wiring.Component):
             self.m_axis_tvalid.eq(engine.o.valid),
             engine.o.ready.eq(self.m_axis_tready),
         ]
+        if hasattr(engine, "weights"):
+            m.d.comb += [
+                engine.weights.payload.data.eq(self.s_axis_weights_tdata),
+                engine.weights.payload.last.eq(self.s_axis_weights_tlast),
+                engine.weights.valid.eq(self.s_axis_weights_tvalid),
+                self.s_axis_weights_tready.eq(engine.weights.ready),
+            ]
         if hasattr(self, "m_axis_tkeep"):
             m.d.comb += self.m_axis_tkeep.eq(~0)
         for name, member in bridge.signature.members.items():

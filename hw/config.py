@@ -13,7 +13,7 @@ ENCODINGS = ("bipolar", "twos_complement", "unsigned", "any")
 QUANTIZERS = ("thresholds", "affine")
 STRUCTURES = ("compress", "sum")
 PIPELINES = ("none", "level")
-WEIGHT_SOURCES = ("onchip",)
+WEIGHT_SOURCES = ("onchip", "stream")
 
 # name: (least, greatest, unit)
 _RANGES = {
@@ -23,6 +23,7 @@ _RANGES = {
     "w_bits": (1, 8, "bits of the widest weight"),
     "a_bits": (1, 8, "bits of the widest activation the engine reads"),
     "out_bits": (1, 8, "bits of the widest activation the engine writes"),
+    "engines": (1, 4, "engines that compute different channels of the same pixels"),
     "quant": (1, 64, "channels quantized per cycle"),
     "fetch_bits": (8, 1024, "bits of a feature-memory word, per plane"),
     "acc_bits": (4, 48, "bits of a signed accumulator"),
@@ -37,7 +38,15 @@ _RANGES = {
     "image_patch_depth": (1, 1 << 12, "words of `lanes` bits per patch of the first layer"),
     "param_depth": (1, 1 << 16, "groups of `quant` channels of all layers"),
     "pool_depth": (1, 1 << 12, "groups of `quant` channels of one pixel"),
-    "layer_depth": (1, 1024, "layers of a program"),
+    "pool_slots": (1, 8, "pooling windows of one axis that overlap"),
+    "line_depth": (1, 1 << 20, "groups of `quant` channels of one row of pooled pixels"),
+    "sum_values": (0, 1, "whether accumulators can be summed over pooling windows"),
+    "sum_codes": (0, 1, "whether codes can be summed over pooling windows"),
+    "trunk_bits": (0, 32, "bits of a signed residual trunk, 0 for none"),
+    "trunk_depth": (1, 1 << 20, "groups of `quant` channels of residual trunks"),
+    "trunk_mul_bits": (2, 24, "bits of the signed multiplier that rescales into a trunk"),
+    "trunk_bias_bits": (2, 64, "bits of the signed offset that rescales into a trunk"),
+    "layer_depth": (1, 4096, "passes of a program: layers, or parts of layers"),
     "port_bytes": (1, 64, "bytes per beat of the image port"),
 }
 
@@ -72,6 +81,7 @@ class EngineConfig:
     lanes: int = 64
     rows: int = 32
     cols: int = 1
+    engines: int = 1
     w_bits: int = 1
     a_bits: int = 8
     out_bits: int = 2
@@ -91,6 +101,14 @@ class EngineConfig:
     image_patch_depth: int = 8
     param_depth: int = 256
     pool_depth: int = 128
+    pool_slots: int = 1
+    line_depth: int = 256
+    sum_values: int = 0
+    sum_codes: int = 0
+    trunk_bits: int = 0
+    trunk_depth: int = 1
+    trunk_mul_bits: int = 17
+    trunk_bias_bits: int = 40
     layer_depth: int = 16
     structure: str = "compress"
     pipeline: str = "none"
@@ -118,11 +136,11 @@ class EngineConfig:
                 f"fetch_bits is {self.fetch_bits}; accepted: at most lanes = {self.lanes}, "
                 "because a fetched word must not span more than two patch words"
             )
-        widest = max(self.quant, self.port_bytes)
+        widest = max(self.total_quant, self.port_bytes)
         if self.fetch_bits < widest:
             raise InputError(
                 f"fetch_bits is {self.fetch_bits}; accepted: at least {widest} "
-                f"(= max of quant {self.quant} and port_bytes {self.port_bytes}), "
+                f"(= max of engines x quant {self.total_quant} and port_bytes {self.port_bytes}), "
                 "because the plane packer writes one word per cycle"
             )
         if self.out_bits > self.a_bits:
@@ -135,16 +153,37 @@ class EngineConfig:
                 f"quant is {self.quant}; accepted: at most rows = {self.rows}, "
                 "because a tile leaves one accumulator per row and column"
             )
+        if self.engines > 1 and self.rows % self.quant:
+            raise InputError(
+                f"rows is {self.rows} with {self.engines} engines; accepted: a multiple of quant = "
+                f"{self.quant}, because the engines' channels alternate in groups of quant"
+            )
 
     @property
     def binary_ops_per_cycle(self) -> int:
-        """One-bit products counted per cycle: lanes x rows x cols."""
-        return self.lanes * self.rows * self.cols
+        """One-bit products counted per cycle: lanes x rows x cols x engines."""
+        return self.lanes * self.total_rows * self.cols
+
+    @property
+    def total_rows(self) -> int:
+        """Output channels computed at once by all engines."""
+        return self.engines * self.rows
+
+    @property
+    def total_quant(self) -> int:
+        """Channels quantized per cycle by all engines."""
+        return self.engines * self.quant
 
     @property
     def xnor(self) -> bool:
         """Whether the dot units count XNOR instead of AND products."""
         return self.encoding == "bipolar"
+
+    @property
+    def inverts(self) -> bool:
+        """Whether the quantizer can invert a channel's code: bipolar weights take a negative slope into
+        their codes, unless a trunk stands between."""
+        return not self.xnor or self.trunk_bits > 0
 
     @property
     def signed_planes(self) -> bool:
@@ -155,6 +194,11 @@ class EngineConfig:
     def sum_row(self) -> bool:
         """Whether the array has the activation-sum row that corrects bipolar weights."""
         return self.encoding == "any"
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits of a code on its way to the feature memory: those of sums where codes are summed."""
+        return self.a_bits if self.sum_codes else self.out_bits
 
     @property
     def image_planes(self) -> int:

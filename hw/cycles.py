@@ -1,60 +1,101 @@
-"""Cycles of every layer, predicted without simulating.
+"""Cycles of every pass, predicted without simulating.
 
 The recurrences below follow the engine's own conditions for waiting, so that the prediction equals
-the simulated count whenever the result port does not stall.
+the simulated count whenever no port stalls. Cycles of a pass count from the end of the pass before
+it; the clock of a program starts with the first beat of the image.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from . import program
 from .array import array_latency
-from .geometry import LayerGeometry
-from .memory_map import quantizer_class
+from .residual import Residual
+from .slice import pipeline_latency
+from .weight_loader import beats_per_address
 
 FETCH_TO_START = 2  # cycles around the descriptor's words
 START_TO_READ = 3  # from start to the window reader's first step
 READ_TO_READY = 5  # from a patch's last copy step to its first computing step
 MEMORIES = 2  # patch buffer and weight memory
-POOL = 2
 COLUMN_ORDER = 3
+LOADED_TO_READY = 3  # from a packet's last beat to the first computing step
+IMAGE_TO_END = 2  # from an image's last beat to the end that its first layer counts from
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerCycles:
-    """Prediction for one layer: `cycles`, the tiling's `bound`, and what binds it: ``array``,
-    ``window reader`` or ``drain``."""
+class PassCycles:
+    """Prediction for one pass: `cycles`, the tiling's `bound`, what binds it (``array``, ``window
+    reader``, ``drain`` or ``transfer``), and the cycles that its weights take through the port and that
+    it would take if they were there."""
 
     name: str
     cycles: int
     bound: int
     bound_by: str
+    transfer: int
+    computing: int
 
 
-def predict(layers, config) -> list[LayerCycles]:
-    """One :class:`LayerCycles` per integer layer of the network on an engine of `config`."""
-    return [
-        _layer_cycles(layer, config, first=index == 0, last=index == len(layers) - 1)
-        for index, layer in enumerate(layers)
-    ]
+def predict(network, plan, config) -> list[PassCycles]:
+    """One :class:`PassCycles` per pass of the Schedule `plan` of an integer network."""
+    result, ends = [], []
+    now = _image_end(network, config)
+    loaded = 0
+    for number, part in enumerate(plan.passes):
+        geometry = part.geometry
+        transfer, ready = 0, 0
+        if config.weights == "stream":
+            transfer = geometry.weight_words * beats_per_address(config)
+            # A packet starts when the half before it is full and the pass that used its own is over.
+            loaded = max(loaded, ends[number - 2] if number >= 2 else 0) + transfer
+            ready = loaded + LOADED_TO_READY - now
+        raw = part.layer == len(network.layers) - 1
+        cycles, reading = _pass_cycles(network, part, config, ready, raw)
+        unhindered = _pass_cycles(network, part, config, 0, raw)[0] if ready > 0 else cycles
+        now += cycles
+        ends.append(now - 1)
+        # The first layer's count starts with its first read.
+        first = reading if number == 0 else 0
+        result.append(
+            PassCycles(
+                name=geometry.layer.name, cycles=cycles - first, bound=geometry.bound,
+                bound_by=_bound_by(geometry, transfer), transfer=transfer,
+                computing=unhindered - first,
+            )
+        )  # fmt: skip
+    return result
 
 
-def _layer_cycles(layer, config, *, first, last):
-    geometry = LayerGeometry.of(layer, config)
+def _image_end(network, config):
+    """Cycles from the first beat of an image to the end that its first layer counts from."""
+    count = math.prod(network.input_shape)
+    beats = -(-count // config.port_bytes)
+    last = count - (beats - 1) * config.port_bytes
+    return beats - 1 + IMAGE_TO_END + _begins_word(count, last, config)
+
+
+def _pass_cycles(network, part, config, weights_ready, raw):
+    """(cycles from the end of the pass before to this one's, of which to the first read)."""
+    geometry = part.geometry
+    layer = network.layers[part.layer]
     steps, cleared = geometry.copy_steps
     start = program.words_per_layer(config) + FETCH_TO_START
-    patches_per_set = geometry.pool_kernel[0] * geometry.pool_kernel[1] * layer.groups
     last_cols = geometry.pixels - (geometry.sets - 1) * config.cols
     to_drain = MEMORIES + array_latency(config) + 1 + config.sum_row
-    to_store = quantizer_class(config).latency(config) + POOL
+    to_store = pipeline_latency(config)
+    emitted = _emitted(geometry)
 
     read_end = start + START_TO_READ - 1
     released = [-1] * config.patch_slots
-    issued = drained = order_end = results_free = -1
+    issued = max(weights_ready - 1, -1)
+    drained = order_end = results_free = -1
     drain_free = 0
     for patch in range(geometry.patches):
-        columns = config.cols if patch // patches_per_set < geometry.sets - 1 else last_cols
+        number = patch // geometry.groups
+        columns = config.cols if number < geometry.sets - 1 else last_cols
         begin = max(read_end, released[0]) + 1
         read_end = begin + columns * (steps + (cleared if patch < config.patch_slots else 0)) - 1
         issued = max(read_end + READ_TO_READY - 1, issued)
@@ -62,57 +103,84 @@ def _layer_cycles(layer, config, *, first, last):
             ends = tile == geometry.tiles - 1
             groups = geometry.last_groups if ends else geometry.full_groups
             issued = max(issued + geometry.tile_cycles, drain_free)
-            if last:
+            if raw:
                 issued = max(issued, drained + 1)
-                rows = geometry.last_rows if ends else config.rows
-                drained, results_free = _send(issued + to_drain, rows, results_free, config)
+                rows = geometry.last_rows if ends else geometry.rows
+                drained, results_free = _send(
+                    issued + to_drain, rows * columns, results_free, geometry.quant, config
+                )
             drain_free = issued + config.cols * groups
         released = [*released[1:], issued]
-        if config.cols > 1 and (patch + 1) % patches_per_set == 0:
+        if config.cols > 1 and (patch + 1) % geometry.groups == 0 and emitted[number]:
             stored = issued + to_drain + columns * geometry.last_groups - 1 + to_store
-            order_end = max(stored + COLUMN_ORDER - 1, order_end) + columns * geometry.pixel_groups
+            order_end = max(stored + COLUMN_ORDER - 1, order_end)
+            order_end += emitted[number] * geometry.pixel_groups
 
-    if last:
+    drained_last = issued + to_drain + last_cols * geometry.last_groups - 1
+    if raw:
         end = results_free - 1
-    elif config.cols > 1:
-        end = order_end + 1 + _flushes(layer, geometry, config)
+    elif layer.code_bits is None:
+        end = drained_last + Residual.latency
     else:
-        end = issued + to_drain + geometry.last_groups - 1 + to_store
+        end = order_end if config.cols > 1 else drained_last + to_store
         end += 1 + _flushes(layer, geometry, config)
-    cycles = end - (start + START_TO_READ) if first else end
-    return LayerCycles(
-        name=layer.name, cycles=cycles, bound=geometry.bound, bound_by=_bound_by(geometry)
-    )
+    return end, start + START_TO_READ
 
 
-def _send(offered, rows, free, config):
+def _emitted(geometry):
+    """Pixels that each set leaves after pooling."""
+    layer = geometry.layer
+    pool = None if layer.pool is None else layer.pool
+    ends = []
+    for axis in (0, 1):
+        size = geometry.computed[axis]
+        if pool is None:
+            ends.append([True] * size)
+            continue
+        closing = {
+            min(window * pool.stride[axis] - pool.padding[axis] + pool.kernel[axis] - 1, size - 1)
+            for window in range(layer.out_shape[axis])
+        }
+        ends.append([place in closing for place in range(size)])
+    pixels = [row and column for row in ends[0] for column in ends[1]]
+    cols = geometry.cols
+    return [sum(pixels[first : first + cols]) for first in range(0, len(pixels), cols)]
+
+
+def _send(offered, rows, free, quant, config):
     """Cycles in which a raw tile's last group leaves the drain, and in which the next could be
     taken; the first is `offered`, results are `free` to take it.
 
     A group is taken, then its offsets, then its results are sent one by one.
     """
     leaves = offered - 1
-    for first_row in range(0, rows, config.quant):
+    for first_row in range(0, rows, quant):
         taken = max(offered, free)
         # The stage behind an activation-sum row holds one group, which has left the drain.
         left, leaves = leaves if config.sum_row else taken, taken
-        free = taken + 2 + min(config.quant, rows - first_row)
+        free = taken + 2 + min(quant, rows - first_row)
         offered = taken + 1
     return left, free
 
 
 def _flushes(layer, geometry, config):
-    """One cycle more when the last codes fill one word and begin another."""
-    height, width, channels = layer.out_shape
-    count = geometry.last_rows - (geometry.last_groups - 1) * config.quant
-    fill = (height * width * channels - count) % config.fetch_bits
-    return int(fill + count > config.fetch_bits)
+    """One cycle more when a pass's last codes fill one word and begin another."""
+    height, width, _ = layer.out_shape
+    count = geometry.last_rows - (geometry.last_groups - 1) * geometry.quant
+    return _begins_word(height * width * geometry.groups * geometry.channels, count, config)
 
 
-def _bound_by(geometry):
-    """What the layer's steady state waits for."""
-    array = geometry.tile_cycles * geometry.tiles
-    reader = geometry.cols * geometry.copy_steps[0]
-    drain = geometry.cols * ((geometry.tiles - 1) * geometry.full_groups + geometry.last_groups)
-    candidates = {"array": array, "window reader": reader, "drain": drain}
-    return max(candidates, key=candidates.get)
+def _begins_word(total, last, config):
+    """Whether the last codes of `total`, so many at once, fill one word and begin another."""
+    return int((total - last) % config.fetch_bits + last > config.fetch_bits)
+
+
+def _bound_by(geometry, transfer):
+    """What the pass's steady state waits for."""
+    candidates = {
+        "array": geometry.tile_cycles * geometry.tiles,
+        "window reader": geometry.cols * geometry.copy_steps[0],
+        "drain": geometry.cols * ((geometry.tiles - 1) * geometry.full_groups + geometry.last_groups),
+    }
+    slowest = max(candidates, key=candidates.get)
+    return "transfer" if transfer > candidates[slowest] * geometry.patches else slowest

@@ -5,28 +5,30 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from . import program
+from .pixel_position import PixelPosition, place_layout
 
 
 def group_layout(config):
     """What is known of one group of up to `quant` channels on its way to the feature memory.
 
-    `count` of the channels exist; `index` is the group's number within its pixel, `param` its
-    parameters' address; `column` the pixel's; `pool_first` and `pool_last` mark the first and last
-    position of the pooling window, `ends_set` the last group of the columns computed together and
-    `ends_layer` that of the layer.
+    `count` of the channels of all engines exist; `index` is the group's number within its pixel, `param` its
+    parameters' address; `place` is the pixel's in its pooling windows, `column` the number of pixels
+    before it in its set that end a window; `ends_set` marks the last group of the columns computed
+    together and `ends_layer` that of the layer. Engines with residual trunks add `trunk`, the group's
+    address in the trunk memory.
     """
-    return data.StructLayout(
-        {
-            "count": config.quant.bit_length(),
-            "index": range(max(2, config.pool_depth)),
-            "param": range(max(2, config.param_depth)),
-            "column": range(max(2, config.cols)),
-            "pool_first": 1,
-            "pool_last": 1,
-            "ends_set": 1,
-            "ends_layer": 1,
-        }
-    )
+    fields = {
+        "count": config.total_quant.bit_length(),
+        "index": range(max(2, config.pool_depth)),
+        "param": range(max(2, config.param_depth)),
+        "place": place_layout(config),
+        "column": range(config.cols + 1),
+        "ends_set": 1,
+        "ends_layer": 1,
+    }
+    if config.trunk_bits:
+        fields["trunk"] = range(max(2, config.trunk_depth))
+    return data.StructLayout(fields)
 
 
 class Drain(wiring.Component):
@@ -67,63 +69,64 @@ class Drain(wiring.Component):
         sums = [Signal(acc, name=f"sum_{column}") for column in range(len(self.sums))]
         # Position of the tile in the drain, counted as the issue counts it.
         sets_left = Signal.like(layer.sets)
-        pool_row, pool_col = Signal.like(layer.pool_rows), Signal.like(layer.pool_cols)
         channel_group, tile = Signal.like(layer.groups), Signal.like(layer.tiles)
         column = Signal(range(max(2, config.cols)))
+        emitted = Signal.like(self.group.column)  # pixels of the set, so far, that end a window
         row_group = Signal.like(layer.full_groups)
         index, tile_index = Signal.like(self.group.index), Signal.like(self.group.index)
         busy = Signal()
 
         last_tile, row_ends, tile_ends = Signal(), Signal(), Signal()
-        pixel_ends, pool_row_ends, pool_ends = Signal(), Signal(), Signal()
+        set_ends = Signal()
         cols = Signal(range(config.cols + 1))
         advance, leaves = Signal(), Signal()
         group = Signal.like(self.group)
+        m.submodules.position = position = PixelPosition(config)
+        place = position.o
         m.d.comb += [
+            position.layer.eq(layer),
+            position.start.eq(self.start),
+            position.column_ends.eq(leaves & row_ends),
+            position.tile_ends.eq(leaves & tile_ends),
+            position.set_ends.eq(leaves & set_ends),
             cols.eq(Mux(sets_left == 1, layer.last_cols, config.cols)),
             last_tile.eq(tile + 1 == layer.tiles),
             row_ends.eq(row_group + 1 == Mux(last_tile, layer.last_groups, layer.full_groups)),
             tile_ends.eq(row_ends & (column + 1 == cols)),
-            pixel_ends.eq(tile_ends & last_tile & (channel_group + 1 == layer.groups)),
-            pool_row_ends.eq(pixel_ends & (pool_col + 1 == layer.pool_cols)),
-            pool_ends.eq(pool_row_ends & (pool_row + 1 == layer.pool_rows)),
+            set_ends.eq(tile_ends & last_tile & (channel_group + 1 == layer.groups)),
             leaves.eq(busy & advance),
             self.drained.eq(leaves & tile_ends),
             group.count.eq(
-                Mux(row_ends, Mux(last_tile, layer.last_count, layer.full_count), config.quant)
+                Mux(row_ends, Mux(last_tile, layer.last_count, layer.full_count), config.total_quant)
             ),
             group.index.eq(index),
             group.param.eq(layer.param_base + index),
-            group.column.eq(column),
-            group.pool_first.eq((pool_row == 0) & (pool_col == 0)),
-            group.pool_last.eq(
-                (pool_row + 1 == layer.pool_rows) & (pool_col + 1 == layer.pool_cols)
-            ),
-            group.ends_set.eq(pool_ends),
-            group.ends_layer.eq(pool_ends & (sets_left == 1)),
+            group.place.eq(place),
+            group.column.eq(emitted),
+            group.ends_set.eq(set_ends),
+            group.ends_layer.eq(set_ends & (sets_left == 1)),
         ]
+        if config.trunk_bits:
+            self._trunk_address(m, group, leaves & row_ends, leaves & tile_ends, leaves & set_ends)
 
         with m.If(self.start):
             m.d.sync += [
-                sets_left.eq(layer.sets), pool_row.eq(0), pool_col.eq(0), channel_group.eq(0),
-                tile.eq(0), column.eq(0), row_group.eq(0), index.eq(0), tile_index.eq(0),
+                sets_left.eq(layer.sets), channel_group.eq(0), tile.eq(0), column.eq(0),
+                row_group.eq(0), index.eq(0), tile_index.eq(0), emitted.eq(0),
             ]  # fmt: skip
         with m.Elif(leaves):
             m.d.sync += [row_group.eq(row_group + 1), index.eq(index + 1)]
             with m.If(row_ends):
                 m.d.sync += [row_group.eq(0), column.eq(column + 1), index.eq(tile_index)]
+                m.d.sync += emitted.eq(emitted + (place.x_closes & place.y_closes))
             with m.If(tile_ends):
-                m.d.sync += [column.eq(0), tile.eq(tile + 1), index.eq(index + 1)]
+                m.d.sync += [column.eq(0), emitted.eq(0), tile.eq(tile + 1), index.eq(index + 1)]
                 m.d.sync += tile_index.eq(index + 1)
                 with m.If(last_tile):
                     m.d.sync += [tile.eq(0), channel_group.eq(channel_group + 1)]
-            with m.If(pixel_ends):
+            with m.If(set_ends):
                 m.d.sync += [channel_group.eq(0), index.eq(0), tile_index.eq(0)]
-                m.d.sync += pool_col.eq(pool_col + 1)
-            with m.If(pool_row_ends):
-                m.d.sync += [pool_col.eq(0), pool_row.eq(pool_row + 1)]
-            with m.If(pool_ends):
-                m.d.sync += [pool_row.eq(0), sets_left.eq(sets_left - 1)]
+                m.d.sync += sets_left.eq(sets_left - 1)
 
         with m.If(self.start):
             m.d.sync += busy.eq(0)
@@ -159,3 +162,18 @@ class Drain(wiring.Component):
                     for out, value in zip(self.values, values, strict=True)
                 ]
         return m
+
+    def _trunk_address(self, m, group, column_ends, tile_ends, set_ends):
+        """The group's place in the trunk memory, which holds maps pixel by pixel."""
+        layer = self.layer
+        pixel, first = Signal.like(layer.trunk_address), Signal.like(layer.trunk_address)
+        following = Signal.like(pixel)
+        m.d.comb += [group.trunk.eq(pixel + group.index), following.eq(pixel + layer.trunk_step)]
+        with m.If(self.start):
+            m.d.sync += [pixel.eq(layer.trunk_address), first.eq(layer.trunk_address)]
+        with m.Elif(set_ends):
+            m.d.sync += [pixel.eq(following), first.eq(following)]
+        with m.Elif(tile_ends):
+            m.d.sync += pixel.eq(first)
+        with m.Elif(column_ends):
+            m.d.sync += pixel.eq(following)

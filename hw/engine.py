@@ -4,21 +4,14 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .array import DotArray
-from .delay import delayed
-from .drain import Drain
-from .feature_memory import FeatureMemory
+from .column_order import ColumnOrder
 from .host import HostPort, host_signature
-from .issue import Issue
-from .memory_map import quantizer_class
+from .memory_map import MemoryMap
 from .packer import PlanePacker
-from .patch_buffer import PatchBuffer
-from .pool import ColumnOrder, MaxPool
 from .results import Results, result_layout
-from .run_generator import RunGenerator
 from .sequencer import Sequencer, image_layout
-from .weight_memory import WeightMemory
-from .window_reader import WindowReader
+from .slice import EngineSlice
+from .weight_loader import WeightLoader, rows_per_beat, weights_layout
 
 
 class Engine(wiring.Component):
@@ -26,14 +19,17 @@ class Engine(wiring.Component):
 
     Ports (all in the `sync` domain, reset drops every `valid`):
 
-    - `i`: stream of image beats (:func:`sequencer.image_layout`), NHWC bytes, one image per packet;
+    - `i`: stream of image beats (:func:`sequencer.image_layout`), NHWC bytes, one image (or batch) per
+      packet;
+    - `weights`, where weights stream in: beats (:func:`weight_loader.weights_layout`), a packet per pass;
     - `o`: stream of results (:func:`results.result_layout`), ``sum(v * a)`` of the last layer, int;
     - `host`: registers and memories (:mod:`dorefa.hw.memory_map`);
     - `status`: `busy`; `first_read` pulses with an image's first feature read, `layer_done` in the
-      cycle after a layer's last feature-memory write or last result.
+      cycle after a pass's last write or last result.
 
-    `memories` preloads the engine: ``program`` (words), ``weights`` (words per row), ``params``
-    (words per memory) and ``registers`` (reset values), as in ``CompiledNetwork.memories``.
+    `memories` preloads the engine: ``program`` (words), ``weights`` (words per row of all engines),
+    ``params`` and ``rescale`` (words per memory) and ``registers`` (reset values), as in
+    ``CompiledNetwork.memories``.
 
     Latency of a layer: see :mod:`dorefa.hw.cycles`, which predicts it to the cycle.
     """
@@ -41,16 +37,17 @@ class Engine(wiring.Component):
     def __init__(self, config, *, memories=None):
         self._config = config
         self._memories = memories or {}
-        super().__init__(
-            {
-                "i": In(stream.Signature(image_layout(config))),
-                "o": Out(stream.Signature(result_layout(config))),
-                "host": In(host_signature(config)),
-                "status": Out(
-                    wiring.Signature({"busy": Out(1), "first_read": Out(1), "layer_done": Out(1)})
-                ),
-            }
-        )
+        ports = {
+            "i": In(stream.Signature(image_layout(config))),
+            "o": Out(stream.Signature(result_layout(config))),
+            "host": In(host_signature(config)),
+            "status": Out(
+                wiring.Signature({"busy": Out(1), "first_read": Out(1), "layer_done": Out(1)})
+            ),
+        }
+        if config.weights == "stream":
+            ports["weights"] = In(stream.Signature(weights_layout(config)))
+        super().__init__(ports)
 
     @property
     def config(self):
@@ -62,29 +59,18 @@ class Engine(wiring.Component):
         config, memories = self._config, self._memories
         m.submodules.host = host = HostPort(config, init=memories.get("registers"))
         m.submodules.sequencer = sequencer = Sequencer(config, init=memories.get("program"))
-        m.submodules.run_generator = runs = RunGenerator(config)
-        m.submodules.window_reader = reader = WindowReader(config)
-        m.submodules.feature = feature = FeatureMemory(config)
-        m.submodules.patch = patch = PatchBuffer(config)
-        m.submodules.weights = weights = WeightMemory(config, init=memories.get("weights"))
-        m.submodules.issue = issue = Issue(config)
-        m.submodules.array = array = DotArray(config)
-        m.submodules.drain = drain = Drain(config)
-        m.submodules.quantizer = quantizer = quantizer_class(config)(
-            config, init=memories.get("params")
-        )
-        m.submodules.pool = pool = MaxPool(config)
         m.submodules.packer = packer = PlanePacker(config)
         m.submodules.results = results = Results(config)
-        layer = sequencer.layer
+        slices = [
+            EngineSlice(config, memories=self._slice_memories(number))
+            for number in range(config.engines)
+        ]
+        for number, part in enumerate(slices):
+            m.submodules[f"slice{number}"] = part
+        layer, lead = sequencer.layer, slices[0]
         wiring.connect(m, wiring.flipped(self.host), host.host)
         wiring.connect(m, wiring.flipped(self.i), sequencer.i)
-        wiring.connect(m, runs.o, reader.runs)
-        wiring.connect(m, reader.w, patch.w)
         wiring.connect(m, results.o, wiring.flipped(self.o))
-
-        for part in (runs, reader, issue, drain):
-            m.d.comb += [part.layer.eq(layer), part.start.eq(sequencer.start)]
         m.d.comb += [
             sequencer.enable.eq(host.enable),
             sequencer.layers.eq(host.layers),
@@ -92,112 +78,153 @@ class Engine(wiring.Component):
             sequencer.w_en.eq(host.program_en),
             sequencer.w_address.eq(host.program_address),
             sequencer.w_data.eq(host.program_data),
-            weights.w_en.eq(host.weights_en),
-            weights.w_row.eq(host.weights_memory),
-            weights.w_address.eq(host.weights_address),
-            weights.w_data.eq(host.weights_data),
-            quantizer.w_en.eq(host.params_en),
-            quantizer.w_memory.eq(host.params_memory),
-            quantizer.w_address.eq(host.params_address),
-            quantizer.w_data.eq(host.params_data),
-            # Feature memory to patches.
-            feature.r_address.eq(reader.r_address),
-            reader.bits.eq(feature.o),
-            issue.filled.eq(reader.filled),
-            reader.released.eq(issue.released),
-            # Patches and weights to the array: both memories answer after the same time.
-            patch.slot.eq(issue.slot),
-            patch.word.eq(issue.word),
-            weights.address.eq(issue.weight),
-            array.a.eq(patch.a),
-            array.w.eq(weights.w),
-            array.step.eq(delayed(m, issue.step, patch.latency, "step")),
-            array.tile_ends.eq(delayed(m, issue.tile_ends, patch.latency, "tile_ends")),
-            drain.captured.eq(array.captured),
-            *(kept.eq(acc) for kept, acc in zip(drain.acc, array.acc, strict=True)),
-            *(kept.eq(acc) for kept, acc in zip(drain.sums, array.sums, strict=True)),
-            issue.drained.eq(drain.drained),
-            drain.ready.eq(~layer.raw | results.ready),
-        ]
-
-        if config.a_bits > 1:  # one plane needs no choice
-            m.d.comb += patch.plane.eq(issue.plane)
-
-        # Accumulators to codes, or to results.
-        codes = Signal(len(pool.codes))
-        quantizing = quantizer.latency(config)
+            results.ends_image.eq(layer.ends_image),
+            results.valid.eq(lead.raw_valid),
+            results.group.eq(lead.raw_group),
+            *(into.eq(value) for into, value in zip(
+                results.values, (value for part in slices for value in part.raw_values), strict=True)),
+            *(into.eq(value) for into, value in zip(
+                results.offsets, (value for part in slices for value in part.raw_offsets), strict=True)),
+        ]  # fmt: skip
+        for part in slices:
+            m.d.comb += [
+                part.layer.eq(layer),
+                part.start.eq(sequencer.start),
+                part.raw_ready.eq(results.ready),
+                part.f_en.eq(packer.w_en),
+                part.f_address.eq(packer.w_address),
+                part.f_data.eq(packer.w_data),
+            ]
+        self._memory_writes(m, host, slices)
+        self._weights(m, host, sequencer, slices)
+        stored = self._store(m, sequencer, packer, slices)
         m.d.comb += [
-            *(into.eq(value) for into, value in zip(quantizer.values, drain.values, strict=True)),
-            *(into.eq(value) for into, value in zip(results.values, drain.values, strict=True)),
-            *(into.eq(value) for into, value in zip(results.offsets, quantizer.offsets, strict=True)),
-            quantizer.param.eq(drain.group.param),
-            quantizer.code_mask.eq(layer.code_mask),
-            results.valid.eq(drain.valid & layer.raw),
-            results.group.eq(drain.group),
-            codes.eq(Cat(*quantizer.codes)),
-            pool.codes.eq(codes),
-            pool.valid.eq(delayed(m, drain.valid & ~layer.raw, quantizing, "quantizing")),
-            pool.group.eq(delayed(m, drain.group, quantizing, "group")),
+            sequencer.layer_ended.eq(Mux(layer.raw, results.done, stored)),
+            host.busy.eq(sequencer.busy),
+            host.wrong_packet.eq(sequencer.wrong_packet),
+            self.status.busy.eq(sequencer.busy),
         ]
+        self._count(m, host, sequencer, lead)
+        return m
 
-        # Codes of the image, and of layers, to the feature memory.
-        stored = Signal(len(pool.codes))
-        store, stored_count, store_last = Signal(), Signal(config.quant.bit_length()), Signal()
+    def _slice_memories(self, number):
+        """The part of the preloaded memories that slice `number` holds."""
+        engines = self._config.engines
+        return {
+            name: contents[number * len(contents) // engines : (number + 1) * len(contents) // engines]
+            for name, contents in self._memories.items()
+            if name in ("weights", "params", "rescale")
+        }
+
+    def _memory_writes(self, m, host, slices):
+        """Parameters from the host port to the slice that holds the memory."""
+        memory_map = MemoryMap.of(self._config)
+        for window in (memory_map.params, memory_map.rescale):
+            if window is None:
+                continue
+            each = window.memories // len(slices)
+            en, memory, address, data = (
+                getattr(host, f"{window.name}_{part}") for part in ("en", "memory", "address", "data")
+            )
+            for number, part in enumerate(slices):
+                here = (memory >= number * each) & (memory < (number + 1) * each)
+                m.d.comb += [
+                    getattr(part, f"{window.name}_en").eq(en & (here if len(slices) > 1 else 1)),
+                    getattr(part, f"{window.name}_memory").eq(memory - number * each),
+                    getattr(part, f"{window.name}_address").eq(address),
+                    getattr(part, f"{window.name}_data").eq(data),
+                ]
+
+    def _weights(self, m, host, sequencer, slices):
+        """Weights from the host port, or from their stream."""
+        config, layer = self._config, sequencer.layer
+        rows = range(config.total_rows)
+        if config.weights == "onchip":
+            address, together, ready = host.weights_address, 1, 1
+            enables = Cat(host.weights_en & (host.weights_memory == row) for row in rows)
+            words = host.weights_data
+        else:
+            m.submodules.weight_loader = loader = WeightLoader(config)
+            wiring.connect(m, wiring.flipped(self.weights), loader.i)
+            m.d.comb += [
+                loader.begin.eq(sequencer.begin),
+                loader.passes.eq(sequencer.layers),
+                loader.finished.eq(sequencer.finished),
+                loader.taken.eq(sequencer.ended),
+                loader.expected.eq(layer.weight_words),
+                host.wrong_weights.eq(loader.wrong & sequencer.ended),
+            ]
+            address, together, ready = loader.w_address, rows_per_beat(config), loader.available
+            enables, words = loader.w_en, loader.w_data
+        for number, part in enumerate(slices):
+            own = rows[number * config.rows : (number + 1) * config.rows]
+            m.d.comb += [
+                part.weights_ready.eq(ready),
+                part.weights_en.eq(Cat(enables[row] for row in own)),
+                part.weights_address.eq(address),
+                part.weights_data.eq(
+                    Cat(words.word_select(row % together, config.lanes) for row in own)
+                ),
+            ]
+
+    def _store(self, m, sequencer, packer, slices):
+        """Codes of the image, and of layers, to the feature memories; returns the end of a layer."""
+        config, layer, lead = self._config, sequencer.layer, slices[0]
+        bits = config.stored_bits
+        codes = Cat(part.codes for part in slices)
+        stored = Signal(config.total_quant * bits)
+        store, count = Signal(), Signal(config.total_quant.bit_length())
+        last = Signal()
         if config.cols == 1:
             m.d.comb += [
-                store.eq(pool.o_valid),
-                stored.eq(pool.o_codes),
-                stored_count.eq(pool.o_group.count),
-                store_last.eq(pool.o_group.ends_layer),
+                store.eq(lead.valid),
+                stored.eq(codes),
+                count.eq(lead.group.count),
+                last.eq(lead.group.ends_layer),
             ]
         else:
-            m.submodules.column_order = order = ColumnOrder(config)
+            m.submodules.column_order = order = ColumnOrder(config, code_bits=bits)
             m.d.comb += [
-                order.valid.eq(pool.o_valid),
-                order.codes.eq(pool.o_codes),
-                order.group.eq(pool.o_group),
+                order.valid.eq(lead.valid),
+                order.codes.eq(codes),
+                order.group.eq(lead.group),
+                order.set_ends.eq(lead.set_ends),
+                order.columns.eq(lead.columns),
                 store.eq(order.o_valid),
                 stored.eq(order.o_codes),
-                stored_count.eq(order.o_count),
-                store_last.eq(order.o_last),
+                count.eq(order.o_count),
+                last.eq(order.o_last),
             ]
-        wide, narrow = config.a_bits, config.out_bits
+        wide = config.a_bits
         image = sequencer.i.payload.data
         loaded_codes = Cat(image[8 * byte : 8 * byte + wide] for byte in range(config.port_bytes))
         layer_codes = Cat(
-            Cat(stored[lane * narrow : (lane + 1) * narrow], Signal(wide - narrow, name=f"zero_{lane}"))
-            for lane in range(config.quant)
+            Cat(stored.word_select(lane, bits), Signal(wide - bits, name=f"zero_{lane}"))
+            for lane in range(config.total_quant)
         )
         m.d.comb += [
             packer.start.eq(sequencer.load_start | (sequencer.start & ~layer.raw)),
             packer.address.eq(Mux(sequencer.start, layer.out_address, 0)),
             packer.valid.eq(sequencer.load | store),
             packer.codes.eq(Mux(sequencer.load, loaded_codes, layer_codes)),
-            packer.count.eq(Mux(sequencer.load, sequencer.load_count, stored_count)),
-            packer.last.eq(Mux(sequencer.load, sequencer.load_last, store_last)),
+            packer.count.eq(Mux(sequencer.load, sequencer.load_count, count)),
+            packer.last.eq(Mux(sequencer.load, sequencer.load_last, last)),
             sequencer.loaded.eq(packer.done),
-            feature.w_en.eq(packer.w_en),
-            feature.w_address.eq(packer.w_address),
-            feature.w_data.eq(packer.w_data),
         ]
+        packed = packer.done & ~sequencer.load
+        return packed | lead.trunk_ends if config.trunk_bits else packed
 
+    def _count(self, m, host, sequencer, lead):
+        """Status signals, and the cycles of an image from its first read to its last result."""
         running = Signal()
         counter = Signal(32)
-        first_read = reader.first_read & ~running
-        ended = Mux(layer.raw, results.done, packer.done & ~sequencer.load)
-        m.d.comb += [
-            sequencer.layer_ended.eq(ended),
-            host.busy.eq(sequencer.busy),
-            host.wrong_packet.eq(sequencer.wrong_packet),
-            self.status.busy.eq(sequencer.busy),
-            self.status.first_read.eq(first_read),
-        ]
-        m.d.sync += self.status.layer_done.eq(ended & sequencer.busy & running)
-        # The image counter: from the first read to the cycle of the last result, both included.
+        first_read = lead.first_read & ~running
+        m.d.comb += self.status.first_read.eq(first_read)
+        m.d.sync += self.status.layer_done.eq(sequencer.ended)
+        # From the first read to the cycle of the last result, both included.
         with m.If(sequencer.finished):
             m.d.sync += [running.eq(0), host.cycles.eq(counter)]
         with m.Elif(first_read):
             m.d.sync += [running.eq(1), counter.eq(2)]
         with m.Elif(running):
             m.d.sync += counter.eq(counter + 1)
-        return m

@@ -1,39 +1,75 @@
-"""A layer's loops on the engine: how many tiles, words, runs and copy steps it takes."""
+"""A pass of a layer on the engine: how many tiles, words, runs and copy steps it takes."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from functools import cached_property
 
+from .layout import MapLayout
+
+
+def as_convolution(layer, source_shape):
+    """`layer` with a fully connected one as the convolution that covers the map it reads, (H, W, C)."""
+    if layer.kind == "conv":
+        return layer
+    channels = layer.codes.shape[0]
+    return dataclasses.replace(
+        layer, kind="conv", codes=layer.codes.reshape(channels, *source_shape),
+        in_shape=tuple(source_shape), conv_shape=(1, 1, channels),
+    )  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True)
-class LayerGeometry:
-    """Loop counts of one integer layer on one array.
+class PassGeometry:
+    """Loop counts of one pass: `groups` channel groups of a layer, `channels` output channels of each.
 
-    `layer` is an :class:`dorefa.golden.lowering.IntegerLayer`; the other fields are those of
+    `layer` is a convolution (:func:`as_convolution` of an IntegerLayer), `source` the layout of the map
+    it reads; `rows` and `quant` are those of all engines together, the other fields those of
     :class:`dorefa.hw.config.EngineConfig`.
     """
 
     layer: object
+    source: MapLayout
+    groups: int
+    channels: int
     lanes: int
     rows: int
     cols: int
     quant: int
+    engines: int
     fetch_bits: int
 
     @classmethod
-    def of(cls, layer, config) -> LayerGeometry:
-        """Loop counts of `layer` on an engine of configuration `config`."""
+    def of(cls, layer, config, *, source=None, groups=None, channels=None) -> PassGeometry:
+        """A pass of `layer` on an engine of `config`; by default the whole layer on a dense map."""
+        source = source or MapLayout.dense(layer.in_shape)
         return cls(
-            layer=layer, lanes=config.lanes, rows=config.rows, cols=config.cols,
-            quant=config.quant, fetch_bits=config.fetch_bits,
+            layer=as_convolution(layer, source.shape), source=source,
+            groups=groups or layer.groups,
+            channels=channels or layer.codes.shape[0] // layer.groups,
+            lanes=config.lanes, rows=config.total_rows, cols=config.cols, quant=config.total_quant,
+            engines=config.engines, fetch_bits=config.fetch_bits,
         )  # fmt: skip
 
     @property
+    def source_blocks(self) -> int:
+        """Blocks of the source that one channel group reads."""
+        return self.source.blocks // self.layer.groups if self.source.blocks > 1 else 1
+
+    @property
+    def block_channels(self) -> int:
+        """Channels per pixel that one channel group reads of each of these blocks."""
+        if self.source.blocks > 1:
+            return self.source.channels
+        return self.source.channels // self.layer.groups
+
+    @property
     def reduction(self) -> int:
-        """K: products of one output, Kh x Kw x C / groups."""
-        return math.prod(self.layer.codes.shape[1:])
+        """K: products of one output, Kh x Kw x C / groups, with the zero channels of blocks."""
+        _, height, width, _ = self.layer.codes.shape
+        return height * width * self.source_blocks * self.block_channels
 
     @property
     def words(self) -> int:
@@ -41,19 +77,14 @@ class LayerGeometry:
         return -(-self.reduction // self.lanes)
 
     @property
-    def group_channels(self) -> int:
-        """Output channels of one channel group."""
-        return self.layer.codes.shape[0] // self.layer.groups
-
-    @property
     def tiles(self) -> int:
         """Output-channel tiles of one channel group."""
-        return -(-self.group_channels // self.rows)
+        return -(-self.channels // self.rows)
 
     @property
     def last_rows(self) -> int:
         """Output channels of a channel group's last tile."""
-        return self.group_channels - (self.tiles - 1) * self.rows
+        return self.channels - (self.tiles - 1) * self.rows
 
     @property
     def full_groups(self) -> int:
@@ -67,58 +98,66 @@ class LayerGeometry:
 
     @property
     def pixel_groups(self) -> int:
-        """Quantizer groups of one output pixel."""
-        return self.layer.groups * ((self.tiles - 1) * self.full_groups + self.last_groups)
+        """Quantizer groups of one pixel."""
+        return self.groups * ((self.tiles - 1) * self.full_groups + self.last_groups)
 
     @property
     def tile_cycles(self) -> int:
         """Steps of one tile: ceil(K / lanes) W A."""
         return self.words * self.layer.w_bits * self.layer.a_bits
 
-    @property
-    def pool_kernel(self) -> tuple[int, int]:
-        """Pooling window; (1, 1) without pooling."""
-        return self.layer.pool.kernel if self.layer.pool else (1, 1)
-
-    @property
-    def pool_stride(self) -> tuple[int, int]:
-        """Step of the pooling window; (1, 1) without pooling."""
-        return self.layer.pool.stride if self.layer.pool else (1, 1)
+    @cached_property
+    def computed(self) -> tuple[int, int]:
+        """Rows and columns of convolution pixels that are computed: all that a window or a trunk reads
+        (where windows leave gaps, those in the gaps too)."""
+        layer = self.layer
+        if layer.pool is None or layer.trunk:
+            return layer.conv_shape[:2]
+        return tuple(
+            min(
+                layer.conv_shape[axis],
+                (layer.out_shape[axis] - 1) * layer.pool.stride[axis]
+                - layer.pool.padding[axis] + layer.pool.kernel[axis],
+            )
+            for axis in (0, 1)
+        )  # fmt: skip
 
     @property
     def pixels(self) -> int:
-        """Output pixels after pooling."""
-        return self.layer.out_shape[0] * self.layer.out_shape[1]
+        """Convolution pixels computed."""
+        return math.prod(self.computed)
 
     @property
     def sets(self) -> int:
-        """Groups of `cols` output pixels."""
+        """Groups of `cols` pixels."""
         return -(-self.pixels // self.cols)
 
     @property
     def patches(self) -> int:
-        """Times the patch buffer is filled: sets x pooling positions x channel groups."""
-        return self.sets * math.prod(self.pool_kernel) * self.layer.groups
+        """Times the patch buffer is filled: sets x channel groups."""
+        return self.sets * self.groups
 
     @property
     def weight_words(self) -> int:
         """Weight memory words per row."""
-        return self.layer.groups * self.tiles * self.layer.w_bits * self.words
+        return self.groups * self.tiles * self.layer.w_bits * self.words
 
     @property
     def bound(self) -> int:
         """Cycles that the tiling alone needs:
-        ceil(K / lanes) x ceil(Cout / rows) x ceil(convolution pixels / cols) x W x A."""
-        pixels = self.pixels * math.prod(self._computed_per_pixel)
-        return self.tile_cycles * self.tiles * self.layer.groups * -(-pixels // self.cols)
+        ceil(K / lanes) x ceil(channels / rows) x groups x ceil(pixels / cols) x W x A."""
+        return self.tile_cycles * self.tiles * self.patches
 
     @property
-    def _computed_per_pixel(self):
-        """Convolution pixels per pooled one that an ideal engine computes: each only once."""
-        return [min(pair) for pair in zip(self.pool_kernel, self.pool_stride, strict=True)]
+    def line_groups(self) -> int:
+        """Quantizer groups of one row of pooled pixels, 0 where nothing is pooled along y."""
+        pool = self.layer.pool
+        if pool is None or (pool.kernel[0] == 1 and pool.stride[0] == 1):
+            return 0
+        return self.layer.out_shape[1] * self.pixel_groups
 
     @property
-    def whole_window_is_one_run(self) -> bool:
+    def whole_block_is_one_run(self) -> bool:
         """Whether the kernel covers the map's full width, so that its rows follow one another."""
         layer = self.layer
         return (
@@ -131,24 +170,31 @@ class LayerGeometry:
     @property
     def _rows_are_runs(self) -> bool:
         layer = self.layer
-        return layer.groups == 1 and (layer.dilation[1] == 1 or layer.codes.shape[2] == 1)
+        whole = self.block_channels == self.source.channels
+        return whole and (layer.dilation[1] == 1 or layer.codes.shape[2] == 1)
 
-    @property
-    def runs(self) -> tuple[int, int, int]:
-        """(kernel rows, runs per kernel row, bits per run) that the window reader copies."""
-        _, kernel_rows, kernel_cols, channels = self.layer.codes.shape
-        if self.whole_window_is_one_run:
-            return 1, 1, self.reduction
+    @cached_property
+    def runs(self) -> tuple[int, int, int, int]:
+        """(blocks, kernel rows, runs per kernel row, bits per run) that the window reader copies."""
+        _, kernel_rows, kernel_cols, _ = self.layer.codes.shape
+        blocks, channels = self.source_blocks, self.block_channels
+        if self.whole_block_is_one_run:
+            bits = kernel_rows * kernel_cols * channels
+            block_bits = self.source.block_words(self.fetch_bits) * self.fetch_bits
+            # Blocks without a gap between them, all of each, are one run together.
+            if kernel_rows == self.layer.in_shape[0] and bits == block_bits:
+                return 1, 1, 1, blocks * bits
+            return blocks, 1, 1, bits
         if self._rows_are_runs:
-            return kernel_rows, 1, kernel_cols * channels
-        return kernel_rows, kernel_cols, channels
+            return blocks, kernel_rows, 1, kernel_cols * channels
+        return blocks, kernel_rows, kernel_cols, channels
 
     @cached_property
     def copy_steps(self) -> tuple[int, int]:
         """Cycles to copy one column's patch, and how many more the first time in a slot."""
-        kernel_rows, runs_per_row, run_bits = self.runs
+        blocks, kernel_rows, runs_per_row, run_bits = self.runs
         steps, position = 0, 0
-        for _ in range(kernel_rows * runs_per_row):
+        for _ in range(blocks * kernel_rows * runs_per_row):
             left = run_bits
             while left:
                 copied = min(left, self._room(position))

@@ -25,7 +25,8 @@ class HostPort(wiring.Component):
     """Registers of :data:`memory_map.REGISTERS`, and one write port for all memories.
 
     Ports: `host`; per window NAME of the map `NAME_en`, `NAME_memory`, `NAME_address`, `NAME_data`;
-    `enable`, `layers`, `image_bytes`; `busy`, `wrong_packet` (pulse) and `cycles` from the engine.
+    `enable`, `layers`, `image_bytes`; `busy`, `wrong_packet`, `wrong_weights` (pulses) and `cycles` from
+    the engine.
     `init`: reset values of control, layers and image_bytes of a preloaded engine.
     """
 
@@ -40,14 +41,12 @@ class HostPort(wiring.Component):
             "image_bytes": Out(32, init=self._init["image_bytes"]),
             "busy": In(1),
             "wrong_packet": In(1),
+            "wrong_weights": In(1),
             "cycles": In(32),
         }
         for window in self._map.windows:
             ports |= {
-                f"{window.name}_en": Out(1),
-                f"{window.name}_memory": Out(range(max(2, window.memories))),
-                f"{window.name}_address": Out(range(max(2, window.depth))),
-                f"{window.name}_data": Out(window.width),
+                f"{window.name}_{part}": Out(shape) for part, shape in window.write_ports(1).items()
             }
         super().__init__(ports)
 
@@ -56,7 +55,7 @@ class HostPort(wiring.Component):
         config, host = self._config, self.host
         shift = self._map.select_shift
         select = host.addr[shift:]
-        wrong = Signal()
+        wrong = Signal(2)
 
         widest = max(window.pieces for window in self._map.windows)
         earlier = [Signal(32, name=f"piece_{piece}") for piece in range(widest - 1)]
@@ -89,9 +88,10 @@ class HostPort(wiring.Component):
                 with m.Case(address("image_bytes")):
                     m.d.sync += self.image_bytes.eq(host.w_data)
                 with m.Case(address("status")):
-                    m.d.sync += wrong.eq(wrong & ~host.w_data[1])
-        with m.If(self.wrong_packet):
-            m.d.sync += wrong.eq(1)
+                    m.d.sync += wrong.eq(wrong & ~host.w_data[1:3])
+        for bit, pulse in enumerate((self.wrong_packet, self.wrong_weights)):
+            with m.If(pulse):
+                m.d.sync += wrong[bit].eq(1)
 
         values = {
             "identity": memory_map.IDENTITY,
@@ -101,8 +101,8 @@ class HostPort(wiring.Component):
             "image_bytes": self.image_bytes,
             "status": Cat(self.busy, wrong),
             "cycles": self.cycles,
-            "array": config.lanes | config.rows << 12 | config.cols << 24,
-            "widths": config.w_bits | config.a_bits << 8 | config.out_bits << 16 | config.quant << 24,
+            "array": config.lanes | config.total_rows << 12 | config.cols << 24,
+            "widths": config.w_bits | config.a_bits << 8 | config.out_bits << 16 | config.total_quant << 24,
         }
         m.d.sync += host.r_data.eq(0)
         with m.If(registers):

@@ -16,7 +16,7 @@ class Issue(wiring.Component):
     for a group's last tile) cycles after the last step of the tile before, and for a layer with raw
     results, whose receiver may stall, until everything before is drained.
 
-    Ports: `layer`, `start`; `filled` (pulse: one more slot to compute), `released` (pulse: a slot is
+    Ports: `layer`, `start`; `weights_ready` (high while the weights are there); `filled` (pulse: one more slot to compute), `released` (pulse: a slot is
     read for the last time this cycle); `slot`, `word`, `plane` to the patch buffer, `weight` to the
     weight memory, and `step` and `tile_ends` for these addresses in the same cycle; `drained`
     (pulse: a tile has left the drain).
@@ -28,6 +28,7 @@ class Issue(wiring.Component):
             {
                 "layer": In(program.layout(config)),
                 "start": In(1),
+                "weights_ready": In(1),
                 "filled": In(1),
                 "released": Out(1),
                 "slot": Out(range(config.patch_slots)),
@@ -65,7 +66,7 @@ class Issue(wiring.Component):
             tiles_end.eq(pairs_end & (tile + 1 == layer.tiles)),
             groups_end.eq(tiles_end & (group + 1 == layer.groups)),
             blocked.eq(pairs_end & ((drain_wait != 0) | (layer.raw & (outstanding != 0)))),
-            go.eq((ready != 0) & ~blocked & ~self.start),
+            go.eq((ready != 0) & self.weights_ready & ~blocked & ~self.start),
             self.released.eq(go & tiles_end),
             self.tile_ends.eq(go & pairs_end),
             self.plane.eq(j),

@@ -11,8 +11,14 @@ from .axi import AxiTop
 from .engine import Engine
 from .memory_map import IDENTITY, REGISTERS, VERSION, MemoryMap
 
-# Instances whose memories hold the network when it is preloaded.
-_NETWORK_MEMORIES = ("core.sequencer", "core.weights", "core.quantizer")
+
+def _network_memories(config):
+    """Instances whose memories hold the network when it is preloaded."""
+    parts = ["quantizer"]
+    parts += ["weights"] if config.weights == "onchip" else []
+    parts += ["residual"] if config.trunk_bits else []
+    slices = range(config.engines)
+    return ("core.sequencer", *(f"core.slice{number}.{part}" for number in slices for part in parts))
 
 
 def address_regions(config):
@@ -40,7 +46,7 @@ def engine_files(config, compiled=None):
     on the host port. Same arguments, same text.
     """
     top = make_top(config, compiled)
-    preloaded = _NETWORK_MEMORIES if compiled is not None else ()
+    preloaded = _network_memories(config) if compiled is not None else ()
     text = verilog.export(top, preloaded=preloaded, summary=config.as_dict())
     description = json.dumps(manifest(top, compiled), indent=2) + "\n"
     return {"engine.v": text, "engine.json": description, "engine.core": core_file()}

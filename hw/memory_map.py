@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from . import program
 from .affine_quantizer import AffineQuantizer
 from .quantizer import ThresholdQuantizer
+from .residual import Residual
 
 IDENTITY = 0x444F5245  # "DORE"
-VERSION = 1
+VERSION = 2
 
 # name: (word address, access, meaning)
 REGISTERS = {
     "identity": (0, "ro", "0x444F5245"),
     "version": (1, "ro", "version of this map"),
     "control": (2, "rw", "bit 0: accept images"),
-    "layers": (3, "rw", "layers of the program"),
+    "layers": (3, "rw", "passes of the program: layers, or parts of layers"),
     "image_bytes": (4, "rw", "bytes of one image packet"),
-    "status": (5, "rw", "bit 0: busy; bit 1: a packet had another length and was dropped (write 1 to clear)"),
+    "status": (5, "rw", "bit 0: busy; bit 1: an image had another length and was dropped; bit 2: a pass's "
+               "weights had another length (write 1 to clear)"),
     "cycles": (6, "ro", "cycles of the last image, from its first feature read to its last result"),
     "array": (7, "ro", "bits 11-0 lanes, 23-12 rows, 31-24 columns"),
     "widths": (8, "ro", "bits 7-0 w_bits, 15-8 a_bits, 23-16 out_bits, 31-24 channels per quantizer cycle"),
@@ -73,14 +75,25 @@ class Window:
         """Word offset of a piece within the window."""
         return (((memory << self.depth_bits) | address) << self.piece_bits) | piece
 
+    def write_ports(self, engines: int) -> dict[str, object]:
+        """Port name -> shape of a component that holds one of `engines` equal parts of the memories."""
+        return {
+            "en": 1,
+            "memory": range(max(2, self.memories // engines)),
+            "address": range(max(2, self.depth)),
+            "data": self.width,
+        }
+
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryMap:
-    """Registers at 0 and three windows of equal size: program, weights, parameters."""
+    """Registers at 0 and windows of equal size: program, weights (unless they stream in), quantizer
+    parameters, and rescaling parameters where there are residual trunks."""
 
     program: Window
-    weights: Window
+    weights: Window | None
     params: Window
+    rescale: Window | None
 
     @classmethod
     def of(cls, config) -> MemoryMap:
@@ -88,35 +101,45 @@ class MemoryMap:
         quantizer = quantizer_class(config)
         thresholds = config.quantizer == "thresholds"
         stages = config.out_bits if thresholds else 1
+        weights = rescale = None
+        if config.weights == "onchip":
+            weights = Window(
+                name="weights", select=2, memories=config.total_rows, width=config.lanes,
+                depth=config.weight_depth,
+            )  # fmt: skip
+        if config.trunk_bits:
+            rescale = Window(
+                name="rescale", select=4, memories=config.total_quant,
+                width=Residual.param_layout(config).size, depth=config.param_depth,
+            )  # fmt: skip
         return cls(
             program=Window(
                 name="program", select=1, memories=1, width=program.WORD_BITS,
                 depth=config.layer_depth * program.words_per_layer(config),
             ),
-            weights=Window(
-                name="weights", select=2, memories=config.rows, width=config.lanes,
-                depth=config.weight_depth,
-            ),
+            weights=weights,
             params=Window(
-                name="params", select=3, memories=config.quant * stages,
+                name="params", select=3, memories=config.total_quant * stages,
                 width=quantizer.param_bits(config), depth=config.param_depth << (stages - 1),
             ),
+            rescale=rescale,
         )  # fmt: skip
 
     @property
     def windows(self) -> tuple[Window, ...]:
         """The memories' windows."""
-        return self.program, self.weights, self.params
+        every = (self.program, self.weights, self.params, self.rescale)
+        return tuple(window for window in every if window is not None)
 
     @property
     def select_shift(self) -> int:
-        """Lowest address bit of the two that select a window."""
+        """Lowest address bit of the three that select a window."""
         return max(4, *(window.offset_bits for window in self.windows))
 
     @property
     def address_bits(self) -> int:
         """Bits of a word address on the host port."""
-        return self.select_shift + 2
+        return self.select_shift + 3
 
     def address(self, window: Window, memory: int, address: int, piece: int = 0) -> int:
         """Word address of a piece of a memory word."""

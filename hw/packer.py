@@ -17,7 +17,7 @@ class PlanePacker(wiring.Component):
 
     def __init__(self, config):
         self._config = config
-        self._width = max(config.quant, config.port_bytes)
+        self._width = max(config.total_quant, config.port_bytes)
         address = (config.feature_depth - 1).bit_length()
         super().__init__(
             {

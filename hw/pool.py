@@ -1,141 +1,138 @@
-"""Max pooling of codes, and the order in which they are stored.
+"""Pooling over windows of any overlap: every convolution pixel is computed once.
 
-Max pooling commutes with a monotone quantizer (the paper's Eq. 15), so it runs on codes.
+Max pooling commutes with a monotone quantizer (the paper's Eq. 15), so it runs on codes. Sums stand for
+averages; their divisor goes into the scale.
 """
 
-from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import data, wiring
+from amaranth import Array, Cat, Module, Mux, Shape, Signal
+from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from .drain import group_layout
 
+_LATENCY = 2  # cycles of one axis
 
-class MaxPool(wiring.Component):
-    """Keeps the largest code of each channel over the positions of a pooling window, which arrive
-    one after another; passes the maximum on at the last position.
 
-    Ports: `valid`, `codes`, `group` in; `o_valid`, `o_codes`, `o_group` out, two cycles later.
+def pool_ports(config, shape):
+    """Ports of both pools: `quant` values of `shape` and their group go in and come out; `enable` is low
+    for a layer that does not pool here, whose pixels then are windows of their own."""
+    return {
+        "enable": In(1),
+        "sums": In(1),
+        "valid": In(1),
+        "values": In(shape).array(config.quant),
+        "group": In(group_layout(config)),
+        "o_valid": Out(1),
+        "o_values": Out(shape).array(config.quant),
+        "o_group": Out(group_layout(config)),
+    }
+
+
+class AxisPool(wiring.Component):
+    """Combines the values of a pooling window along one axis, and passes them on where it ends.
+
+    Values arrive in raster order, all groups of a pixel before the next pixel (with several columns,
+    all columns of a tile before the next tile). Each group keeps `pool_slots` running results, one per
+    window that may be open at the same time: along x one place per group of a pixel, along y one per
+    group and pooled column.
+
+    `shape` is one value's. `operations`: of ``max`` and ``sum``; where both, `sums` chooses.
+
+    Ports: :func:`pool_ports`. Latency: two cycles.
     """
 
-    def __init__(self, config):
-        self._config = config
-        codes = config.quant * config.out_bits
-        super().__init__(
-            {
-                "valid": In(1),
-                "codes": In(codes),
-                "group": In(group_layout(config)),
-                "o_valid": Out(1),
-                "o_codes": Out(codes),
-                "o_group": Out(group_layout(config)),
-            }
-        )
+    latency = _LATENCY
+
+    def __init__(self, config, *, axis, shape, operations):
+        self._config, self._axis, self._operations = config, axis, operations
+        self._shape = Shape.cast(shape)
+        super().__init__(pool_ports(config, shape))
+
+    def _combined(self, kept, new):
+        larger = Mux(new > kept, new, kept)
+        if self._operations == ("max",):
+            return larger
+        total = (new + kept)[: self._shape.width]
+        return total if self._operations == ("sum",) else Mux(self.sums, total, larger)
 
     def elaborate(self, platform):
         m = Module()
-        config, bits = self._config, self._config.out_bits
-        columns = 1 << (config.cols - 1).bit_length()
-        m.submodules.largest = memory = Memory(
-            shape=len(self.codes), depth=columns * config.pool_depth, init=[]
-        )
+        config, axis, width = self._config, self._axis, self._shape.width
+        lines = axis == "y"
+        m.submodules.running = memory = Memory(
+            shape=config.pool_slots * config.quant * width,
+            depth=config.line_depth if lines else config.pool_depth, init=[],
+        )  # fmt: skip
         write = memory.write_port()
-        # The next position may follow in the next cycle: it must see this one's maximum.
+        # The next pixel may follow in the next cycle: it must see this one's result.
         read = memory.read_port(transparent_for=(write,))
-        address = Cat(self.group.column[: (config.cols - 1).bit_length()], self.group.index)
-        codes, group, valid = Signal.like(self.codes), Signal.like(self.group), Signal()
-        largest = Signal.like(self.codes)
-        m.d.sync += [valid.eq(self.valid), codes.eq(self.codes), group.eq(self.group)]
+        address = self.group.index + (self.group.place.line if lines else 0)
+        group, valid = Signal.like(self.group), Signal()
+        values = [Signal(self._shape, name=f"value_{lane}") for lane in range(config.quant)]
+        write_address = Signal.like(write.addr)
+        m.d.sync += [
+            valid.eq(self.valid),
+            group.eq(self.group),
+            write_address.eq(address),
+            *(kept.eq(new) for kept, new in zip(values, self.values, strict=True)),
+        ]
+        place = {name: group.place[f"{axis}_{name}"] for name in ("first", "slot", "closes")}
+        alone = ~self.enable
+        slots = []
+        for slot in range(config.pool_slots):
+            results = []
+            for lane, new in enumerate(values):
+                at = (slot * config.quant + lane) * width
+                kept = read.data[at : at + width]
+                kept = kept.as_signed() if self._shape.signed else kept
+                result = Signal(self._shape, name=f"result_{slot}_{lane}")
+                m.d.comb += result.eq(Mux(alone | place["first"][slot], new, self._combined(kept, new)))
+                results.append(result)
+            slots.append(results)
         m.d.comb += [
             read.addr.eq(address),
             read.en.eq(1),
-            write.addr.eq(Cat(group.column[: (config.cols - 1).bit_length()], group.index)),
-            write.data.eq(largest),
+            write.addr.eq(write_address),
+            write.data.eq(Cat(slots)),
             write.en.eq(valid),
         ]
-        for lane in range(config.quant):
-            part = slice(lane * bits, (lane + 1) * bits)
-            new, old = codes[part], read.data[part]
-            m.d.comb += largest[part].eq(Mux(group.pool_first | (new > old), new, old))
         m.d.sync += [
-            self.o_valid.eq(valid & group.pool_last),
-            self.o_codes.eq(largest),
+            self.o_valid.eq(valid & (alone | place["closes"])),
             self.o_group.eq(group),
+            *(
+                out.eq(Array(slots[slot][lane] for slot in range(config.pool_slots))[place["slot"]])
+                for lane, out in enumerate(self.o_values)
+            ),
         ]
         return m
 
 
-class ColumnOrder(wiring.Component):
-    """Puts the codes of several columns into storage order: all channels of one pixel, then those of
-    the next. Two buffers: one fills while the other is passed on.
+class WindowPool(wiring.Component):
+    """Pooling along x, then along y. Ports as :class:`AxisPool`. Latency: :attr:`latency` cycles."""
 
-    Ports: `valid`, `codes`, `group` in; `o_valid`, `o_codes`, `o_count`, `o_last` out. The groups of
-    a set leave in a row, the first three cycles after the set's last group came in.
-    """
+    latency = 2 * _LATENCY
 
-    def __init__(self, config):
+    def __init__(self, config, *, shape, operations):
+        self._parameters = {"shape": shape, "operations": operations}
         self._config = config
-        codes = config.quant * config.out_bits
-        super().__init__(
-            {
-                "valid": In(1),
-                "codes": In(codes),
-                "group": In(group_layout(config)),
-                "o_valid": Out(1),
-                "o_codes": Out(codes),
-                "o_count": Out(config.quant.bit_length()),
-                "o_last": Out(1),
-            }
-        )
+        super().__init__(pool_ports(config, shape))
 
     def elaborate(self, platform):
         m = Module()
-        config = self._config
-        word = data.StructLayout({"codes": len(self.codes), "count": len(self.o_count)})
-        place = data.StructLayout(
-            {"index": (config.pool_depth - 1).bit_length(), "column": (config.cols - 1).bit_length(),
-             "buffer": 1}
-        )  # fmt: skip
-        m.submodules.codes = memory = Memory(shape=word, depth=1 << place.size, init=[])
-        write, read = memory.write_port(), memory.read_port()
-        to, at = Signal(place), Signal(place)
-        # What is to be passed on: a set that is complete, and one that became so meanwhile.
-        job = data.StructLayout({"valid": 1, "last": place, "ends_layer": 1})
-        current, waiting = Signal(job), Signal(job)
-        buffer = Signal()
-        ends = Signal()
-        reading, ends_layer = Signal(), Signal()
+        m.submodules.x = x = AxisPool(self._config, axis="x", **self._parameters)
+        m.submodules.y = y = AxisPool(self._config, axis="y", **self._parameters)
         m.d.comb += [
-            to.index.eq(self.group.index),
-            to.column.eq(self.group.column),
-            to.buffer.eq(buffer),
-            write.addr.eq(to),
-            write.data.codes.eq(self.codes),
-            write.data.count.eq(self.group.count),
-            write.en.eq(self.valid),
-            read.addr.eq(at),
-            read.en.eq(1),
-            ends.eq(current.valid & (at.as_value() == current.last.as_value())),
-            self.o_valid.eq(reading),
-            self.o_codes.eq(read.data.codes),
-            self.o_count.eq(read.data.count),
-            self.o_last.eq(ends_layer),
+            x.valid.eq(self.valid),
+            x.group.eq(self.group),
+            y.valid.eq(x.o_valid),
+            y.group.eq(x.o_group),
+            self.o_valid.eq(y.o_valid),
+            self.o_group.eq(y.o_group),
+            *(part.enable.eq(self.enable) for part in (x, y)),
+            *(part.sums.eq(self.sums) for part in (x, y)),
+            *(into.eq(value) for into, value in zip(x.values, self.values, strict=True)),
+            *(into.eq(value) for into, value in zip(y.values, x.o_values, strict=True)),
+            *(into.eq(value) for into, value in zip(self.o_values, y.o_values, strict=True)),
         ]
-        m.d.sync += [reading.eq(current.valid), ends_layer.eq(ends & current.ends_layer)]
-        with m.If(self.valid & self.group.ends_set):
-            m.d.sync += [
-                buffer.eq(~buffer),
-                waiting.valid.eq(1),
-                waiting.last.eq(to),
-                waiting.ends_layer.eq(self.group.ends_layer),
-            ]
-        with m.Elif(~current.valid | ends):
-            m.d.sync += waiting.valid.eq(0)
-        with m.If(~current.valid | ends):
-            m.d.sync += current.eq(waiting)
-            m.d.sync += [at.index.eq(0), at.column.eq(0), at.buffer.eq(waiting.last.buffer)]
-        with m.Elif(at.index == current.last.index):
-            m.d.sync += [at.index.eq(0), at.column.eq(at.column + 1)]
-        with m.Else():
-            m.d.sync += at.index.eq(at.index + 1)
         return m

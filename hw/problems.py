@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from dorefa.golden.affine import affine_form
 from dorefa.golden.errors import InputError
 
 from . import program
-from .geometry import LayerGeometry
+from .geometry import PassGeometry, as_convolution
+from .schedule import schedule
 
 # Layer encodings that an engine of each encoding runs.
 ACCEPTED_ENCODINGS = {
@@ -21,27 +20,40 @@ ACCEPTED_ENCODINGS = {
 }
 
 
-def xnor_constants(layer, geometry):
-    """Per output channel, ``n_a sum_i 2^i (popcount(w_i) - N)``, N the lanes of all its words:
-    what ``sum_ij 2^(i+j) popcount(w_i XNOR a_j)`` lacks of ``sum v a``. Shape (Cout,), int64."""
+def xnor_constants(layer, geometry, config):
+    """Per output channel, ``n_a sum_i 2^i (popcount(w_i) - N)``, N the lanes of all its words: what
+    ``sum_ij 2^(i+j) popcount(w_i XNOR a_j)`` lacks of ``sum v a``. Shape (Cout,), int64; 0 for AND."""
     codes = layer.codes.reshape(len(layer.codes), -1).astype(np.int64)
+    if not config.xnor:
+        return np.zeros(len(codes), np.int64)
     lanes = geometry.words * geometry.lanes
     weight_top, activation_top = (1 << layer.w_bits) - 1, (1 << layer.a_bits) - 1
     return activation_top * (codes.sum(axis=1) - lanes * weight_top)
 
 
+def summed_pixels(layer) -> int:
+    """Accumulators that average pooling adds up in front of the quantizer."""
+    return layer.pool.area if layer.pool is not None and layer.pool.kind == "average" else 1
+
+
 def raw_range(layer, geometry, config) -> tuple[int, int]:
-    """Least and greatest accumulator as it reaches the quantizer."""
-    if not config.xnor:
-        return layer.acc_min, layer.acc_max
-    lanes = geometry.words * geometry.lanes
+    """Least and greatest value as it reaches the quantizer."""
+    if not config.xnor or layer.rescale is not None:
+        return layer.value_min, layer.value_max
+    lanes = geometry.words * geometry.lanes * summed_pixels(layer)
     return 0, lanes * ((1 << layer.w_bits) - 1) * ((1 << layer.a_bits) - 1)
 
 
 def accumulator_bits(layer, geometry, config) -> int:
     """Bits of a signed accumulator that holds every sum, every threshold and every result."""
     least, greatest = raw_range(layer, geometry, config)
-    least = min(least, layer.acc_min, -greatest if config.xnor else 0)
+    least, greatest = min(least, layer.acc_min), max(greatest, layer.acc_max)
+    if config.xnor:
+        counts = geometry.words * geometry.lanes
+        counts *= ((1 << layer.w_bits) - 1) * ((1 << layer.a_bits) - 1)
+        least, greatest = min(least, -counts), max(greatest, counts)
+        if layer.rescale is None:
+            least = min(least, -greatest)
     return max((-least - 1).bit_length() if least < 0 else 0, (greatest + 1).bit_length()) + 1
 
 
@@ -49,32 +61,65 @@ def _padded_row_bits(layer):
     return (layer.padding[1] + layer.in_shape[1] + layer.padding[3]) * layer.in_shape[2]
 
 
-def needs(network, config) -> dict[str, int]:
+def needs(network, config, plan) -> dict[str, int]:
     """Least value of each depth and width that `network` needs of an engine of `config`'s lanes,
-    rows, cols, quant, fetch_bits and encoding."""
-    geometries = [LayerGeometry.of(layer, config) for layer in network.layers]
-    layers = network.layers
-    maps = [-(-math.prod(layer.in_shape) // config.fetch_bits) for layer in layers]
-    pairs = [used + made for used, made in zip(maps, [*maps[1:], 0], strict=True)]
+    rows, cols, engines, quant, fetch_bits, encoding and weights; `plan` is its Schedule there."""
+    layers, passes = network.layers, plan.passes
+    geometries = [part.geometry for part in passes]
     # Windows lie up to the padding's width outside of the map's row: twice the address space holds
     # their offsets and the runs' lengths.
-    reaches = [-(-(_padded_row_bits(layer) + 1) // (2 * config.fetch_bits)) for layer in layers]
+    reaches = [
+        -(-(_padded_row_bits(g.layer) + 1) // (2 * config.fetch_bits)) for g in geometries
+    ]
     body_words = [g.words for g in geometries if g.layer.a_bits <= config.out_bits]
     image_words = [g.words for g in geometries if g.layer.a_bits > config.out_bits]
-    return {
+    pools = [layer.pool for layer in layers if layer.pool is not None]
+    overlaps = [-(-pool.kernel[axis] // pool.stride[axis]) for pool in pools for axis in (0, 1)]
+    words = [g.weight_words for g in geometries]
+    result = {
         "w_bits": max(layer.w_bits for layer in layers),
-        "a_bits": max(layer.a_bits for layer in layers),
-        "out_bits": max((layer.out_bits for layer in layers[:-1]), default=1),
-        "acc_bits": max(accumulator_bits(g.layer, g, config) for g in geometries),
-        "weight_depth": sum(g.weight_words for g in geometries),
-        "feature_depth": max(2, *pairs, *reaches),
-        "image_depth": max(2, maps[0]),
+        "a_bits": max(max(layer.a_bits, layer.out_bits or 0) for layer in layers),
+        "out_bits": max((layer.code_bits for layer in layers if layer.code_bits), default=1),
+        "acc_bits": max(accumulator_bits(layers[p.layer], p.geometry, config) for p in passes),
+        "weight_depth": sum(words) if config.weights == "onchip" else 2 * max(words),
+        "feature_depth": max(2, plan.map_words, *reaches),
+        "image_depth": max(2, plan.image_words),
         "patch_depth": max(body_words + image_words),
         "image_patch_depth": max(image_words, default=1),
         "param_depth": sum(g.pixel_groups for g in geometries),
         "pool_depth": max(g.pixel_groups for g in geometries),
-        "layer_depth": len(layers),
+        "pool_slots": max(overlaps, default=1),
+        "line_depth": max(1, *(g.line_groups for g in geometries)),
+        "sum_values": int(any(pool.kind == "average" for pool in pools)),
+        "sum_codes": int(any(pool.kind == "average_codes" for pool in pools)),
+        "layer_depth": len(passes),
     }
+    return result | _trunk_needs(network, config, plan)
+
+
+def _trunk_needs(network, config, plan):
+    """Widths and depth of the residual trunk."""
+    rescaled = [part for part in plan.passes if network.layers[part.layer].rescale is not None]
+    if not rescaled:
+        return {"trunk_bits": 0}
+    multipliers, offsets = [1], [0]
+    for part in rescaled:
+        layer = network.layers[part.layer]
+        m = layer.rescale.m.astype(object)
+        b = layer.rescale.b.astype(object) + m * xnor_constants(layer, part.geometry, config)
+        multipliers += m.tolist()
+        offsets += b.tolist()
+    return {
+        "trunk_bits": max(network.layers[part.layer].rescale.bits for part in rescaled),
+        "trunk_depth": plan.trunk_groups,
+        "trunk_mul_bits": max(2, _signed_bits(multipliers)),
+        "trunk_bias_bits": max(2, _signed_bits(offsets)),
+    }
+
+
+def _signed_bits(values):
+    """Bits of two's complement that hold all of `values`."""
+    return max((value if value >= 0 else -value - 1).bit_length() for value in values) + 1
 
 
 _MEMORY_UNITS = {
@@ -85,15 +130,24 @@ _MEMORY_UNITS = {
     "image_patch_depth": ("image planes of the patch buffer", "words per patch"),
     "param_depth": ("quantizer parameter memory", "channel groups"),
     "pool_depth": ("pooling memory", "channel groups per pixel"),
-    "layer_depth": ("program memory", "layers"),
+    "line_depth": ("line memory of pooling", "channel groups per row of pooled pixels"),
+    "trunk_depth": ("trunk memory", "channel groups"),
+    "layer_depth": ("program memory", "passes"),
 }
 
 
 def find_problems(network, config) -> list[str]:
     """One line per reason why `network` (integer) cannot run on `config`; empty when it can."""
     problems = []
+    for index, layer in enumerate(network.layers):
+        source = network.input_shape if layer.source < 0 else network.layers[layer.source].out_shape
+        problems += _layer_problems(as_convolution(layer, source), config, index == len(network.layers) - 1)
+    try:
+        plan = schedule(network, config)
+    except InputError as error:
+        return [*problems, str(error)]
     image_only = ("image_depth", "image_patch_depth")
-    for name, least in needs(network, config).items():
+    for name, least in needs(network, config, plan).items():
         value = getattr(config, name)
         if value >= least or (name in image_only and not config.image_planes):
             continue
@@ -107,15 +161,32 @@ def find_problems(network, config) -> list[str]:
             problems.append(
                 f"{name} is {value}; accepted: at least {least}, which the network needs"
             )
-    for index, layer in enumerate(network.layers):
-        problems += _layer_problems(layer, config, index == len(network.layers) - 1)
+    problems += _trunk_problems(network, plan)
     if config.quantizer == "affine":
-        for layer in network.layers[:-1]:
+        for layer in network.layers:
             try:
-                affine_form(layer, config.mul_bits)
+                if layer.thresholds is not None:
+                    affine_form(layer, config.mul_bits)
             except InputError as error:
                 problems.append(str(error))
     return problems
+
+
+def _trunk_problems(network, plan):
+    """A trunk and what is added to it must leave the array in the same groups of channels."""
+    for index, layer in enumerate(network.layers):
+        if layer.add is None:
+            continue
+        own, other = (
+            [group for part in plan.of_layer(number) for group in part.quantizer_groups()]
+            for number in (index, layer.add)
+        )
+        if own != other:
+            yield (
+                f"layer {layer.name}: its channels leave in other groups than those of "
+                f"{network.layers[layer.add].name}, which it adds ({len(own)} and {len(other)} groups a "
+                "pixel); accepted: rows and channels per group that are multiples of quant"
+            )
 
 
 def _layer_problems(layer, config, last):
@@ -125,14 +196,8 @@ def _layer_problems(layer, config, last):
             f"layer {layer.name}: weights are {layer.encoding}; an engine of encoding "
             f"{config.encoding} accepts {', '.join(accepted)}; encoding any accepts all"
         )
-    if layer.pool is not None and layer.pool.kind != "max":
-        yield (
-            f"layer {layer.name}: {layer.pool.kind} pooling; accepted: max pooling, or none"
-        )
-    if layer.pool is not None and any(layer.pool.padding):
-        yield (
-            f"layer {layer.name}: pooling padding {layer.pool.padding}; accepted: (0, 0, 0, 0)"
-        )
+    if layer.pool is not None:
+        yield from _pool_problems(layer)
     if last and layer.out_shape[:2] != (1, 1):
         yield (
             f"layer {layer.name}: the last layer's map is {layer.out_shape[0]}x{layer.out_shape[1]}; "
@@ -145,7 +210,7 @@ def _layer_problems(layer, config, last):
                 f"layer {layer.name}: {what} map of {size[0]}x{size[1]} pixels; "
                 f"accepted: at most {largest} rows and columns"
             )
-    kernel_rows, runs_per_row, _ = LayerGeometry.of(layer, config).runs
+    _, kernel_rows, runs_per_row, _ = PassGeometry.of(layer, config).runs
     pool = layer.pool.kernel if layer.pool else (1, 1)
     most = (1 << program.KERNEL_BITS) - 1
     for what, size in (("kernel", (kernel_rows, runs_per_row)), ("pooling window", pool)):
@@ -160,3 +225,24 @@ def _layer_problems(layer, config, last):
             f"layer {layer.name}: input map of {padded_rows} rows with padding; "
             f"accepted: at most {2 * largest + 1}"
         )
+
+
+def _pool_problems(layer):
+    """Every window of an axis must end at a pixel of its own, and where the trunk is kept all pixels must
+    belong to a window."""
+    pool = layer.pool
+    for axis, what in enumerate(("rows", "columns")):
+        size, windows = layer.conv_shape[axis], layer.out_shape[axis]
+        kernel, stride, before = pool.kernel[axis], pool.stride[axis], pool.padding[axis]
+        last_end = (windows - 1) * stride - before + kernel - 1
+        if windows > 1 and last_end - stride >= size - 1:
+            yield (
+                f"layer {layer.name}: pooling padding {pool.padding[axis + 2]} behind the {what} with "
+                f"stride {stride} ends two windows at the last of {size} {what}; accepted: padding of "
+                "less than the stride there"
+            )
+        if layer.trunk and last_end < size - 1:
+            yield (
+                f"layer {layer.name}: its trunk is kept, but pooling leaves out {size - 1 - last_end} of "
+                f"{size} {what}; accepted: pooling windows that cover the map"
+            )

@@ -8,6 +8,7 @@ from dorefa.golden.errors import InputError
 WORD_BITS = 32
 SIZE_BITS = 10  # rows or columns of a feature map
 KERNEL_BITS = 6  # rows or columns of a kernel or a pooling window
+PHASE_BITS = KERNEL_BITS + 3  # signed position within the period of a pooling window
 
 
 def fields(config):
@@ -36,24 +37,23 @@ def fields(config):
         "x_start": offset,
         "in_rows": size,
         "row_bits": unsigned(config.feature_address_bits + 1),
-        # window reader: steps between output pixels, pooling positions, kernel rows and runs
+        # window reader: steps between pixels, channel groups and blocks, kernel rows and runs
         "pixel_x_step": offset,
         "pixel_y_step": row,
         "pixel_address_step": address,
-        "window_x_step": offset,
-        "window_y_step": row,
-        "window_address_step": address,
+        "group_step": offset,
+        "group_address_step": address,
+        "block_address_step": address,
         "kernel_y_step": row,
         "kernel_address_step": address,
         "run_step": offset,
-        "group_step": offset,
         "run_bits": unsigned(config.feature_address_bits + 1),
         "kernel_rows": kernel,
         "runs_per_row": kernel,
-        "pool_rows": kernel,
-        "pool_cols": kernel,
+        "blocks": size,
         "groups": channel_groups,
         "out_cols": size,
+        "out_rows": size,
         "sets": sets,
         "last_cols": unsigned(config.cols.bit_length()),
         # compute
@@ -61,6 +61,8 @@ def fields(config):
         "tiles": channel_groups,
         "weight_planes": planes,
         "activation_planes": planes,
+        **({"weight_words": unsigned(config.weight_depth.bit_length())}
+           if config.weights == "stream" else {}),
         "weight_top": weight,
         "tile_step": weight,
         "signed_weights": unsigned(1),
@@ -69,13 +71,52 @@ def fields(config):
         # drain, quantizer, plane packer
         "bipolar_sum": unsigned(1),
         "raw": unsigned(1),
+        "ends_image": unsigned(1),
         "full_groups": tile_groups,
         "last_groups": tile_groups,
-        "full_count": unsigned(config.quant.bit_length()),
-        "last_count": unsigned(config.quant.bit_length()),
+        "full_count": unsigned(config.total_quant.bit_length()),
+        "last_count": unsigned(config.total_quant.bit_length()),
+        "pixel_groups": unsigned(config.pool_depth.bit_length()),
+        **_pooling(config),
+        **(_trunk(config) if config.trunk_bits else {}),
         "param_base": unsigned(max(1, (config.param_depth - 1).bit_length())),
         "code_mask": unsigned(config.out_bits),
         "out_address": unsigned((config.feature_depth - 1).bit_length()),
+    }
+
+
+def _pooling(config):
+    """Pooling windows: kernel, distance of windows that share a slot, slot of the last window, and
+    where in that distance each slot starts (negative before its first window)."""
+    result = {"pool": unsigned(1)}
+    if config.sum_values:
+        result["pool_values"] = unsigned(1)
+    if config.sum_codes:
+        result["pool_sums"] = unsigned(1)
+    for axis in "xy":
+        result |= {
+            f"pool_{axis}_kernel": unsigned(KERNEL_BITS),
+            f"pool_{axis}_period": unsigned(PHASE_BITS - 1),
+            f"pool_{axis}_slot": unsigned(max(1, (config.pool_slots - 1).bit_length())),
+        }
+        for slot in range(config.pool_slots):
+            result[f"pool_{axis}_phase_{slot}"] = signed(PHASE_BITS)
+    return result
+
+
+def _trunk(config):
+    """Residual trunk: whether accumulators are rescaled, nothing but the trunk is wanted, a stored trunk
+    is added, the sum is stored; where, and how far behind that the sum goes."""
+    address = unsigned(max(1, (config.trunk_depth - 1).bit_length()))
+    return {
+        "rescale": unsigned(1),
+        "trunk_only": unsigned(1),
+        "trunk_add": unsigned(1),
+        "trunk_store": unsigned(1),
+        "trunk_shift": unsigned(5),
+        "trunk_address": address,
+        "trunk_offset": address,
+        "trunk_step": address,
     }
 
 

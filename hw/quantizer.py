@@ -49,7 +49,8 @@ class ThresholdQuantizer(wiring.Component):
     `out_bits` comparators and memories. Memory ``lane * out_bits + s`` holds, at ``(param << s) |
     bits``, the threshold of code ``(2 bits + 1) << (out_bits - 1 - s)`` in its low `acc_bits`. A
     layer of fewer bits fills the codes it does not use with thresholds that nothing reaches.
-    Unless all weights are bipolar, bit `acc_bits` of stage 0 inverts the channel's code.
+    Where a slope can be negative (:attr:`EngineConfig.inverts`), bit `acc_bits` of stage 0 inverts the
+    channel's code.
 
     Latency: ``2 * out_bits`` cycles.
     """
@@ -68,7 +69,7 @@ class ThresholdQuantizer(wiring.Component):
     @staticmethod
     def param_bits(config):
         """Width of a parameter word: a threshold, and where needed the bit that inverts."""
-        return config.acc_bits + (not config.xnor)
+        return config.acc_bits + config.inverts
 
     @staticmethod
     def latency(config):
@@ -83,7 +84,7 @@ class ThresholdQuantizer(wiring.Component):
             inverts = Signal(name=f"inverts_{lane}")
             for stage in range(config.out_bits):
                 number = lane * config.out_bits + stage
-                inverted_here = stage == 0 and not config.xnor
+                inverted_here = stage == 0 and config.inverts
                 word = param_memory(
                     m, self, config,
                     name=f"lane{lane}_stage{stage}", number=number,
@@ -100,7 +101,7 @@ class ThresholdQuantizer(wiring.Component):
                 inverts_next = Signal(name=f"inverts_{lane}_{stage}")
                 if inverted_here:
                     m.d.sync += inverts_next.eq(word[config.acc_bits])
-                elif not config.xnor:
+                elif config.inverts:
                     (waiting,) = self._registers(m, (inverts,), f"waits_{lane}_{stage}")
                     m.d.sync += inverts_next.eq(waiting)
                 inverts = inverts_next

@@ -15,9 +15,9 @@ def result_layout(config):
 class Results(wiring.Component):
     """Takes a group of accumulators and sends the ones that exist.
 
-    Ports: `valid`, `ready`, `values`, `group`; `offsets`, one cycle after a group is taken, what its
+    Ports: `ends_image`, whether the pass is the program's last; `valid`, `ready`, `values`, `group`; `offsets`, one cycle after a group is taken, what its
     accumulators still lack (the constant correction of XNOR products); `o`, stream of results;
-    `done` pulses with the transfer of the last.
+    `done` pulses with the transfer of the pass's last.
     """
 
     def __init__(self, config):
@@ -25,10 +25,11 @@ class Results(wiring.Component):
         accumulators = signed(config.acc_bits)
         super().__init__(
             {
+                "ends_image": In(1),
                 "valid": In(1),
                 "ready": Out(1),
-                "values": In(accumulators).array(config.quant),
-                "offsets": In(accumulators).array(config.quant),
+                "values": In(accumulators).array(config.total_quant),
+                "offsets": In(accumulators).array(config.total_quant),
                 "group": In(group_layout(config)),
                 "o": Out(stream.Signature(result_layout(config))),
                 "done": Out(1),
@@ -39,18 +40,18 @@ class Results(wiring.Component):
         m = Module()
         config = self._config
         accumulator = signed(config.acc_bits)
-        values = [Signal(accumulator, name=f"value_{lane}") for lane in range(config.quant)]
-        offsets = [Signal(accumulator, name=f"offset_{lane}") for lane in range(config.quant)]
+        values = [Signal(accumulator, name=f"value_{lane}") for lane in range(config.total_quant)]
+        offsets = [Signal(accumulator, name=f"offset_{lane}") for lane in range(config.total_quant)]
         group = Signal.like(self.group)
-        lane = Signal(range(max(2, config.quant)))
+        lane = Signal(range(max(2, config.total_quant)))
         taken, sending = Signal(), Signal()
         lane_ends = Signal()
         m.d.comb += [
             lane_ends.eq(lane + 1 == group.count),
             self.ready.eq(~taken & ~sending),
             self.o.valid.eq(sending),
-            self.o.payload.last.eq(group.ends_layer & lane_ends),
-            self.done.eq(sending & self.o.ready & self.o.payload.last),
+            self.o.payload.last.eq(self.ends_image & group.ends_layer & lane_ends),
+            self.done.eq(sending & self.o.ready & group.ends_layer & lane_ends),
             self.o.payload.data.eq(
                 Array(values)[lane] + (Array(offsets)[lane] if config.xnor else 0)
             ),

@@ -24,11 +24,11 @@ def run_layout(config):
 
 
 class RunGenerator(wiring.Component):
-    """Nested counters: set of `cols` output pixels, pooling position, channel group, column, kernel
-    row, run. Offers one run per cycle, three cycles after `start`.
+    """Nested counters: set of `cols` convolution pixels in raster order, channel group, column, channel
+    block of the input map, kernel row, run. Offers one run per cycle, three cycles after `start`.
 
-    Output pixels are taken in raster order after pooling; all positions of a pooling window follow
-    one another, so that pooling needs no line memory.
+    A layer computed in several passes leaves its map in blocks of channels, one behind the other
+    (:mod:`dorefa.hw.layout`); a patch takes the window of one block after that of the other.
 
     Ports: `layer` (descriptor, stable from `start` on), `start`, `o` (stream of runs).
     """
@@ -56,17 +56,16 @@ class RunGenerator(wiring.Component):
         )
         # Windows of the set's first pixel, of this column's, and of the one after it.
         first, pixel, following = Signal(origin), Signal(origin), Signal(origin)
-        # Steps within a pixel's windows: pooling position, kernel row, run and channel group.
-        window_y, window_x = Signal.like(layer.y_start), Signal.like(layer.x_start)
-        window_address = Signal.like(layer.address_start)
+        # Steps within a pixel's window: channel group, channel block, kernel row and run.
         kernel_y, run_x = Signal.like(layer.y_start), Signal.like(layer.x_start)
         kernel_address = Signal.like(layer.address_start)
-        group_x = Signal.like(layer.x_start)
+        group_x, group_address = Signal.like(layer.x_start), Signal.like(layer.address_start)
+        block_address = Signal.like(layer.address_start)
         # Counters, from the outermost.
         sets_left = Signal.like(layer.sets)
-        pool_row, pool_col = Signal.like(layer.pool_rows), Signal.like(layer.pool_cols)
         group = Signal.like(layer.groups)
         column = Signal(range(max(2, config.cols)))
+        block = Signal.like(layer.blocks)
         kernel_row, run = Signal.like(layer.kernel_rows), Signal.like(layer.runs_per_row)
         cols = Signal(range(config.cols + 1))
         active = Signal()
@@ -74,18 +73,16 @@ class RunGenerator(wiring.Component):
 
         row_ends = Signal()
         kernel_ends = Signal()
+        patch_ends = Signal()
         set_ends = Signal()
         groups_end = Signal()
-        pool_row_ends = Signal()
-        pool_ends = Signal()
         m.d.comb += [
             cols.eq(Mux(sets_left == 1, layer.last_cols, config.cols)),
             row_ends.eq(run + 1 == layer.runs_per_row),
             kernel_ends.eq(row_ends & (kernel_row + 1 == layer.kernel_rows)),
-            set_ends.eq(kernel_ends & (column + 1 == cols)),
+            patch_ends.eq(kernel_ends & (block + 1 == layer.blocks)),
+            set_ends.eq(patch_ends & (column + 1 == cols)),
             groups_end.eq(set_ends & (group + 1 == layer.groups)),
-            pool_row_ends.eq(groups_end & (pool_col + 1 == layer.pool_cols)),
-            pool_ends.eq(pool_row_ends & (pool_row + 1 == layer.pool_rows)),
         ]
 
         # The pixel after this one, in raster order.
@@ -125,23 +122,19 @@ class RunGenerator(wiring.Component):
                 ]
             with m.If(kernel_ends):
                 m.d.sync += [kernel_row.eq(0), kernel_y.eq(0), kernel_address.eq(0)]
+                m.d.sync += [
+                    block.eq(block + 1), block_address.eq(block_address + layer.block_address_step)
+                ]  # fmt: skip
+            with m.If(patch_ends):
+                m.d.sync += [block.eq(0), block_address.eq(group_address)]
                 m.d.sync += [column.eq(column + 1), pixel.eq(following)]
             with m.If(set_ends):
+                next_group = group_address + layer.group_address_step
                 m.d.sync += [column.eq(0), pixel.eq(first)]
                 m.d.sync += [group.eq(group + 1), group_x.eq(group_x + layer.group_step)]
+                m.d.sync += [group_address.eq(next_group), block_address.eq(next_group)]
             with m.If(groups_end):
-                m.d.sync += [group.eq(0), group_x.eq(0)]
-                m.d.sync += [pool_col.eq(pool_col + 1), window_x.eq(window_x + layer.window_x_step)]
-            with m.If(pool_row_ends):
-                m.d.sync += [
-                    pool_col.eq(0),
-                    window_x.eq(0),
-                    pool_row.eq(pool_row + 1),
-                    window_y.eq(window_y + layer.window_y_step),
-                    window_address.eq(window_address + layer.window_address_step),
-                ]
-            with m.If(pool_ends):
-                m.d.sync += [pool_row.eq(0), window_y.eq(0), window_address.eq(0)]
+                m.d.sync += [group.eq(0), group_x.eq(0), group_address.eq(0), block_address.eq(0)]
                 m.d.sync += [sets_left.eq(sets_left - 1), first.eq(following), pixel.eq(following)]
                 with m.If(sets_left == 1):
                     m.d.sync += active.eq(0)
@@ -164,13 +157,11 @@ class RunGenerator(wiring.Component):
         with m.Elif(advance):
             m.d.sync += [
                 valid.eq(active),
-                base.y.eq(pixel.y + window_y),
-                base.address.eq(pixel.address + window_address),
-                base.x.eq(pixel.x + window_x),
+                base.eq(pixel),
                 inner_y.eq(kernel_y),
-                inner_address.eq(kernel_address),
+                inner_address.eq(kernel_address + block_address),
                 inner_x.eq(run_x + group_x),
-                ends_patch.eq(kernel_ends),
+                ends_patch.eq(patch_ends),
                 ends_set.eq(set_ends),
                 self.o.valid.eq(valid),
                 self.o.payload.address.eq(base.address + inner_address + x),

@@ -23,8 +23,10 @@ class Sequencer(wiring.Component):
 
     Ports: `i` (image stream); `enable`, `layers`, `image_bytes`; program memory writes; `load` with
     `load_start`, `load_count`, `load_last` (codes for the plane packer, whose `loaded` answers);
-    `layer`, `start` (pulse, the descriptor is complete) and `layer_ended` (pulse from the engine);
-    `busy`, `finished` (pulse with the last layer's end).
+    `begin` (pulse with every beat of an image);
+    `layer`, `start` (pulse, the descriptor is complete) and `layer_ended` (pulse from the engine, looked
+    at while a pass runs);
+    `busy`, `ended` (pulse with a pass's end), `finished` (pulse with the last one's).
     """
 
     def __init__(self, config, *, init=None):
@@ -45,10 +47,12 @@ class Sequencer(wiring.Component):
                 "load_count": Out(config.port_bytes.bit_length()),
                 "load_last": Out(1),
                 "loaded": In(1),
+                "begin": Out(1),
                 "layer": Out(program.layout(config)),
                 "start": Out(1),
                 "layer_ended": In(1),
                 "busy": Out(1),
+                "ended": Out(1),
                 "finished": Out(1),
                 "wrong_packet": Out(1),
             }
@@ -77,6 +81,7 @@ class Sequencer(wiring.Component):
             kept.eq(sum(self.i.payload.keep[byte] for byte in range(config.port_bytes))),
             now.eq(received + kept),
             beat.eq(self.i.valid & self.i.ready),
+            self.begin.eq(beat),
             self.load_count.eq(kept),
         ]
         right = now == self.image_bytes
@@ -125,6 +130,7 @@ class Sequencer(wiring.Component):
                 m.next = "layer"
             with m.State("layer"):
                 with m.If(self.layer_ended):
+                    m.d.comb += self.ended.eq(1)
                     with m.If(layers_left == 0):
                         m.d.comb += self.finished.eq(1)
                         m.next = "enable"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from dorefa.golden.affine import affine_form
+from dorefa.golden.errors import InputError
 
 from . import cycles
 from .config import EngineConfig, check_range
-from .geometry import LayerGeometry
-from .problems import needs, xnor_constants
+from .geometry import PassGeometry, as_convolution
+from .problems import needs, summed_pixels, xnor_constants
+from .schedule import schedule
 
 # Binary operations per image above which the larger array is the default.
 _LARGE_NETWORK = 20_000_000
@@ -22,33 +26,61 @@ def fit(network, **overrides) -> EngineConfig:
     64 x 32 for networks of more than 20 million binary operations; `encoding` is ``bipolar`` where
     all weights are; `quantizer` is ``thresholds`` up to 4 bits; `quant` is the least power of two with
     which no layer waits for its drain, `fetch_bits` the least that costs at most 1 % of the cycles.
+    Where weights stream in, each half of their memory holds the largest tile.
     """
-    layers = network.layers
+    layers = [
+        as_convolution(
+            layer, network.input_shape if layer.source < 0 else network.layers[layer.source].out_shape
+        )
+        for layer in network.layers
+    ]
     operations = sum(layer.macs * layer.w_bits * layer.a_bits for layer in layers)
     large = operations > _LARGE_NETWORK
-    sizes = {"lanes": 64 if large else 32, "rows": 32 if large else 16, "cols": 1}
-    sizes |= {"encoding": _encoding(layers), "port_bytes": 1}
-    sizes["out_bits"] = max((layer.out_bits for layer in layers[:-1]), default=1)
+    sizes = {"lanes": 64 if large else 32, "rows": 32 if large else 16, "cols": 1, "engines": 1}
+    sizes |= {"encoding": _encoding(layers), "port_bytes": 1, "weights": "onchip"}
+    sizes["out_bits"] = max((layer.code_bits for layer in layers if layer.code_bits), default=1)
     unknown = overrides.keys() - EngineConfig().as_dict().keys()
     # The message about an unknown name is the configuration's.
     EngineConfig().replace(**dict.fromkeys(unknown))
     sizes |= overrides
-    for name in ("lanes", "rows", "cols", "port_bytes", "out_bits", "quant", "fetch_bits"):
+    for name in ("lanes", "rows", "cols", "engines", "port_bytes", "out_bits", "quant", "fetch_bits"):
         if name in sizes:
             check_range(name, sizes[name])
-    geometry = {name: sizes[name] for name in ("lanes", "rows", "cols")}
     widest_fetch = sizes.get("fetch_bits", 1 << (sizes["lanes"].bit_length() - 1))
-    sizes.setdefault("quant", _least_quant(layers, geometry, min(widest_fetch, _LARGEST_QUANT)))
-    sizes.setdefault("fetch_bits", _least_fetch(layers, sizes, sizes["quant"]))
+    draft = EngineConfig(
+        **{name: sizes[name] for name in ("lanes", "rows", "cols", "engines")}, quant=1,
+        fetch_bits=widest_fetch, out_bits=1,
+    )  # fmt: skip
+    sizes.setdefault("quant", _least_quant(layers, draft, min(widest_fetch, _LARGEST_QUANT)))
+    sizes.setdefault("fetch_bits", _least_fetch(network, sizes))
     sizes.setdefault("quantizer", "thresholds" if sizes["out_bits"] <= 4 else "affine")
-    sizes.setdefault("a_bits", max(layer.a_bits for layer in layers))
+    sizes.setdefault("a_bits", max(max(layer.a_bits, layer.out_bits or 0) for layer in layers))
     draft = EngineConfig(**sizes)
-    for name, least in needs(network, draft).items():
+    if draft.weights == "stream" and "weight_depth" not in sizes:
+        draft = _least_stream(network, layers, draft)
+    plan = schedule(network, draft)
+    for name, least in needs(network, draft, plan).items():
         sizes.setdefault(name, max(least, 4) if name == "acc_bits" else least)
     if sizes["quantizer"] == "affine":
-        for name, bits in _affine_bits(layers, draft).items():
+        for name, bits in _affine_bits(network, plan, draft).items():
             sizes.setdefault(name, bits)
     return EngineConfig(**sizes)
+
+
+def _least_stream(network, layers, draft):
+    """`draft` with the least weight memory whose halves hold one tile of every layer."""
+    tiles = [layer.w_bits * PassGeometry.of(layer, draft).words for layer in layers]
+    depth = 2 * max(tiles)
+    while True:
+        draft = draft.replace(weight_depth=depth)
+        try:
+            schedule(network, draft)
+            return draft
+        except InputError:
+            # Zero channels of blocks may lengthen a reduction; channel groups may need larger blocks.
+            if depth >= 8 * max(tiles):
+                raise
+            depth += 2 * (1 + depth // 8)
 
 
 def _encoding(layers):
@@ -60,11 +92,13 @@ def _encoding(layers):
     return "any" if "bipolar" in encodings else "twos_complement"
 
 
-def _least_quant(layers, geometry, largest):
+def _least_quant(layers, draft, largest):
     """The least power of two up to `largest` with which no quantized layer waits for its drain."""
     quant = 1
-    while quant * 2 <= min(largest, geometry["rows"]):
-        loops = [LayerGeometry(layer=layer, quant=quant, fetch_bits=8, **geometry) for layer in layers[:-1]]
+    while quant * 2 * draft.engines <= largest and quant * 2 <= draft.rows:
+        if draft.rows % (2 * quant) and draft.engines > 1:
+            break
+        loops = [PassGeometry.of(layer, draft.replace(quant=quant)) for layer in layers[:-1]]
         if all(
             loop.cols * ((loop.tiles - 1) * loop.full_groups + loop.last_groups)
             <= loop.tiles * loop.tile_cycles
@@ -75,16 +109,17 @@ def _least_quant(layers, geometry, largest):
     return quant
 
 
-def _least_fetch(layers, sizes, quant):
+def _least_fetch(network, sizes):
     """The least power of two with which the network takes at most 1 % more cycles than with the
     widest."""
-    least = max(8, 1 << (max(quant, sizes["port_bytes"]) - 1).bit_length())
+    least = max(8, 1 << (max(sizes["engines"] * sizes["quant"], sizes["port_bytes"]) - 1).bit_length())
     widest = 1 << (sizes["lanes"].bit_length() - 1)
-    array = {name: sizes[name] for name in ("lanes", "rows", "cols", "port_bytes")}
+    array = {name: sizes[name] for name in ("lanes", "rows", "cols", "engines", "port_bytes", "quant")}
 
     def total(fetch):
-        draft = EngineConfig(**array, quant=quant, fetch_bits=fetch, out_bits=1)
-        return sum(layer.cycles for layer in cycles.predict(layers, draft))
+        draft = EngineConfig(**array, fetch_bits=fetch, out_bits=1, trunk_bits=16)
+        passes = cycles.predict(network, schedule(network, draft), draft)
+        return sum(part.cycles for part in passes)
 
     limit = 1.01 * total(max(least, widest))
     fetch = least
@@ -93,19 +128,22 @@ def _least_fetch(layers, sizes, quant):
     return fetch
 
 
-def _affine_bits(layers, config):
+def _affine_bits(network, plan, config):
     """Widths of the affine quantizer's parameters."""
     multipliers, offsets, shifts = [1], [1], [1]
-    for layer in layers[:-1]:
+    for index, layer in enumerate(network.layers):
+        constants = np.zeros(len(layer.codes), np.int64)
+        if layer.rescale is None:
+            geometry = plan.of_layer(index)[0].geometry
+            constants = xnor_constants(layer, geometry, config) * summed_pixels(layer)
+        if layer.thresholds is None:
+            offsets.append(int(abs(constants).max()).bit_length() + 1)
+            continue
         form = affine_form(layer, 48)
-        constants = xnor_constants(layer, LayerGeometry.of(layer, config))
         for channel in range(len(layer.codes)):
             m, b, f = (int(values[channel]) for values in (form.m, form.b, form.f))
-            b += m * int(constants[channel]) if config.xnor else 0
+            b += m * int(constants[channel])
             multipliers.append(m.bit_length())
             offsets.append((b if b >= 0 else -b - 1).bit_length() + 1)
             shifts.append(f.bit_length())
-    if config.xnor:
-        last = layers[-1]
-        offsets.append(int(abs(xnor_constants(last, LayerGeometry.of(last, config))).max()).bit_length() + 1)
     return {"mul_bits": max(multipliers), "bias_bits": max(2, *offsets), "shift_bits": max(shifts)}

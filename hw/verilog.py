@@ -60,7 +60,7 @@ def to_rtlil(component, *, name: str = MODULE, preloaded=()) -> str:
     """RTLIL of `component` with plain names, identical modules merged and registers uninitialized.
 
     `component` is a `wiring.Component`; its ports become the ports of module `name`, nested ones
-    joined with two underscores. `preloaded` lists instance paths (``core.weights``) whose memories
+    joined with two underscores. `preloaded` lists instance paths (``core.sequencer``) whose memories
     keep their initial contents even when all of them are zero; any other memory keeps them only if
     some bit is set.
     """

@@ -10,8 +10,8 @@ class WeightMemory(wiring.Component):
     """`rows` memories of `weight_depth` words of `lanes` bits.
 
     Word order: output-channel tile, weight plane, patch word. Ports: `address`, and two cycles
-    later `w` (row r at bits ``[r * lanes, (r + 1) * lanes)``); `w_en`, `w_row`, `w_address`,
-    `w_data` write one word of one row. `init`: words per row, for a preloaded engine.
+    later `w` (row r at bits ``[r * lanes, (r + 1) * lanes)``); `w_en` (one bit per row), `w_address`,
+    `w_data` (laid out like `w`) write. `init`: words per row, for a preloaded engine.
     """
 
     latency = 2
@@ -23,10 +23,9 @@ class WeightMemory(wiring.Component):
             {
                 "address": In(range(max(2, config.weight_depth))),
                 "w": Out(config.rows * config.lanes),
-                "w_en": In(1),
-                "w_row": In(range(max(2, config.rows))),
+                "w_en": In(config.rows),
                 "w_address": In(range(max(2, config.weight_depth))),
-                "w_data": In(config.lanes),
+                "w_data": In(config.rows * config.lanes),
             }
         )
 
@@ -43,9 +42,9 @@ class WeightMemory(wiring.Component):
             write, read = memory.write_port(), memory.read_port()
             word = Signal(self._config.lanes, name=f"word_{row}")
             m.d.comb += [
-                write.en.eq(self.w_en & (self.w_row == row)),
+                write.en.eq(self.w_en[row]),
                 write.addr.eq(self.w_address),
-                write.data.eq(self.w_data),
+                write.data.eq(self.w_data.word_select(row, self._config.lanes)),
                 read.addr.eq(self.address),
                 read.en.eq(1),
             ]

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
+from amaranth import Shape
 from amaranth.hdl import Fragment
 from amaranth.hdl._mem import MemoryInstance
 from amaranth.sim import Simulator
 
 from dorefa.hw.engine import Engine
 
-from .compare import decode
-from .design import layer_rows
+from .design import CORE
 from .job import Job, SimulationError, Trace, stuck
+from .snapshot import regions, values
 
 
-def _feature_banks(fragment):
-    """Contents (`MemoryData`) of ``feature.bank0`` and ``feature.bank1``."""
+def _memories(fragment, path=CORE):
+    """Contents (`MemoryData`) of every memory by its path in the exported Verilog."""
+    found = {}
     for child, name, _ in fragment.subfragments:
-        if name == "feature":
-            banks = {inner: memory for memory, inner, _ in child.subfragments}
-            return [_memory_data(banks[f"bank{bank}"]) for bank in range(2)]
-    raise LookupError("the engine has no submodule `feature`")
+        if isinstance(child, MemoryInstance):
+            found[f"{path}.{name}"] = child._data
+        else:
+            found |= _memories(child, f"{path}.{name}")
+    return found
 
 
-def _memory_data(fragment):
-    if isinstance(fragment, MemoryInstance):
-        return fragment._data
-    return next(_memory_data(child) for child, _, _ in fragment.subfragments)
+def _word_bytes(memory):
+    return -(-Shape.cast(memory.shape).width // 8)
 
 
 def _beats(image, port_bytes):
@@ -44,7 +43,7 @@ class _Record:
 
     def __init__(self):
         self._stamps = {}
-        self.ends, self.results, self.codes = [], [], []
+        self.ends, self.results, self.copied = [], [], []
 
     def stamp(self, event, cycle):
         """Notes the first and the last cycle of an event."""
@@ -56,11 +55,12 @@ class _Record:
         """Whether the first layer has begun."""
         return "first_read" in self._stamps
 
-    def trace(self):
+    def trace(self, compiled):
         """The finished record."""
         self._stamps.pop("last_read")
         results = np.array(self.results, np.int64)
-        return Trace(**self._stamps, ends=self.ends, results=results, codes=self.codes)
+        found = values(compiled, self.copied)
+        return Trace(**self._stamps, ends=self.ends, results=results, values=found)
 
 
 def run(job: Job) -> tuple[list[Trace], int]:
@@ -69,7 +69,7 @@ def run(job: Job) -> tuple[list[Trace], int]:
     config = compiled.config
     engine = Engine(config, memories=compiled.memories)
     fragment = Fragment.get(engine, None)
-    banks = _feature_banks(fragment)
+    memories, copies = _memories(fragment), regions(compiled)
     simulator = Simulator(fragment)
     simulator.add_clock(1e-6)
     draws = np.random.default_rng(job.seed)
@@ -88,23 +88,27 @@ def run(job: Job) -> tuple[list[Trace], int]:
                 await ctx.tick().until(engine.i.ready)
                 ctx.set(engine.i.valid, 0)
 
-    def read_layer(ctx, layer):
-        rows = layer_rows(layer, config)
-        size = math.ceil(config.out_bits * config.fetch_bits / 8)
-        codes = [
-            np.frombuffer(
-                b"".join(
-                    ctx.get(bank[row]).to_bytes(size, "little")
-                    for row in range(first, first + number)
-                ),
-                np.uint8,
-            ).reshape(number, size)
-            for bank, (first, number) in zip(banks, rows, strict=True)
-        ]
-        return decode(codes, layer, config)
+    async def memory(ctx):
+        while True:
+            for packet in job.weight_packets:
+                for data, _, last in _beats(np.frombuffer(packet, np.uint8), config.port_bytes):
+                    while waits():
+                        await ctx.tick()
+                    ctx.set(engine.weights.payload, {"data": data, "last": last})
+                    ctx.set(engine.weights.valid, 1)
+                    taken = False
+                    while not taken:
+                        _, _, taken = await ctx.tick().sample(engine.weights.ready)
+                    ctx.set(engine.weights.valid, 0)
+
+    def copy(ctx, region):
+        data, size = memories[region.memory], _word_bytes(memories[region.memory])
+        rows = range(region.first, region.first + region.rows)
+        words = b"".join(ctx.get(data[row]).to_bytes(size, "little") for row in rows)
+        return np.frombuffer(words, np.uint8).reshape(region.rows, size)
 
     async def check(ctx):
-        layers, number, record = compiled.layers, 0, _Record()
+        passes, number, record = len(copies), 0, _Record()
         started = cycle = 0
         ctx.set(engine.o.ready, not waits())
         async for _, _, taken, given, last, value, first_read, layer_done in ctx.tick().sample(
@@ -120,9 +124,9 @@ def run(job: Job) -> tuple[list[Trace], int]:
             if first_read:
                 record.stamp("read", cycle)
             if layer_done:
-                # no later layer writes its map before it has read its program
-                if len(record.ends) < len(layers) - 1:
-                    record.codes.append(read_layer(ctx, layers[len(record.ends)]))
+                # no later pass writes its map before it has read its program
+                if len(record.ends) < passes:
+                    record.copied.append([copy(ctx, region) for region in copies[len(record.ends)]])
                 record.ends.append(cycle)
             if given:
                 record.stamp("out", cycle)
@@ -131,8 +135,8 @@ def run(job: Job) -> tuple[list[Trace], int]:
                     reason = f"image {number}: `last` after {len(record.results)} results"
                     failure.append(SimulationError(reason))
                     return
-            if len(record.ends) == len(layers) and len(record.results) == job.beats:
-                traces.append(record.trace())
+            if len(record.ends) == passes and len(record.results) == job.beats:
+                traces.append(record.trace(compiled))
                 number, record, started = number + 1, _Record(), cycle
                 job.tick(number)
                 if number == len(job.images):
@@ -145,6 +149,8 @@ def run(job: Job) -> tuple[list[Trace], int]:
                 ctx.set(engine.o.ready, not waits())
 
     simulator.add_testbench(source, background=True)
+    if config.weights == "stream":
+        simulator.add_testbench(memory, background=True)
     simulator.add_testbench(check)
     simulator.run()
     if failure:

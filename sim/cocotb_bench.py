@@ -63,8 +63,14 @@ class Bench:
         self.source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), dut.clk, dut.rst)
         self.sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), dut.clk, dut.rst)
         self.host = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
+        streams = [self.source, self.sink]
+        if self.job["weights"]:
+            bus = AxiStreamBus.from_prefix(dut, "s_axis_weights")
+            self.memory = AxiStreamSource(bus, dut.clk, dut.rst)
+            streams.append(self.memory)
+            cocotb.start_soon(self.stream_weights())
         channels = (
-            self.source, self.sink,
+            *streams,
             self.host.write_if.aw_channel, self.host.write_if.w_channel,
             self.host.write_if.b_channel,
             self.host.read_if.ar_channel, self.host.read_if.r_channel,
@@ -73,11 +79,21 @@ class Bench:
             generator = random.Random(self.job["seed"] * 16 + number)
             channel.set_pause_generator(pauses(generator, self.job["stalls"]))
 
+    async def stream_weights(self):
+        """The memory that holds the weights: all packets, image after image."""
+        while True:
+            for packet in self.job["weights"]:
+                await self.memory.send(bytes.fromhex(packet))
+                # A packet ahead, so that the queue stays short.
+                await self.memory.wait()
+
     async def reset(self):
         """Four cycles of reset, everything undefined before it, idle buses when it ends."""
         self.dut.rst.value = 1
-        for port in ("s_axis_tvalid", "m_axis_tready", "s_axil_awvalid", "s_axil_wvalid",
-                     "s_axil_bready", "s_axil_arvalid", "s_axil_rready"):  # fmt: skip
+        ports = ["s_axis_tvalid", "m_axis_tready", "s_axil_awvalid", "s_axil_wvalid", "s_axil_bready",
+                 "s_axil_arvalid", "s_axil_rready"]  # fmt: skip
+        ports += ["s_axis_weights_tvalid"] if self.job["weights"] else []
+        for port in ports:
             getattr(self.dut, port).value = 0
         for _ in range(4):
             await RisingEdge(self.dut.clk)
@@ -95,23 +111,23 @@ class Bench:
             answer = await self.host.write(address, data)
             assert answer.resp == 0, f"write to {address:#x} was answered with {answer.resp}"
 
-    def snapshot(self, layer):
-        """Rows of the feature memory as strings of 0, 1, x: one list per bank."""
+    def snapshot(self, number):
+        """Rows of the memories that pass `number` wrote, as strings of 0, 1, x: one list per region."""
         return [
             [
                 str(memory[row].value)
-                for row in range(piece["first"], piece["first"] + piece["rows"])
+                for row in range(region["first"], region["first"] + region["rows"])
             ]
-            for piece in self.job["snapshots"][layer]
-            for memory in [getattr(instance(self.dut, piece["path"]), piece["name"])]
+            for region in self.job["snapshots"][number]
+            for memory in [instance(self.dut, region["memory"])]
         ]
 
     async def watch(self):
-        """Counts cycles, stamps events, copies each layer's codes when it is done.
+        """Counts cycles, stamps events, copies what each pass wrote when it is done.
 
         Returns when the watchdog fires, and never otherwise.
         """
-        core, layers = self.dut.core, self.job["layers"]
+        core, passes = self.dut.core, self.job["passes"]
         done, read = core.status__layer_done, core.status__first_read
         streams = {
             "in": (self.dut.s_axis_tvalid, self.dut.s_axis_tready),
@@ -133,17 +149,17 @@ class Bench:
             if read.value == 1:
                 record.setdefault("first_read", self.cycle)
             if done.value == 1:
-                if len(record["ends"]) < layers:
-                    record["codes"].append(self.snapshot(len(record["ends"])))
+                if len(record["ends"]) < passes:
+                    record["copied"].append(self.snapshot(len(record["ends"])))
                 record["ends"].append(self.cycle)
 
     async def run_image(self, data):
         """One image in, one packet of results out."""
-        self.record = {"ends": [], "codes": []}
+        self.record = {"ends": [], "copied": []}
         self.limit = self.cycle + self.job["image_limit"]
         await self.source.send(data)
         frame = await self.sink.recv()
-        while len(self.record["ends"]) < self.job["layers"]:
+        while len(self.record["ends"]) < self.job["passes"]:
             await RisingEdge(self.dut.clk)
         self.record["results"] = bytes(frame.tdata).hex()
         self.records.append(self.record)
@@ -179,7 +195,7 @@ async def bench(dut):
         outcome |= {
             "status": "stuck" if started else "load",
             "image": len(bench.records),
-            "layer": ends,
+            "pass": ends,
         }
     outcome["records"] = bench.records
     result.write_text(json.dumps(outcome))

@@ -16,9 +16,9 @@ from dorefa.hw.lint import verilator_command
 from dorefa.hw.verilog import MODULE
 
 from . import design
-from .compare import decode
 from .job import Job, SimulationError, Trace, stuck
 from .model import cxx_command
+from .snapshot import regions, values
 
 # Wall-clock watchdog: a simulation slower than this many cycles per second is taken for dead.
 _SLOWEST = 50
@@ -52,26 +52,25 @@ def _environment(simulator, directory):
     return environment
 
 
-def _job_file(job: Job, memories) -> dict:
+def _job_file(job: Job) -> dict:
     """What the bench reads: plain data."""
-    pieces = design.snapshot_pieces(job.compiled, memories)
     return {
         "seed": job.seed,
         "stalls": job.stalls,
         "load_limit": job.load_limit,
         "image_limit": job.image_limit,
-        "layers": len(job.compiled.layers),
+        "passes": len(job.compiled.schedule.passes),
         "writes": [(int(address), int(word)) for address, word in job.compiled.host_writes()],
         "images": [np.ascontiguousarray(image).tobytes().hex() for image in job.images],
+        "weights": [packet.hex() for packet in job.weight_packets],
         "snapshots": [
             [
-                {"path": piece.memory.path, "name": piece.memory.name, "first": piece.first,
-                 "rows": piece.rows}
-                for piece in banks
+                {"memory": region.memory, "first": region.first, "rows": region.rows}
+                for region in own
             ]
-            for banks in pieces
+            for own in regions(job.compiled)
         ],
-    }  # fmt: skip
+    }
 
 
 def _rows(strings, row_bytes):
@@ -84,31 +83,37 @@ def _rows(strings, row_bytes):
     return result
 
 
-def _codes(banks, layer, config):
-    """Codes of a layer; -1 where a bit is undefined."""
-    row_bytes = -(-config.out_bits * config.fetch_bits // 8)
-    known, undefined = zip(*(_rows(strings, row_bytes) for strings in banks), strict=True)
-    codes = decode(known, layer, config).astype(np.int16)
-    codes[decode(undefined, layer, config) != 0] = -1
-    return codes
+def _values(copied, compiled, memories):
+    """Codes and trunks of all layers; -1 where a bit of a code is undefined."""
+    known, undefined = [], []
+    for own, named in zip(copied, regions(compiled), strict=True):
+        pairs = [
+            _rows(strings, memories[region.memory].row_bytes)
+            for strings, region in zip(own, named, strict=True)
+        ]
+        known.append([pair[0] for pair in pairs])
+        undefined.append([pair[1] for pair in pairs])
+    result = {name: array.astype(np.int64) for name, array in values(compiled, known).items()}
+    for name, array in values(compiled, undefined).items():
+        result[name][array != 0] = -1
+    return result
 
 
-def _trace(record, job: Job) -> Trace:
-    config, layers = job.compiled.config, job.compiled.layers
+def _trace(record, job: Job, memories) -> Trace:
+    config = job.compiled.config
     results = np.frombuffer(bytes.fromhex(record["results"]), f"<i{config.result_bits // 8}")
     if len(results) != job.beats:
         raise SimulationError(
             f"m_axis_tlast after {len(results)} results; expected after {job.beats}"
         )
-    codes = [
-        _codes(banks, layer, config)
-        for banks, layer in zip(record["codes"], layers[:-1], strict=False)
-    ]
     stamps = {
         name: record[name]
         for name in ("first_in", "last_in", "first_read", "first_out", "last_out")
     }
-    return Trace(**stamps, ends=record["ends"], results=results.astype(np.int64), codes=codes)
+    return Trace(
+        **stamps, ends=record["ends"], results=results.astype(np.int64),
+        values=_values(record["copied"], job.compiled, memories),
+    )  # fmt: skip
 
 
 def run(job: Job, verilog: str, *, simulator: str) -> tuple[list[Trace], int]:
@@ -121,7 +126,7 @@ def run(job: Job, verilog: str, *, simulator: str) -> tuple[list[Trace], int]:
     with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
         folder = Path(directory)
         folder.joinpath("engine.v").write_text(verilog)
-        folder.joinpath("job.json").write_text(json.dumps(_job_file(job, memories)))
+        folder.joinpath("job.json").write_text(json.dumps(_job_file(job)))
         cycles = job.load_limit + job.image_limit * len(job.images)
         seconds = _BUILD_SECONDS + cycles / _SLOWEST
         _run_child(simulator, directory, _environment(simulator, directory), seconds, job)
@@ -132,8 +137,8 @@ def run(job: Job, verilog: str, *, simulator: str) -> tuple[list[Trace], int]:
     if outcome["status"] == "load":
         raise SimulationError(f"loading the network did not end within {job.load_limit} cycles")
     if outcome["status"] == "stuck":
-        raise stuck(job, outcome["image"], outcome["layer"])
-    return [_trace(record, job) for record in outcome["records"]], outcome["load_cycles"]
+        raise stuck(job, outcome["image"], outcome["pass"])
+    return [_trace(record, job, memories) for record in outcome["records"]], outcome["load_cycles"]
 
 
 def _run_child(simulator, directory, environment, seconds, job):

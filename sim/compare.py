@@ -1,8 +1,7 @@
-"""Codes read back from the feature memory, and their comparison with golden."""
+"""Comparison with golden, element by element."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -15,7 +14,8 @@ class Mismatch:
     """One element that differs. `plane` is the lowest bit plane that is wrong.
 
     For the last layer, whose values are accumulators, `plane` is the lowest wrong bit, y and x are
-    0 and `channel` is the class. A `got` of -1 is a code with an undefined bit.
+    0 and `channel` is the class. A trunk's layer is LAYER.trunk where the layer has codes too. A `got`
+    of -1 is a code with an undefined bit.
     """
 
     layer: str
@@ -36,27 +36,6 @@ class Mismatch:
             f"layer {self.layer}, image {self.image}, y {self.y}, x {self.x}, "
             f"channel {self.channel}, plane {self.plane}: expected {self.expected}, got {self.got}"
         )
-
-
-def decode(banks, layer, config) -> np.ndarray:
-    """Codes of one layer: uint8 (H, W, C).
-
-    banks: for bank 0 and bank 1, uint8 (rows, bytes), little-endian words that
-    :func:`dorefa.sim.design.layer_rows` names. Element e = (y W + x) C + c is bit e % fetch_bits of
-    word out_address + e // fetch_bits in every plane; words alternate between the banks.
-    """
-    fetch, planes = config.fetch_bits, config.out_bits
-    count = math.prod(layer.out_shape)
-    words = -(-count // fetch)
-    bits = np.zeros((words, planes, fetch), np.uint8)
-    for bank, rows in enumerate(banks):
-        start = (bank - layer.out_address) % 2
-        unpacked = np.unpackbits(rows, axis=1, bitorder="little")[:, : planes * fetch]
-        bits[start::2] = unpacked.reshape(-1, planes, fetch)
-    weights = (1 << np.arange(planes, dtype=np.uint16))[None, :, None]
-    codes = (bits * weights).sum(1).reshape(-1)[:count]
-    # Only the planes of this layer's width were meant to be written; all are compared.
-    return codes.astype(np.uint8).reshape(layer.out_shape)
 
 
 class Comparison:

@@ -34,15 +34,6 @@ class MemoryArray:
         return -(-self.width // 8)
 
 
-@dataclass(frozen=True)
-class Piece:
-    """`rows` words of `memory` from word `first`."""
-
-    memory: MemoryArray
-    first: int
-    rows: int
-
-
 def find_memories(verilog: str, top: str) -> dict[str, MemoryArray]:
     """Every memory of the design below module `top`, by ``instance.path.name``."""
     instances, memories, module = {}, {}, None
@@ -76,33 +67,16 @@ def _param_name(config, number):
 
 def memory_images(compiled) -> dict[str, list[int]]:
     """Words of every memory that `compiled` (CompiledNetwork) fills, by ``instance.path.name``."""
-    images = {f"{CORE}.sequencer.program": compiled.memories["program"]}
-    for row, words in enumerate(compiled.memories["weights"]):
-        images[f"{CORE}.weights.row{row}"] = words
-    for number, words in enumerate(compiled.memories["params"]):
-        images[f"{CORE}.quantizer.{_param_name(compiled.config, number)}"] = words
+    config, memories = compiled.config, compiled.memories
+    images = {f"{CORE}.sequencer.program": memories["program"]}
+    for row, words in enumerate(memories["weights"]):
+        engine, own = divmod(row, config.rows)
+        images[f"{CORE}.slice{engine}.weights.row{own}"] = words
+    each = len(memories["params"]) // config.engines
+    for number, words in enumerate(memories["params"]):
+        engine, own = divmod(number, each)
+        images[f"{CORE}.slice{engine}.quantizer.{_param_name(config, own)}"] = words
+    for lane, words in enumerate(memories.get("rescale", ())):
+        engine, own = divmod(lane, config.quant)
+        images[f"{CORE}.slice{engine}.residual.lane{own}"] = words
     return {name: words for name, words in images.items() if len(words)}
-
-
-def layer_rows(layer, config) -> list[tuple[int, int]]:
-    """(first row, rows) in ``bank0`` and ``bank1`` that hold a layer's output."""
-    height, width, channels = layer.out_shape
-    first = layer.out_address
-    last = first + -(-height * width * channels // config.fetch_bits)
-    # even words lie in bank 0 at word / 2, odd ones in bank 1
-    even = ((first + 1) // 2, (last + 1) // 2)
-    odd = (first // 2, last // 2)
-    return [(low, high - low) for low, high in (even, odd)]
-
-
-def snapshot_pieces(compiled, memories) -> list[list[Piece]]:
-    """Per layer, what to copy from the feature memory when it is done (nothing for the last)."""
-    banks = [memories[f"{CORE}.feature.bank{bank}"] for bank in range(2)]
-    pieces = [
-        [
-            Piece(bank, first, rows)
-            for bank, (first, rows) in zip(banks, layer_rows(layer, compiled.config), strict=True)
-        ]
-        for layer in compiled.layers[:-1]
-    ]
-    return [*pieces, []]

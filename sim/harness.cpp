@@ -91,9 +91,10 @@ struct Write {
 };
 
 struct Job {
-    uint64_t seed, in_stall, out_stall, load_limit, image_limit, beats, layers;
+    uint64_t seed, in_stall, out_stall, load_limit, image_limit, beats, passes;
     std::vector<Write> writes;
-    std::vector<std::vector<Piece>> snapshots;  // one list per layer
+    std::vector<std::vector<Piece>> snapshots;  // one list per pass
+    std::vector<std::vector<uint8_t>> weights;  // one packet per pass, if they stream in
     uint64_t images, image_bytes;
     std::vector<uint8_t> pixels;
 };
@@ -116,7 +117,7 @@ Job read_job(const char* path) {
     job.load_limit = file.number();
     job.image_limit = file.number();
     job.beats = file.number();
-    job.layers = file.number();
+    job.passes = file.number();
     for (uint64_t count = file.number(); count; --count) {  // memories loaded directly
         const Piece piece = read_piece(file);
         for (uint64_t row = piece.first; row < piece.first + piece.rows; ++row)
@@ -127,9 +128,14 @@ Job read_job(const char* path) {
         write.address = file.number();
         write.data = file.number();
     }
-    job.snapshots.resize(job.layers);
+    job.snapshots.resize(job.passes);
     for (auto& pieces : job.snapshots)
         for (uint64_t count = file.number(); count; --count) pieces.push_back(read_piece(file));
+    job.weights.resize(file.number());
+    for (auto& packet : job.weights) {
+        packet.resize(file.number());
+        file.bytes(packet.data(), packet.size());
+    }
     job.images = file.number();
     job.image_bytes = file.number();
     job.pixels.resize(job.images * job.image_bytes);
@@ -146,6 +152,9 @@ class Bench {
     void reset() {
         top_.rst = 1;
         top_.s_axis_tvalid = top_.m_axis_tready = 0;
+#if WEIGHT_STREAM
+        top_.s_axis_weights_tvalid = 0;
+#endif
         top_.s_axil_awvalid = top_.s_axil_wvalid = top_.s_axil_arvalid = 0;
         top_.s_axil_bready = top_.s_axil_rready = 0;
         for (int cycle = 0; cycle < 4; ++cycle) {
@@ -169,6 +178,12 @@ class Bench {
     }
     bool high(const uint8_t* signal) const { return *signal & 1; }
     void drive(const uint8_t* bytes, uint64_t count, bool last);
+#if WEIGHT_STREAM
+    void offer_weights(const Job& job, Chance& chance);
+    void take_weights(const Job& job);
+    size_t packet_ = 0, packet_byte_ = 0;
+    bool weights_offered_ = false;
+#endif
 
     Vengine& top_;
     const uint8_t *done_, *read_;
@@ -219,10 +234,35 @@ void Bench::drive(const uint8_t* bytes, uint64_t count, bool last) {
     top_.s_axis_tlast = last;
 }
 
-// Per image: cycles of the first and last beat in, of the first read, of the end of each layer and
+#if WEIGHT_STREAM
+// The source of weights: all packets in order, again and again.
+void Bench::offer_weights(const Job& job, Chance& chance) {
+    if (!weights_offered_ && !chance(job.in_stall)) {
+        const std::vector<uint8_t>& packet = job.weights[packet_];
+        std::memcpy(static_cast<void*>(&top_.s_axis_weights_tdata), &packet[packet_byte_], PORT_BYTES);
+        top_.s_axis_weights_tlast = packet_byte_ + PORT_BYTES == packet.size();
+        weights_offered_ = true;
+    }
+    top_.s_axis_weights_tvalid = weights_offered_;
+}
+
+void Bench::take_weights(const Job& job) {
+    if (!weights_offered_ || !top_.s_axis_weights_tready) return;
+    weights_offered_ = false;
+    packet_byte_ += PORT_BYTES;
+    if (packet_byte_ < job.weights[packet_].size()) return;
+    packet_byte_ = 0;
+    packet_ = (packet_ + 1) % job.weights.size();
+}
+#endif
+
+// Per image: cycles of the first and last beat in, of the first read, of the end of each pass and
 // of the first and last result; the results; the snapshots. All cycles count from reset.
 uint64_t Bench::run(const Job& job, File& result) {
     Chance chance(job.seed + 2);
+#if WEIGHT_STREAM
+    Chance weight_chance(job.seed + 3);
+#endif
     uint64_t sent = 0, byte = 0;  // image and byte that the source offers
     bool offered = false;
     for (uint64_t image = 0; image < job.images; ++image) {
@@ -230,7 +270,7 @@ uint64_t Bench::run(const Job& job, File& result) {
         std::vector<uint64_t> ends, results;
         std::vector<uint8_t> codes;
         const uint64_t limit = cycle_ + job.image_limit;
-        while (ends.size() < job.layers || results.size() < job.beats) {
+        while (ends.size() < job.passes || results.size() < job.beats) {
             if (cycle_ >= limit) {
                 result.put(image);
                 result.put(first_read ? ends.size() + 1 : 0);
@@ -245,7 +285,13 @@ uint64_t Bench::run(const Job& job, File& result) {
             }
             top_.s_axis_tvalid = offered;
             top_.m_axis_tready = !chance(job.out_stall);
+#if WEIGHT_STREAM
+            offer_weights(job, weight_chance);
+#endif
             settle();
+#if WEIGHT_STREAM
+            take_weights(job);
+#endif
             if (offered && top_.s_axis_tready) {
                 offered = false;
                 if (byte == 0) first_in = cycle_;
@@ -258,7 +304,7 @@ uint64_t Bench::run(const Job& job, File& result) {
             }
             if (high(read_) && !first_read) first_read = cycle_;
             if (high(done_)) {
-                if (ends.size() < job.layers)
+                if (ends.size() < job.passes)
                     for (const Piece& piece : job.snapshots[ends.size()])
                         for (uint64_t row = piece.first; row < piece.first + piece.rows; ++row) {
                             const uint8_t* at = piece.memory.data + row * piece.memory.stride;

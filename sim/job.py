@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from dorefa.hw.weight_loader import weight_packet
+
 # A layer may take this many times its predicted cycles before the watchdog calls it stuck.
 PATIENCE = 4
 
@@ -48,9 +50,16 @@ class Job:
         return 100 / (100 - self.stalls)
 
     @property
+    def weight_packets(self) -> list[bytes]:
+        """What streams in for every image, one packet per pass; none where weights are on chip."""
+        config = self.compiled.config
+        return [weight_packet(words, config) for words in self.compiled.weight_packets]
+
+    @property
     def image_limit(self) -> int:
         """Cycles after which an image counts as stuck."""
-        port = 2 * (self.image_bytes + self.beats) * self.slowdown
+        weights = sum(map(len, self.weight_packets)) / self.compiled.config.port_bytes
+        port = 2 * (self.image_bytes + self.beats + weights) * self.slowdown
         return int(PATIENCE * (self.compiled.cycles + port)) + 10_000
 
     @property
@@ -70,8 +79,8 @@ class Trace:
     """What one image left behind.
 
     Cycle stamps count from reset: `first_in`, `last_in` (image beats), `first_read` (first feature
-    read), `ends` (per layer, the cycle after its last write), `first_out`, `last_out` (results).
-    `codes`: per layer but the last, uint8 (H, W, C). `results`: int64 (classes,).
+    read), `ends` (per pass, the cycle after its last write), `first_out`, `last_out` (results).
+    `values`: codes and trunks by golden's names, (H, W, C). `results`: int64 (classes,).
     """
 
     first_in: int
@@ -81,22 +90,22 @@ class Trace:
     first_out: int
     last_out: int
     results: np.ndarray
-    codes: list[np.ndarray] = field(default_factory=list)
+    values: dict[str, np.ndarray] = field(default_factory=dict)
 
-    @property
-    def layer_cycles(self) -> list[int]:
-        """Cycles of each layer: from the last write of the one before it (the first layer: from its
-        first read) to its own last write."""
+    def layer_cycles(self, layers) -> list[int]:
+        """Cycles of each CompiledLayer: from the last write of the one before it (the first layer: from
+        its first read) to its own last write."""
         stamps = [self.first_read, *self.ends]
-        return [after - before for before, after in zip(stamps, stamps[1:], strict=False)]
+        return [stamps[layer.passes.stop] - stamps[layer.passes.start] for layer in layers]
 
 
-def stuck(job: Job, image: int, layer: int) -> SimulationError:
-    """The watchdog fired; `layer` counts from 1, 0 is before the first read."""
-    layers = job.compiled.layers
+def stuck(job: Job, image: int, number: int) -> SimulationError:
+    """The watchdog fired in pass `number`, counted from 1; 0 is before the first read."""
     place = "before its first layer"
-    if layer:
-        place = f"in layer {layers[min(layer, len(layers)) - 1].name}"
+    if number:
+        passes = job.compiled.schedule.passes
+        part = passes[min(number, len(passes)) - 1]
+        place = f"in layer {job.compiled.layers[part.layer].name}"
     return SimulationError(
         f"image {image}: no result after {job.image_limit} cycles, stopped {place}; "
         f"predicted are {job.compiled.cycles} cycles"

@@ -142,7 +142,7 @@ def _join_small(model_directory, limit) -> list[Path]:
     return result
 
 
-def _build_model(verilog, configuration, port_bytes, cxx, runtime, directory, fast) -> Path:
+def _build_model(verilog, configuration, defines, cxx, runtime, directory, fast) -> Path:
     """Builds the executable in `directory`."""
     verilator, environment = verilator_command()
     Path(directory, "engine.v").write_text(verilog)
@@ -150,7 +150,7 @@ def _build_model(verilog, configuration, port_bytes, cxx, runtime, directory, fa
     command = [*verilator, *VERILATOR_FLAGS, "--Mdir", "model", "engine.vlt", "engine.v"]
     _run(command, directory, environment, "Verilator")
     place = Path(directory, "model")
-    flags = [f"-I{place}", *_includes(_include_directory()), f"-DPORT_BYTES={port_bytes}"]
+    flags = [f"-I{place}", *_includes(_include_directory()), *defines]
     objects = _compile(_join_small(place, _SMALL[fast]), cxx, flags, directory, fast)
     executable = Path(directory, "engine")
     _run([*cxx, *objects, *runtime, "-pthread", "-o", str(executable)], directory, None, cxx[0])
@@ -174,11 +174,11 @@ def _digest(*parts) -> str:
     return key.hexdigest()[:32]
 
 
-def build(verilog: str, memories, *, port_bytes: int, cycles: int) -> Path:
+def build(verilog: str, memories, *, port_bytes: int, streams: bool, cycles: int) -> Path:
     """Path of the executable of this Verilog; built if it is not in the cache.
 
-    memories: :func:`dorefa.sim.design.find_memories`; cycles: how many are to be simulated, because
-    optimizing a model for a short run takes longer than it saves. Several processes may build the
+    memories: :func:`dorefa.sim.design.find_memories`; streams: whether there is a port for weights;
+    cycles: how many are to be simulated, because optimizing a model for a short run takes longer than it saves. Several processes may build the
     same model at once: whichever is first publishes it. Raises :class:`InputError` when Verilator
     or the compiler is missing, RuntimeError when one of them fails.
     """
@@ -190,7 +190,8 @@ def build(verilog: str, memories, *, port_bytes: int, cycles: int) -> Path:
         _output([*verilator, "--version"], environment),
     )  # fmt: skip
     fast = FAST if cycles > _LONG_RUN else SLOW
-    key = _digest(verilog, configuration, HARNESS.read_text(), str(port_bytes), fast, tools)
+    defines = [f"-DPORT_BYTES={port_bytes}", f"-DWEIGHT_STREAM={int(streams)}"]
+    key = _digest(verilog, configuration, HARNESS.read_text(), *defines, fast, tools)
     cache = cache_directory() / "models"
     published = cache / f"engine-{key}"
     if published.exists():
@@ -203,5 +204,5 @@ def build(verilog: str, memories, *, port_bytes: int, cycles: int) -> Path:
         ) from error
     runtime = _runtime(_include_directory(), cxx, cache, tools)
     with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
-        executable = _build_model(verilog, configuration, port_bytes, cxx, runtime, directory, fast)
+        executable = _build_model(verilog, configuration, defines, cxx, runtime, directory, fast)
         return _publish(executable, published)

@@ -69,7 +69,7 @@ def make_report(
 ):
     """The :class:`SimulationReport` of one :class:`dorefa.sim.job.Trace` per image."""
     config = compiled.config
-    per_layer = np.mean([trace.layer_cycles for trace in traces], axis=0).tolist()
+    per_layer = np.mean([trace.layer_cycles(compiled.layers) for trace in traces], axis=0).tolist()
     layers = [
         LayerReport(
             name=layer.name, cycles=cycles, binary_ops=layer.binary_ops,

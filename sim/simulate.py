@@ -63,8 +63,9 @@ def simulate(
     comparison = Comparison()
     expected = run_integer(integer, images)
     for image, trace in enumerate(traces):
-        for layer, got in zip(compiled.layers, [*trace.codes, trace.results], strict=True):
-            comparison.add(layer.name, image, expected[layer.name][image], got)
+        got = trace.values | {compiled.layers[-1].name: trace.results}
+        for name, values in expected.items():
+            comparison.add(name, image, values[image], got[name])
     results = np.stack([trace.results for trace in traces])
     return make_report(
         compiled=compiled, traces=traces, comparison=comparison, labels=labels,

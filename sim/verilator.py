@@ -17,8 +17,8 @@ import numpy as np
 from dorefa.hw.verilog import MODULE
 
 from . import design, model
-from .compare import decode
 from .job import Job, SimulationError, Trace, stuck
+from .snapshot import regions, values
 
 # Wall-clock watchdog: after a grace of so many seconds, a model slower than so many cycles per
 # second is taken for dead.
@@ -43,7 +43,7 @@ def _job_file(job: Job, memories) -> bytes:
     compiled = job.compiled
     numbers = (
         job.seed, job.stalls, job.stalls, job.load_limit, job.image_limit, job.beats,
-        len(compiled.layers),
+        len(compiled.schedule.passes),
     )  # fmt: skip
     parts = [_number(value) for value in numbers]
     images = {} if job.through_port or job.preloaded else design.memory_images(compiled)
@@ -59,9 +59,12 @@ def _job_file(job: Job, memories) -> bytes:
         writes = []
     parts.append(_number(len(writes)))
     parts += [_number(4 * address) + _number(int(data)) for address, data in writes]
-    for pieces in design.snapshot_pieces(compiled, memories):
-        parts.append(_number(len(pieces)))
-        parts += [_piece(piece.memory, piece.first, piece.rows) for piece in pieces]
+    for own in regions(compiled):
+        parts.append(_number(len(own)))
+        parts += [_piece(memories[region.memory], region.first, region.rows) for region in own]
+    packets = job.weight_packets
+    parts.append(_number(len(packets)))
+    parts += [_number(len(packet)) + packet for packet in packets]
     parts += [_number(len(job.images)), _number(job.image_bytes)]
     parts.append(np.ascontiguousarray(job.images).tobytes())
     return b"".join(parts)
@@ -79,37 +82,37 @@ class _Results:
         self._at += 8 * count
         return values
 
-    def rows(self, piece) -> np.ndarray:
-        """The words of a piece of a memory: uint8 (rows, bytes)."""
-        size = piece.rows * piece.memory.row_bytes
-        values = np.frombuffer(self._data, np.uint8, size, self._at)
+    def rows(self, rows: int, row_bytes: int) -> np.ndarray:
+        """So many words of a memory: uint8 (rows, bytes)."""
+        size = rows * row_bytes
+        data = np.frombuffer(self._data, np.uint8, size, self._at)
         self._at += size
-        return values.reshape(piece.rows, piece.memory.row_bytes)
+        return data.reshape(rows, row_bytes)
 
 
-def _signed(values, bits):
+def _signed(results, bits):
     """Results as they are on the port, `bits` wide, as int64."""
-    values = np.array(values, np.uint64)
+    results = np.array(results, np.uint64)
     return (
-        values.astype(np.uint32).view(np.int32).astype(np.int64)
+        results.astype(np.uint32).view(np.int32).astype(np.int64)
         if bits == 32
-        else values.view(np.int64)
+        else results.view(np.int64)
     )
 
 
-def _trace(results: _Results, job: Job, pieces) -> Trace:
-    config, layers = job.compiled.config, job.compiled.layers
+def _trace(results: _Results, job: Job, memories) -> Trace:
+    compiled = job.compiled
     first_in, last_in, first_read = results.numbers(3)
-    ends = results.numbers(len(layers))
+    ends = results.numbers(len(compiled.schedule.passes))
     first_out, last_out = results.numbers(2)
-    values = _signed(results.numbers(job.beats), config.result_bits)
-    codes = [
-        decode([results.rows(piece) for piece in banks], layer, config)
-        for layer, banks in zip(layers[:-1], pieces[:-1], strict=True)
+    outputs = _signed(results.numbers(job.beats), compiled.config.result_bits)
+    copied = [
+        [results.rows(region.rows, memories[region.memory].row_bytes) for region in own]
+        for own in regions(compiled)
     ]
     return Trace(
         first_in=first_in, last_in=last_in, first_read=first_read, ends=ends,
-        first_out=first_out, last_out=last_out, results=values, codes=codes,
+        first_out=first_out, last_out=last_out, results=outputs, values=values(compiled, copied),
     )  # fmt: skip
 
 
@@ -146,9 +149,9 @@ def run(job: Job, verilog: str) -> tuple[list[Trace], int]:
     memories = design.find_memories(verilog, MODULE)
     executable = model.build(
         verilog, memories, port_bytes=job.compiled.config.port_bytes,
+        streams=job.compiled.config.weights == "stream",
         cycles=len(job.images) * job.compiled.cycles,
     )  # fmt: skip
-    pieces = design.snapshot_pieces(job.compiled, memories)
     with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
         job_path, result_path = Path(directory, "job"), Path(directory, "result")
         job_path.write_bytes(_job_file(job, memories))
@@ -160,7 +163,7 @@ def run(job: Job, verilog: str) -> tuple[list[Trace], int]:
     results = _Results(data)
     (load_cycles,) = results.numbers(1)
     if status == 0:
-        return [_trace(results, job, pieces) for _ in job.images], load_cycles
+        return [_trace(results, job, memories) for _ in job.images], load_cycles
     if not load_cycles:
         raise SimulationError(f"loading the network did not end within {job.load_limit} cycles")
     image, place = struct.unpack("<QQ", data[-24:-8])

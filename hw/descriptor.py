@@ -1,0 +1,150 @@
+"""The descriptor of one pass: what the program says to every part of the engine."""
+
+from __future__ import annotations
+
+from .layout import MapLayout
+
+
+def descriptor(schedule, number, config, network, *, weight_base, param_base):
+    """Values of the program fields (:mod:`dorefa.hw.program`) of pass `number` of a Schedule."""
+    part = schedule.passes[number]
+    layer = network.layers[part.layer]
+    geometry = part.geometry
+    values = _reader(part, schedule.addresses[layer.source + 1], config)
+    values |= _compute(part, geometry, config, weight_base)
+    values |= _drain(layer, geometry, config)
+    values["ends_image"] = number == len(schedule.passes) - 1
+    values |= _pooling(layer, geometry, config)
+    if config.trunk_bits:
+        values |= _trunk(schedule, part, network)
+    if config.weights == "stream":
+        values["weight_words"] = geometry.weight_words
+    out_address = 0
+    if layer.out_bits is not None:
+        block = schedule.maps[part.layer].block_words(config.fetch_bits)
+        out_address = schedule.addresses[part.layer + 1] + part.part * block
+    return values | {
+        "param_base": param_base,
+        "code_mask": (1 << layer.code_bits) - 1 if layer.code_bits else 0,
+        "out_address": out_address,
+    }
+
+
+def _reader(part, in_address, config):
+    """Window reader: where the first window lies, and the steps between pixels, blocks and runs."""
+    geometry, layer = part.geometry, part.geometry.layer
+    source: MapLayout = geometry.source
+    in_rows, in_cols, _ = layer.in_shape
+    channels = source.channels
+    row_bits = in_cols * channels
+    stride_y, stride_x = layer.stride
+    blocks, kernel_rows, runs_per_row, run_bits = geometry.runs
+    top, left = layer.padding[:2]
+    block_bits = source.block_words(config.fetch_bits) * config.fetch_bits
+    # A channel group is a part of each pixel, or several whole blocks.
+    in_blocks = source.blocks > 1
+    group_bits = 0 if in_blocks else geometry.block_channels
+    group_address = geometry.source_blocks * block_bits if in_blocks else 0
+    return {
+        "y_start": -top,
+        "address_start": in_address * config.fetch_bits - top * row_bits
+        + part.first_group * group_address,
+        "x_start": -left * channels + part.first_group * group_bits,
+        "in_rows": in_rows,
+        "row_bits": run_bits if geometry.whole_block_is_one_run else row_bits,
+        "pixel_x_step": _step(geometry.computed[1], stride_x * channels),
+        "pixel_y_step": _step(geometry.computed[0], stride_y),
+        "pixel_address_step": stride_y * row_bits,
+        "group_step": _step(geometry.groups, group_bits),
+        "group_address_step": _step(geometry.groups, group_address),
+        "block_address_step": _step(blocks, block_bits),
+        "kernel_y_step": _step(kernel_rows, layer.dilation[0]),
+        "kernel_address_step": layer.dilation[0] * row_bits,
+        "run_step": _step(runs_per_row, layer.dilation[1] * channels),
+        "run_bits": run_bits,
+        "kernel_rows": kernel_rows,
+        "runs_per_row": runs_per_row,
+        "blocks": blocks,
+        "groups": geometry.groups,
+        "out_rows": geometry.computed[0],
+        "out_cols": geometry.computed[1],
+        "sets": geometry.sets,
+        "last_cols": geometry.pixels - (geometry.sets - 1) * config.cols,
+    }
+
+
+def _compute(part, geometry, config, weight_base):
+    """Issue: the order of tiles, planes and words."""
+    layer = geometry.layer
+    return {
+        "words": geometry.words,
+        "tiles": geometry.tiles,
+        "weight_planes": layer.w_bits,
+        "activation_planes": layer.a_bits,
+        "weight_top": weight_base + (layer.w_bits - 1) * geometry.words,
+        "tile_step": _step(geometry.groups * geometry.tiles, layer.w_bits * geometry.words),
+        "signed_weights": layer.encoding == "twos_complement",
+        "drain_full": config.cols * geometry.full_groups,
+        "drain_last": config.cols * geometry.last_groups,
+    }
+
+
+def _drain(layer, geometry, config):
+    """Drain: how many channels the groups of a tile have."""
+    return {
+        "bipolar_sum": layer.encoding == "bipolar" and not config.xnor,
+        "raw": layer.code_bits is None and layer.rescale is None,
+        "full_groups": geometry.full_groups,
+        "last_groups": geometry.last_groups,
+        "full_count": geometry.rows - (geometry.full_groups - 1) * geometry.quant,
+        "last_count": geometry.last_rows - (geometry.last_groups - 1) * geometry.quant,
+        "pixel_groups": geometry.pixel_groups,
+    }
+
+
+def _pooling(layer, geometry, config):
+    """Pooling windows of both axes; without pooling every pixel is one."""
+    pool = layer.pool
+    values = {"pool": pool is not None and pool.kind != "average"}
+    if config.sum_values:
+        values["pool_values"] = pool is not None and pool.kind == "average"
+    if config.sum_codes:
+        values["pool_sums"] = pool is not None and pool.kind == "average_codes"
+    for axis, number in (("y", 0), ("x", 1)):
+        kernel = pool.kernel[number] if pool else 1
+        stride = pool.stride[number] if pool else 1
+        padding = pool.padding[number] if pool else 0
+        windows = layer.out_shape[number] if pool else geometry.computed[number]
+        period = stride * config.pool_slots
+        values |= {
+            f"pool_{axis}_kernel": kernel,
+            f"pool_{axis}_period": period,
+            f"pool_{axis}_slot": (windows - 1) % config.pool_slots,
+        }
+        for slot in range(config.pool_slots):
+            values[f"pool_{axis}_phase_{slot}"] = padding - slot * stride
+    return values
+
+
+def _trunk(schedule, part, network):
+    """Residual trunk: what is added, where the sum goes."""
+    index, layer = part.layer, network.layers[part.layer]
+    groups = part.geometry.pixel_groups
+    store = schedule.trunk_addresses[index]
+    added = store if layer.add is None else schedule.trunk_addresses[layer.add]
+    first = (0 if added is None else added) + part.part * groups
+    return {
+        "rescale": layer.rescale is not None,
+        "trunk_only": layer.rescale is not None and layer.code_bits is None,
+        "trunk_add": layer.add is not None,
+        "trunk_store": store is not None,
+        "trunk_shift": layer.rescale.f if layer.rescale else 0,
+        "trunk_address": first,
+        "trunk_offset": 0 if store is None else store - added,
+        "trunk_step": part.parts * groups,
+    }
+
+
+def _step(count, distance):
+    """Distance between `count` neighbors; 0, which fits any field, where there are none."""
+    return distance if count > 1 else 0

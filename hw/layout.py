@@ -1,0 +1,71 @@
+"""How feature maps lie in the feature memory, and where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapLayout:
+    """A map of `shape` (H, W, C) in `blocks` of `channels` channels each, in every plane.
+
+    A block is dense, element ``(y * W + x) * channels + c``, and begins with a word. A layer computed in
+    several passes leaves one block per pass; channels beyond C are zero. One block is the usual case.
+    """
+
+    shape: tuple[int, int, int]
+    blocks: int
+    channels: int
+
+    @classmethod
+    def dense(cls, shape) -> MapLayout:
+        """One block with all channels."""
+        return cls(shape=tuple(shape), blocks=1, channels=shape[2])
+
+    def block_words(self, fetch_bits: int) -> int:
+        """Words of one block."""
+        height, width, _ = self.shape
+        return -(-height * width * self.channels // fetch_bits)
+
+    def words(self, fetch_bits: int) -> int:
+        """Words of the map."""
+        return self.blocks * self.block_words(fetch_bits)
+
+
+def place(sizes, lifetimes, depth, always_low=()):
+    """First words of regions in a memory of `depth` words, or None where they do not fit.
+
+    sizes: words of each region, in the order in which they come to life; lifetimes: (first, last) step
+    of each, both included; always_low: numbers of those that must lie as low as possible. Any other
+    takes the end of the free space that its predecessor did not take: a chain of maps then lies at the
+    two ends in turn and needs no more than its two largest neighbors.
+    """
+    placed, low = [], True
+    for number, (size, (begin, end)) in enumerate(zip(sizes, lifetimes, strict=True)):
+        taken = sorted(
+            (first, first + sizes[other])
+            for other, first in enumerate(placed)
+            if lifetimes[other][1] >= begin and lifetimes[other][0] <= end
+        )
+        gaps, at = [], 0
+        for first, behind in [*taken, (depth, depth)]:
+            if first - at >= size:
+                gaps.append((at, first))
+            at = max(at, behind)
+        if not gaps:
+            return None
+        placed.append(gaps[0][0] if low or number in always_low else gaps[-1][1] - size)
+        low = 2 * placed[-1] + size > depth
+    return placed
+
+
+def place_all(sizes, lifetimes, always_low=()):
+    """(least depth found, first words) of regions, see :func:`place`."""
+    alive = [
+        sum(size for size, (begin, end) in zip(sizes, lifetimes, strict=True) if begin <= step <= end)
+        for step, _ in lifetimes
+    ]
+    depth = max(alive)
+    while (placed := place(sizes, lifetimes, depth, always_low)) is None:
+        depth += max(1, depth // 64)
+    return depth, placed
