@@ -197,6 +197,8 @@ class EngineSlice(wiring.Component):
             # A set ends whether or not its last pixel ends a window.
             latency = pipeline_latency(config)
             ends = drain.valid & drain.group.ends_set & ~layer.raw
+            if config.trunk_bits:
+                ends = ends & ~layer.trunk_only
             place = drain.group.place
             columns = Signal.like(self.columns)
             m.d.comb += [
