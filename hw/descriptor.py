@@ -140,8 +140,8 @@ def _trunk(schedule, part, network):
         "trunk_store": store is not None,
         "trunk_shift": layer.rescale.f if layer.rescale else 0,
         "trunk_address": first,
-        "trunk_offset": 0 if store is None else store - added,
-        "trunk_step": part.parts * groups,
+        "trunk_address_offset": 0 if store is None else store - added,
+        "trunk_address_step": part.parts * groups,
     }
 
 

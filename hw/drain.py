@@ -168,7 +168,7 @@ class Drain(wiring.Component):
         layer = self.layer
         pixel, first = Signal.like(layer.trunk_address), Signal.like(layer.trunk_address)
         following = Signal.like(pixel)
-        m.d.comb += [group.trunk.eq(pixel + group.index), following.eq(pixel + layer.trunk_step)]
+        m.d.comb += [group.trunk.eq(pixel + group.index), following.eq(pixel + layer.trunk_address_step)]
         with m.If(self.start):
             m.d.sync += [pixel.eq(layer.trunk_address), first.eq(layer.trunk_address)]
         with m.Elif(set_ends):

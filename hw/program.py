@@ -115,8 +115,8 @@ def _trunk(config):
         "trunk_store": unsigned(1),
         "trunk_shift": unsigned(5),
         "trunk_address": address,
-        "trunk_offset": address,
-        "trunk_step": address,
+        "trunk_address_offset": address,
+        "trunk_address_step": address,
     }
 
 
@@ -151,7 +151,7 @@ def encode(config, layer_name, values):
     words = [0] * words_per_layer(config)
     for name, (word, bit) in placement(config).items():
         shape, value = shapes[name], int(values[name])
-        if name.endswith(("address_step", "address_start")):
+        if name.endswith(("address_step", "address_start", "address_offset")):
             value %= 1 << shape.width
         least = -(1 << (shape.width - 1)) if shape.signed else 0
         greatest = (1 << (shape.width - shape.signed)) - 1
