@@ -64,8 +64,8 @@ def simulate(
     expected = run_integer(integer, images)
     for image, trace in enumerate(traces):
         got = trace.values | {compiled.layers[-1].name: trace.results}
-        for name, values in expected.items():
-            comparison.add(name, image, values[image], got[name])
+        for result, values in expected.items():
+            comparison.add(result, image, values[image], got[result])
     results = np.stack([trace.results for trace in traces])
     return make_report(
         compiled=compiled, traces=traces, comparison=comparison, labels=labels,
