@@ -16,7 +16,8 @@ from .residual import Residual
 from .slice import pipeline_latency
 from .weight_loader import beats_per_address
 
-FETCH_TO_START = 2  # cycles around the descriptor's words
+FETCH = 3  # cycles around the words of a descriptor, from what asks for it to its start
+END_TO_START = 2  # from the end of a pass to the start of the next
 START_TO_READ = 3  # from start to the window reader's first step
 READ_TO_READY = 5  # from a patch's last copy step to its first computing step
 MEMORIES = 2  # patch buffer and weight memory
@@ -44,6 +45,7 @@ def predict(network, plan, config) -> list[PassCycles]:
     result, ends = [], []
     now = _image_end(network, config)
     loaded = 0
+    fetched = program.words_per_layer(config) + FETCH + 1
     for number, part in enumerate(plan.passes):
         geometry = part.geometry
         transfer, ready = 0, 0
@@ -53,12 +55,14 @@ def predict(network, plan, config) -> list[PassCycles]:
             loaded = max(loaded, ends[number - 2] if number >= 2 else 0) + transfer
             ready = loaded + LOADED_TO_READY - now
         raw = part.layer == len(network.layers) - 1
-        cycles, reading = _pass_cycles(network, part, config, ready, raw)
-        unhindered = _pass_cycles(network, part, config, 0, raw)[0] if ready > 0 else cycles
+        start = max(END_TO_START, fetched - now)
+        cycles = _pass_cycles(network, part, config, start, ready, raw)
+        unhindered = _pass_cycles(network, part, config, start, 0, raw) if ready > 0 else cycles
+        fetched = now + start + program.words_per_layer(config) + FETCH
         now += cycles
         ends.append(now - 1)
         # The first layer's count starts with its first read.
-        first = reading if number == 0 else 0
+        first = start + START_TO_READ if number == 0 else 0
         result.append(
             PassCycles(
                 name=geometry.layer.name, cycles=cycles - first, bound=geometry.bound,
@@ -77,12 +81,11 @@ def _image_end(network, config):
     return beats - 1 + IMAGE_TO_END + _begins_word(count, last, config)
 
 
-def _pass_cycles(network, part, config, weights_ready, raw):
-    """(cycles from the end of the pass before to this one's, of which to the first read)."""
+def _pass_cycles(network, part, config, start, weights_ready, raw):
+    """Cycles from the end of the pass before to this one's, which starts at `start`."""
     geometry = part.geometry
     layer = network.layers[part.layer]
     steps, cleared = geometry.copy_steps
-    start = program.words_per_layer(config) + FETCH_TO_START
     last_cols = geometry.pixels - (geometry.sets - 1) * config.cols
     to_drain = MEMORIES + array_latency(config) + 1 + config.sum_row
     to_store = pipeline_latency(config)
@@ -124,7 +127,7 @@ def _pass_cycles(network, part, config, weights_ready, raw):
     else:
         end = order_end if config.cols > 1 else drained_last + to_store
         end += 1 + _flushes(layer, geometry, config)
-    return end, start + START_TO_READ
+    return end
 
 
 def _emitted(geometry):

@@ -132,7 +132,7 @@ def _trunk(schedule, part, network):
     groups = part.geometry.pixel_groups
     store = schedule.trunk_addresses[index]
     added = store if layer.add is None else schedule.trunk_addresses[layer.add]
-    first = (0 if added is None else added) + part.part * groups
+    first = 0 if added is None else added + part.part * groups
     return {
         "rescale": layer.rescale is not None,
         "trunk_only": layer.rescale is not None and layer.code_bits is None,

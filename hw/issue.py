@@ -16,10 +16,10 @@ class Issue(wiring.Component):
     for a group's last tile) cycles after the last step of the tile before, and for a layer with raw
     results, whose receiver may stall, until everything before is drained.
 
-    Ports: `layer`, `start`; `weights_ready` (high while the weights are there); `filled` (pulse: one more slot to compute), `released` (pulse: a slot is
-    read for the last time this cycle); `slot`, `word`, `plane` to the patch buffer, `weight` to the
-    weight memory, and `step` and `tile_ends` for these addresses in the same cycle; `drained`
-    (pulse: a tile has left the drain).
+    Ports: `layer`, `start`; `weights_ready` (high while the weights are there); `filled` (pulse:
+    one more slot to compute), `released` (pulse: a slot is read for the last time this cycle);
+    `slot`, `word`, `plane` to the patch buffer, `weight` to the weight memory, and `step` and
+    `tile_ends` for these addresses in the same cycle; `drained` (pulse: a tile has left the drain).
     """
 
     def __init__(self, config):

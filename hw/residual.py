@@ -15,7 +15,8 @@ class Residual(wiring.Component):
     trunk memory where the layer says so; other layers' values pass through.
 
     The trunk memory holds, per group of `quant` channels, that many signed `trunk_bits`-bit integers.
-    A sum is stored `trunk_address_offset` behind what it adds, mostly in its place. `init`: parameter words per lane.
+    A sum is stored `trunk_address_offset` behind what it adds, mostly in its place. `init`:
+    parameter words per lane.
 
     Ports: `layer`; `valid`, `values`, `group` in; `o_valid`, `o_values`, `o_group` out,
     :attr:`latency` cycles later; `w_en`, `w_memory`, `w_address`, `w_data` write a parameter word.

@@ -15,9 +15,10 @@ def result_layout(config):
 class Results(wiring.Component):
     """Takes a group of accumulators and sends the ones that exist.
 
-    Ports: `ends_image`, whether the pass is the program's last; `valid`, `ready`, `values`, `group`; `offsets`, one cycle after a group is taken, what its
-    accumulators still lack (the constant correction of XNOR products); `o`, stream of results;
-    `done` pulses with the transfer of the pass's last.
+    Ports: `ends_image`, whether the pass is the program's last; `valid`, `ready`, `values`,
+    `group`; `offsets`, one cycle after a group is taken, what its accumulators still lack (the
+    constant correction of XNOR products); `o`, stream of results; `done` pulses with the transfer
+    of the pass's last.
     """
 
     def __init__(self, config):

@@ -153,6 +153,9 @@ def _cut(network, index, source, config):
     for tiles in range(min(fitting, whole.tiles), 0, -1):
         cuts = -(-whole.tiles // tiles)
         channels = -(-per_group // cuts)
+        if layer.rescale is not None:
+            # Whole quantizer groups, like those of what is added, however that is cut.
+            channels = min(-(-channels // whole.quant) * whole.quant, tiles * whole.rows)
         exact = cuts * channels == per_group
         if _readable(network, index, channels if exact else None):
             return _tile_passes(layer, index, config, source, cuts, channels)

@@ -17,7 +17,7 @@ def image_layout(config):
 class Sequencer(wiring.Component):
     """Takes one image packet, then runs the program's layers, then takes the next.
 
-    A layer starts with the load of its descriptor, one 32-bit word per cycle. A packet of another
+    The descriptor of the next pass is fetched, one 32-bit word per cycle, while one runs. A packet of another
     length than `image_bytes` is dropped with a pulse of `wrong_packet`; nothing of it is computed
     and nothing is written beyond the image.
 
@@ -86,13 +86,30 @@ class Sequencer(wiring.Component):
         ]
         right = now == self.image_bytes
 
-        address, fetched = Signal.like(read.addr), Signal(range(words + 1))
+        # The next descriptor is fetched while a pass runs, the first one while the image comes in.
+        following = Signal.like(self.layer)
+        address, fetched = Signal.like(read.addr), Signal(range(words + 2))
+        fetching, complete = Signal(), Signal()
+        fetch, swap = Signal(), Signal()
+        m.d.comb += [read.addr.eq(address), complete.eq(fetched == words + 1)]
+        with m.If(fetch):
+            m.d.sync += [fetching.eq(1), fetched.eq(0)]
+        with m.Elif(fetching & ~complete):
+            # The memory answers a cycle after the address: word n arrives when fetched is n + 1.
+            m.d.sync += [fetched.eq(fetched + 1), address.eq(address + (fetched < words))]
+            for name, (word, bit) in program.placement(config).items():
+                field = following[name]
+                with m.If(fetched == word + 1):
+                    m.d.sync += field.eq(read.data[bit : bit + len(field)])
+        with m.If(swap):
+            m.d.sync += [self.layer.eq(following), fetching.eq(0), fetched.eq(0)]
+
         layers_left = Signal.like(self.layers)
-        m.d.comb += read.addr.eq(address)
         with m.FSM() as states:
             with m.State("enable"):
                 m.d.comb += self.load_start.eq(1)
                 m.d.sync += [received.eq(0), address.eq(0), layers_left.eq(self.layers)]
+                m.d.sync += [fetching.eq(0), fetched.eq(0)]
                 with m.If(self.enable & (self.layers != 0)):
                     m.next = "image"
             with m.State("image"):
@@ -100,6 +117,7 @@ class Sequencer(wiring.Component):
                 with m.If(~self.i.ready):
                     m.next = "enable"
                 with m.If(beat):
+                    m.d.comb += fetch.eq(~fetching)
                     m.d.comb += self.load.eq(
                         (now <= self.image_bytes) & ((kept != 0) | self.i.payload.last)
                     )
@@ -113,19 +131,13 @@ class Sequencer(wiring.Component):
                             m.next = "enable"
             with m.State("write"):
                 with m.If(self.loaded):
-                    m.next = "fetch"
-            with m.State("fetch"):
-                # The memory answers a cycle after the address: word n arrives when fetched is n + 1.
-                m.d.sync += [fetched.eq(fetched + 1), address.eq(address + (fetched != words))]
-                for name, (word, bit) in program.placement(config).items():
-                    field = self.layer[name]
-                    with m.If(fetched == word + 1):
-                        m.d.sync += field.eq(read.data[bit : bit + len(field)])
-                with m.If(fetched == words):
-                    m.d.sync += fetched.eq(0)
+                    m.next = "swap"
+            with m.State("swap"):
+                with m.If(complete):
+                    m.d.comb += swap.eq(1)
                     m.next = "start"
             with m.State("start"):
-                m.d.comb += self.start.eq(1)
+                m.d.comb += [self.start.eq(1), fetch.eq(layers_left != 1)]
                 m.d.sync += layers_left.eq(layers_left - 1)
                 m.next = "layer"
             with m.State("layer"):
@@ -135,6 +147,6 @@ class Sequencer(wiring.Component):
                         m.d.comb += self.finished.eq(1)
                         m.next = "enable"
                     with m.Else():
-                        m.next = "fetch"
+                        m.next = "swap"
         m.d.comb += self.busy.eq(~(states.ongoing("enable") | states.ongoing("image")))
         return m

@@ -37,8 +37,9 @@ class EngineSlice(wiring.Component):
 
     Ports: `layer`, `start`; feature-memory writes `f_*` and memory writes `weights_*` (one enable per
     row), `params_*`, `rescale_*`; `weights_ready` while the pass's weights are there; `raw_valid`,
-    `raw_ready`, `raw_values`, `raw_offsets`, `raw_group` to the results; `valid`, `codes`, `group` to the packer; `set_ends` and `columns` with a set's last
-    group; `trunk_ends` when a layer without codes has stored its last group; `first_read`.
+    `raw_ready`, `raw_values`, `raw_offsets`, `raw_group` to the results; `valid`, `codes`, `group`
+    to the packer; `set_ends` and `columns` with a set's last group; `trunk_ends` when a layer
+    without codes has stored its last group; `first_read`.
 
     `memories`: this slice's contents of a preloaded engine (``weights``, ``params``, ``rescale``).
     """

@@ -178,9 +178,10 @@ def build(verilog: str, memories, *, port_bytes: int, streams: bool, cycles: int
     """Path of the executable of this Verilog; built if it is not in the cache.
 
     memories: :func:`dorefa.sim.design.find_memories`; streams: whether there is a port for weights;
-    cycles: how many are to be simulated, because optimizing a model for a short run takes longer than it saves. Several processes may build the
-    same model at once: whichever is first publishes it. Raises :class:`InputError` when Verilator
-    or the compiler is missing, RuntimeError when one of them fails.
+    cycles: how many are to be simulated, because optimizing a model for a short run takes longer
+    than it saves. Several processes may build the same model at once: whichever is first publishes
+    it. Raises :class:`InputError` when Verilator or the compiler is missing, RuntimeError when one
+    of them fails.
     """
     verilator, environment = verilator_command()
     cxx = cxx_command()
