@@ -142,12 +142,13 @@ def engine_overrides(args):
     return values
 
 
-def engine_config(args, network=None):
-    """The :class:`EngineConfig` of the command line, sized for `network` (integer) if given."""
+def engine_config(args, network=None, sizes=None):
+    """The :class:`EngineConfig` of the command line, sized for `network` (integer) if given; `sizes` are
+    parameters that it fixes unless the command line does."""
     from dorefa.hw.config import preset
     from dorefa.hw.sizing import fit
 
-    overrides = engine_overrides(args)
+    overrides = (sizes or {}) | engine_overrides(args)
     if network is not None:
         return fit(network, **overrides)
     return preset("default").replace(**overrides)

@@ -13,7 +13,7 @@ from .memory_map import IDENTITY, REGISTERS, VERSION, MemoryMap
 from .weight_loader import beats_per_word, rows_per_beat
 
 
-def _network_memories(config):
+def network_memories(config):
     """Instances whose memories hold the network when it is preloaded."""
     parts = ["quantizer"]
     parts += ["weights"] if config.weights == "onchip" else []
@@ -47,7 +47,7 @@ def engine_files(config, compiled=None):
     on the host port. Same arguments, same text.
     """
     top = make_top(config, compiled)
-    preloaded = _network_memories(config) if compiled is not None else ()
+    preloaded = network_memories(config) if compiled is not None else ()
     text = verilog.export(top, preloaded=preloaded, summary=config.as_dict())
     description = json.dumps(manifest(top, compiled), indent=2) + "\n"
     return {"engine.v": text, "engine.json": description, "engine.core": core_file()}
