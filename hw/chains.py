@@ -33,13 +33,21 @@ class Chains:
     `emit(m, slots, name)` adds the cells of a chain. `inverts(x, y)` says whether a slot can add
     these operands only as complements; the node's result is then complemented. Chains end after at
     most `slots` slots, `fast_slots` where every level has a register: timing analysis follows carries
-    from node to node that never ripple.
+    from node to node that never ripple. `absorbs` is how many pins an operand may have that is added
+    to 0; it must be 0 where its first two are.
     """
 
     emit: Callable
     slots: int
     fast_slots: int
+    absorbs: int
     inverts: Callable = lambda x, y: False
+
+    def add(self, m, x, y, carry, total, name):
+        """``total = x + y + carry``, lists of operands and signals by weight, of one length."""
+        slots = [Slot(carry, ZERO, None, inject=True)]
+        slots += [Slot(*bits) for bits in zip(x, y, total, strict=True)]
+        self.emit(m, slots, name)
 
     def count(self, m, lanes, every):
         """:func:`.popcount_tree.count_tree` in chains."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import mapped_ecp5
-from .popcount_tree import add_portable, count_tree
+from .chains import Chains
 
 
 @dataclass(frozen=True)
@@ -22,23 +22,19 @@ class FabricPlatform:
 
 @dataclass(frozen=True)
 class Fabric:
-    """`library` is the file of cell models, as Yosys finds it; `count(m, lanes, every)` counts lanes
-    as :func:`.popcount_tree.count_tree` does."""
+    """`library` is the file of cell models, as Yosys finds it; `chains` makes additions and `count(m,
+    lanes, every)` counts lanes as :func:`.popcount_tree.count_tree` does."""
 
     library: str
+    chains: Chains
     count: Callable
 
 
-def _portable(m, lanes, every):
-    return count_tree(m, lanes, every=every, add_level=add_portable)
-
-
 FABRICS = {
-    "ecp5": Fabric("+/ecp5/cells_sim.v", mapped_ecp5.CHAINS.count),
+    "ecp5": Fabric("+/ecp5/cells_sim.v", mapped_ecp5.CHAINS, mapped_ecp5.CHAINS.count),
 }
 
 
-def counter(platform):
-    """The `count` of the platform's `fabric`, or the portable one."""
-    fabric = FABRICS.get(getattr(platform, "fabric", None))
-    return fabric.count if fabric else _portable
+def find_fabric(platform):
+    """The :class:`Fabric` a component may use on this platform, None where all is to be portable."""
+    return FABRICS.get(getattr(platform, "fabric", None))

@@ -2,7 +2,7 @@
 
 In half a CCU2C, ``S = P ^ CIN`` and ``COUT = P ? CIN : G``: P is the LUT4 of A, B, C, D, and G the
 same table at C = D = 0. With x on A and B and y on C and D, P = x ^ y and G = x make a full adder if
-y is 0 at C = D = 0. A half with C = D = 1 has P and G of its own: P = 0 reads the carry out and
+y is 0 at C = D = 0; without x, y may use all four. A half with C = D = 1 has P and G of its own: P = 0 reads the carry out and
 injects G as the next one.
 """
 
@@ -26,8 +26,8 @@ def _table(slot):
         x = slot.x.at(*(a, b)[: len(slot.x.pins)])
         if slot.inject:
             row = 0 if c and d else x
-        elif len(slot.y.pins) == 2:
-            row = x ^ slot.y.at(c, d)
+        elif len(slot.y.pins) >= 2:
+            row = x ^ slot.y.at(*(c, d, a, b)[: len(slot.y.pins)])
         else:
             # D is tied to 1, so the rows of D = 0 are G's alone.
             row = x ^ slot.y.at(*(c,)[: len(slot.y.pins)]) if d else x
@@ -44,9 +44,9 @@ def emit(m, slots, name):
     for number in range(0, len(slots), 2):
         ports = {}
         for half, slot in enumerate(slots[number : number + 2]):
-            pins = [*slot.x.pins, *[Const(1, 1)] * (2 - len(slot.x.pins))]
-            pins += [*slot.y.pins, *[Const(1, 1)] * (2 - len(slot.y.pins))]
-            ports |= {f"i_{pin}{half}": value for pin, value in zip("ABCD", pins, strict=True)}
+            ports |= {f"i_{pin}{half}": Const(1, 1) for pin in "ABCD"}
+            ports |= {f"i_{pin}{half}": value for pin, value in zip("CDAB", slot.y.pins)}
+            ports |= {f"i_{pin}{half}": value for pin, value in zip("AB", slot.x.pins)}
             ports[f"p_INIT{half}"] = Const(_table(slot), 16)
             ports[f"p_INJECT1_{half}"] = "NO"
             if slot.out is not None:
@@ -58,4 +58,4 @@ def emit(m, slots, name):
         m.submodules[f"{name}_{number // 2}"] = Instance("CCU2C", **ports)
 
 
-CHAINS = Chains(emit=emit, slots=40, fast_slots=28, inverts=_inverts)
+CHAINS = Chains(emit=emit, slots=40, fast_slots=28, absorbs=4, inverts=_inverts)

@@ -7,8 +7,8 @@ from amaranth.lib.wiring import In, Out
 from dorefa.golden.errors import InputError
 
 from .config import PIPELINES, STRUCTURES
-from .fabric import counter
-from .popcount_tree import Operand, tree_levels
+from .fabric import find_fabric
+from .popcount_tree import Operand, count_portable, tree_levels
 
 
 def _halving(terms, stage):
@@ -103,7 +103,8 @@ class AndPopcount(wiring.Component):
         if self._structure == "mapped":
             pairs = zip(self.a, self.w, strict=True)
             lanes = [Operand.product(a, w, xnor=self._xnor) for a, w in pairs]
-            bits = counter(platform)(m, lanes, every)
+            fabric = find_fabric(platform)
+            bits = (fabric.count if fabric else count_portable)(m, lanes, every)
             m.d.comb += self.o.eq(Cat(bit.value() for bit in bits))
             return m
         product = Signal(self._lanes)

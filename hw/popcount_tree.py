@@ -14,10 +14,10 @@ from amaranth import Cat, Signal
 
 @dataclass(frozen=True)
 class Operand:
-    """One bit as a function of up to two signals, so that a fabric can absorb it in a table.
+    """One bit as a function of a few signals, so that a fabric can absorb it in a table.
 
-    `table` bit ``p0 + 2 p1`` is the value for the pins' values ``p0``, ``p1``; a constant has no
-    pins and its value in bit 0.
+    `table` bit ``p0 + 2 p1 + ...`` is the value for the pins' values ``p0``, ``p1``, ...; a constant
+    has no pins and its value in bit 0. Lanes have two pins, everything in a tree above them one.
     """
 
     pins: tuple
@@ -134,8 +134,12 @@ def count_tree(m, lanes, *, every, add_level, first_level=1):
     return results[value] if results else [lanes[0]]
 
 
-def add_portable(m, level, terms):
-    """One level as plain additions: for simulators, and fabrics without a form of their own."""
+def count_portable(m, lanes, every):
+    """:func:`count_tree` in plain additions: for simulators, and fabrics without a form of their own."""
+    return count_tree(m, lanes, every=every, add_level=_add_portable)
+
+
+def _add_portable(m, level, terms):
     sums = []
     for left, right, product in terms:
         total = Signal(len(left) + 1, name=f"sum_{level}")
