@@ -49,14 +49,14 @@ class Chains:
         slots += [Slot(*bits) for bits in zip(x, y, total, strict=True)]
         self.emit(m, slots, name)
 
-    def count(self, m, lanes, every):
+    def count(self, m, lanes, every, first_level=1):
         """:func:`.popcount_tree.count_tree` in chains."""
         slots = self.fast_slots if every == 1 else self.slots
 
         def add_level(m, level, terms):
             return self._add_level(m, level, terms, slots)
 
-        return count_tree(m, lanes, every=every, add_level=add_level)
+        return count_tree(m, lanes, every=every, add_level=add_level, first_level=first_level)
 
     def _add_level(self, m, level, terms, most):
         groups, used = [[]], 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import mapped_ecp5
+from . import mapped_ecp5, mapped_ice40, mapped_xilinx
 from .chains import Chains
 
 
@@ -32,6 +32,8 @@ class Fabric:
 
 FABRICS = {
     "ecp5": Fabric("+/ecp5/cells_sim.v", mapped_ecp5.CHAINS, mapped_ecp5.CHAINS.count),
+    "ice40": Fabric("+/ice40/cells_sim.v", mapped_ice40.CHAINS, mapped_ice40.count),
+    "xilinx": Fabric("+/xilinx/cells_sim.v", mapped_xilinx.CHAINS, mapped_xilinx.CHAINS.count),
 }
 
 

@@ -2,8 +2,8 @@
 
 In half a CCU2C, ``S = P ^ CIN`` and ``COUT = P ? CIN : G``: P is the LUT4 of A, B, C, D, and G the
 same table at C = D = 0. With x on A and B and y on C and D, P = x ^ y and G = x make a full adder if
-y is 0 at C = D = 0; without x, y may use all four. A half with C = D = 1 has P and G of its own: P = 0 reads the carry out and
-injects G as the next one.
+y is 0 at C = D = 0; without x, y may use all four. A half with C = D = 1 has P and G of its own:
+P = 0 reads the carry out and injects G as the next one.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def emit(m, slots, name):
         ports = {}
         for half, slot in enumerate(slots[number : number + 2]):
             ports |= {f"i_{pin}{half}": Const(1, 1) for pin in "ABCD"}
-            ports |= {f"i_{pin}{half}": value for pin, value in zip("CDAB", slot.y.pins)}
-            ports |= {f"i_{pin}{half}": value for pin, value in zip("AB", slot.x.pins)}
+            ports |= {f"i_{pin}{half}": value for pin, value in zip("CDAB", slot.y.pins, strict=False)}
+            ports |= {f"i_{pin}{half}": value for pin, value in zip("AB", slot.x.pins, strict=False)}
             ports[f"p_INIT{half}"] = Const(_table(slot), 16)
             ports[f"p_INJECT1_{half}"] = "NO"
             if slot.out is not None:

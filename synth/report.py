@@ -15,6 +15,7 @@ _LUTS = {
     "gowin": {"LUT[1-4]": 1, "ALU": 1, "RAM16S*1": 1, "RAM16S*2": 2, "RAM16S*4": 4},
     "xilinx": {
         "LUT[1-6]": 1,
+        "LUT6_2": 1,
         "INV": 1,
         "SRL16E": 1,
         "SRLC32E": 1,
