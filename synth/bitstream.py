@@ -13,6 +13,7 @@ from dorefa.hw.board_core import BoardCore
 
 from . import board_top, boards, tools
 from .clock import Clock
+from .nextpnr import open_chain_ends
 
 DEFAULT_TIMEOUT = 7200
 _TOP, _REPORT = "top", "report.json"
@@ -91,7 +92,7 @@ def make_bitstream(
     clock = Clock(board.family, board.oscillator, clock_hz)
     core = BoardCore(compiled, clock_hz=clock.rate, baud=baud)
     platform = boards.make_platform(board)
-    verilog = board_top.core_verilog(core)
+    verilog = board_top.core_verilog(core, board.family)
     platform.add_file(f"{board_top.MODULE}.v", verilog)
     plan = platform.build(
         board_top.BoardTop(board, clock), name=_TOP, do_build=False, do_program=False,
@@ -105,6 +106,11 @@ def make_bitstream(
             tool, arguments = "nextpnr-himbaechel-gowin", _himbaechel(arguments)
         if progress is not None:
             progress(number, tool)
+        if tool == "nextpnr-ecp5":
+            netlist = folder / f"{_TOP}.json"
+            contents = json.loads(netlist.read_text())
+            open_chain_ends(contents)
+            netlist.write_text(json.dumps(contents))
         status, said = tools.run(tool, arguments, folder=folder, timeout=timeout)
         if tool.startswith("nextpnr"):
             log = folder / f"{_TOP}.tim"

@@ -6,18 +6,20 @@ from amaranth import ClockSignal, Elaboratable, Instance, Module, ResetSignal, S
 from amaranth.lib import io
 
 from dorefa.hw import verilog
+from dorefa.hw.fabric import FABRICS
 from dorefa.hw.manifest import network_memories
 
 MODULE = "dorefa_board"
 
 
-def core_verilog(core):
+def core_verilog(core, family):
     """Verilog of a :class:`~dorefa.hw.board_core.BoardCore` as module :data:`MODULE`, its network in
-    ``initial`` blocks."""
+    ``initial`` blocks, with cells of the device family where the engine's structure is ``mapped``."""
     config = core.compiled.config
     return verilog.export(
-        core, name=MODULE, preloaded=network_memories(config), summary=config.as_dict()
-    )
+        core, name=MODULE, preloaded=network_memories(config), summary=config.as_dict(),
+        fabric=family if family in FABRICS else None,
+    )  # fmt: skip
 
 
 class BoardTop(Elaboratable):

@@ -8,6 +8,7 @@ import importlib.util
 from dataclasses import dataclass, field
 
 from dorefa.golden.errors import InputError
+from dorefa.hw.fabric import FABRICS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,10 @@ class Board:
     @property
     def sizes(self) -> dict[str, int]:
         """Engine parameters that a network gets on this board unless others are asked for."""
-        return {"lanes": self.array[0], "rows": self.array[1]}
+        sizes = {"lanes": self.array[0], "rows": self.array[1]}
+        if self.family in FABRICS:
+            sizes |= {"structure": "mapped", "pipeline": "level2"}
+        return sizes
 
 
 _RGB = (("rgb_led", 0, "b"), ("rgb_led", 0, "r"))
