@@ -56,7 +56,7 @@ def test_storage_order(cols, tiles, pooled, gaps, engines, rng):
     cycles = sum(len(sent) for sent, _ in layers)
 
     async def feed(ctx):
-        for number, (sent, expected) in enumerate(layers):
+        for number, (sent, _) in enumerate(layers):
             for kept, codes, marks, ends, columns in sent:
                 while rng.random() < gaps:
                     ctx.set(unit.valid, 0)
