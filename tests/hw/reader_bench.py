@@ -57,7 +57,8 @@ def windows(geometry, codes):
     is computed, once; blocks of channels one after the other, the last filled up with zeros."""
     layer, source = geometry.layer, geometry.source
     top, left, bottom, right = layer.padding
-    padded = np.pad(codes, ((top, bottom), (left, right), (0, source.blocks * source.channels - codes.shape[2])))
+    fill = source.blocks * source.channels - codes.shape[2]
+    padded = np.pad(codes, ((top, bottom), (left, right), (0, fill)))
     _, kernel_rows, kernel_cols, _ = layer.codes.shape
     per_group = padded.shape[2] // layer.groups
     width = source.channels if source.blocks > 1 else per_group
