@@ -127,7 +127,9 @@ class Engine(wiring.Component):
                 getattr(host, f"{window.name}_{part}") for part in ("en", "memory", "address", "data")
             )
             for number, part in enumerate(slices):
-                here = (memory >= number * each) & (memory < (number + 1) * each)
+                here = memory < (number + 1) * each
+                if number:
+                    here &= memory >= number * each
                 m.d.comb += [
                     getattr(part, f"{window.name}_en").eq(en & (here if len(slices) > 1 else 1)),
                     getattr(part, f"{window.name}_memory").eq(memory - number * each),
@@ -147,7 +149,7 @@ class Engine(wiring.Component):
             m.submodules.weight_loader = loader = WeightLoader(config)
             wiring.connect(m, wiring.flipped(self.weights), loader.i)
             m.d.comb += [
-                loader.begin.eq(sequencer.begin),
+                loader.image_begins.eq(sequencer.image_begins),
                 loader.passes.eq(sequencer.layers),
                 loader.finished.eq(sequencer.finished),
                 loader.taken.eq(sequencer.ended),
