@@ -201,7 +201,7 @@ class Engine(wiring.Component):
         image = sequencer.i.payload.data
         loaded_codes = Cat(image[8 * byte : 8 * byte + wide] for byte in range(config.port_bytes))
         layer_codes = Cat(
-            Cat(stored.word_select(lane, bits), Signal(wide - bits, name=f"zero_{lane}"))
+            Cat(self._code(layer, stored.word_select(lane, bits)), Signal(wide - bits, name=f"zero_{lane}"))
             for lane in range(config.total_quant)
         )
         m.d.comb += [
@@ -215,6 +215,14 @@ class Engine(wiring.Component):
         ]
         packed = packer.done & ~sequencer.load
         return packed | lead.trunk_ends if config.trunk_bits else packed
+
+    def _code(self, layer, count):
+        """The code that is stored for a pooled count, as wide as the count."""
+        if not self._config.signed_codes:
+            return count
+        low = count[: self._config.out_bits]
+        code = (Mux(layer.code_double, low << 1, low) + layer.code_offset) & layer.stored_mask
+        return Cat(code[: len(low)], count[len(low) :])
 
     def _count(self, m, host, sequencer, lead):
         """Status signals, and the cycles of an image from its first read to its last result."""

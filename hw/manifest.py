@@ -10,6 +10,7 @@ from . import verilog
 from .axi import AxiTop
 from .engine import Engine
 from .memory_map import IDENTITY, REGISTERS, VERSION, MemoryMap
+from .weight_loader import beats_per_word, rows_per_beat
 
 
 def _network_memories(config):
@@ -60,6 +61,14 @@ def manifest(top, compiled=None):
     """
     config = top.engine.config
     memory_map = MemoryMap.of(config)
+    weights = {}
+    if config.weights == "stream":
+        weights["s_axis_weights"] = {
+            "carries": "per address the word of every row, lowest bits first, each from a new beat on; "
+            f"{rows_per_beat(config)} words to a beat, {beats_per_word(config)} beats to a word",
+            "packet": "the weights of one pass of the program; all passes again for every image",
+            "data_bits": 8 * config.port_bytes,
+        }
     return {
         "module": verilog.MODULE,
         "config": config.as_dict(),
@@ -75,6 +84,7 @@ def manifest(top, compiled=None):
                 "packet": "one image",
                 "data_bits": config.result_bits,
             },
+            **weights,
         },
         "register_map": [
             {"name": name, "offset": 4 * address, "access": access, "meaning": meaning}

@@ -84,10 +84,39 @@ def test_zoo_table(dorefa):
     assert "conv1" in outcome.err and "total" in outcome.err
 
 
+def test_zoo_table_of_a_graph(dorefa):
+    arguments = ("--net-a", 3, "--net-size", "64x64", "--seed", 4)
+    outcome = dorefa("zoo", "resnet18", "--table", *arguments, "--json", "-")
+    (network,) = outcome.report["networks"]
+    layers = {layer["name"]: layer for layer in network["layers"]}
+    shortcut, inner, total, last = (
+        layers[name] for name in ("conv3_1_shortcut", "conv3_1_a", "conv3_1_b", "fct")
+    )
+    assert shortcut["feature_bits"] == 0 and shortcut["trunk_bits"] == 8 * 8 * 128 * 16
+    assert inner["feature_bits"] == 8 * 8 * 128 * 3 and inner["trunk_bits"] == 0
+    assert total["feature_bits"] == inner["feature_bits"]
+    assert total["trunk_bits"] == shortcut["trunk_bits"]
+    assert total["output"] == "8x8x128"
+    # The sum of 2x2 codes of 3 bits needs 5.
+    assert last["a_bits"] == 5 and last["binary_ops"] == 512 * 1000 * 8 * 5
+    assert layers["conv5_2_b"]["feature_bits"] == 512 * 5
+
+
+def test_zoo_refuses_what_load_refuses(dorefa):
+    error = dorefa("zoo", "alexnet", "--net-size", "32x32").error
+    assert error.startswith("alexnet on 32x32 images: layer conv4: pool kernel covers 3 rows")
+    assert dorefa("zoo", "svhn-a", "--seed", -1).error == (
+        "svhn-a: seed is -1; accepted: an integer >= 0"
+    )
+
+
 def test_zoo_lists_names(dorefa):
     outcome = dorefa("zoo")
     assert outcome.status == 0 and outcome.out.startswith("digits: 28x28x1 images of 8 bits")
-    assert "zoo; known: digits" in dorefa("zoo", "alexnot").error
+    assert "zoo; known: digits, svhn-a" in dorefa("zoo", "alexnot").error
+    for name, macs in (("svhn-a", "41,735,424"), ("resnet18", "1,826,918,400")):
+        (line,) = [line for line in outcome.out.splitlines() if line.startswith(name + ":")]
+        assert line.endswith(f"{macs} MACs")
 
 
 @pytest.fixture
