@@ -34,6 +34,10 @@ def add_arguments(parser):
         "--stalls", type=int, default=0, metavar="PERCENT", help="random waits on the ports"
     )
     parser.add_argument(
+        "--latency", type=int, default=0, metavar="N",
+        help="cycles before each packet of streamed weights",
+    )
+    parser.add_argument(
         "--sim-seed", type=int, default=1, metavar="N", help="seed of stalls and random images"
     )
     parser.add_argument(
@@ -70,6 +74,7 @@ def run(args):
             simulator=simulator,
             limit=args.limit,
             stalls=args.stalls,
+            latency=args.latency,
             seed=args.sim_seed,
             through_port=args.through_port,
             verilog_text=verilog,

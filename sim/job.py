@@ -21,14 +21,16 @@ class Job:
     """What to simulate.
 
     compiled: CompiledNetwork; images: uint8 (batch, H, W, C); stalls: chance in percent that a port
-    waits in a cycle, on either side; seed: of the stalls and of uninitialized memory; through_port:
-    whether the network is loaded through AXI4-Lite instead of directly; preloaded: whether the
-    Verilog holds the network already, so that nothing is loaded.
+    waits in a cycle, on either side; latency: cycles that the memory behind the weight port takes
+    before each packet; seed: of the stalls and of uninitialized memory; through_port: whether the
+    network is loaded through AXI4-Lite instead of directly; preloaded: whether the Verilog holds the
+    network already, so that nothing is loaded.
     """
 
     compiled: object
     images: np.ndarray
     stalls: int = 0
+    latency: int = 0
     seed: int = 1
     through_port: bool = False
     preloaded: bool = False
@@ -60,7 +62,8 @@ class Job:
         """Cycles after which an image counts as stuck."""
         weights = sum(map(len, self.weight_packets)) / self.compiled.config.port_bytes
         port = 2 * (self.image_bytes + self.beats + weights) * self.slowdown
-        return int(PATIENCE * (self.compiled.cycles + port)) + 10_000
+        waits = self.latency * len(self.compiled.weight_packets)
+        return int(PATIENCE * (self.compiled.cycles + port + waits)) + 10_000
 
     @property
     def load_limit(self) -> int:

@@ -16,6 +16,8 @@ from .compare import Comparison
 from .job import Job
 from .report import SimulationReport, make_report
 
+_LONGEST_LATENCY = 100_000
+
 
 def simulate(
     network,
@@ -26,6 +28,7 @@ def simulate(
     simulator="auto",
     limit=None,
     stalls=0,
+    latency=0,
     seed=1,
     through_port=False,
     verilog_text=None,
@@ -37,7 +40,8 @@ def simulate(
     `EngineConfig` (default: sized for the network); labels: integers (batch,), for the accuracy;
     simulator: ``verilator``, ``icarus``, ``amaranth`` or ``auto`` (the first of these that works
     here); limit: run only the first images; stalls: chance in percent, 0 to 90, that a port waits
-    in a cycle; seed: of stalls and of what uninitialized memory holds; through_port: load the
+    in a cycle; latency: cycles, 0 to 100,000, that the memory behind the weight port takes before
+    each packet; seed: of stalls and of what uninitialized memory holds; through_port: load the
     network through AXI4-Lite instead of directly into the memories (cocotb always does);
     verilog_text: the Verilog to run instead of exporting the engine's; progress: called with
     (images done, images).
@@ -50,11 +54,13 @@ def simulate(
     check_images(integer, images)
     if not isinstance(stalls, int) or not 0 <= stalls <= 90:
         raise InputError(f"stalls is {stalls!r}; accepted: an integer, 0 to 90 percent")
+    if not isinstance(latency, int) or not 0 <= latency <= _LONGEST_LATENCY:
+        raise InputError(f"latency is {latency!r}; accepted: an integer, 0 to {_LONGEST_LATENCY} cycles")
     name, why = backends.choose(simulator)
     compiled = compile_network(integer, config if config is not None else fit(integer))
     job = Job(
-        compiled=compiled, images=images, stalls=stalls, seed=seed, through_port=through_port,
-        progress=progress,
+        compiled=compiled, images=images, stalls=stalls, latency=latency, seed=seed,
+        through_port=through_port, progress=progress,
     )  # fmt: skip
     if verilog_text is None and backends.needs_verilog(name):
         verilog_text = engine_files(compiled.config)["engine.v"]
