@@ -1,6 +1,7 @@
 """Running a network: integer golden (two implementations) and its float counterpart.
 
-All return the same dict: layer name -> codes after pooling, uint8 (batch, H, W, C); for a layer
+All return the same dict: layer name -> codes after pooling, uint8, or int8 where they are signed
+(IntegerLayer.out_signed), (batch, H, W, C); for a layer
 that yields only its trunk, the trunk, int64 (batch, H, W, C); for the last layer its accumulators
 sum(v * a), int64 (batch, classes). A layer with codes whose trunk is added later has the trunk
 (before pooling) too, under its name + ".trunk".
@@ -17,13 +18,16 @@ __all__ = ["check_images", "logits", "run_float", "run_integer"]
 def run_integer(network, images, implementation="matmul", outputs=None):
     """Results of every layer of an IntegerNetwork.
 
-    images: uint8 (batch, H, W, C) of codes below 2^input_bits; implementation: "matmul" or
+    images: uint8 (batch, H, W, C) of codes below 2^input_bits, two's complement if the network's
+    input_signed; implementation: "matmul" or
     "bitplanes" (AND and popcount), which agree on everything. outputs: names of the results to
     return, None for all. InputError for images or names that do not fit.
     """
     checks.choice(implementation, "implementation", ("matmul", "bitplanes"))
     check_images(network, images)
     layers = network.layers
+    if network.input_signed:
+        images = integer.signed_codes(images, network.input_bits)
 
     def compute(index, codes, added):
         return _run_layer(layers[index], codes, added, implementation)
@@ -55,6 +59,7 @@ def _run_layer(layer, codes, added, implementation):
             a_bits=layer.a_bits,
             w_bits=layer.w_bits,
             encoding=layer.encoding,
+            a_signed=layer.a_signed,
             **geometry,
         )
     trunk = None
@@ -75,4 +80,4 @@ def _run_layer(layer, codes, added, implementation):
         codes = integer.max_pool(codes, layer.pool)
     elif kind == "average_codes":
         codes = integer.sum_pool(codes, layer.pool)
-    return codes, trunk
+    return integer.stored_codes(codes, layer), trunk

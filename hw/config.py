@@ -42,6 +42,7 @@ _RANGES = {
     "line_depth": (1, 1 << 20, "groups of `quant` channels of one row of pooled pixels"),
     "sum_values": (0, 1, "whether accumulators can be summed over pooling windows"),
     "sum_codes": (0, 1, "whether codes can be summed over pooling windows"),
+    "signed_codes": (0, 1, "whether activations can be two's complement"),
     "trunk_bits": (0, 32, "bits of a signed residual trunk, 0 for none"),
     "trunk_depth": (1, 1 << 20, "groups of `quant` channels of residual trunks"),
     "trunk_mul_bits": (2, 24, "bits of the signed multiplier that rescales into a trunk"),
@@ -105,6 +106,7 @@ class EngineConfig:
     line_depth: int = 256
     sum_values: int = 0
     sum_codes: int = 0
+    signed_codes: int = 0
     trunk_bits: int = 0
     trunk_depth: int = 1
     trunk_mul_bits: int = 17
@@ -187,8 +189,8 @@ class EngineConfig:
 
     @property
     def signed_planes(self) -> bool:
-        """Whether the top weight plane of a layer may count negatively."""
-        return self.encoding in ("twos_complement", "any")
+        """Whether pairs with a layer's top weight or activation plane may count negatively."""
+        return self.encoding in ("twos_complement", "any") or self.signed_codes > 0
 
     @property
     def sum_row(self) -> bool:
@@ -197,7 +199,8 @@ class EngineConfig:
 
     @property
     def stored_bits(self) -> int:
-        """Bits of a code on its way to the feature memory: those of sums where codes are summed."""
+        """Bits of a pooled code on its way to the feature memory: those of sums where codes are
+        summed."""
         return self.a_bits if self.sum_codes else self.out_bits
 
     @property

@@ -10,7 +10,7 @@ from dorefa.golden.errors import InputError
 from . import cycles
 from .config import EngineConfig, check_range
 from .geometry import PassGeometry, as_convolution
-from .problems import needs, summed_pixels, xnor_constants
+from .problems import needs, quantized_bits, summed_pixels, xnor_constants
 from .schedule import schedule
 
 # Binary operations per image above which the larger array is the default.
@@ -38,7 +38,7 @@ def fit(network, **overrides) -> EngineConfig:
     large = operations > _LARGE_NETWORK
     sizes = {"lanes": 64 if large else 32, "rows": 32 if large else 16, "cols": 1, "engines": 1}
     sizes |= {"encoding": _encoding(layers), "port_bytes": 1, "weights": "onchip"}
-    sizes["out_bits"] = max((layer.code_bits for layer in layers if layer.code_bits), default=1)
+    sizes["out_bits"] = max((quantized_bits(layer) for layer in layers), default=1)
     unknown = overrides.keys() - EngineConfig().as_dict().keys()
     # The message about an unknown name is the configuration's.
     EngineConfig().replace(**dict.fromkeys(unknown))

@@ -84,7 +84,8 @@ def test_missing_configuration_file_and_preset(dorefa, tmp_path):
     [
         ("--lanes", -1, "lanes is -1"),
         ("--cols", 99, "cols is 99; accepted: 1 to 16"),
-        ("--weights", "tape", "weights is 'tape'; accepted: onchip, stream"),
+        ("--weights", "disk", "weights is 'disk'; accepted: onchip, stream"),
+        ("--engines", 5, "engines is 5; accepted: 1 to 4"),
         ("--quantizer", "table", "quantizer is 'table'; accepted: thresholds, affine"),
         ("--port-bytes", 0, "port_bytes is 0; accepted: 1 to 64"),
     ],

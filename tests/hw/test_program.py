@@ -66,11 +66,11 @@ def test_addresses_are_modulo_the_address_space():
     config = PRESETS["tiny"]
     space = 1 << config.feature_address_bits
     values = dict.fromkeys(program.fields(config), 0)
-    values |= {"address_start": -5, "pixel_address_step": space + 3, "window_address_step": -1}
+    values |= {"address_start": -5, "pixel_address_step": space + 3, "kernel_address_step": -1}
     read = decode(config, program.encode(config, "conv", values))
     assert read["address_start"] == space - 5
     assert read["pixel_address_step"] == 3
-    assert read["window_address_step"] == space - 1
+    assert read["kernel_address_step"] == space - 1
 
 
 @pytest.mark.parametrize(
