@@ -7,6 +7,7 @@ import numpy as np
 from dorefa.golden.errors import InputError
 from dorefa.golden.inference import check_images, logits, run_integer
 from dorefa.golden.lowering import IntegerNetwork, lower
+from dorefa.hw.batch import results_by_image
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.manifest import engine_files
 from dorefa.hw.sizing import fit
@@ -47,7 +48,8 @@ def simulate(
     (images done, images).
 
     Raises InputError for input that cannot work (shapes, a network too large for `config`, a
-    missing simulator) and :class:`dorefa.sim.job.SimulationError` when the engine does not finish.
+    missing simulator, a count that is no multiple of the engine's `batch`) and
+    :class:`dorefa.sim.job.SimulationError` when the engine does not finish.
     """
     integer = network if isinstance(network, IntegerNetwork) else lower(network)
     images, labels = _first(images, labels, limit)
@@ -58,9 +60,12 @@ def simulate(
         raise InputError(f"latency is {latency!r}; accepted: an integer, 0 to {_LONGEST_LATENCY} cycles")
     name, why = backends.choose(simulator)
     compiled = compile_network(integer, config if config is not None else fit(integer))
+    batch = compiled.config.batch
+    if len(images) % batch:
+        raise InputError(f"images has {len(images)} images; accepted: a multiple of batch = {batch}")
     job = Job(
-        compiled=compiled, images=images, stalls=stalls, latency=latency, seed=seed,
-        through_port=through_port, progress=progress,
+        compiled=compiled, images=images.reshape(-1, *compiled.network.input_shape), stalls=stalls,
+        latency=latency, seed=seed, through_port=through_port, progress=progress,
     )  # fmt: skip
     if verilog_text is None and backends.needs_verilog(name):
         verilog_text = engine_files(compiled.config)["engine.v"]
@@ -68,16 +73,29 @@ def simulate(
 
     comparison = Comparison()
     expected = run_integer(integer, images)
-    for image, trace in enumerate(traces):
-        got = trace.values | {compiled.layers[-1].name: trace.results}
+    found = [values for trace in traces for values in _per_image(compiled, trace)]
+    for image, got in enumerate(found):
         for result, values in expected.items():
             comparison.add(result, image, values[image], got[result])
-    results = np.stack([trace.results for trace in traces])
+    results = np.stack([values[compiled.layers[-1].name] for values in found])
     return make_report(
-        compiled=compiled, traces=traces, comparison=comparison, labels=labels,
+        compiled=compiled, traces=traces, comparison=comparison, labels=labels, outputs=results,
         logits=logits(integer, results), simulator=name, why=why,
         network_load_cycles=network_load_cycles,
     )  # fmt: skip
+
+
+def _per_image(compiled, trace):
+    """Values by golden's names of every image of a packet."""
+    batch = compiled.config.batch
+    results = results_by_image(compiled.schedule, trace.results, batch)
+    for image in range(batch):
+        # The images of a batch lie side by side in every map.
+        maps = {
+            name: values if batch == 1 else values[:, image : image + 1]
+            for name, values in trace.values.items()
+        }
+        yield maps | {compiled.layers[-1].name: results[image]}
 
 
 def _first(images, labels, limit):
