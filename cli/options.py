@@ -98,8 +98,15 @@ _ENGINE_HELP = {
     "mul_bits": "bits of an affine multiplier",
     "structure": "structure of the popcount: compress or sum",
     "pipeline": "registers in the popcount: none or level",
-    "port_bytes": "bytes per beat of the image port",
-    "weights": "where weights are kept: onchip",
+    "engines": "engines that compute different output channels side by side, 1 to 4",
+    "port_bytes": "bytes per beat of the image port, and of the port for weights",
+    "weights": "onchip, or stream: through a port of their own, for every packet of images again",
+    "batch": "images per packet, for networks of fully connected layers (weights are read once a packet)",
+    "patch_slots": "patches that the window reader may be ahead of the array",
+    "pool_slots": "pooling windows of one axis that overlap",
+    "sum_values": "1: average pooling of accumulators",
+    "sum_codes": "1: average pooling of codes",
+    "trunk_bits": "bits of a residual trunk, 0 for none",
 }
 
 
