@@ -11,8 +11,9 @@ from dorefa.golden.errors import InputError
 
 ENCODINGS = ("bipolar", "twos_complement", "unsigned", "any")
 QUANTIZERS = ("thresholds", "affine")
-STRUCTURES = ("compress", "sum")
-PIPELINES = ("none", "level")
+STRUCTURES = ("compress", "sum", "mapped")
+# The index is the number of levels from one register to the next.
+PIPELINES = ("none", "level", "level2", "level3", "level4")
 WEIGHT_SOURCES = ("onchip", "stream")
 
 # name: (least, greatest, unit)
@@ -49,6 +50,7 @@ _RANGES = {
     "trunk_bias_bits": (2, 64, "bits of the signed offset that rescales into a trunk"),
     "layer_depth": (1, 4096, "passes of a program: layers, or parts of layers"),
     "port_bytes": (1, 64, "bytes per beat of the image port"),
+    "batch": (1, 64, "images per packet"),
 }
 
 
@@ -116,6 +118,7 @@ class EngineConfig:
     pipeline: str = "none"
     port_bytes: int = 1
     weights: str = "onchip"
+    batch: int = 1
 
     def __post_init__(self):
         for name in _RANGES:
@@ -154,6 +157,11 @@ class EngineConfig:
             raise InputError(
                 f"quant is {self.quant}; accepted: at most rows = {self.rows}, "
                 "because a tile leaves one accumulator per row and column"
+            )
+        if self.batch > 1 and self.cols > 1:
+            raise InputError(
+                f"cols is {self.cols} with batch {self.batch}; accepted: 1, because the results of several "
+                "columns do not leave image by image"
             )
         if self.engines > 1 and self.rows % self.quant:
             raise InputError(

@@ -8,6 +8,7 @@ from dorefa.golden.affine import affine_form
 from dorefa.golden.errors import InputError
 
 from . import program
+from .batch import batched
 from .geometry import PassGeometry, as_convolution
 from .schedule import schedule
 
@@ -164,6 +165,10 @@ _MEMORY_UNITS = {
 def find_problems(network, config) -> list[str]:
     """One line per reason why `network` (integer) cannot run on `config`; empty when it can."""
     problems = []
+    try:
+        network = batched(network, config.batch)
+    except InputError as error:
+        return [str(error)]
     for index, layer in enumerate(network.layers):
         source = network.input_shape if layer.source < 0 else network.layers[layer.source].out_shape
         problems += _layer_problems(as_convolution(layer, source), config, index == len(network.layers) - 1)
@@ -225,7 +230,7 @@ def _layer_problems(layer, config, last):
         yield from _pool_problems(layer)
     if layer.code_step not in (1, 2):
         yield f"layer {layer.name}: codes are {layer.code_step} apart; accepted: 1 or 2"
-    if last and layer.out_shape[:2] != (1, 1):
+    if last and layer.out_shape[:2] != (1, config.batch):
         yield (
             f"layer {layer.name}: the last layer's map is {layer.out_shape[0]}x{layer.out_shape[1]}; "
             "accepted: 1x1, one score per class"

