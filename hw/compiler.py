@@ -11,7 +11,7 @@ from dorefa.golden.errors import InputError
 from . import cycles, program
 from .batch import batched
 from .descriptor import descriptor
-from .images import append_params, append_rescale, weight_words
+from .images import append_params, append_rescale, param_rows, weight_words
 from .memory_map import REGISTERS, MemoryMap
 from .problems import find_problems
 from .schedule import Schedule, schedule
@@ -142,7 +142,9 @@ def compile_network(network, config) -> CompiledNetwork:
             for image, own in zip(memories["weights"], words, strict=True):
                 image += own
             weight_base += part.geometry.weight_words
-        append_params(memories["params"], part, layer, config)
+        if part.part == 0:
+            rows, fills = param_rows(layer, part.geometry, config)
+        append_params(memories["params"], part, rows, fills, config)
         if config.trunk_bits:
             append_rescale(memories["rescale"], part, layer, config)
     memories["registers"] = {

@@ -11,8 +11,9 @@ from dorefa.golden.errors import InputError
 
 ENCODINGS = ("bipolar", "twos_complement", "unsigned", "any")
 QUANTIZERS = ("thresholds", "affine")
-STRUCTURES = ("compress", "sum")
-PIPELINES = ("none", "level")
+STRUCTURES = ("compress", "sum", "mapped")
+# The index is the number of levels from one register to the next.
+PIPELINES = ("none", "level", "level2", "level3", "level4")
 WEIGHT_SOURCES = ("onchip", "stream")
 
 # name: (least, greatest, unit)
