@@ -32,7 +32,8 @@ def reordered_codes(geometry, channels):
 
 def weight_words(part):
     """Per row of all engines, the words of a pass: channel group, tile, plane, word; unused lanes and
-    rows are 0.
+    rows are 0. Channels that only fill up a block have the weights of the last one that exists: zeros
+    would be the least bipolar weights, whose sum need not fit the accumulator.
 
     Engine e has the channels ``[e * quant, ...)`` of every quantizer group, so its rows, which come
     one engine after the other, interleave with those of the others.
@@ -44,6 +45,8 @@ def weight_words(part):
     for group, own in enumerate(channels):
         codes = reordered_codes(geometry, own[own >= 0])
         padded[group, : len(codes), : codes.shape[1]] = codes
+        if len(codes):
+            padded[group, len(codes) : len(own), : codes.shape[1]] = codes[-1]
     planes = (padded[..., None] >> np.arange(w_bits, dtype=np.uint8)) & 1
     # group, tile, row, word, lane, plane -> row, group, tile, plane, word, lane
     planes = planes.reshape(
@@ -152,7 +155,8 @@ def _threshold_params(layer, geometry, constants, config):
         # One beyond what this channel's counts reach may lie beyond the width as well.
         stored = (thresholds - constants[channel]).clip(least, never)
         rows.append(stages_of(stored, layer.inverted[channel]))
-    return rows, stages_of([never] * used, False)
+    # Where there is a trunk, that of a filling channel is 0, and all others may be less.
+    return rows, stages_of([max(never, 1)] * used, False)
 
 
 def _affine_params(layer, constants, config):

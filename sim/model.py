@@ -18,6 +18,7 @@ from dorefa.hw.verilog import MODULE
 from .design import CORE, FIRST_READ, LAYER_DONE
 
 HARNESS = Path(__file__).with_name("harness.cpp")
+HEADER = Path(__file__).with_name("harness_job.h")
 
 VERILATOR_FLAGS = (
     "--cc", "-O3", "--prefix", "Vengine", "--top-module", MODULE,
@@ -192,7 +193,7 @@ def build(verilog: str, memories, *, port_bytes: int, streams: bool, cycles: int
     )  # fmt: skip
     fast = FAST if cycles > _LONG_RUN else SLOW
     defines = [f"-DPORT_BYTES={port_bytes}", f"-DWEIGHT_STREAM={int(streams)}"]
-    key = _digest(verilog, configuration, HARNESS.read_text(), *defines, fast, tools)
+    key = _digest(verilog, configuration, HARNESS.read_text(), HEADER.read_text(), *defines, fast, tools)
     cache = cache_directory() / "models"
     published = cache / f"engine-{key}"
     if published.exists():

@@ -91,6 +91,11 @@ def test_random_graph_on_random_engine(case, seed):
     check(1000 * seed + case)
 
 
+def test_channels_that_fill_a_block_leave_zeros():
+    """A sum of one of these once wrapped, and a layer with the activation-sum row saw its codes."""
+    check(1031)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("case", range(20, 300))
 def test_more_random_graphs_on_random_engines(case, seed):
