@@ -15,11 +15,13 @@ def reached(value, places):
     each be a carry chain."""
     digit = (len(value) + 1) // 2
     low, high = value[:digit], value[digit:]
-    low_reached = [low <= number for number in range(1 << digit)]
+    # The greatest low digit is always reached, and nothing lies below a high digit of zero.
+    low_reached = [*(low <= number for number in range((1 << digit) - 1)), Const(1)]
     bits = []
     for place in range(places):
         own, rest = place >> digit, place % (1 << digit)
-        bits.append((high < own) | ((high == own) & low_reached[rest]))
+        here = (high == own) & low_reached[rest]
+        bits.append((high < own) | here if own else here)
     return Cat(bits)
 
 
@@ -136,7 +138,7 @@ class WindowReader(wiring.Component):
         # Stages 2 and 3: the memory reads and shifts; the mask waits, clipped to the map's row.
         shift = fetch.bit_length() - 1
         row_end = Signal(signed(len(window_x) + 1))
-        row_start, first, end = Signal.like(low), Signal.like(low), Signal.like(high)
+        row_start, first, behind = Signal.like(low), Signal.like(low), Signal.like(high)
         near, below, far = Signal(), Signal(), Signal()
         mask = Signal(fetch)
         m.d.comb += [
@@ -149,8 +151,8 @@ class WindowReader(wiring.Component):
         ]
         m.d.sync += [
             first.eq(Mux((window_x < 0) & (row_start > low), row_start, low)),
-            end.eq(Mux(copy & ~below, Mux(far | (high < row_end[:shift]), high, row_end[:shift]), 0)),
-            mask.eq(reached(first, fetch) & ~reached(end, fetch)),
+            behind.eq(Mux(copy & ~below, Mux(far | (high < row_end[:shift]), high, row_end[:shift]), 0)),
+            mask.eq(reached(first, fetch) & ~reached(behind, fetch)),
         ]
         write = Signal(piece)
         writes = Signal()
