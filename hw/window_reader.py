@@ -15,11 +15,13 @@ def reached(value, places):
     each be a carry chain."""
     digit = (len(value) + 1) // 2
     low, high = value[:digit], value[digit:]
-    low_reached = [low <= number for number in range(1 << digit)]
+    # The greatest low digit is always reached, and nothing lies below a high digit of zero.
+    low_reached = [*(low <= number for number in range((1 << digit) - 1)), Const(1)]
     bits = []
     for place in range(places):
         own, rest = place >> digit, place % (1 << digit)
-        bits.append((high < own) | ((high == own) & low_reached[rest]))
+        here = (high == own) & low_reached[rest]
+        bits.append((high < own) | here if own else here)
     return Cat(bits)
 
 
