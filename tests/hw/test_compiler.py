@@ -5,155 +5,18 @@ import pytest
 
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering import lower
-from dorefa.golden.random_network import random_images, random_network
+from dorefa.golden.random_network import random_images
 from dorefa.hw.affine_quantizer import AffineQuantizer
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.geometry import PassGeometry
-from dorefa.hw.images import reordered_codes
 from dorefa.hw.layout import MapLayout
 from dorefa.hw.memory_map import REGISTERS, MemoryMap
-from dorefa.hw.problems import find_problems, raw_range, summed_pixels, xnor_constants
+from dorefa.hw.problems import xnor_constants
 from dorefa.hw.sizing import fit
 
+from .compiled_networks import descriptors, draw_compiled
 from .engine_bench import Bench, beats_of, compare
-from .support import decode, draw_layer, layer, network
-
-
-def signed(word, bits):
-    word &= (1 << bits) - 1
-    return word - (word >> (bits - 1) << bits)
-
-
-def draw_compiled(rng, **sizes):
-    """A random network on a random engine that can run it."""
-    while True:
-        encodings = [("bipolar",), ("twos_complement", "unsigned")][rng.integers(2)]
-        integer = lower(
-            random_network(
-                int(rng.integers(1 << 31)), max_macs=20_000, max_size=6, encodings=encodings,
-                residual=bool(rng.integers(2)), allow_average=True,
-            )
-        )  # fmt: skip
-        drawn = {
-            "lanes": int(rng.integers(8, 40)), "rows": 2 * int(rng.integers(1, 4)),
-            "quant": int(rng.integers(1, 3)), "engines": int(rng.integers(1, 4)),
-            "weights": str(rng.choice(["onchip", "stream"])), "quantizer": "thresholds",
-        }  # fmt: skip
-        config = fit(integer, **drawn | sizes)
-        if not find_problems(integer, config):
-            return compile_network(integer, config)
-
-
-def descriptors(compiled):
-    """(Pass, its layer, decoded descriptor) of every pass."""
-    program = compiled.memories["program"]
-    passes = compiled.schedule.passes
-    size = len(program) // len(passes)
-    for number, part in enumerate(passes):
-        words = program[number * size : (number + 1) * size]
-        yield part, compiled.network.layers[part.layer], decode(compiled.config, words)
-
-
-def channel_places(part, config):
-    """(channel, tile of the pass, row of all engines) of the channels that exist.
-
-    Channels of a tile go to the engines in turn, `quant` at a time.
-    """
-    geometry, channels = part.geometry, list(part.output_channels())
-    for at, channel in enumerate(channels):
-        group, within = divmod(at, geometry.channels)
-        tile, place = divmod(within, geometry.rows)
-        turn, place = divmod(place, config.total_quant)
-        engine, lane = divmod(place, config.quant)
-        if channel >= 0:
-            yield channel, group * geometry.tiles + tile, engine * config.rows + turn * config.quant + lane
-
-
-def test_weights(rng):
-    """Every bit of every weight lies where the descriptor and the row say; all else is zero, but for
-    channels that fill up a block."""
-    for _ in range(8):
-        compiled = draw_compiled(rng)
-        config, base = compiled.config, 0
-        held = compiled.memories["weights"]
-        seen = set()
-        for number, (part, integer, values) in enumerate(descriptors(compiled)):
-            geometry = part.geometry
-            if config.weights == "stream":
-                held, base = compiled.weight_packets[number], 0
-                # The halves of the memory take turns.
-                first_plane = number % 2 * (config.weight_depth // 2)
-                assert values["weight_words"] == geometry.weight_words == len(held[0])
-            else:
-                first_plane = base
-            assert values["weight_top"] == first_plane + (integer.w_bits - 1) * geometry.words
-            for channel, tile, row in channel_places(part, config):
-                codes = reordered_codes(geometry, [channel])[0]
-                for plane in range(integer.w_bits):
-                    first = base + (tile * integer.w_bits + plane) * geometry.words
-                    words = held[row][first : first + geometry.words]
-                    bits = sum(word << (n * config.lanes) for n, word in enumerate(words))
-                    # Lanes beyond the reduction are zero.
-                    assert bits == sum(int(code >> plane & 1) << n for n, code in enumerate(codes))
-                    seen |= {(number, row, first + n) for n in range(geometry.words)}
-            fills = -1 in part.output_channels()
-            for row in range(0 if fills else config.total_rows):
-                for address in range(base, base + geometry.weight_words):
-                    assert (number, row, address) in seen or held[row][address] == 0
-            base += geometry.weight_words
-        if config.weights == "onchip":
-            assert [len(words) for words in held] == [base] * config.total_rows
-
-
-@pytest.mark.parametrize("encoding", ["fitting", "any"])
-def test_thresholds(encoding, rng):
-    """The binary search over the stored words counts the thresholds that a value reaches."""
-    for _ in range(6):
-        compiled = draw_compiled(rng, **({"encoding": "any"} if encoding == "any" else {}))
-        config = compiled.config
-        memories, stages = compiled.memories["params"], config.out_bits
-        for part, integer, values in descriptors(compiled):
-            geometry = part.geometry
-            constants = np.zeros(len(integer.codes), int)
-            if integer.rescale is None:
-                constants = xnor_constants(integer, geometry, config) * summed_pixels(integer)
-            for number, channels in enumerate(part.quantizer_groups()):
-                param = values["param_base"] + number
-                for lane, channel in enumerate(channels):
-                    if channel < 0:
-                        check_zero_channel(memories, lane, param, integer, geometry, config)
-                        continue
-                    word = memories[lane * stages][param]
-                    if integer.thresholds is None:
-                        assert signed(word, config.acc_bits) == constants[channel]
-                        continue
-                    assert word >> config.acc_bits == integer.inverted[channel]
-                    thresholds = integer.thresholds[channel]
-                    least, greatest = raw_range(integer, geometry, config)
-                    for value in {integer.value_min, integer.value_max, 0, *thresholds[::9]}:
-                        value = int(np.clip(value, integer.value_min, integer.value_max))
-                        raw = value - int(constants[channel])
-                        # Some are beyond what this channel's counts can reach.
-                        if least <= raw <= greatest:
-                            found = search(memories, lane, param, raw, config)
-                            assert found == (value >= thresholds).sum()
-
-
-def search(memories, lane, param, value, config):
-    """What the threshold quantizer finds in its memories."""
-    bits = 0
-    for stage in range(config.out_bits):
-        word = memories[lane * config.out_bits + stage][(param << stage) | bits]
-        bits = bits << 1 | (value >= signed(word, config.acc_bits))
-    return bits
-
-
-def check_zero_channel(memories, lane, param, integer, geometry, config):
-    """A channel that only fills up a block has code 0, whatever value arrives."""
-    if integer.thresholds is not None:
-        least, greatest = raw_range(integer, geometry, config)
-        for value in (least, 0, greatest):
-            assert search(memories, lane, param, value, config) == 0
+from .support import draw_layer, layer, network
 
 
 def test_descriptors(rng):
@@ -245,9 +108,9 @@ def test_host_writes(weights, rng):
                 ]
                 assert sum(p << (32 * n) for n, p in enumerate(pieces)) == word
     assert len(held) == 3
+    # Of streamed weights, both halves as far as the longest pass fills them.
     weight_words = sum(map(len, compiled.memories["weights"]))
-    if compiled.config.weights == "stream":
-        # Two halves, each with the longest packet of every row.
+    if weights == "stream":
         longest = max(len(words[0]) for words in compiled.weight_packets)
         weight_words = 2 * longest * compiled.config.total_rows
     assert compiled.memory_bits == {

@@ -9,13 +9,15 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.layer_parts import Rescale
 from dorefa.golden.lowering import lower
 from dorefa.golden.network import Pool
-from dorefa.golden.random_network import random_network
+from dorefa.golden.random_network import random_images, random_network
+from dorefa.hw.compiler import compile_network
 from dorefa.hw.config import EngineConfig
 from dorefa.hw.layout import MapLayout
 from dorefa.hw.problems import find_problems
 from dorefa.hw.schedule import schedule
 from dorefa.hw.sizing import fit
 
+from .engine_bench import Bench, beats_of, compare
 from .support import draw_layer, network
 
 
@@ -130,34 +132,41 @@ def test_maps_are_kept_while_they_are_needed(rng):
             owner |= dict.fromkeys(words, number)
 
 
+def check_trunks(integer, plan):
+    """Ownership of every place of the trunk memory, layer after layer; returns (trunks stored, sums that
+    took the place of what they add)."""
+    owner, stored, in_place = {}, 0, 0
+
+    def places(index):
+        parts = plan.of_layer(index)
+        size = math.prod(parts[0].geometry.layer.conv_shape[:2])
+        size *= sum(part.geometry.pixel_groups for part in parts)
+        first = plan.trunk_addresses[index]
+        assert first + size <= plan.trunk_groups
+        return range(first, first + size)
+
+    for index, layer in enumerate(integer.layers):
+        assert (plan.trunk_addresses[index] is not None) == layer.trunk
+        if layer.add is not None:
+            assert all(owner[place] == layer.add for place in places(layer.add)), layer.name
+            in_place += layer.trunk and places(layer.add) == places(index)
+        if layer.trunk:
+            own = places(index)
+            stored += 1
+            if layer.add is not None and own != places(layer.add):
+                assert not set(own) & set(places(layer.add))
+            owner |= dict.fromkeys(own, index)
+    return stored, in_place
+
+
 def test_trunks_are_kept_while_they_are_needed(rng):
-    """Ownership of every place of the trunk memory; a sum may take the place of what it adds."""
     stored = in_place = 0
     for _ in range(60):
         integer, config, plan = draw_case(rng)
         if find_problems(integer, config):
             continue  # trunks in other groups than what is added to them
-        owner = {}
-
-        def places(index, plan=plan):
-            parts = plan.of_layer(index)
-            size = math.prod(parts[0].geometry.layer.conv_shape[:2])
-            size *= sum(part.geometry.pixel_groups for part in parts)
-            first = plan.trunk_addresses[index]
-            assert first + size <= plan.trunk_groups
-            return range(first, first + size)
-
-        for index, layer in enumerate(integer.layers):
-            assert (plan.trunk_addresses[index] is not None) == layer.trunk
-            if layer.add is not None:
-                assert all(owner[place] == layer.add for place in places(layer.add))
-                in_place += layer.trunk and places(layer.add) == places(index)
-            if layer.trunk:
-                own = places(index)
-                stored += 1
-                if layer.add is not None and own != places(layer.add):
-                    assert not set(own) & set(places(layer.add))
-                owner |= dict.fromkeys(own, index)
+        counts = check_trunks(integer, plan)
+        stored, in_place = stored + counts[0], in_place + counts[1]
     assert stored > in_place > 0
 
 
@@ -168,6 +177,25 @@ def trunk(rng, name, shape, *, bits=12, a_bits=None, **fields):
         bits=bits,
     )  # fmt: skip
     return draw_layer(rng, name, shape, a_bits=a_bits, rescale=rescale, **fields)
+
+
+def test_a_trunk_that_two_layers_add(rng):
+    """The first sum must leave it alone, the second may take its place."""
+    first = trunk(rng, "first", (4, 1, 1, 3))
+    second = trunk(rng, "second", (4, 1, 1, 3), source="input", add="first")
+    third = trunk(rng, "third", (4, 1, 1, 3), source="input", add="first", a_bits=2)
+    fourth = trunk(rng, "fourth", (4, 1, 1, 4), add="second", a_bits=2)
+    last = draw_layer(rng, "fc", (2, 1, 1, 16), kind="fc", a_bits=None)
+    integer = lower(network((2, 2, 3), 2, first, second, third, fourth, last))
+    config = fit(integer, lanes=8, rows=4, quant=2)
+    plan = schedule(integer, config)
+    assert check_trunks(integer, plan) == (2, 0)
+    # Both trunks at once: two groups of each of four pixels.
+    assert plan.trunk_groups == 2 * 2 * 4
+    compiled = compile_network(integer, config)
+    images = random_images(integer, 2, 4)
+    outcome = Bench(compiled, rng).run([beats_of(image, 1) for image in images], 2)
+    compare(compiled, images, outcome)
 
 
 def test_other_groups_of_channels(rng):
