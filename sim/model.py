@@ -37,6 +37,11 @@ _LONG_RUN = 200_000  # cycles from which an optimized model pays
 _SMALL = {FAST: 100_000, SLOW: 1_500_000}
 
 
+def is_long(cycles: int) -> bool:
+    """Whether so many cycles are worth an optimized model, and several processes of it."""
+    return cycles > _LONG_RUN
+
+
 def cxx_command() -> list[str]:
     """The C++ compiler: ``CXX`` if set, else clang++, g++ or c++ on PATH.
 
@@ -191,7 +196,7 @@ def build(verilog: str, memories, *, port_bytes: int, streams: bool, cycles: int
         FAST, SLOW, *VERILATOR_FLAGS, *CXX_FLAGS, *cxx, _output([*cxx, "--version"]),
         _output([*verilator, "--version"], environment),
     )  # fmt: skip
-    fast = FAST if cycles > _LONG_RUN else SLOW
+    fast = FAST if is_long(cycles) else SLOW
     defines = [f"-DPORT_BYTES={port_bytes}", f"-DWEIGHT_STREAM={int(streams)}"]
     key = _digest(verilog, configuration, HARNESS.read_text(), HEADER.read_text(), *defines, fast, tools)
     cache = cache_directory() / "models"

@@ -8,7 +8,8 @@ import pytest
 from dorefa.golden.errors import InputError
 from dorefa.golden.inference import run_integer
 from dorefa.hw.manifest import engine_files
-from dorefa.sim import cocotb_runner, simulate, verilator
+from dorefa.hw.verilog import MODULE
+from dorefa.sim import cocotb_runner, design, model, simulate, verilator
 from dorefa.sim.job import Job, SimulationError
 
 needs_icarus = pytest.mark.skipif(
@@ -153,6 +154,28 @@ def deaf(small):
 def test_watchdog_of_the_compiled_model(small, deaf):
     with pytest.raises(SimulationError, match="image 0: no result after .* before its first layer"):
         run(small, "verilator", verilog_text=deaf)
+
+
+def test_several_processes_share_the_images(small, seed, monkeypatch):
+    built = model.build(
+        small.verilog, design.find_memories(small.verilog, MODULE), port_bytes=2, streams=False, cycles=1
+    )
+    # An optimized model would only take longer to compile.
+    monkeypatch.setattr(model, "build", lambda *_, **__: built)
+    monkeypatch.setattr(model, "is_long", lambda cycles: True)
+    monkeypatch.setattr(verilator.os, "cpu_count", lambda: 2)
+    seen = []
+    report = run(
+        small, "verilator", stalls=20, seed=seed, through_port=True,
+        progress=lambda done, total: seen.append((done, total)),
+    )  # fmt: skip
+    assert report.bit_exact, report.mismatches[:1]
+    assert (report.images, seen) == (3, [(1, 3), (2, 3), (3, 3)])
+    dead = planted(small.verilog, "assign m_axis_tlast = ", "assign m_axis_tlast = 1'h0 & ")
+    monkeypatch.undo()
+    monkeypatch.setattr(verilator, "_parts", lambda job, most: [(job, 7)])
+    with pytest.raises(SimulationError, match="image 7: m_axis_tlast after"):
+        run(small, "verilator", verilog_text=dead)
 
 
 def test_wall_clock_watchdog_kills_the_model(small, monkeypatch):
