@@ -1,0 +1,324 @@
+"""From chains of steps to integer layers: thresholds, stored codes, weights in planes."""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from .errors import InputError
+from .integer_layer import IntegerLayer
+from .layer_parts import MAX_TRUNK_BITS, Rescale
+from .network import MAX_BITS
+from .onnx_quant import bits_of
+from .onnx_tensors import Codes, Sums
+from .staircase import (
+    Affine,
+    Clamp,
+    Round,
+    append,
+    apply,
+    direction,
+    is_integer_step,
+    thresholds,
+)
+
+_LEVELS = (1 << MAX_BITS) - 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Draft:
+    """A layer before its quantizer is known.
+
+    values: int64 weights (Cout, Kh, Kw, Cin / groups); m: None, or one int per channel: the layer's
+    integer is then the trunk m * acc (+ the trunk of the layer `add`, with `add_range` per channel).
+    """
+
+    name: str
+    kind: str
+    values: np.ndarray
+    w_bits: int
+    encoding: str
+    inputs: Codes
+    in_shape: tuple[int, int, int]
+    conv_shape: tuple[int, int, int]
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    groups: int = 1
+    dilation: tuple[int, int] = (1, 1)
+    m: list | None = None
+    add: int | None = None
+    add_range: list | None = None
+
+    def sum_ranges(self):
+        """Per channel (least, greatest) accumulator over all inputs; padding only drops terms."""
+        low, high = min(self.inputs.low, 0), max(self.inputs.high, 0)
+        flat = self.values.reshape(len(self.values), -1)
+        negative = np.minimum(flat, 0).sum(axis=1).tolist()
+        positive = np.maximum(flat, 0).sum(axis=1).tolist()
+        return [(p * low + n * high, p * high + n * low)
+                for n, p in zip(negative, positive, strict=True)]  # fmt: skip
+
+    def value_ranges(self):
+        """Per channel (least, greatest) integer that the steps start from."""
+        ranges = self.sum_ranges()
+        if self.m is not None:
+            ranges = [tuple(sorted((m * low, m * high)))
+                      for m, (low, high) in zip(self.m, ranges, strict=True)]  # fmt: skip
+        if self.add is not None:
+            ranges = [(a[0] + b[0], a[1] + b[1])
+                      for a, b in zip(ranges, self.add_range, strict=True)]  # fmt: skip
+        return ranges
+
+
+def identity(name, codes):
+    """Sums that are the real values of `codes`: a depthwise layer of weights 1."""
+    channels = codes.shape[2]
+    draft = Draft(
+        name=name, kind="conv", values=np.ones((channels, 1, 1, 1), np.int64), w_bits=1,
+        encoding="bipolar", inputs=codes, in_shape=codes.shape, conv_shape=codes.shape,
+        groups=channels,
+    )  # fmt: skip
+    return Sums(draft, (Affine(codes.scale, codes.offset),), codes.shape, codes.dims)
+
+
+class Builder:
+    """Collects the integer layers of a network in topological order."""
+
+    def __init__(self):
+        self.layers = []
+
+    def codes(self, node, tensor):
+        """`tensor` (Codes or Sums) as stored codes; adds the layer that stores them."""
+        if isinstance(tensor, Codes):
+            return tensor
+        last = max((i for i, step in enumerate(tensor.steps) if is_integer_step(step)), default=None)
+        if last is not None:
+            tensor = _reachable(tensor, last)
+            rest = tensor.steps[last + 1 :]
+            if all(isinstance(step, Affine) for step in rest):
+                return self._store(node, tensor, last)
+        return self._store(node, *_on_grid(node, tensor, last))
+
+    def _store(self, node, tensor, last):
+        """Adds the layer whose codes are the results of step `last`; only affine steps follow it."""
+        final, rest = tensor.steps[last], tensor.steps[last + 1 :]
+        channels = tensor.shape[2]
+        scale, offset = [Fraction(1)] * channels, [Fraction(0)] * channels
+        for step in rest:
+            scale, offset = step.slope, step.offset
+        # Codes are d * result - z, so that the real value 0 is the code 0 where that is possible.
+        ratios = {o / s if s else None for s, o in zip(scale, offset, strict=True)}
+        ratio = ratios.pop() if len(ratios) == 1 else None
+        step, least = 1, final.low
+        if ratio is not None and _fits(ratio.denominator, ratio, final):
+            step = ratio.denominator
+            least = step * final.low + ratio.numerator
+            scale, offset = [s / step for s in scale], [Fraction(0)] * channels
+        high = least + step * (final.high - final.low)
+        signed = least < 0
+        bits = bits_of(least, high)
+        if bits > MAX_BITS:
+            node.refuse(f"reads integers {least}..{high}, {bits} bits, of {tensor.draft.name}",
+                        f"at most {MAX_BITS} bits")  # fmt: skip
+        draft, chain = tensor.draft, tensor.steps[: last + 1]
+        if tensor.pool is not None and tensor.pool.kind == "max":
+            _check_max_pool(node, tensor, last)
+        index = self._add(node, draft, chain, tensor.pool, tensor.shape, bits, step, least)
+        return Codes(index, scale, offset, least, high, bits, signed, tensor.shape, tensor.dims)
+
+    def trunk(self, node, draft):
+        """Adds `draft` as a layer that yields only its trunk; its position."""
+        return self._add(node, draft, None, None, draft.conv_shape, None, 1, 0)
+
+    def scores(self, node, tensor):
+        """Adds `tensor` as the last layer, whose accumulators are the result."""
+        if tensor.shape[:2] != (1, 1):
+            height, width, _ = tensor.shape
+            node.refuse(f"the result has {height}x{width} pixels", "1x1, one score per class")
+        if isinstance(tensor, Codes) or any(map(is_integer_step, tensor.steps)):
+            tensor = identity(node.name, self.codes(node, tensor))
+        if (tensor.pool is not None or tensor.draft.m is not None
+                or not all(isinstance(step, Affine) for step in tensor.steps)):  # fmt: skip
+            node.refuse("the scores are pooled, added, clipped or bent after the last layer",
+                        "scores that are only scaled and shifted, or a quantizer after it")  # fmt: skip
+        index = self._add(node, tensor.draft, None, None, tensor.shape, None, 1, 0)
+        scale = offset = None
+        for step in tensor.steps:
+            scale, offset = step.slope, step.offset
+        self.layers[index] = replace(
+            self.layers[index],
+            logit_scale=np.array([float(s) for s in scale]),
+            logit_bias=np.array([float(o) for o in offset]),
+        )
+
+    def _add(self, node, draft, chain, pool, out_shape, out_bits, code_step, code_offset):
+        """Adds the IntegerLayer of a draft; chain: its steps up to integers, None without codes."""
+        values, sums, ranges = draft.values, draft.sum_ranges(), draft.value_ranges()
+        window = pool.area if pool is not None and pool.kind == "average" else 1
+        low, high = window * min(a for a, _ in ranges), window * max(b for _, b in ranges)
+        inverted = np.zeros(len(values), bool)
+        rows = None
+        if chain is not None:
+            found = [thresholds(chain, channel, low, high) for channel in range(len(values))]
+            falling = np.array([f for f, _ in found])
+            rows = [row for _, row in found]
+            if draft.encoding == "bipolar" and draft.m is None:
+                # Bipolar weights have their opposite: the channel grows with it.
+                values = np.where(falling[:, None, None, None], -values, values)
+                rows = [[1 - t for t in reversed(row)] if f else row for f, row in found]
+                ends = [(-b, -a) if f else (a, b) for f, (a, b) in zip(falling, sums, strict=True)]
+                sums = ends
+                low, high = (window * min(a for a, _ in ends), window * max(b for _, b in ends))
+                rows = [[min(max(t, low), high + 1) for t in row] for row in rows]
+            else:
+                inverted = falling
+            rows = _whole_levels(rows, inverted, low, high)
+        rescale = None
+        if draft.m is not None:
+            rescale = _rescale(node, draft, ranges)
+        layer = IntegerLayer(
+            name=self._free_name(draft.name, node.name), kind=draft.kind,
+            codes=_frozen(encode(values, draft.w_bits, draft.encoding)), w_bits=draft.w_bits,
+            encoding=draft.encoding, stride=draft.stride, padding=draft.padding,
+            groups=draft.groups, dilation=draft.dilation, pool=pool, in_shape=draft.in_shape,
+            conv_shape=draft.conv_shape, out_shape=out_shape, source=draft.inputs.source,
+            a_bits=draft.inputs.bits, levels=max(draft.inputs.high, -draft.inputs.low),
+            rescale=rescale, add=draft.add, trunk=False,
+            code_bits=None if rows is None else rows.shape[1].bit_length(), out_bits=out_bits,
+            acc_min=min(a for a, _ in sums), acc_max=max(b for _, b in sums), value_min=low,
+            value_max=high, thresholds=rows, inverted=_frozen(inverted), slope=None, offset=None,
+            logit_scale=None, logit_bias=None, a_signed=draft.inputs.signed, code_step=code_step,
+            code_offset=code_offset,
+        )  # fmt: skip
+        if draft.add is not None:
+            self.layers[draft.add] = replace(self.layers[draft.add], trunk=True)
+        self.layers.append(layer)
+        return len(self.layers) - 1
+
+    def _free_name(self, name, other):
+        taken = {layer.name for layer in self.layers}
+        candidates = [name, other, *(f"{name}.{number}" for number in range(len(taken) + 1))]
+        return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def _value_range(tensor):
+    """Least and greatest integer that the steps of `tensor` start from."""
+    ranges = tensor.draft.value_ranges()
+    window = tensor.pool.area if tensor.pool is not None and tensor.pool.kind == "average" else 1
+    return window * min(low for low, _ in ranges), window * max(high for _, high in ranges)
+
+
+def _reachable(tensor, last):
+    """`tensor`, the results of its step `last` bounded to the reachable ones if no width is declared."""
+    final = tensor.steps[last]
+    if final.high - final.low <= _LEVELS:
+        return tensor
+    chain = tensor.steps[: last + 1]
+    ends = [
+        apply(chain, channel, Fraction(end))
+        for channel in range(tensor.shape[2]) for end in _value_range(tensor)
+    ]  # fmt: skip
+    bounded = replace(final, low=min(ends), high=max(ends))
+    return replace(tensor, steps=(*tensor.steps[:last], bounded, *tensor.steps[last + 1 :]))
+
+
+def _fits(step, ratio, final):
+    least = step * final.low + ratio.numerator
+    return bits_of(least, least + step * (final.high - final.low)) <= MAX_BITS
+
+
+def _check_max_pool(node, tensor, last):
+    """Max pooling takes counts: the steps behind it must keep the order."""
+    rest = tensor.steps[tensor.pooled : last + 1]
+    for channel in range(tensor.shape[2]):
+        if direction(rest, channel) < 0:
+            node.refuse(f"channel {channel} falls with the maximum that was pooled before",
+                        "the negative factor in front of the pooling")  # fmt: skip
+
+
+def _on_grid(node, tensor, last):
+    """(Sums, position) whose integer step gives the real values exactly, scaled by their grid."""
+    if last is None:
+        low, high = _value_range(tensor)
+        rest = tensor.steps
+    else:
+        low, high = tensor.steps[last].low, tensor.steps[last].high
+        rest = tensor.steps[last + 1 :]
+    if high - low > _LEVELS:
+        node.refuse(f"reads the values of {tensor.draft.name}, which are not quantized",
+                    "a Quant node in front of it")  # fmt: skip
+    reals = [
+        apply(rest, channel, Fraction(value))
+        for channel in range(tensor.shape[2]) for value in range(low, high + 1)
+    ]  # fmt: skip
+    unit = _gcd(reals)
+    least, greatest = min(reals) / unit, max(reals) / unit
+    if greatest - least > _LEVELS:
+        node.refuse(f"reads values of {tensor.draft.name} on no grid of {MAX_BITS} bits",
+                    "a Quant node in front of it")  # fmt: skip
+    channels = tensor.shape[2]
+    zeros = [Fraction(0)] * channels
+    steps = append(tensor.steps, Affine([1 / unit] * channels, zeros))
+    steps = append(steps, Round("ROUND", int(least), int(greatest)))
+    position = len(steps) - 1
+    return replace(tensor, steps=append(steps, Affine([unit] * channels, zeros))), position
+
+
+def _gcd(fractions):
+    """Greatest Fraction that all are multiples of; 1 if all are 0."""
+    common = int(np.lcm.reduce([f.denominator for f in fractions], dtype=object))
+    divisor = int(np.gcd.reduce([int(f * common) for f in fractions], dtype=object))
+    return Fraction(divisor, common) if divisor else Fraction(1)
+
+
+def _whole_levels(rows, inverted, low, high):
+    """int64 (Cout, 2^bits - 1): thresholds that no count needs never (inverted: always) hold."""
+    levels = len(rows[0])
+    missing = (1 << levels.bit_length()) - 1 - levels
+    whole = [[low] * missing + row if inverse else row + [high + 1] * missing
+             for row, inverse in zip(rows, inverted, strict=True)]  # fmt: skip
+    return _frozen(np.array(whole, np.int64))
+
+
+def _rescale(node, draft, ranges):
+    reached = max(max(-low, high + 1) for low, high in ranges)
+    bits = max(reached - 1, 1).bit_length() + 1
+    if bits > MAX_TRUNK_BITS:
+        node.refuse(f"the sum needs {bits} bits", f"at most {MAX_TRUNK_BITS} bits")
+    try:
+        return Rescale(m=np.array(draft.m, np.int64), b=np.zeros(len(draft.m), np.int64), f=0,
+                       scale=np.float32(1), bits=max(bits, 16))  # fmt: skip
+    except InputError:
+        node.refuse("the scales of its two inputs have no small ratio "
+                    f"({max(map(abs, draft.m))} to 1 in steps)",
+                    "one quantizer for both, or scales that are powers of two")  # fmt: skip
+
+
+def encode(values, w_bits, encoding):
+    """uint8 codes of integer weights."""
+    if encoding == "bipolar":
+        return ((values + (1 << w_bits) - 1) >> 1).astype(np.uint8)
+    return (values & ((1 << w_bits) - 1)).astype(np.uint8)
+
+
+def choose_encoding(node, values, declared):
+    """(w_bits, encoding) of integer weights; declared: their width, or None."""
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    odd = (values & 1).all()
+    bits = max(-low, high).bit_length()
+    if odd and bits <= MAX_BITS and (declared is None or bits <= declared):
+        return bits, "bipolar"
+    bits = max(bits_of(low, high), declared or 1)
+    if bits > MAX_BITS:
+        node.refuse(f"its weights have {bits} bits ({low}..{high})", f"1..{MAX_BITS} bits")
+    return bits, "twos_complement" if low < 0 else "unsigned"
+
+
+def clamp_step(low, high):
+    """A Clamp of numbers or None."""
+    return Clamp(*(None if bound is None else Fraction(bound) for bound in (low, high)))
+
+
+def _frozen(array):
+    array.setflags(write=False)
+    return array
