@@ -28,6 +28,9 @@ def convolution(node, codes, constants, padding=(0, 0, 0, 0)):
     if values.ndim != rank + 2:
         node.refuse(f"weights have shape {values.shape} for a map of {rank + 2} axes",
                     f"{rank + 2} axes")  # fmt: skip
+    if last:
+        # The operators for channels last have their weights in that order too.
+        values = np.moveaxis(values, -1, 1)
     if rank == 1:
         values = values[:, :, None]
     values = values.transpose(0, 2, 3, 1)

@@ -1,6 +1,7 @@
 """QONNX graphs for the tests, written with onnx.helper, and the qonnx package's executor as oracle."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -21,6 +22,8 @@ class Graph:
     def __init__(self, shape):
         self.shape = tuple(shape)
         self.nodes, self.constants = [], []
+        # Shapes that the executor does not find itself.
+        self.shapes = {}
 
     def constant(self, array, name=None, dtype=np.float32):
         """A new initializer."""
@@ -60,16 +63,35 @@ class Graph:
         inputs = [tensor, *map(self.constant, (gamma, beta, mean, np.ones(channels)))]
         return self.node("BatchNormalization", inputs, out, domain, epsilon=0.0)
 
-    def model(self, output, shape=None):
-        """The ModelProto with the given output."""
+    def model(self, output, general=1):
+        """The ModelProto with the given output; general: version of QONNX's operators."""
         value = helper.make_tensor_value_info
         graph = helper.make_graph(
             self.nodes, "net", [value("x", TensorProto.FLOAT, self.shape)],
-            [value(output, TensorProto.FLOAT, shape)], self.constants,
+            [value(output, TensorProto.FLOAT, None)], self.constants,
+            value_info=[value(name, TensorProto.FLOAT, size) for name, size in self.shapes.items()],
         )  # fmt: skip
-        opsets = [helper.make_opsetid("", 13), helper.make_opsetid(QONNX, 1),
-                  helper.make_opsetid("qonnx.custom_op.channels_last", 1)]  # fmt: skip
+        opsets = [helper.make_opsetid("", 13), helper.make_opsetid(QONNX, general),
+                  helper.make_opsetid("qonnx.custom_op.channels_last", 13)]  # fmt: skip
         return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+def weights_of(rng, *shape):
+    """Random float weights."""
+    return rng.normal(size=shape).round(4)
+
+
+def bias_of(rng, count, unit=1 / 64):
+    """Random biases, multiples of `unit`."""
+    return rng.integers(-64, 65, count) * unit
+
+
+def head(graph, tensor, rng, features, classes=10, bits=8, scale=1 / 64):
+    """Flatten and Gemm to the tensor "scores"."""
+    tensor = graph.node("Flatten", [tensor], "flat", axis=1)
+    w = graph.weights(weights_of(rng, classes, features), "head_w", scale, bits)
+    return graph.node("Gemm", [tensor, w, graph.constant(bias_of(rng, classes))], "scores",
+                      transB=1)  # fmt: skip
 
 
 def execute(model, image):
@@ -87,34 +109,45 @@ def in_file_order(tensor, maps):
 
 
 def real_values(tensor, codes):
-    """What stored codes (batch, H, W, C) mean, float64 in file order, flattened."""
+    """What stored codes (batch, H, W, C) mean, float32 in file order, flattened.
+
+    A code times a float32 scale is exact in float64; the executor rounds it to float32 as here.
+    """
     scale, offset = (np.array([float(f) for f in part]) for part in (tensor.scale, tensor.offset))
     maps = codes.reshape(len(codes), *tensor.shape) * scale + offset
-    return in_file_order(tensor, maps)
+    return in_file_order(tensor, maps).astype(np.float32)
 
 
-def check(build, tmp_path, rng, count=30, output="scores", exact=True):
+def check(build, tmp_path, rng, count=30, output="scores", exact=True, image_values=None,
+          nhwc=False, one_by_one=False):  # fmt: skip
     """Imports build(1), runs `count` random images through it and through the executor.
 
     build(batch) gives the ModelProto. Every quantized tensor must be equal, the scores too unless
-    not `exact` (then the executor's float32 result is the rounded one). Returns the Import.
+    not `exact` (then the executor's float32 result is the rounded one). image_values: integers of
+    the image, where its quantizer does not give all of its width; nhwc: the file's input is NHWC
+    whatever the first convolution reads; one_by_one: for operators that the executor runs for
+    single images only. Returns the Import.
     """
     path = tmp_path / "net.onnx"
     onnx.save(build(1), path)
     found = qonnx.load_import(path)
     network = found.network
     image = found.tensors[next(n for n, t in found.tensors.items() if t.source < 0)]
-    low, high = (image.low, image.high) if image.low >= 0 else (image.low, image.high)
-    values = rng.integers(low, high + 1, (count, *network.input_shape))
-    if network.input_signed and network.input_bits == 2 and image.low == -2:
-        values = 2 * (values >= 0) - 1
+    values = rng.choice(image_values or range(image.low, image.high + 1),
+                        (count, *network.input_shape))  # fmt: skip
     images = (values & ((1 << network.input_bits) - 1)).astype(np.uint8)
     results = run_integer(network, images)
     planes = run_integer(network, images, "bitplanes")
     model = build(count)
     shape = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
-    floats = real_values(image, values).reshape(shape).astype(np.float32)
-    context = execute(model, floats)
+    dims = (("H",), ("W",), ("C",)) if nhwc else image.dims
+    floats = real_values(replace(image, dims=dims), values).reshape(shape)
+    if one_by_one:
+        runs = [execute(build(1), image[None]) for image in floats]
+        context = {name: np.concatenate([run[name] for run in runs]) for name in found.tensors}
+        context[output] = np.concatenate([run[output] for run in runs])
+    else:
+        context = execute(model, floats)
     for name, tensor in found.tensors.items():
         expected = context[name].reshape(count, -1)
         if tensor.source < 0:
