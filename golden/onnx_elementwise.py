@@ -7,7 +7,7 @@ import numpy as np
 
 from .layer_parts import BatchNorm
 from .network import MAX_BITS
-from .onnx_layers import clamp_step, identity
+from .onnx_layers import identity
 from .onnx_quant import (
     QUANTIZERS,
     flag,
@@ -21,7 +21,7 @@ from .onnx_quant import (
     width,
 )
 from .onnx_tensors import Codes, per_channel
-from .staircase import Affine, Count, Leaky, Round, append, apply
+from .staircase import Affine, Clamp, Count, Leaky, Round, append, apply
 
 ARITHMETIC = ("Mul", "Div", "Add", "Sub")
 OPERATORS = (*ARITHMETIC, "Neg", "BatchNormalization", "Relu", "Clip", "LeakyRelu", "PRelu", "Floor",
@@ -73,7 +73,7 @@ def _steps(node, tensor, constants):
     if op == "BatchNormalization":
         return (_batch_norm(node, tensor, constants),)
     if op == "Relu":
-        return (clamp_step(0, None),)
+        return (Clamp(Fraction(0), None),)
     if op == "Clip":
         bounds = [node.attributes.get("min"), node.attributes.get("max")]
         for place in (1, 2):
@@ -81,7 +81,7 @@ def _steps(node, tensor, constants):
                 bounds[place - 1] = scalar(node, constants, place, "bound")
         if None not in bounds and bounds[0] > bounds[1]:
             node.refuse(f"clips to {bounds[0]:g}..{bounds[1]:g}", "a minimum below the maximum")
-        return (clamp_step(*bounds),)
+        return (_clamp(*bounds),)
     if op in ("LeakyRelu", "PRelu"):
         alpha = [Fraction(node.attributes.get("alpha", 0.01))] * channels
         if op == "PRelu":
@@ -95,6 +95,13 @@ def _steps(node, tensor, constants):
         return _multi_threshold(node, tensor, constants)
     mode = {"Floor": "FLOOR", "Ceil": "CEIL", "Round": "ROUND"}[op]
     return (Round(mode, -_WIDE, _WIDE),)
+
+
+def _clamp(*bounds):
+    """Clamp of two floats or None; infinity is no bound."""
+    finite = (bound is not None and np.isfinite(bound) for bound in bounds)
+    return Clamp(*(Fraction(bound) if given else None
+                   for bound, given in zip(bounds, finite, strict=True)))  # fmt: skip
 
 
 def _arithmetic(node, tensor, constants):

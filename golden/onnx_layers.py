@@ -5,15 +5,14 @@ from fractions import Fraction
 
 import numpy as np
 
-from .errors import InputError
 from .integer_layer import IntegerLayer
-from .layer_parts import MAX_TRUNK_BITS, Rescale
+from .layer_parts import Rescale
 from .network import MAX_BITS
 from .onnx_quant import bits_of
 from .onnx_tensors import Codes, Sums
+from .onnx_weights import encode
 from .staircase import (
     Affine,
-    Clamp,
     Round,
     append,
     apply,
@@ -30,7 +29,7 @@ class Draft:
     """A layer before its quantizer is known.
 
     values: int64 weights (Cout, Kh, Kw, Cin / groups); m: None, or one int per channel: the layer's
-    integer is then the trunk m * acc (+ the trunk of the layer `add`, with `add_range` per channel).
+    integer is then the trunk m * acc, plus that of the Draft `add`.
     """
 
     name: str
@@ -46,8 +45,7 @@ class Draft:
     groups: int = 1
     dilation: tuple[int, int] = (1, 1)
     m: list | None = None
-    add: int | None = None
-    add_range: list | None = None
+    add: "Draft | None" = None
 
     def sum_ranges(self):
         """Per channel (least, greatest) accumulator over all inputs; padding only drops terms."""
@@ -66,7 +64,7 @@ class Draft:
                       for m, (low, high) in zip(self.m, ranges, strict=True)]  # fmt: skip
         if self.add is not None:
             ranges = [(a[0] + b[0], a[1] + b[1])
-                      for a, b in zip(ranges, self.add_range, strict=True)]  # fmt: skip
+                      for a, b in zip(ranges, self.add.value_ranges(), strict=True)]  # fmt: skip
         return ranges
 
 
@@ -86,6 +84,8 @@ class Builder:
 
     def __init__(self):
         self.layers = []
+        # Positions of the layers whose trunks exist already.
+        self.trunks = {}
 
     def codes(self, node, tensor):
         """`tensor` (Codes or Sums) as stored codes; adds the layer that stores them."""
@@ -126,9 +126,13 @@ class Builder:
         index = self._add(node, draft, chain, tensor.pool, tensor.shape, bits, step, least)
         return Codes(index, scale, offset, least, high, bits, signed, tensor.shape, tensor.dims)
 
-    def trunk(self, node, draft):
-        """Adds `draft` as a layer that yields only its trunk; its position."""
-        return self._add(node, draft, None, None, draft.conv_shape, None, 1, 0)
+    def _trunk(self, node, draft):
+        """Position of a layer with the trunk of `draft`; adds one that yields nothing else."""
+        if draft not in self.trunks:
+            self._add(node, draft, None, None, draft.conv_shape, None, 1, 0)
+        index = self.trunks[draft]
+        self.layers[index] = replace(self.layers[index], trunk=True)
+        return index
 
     def scores(self, node, tensor):
         """Adds `tensor` as the last layer, whose accumulators are the result."""
@@ -175,29 +179,30 @@ class Builder:
             rows = _whole_levels(rows, inverted, low, high)
         rescale = None
         if draft.m is not None:
-            rescale = _rescale(node, draft, ranges)
+            rescale = _rescale(draft, ranges)
+        add = None if draft.add is None else self._trunk(node, draft.add)
         layer = IntegerLayer(
-            name=self._free_name(draft.name, node.name), kind=draft.kind,
+            name=self._free_name(draft.name), kind=draft.kind,
             codes=_frozen(encode(values, draft.w_bits, draft.encoding)), w_bits=draft.w_bits,
             encoding=draft.encoding, stride=draft.stride, padding=draft.padding,
             groups=draft.groups, dilation=draft.dilation, pool=pool, in_shape=draft.in_shape,
             conv_shape=draft.conv_shape, out_shape=out_shape, source=draft.inputs.source,
             a_bits=draft.inputs.bits, levels=max(draft.inputs.high, -draft.inputs.low),
-            rescale=rescale, add=draft.add, trunk=False,
+            rescale=rescale, add=add, trunk=False,
             code_bits=None if rows is None else rows.shape[1].bit_length(), out_bits=out_bits,
             acc_min=min(a for a, _ in sums), acc_max=max(b for _, b in sums), value_min=low,
             value_max=high, thresholds=rows, inverted=_frozen(inverted), slope=None, offset=None,
             logit_scale=None, logit_bias=None, a_signed=draft.inputs.signed, code_step=code_step,
             code_offset=code_offset,
         )  # fmt: skip
-        if draft.add is not None:
-            self.layers[draft.add] = replace(self.layers[draft.add], trunk=True)
         self.layers.append(layer)
+        if draft.m is not None:
+            self.trunks[draft] = len(self.layers) - 1
         return len(self.layers) - 1
 
-    def _free_name(self, name, other):
+    def _free_name(self, name):
         taken = {layer.name for layer in self.layers}
-        candidates = [name, other, *(f"{name}.{number}" for number in range(len(taken) + 1))]
+        candidates = [name, *(f"{name}.{number}" for number in range(1, len(taken) + 2))]
         return next(candidate for candidate in candidates if candidate not in taken)
 
 
@@ -280,43 +285,15 @@ def _whole_levels(rows, inverted, low, high):
     return _frozen(np.array(whole, np.int64))
 
 
-def _rescale(node, draft, ranges):
-    reached = max(max(-low, high + 1) for low, high in ranges)
-    bits = max(reached - 1, 1).bit_length() + 1
-    if bits > MAX_TRUNK_BITS:
-        node.refuse(f"the sum needs {bits} bits", f"at most {MAX_TRUNK_BITS} bits")
-    try:
-        return Rescale(m=np.array(draft.m, np.int64), b=np.zeros(len(draft.m), np.int64), f=0,
-                       scale=np.float32(1), bits=max(bits, 16))  # fmt: skip
-    except InputError:
-        node.refuse("the scales of its two inputs have no small ratio "
-                    f"({max(map(abs, draft.m))} to 1 in steps)",
-                    "one quantizer for both, or scales that are powers of two")  # fmt: skip
+def _rescale(draft, ranges):
+    """The Rescale of a trunk; its unit, one per channel, is in the thresholds."""
+    return Rescale(m=np.array(draft.m, np.int64), b=np.zeros(len(draft.m), np.int64), f=0,
+                   scale=np.float32(1), bits=max(trunk_bits(ranges), 16))  # fmt: skip
 
 
-def encode(values, w_bits, encoding):
-    """uint8 codes of integer weights."""
-    if encoding == "bipolar":
-        return ((values + (1 << w_bits) - 1) >> 1).astype(np.uint8)
-    return (values & ((1 << w_bits) - 1)).astype(np.uint8)
-
-
-def choose_encoding(node, values, declared):
-    """(w_bits, encoding) of integer weights; declared: their width, or None."""
-    low, high = int(values.min(initial=0)), int(values.max(initial=0))
-    odd = (values & 1).all()
-    bits = max(-low, high).bit_length()
-    if odd and bits <= MAX_BITS and (declared is None or bits <= declared):
-        return bits, "bipolar"
-    bits = max(bits_of(low, high), declared or 1)
-    if bits > MAX_BITS:
-        node.refuse(f"its weights have {bits} bits ({low}..{high})", f"1..{MAX_BITS} bits")
-    return bits, "twos_complement" if low < 0 else "unsigned"
-
-
-def clamp_step(low, high):
-    """A Clamp of numbers or None."""
-    return Clamp(*(None if bound is None else Fraction(bound) for bound in (low, high)))
+def trunk_bits(ranges):
+    """Signed bits that hold the integers in ranges of (least, greatest)."""
+    return max(bits_of(min(low, -1), high) for low, high in ranges)
 
 
 def _frozen(array):

@@ -4,13 +4,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from .onnx_layers import Draft, choose_encoding
+from .onnx_layers import Draft
 from .onnx_quant import parameter
 from .onnx_tensors import Sums, as_map, feature_order, map_dims, relabelled
+from .onnx_weights import choose_encoding, integer_weights
 from .staircase import Affine
-
-# Different values that weights without a quantizer may have: a grid of 8 bits has no more.
-_MAX_VALUES = 256
 
 
 def channels_last(node):
@@ -23,7 +21,7 @@ def convolution(node, codes, constants, padding=(0, 0, 0, 0)):
     last = channels_last(node)
     in_shape = as_map(node, codes, last)
     codes = relabelled(node, codes, in_shape, map_dims(len(codes.dims), last))
-    values, scale, declared = _weights(node, constants)
+    values, scale, declared = integer_weights(node, constants)
     rank = len(codes.dims) - 1
     if values.ndim != rank + 2:
         node.refuse(f"weights have shape {values.shape} for a map of {rank + 2} axes",
@@ -61,7 +59,7 @@ def convolution(node, codes, constants, padding=(0, 0, 0, 0)):
 
 def product(node, codes, constants):
     """Sums of a Gemm or MatMul node on `codes`."""
-    values, scale, declared = _weights(node, constants)
+    values, scale, declared = integer_weights(node, constants)
     gain, bias_gain = 1, 1
     if node.op == "Gemm":
         if node.attributes.get("transA", 0):
@@ -94,46 +92,6 @@ def product(node, codes, constants):
         in_shape=in_shape, conv_shape=conv_shape,
     )  # fmt: skip
     return Sums(draft, (Affine(slope, offset),), conv_shape, dims)
-
-
-def _weights(node, constants):
-    """(values int64 with the output channels first, scale per output channel, declared width)."""
-    array = parameter(node, constants, 1, "weight tensor")
-    constant = constants[node.inputs[1]]
-    if array.size == 0 or array.ndim < 2:
-        node.refuse(f"weights have shape {array.shape}", "two axes or more, none of them 0")
-    if constant.grid is not None:
-        values, scale, declared = constant.grid.values, constant.grid.scale, constant.grid.bits
-    else:
-        values, scale, declared = _found_grid(node, array)
-    if node.op == "MatMul" or (node.op == "Gemm" and not node.attributes.get("transB", 0)):
-        if values.ndim > 2 and set(values.shape[:-2]) == {1}:
-            values, scale = values.reshape(values.shape[-2:]), scale.reshape(scale.shape[-2:])
-        values, scale = values.T, scale.T
-    if node.op != "Conv" and values.ndim != 2:
-        node.refuse(f"weights have shape {values.shape}", "a matrix")
-    rows = scale.reshape(len(values), -1)
-    if (rows != rows[:, :1]).any():
-        node.refuse("the scale of the weights differs within an output channel",
-                    "one scale per tensor or per output channel")  # fmt: skip
-    return values, [Fraction(s) for s in rows[:, 0].tolist()], declared
-
-
-def _found_grid(node, array):
-    """Integers of weights that no quantizer made: multiples of their greatest common divisor."""
-    distinct = np.unique(array)
-    problem = f"the weights {node.inputs[1]} are not quantized"
-    accepted = "a Quant or BipolarQuant node on them, 1 to 8 bits"
-    if len(distinct) > _MAX_VALUES:
-        node.refuse(problem, accepted)
-    exact = [Fraction(value) for value in distinct.tolist()]
-    common = max(f.denominator for f in exact)
-    divisor = int(np.gcd.reduce([int(f * common) for f in exact], dtype=object)) or 1
-    integers = [int(f * common) // divisor for f in exact]
-    if max(map(abs, integers)) > _MAX_VALUES:
-        node.refuse(problem, accepted)
-    values = np.array(integers, np.int64)[np.searchsorted(distinct, array)]
-    return values, np.full(array.shape, float(Fraction(divisor, common))), None
 
 
 def _fold_inputs(node, codes, values, scale, groups, padding):

@@ -4,7 +4,8 @@ from dataclasses import replace
 from fractions import Fraction
 from math import gcd
 
-from .onnx_layers import identity
+from .layer_parts import M_BITS, MAX_TRUNK_BITS
+from .onnx_layers import identity, trunk_bits
 from .onnx_tensors import Sums
 from .staircase import Affine
 
@@ -16,18 +17,21 @@ def residual_add(node, tensors, builder):
         node.refuse(f"adds maps of {first.shape} and {second.shape}", "equal shapes and layouts")
     if second.draft.add is not None:
         first, second = second, first
-    if second.draft.add is not None:
-        node.refuse("adds two sums", "one sum and one quantized tensor, or a Quant node between")
     (a,), (b,) = first.steps, second.steps
     unit = [_unit(x, y) for x, y in zip(a.slope, b.slope, strict=True)]
-    m = [[int(s / u) for s, u in zip(step.slope, unit, strict=True)] for step in (a, b)]
-    if first.draft.add is not None and set(m[0]) != {1}:
-        node.refuse("adds to a sum of another scale", "one scale for all of them")
-    if first.draft.add is None:
-        first = replace(first, draft=replace(first.draft, m=m[0]))
-    index = builder.trunk(node, first.draft)
-    draft = replace(second.draft, m=m[1], add=index, add_range=first.draft.value_ranges())
+    drafts = [
+        _scaled(tensor.draft, [int(s / u) for s, u in zip(step.slope, unit, strict=True)])
+        for tensor, step in ((first, a), (second, b))
+    ]
+    for draft in drafts:
+        _check(node, draft)
+    if drafts[0].name == node.name:
+        drafts[0] = replace(drafts[0], name=f"{node.name}.skip")
     offset = [x + y for x, y in zip(a.offset, b.offset, strict=True)]
+    draft = _joined(drafts[1], drafts[0])
+    bits = trunk_bits(draft.value_ranges())
+    if bits > MAX_TRUNK_BITS:
+        node.refuse(f"its sum needs {bits} bits", f"at most {MAX_TRUNK_BITS} bits")
     return Sums(draft, (Affine(unit, offset),), second.shape, second.dims)
 
 
@@ -36,8 +40,31 @@ def _linear(node, tensor, builder):
     if (isinstance(tensor, Sums) and tensor.pool is None
             and all(isinstance(step, Affine) for step in tensor.steps)):  # fmt: skip
         return tensor
-    codes = builder.codes(node, tensor)
-    return identity(node.name, codes)
+    return identity(node.name, builder.codes(node, tensor))
+
+
+def _scaled(draft, factors):
+    """`draft` with its integer, a trunk, times `factors` (one per channel)."""
+    if draft.m is not None and set(factors) == {1}:
+        # The same object: its layer is not made a second time.
+        return draft
+    m = factors if draft.m is None else [a * b for a, b in zip(draft.m, factors, strict=True)]
+    return replace(draft, m=m, add=draft.add and _scaled(draft.add, factors))
+
+
+def _joined(draft, other):
+    """`draft` with the trunk of `other` added, behind all that it adds already."""
+    return replace(draft, add=other if draft.add is None else _joined(draft.add, other))
+
+
+def _check(node, draft):
+    """Refuses a factor that the trunk's multipliers cannot hold."""
+    largest = max(map(abs, draft.m))
+    if largest >> M_BITS:
+        node.refuse(f"the scales of its two inputs have no small ratio ({largest} to 1 in steps)",
+                    "one quantizer for both, or scales that are powers of two")  # fmt: skip
+    if draft.add is not None:
+        _check(node, draft.add)
 
 
 def _unit(x, y):

@@ -175,7 +175,7 @@ class _Importer:
         codes = image_codes(node, tensor.sizes, channel, self.constants)
         if self.image is not None:
             node.refuse("quantizes the image a second time", "one quantizer on the image")
-        self.image = codes
+        self.image = self.tensors[node.outputs[0]] = codes
         return codes
 
     def _channel_axis(self, name, rank):
