@@ -21,13 +21,14 @@ from .onnx_quant import (
     width,
 )
 from .onnx_tensors import Codes, per_channel
-from .staircase import Affine, Clamp, Count, Leaky, Round, append, apply
+from .staircase import Affine, Clamp, Count, Leaky, Round, apply
 
 ARITHMETIC = ("Mul", "Div", "Add", "Sub")
 OPERATORS = (*ARITHMETIC, "Neg", "BatchNormalization", "Relu", "Clip", "LeakyRelu", "PRelu", "Floor",
              "Ceil", "Round", "Trunc", "MultiThreshold", *QUANTIZERS)  # fmt: skip
 # Results of rounding without a declared width.
 _WIDE = 1 << 40
+_MAX_STEPS, _MAX_DIGITS = 64, 4096
 
 
 def elementwise(node, tensor, constants):
@@ -41,14 +42,25 @@ def elementwise(node, tensor, constants):
                 a * b + c
                 for a, b, c in zip(tensor.offset, affine.slope, affine.offset, strict=True)
             ]
+            _check_size(node, (Affine(scale, offset),))
             return replace(tensor, scale=scale, offset=offset)
         if _keeps(tensor, steps):
             return tensor
         tensor = identity(node.name, tensor)
-    chain = tensor.steps
-    for step in steps:
-        chain = append(chain, step)
-    return replace(tensor, steps=chain)
+    tensor = tensor.extended(*steps)
+    _check_size(node, tensor.steps)
+    return tensor
+
+
+def _check_size(node, chain):
+    """Bounds the work that a file can ask for: exact numbers grow with every product."""
+    if len(chain) > _MAX_STEPS:
+        node.refuse(f"is one of more than {_MAX_STEPS} operators in a row without weights",
+                    f"at most {_MAX_STEPS}")  # fmt: skip
+    if isinstance(chain[-1], Affine):
+        bits = max(number.denominator.bit_length() for number in chain[-1].slope)
+        if bits > _MAX_DIGITS:
+            node.refuse(f"its exact factor has {bits} binary digits", f"at most {_MAX_DIGITS}")
 
 
 def _keeps(codes, steps):
@@ -78,7 +90,7 @@ def _steps(node, tensor, constants):
         bounds = [node.attributes.get("min"), node.attributes.get("max")]
         for place in (1, 2):
             if place < len(node.inputs) and node.inputs[place]:
-                bounds[place - 1] = scalar(node, constants, place, "bound")
+                bounds[place - 1] = scalar(node, constants, place, "bound", finite=False)
         if None not in bounds and bounds[0] > bounds[1]:
             node.refuse(f"clips to {bounds[0]:g}..{bounds[1]:g}", "a minimum below the maximum")
         return (_clamp(*bounds),)
@@ -206,7 +218,7 @@ def _trunc(node, tensor, constants):
     """Trunc of either version: 5 inputs, or 6 with the output's scale."""
     scale = scale_of(node, constants)
     zero = Fraction(float(scalar(node, constants, 2, "zero point")))
-    in_bits = width(node, scalar(node, constants, 3, "input bit width"))
+    in_bits = width(node, scalar(node, constants, 3, "input bit width"), 32)
     mode = rounding_mode(node, "FLOOR")
     scales = per_channel(node, tensor, scale, "the scale")
     channels = tensor.shape[2]
@@ -215,18 +227,16 @@ def _trunc(node, tensor, constants):
         if len(set(scales)) != 1:
             node.refuse("scales differ between channels", "one scale per tensor")
         shift = round(float(np.log2(float(out_scale / scales[0]))))
-        bits = width(node, scalar(node, constants, 5, "output bit width"))
+        bits = width(node, scalar(node, constants, 5, "output bit width"), MAX_BITS)
         low, high = integer_range(bits, flag(node, "signed", 1), flag(node, "narrow", 0))
         results = [out_scale] * channels
         zero_out = zero / Fraction(2) ** shift
     else:
-        bits = width(node, scalar(node, constants, 4, "output bit width"))
+        bits = width(node, scalar(node, constants, 4, "output bit width"), MAX_BITS)
         shift = in_bits - bits
         # Nothing is clamped: the results reach what the integers in front reach.
         low, high = -_WIDE, _WIDE
         results, zero_out = scales, zero
-    if bits > MAX_BITS:
-        node.refuse(f"output bit width is {bits}", f"1..{MAX_BITS} bits")
     factor = [Fraction(1) / Fraction(2) ** shift] * channels
     return (
         Affine([1 / s for s in scales], [zero] * channels),

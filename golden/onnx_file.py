@@ -15,6 +15,8 @@ from .errors import InputError
 MAX_BYTES = 1 << 29
 MAX_NODES = 10_000
 MAX_RANK = 8
+# Elements of the image or of a feature map.
+MAX_ELEMENTS = 1 << 27
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +59,7 @@ def read_graph(path):
         if size > MAX_BYTES:
             raise InputError(f"{path}: has {size} bytes; accepted: at most {MAX_BYTES}")
         with open(path, "rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
+            content = stream.read(size)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}); accepted: a QONNX file (.onnx)"
@@ -208,6 +210,8 @@ def _input(graph, constants):
     shape = tuple(dim.dim_value for dim in axes)
     if not 2 <= len(shape) <= 4:
         raise InputError(f"input {name}: shape {shape}; accepted: 2 to 4 axes, the batch first")
+    if math.prod(shape) > MAX_ELEMENTS:
+        raise InputError(f"input {name}: shape {shape}; accepted: at most {MAX_ELEMENTS} elements")
     return name, shape
 
 

@@ -14,7 +14,6 @@ from .onnx_weights import encode
 from .staircase import (
     Affine,
     Round,
-    append,
     apply,
     direction,
     is_integer_step,
@@ -28,7 +27,7 @@ _LEVELS = (1 << MAX_BITS) - 1
 class Draft:
     """A layer before its quantizer is known.
 
-    values: int64 weights (Cout, Kh, Kw, Cin / groups); m: None, or one int per channel: the layer's
+    values: integer weights (Cout, Kh, Kw, Cin / groups); m: None, or one int per channel: the layer's
     integer is then the trunk m * acc, plus that of the Draft `add`.
     """
 
@@ -51,8 +50,8 @@ class Draft:
         """Per channel (least, greatest) accumulator over all inputs; padding only drops terms."""
         low, high = min(self.inputs.low, 0), max(self.inputs.high, 0)
         flat = self.values.reshape(len(self.values), -1)
-        negative = np.minimum(flat, 0).sum(axis=1).tolist()
-        positive = np.maximum(flat, 0).sum(axis=1).tolist()
+        negative = np.minimum(flat, 0).sum(axis=1, dtype=np.int64).tolist()
+        positive = np.maximum(flat, 0).sum(axis=1, dtype=np.int64).tolist()
         return [(p * low + n * high, p * high + n * low)
                 for n, p in zip(negative, positive, strict=True)]  # fmt: skip
 
@@ -101,6 +100,8 @@ class Builder:
 
     def _store(self, node, tensor, last):
         """Adds the layer whose codes are the results of step `last`; only affine steps follow it."""
+        if tensor.pool is not None and tensor.pool.kind == "max":
+            tensor, last = self._growing(node, tensor, last)
         final, rest = tensor.steps[last], tensor.steps[last + 1 :]
         channels = tensor.shape[2]
         scale, offset = [Fraction(1)] * channels, [Fraction(0)] * channels
@@ -121,10 +122,34 @@ class Builder:
             node.refuse(f"reads integers {least}..{high}, {bits} bits, of {tensor.draft.name}",
                         f"at most {MAX_BITS} bits")  # fmt: skip
         draft, chain = tensor.draft, tensor.steps[: last + 1]
-        if tensor.pool is not None and tensor.pool.kind == "max":
-            _check_max_pool(node, tensor, last)
         index = self._add(node, draft, chain, tensor.pool, tensor.shape, bits, step, least)
         return Codes(index, scale, offset, least, high, bits, signed, tensor.shape, tensor.dims)
+
+    def _growing(self, node, tensor, last):
+        """(tensor, last) so that max pooling, which takes counts, gives what the steps give.
+
+        Where a channel falls with the maximum, a layer stores results counted from the other end
+        and a depthwise one turns them round.
+        """
+        chain = range(tensor.pooled, last + 1)
+        falls = [direction([tensor.steps[i] for i in chain], c) < 0 for c in range(tensor.shape[2])]
+        if not any(falls):
+            return tensor, last
+        final, levels = tensor.steps[last], tensor.steps[last].high - tensor.steps[last].low
+        turn = [Fraction(-1 if fall else 1) for fall in falls]
+        ends = [Fraction(final.high if fall else final.low) for fall in falls]
+        steps = (
+            *tensor.steps[: last + 1],
+            Affine(turn, [-sign * end for sign, end in zip(turn, ends, strict=True)]),
+            Round("ROUND", 0, levels),
+        )
+        index = self._add(node, tensor.draft, steps, tensor.pool, tensor.shape, bits_of(0, levels),
+                          1, 0)  # fmt: skip
+        codes = Codes(index, turn, ends, 0, levels, bits_of(0, levels), False, tensor.shape,
+                      tensor.dims)  # fmt: skip
+        turned = identity(f"{tensor.draft.name}.turn", codes)
+        final = Round("ROUND", final.low, final.high)
+        return turned.extended(final, *tensor.steps[last + 1 :]), 1
 
     def _trunk(self, node, draft):
         """Position of a layer with the trunk of `draft`; adds one that yields nothing else."""
@@ -232,15 +257,6 @@ def _fits(step, ratio, final):
     return bits_of(least, least + step * (final.high - final.low)) <= MAX_BITS
 
 
-def _check_max_pool(node, tensor, last):
-    """Max pooling takes counts: the steps behind it must keep the order."""
-    rest = tensor.steps[tensor.pooled : last + 1]
-    for channel in range(tensor.shape[2]):
-        if direction(rest, channel) < 0:
-            node.refuse(f"channel {channel} falls with the maximum that was pooled before",
-                        "the negative factor in front of the pooling")  # fmt: skip
-
-
 def _on_grid(node, tensor, last):
     """(Sums, position) whose integer step gives the real values exactly, scaled by their grid."""
     if last is None:
@@ -263,10 +279,11 @@ def _on_grid(node, tensor, last):
                     "a Quant node in front of it")  # fmt: skip
     channels = tensor.shape[2]
     zeros = [Fraction(0)] * channels
-    steps = append(tensor.steps, Affine([1 / unit] * channels, zeros))
-    steps = append(steps, Round("ROUND", int(least), int(greatest)))
-    position = len(steps) - 1
-    return replace(tensor, steps=append(steps, Affine([unit] * channels, zeros))), position
+    tensor = tensor.extended(
+        Affine([1 / unit] * channels, zeros), Round("ROUND", int(least), int(greatest))
+    )
+    position = len(tensor.steps) - 1
+    return tensor.extended(Affine([unit] * channels, zeros)), position
 
 
 def _gcd(fractions):

@@ -4,11 +4,15 @@ from fractions import Fraction
 
 import numpy as np
 
+from .onnx_file import MAX_ELEMENTS
 from .onnx_layers import Draft
 from .onnx_quant import parameter
 from .onnx_tensors import Sums, as_map, feature_order, map_dims, relabelled
 from .onnx_weights import choose_encoding, integer_weights
 from .staircase import Affine
+
+# Padding beyond any kernel, and elements of a map: what a file claims is bounded.
+_MAX_PADDING = 1024
 
 
 def channels_last(node):
@@ -103,7 +107,7 @@ def _fold_inputs(node, codes, values, scale, groups, padding):
     if any(codes.offset) and any(padding):
         node.refuse("pads a tensor whose value 0 has no code",
                     "no padding, or a quantizer in front whose grid holds 0")  # fmt: skip
-    totals = None if same else values.sum(axis=(1, 2)).tolist()
+    totals = None if same else values.sum(axis=(1, 2), dtype=np.int64).tolist()
     for channel in range(out_channels):
         if same:
             slope.append(scale[channel] * codes.scale[0])
@@ -170,4 +174,7 @@ def window_count(node, shape, kernel, stride, padding, dilation=(1, 1)):
             node.refuse(f"its window covers {extent} of {padded} padded pixels",
                         f"at most {padded}")  # fmt: skip
         counts.append((padded - extent) // stride[axis] + 1)
+    if max(padding) >= _MAX_PADDING or counts[0] * counts[1] * shape[2] > MAX_ELEMENTS:
+        node.refuse(f"makes a map of {counts[0]}x{counts[1]} with the padding {padding}",
+                    f"padding below {_MAX_PADDING}, at most {MAX_ELEMENTS} elements")  # fmt: skip
     return tuple(counts)

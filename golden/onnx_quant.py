@@ -15,7 +15,8 @@ QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant")
 class Grid:
     """A quantized constant: its real value is scale * values.
 
-    values: int64; scale: float64, same shape; bits: of the codes with their sign.
+    values: int16, or int64 where they need it; scale: float64, same shape; bits: of the codes with
+    their sign.
     """
 
     values: np.ndarray
@@ -47,22 +48,22 @@ class Quantizer:
     bits: int
 
 
-def parameter(node, constants, position, what):
-    """The constant input at `position`, which must be there and finite."""
+def parameter(node, constants, position, what, finite=True):
+    """The constant input at `position`, which must be there, and finite unless not `finite`."""
     name = node.inputs[position] if position < len(node.inputs) else ""
     if not name:
         node.refuse(f"has no {what} (input {position})", f"{what} as a constant")
     if name not in constants:
         node.refuse(f"{what} {name} is computed from the image", f"{what} as a constant")
     array = constants[name].array
-    if not np.isfinite(array).all():
+    if np.isnan(array).any() or finite and not np.isfinite(array).all():
         node.refuse(f"{what} {name} is not finite", "finite numbers")
     return array
 
 
-def scalar(node, constants, position, what):
+def scalar(node, constants, position, what, finite=True):
     """The constant input at `position` as a number."""
-    array = parameter(node, constants, position, what)
+    array = parameter(node, constants, position, what, finite)
     if array.size != 1:
         node.refuse(f"{what} has shape {array.shape}", "one number")
     return array.item()
@@ -76,10 +77,10 @@ def flag(node, name, default):
     return value
 
 
-def width(node, value, what="bit width"):
-    """A width as an int >= 1."""
-    if value != int(value) or value < 1:
-        node.refuse(f"{what} is {value:g}", f"an integer in 1..{MAX_BITS}")
+def width(node, value, most):
+    """A width as an int in 1..most."""
+    if value != int(value) or not 1 <= value <= most:
+        node.refuse(f"bit width is {value:g}", f"an integer in 1..{most}")
     return int(value)
 
 
@@ -112,9 +113,7 @@ def read_quantizer(node, constants):
     if node.op == "BipolarQuant":
         return Quantizer("BIPOLAR", -1, 1, scale, np.float32(0), 1)
     zero = parameter(node, constants, 2, "zero point").astype(np.float32)
-    bits = width(node, scalar(node, constants, 3, "bit width"))
-    if bits > 32:
-        node.refuse(f"bit width is {bits}", f"1..{MAX_BITS} (32 for biases)")
+    bits = width(node, scalar(node, constants, 3, "bit width"), 32)
     signed, narrow = flag(node, "signed", 1), flag(node, "narrow", 0)
     if bits == 1 and signed:
         return Quantizer("BIPOLAR", -1, 1, scale, zero, 1)
@@ -155,6 +154,8 @@ def quantize_constant(node, constant, quantizer):
     real = ((q.astype(np.float32) - quantizer.zero) * quantizer.scale).astype(np.float32)
     scale = np.broadcast_to(quantizer.scale.astype(np.float64) / step, array.shape)
     low, high = step * quantizer.low - zero, step * quantizer.high - zero
+    if max(-low, high) < 1 << 14:
+        values = values.astype(np.int16)
     return Constant(real, Grid(values, scale, declared_bits(quantizer, low, high)))
 
 

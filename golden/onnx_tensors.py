@@ -13,6 +13,7 @@ import numpy as np
 
 from .layer_parts import Pool
 from .onnx_constants import target_shape
+from .staircase import append
 
 NCHW = (("C",), ("H",), ("W",))
 
@@ -56,6 +57,13 @@ class Sums:
     dims: tuple
     pool: Pool | None = None
     pooled: int = 0
+
+    def extended(self, *more):
+        """With more steps; none in front of the pool merges with one behind it."""
+        fixed, steps = self.steps[: self.pooled], self.steps[self.pooled :]
+        for step in more:
+            steps = append(steps, step)
+        return replace(self, steps=(*fixed, *steps))
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,8 @@ def integer_weights(node, constants):
         values, scale = values.T, scale.T
     if node.op != "Conv" and values.ndim != 2:
         node.refuse(f"weights have shape {values.shape}", "a matrix")
+    if not any(scale.strides):
+        return values, [Fraction(scale.flat[0].item())] * len(values), declared
     rows = scale.reshape(len(values), -1)
     if (rows != rows[:, :1]).any():
         node.refuse("the scale of the weights differs within an output channel",

@@ -100,3 +100,24 @@ def test_multi_threshold(rows, bias, tmp_path, seed, rng):
 
     found = check(build, tmp_path, rng)
     assert found.network.layers[0].code_offset == bias
+
+
+@pytest.mark.parametrize("signed", [0, 1])
+@pytest.mark.parametrize("gains", ["mixed", "negative"])
+def test_channels_that_fall_with_the_pooled_maximum(gains, signed, tmp_path, seed, rng):
+    def build(batch):
+        rng = np.random.default_rng(seed)
+        graph = Graph((batch, 2, 6, 6))
+        x = graph.quant("x", "image", 1 / 8, 4)
+        w = graph.weights(weights_of(rng, 6, 2, 3, 3), "w0", 0.25, 3)
+        x = graph.node("Conv", [x, w], "conv0")
+        x = graph.node("Mul", [x, graph.constant([[[-2]], [[1]]] * 3)], "before")
+        x = graph.node("MaxPool", [x], "pool0", kernel_shape=[2, 2], strides=[2, 2])
+        factors = [-1, 2, -0.5, -1, 1, 0] if gains == "mixed" else [-1, -2, -0.5, -1, -1, -4]
+        x = graph.node("Mul", [x, graph.constant(np.reshape(factors, (6, 1, 1)))], "after")
+        x = graph.node("Add", [x, graph.constant(0.5)], "shifted")
+        x = graph.quant(x, "act0", 0.5, 3, signed=signed)
+        return graph.model(head(graph, x, rng, 6 * 4))
+
+    found = check(build, tmp_path, rng, 60)
+    assert [layer.name for layer in found.network.layers] == ["conv0", "conv0.turn", "scores"]
