@@ -7,7 +7,7 @@ import numpy as np
 
 from .layer_parts import BatchNorm
 from .network import MAX_BITS
-from .onnx_layers import identity
+from .onnx_draft import identity
 from .onnx_quant import (
     QUANTIZERS,
     flag,

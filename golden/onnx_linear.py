@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from .onnx_draft import Draft
 from .onnx_file import MAX_ELEMENTS
-from .onnx_layers import Draft
 from .onnx_quant import parameter
 from .onnx_tensors import Sums, as_map, feature_order, map_dims, relabelled
 from .onnx_weights import choose_encoding, integer_weights

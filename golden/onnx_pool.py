@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from .errors import InputError
 from .layer_parts import Pool
-from .onnx_layers import identity
+from .onnx_draft import identity
 from .onnx_linear import channels_last, window_count, window_geometry
 from .onnx_quant import parameter
 from .onnx_tensors import Codes, as_map, map_dims, relabelled

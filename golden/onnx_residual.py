@@ -5,7 +5,8 @@ from fractions import Fraction
 from math import gcd
 
 from .layer_parts import M_BITS, MAX_TRUNK_BITS
-from .onnx_layers import identity, trunk_bits
+from .onnx_draft import identity
+from .onnx_layers import trunk_bits
 from .onnx_tensors import Sums
 from .staircase import Affine
 
