@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from .errors import InputError
 from .onnx_quant import (
     QUANTIZERS,
     Constant,
@@ -40,6 +41,8 @@ def fold(node, constants):
     try:
         with np.errstate(all="ignore"):
             return _evaluate(node, constants, inputs)
+    except InputError:
+        raise
     except (ValueError, IndexError, TypeError) as error:
         node.refuse(f"its constants do not fit ({str(error).splitlines()[0]})",
                     "constants of matching shapes")  # fmt: skip

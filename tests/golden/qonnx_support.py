@@ -94,10 +94,10 @@ def head(graph, tensor, rng, features, classes=10, bits=8, scale=1 / 64):
                       transB=1)  # fmt: skip
 
 
-def execute(model, image):
-    """Every tensor of the model for one batch of float images."""
+def execute(model, image, name="x"):
+    """Every tensor of the model for one batch of float images, its input `name`."""
     wrapper = ModelWrapper(model).transform(InferShapes())
-    return execute_onnx(wrapper, {"x": image}, return_full_exec_context=True)
+    return execute_onnx(wrapper, {name: image}, return_full_exec_context=True)
 
 
 def in_file_order(tensor, maps):
@@ -137,7 +137,7 @@ def check(build, tmp_path, rng, count=30, output="scores", exact=True, image_val
                         (count, *network.input_shape))  # fmt: skip
     images = (values & ((1 << network.input_bits) - 1)).astype(np.uint8)
     results = run_integer(network, images)
-    planes = run_integer(network, images, "bitplanes")
+    planes = run_integer(network, images[:10], "bitplanes")
     model = build(count)
     shape = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
     dims = (("H",), ("W",), ("C",)) if nhwc else image.dims
@@ -157,7 +157,7 @@ def check(build, tmp_path, rng, count=30, output="scores", exact=True, image_val
         assert np.array_equal(real_values(tensor, results[layer.name]), expected), name
         assert results[layer.name].min() >= tensor.low and results[layer.name].max() <= tensor.high
     for name in results:
-        assert np.array_equal(results[name], planes[name]), name
+        assert np.array_equal(results[name][:10], planes[name]), name
     scores = logits(network, results[network.layers[-1].name])
     expected = context[output].reshape(count, -1)
     assert scores.shape == expected.shape
