@@ -63,7 +63,7 @@ def _evaluate(node, constants, inputs):
     if op in ("Identity", "Dropout"):
         return first
     if op == "Cast":
-        to = node.attributes.get("to")
+        to = node.integer("to", 0)
         if to not in _CASTS:
             node.refuse(f"casts to type {to}", "float32, float64, int32, int64")
         return first if first.grid else Constant(first.array.astype(_CASTS[to]))
@@ -72,10 +72,10 @@ def _evaluate(node, constants, inputs):
     if op in _UNARY:
         return Constant(_UNARY[op](first.array))
     if op == "Concat":
-        axis = node.attributes.get("axis", 0)
+        axis = node.integer("axis", 0)
         return Constant(np.concatenate([np.atleast_1d(item.array) for item in inputs], axis))
     if op == "Gather":
-        return Constant(np.take(first.array, inputs[1].array, node.attributes.get("axis", 0)))
+        return Constant(np.take(first.array, inputs[1].array, node.integer("axis", 0)))
     return _map(first, layout_function(node, first.array.shape, constants))
 
 
@@ -83,7 +83,7 @@ def layout_function(node, shape, constants):
     """A function that applies Reshape, Flatten, Transpose, Squeeze or Unsqueeze to an array."""
     op = node.op
     if op == "Transpose":
-        perm = node.attributes.get("perm") or tuple(reversed(range(len(shape))))
+        perm = node.integers("perm") or tuple(reversed(range(len(shape))))
         return lambda array: np.transpose(array, perm)
     if op not in ("Reshape", "Flatten", "Squeeze", "Unsqueeze"):
         node.refuse("is not supported on constants", "constants as the exporter folds them")
@@ -95,12 +95,12 @@ def target_shape(node, shape, constants):
     """The shape after Reshape, Flatten, Squeeze or Unsqueeze of a tensor of `shape`."""
     op = node.op
     if op == "Flatten":
-        axis = node.attributes.get("axis", 1)
+        axis = node.integer("axis", 1)
         axis += len(shape) if axis < 0 else 0
         return math.prod(shape[:axis]), math.prod(shape[axis:])
     if op == "Reshape":
         target = [int(size) for size in parameter(node, constants, 1, "shape").ravel()]
-        if not node.attributes.get("allowzero", 0):
+        if not node.integer("allowzero", 0):
             target = [shape[i] if size == 0 and i < len(shape) else size
                       for i, size in enumerate(target)]  # fmt: skip
         if target.count(-1) == 1:
@@ -111,21 +111,22 @@ def target_shape(node, shape, constants):
             node.refuse(f"shape {tuple(target)} for a tensor of shape {tuple(shape)}",
                         "a shape of as many elements")  # fmt: skip
         return tuple(target)
-    axes = node.attributes.get("axes")
+    axes = node.integers("axes")
     if axes is None and len(node.inputs) > 1:
         axes = tuple(int(axis) for axis in parameter(node, constants, 1, "axes").ravel())
+    count = len(shape) + (0 if op == "Squeeze" else len(axes or ()))
+    distinct = {axis + count if axis < 0 else axis for axis in axes or ()}
+    if len(distinct) != len(axes or ()) or not distinct <= set(range(count)):
+        node.refuse(f"axes are {axes}", f"different ones below {count}")
     if op == "Squeeze":
-        count = len(shape)
-        drop = {a % count for a in axes} if axes else {a for a in range(count) if shape[a] == 1}
+        drop = distinct or {axis for axis in range(count) if shape[axis] == 1}
         if any(shape[axis] != 1 for axis in drop):
             node.refuse(f"squeezes axes {sorted(drop)} of shape {tuple(shape)}", "axes of size 1")
         return tuple(size for axis, size in enumerate(shape) if axis not in drop)
     if not axes:
         node.refuse("has no axes", "axes as an attribute or a constant")
-    count = len(shape) + len(axes)
-    places = {axis % count for axis in axes}
     rest = iter(shape)
-    return tuple(1 if place in places else next(rest) for place in range(count))
+    return tuple(1 if place in distinct else next(rest) for place in range(count))
 
 
 def _map(constant, function):

@@ -10,7 +10,6 @@ from .network import MAX_BITS
 from .onnx_draft import identity
 from .onnx_quant import (
     QUANTIZERS,
-    flag,
     integer_range,
     parameter,
     read_quantizer,
@@ -87,7 +86,7 @@ def _steps(node, tensor, constants):
     if op == "Relu":
         return (Clamp(Fraction(0), None),)
     if op == "Clip":
-        bounds = [node.attributes.get("min"), node.attributes.get("max")]
+        bounds = [node.number("min", None), node.number("max", None)]
         for place in (1, 2):
             if place < len(node.inputs) and node.inputs[place]:
                 bounds[place - 1] = scalar(node, constants, place, "bound", finite=False)
@@ -95,7 +94,7 @@ def _steps(node, tensor, constants):
             node.refuse(f"clips to {bounds[0]:g}..{bounds[1]:g}", "a minimum below the maximum")
         return (_clamp(*bounds),)
     if op in ("LeakyRelu", "PRelu"):
-        alpha = [Fraction(node.attributes.get("alpha", 0.01))] * channels
+        alpha = [Fraction(node.number("alpha", 0.01))] * channels
         if op == "PRelu":
             alpha = per_channel(node, tensor, parameter(node, constants, 1, "slope"), "slope")
         if min(alpha) <= 0:
@@ -118,6 +117,8 @@ def _clamp(*bounds):
 
 def _arithmetic(node, tensor, constants):
     """Mul, Div, Add or Sub with a constant on either side as an Affine."""
+    if len(node.inputs) != 2:
+        node.refuse(f"has {len(node.inputs)} inputs", "2")
     place = 1 if node.inputs[1] in constants else 0
     array = parameter(node, constants, place, "operand")
     values = per_channel(node, tensor, array, "the constant")
@@ -140,7 +141,7 @@ def _arithmetic(node, tensor, constants):
 
 def _batch_norm(node, tensor, constants):
     """BatchNormalization; the square root is the one operation that is rounded, to float64."""
-    if node.attributes.get("training_mode", 0):
+    if node.integer("training_mode", 0):
         node.refuse("training_mode is 1", "0, a model exported for inference")
     names = ("gamma", "beta", "mean", "var")
     arrays = [
@@ -153,7 +154,7 @@ def _batch_norm(node, tensor, constants):
     if dim not in (("C",), ()) or any(len(array) != channels for array in arrays):
         node.refuse(f"parameters of {', '.join(str(len(a)) for a in arrays)} elements for "
                     f"{channels} channels", "one element per channel")  # fmt: skip
-    epsilon = node.attributes.get("epsilon", float(np.float32(1e-5)))
+    epsilon = node.number("epsilon", float(np.float32(1e-5)))
     total = arrays[3].astype(np.float64) + epsilon
     if not (total > 0).all():
         node.refuse(f"var + epsilon is {total.min():g}", "more than 0")
@@ -228,7 +229,7 @@ def _trunc(node, tensor, constants):
             node.refuse("scales differ between channels", "one scale per tensor")
         shift = round(float(np.log2(float(out_scale / scales[0]))))
         bits = width(node, scalar(node, constants, 5, "output bit width"), MAX_BITS)
-        low, high = integer_range(bits, flag(node, "signed", 1), flag(node, "narrow", 0))
+        low, high = integer_range(bits, node.integer("signed", 1), node.integer("narrow", 0))
         results = [out_scale] * channels
         zero_out = zero / Fraction(2) ** shift
     else:
@@ -255,13 +256,13 @@ def _multi_threshold(node, tensor, constants):
                     f"({channels}, levels) or (1, levels)")  # fmt: skip
     if table.shape[1] >= 1 << MAX_BITS:
         node.refuse(f"counts {table.shape[1]} thresholds", f"at most {(1 << MAX_BITS) - 1}")
-    layout = node.attributes.get("data_layout") or {1: "NC", 2: "NWC", 3: "NCHW"}[len(tensor.dims)]
+    layout = node.text("data_layout", "") or {1: "NC", 2: "NWC", 3: "NCHW"}[len(tensor.dims)]
     place = layout.find("C") - 1 if "C" in layout else 0
     if not 0 <= place < len(tensor.dims) or tensor.dims[place] not in (("C",), ()):
         node.refuse(f"counts along axis {place + 1} of layout {layout}", "the channels' axis")
     levels = [[Fraction(value) for value in row] for row in np.sort(table, axis=1).tolist()]
-    scale = Fraction(float(node.attributes.get("out_scale", 1.0)))
-    bias = Fraction(float(node.attributes.get("out_bias", 0.0)))
+    scale = Fraction(node.number("out_scale", 1.0))
+    bias = Fraction(node.number("out_bias", 0.0))
     return (
         Count(levels * (channels // len(levels))),
         Affine([scale] * channels, [bias] * channels),

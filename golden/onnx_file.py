@@ -34,6 +34,38 @@ class Node:
         """Raises InputError with the node's name and operator."""
         raise InputError(f"node {self.name} ({self.op}): {problem}; accepted: {accepted}")
 
+    def integer(self, name, default):
+        """The attribute `name`, an int."""
+        return self._attribute(name, default, lambda value: isinstance(value, int), "an integer")
+
+    def integers(self, name):
+        """The attribute `name`, a tuple of ints, or None."""
+        return self._attribute(
+            name, None,
+            lambda value: isinstance(value, tuple) and all(isinstance(i, int) for i in value),
+            "integers",
+        )  # fmt: skip
+
+    def number(self, name, default):
+        """The attribute `name`, a finite float; or its default, which may be None."""
+        return self._attribute(
+            name, default, lambda value: isinstance(value, int | float) and math.isfinite(value),
+            "a finite number",
+        )  # fmt: skip
+
+    def text(self, name, default):
+        """The attribute `name`, a str."""
+        return self._attribute(name, default, lambda value: isinstance(value, str), "a string")
+
+    def _attribute(self, name, default, fits, accepted):
+        if name not in self.attributes:
+            return default
+        value = self.attributes[name]
+        if not fits(value):
+            shown = "of another kind" if value is None else repr(value)
+            self.refuse(f"attribute {name} is {shown[:40]}", accepted)
+        return value
+
 
 @dataclass(frozen=True, eq=False)
 class Graph:
@@ -94,7 +126,9 @@ def _line(error):
 
 
 def _clean(text):
-    """`text` fit for a message of one line."""
+    """`text` fit for a message of one line; bytes where it is no UTF-8."""
+    if isinstance(text, bytes):
+        text = text.decode(errors="backslashreplace")
     return text if text.isprintable() else repr(text)[1:-1]
 
 

@@ -36,13 +36,13 @@ def convolution(node, codes, constants, padding=(0, 0, 0, 0)):
     if rank == 1:
         values = values[:, :, None]
     values = values.transpose(0, 2, 3, 1)
-    groups = node.attributes.get("group", 1)
+    groups = node.integer("group", 1)
     out_channels, *kernel, inner = values.shape
     if groups < 1 or out_channels % groups or inner * groups != in_shape[2]:
         node.refuse(f"weights of {inner} input and {out_channels} output channels with group "
                     f"{groups} on {in_shape[2]} channels",
                     f"{in_shape[2]} / group input channels, outputs in {groups} groups")  # fmt: skip
-    given = node.attributes.get("kernel_shape")
+    given = node.integers("kernel_shape")
     if given is not None and tuple(given) != tuple(kernel[2 - rank :]):
         node.refuse(f"kernel_shape is {given} with weights of {tuple(kernel[2 - rank :])}",
                     "as the weights")  # fmt: skip
@@ -66,10 +66,10 @@ def product(node, codes, constants):
     values, scale, declared = integer_weights(node, constants)
     gain, bias_gain = 1, 1
     if node.op == "Gemm":
-        if node.attributes.get("transA", 0):
+        if node.integer("transA", 0):
             node.refuse("transA is 1", "0, images as rows")
         gain, bias_gain = (
-            Fraction(node.attributes.get(name, 1.0)) for name in ("alpha", "beta")
+            Fraction(node.number(name, 1.0)) for name in ("alpha", "beta")
         )
         if len(codes.dims) != 1:
             node.refuse(f"reads {len(codes.dims) + 1} axes", "2, flattened images")
@@ -140,16 +140,16 @@ def window_geometry(node, rank, kernel, shape):
     """(stride, padding, dilation) of a node with windows on `rank` spatial axes of (H, W, C)."""
     result = []
     for name, count in (("strides", rank), ("dilations", rank), ("pads", 2 * rank)):
-        given = node.attributes.get(name)
+        given = node.integers(name)
         given = given if given is not None else (int(name != "pads"),) * count
-        if not isinstance(given, tuple) or len(given) != count or min(given) < (name != "pads"):
+        if len(given) != count or min(given) < (name != "pads"):
             node.refuse(f"{name} is {given!r}",
                         f"{count} integers >= {int(name != 'pads')}")  # fmt: skip
         result.append(given)
     stride, dilation, pads = result
     if rank == 1:
         stride, dilation, pads = (1, *stride), (1, *dilation), (0, pads[0], 0, pads[1])
-    mode = node.attributes.get("auto_pad", "NOTSET")
+    mode = node.text("auto_pad", "NOTSET")
     if mode == "VALID":
         pads = (0, 0, 0, 0)
     elif mode in ("SAME_UPPER", "SAME_LOWER"):

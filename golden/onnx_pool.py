@@ -35,7 +35,7 @@ def pool(node, tensor, builder, constants):
         node, shape, geometry.kernel, geometry.stride, geometry.padding
     )
     dims = map_dims(len(tensor.dims), last)
-    if "Global" in node.op and node.attributes.get("keepdims", 1) == 0:
+    if "Global" in node.op and node.integer("keepdims", 1) == 0:
         dims = (("C",),)
     return replace(tensor, steps=steps, shape=(rows, columns, shape[2]), dims=dims, pool=geometry,
                    pooled=len(steps))  # fmt: skip
@@ -50,7 +50,7 @@ def _separate(tensor, kind, shape):
 
 def _as_global(node, tensor, constants):
     """A ReduceMean over all pixels as GlobalAveragePool."""
-    axes = node.attributes.get("axes")
+    axes = node.integers("axes")
     if axes is None and len(node.inputs) > 1:
         axes = tuple(int(axis) for axis in parameter(node, constants, 1, "axes").ravel())
     rank = len(tensor.dims) + 1
@@ -64,14 +64,14 @@ def _as_global(node, tensor, constants):
 def _geometry(node, kind, shape, rank):
     if "Global" in node.op:
         return Pool(kind=kind, kernel=shape[:2], stride=(1, 1))
-    kernel = node.attributes.get("kernel_shape")
-    if not isinstance(kernel, tuple) or len(kernel) != rank or min(kernel, default=0) < 1:
+    kernel = node.integers("kernel_shape")
+    if kernel is None or len(kernel) != rank or min(kernel, default=0) < 1:
         node.refuse(f"kernel_shape is {kernel!r}", f"{rank} integers >= 1")
     kernel = (1, *kernel) if rank == 1 else kernel
     stride, padding, dilation = window_geometry(node, rank, kernel, shape)
     if dilation != (1, 1):
         node.refuse(f"dilations is {dilation}", "1")
-    if node.attributes.get("ceil_mode", 0):
+    if node.integer("ceil_mode", 0):
         padding = _ceiled(shape, kernel, stride, padding)
     if kind == "average" and any(padding):
         node.refuse(f"averages with the padding {padding}", "no padding, ceil_mode 0")

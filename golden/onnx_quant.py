@@ -56,6 +56,8 @@ def parameter(node, constants, position, what, finite=True):
     if name not in constants:
         node.refuse(f"{what} {name} is computed from the image", f"{what} as a constant")
     array = constants[name].array
+    if not array.size:
+        node.refuse(f"{what} {name} is empty", "at least one number")
     if np.isnan(array).any() or finite and not np.isfinite(array).all():
         node.refuse(f"{what} {name} is not finite", "finite numbers")
     return array
@@ -69,14 +71,6 @@ def scalar(node, constants, position, what, finite=True):
     return array.item()
 
 
-def flag(node, name, default):
-    """The attribute `name`, an integer, or its default."""
-    value = node.attributes.get(name, default)
-    if not isinstance(value, int):
-        node.refuse(f"attribute {name} is {value!r}", "an integer")
-    return value
-
-
 def width(node, value, most):
     """A width as an int in 1..most."""
     if value != int(value) or not 1 <= value <= most:
@@ -86,8 +80,8 @@ def width(node, value, most):
 
 def rounding_mode(node, default="ROUND"):
     """The node's rounding mode, a key of ROUNDING."""
-    mode = node.attributes.get("rounding_mode", default)
-    if not isinstance(mode, str) or mode.upper() not in ROUNDING:
+    mode = node.text("rounding_mode", default)
+    if mode.upper() not in ROUNDING:
         node.refuse(f"rounding_mode is {mode!r}", ", ".join(ROUNDING))
     return mode.upper()
 
@@ -114,7 +108,7 @@ def read_quantizer(node, constants):
         return Quantizer("BIPOLAR", -1, 1, scale, np.float32(0), 1)
     zero = parameter(node, constants, 2, "zero point").astype(np.float32)
     bits = width(node, scalar(node, constants, 3, "bit width"), 32)
-    signed, narrow = flag(node, "signed", 1), flag(node, "narrow", 0)
+    signed, narrow = node.integer("signed", 1), node.integer("narrow", 0)
     if bits == 1 and signed:
         return Quantizer("BIPOLAR", -1, 1, scale, zero, 1)
     low, high = integer_range(bits, signed, narrow)
@@ -126,7 +120,7 @@ def step_of_zero(node, zero):
     if zero.size and (zero != zero.flat[0]).any():
         node.refuse("zero points differ between channels", "one zero point per tensor")
     exact = Fraction(float(zero.flat[0]))
-    if exact.denominator > 1 << MAX_BITS:
+    if exact.denominator > 1 << MAX_BITS or abs(exact) > 1 << 31:
         node.refuse(f"zero point is {float(exact):g}", "an integer or a half")
     return exact.denominator, exact.numerator
 

@@ -85,7 +85,7 @@ def move(node, tensor, batch, constants):
     """The tensor after Reshape, Flatten, Transpose, Squeeze or Unsqueeze."""
     before = (batch, *sizes(tensor))
     if node.op == "Transpose":
-        perm = node.attributes.get("perm") or tuple(reversed(range(len(before))))
+        perm = node.integers("perm") or tuple(reversed(range(len(before))))
         if sorted(perm) != list(range(len(before))):
             node.refuse(f"perm is {perm}", f"an order of the {len(before)} axes")
         if perm[0] != 0:

@@ -189,8 +189,8 @@ class _Importer:
             if name not in readers:
                 return axes[0]
             node, place = readers[name][0]
-            if node.op == "Transpose" and len(node.attributes.get("perm") or ()) == rank + 1:
-                axes = [axes[axis - 1] for axis in node.attributes["perm"][1:]]
+            if node.op == "Transpose" and len(node.integers("perm") or ()) == rank + 1:
+                axes = [axes[axis - 1] for axis in node.integers("perm")[1:]]
             elif node.op == "MatMul" and place == 0 or channels_last(node):
                 return axes[-1]
             elif node.op not in (*_PASSING, *OPERATORS) or node.op == "BatchNormalization":
