@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from dorefa.golden.errors import InputError
+
 from . import options
 from .output import Output, Progress, make_folder, require_writable, write_array
 
@@ -15,8 +17,9 @@ def add_arguments(parser):
     """Adds the verb's options to `parser`."""
     parser.add_argument("model", metavar="MODEL", help=options.MODEL_HELP)
     parser.add_argument(
-        "--input", required=True, metavar="X.npy", help="uint8 images (batch, H, W, C)"
-    )
+        "--input", required=True, metavar="X.npy",
+        help="uint8 images (batch, H, W, C); of a QONNX file: its first quantizer's integers",
+    )  # fmt: skip
     parser.add_argument(
         "--output", metavar="Y.npy", help="int64 accumulators of the last layer (batch, classes)"
     )
@@ -53,7 +56,8 @@ def run(args):
     report = {"network": network.name, "images": len(images), "files": []}
     outputs = [(args.output, accumulators), (args.logits, scores)]
     if folder:
-        outputs += [(folder / f"{name}.npy", codes) for name, codes in results.items()]
+        files = dump_names(results)
+        outputs += [(folder / f"{files[name]}.npy", codes) for name, codes in results.items()]
     for path, array in outputs:
         if path:
             write_array(path, array)
@@ -66,3 +70,20 @@ def run(args):
         out.say(f"wrote {path}")
     out.report(report)
     return 0
+
+
+def dump_names(names):
+    """Layer name -> file name without ending; names from a file may hold slashes, as "/fc/Gemm".
+
+    InputError where two layers would share a file.
+    """
+    files = {}
+    for name in names:
+        file = name.strip("/").replace("/", "_").replace("\\", "_").lstrip(".") or "_"
+        if file in files.values():
+            raise InputError(
+                f"layer {name}: its codes would be written to {file}.npy, as another layer's; "
+                "accepted for --dump: node names that differ as file names"
+            )
+        files[name] = file
+    return files

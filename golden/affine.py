@@ -148,6 +148,11 @@ def _turn(first, second, third):
 
 def _exact_ties(layer, channel, where):
     """(m, b, f, 1) with m / 2^f the slope and b / 2^f the offset + 1/2, exactly."""
+    if layer.slope is None:
+        raise InputError(
+            f"{where} no affine form with a shift of at most {MAX_SHIFT} bits equals the "
+            "thresholds; accepted: the threshold quantizer"
+        )
     slope, offset = layer.slope[channel], layer.offset[channel] + _HALF
     f = max(slope.denominator, offset.denominator).bit_length() - 1
     power = 1 << f

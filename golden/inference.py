@@ -7,12 +7,15 @@ sum(v * a), int64 (batch, classes). A layer with codes whose trunk is added late
 (before pooling) too, under its name + ".trunk".
 """
 
+import numpy as np
+
 from . import bitplanes, checks, integer
 from .checks import check_images
+from .errors import InputError
 from .float_inference import run_float
 from .graph_run import run_graph
 
-__all__ = ["check_images", "logits", "run_float", "run_integer"]
+__all__ = ["check_images", "logits", "run_float", "run_integer", "unsigned_images"]
 
 
 def run_integer(network, images, implementation="matmul", outputs=None):
@@ -33,6 +36,23 @@ def run_integer(network, images, implementation="matmul", outputs=None):
         return _run_layer(layers[index], codes, added, implementation)
 
     return run_graph(images, layers, layers, layers, compute, outputs)
+
+
+def unsigned_images(network, images):
+    """int8 images of a network with input_signed as uint8 two's complement of input_bits.
+
+    Other images are returned as they are. InputError for values that input_bits cannot hold.
+    """
+    if not network.input_signed or not isinstance(images, np.ndarray) or images.dtype != np.int8:
+        return images
+    half = 1 << (network.input_bits - 1)
+    bad = (images < -half) | (images >= half)
+    if bad.any():
+        index = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise InputError(
+            f"images has the value {images[index]} at {index}; accepted: {-half}..{half - 1}"
+        )
+    return images.view(np.uint8) & np.uint8(2 * half - 1)
 
 
 def logits(network, accumulators):

@@ -42,7 +42,8 @@ class IntegerLayer:
         [value_min, value_max + 1]; None without codes.
     inverted: bool (Cout,), true for channels of negative slope that are not complemented.
     slope, offset: lists of Fraction, (2^code_bits - 1) * z = slope * value + offset with z the real
-        value before the clip; slope is negative only where inverted. None without codes.
+        value before the clip; slope is negative only where inverted. None without codes and in
+        imported networks, whose thresholds need not come from one affine map.
     logit_scale, logit_bias: float64 (Cout,), logit = scale * acc + bias, for the last layer only.
     """
 

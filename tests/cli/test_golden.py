@@ -122,8 +122,9 @@ def test_unwritable_outputs_are_refused_before_running(dorefa, small, tmp_path):
 
 def test_models_that_are_none(dorefa, small, tmp_path):
     model, images, _ = small
-    onnx = dorefa("golden", "net.onnx", "--input", images).error
-    assert onnx.startswith("net.onnx: ONNX models are not supported in this release; accepted: ")
+    assert dorefa("golden", "net.onnx", "--input", images).error == (
+        "net.onnx: cannot be read (No such file or directory); accepted: a QONNX file (.onnx)"
+    )
     assert "zoo; known: digits" in dorefa("golden", "digit", "--input", images).error
     assert "none.npz" in dorefa("golden", tmp_path / "none.npz", "--input", images).error
     model.write_bytes(model.read_bytes()[:200])
