@@ -12,7 +12,8 @@ EXAMPLE = "dorefa generate -o engine --model digits --preload"
 def add_arguments(parser):
     """Adds the verb's options to `parser`."""
     parser.add_argument(
-        "-o", "--output", required=True, metavar="DIR", help="gets engine.v, .json, .core and what loads the network"
+        "-o", "--output", required=True, metavar="DIR",
+        help="gets engine.v, .json, .core and what loads the network",
     )
     parser.add_argument(
         "--model", metavar="MODEL", help="size the engine for this network, write what loads it"

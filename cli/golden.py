@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from dorefa.golden.errors import InputError
+
 from . import options
 from .output import Output, Progress, make_folder, require_writable, write_array
 
@@ -15,12 +17,13 @@ def add_arguments(parser):
     """Adds the verb's options to `parser`."""
     parser.add_argument("model", metavar="MODEL", help=options.MODEL_HELP)
     parser.add_argument(
-        "--input", required=True, metavar="X.npy", help="uint8 images (batch, H, W, C)"
-    )
+        "--input", required=True, metavar="X.npy",
+        help="uint8 images (batch, H, W, C); of a QONNX file: its first quantizer's integers",
+    )  # fmt: skip
     parser.add_argument(
         "--output", metavar="Y.npy", help="int64 accumulators of the last layer (batch, classes)"
     )
-    parser.add_argument("--dump", metavar="DIR", help="write each layer's codes as LAYER.npy")
+    parser.add_argument("--dump", metavar="DIR", help="write each layer's codes as LAYER.npy (trunks: int64)")
     parser.add_argument("--labels", metavar="L.npy", help="true classes; prints the accuracy")
     parser.add_argument("--logits", metavar="L.npy", help="float64 accumulators x scale + bias")
     options.add_network_options(parser)
@@ -39,13 +42,12 @@ def run(args):
             require_writable(path)
     folder = args.dump and make_folder(args.dump)
 
+    # Without a folder only the last layer is wanted: do not keep the features of all images.
+    wanted = None if folder else [network.layers[-1].name]
     parts = []
     with Progress("golden", len(images)) as progress:
         for start in range(0, len(images), _BATCH):
-            parts.append(run_integer(network, images[start : start + _BATCH]))
-            if folder is None:
-                # Only the last layer is wanted: do not keep the features of all images.
-                parts[-1] = {network.layers[-1].name: parts[-1][network.layers[-1].name]}
+            parts.append(run_integer(network, images[start : start + _BATCH], outputs=wanted))
             progress.update(min(start + _BATCH, len(images)))
     results = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     accumulators = results[network.layers[-1].name]
@@ -54,7 +56,8 @@ def run(args):
     report = {"network": network.name, "images": len(images), "files": []}
     outputs = [(args.output, accumulators), (args.logits, scores)]
     if folder:
-        outputs += [(folder / f"{name}.npy", codes) for name, codes in results.items()]
+        files = dump_names(results)
+        outputs += [(folder / f"{files[name]}.npy", codes) for name, codes in results.items()]
     for path, array in outputs:
         if path:
             write_array(path, array)
@@ -67,3 +70,20 @@ def run(args):
         out.say(f"wrote {path}")
     out.report(report)
     return 0
+
+
+def dump_names(names):
+    """Layer name -> file name without ending; names from a file may hold slashes, as "/fc/Gemm".
+
+    InputError where two layers would share a file.
+    """
+    files = {}
+    for name in names:
+        file = name.strip("/").replace("/", "_").replace("\\", "_").lstrip(".") or "_"
+        if file in files.values():
+            raise InputError(
+                f"layer {name}: its codes would be written to {file}.npy, as another layer's; "
+                "accepted for --dump: node names that differ as file names"
+            )
+        files[name] = file
+    return files

@@ -18,7 +18,7 @@ _ZOO_OPTIONS = {
     "net_size": "size",
 }
 
-MODEL_HELP = "a .npz network or a zoo name (see `dorefa zoo`)"
+MODEL_HELP = "a .npz network, a QONNX file (.onnx) or a zoo name (see `dorefa zoo`)"
 
 
 def add_network_options(parser, *, seed=True):
@@ -48,7 +48,10 @@ def image_size(text):
 
 
 def load_network(model, args):
-    """The float :class:`Network` that MODEL and the zoo options in `args` name."""
+    """The float :class:`Network` that MODEL and the zoo options in `args` name.
+
+    An .onnx file is an IntegerNetwork already; `lower` takes both.
+    """
     from dorefa.golden import zoo as networks
 
     return _named_network(model, args, networks.load)
@@ -62,7 +65,7 @@ def network_outline(model, args):
 
 
 def _named_network(model, args, from_zoo):
-    from dorefa.golden import npz
+    from dorefa.golden import npz, qonnx
 
     given = {
         keyword: getattr(args, option)
@@ -70,11 +73,7 @@ def _named_network(model, args, from_zoo):
         if getattr(args, option) is not None
     }
     suffix = Path(model).suffix.lower()
-    if suffix == ".onnx":
-        raise InputError(
-            f"{model}: ONNX models are not supported in this release; accepted: .npz or a zoo name"
-        )
-    if suffix != ".npz":
+    if suffix not in (".npz", ".onnx"):
         return from_zoo(model, **given)
     if given:
         option = next(name for name in _ZOO_OPTIONS if getattr(args, name) is not None)
@@ -82,7 +81,7 @@ def _named_network(model, args, from_zoo):
             f"--{option.replace('_', '-')} {getattr(args, option)} is for zoo names only; "
             f"{model} has its own widths"
         )
-    return npz.load(model)
+    return npz.load(model) if suffix == ".npz" else qonnx.load(model)
 
 
 _ENGINE_HELP = {
@@ -100,8 +99,15 @@ _ENGINE_HELP = {
     "mul_bits": "bits of an affine multiplier",
     "structure": "structure of the popcount: compress, sum, or mapped to the target's cells",
     "pipeline": "registers in the popcount: none, or after each level, or level2 to level4",
-    "port_bytes": "bytes per beat of the image port",
-    "weights": "where weights are kept: onchip",
+    "engines": "engines that compute different output channels side by side, 1 to 4",
+    "port_bytes": "bytes per beat of the image port, and of the port for weights",
+    "weights": "onchip, or stream: through a port of their own, for every packet of images again",
+    "batch": "images per packet, for networks of fully connected layers (weights are read once a packet)",
+    "patch_slots": "patches that the window reader may be ahead of the array",
+    "pool_slots": "pooling windows of one axis that overlap",
+    "sum_values": "1: average pooling of accumulators",
+    "sum_codes": "1: average pooling of codes",
+    "trunk_bits": "bits of a residual trunk, 0 for none",
 }
 
 
@@ -170,11 +176,15 @@ def read_array(path, what):
 
 
 def read_images(path, network):
-    """Images for `network` (integer): uint8 (batch, H, W, C), checked against its input."""
-    from dorefa.golden.inference import check_images
+    """Images for `network` (integer): uint8 (batch, H, W, C), checked against its input.
+
+    Signed codes may be int8 in the file; they are returned as two's complement of input_bits.
+    """
+    from dorefa.golden.inference import check_images, unsigned_images
 
     images = read_array(path, "uint8 images (batch, height, width, channels)")
     try:
+        images = unsigned_images(network, images)
         check_images(network, images)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None

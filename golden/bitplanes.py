@@ -36,11 +36,11 @@ def unpack(planes, length):
     return codes
 
 
-def dot(weight_planes, activation_planes, encoding):
+def dot(weight_planes, activation_planes, encoding, a_signed=False):
     """sum(v * a) for every pair of a row of activations and a row of weights.
 
     weight_planes: uint64 (W, Cout, words); activation_planes: uint64 (A, rows, words); encoding:
-    see network.Layer. Returns int64 (rows, Cout).
+    see network.Layer; a_signed: activations are two's complement. Returns int64 (rows, Cout).
     """
     w_bits, channels, words = weight_planes.shape
     a_bits, rows, _ = activation_planes.shape
@@ -53,7 +53,8 @@ def dot(weight_planes, activation_planes, encoding):
             for i in range(w_bits):
                 ones = np.bitwise_count(weight_planes[i] & activations)
                 count = ones.sum(axis=-1, dtype=np.int64) << (i + j)
-                if encoding == "twos_complement" and i == w_bits - 1:
+                top_weight = encoding == "twos_complement" and i == w_bits - 1
+                if top_weight != (a_signed and j == a_bits - 1):
                     part -= count
                 else:
                     part += count
@@ -63,6 +64,8 @@ def dot(weight_planes, activation_planes, encoding):
             for j in range(a_bits):
                 ones = np.bitwise_count(activation_planes[j, start : start + step])
                 count = ones.sum(axis=-1, dtype=np.int64) << j
+                if a_signed and j == a_bits - 1:
+                    count = -count
                 part -= ((1 << w_bits) - 1) * count[:, None]
     return result
 
@@ -74,6 +77,7 @@ def convolve(
     a_bits,
     w_bits,
     encoding,
+    a_signed=False,
     stride=(1, 1),
     padding=(0, 0, 0, 0),
     dilation=(1, 1),
@@ -81,9 +85,9 @@ def convolve(
 ):
     """sum(v * a) over every window position, by AND and popcount.
 
-    codes: uint8 (batch, H, W, Cin) below 2^a_bits; weights: uint8 codes (Cout, Kh, Kw,
-    Cin / groups) below 2^w_bits; padding top, left, bottom, right. Returns int64
-    (batch, Ho, Wo, Cout).
+    codes: uint8 (batch, H, W, Cin) below 2^a_bits, or int8 if a_signed, of which the low a_bits
+    count; weights: uint8 codes (Cout, Kh, Kw, Cin / groups) below 2^w_bits; padding top, left,
+    bottom, right. Returns int64 (batch, Ho, Wo, Cout).
     """
     batch, height, width, channels = codes.shape
     out_channels, inner = weights.shape[0], weights.shape[3]
@@ -99,7 +103,7 @@ def convolve(
     flat = np.zeros((height * width + 1, channels), np.uint8)
     result = np.empty((batch, len(pixels), out_channels), np.int64)
     for image in range(batch):
-        flat[:-1] = codes[image].reshape(-1, channels)
+        flat[:-1] = codes[image].reshape(-1, channels).view(np.uint8)
         patches = flat[pixels]
         for group in range(groups):
             inputs = patches[..., group * inner : (group + 1) * inner].reshape(len(pixels), -1)
@@ -107,7 +111,7 @@ def convolve(
                 group * (out_channels // groups), (group + 1) * (out_channels // groups)
             )
             result[image, :, outputs] = dot(
-                weight_planes[:, outputs], pack(inputs, a_bits), encoding
+                weight_planes[:, outputs], pack(inputs, a_bits), encoding, a_signed
             )
     return result.reshape(batch, len(rows), len(columns), out_channels)
 

@@ -15,11 +15,11 @@ _CHUNK = 1 << 22
 def convolve(codes, values, *, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1), groups=1):
     """sum(v * a) over every window position.
 
-    codes: uint8 (batch, H, W, Cin); values: integer weights (Cout, Kh, Kw, Cin / groups);
+    codes: uint8 or int8 (batch, H, W, Cin); values: integer weights (Cout, Kh, Kw, Cin / groups);
     padding top, left, bottom, right with code 0. Returns int64 (batch, Ho, Wo, Cout).
     """
     out_channels, height, width, inner = values.shape
-    largest = int(codes.max(initial=0)) * int(
+    largest = max(int(codes.max(initial=0)), -int(codes.min(initial=0))) * int(
         np.abs(values).reshape(out_channels, -1).sum(axis=1, dtype=np.int64).max()
     )
     if largest >= 1 << 53:
@@ -82,6 +82,21 @@ def rescale(accumulators, parameters):
     # One half less one, and the one as well where the result below is odd.
     total += (1 << (parameters.f - 1)) - 1 + ((total >> parameters.f) & 1)
     return total >> parameters.f
+
+
+def signed_codes(codes, bits):
+    """int8 values of two's complement codes, uint8 of any shape; higher bits do not count."""
+    unused = 8 - bits
+    return (codes << unused).view(np.int8) >> unused
+
+
+def stored_codes(counts, layer):
+    """What an IntegerLayer stores for the counts of its thresholds, uint8 or int8, see there."""
+    if layer.code_step == 1 and layer.code_offset == 0:
+        return counts
+    codes = (layer.code_step * counts.astype(np.int64) + layer.code_offset) % (1 << layer.out_bits)
+    codes = codes.astype(np.uint8)
+    return signed_codes(codes, layer.out_bits) if layer.out_signed else codes
 
 
 def _window_pixels(array, pool):

@@ -19,8 +19,11 @@ __all__ = ["IntegerLayer", "IntegerNetwork", "lower"]
 def lower(network):
     """The IntegerNetwork that computes exactly what `network` (a checked Network) means.
 
+    An IntegerNetwork, which imported files are, is returned as it is.
     InputError names the layer whose trunk may leave its bits, with the range it reaches.
     """
+    if isinstance(network, IntegerNetwork):
+        return network
     layers = []
     trunks = []
     for layer, shapes, links in zip(network.layers, network.shapes, network.links, strict=True):

@@ -72,7 +72,7 @@ class DotUnit(wiring.Component):
             product = Operand.product(self.a[counted], self.w[counted], xnor=self._xnor).value()
             carry = delayed(m, product, self._count_latency, "last_product")
         fabric = find_fabric(platform)
-        if fabric and counted < lanes:
+        if fabric and fabric.chains and counted < lanes:
             total = self._add_mapped(m, fabric.chains, base, count, carry)
         elif self._signed_planes:
             total = Mux(self.step.negate, base - (count + carry), base + (count + carry))

@@ -61,12 +61,16 @@ def manifest(top, compiled=None):
     """
     config = top.engine.config
     memory_map = MemoryMap.of(config)
+    packet, order = "one image", ""
+    if config.batch > 1:
+        packet = f"{config.batch} images"
+        order = "; for every pass of the last layer, image by image, the classes of the pass"
     weights = {}
     if config.weights == "stream":
         weights["s_axis_weights"] = {
             "carries": "per address the word of every row, lowest bits first, each from a new beat on; "
             f"{rows_per_beat(config)} words to a beat, {beats_per_word(config)} beats to a word",
-            "packet": "the weights of one pass of the program; all passes again for every image",
+            "packet": "the weights of one pass of the program; all passes again for every packet of images",
             "data_bits": 8 * config.port_bytes,
         }
     return {
@@ -76,12 +80,12 @@ def manifest(top, compiled=None):
         "streams": {
             "s_axis": {
                 "carries": "image bytes, height, width, channel order, little endian in TDATA",
-                "packet": "one image",
+                "packet": packet,
                 "data_bits": 8 * config.port_bytes,
             },
             "m_axis": {
-                "carries": "signed accumulators of the last layer, one per class",
-                "packet": "one image",
+                "carries": "signed accumulators of the last layer, one per class" + order,
+                "packet": packet,
                 "data_bits": config.result_bits,
             },
             **weights,

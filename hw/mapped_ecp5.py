@@ -8,6 +8,8 @@ P = 0 reads the carry out and injects G as the next one.
 
 from __future__ import annotations
 
+import dataclasses
+
 from amaranth import Const, Instance, Signal
 
 from .chains import Chains, Slot
@@ -16,6 +18,13 @@ from .popcount_tree import ZERO
 
 def _inverts(x, y):
     return len(x.pins) == len(y.pins) == 2 and y.at(0, 0) == 1
+
+
+def _ordered(slot):
+    """The slot with a lone product on A and B, where its value for zeros does not matter."""
+    if len(slot.x.pins) < len(slot.y.pins) == 2:
+        return dataclasses.replace(slot, x=slot.y, y=slot.x)
+    return slot
 
 
 def _table(slot):
@@ -38,6 +47,7 @@ def _table(slot):
 def emit(m, slots, name):
     """Adds the CCU2C cells of one chain; first CIN and last COUT stay open, which saves the cells
     that would feed them."""
+    slots = [_ordered(slot) for slot in slots]
     if len(slots) % 2:
         slots = [*slots, Slot(ZERO, ZERO, None, inject=True)]
     carry = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 
+from .batch import result_channels
 from .weight_loader import weight_packet
 
 FORMATS = {
@@ -33,6 +34,8 @@ def network_files(compiled, *, preloaded) -> dict[str, bytes]:
         "input_shape": network.input_shape,
         "input_bits": network.input_bits,
         "classes": network.classes,
+        "batch": config.batch,
+        "result_channels": result_channels(compiled.schedule),
         "cycles_estimate": compiled.cycles,
         "layers": [
             {"name": layer.name, "passes": len(layer.passes), "cycles": layer.cycles}

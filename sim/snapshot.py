@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dorefa.golden.integer import signed_codes
+
 from .design import CORE
 
 
@@ -75,7 +77,7 @@ def values(compiled, copied) -> dict[str, np.ndarray]:
                 for at, channel in enumerate(part.output_channels()):
                     if channel >= 0:
                         codes[..., channel] = block[..., at]
-            result[layer.name] = codes
+            result[layer.name] = signed_codes(codes, layer.out_bits) if layer.out_signed else codes
         if layer.trunk:
             name = layer.name if layer.out_bits is None else f"{layer.name}.trunk"
             engines = compiled.config.engines

@@ -219,12 +219,15 @@ def summarize(reports, *, device, harness_registers):
     }
 
 
-def place_and_route(unit, *, target, device=None, seeds=(1,), folder, timeout=yosys.DEFAULT_TIMEOUT):
+def place_and_route(
+    unit, *, target, device=None, seeds=(1,), folder, timeout=yosys.DEFAULT_TIMEOUT, command=None
+):
     """Routes a :class:`.units.Unit` once per seed; returns what :func:`summarize` makes of it.
 
     `device` is a name of :data:`DEVICES`, None the target's first one. An engine is routed with its
     ports on pins, anything smaller in the :mod:`.harness`. `folder` receives netlist, reports and
-    logs. `timeout` is in seconds, for each run of a tool. Raises :class:`InputError`.
+    logs. `timeout` is in seconds, for each run of a tool; `command` is for
+    :func:`.yosys.write_netlist`. Raises :class:`InputError`.
     """
     chosen = find_device(target, device)
     check_installed(chosen)
@@ -232,7 +235,9 @@ def place_and_route(unit, *, target, device=None, seeds=(1,), folder, timeout=yo
         text, top, registers = unit.text, unit.top, 0
     else:
         (text, registers), top = harness.harness(unit.text, unit.top), harness.TOP
-    path = yosys.write_netlist(text, top=top, target=target, folder=folder, timeout=timeout)
+    path = yosys.write_netlist(
+        text, top=top, target=target, folder=folder, timeout=timeout, command=command
+    )
     if target == "ecp5":
         netlist = json.loads(path.read_text())
         open_chain_ends(netlist)

@@ -153,14 +153,15 @@ def synthesize(design, *, top, target, components=True, folder=None, timeout=DEF
     return _synthesize(design, top, chosen, components, Path(folder), timeout)
 
 
-def write_netlist(verilog, *, top, target, folder, timeout=DEFAULT_TIMEOUT):
+def write_netlist(verilog, *, top, target, folder, timeout=DEFAULT_TIMEOUT, command=None):
     """Synthesizes Verilog text for place and route; returns the path of the netlist in `folder`, a
-    JSON file as nextpnr reads it. Raises :class:`InputError` as :func:`synthesize` does."""
+    JSON file as nextpnr reads it. `command` (with ``{top}`` in it) replaces the target's own. Raises
+    :class:`InputError` as :func:`synthesize` does."""
     folder = Path(folder)
     (folder / "routed.v").write_text(verilog)
     script = [
         "read_verilog routed.v",
-        *find_target(target).routed.format(top=top).split("; "),
+        *(command or find_target(target).routed).format(top=top).split("; "),
         "write_json routed.json",
     ]
     run_script("\n".join(script) + "\n", folder=folder, log="routed.log", timeout=timeout)

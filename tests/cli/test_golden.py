@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from dorefa.golden import logits, run_integer
+from dorefa.golden import logits, lower, npz, random_images, random_network, run_integer
 from dorefa.golden.datasets import digits_sample
 
 
@@ -61,6 +61,23 @@ def test_wrong_images(dorefa, small, change, message):
     assert error.startswith(f"{path}: ") and message in error
 
 
+def test_dump_of_a_graph(dorefa, tmp_path):
+    network = random_network(3, residual=True, conv_layers=3)
+    images = random_images(network, 2, 1)
+    npz.save(network, tmp_path / "net.npz")
+    np.save(tmp_path / "x.npy", images)
+    arguments = ("golden", tmp_path / "net.npz", "--input", tmp_path / "x.npy")
+    outcome = dorefa(*arguments, "--dump", tmp_path / "dump", "--output", tmp_path / "y.npy")
+    assert outcome.status == 0
+    expected = run_integer(lower(network), images)
+    assert any(name.endswith(".trunk") for name in expected)
+    assert {path.stem for path in (tmp_path / "dump").iterdir()} == set(expected)
+    for name, values in expected.items():
+        dumped = np.load(tmp_path / "dump" / f"{name}.npy")
+        assert dumped.dtype == values.dtype and np.array_equal(dumped, values)
+    assert np.array_equal(np.load(tmp_path / "y.npy"), values)
+
+
 def test_image_files_that_are_none(dorefa, small, tmp_path):
     model, path, _ = small
     assert "no such file" in dorefa("golden", model, "--input", tmp_path / "none.npy").error
@@ -105,8 +122,9 @@ def test_unwritable_outputs_are_refused_before_running(dorefa, small, tmp_path):
 
 def test_models_that_are_none(dorefa, small, tmp_path):
     model, images, _ = small
-    onnx = dorefa("golden", "net.onnx", "--input", images).error
-    assert onnx.startswith("net.onnx: ONNX models are not supported in this release; accepted: ")
+    assert dorefa("golden", "net.onnx", "--input", images).error == (
+        "net.onnx: cannot be read (No such file or directory); accepted: a QONNX file (.onnx)"
+    )
     assert "zoo; known: digits" in dorefa("golden", "digit", "--input", images).error
     assert "none.npz" in dorefa("golden", tmp_path / "none.npz", "--input", images).error
     model.write_bytes(model.read_bytes()[:200])

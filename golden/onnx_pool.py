@@ -1,0 +1,95 @@
+"""MaxPool, AveragePool and the global ones on codes and on sums."""
+
+from dataclasses import replace
+
+from .errors import InputError
+from .layer_parts import Pool
+from .onnx_draft import identity
+from .onnx_linear import channels_last, window_count, window_geometry
+from .onnx_quant import parameter
+from .onnx_tensors import Codes, as_map, map_dims, relabelled
+from .staircase import Affine
+
+
+def pool(node, tensor, builder, constants):
+    """Sums of `tensor` (Codes or Sums) pooled by a pooling node."""
+    kind = "max" if "Max" in node.op else "average"
+    if node.op == "ReduceMean":
+        node = _as_global(node, tensor, constants)
+    last = channels_last(node)
+    shape = as_map(node, tensor, last)
+    geometry = _geometry(node, kind, shape, len(tensor.dims) - 1)
+    if not isinstance(tensor, Codes) and _separate(tensor, kind, shape):
+        tensor = builder.codes(node, tensor)
+    if isinstance(tensor, Codes):
+        tensor = identity(node.name, relabelled(node, tensor, shape, tensor.dims))
+        if kind == "max" and min(tensor.draft.inputs.scale) < 0:
+            node.refuse("the scale of its input is negative", "a positive scale")
+    steps = tensor.steps
+    if kind == "average":
+        # The mean is linear: the sum over the window goes through one affine step.
+        (affine,) = steps
+        slope = [s / geometry.area for s in affine.slope]
+        steps = (Affine(slope, affine.offset),)
+    rows, columns = window_count(
+        node, shape, geometry.kernel, geometry.stride, geometry.padding
+    )
+    dims = map_dims(len(tensor.dims), last)
+    if "Global" in node.op and node.integer("keepdims", 1) == 0:
+        dims = (("C",),)
+    return replace(tensor, steps=steps, shape=(rows, columns, shape[2]), dims=dims, pool=geometry,
+                   pooled=len(steps))  # fmt: skip
+
+
+def _separate(tensor, kind, shape):
+    """Whether pooling needs the tensor's codes stored, because it cannot join its layer."""
+    if tensor.pool is not None or shape != tensor.shape:
+        return True
+    return kind == "average" and not all(isinstance(step, Affine) for step in tensor.steps)
+
+
+def _as_global(node, tensor, constants):
+    """A ReduceMean over all pixels as GlobalAveragePool."""
+    axes = node.integers("axes")
+    if axes is None and len(node.inputs) > 1:
+        axes = tuple(int(axis) for axis in parameter(node, constants, 1, "axes").ravel())
+    rank = len(tensor.dims) + 1
+    spatial = {place + 1 for place, dim in enumerate(tensor.dims) if dim != ("C",)}
+    if axes is None or {axis % rank for axis in axes} != spatial:
+        node.refuse(f"averages the axes {axes}", f"all pixels, {tuple(sorted(spatial))}")
+    domain = "channels_last" if tensor.dims[-1] == ("C",) and rank > 2 else ""
+    return replace(node, op="GlobalAveragePool", domain=domain)
+
+
+def _geometry(node, kind, shape, rank):
+    if "Global" in node.op:
+        return Pool(kind=kind, kernel=shape[:2], stride=(1, 1))
+    kernel = node.integers("kernel_shape")
+    if kernel is None or len(kernel) != rank or min(kernel, default=0) < 1:
+        node.refuse(f"kernel_shape is {kernel!r}", f"{rank} integers >= 1")
+    kernel = (1, *kernel) if rank == 1 else kernel
+    stride, padding, dilation = window_geometry(node, rank, kernel, shape)
+    if dilation != (1, 1):
+        node.refuse(f"dilations is {dilation}", "1")
+    if node.integer("ceil_mode", 0):
+        padding = _ceiled(shape, kernel, stride, padding)
+    if kind == "average" and any(padding):
+        node.refuse(f"averages with the padding {padding}", "no padding, ceil_mode 0")
+    try:
+        return Pool(kind=kind, kernel=kernel, stride=stride, padding=padding)
+    except InputError as error:
+        node.refuse(str(error), "padding smaller than the kernel")
+
+
+def _ceiled(shape, kernel, stride, padding):
+    """The padding that makes the last, partial windows whole."""
+    padding = list(padding)
+    for axis in (0, 1):
+        size = shape[axis] + padding[axis] + padding[axis + 2] - kernel[axis]
+        windows = -(-size // stride[axis]) + 1
+        # A window that would begin behind the map and its padding does not exist.
+        if (windows - 1) * stride[axis] >= shape[axis] + padding[axis]:
+            windows -= 1
+        needed = (windows - 1) * stride[axis] - size
+        padding[axis + 2] = max(padding[axis + 2] + needed, padding[axis + 2])
+    return tuple(padding)
