@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 from dorefa.golden.errors import InputError
 
-from . import build, check, generate, golden, simulate, synth, train, zoo
+from . import build, check, generate, golden, run, simulate, synth, train, zoo
 
 VERBS = {
     "generate": generate,
@@ -20,6 +20,7 @@ VERBS = {
     "golden": golden,
     "synth": synth,
     "build": build,
+    "run": run,
     "train": train,
     "zoo": zoo,
     "check": check,

@@ -36,7 +36,8 @@ class Board:
         """Engine parameters that a network gets on this board unless others are asked for."""
         sizes = {"lanes": self.array[0], "rows": self.array[1]}
         if self.family in FABRICS:
-            sizes |= {"structure": "mapped", "pipeline": "level2"}
+            # iCE40 has few registers left beside the engine's own, and a slow clock anyway.
+            sizes |= {"structure": "mapped", "pipeline": "none" if self.family == "ice40" else "level2"}
         return sizes
 
 

@@ -6,42 +6,18 @@ import struct
 import numpy as np
 import pytest
 
-from dorefa.golden import lower, random_images, random_network, run_integer
+from dorefa.golden import random_images
 from dorefa.golden.errors import InputError
-from dorefa.hw import compile_network, fit, serial_host
+from dorefa.hw import serial_host
 from dorefa.hw.board_core import BoardCore
 from dorefa.sim.driver import Board
-from dorefa.sim.simulated_port import SimulatedPort
 
-BAUD, DIVISOR = 1_000_000, 4
-
-
-def small_network(seed):
-    """A compiled network with a small image that computes for longer than a command takes on the line."""
-    for attempt in range(seed * 1000, seed * 1000 + 1000):
-        network = lower(
-            random_network(
-                attempt, conv_layers=1, a_bits=2, max_macs=20_000, max_size=6, max_channels=6
-            )
-        )
-        compiled = compile_network(network, fit(network, lanes=8, rows=2))
-        if np.prod(network.input_shape) < 50 and 400 < compiled.cycles < 1000:
-            return compiled
-    raise AssertionError("no small network in a thousand")
-
+from ..board_support import BAUD, DIVISOR, port_of, scores, small_network
 
 def board_of(compiled, name="board", **changes):
-    """A connected-to-be Board and its port."""
-    core = BoardCore(compiled, clock_hz=BAUD * DIVISOR, baud=BAUD)
-    port = SimulatedPort(
-        core, divisor=changes.pop("divisor", DIVISOR), timeout=compiled.cycles + 1000, **changes
-    )
+    """A Board on a simulated port, not yet connected, and the port."""
+    port = port_of(compiled, **changes)
     return Board(port, name), port
-
-
-def scores(compiled, images):
-    """What golden says of the last layer."""
-    return run_integer(compiled.network, images)[compiled.layers[-1].name]
 
 
 def test_images_through_the_pins(seed):
