@@ -278,5 +278,6 @@ def _pool_problems(layer):
         if (layer.trunk or added) and last_end < size - 1:
             yield (
                 f"layer {layer.name}: {'its trunk is kept' if layer.trunk else 'it adds a trunk'}, but "
-                f"pooling leaves out {size - 1 - last_end} of {size} {what}; accepted: pooling windows that cover the map"
+                f"pooling leaves out {size - 1 - last_end} of {size} {what}; accepted: pooling "
+                "windows that cover the map"
             )
