@@ -273,8 +273,11 @@ def _pool_problems(layer):
                 f"stride {stride} ends two windows at the last of {size} {what}; accepted: padding of "
                 "less than the stride there"
             )
-        if layer.trunk and last_end < size - 1:
+        # A trunk is added pixel by pixel, in the order in which all of its pixels were stored.
+        added = layer.add is not None and axis == 1
+        if (layer.trunk or added) and last_end < size - 1:
             yield (
-                f"layer {layer.name}: its trunk is kept, but pooling leaves out {size - 1 - last_end} of "
-                f"{size} {what}; accepted: pooling windows that cover the map"
+                f"layer {layer.name}: {'its trunk is kept' if layer.trunk else 'it adds a trunk'}, but "
+                f"pooling leaves out {size - 1 - last_end} of {size} {what}; accepted: pooling "
+                "windows that cover the map"
             )
