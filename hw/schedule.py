@@ -192,12 +192,23 @@ def _is_last(layer):
 def _readable(network, index, block_channels):
     """Whether all readers of layer `index` can read blocks of so many channels; None: the last block is
     filled up with zero channels, which only a reader of all channels can have."""
-    channels = network.layers[index].codes.shape[0]
+    layer = network.layers[index]
+    channels = layer.codes.shape[0]
+    if block_channels is None and zero_count(layer) is None:
+        return False
     for reader in network.layers:
         if reader.source == index and reader.groups > 1:
             if block_channels is None or (channels // reader.groups) % block_channels:
                 return False
     return True
+
+
+def zero_count(layer):
+    """The count whose stored code is 0, None where every code stands for something else."""
+    count, rest = divmod(-layer.code_offset, layer.code_step)
+    if layer.code_bits is None:
+        return 0
+    return count if not rest and 0 <= count < 1 << layer.code_bits else None
 
 
 def _pass(index, part, parts, geometry, first_group, first_channel):
