@@ -14,6 +14,7 @@ from dorefa.sim.driver import Board
 
 from ..board_support import BAUD, DIVISOR, port_of, scores, small_network
 
+
 def board_of(compiled, name="board", **changes):
     """A Board on a simulated port, not yet connected, and the port."""
     port = port_of(compiled, **changes)
