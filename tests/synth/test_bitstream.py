@@ -56,7 +56,7 @@ def test_every_board(name, tmp_path, seed):
     made = make(name, small_network(seed), tmp_path)
     assert all(made.files.values())
     assert made.fmax_hz >= made.clock_hz
-    assert made.luts > 0 and made.brams > 0
+    assert made.luts > 0
 
 
 def test_overfull_kinds():
