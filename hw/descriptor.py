@@ -149,7 +149,7 @@ def _trunk(schedule, part, network):
         "trunk_shift": layer.rescale.f if layer.rescale else 0,
         "trunk_address": first,
         "trunk_address_offset": 0 if store is None else store - added,
-        "trunk_address_step": part.parts * groups,
+        "trunk_address_step": schedule.trunk_steps[index] or 0,
     }
 
 

@@ -10,6 +10,7 @@ from dorefa.golden.errors import InputError
 from .affine_quantizer import AffineQuantizer
 from .problems import raw_range, summed_pixels, xnor_constants
 from .residual import Residual
+from .schedule import zero_count
 
 
 def reordered_codes(geometry, channels):
@@ -79,7 +80,9 @@ def param_rows(layer, geometry, config):
         rows = [_raw_params(layer, c, int(value), config) for c, value in enumerate(constants)]
         return rows, _raw_params(layer, 0, 0, config)
     if config.quantizer == "affine":
-        return _affine_params(layer, constants, config), [[_affine_word(layer, 0, config, b=-1)]]
+        return _affine_params(layer, constants, config), [
+            [_affine_word(layer, 0, config, b=zero_count(layer) or 0)]
+        ]
     return _threshold_params(layer, geometry, constants, config)
 
 
@@ -156,7 +159,8 @@ def _threshold_params(layer, geometry, constants, config):
         stored = (thresholds - constants[channel]).clip(least, never)
         rows.append(stages_of(stored, layer.inverted[channel]))
     # Where there is a trunk, that of a filling channel is 0, and all others may be less.
-    return rows, stages_of([max(never, 1)] * used, False)
+    zero = zero_count(layer) or 0
+    return rows, stages_of([min(least, 0)] * zero + [max(never, 1)] * (used - zero), False)
 
 
 def _affine_params(layer, constants, config):

@@ -202,15 +202,22 @@ def find_problems(network, config) -> list[str]:
     return problems
 
 
+def _real_groups(plan, index):
+    """Quantizer groups of a pixel of one layer, without the channels that only fill up a block."""
+    groups = [
+        [channel for channel in group if channel >= 0]
+        for part in plan.of_layer(index)
+        for group in part.quantizer_groups()
+    ]
+    return [group for group in groups if group]
+
+
 def _trunk_problems(network, plan):
     """A trunk and what is added to it must leave the array in the same groups of channels."""
     for index, layer in enumerate(network.layers):
         if layer.add is None:
             continue
-        own, other = (
-            [group for part in plan.of_layer(number) for group in part.quantizer_groups()]
-            for number in (index, layer.add)
-        )
+        own, other = (_real_groups(plan, number) for number in (index, layer.add))
         if own != other:
             yield (
                 f"layer {layer.name}: its channels leave in other groups than those of "
@@ -273,8 +280,11 @@ def _pool_problems(layer):
                 f"stride {stride} ends two windows at the last of {size} {what}; accepted: padding of "
                 "less than the stride there"
             )
-        if layer.trunk and last_end < size - 1:
+        # A trunk is added pixel by pixel, in the order in which all of its pixels were stored.
+        added = layer.add is not None and axis == 1
+        if (layer.trunk or added) and last_end < size - 1:
             yield (
-                f"layer {layer.name}: its trunk is kept, but pooling leaves out {size - 1 - last_end} of "
-                f"{size} {what}; accepted: pooling windows that cover the map"
+                f"layer {layer.name}: {'its trunk is kept' if layer.trunk else 'it adds a trunk'}, but "
+                f"pooling leaves out {size - 1 - last_end} of {size} {what}; accepted: pooling "
+                "windows that cover the map"
             )

@@ -31,7 +31,7 @@ def regions(compiled) -> list[list[Region]]:
                 own += _bank_regions(compiled, part, prefix)
         address = compiled.schedule.trunk_addresses[part.layer]
         if address is not None and part.part == part.parts - 1:
-            rows = part.geometry.pixels * part.geometry.pixel_groups * part.parts
+            rows = part.geometry.pixels * compiled.schedule.trunk_steps[part.layer]
             own += [
                 Region(f"{CORE}.slice{engine}.residual.trunk", address, rows)
                 for engine in range(compiled.config.engines)

@@ -67,13 +67,14 @@ def prove_equal(component, reference, fabric, folder):
 class Netlist:
     """A component in the cells of `fabric`, evaluated for many streams of inputs at once.
 
-    Every net is an int whose bit ``v`` belongs to stream ``v``. Unconnected inputs are random.
+    Every net is an int whose bit ``v`` belongs to stream ``v``. Unconnected inputs are random, ports
+    0 until they are set.
     """
 
     def __init__(self, component, fabric, folder, rng, streams):
         commands = [
             *_flat(component, "gate", fabric, folder),
-            "simplemap",
+            "techmap",
             "opt_clean -purge",
             "dfflegalize -cell $_DFF_P_ x",
             "opt_clean",
@@ -90,9 +91,11 @@ class Netlist:
         for _, q in self._registers:
             self._values[q] = self._random()
         inputs = {bit for name, bits in self._ports.items() if name in self._inputs(module) for bit in bits}
-        self._order = self._sort(
-            [(kind, pins) for kind, pins in cells if kind in _GATES], inputs | set(self._values)
-        )
+        self._values |= dict.fromkeys(inputs, 0)
+        gates = [(kind, pins) for kind, pins in cells if kind != "$_DFF_P_"]
+        assert {kind for kind, _ in gates} <= set(_GATES) | {"$scopeinfo"}
+        gates = [(kind, pins) for kind, pins in gates if kind in _GATES]
+        self._order = self._sort(gates, self._values)
 
     @staticmethod
     def _inputs(module):

@@ -9,6 +9,8 @@ from dorefa.hw.array import DotArray
 from dorefa.hw.chains import Chains
 from dorefa.hw.config import preset
 from dorefa.hw.dot import DotUnit, dot_latency
+from dorefa.hw.lint import lint
+from dorefa.hw.manifest import make_top
 from dorefa.hw.popcount import AndPopcount, popcount_latency
 from dorefa.hw.popcount_tree import plan
 
@@ -148,7 +150,6 @@ def test_dot_unit(fabric, pipeline, xnor, signed_planes, tmp_path, rng):
         signed_planes=signed_planes,
     )  # fmt: skip
     netlist = Netlist(unit, fabric, tmp_path, rng, streams)
-    netlist.set("rst", [0] * streams)
     latency = dot_latency(lanes=lanes, structure="mapped", pipeline=pipeline)
     history, acc, mask = [], [0] * streams, (1 << acc_bits) - 1
     for cycle in range(cycles):
@@ -193,6 +194,12 @@ def test_every_lane_is_in_the_tree_once(lanes):
     assert sorted(leaves(root)) == list(range(lanes))
     for number, nodes in enumerate(levels, 1):
         assert {node.level for node in nodes} == {number}
+
+
+@pytest.mark.parametrize("encoding", ["bipolar", "any"])
+def test_portable_engine_is_clean(encoding):
+    config = preset("tiny").replace(structure="mapped", pipeline="level3", encoding=encoding)
+    assert lint(verilog.export(make_top(config))) == []
 
 
 def test_portable_verilog_has_no_vendor_cells():

@@ -260,3 +260,30 @@ def test_blocks_that_no_channel_group_can_read(rng):
     # Both ways out that it names.
     assert len(schedule(integer, config.replace(rows=2, quant=2, weight_depth=6)).of_layer(0)) == 1
     assert len(schedule(integer, config.replace(weight_depth=6)).of_layer(0)) == 1
+
+
+@pytest.mark.parametrize("seed_of_network", [9, 25])
+def test_passes_with_filling_channels_add_to_trunks(seed_of_network, rng):
+    """A layer cut into passes that are filled up adds to a trunk that was made at once: both leave the
+    same places for a pixel."""
+    integer = lower(
+        random_network(
+            seed_of_network, residual=True, a_bits=2, conv_layers=3, max_macs=20_000, max_size=5,
+            max_channels=20,
+        )
+    )  # fmt: skip
+    config = fit(integer, lanes=16, rows=4, quant=1, weights="stream", quantizer="thresholds")
+    plan = schedule(integer, config)
+    adding = [
+        index
+        for index, layer in enumerate(integer.layers)
+        if layer.add is not None
+        and any(-1 in part.output_channels() for part in plan.of_layer(index))
+    ]
+    assert adding
+    for index in adding:
+        other = integer.layers[index].add
+        assert plan.trunk_steps[index] == plan.trunk_steps[other]
+    compiled = compile_network(integer, config)
+    images = random_images(integer, 1, int(rng.integers(1 << 31)))
+    compare(compiled, images, Bench(compiled, rng).run([beats_of(images[0], 1)], 1))

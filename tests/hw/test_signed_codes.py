@@ -12,6 +12,8 @@ from dorefa.hw.problems import find_problems
 from dorefa.hw.sizing import fit
 
 from .engine_bench import Bench, beats_of, check_cycles, compare
+from .support import draw_layer
+from .support import network as float_network
 
 
 def bounds(layer, a_bits, signed):
@@ -89,3 +91,37 @@ def test_engine_for_unsigned_codes_refuses_signed_ones(rng):
     assert "signed_codes is 0; accepted: at least 1, which the network needs" in find_problems(
         network, config.replace(signed_codes=0)
     )
+
+
+@pytest.mark.parametrize("quantizer", ["thresholds", "affine"])
+def test_channels_that_fill_a_block_have_value_zero(quantizer, rng):
+    """Five channels in two passes of three: the sixth must not count, whatever its neighbours hold."""
+    body = draw_layer(rng, "body", (5, 3, 3, 4), a_bits=3, padding=(1, 1, 1, 1), scale=0.2,
+                      bias=np.full(5, 0.5, np.float32))  # fmt: skip
+    reader = draw_layer(rng, "reader", (3, 3, 3, 5), a_bits=2, scale=0.2,
+                        bias=np.full(3, 0.5, np.float32))  # fmt: skip
+    last = draw_layer(rng, "fc", (2, 1, 1, 12), a_bits=None, kind="fc")
+    network = lower(float_network((4, 4, 4), 2, body, reader, last))
+    network = signed_output(network, 0)
+    config = fit(network, lanes=56, rows=3, weights="stream", quantizer=quantizer)
+    compiled = compile_network(network, config)
+    assert compiled.schedule.maps[0].channels == 3 and compiled.schedule.maps[0].blocks == 2
+    images = random_images(network, 1, int(rng.integers(1 << 31)))
+    outcome = Bench(compiled, rng).run([beats_of(images[0], 1)], 1)
+    compare(compiled, images, outcome)
+
+
+def signed_output(network, index):
+    """`network` with the codes of one layer two's complement, and the bounds of its reader."""
+    layers = list(network.layers)
+    layers[index] = dataclasses.replace(
+        layers[index], code_offset=-(1 << (layers[index].code_bits - 1))
+    )
+    reader = layers[index + 1]
+    least, greatest = bounds(reader, reader.a_bits, True)
+    thresholds = reader.thresholds.clip(least, greatest + 1)
+    layers[index + 1] = dataclasses.replace(
+        reader, a_signed=True, acc_min=least, acc_max=greatest, value_min=least, value_max=greatest,
+        thresholds=thresholds,
+    )  # fmt: skip
+    return dataclasses.replace(network, layers=tuple(layers))

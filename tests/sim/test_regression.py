@@ -96,6 +96,14 @@ def test_channels_that_fill_a_block_leave_zeros():
     check(1031)
 
 
+def test_pooling_that_leaves_out_columns_adds_no_trunk():
+    """Its pixels would meet others of the trunk: refused, not computed."""
+    draws = RawDraws(1_102_000)
+    network, options = random_graph(1_102_000, draws), random_options(draws)
+    with pytest.raises(InputError, match="layer block1_b: it adds a trunk, but pooling leaves out 2 of 3"):
+        compile_network(network, fit(network, **options))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("case", range(20, 300))
 def test_more_random_graphs_on_random_engines(case, seed):

@@ -19,7 +19,7 @@ MAPPED = {
     ("popcount", "ice40", 256, "level"): (540, 411),
     ("popcount", "xilinx", 64, "none"): (101, 0),
     ("popcount", "xilinx", 256, "none"): (395, 0),
-    ("popcount", "xilinx", 256, "level"): (433, 540),
+    ("popcount", "xilinx", 256, "level"): (401, 666),
     ("dot", "ecp5", 64, "none"): (127, 27),
     ("dot", "ecp5", 256, "none"): (429, 29),
     ("dot", "ice40", 64, "none"): (163, 27),
