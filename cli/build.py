@@ -99,8 +99,8 @@ def _say(out, contents, board):
         f"at most {contents['fmax_mhz']:.2f} MHz, clock {contents['clock_mhz']:g} MHz"
     )
     out.say(
-        f"{contents['cycles']:,} cycles an image: {contents['fps']:,.1f} images a second at the fastest clock, "
-        f"{contents['fps_clock']:,.1f} at the bitstream's"
+        f"{contents['cycles']:,} cycles an image: {contents['fps']:,.1f} images a second at the fastest "
+        f"clock, {contents['fps_clock']:,.1f} at the bitstream's"
     )
     out.say(
         f"the serial line at {contents['baud']:,} baud carries {contents['fps_host']:,.1f} images a second, "

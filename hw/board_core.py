@@ -24,11 +24,15 @@ class BoardCore(wiring.Component):
 
     def __init__(self, compiled, *, clock_hz, baud):
         config = compiled.config
-        for name, accepted in (("port_bytes", 1), ("weights", "onchip")):
+        for name, accepted, reason in (
+            ("port_bytes", 1, "its serial line carries one byte at a time"),
+            ("weights", "onchip", "its serial line is too slow for weights"),
+            ("batch", 1, "results of an image are answered before the next one is sent"),
+        ):
             if getattr(config, name) != accepted:
                 raise InputError(
-                    f"{name} is {getattr(config, name)!r}; accepted on a board: {accepted!r}, "
-                    "because its serial line carries one byte at a time"
+                    f"{name} is {getattr(config, name)!r}; accepted on a board: {accepted!r}, because "
+                    f"{reason}"
                 )
         self._compiled = compiled
         self._divisor = baud_divisor(clock_hz, baud)

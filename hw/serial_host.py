@@ -32,8 +32,8 @@ BOARD_WORDS = {
     "identity": (BOARD_SPACE, "0x42524F44"),
     "shape": (BOARD_SPACE + 1, "bits 15-0 height, 31-16 width of the image"),
     "results": (BOARD_SPACE + 2, "bits 7-0 channels of the image, 15-8 bytes of a result, 31-16 results"),
-    "errors": (BOARD_SPACE + 3, "bit 0: a break or a low stop bit; bit 1: an image byte came while the engine "
-               "was busy; bit 2: unknown command or empty image (any write clears)"),
+    "errors": (BOARD_SPACE + 3, "bit 0: a break or a low stop bit; bit 1: an image byte came while the "
+               "engine was busy; bit 2: unknown command or empty image (any write clears)"),
 }  # fmt: skip
 BOARD_IDENTITY = 0x42524F44  # "DORB"
 
@@ -90,23 +90,26 @@ class SerialHost(wiring.Component):
 
     def _commands(self, m, answered, answer):
         """Received bytes to the engine; `answer` holds a word that was read while `answered`."""
-        # The last eight bytes; after a whole command the address is the older half, or the only one.
-        fields = Signal(64)
-        latest = Cat(fields[8:], self.data)
-        left = Signal(32)
+        # The last eight bytes with the one that comes: an address and a word, or an address alone.
+        fields = Signal(56)
+        latest = Cat(fields, self.data)
         first, second = latest[:32], latest[32:]
-        address = Signal(32)
-        fetching = Signal()
-        m.d.comb += self.host.addr.eq(address)
-        m.d.sync += [self.host.w_en.eq(0), answered.eq(0), fetching.eq(0)]
+        left = Signal(32)
         problem = Signal(3)
-        m.d.sync += self.errors.eq(self.errors | problem)
-        m.d.comb += problem[0].eq(self.broken)
-        with m.If(self.valid):
-            m.d.sync += [fields.eq(latest), left.eq(left - 1)]
-        last = self.valid & (left == 1)
-
         state = Signal(_State)
+        last = self.valid & (left == 1)
+        with m.If(self.valid):
+            m.d.sync += [fields.eq(latest[8:]), left.eq(left - 1)]
+        m.d.sync += self.errors.eq(self.errors | problem)
+        m.d.comb += [
+            problem[0].eq(self.broken),
+            self.host.addr.eq(Mux(state == _State.READ, second, first)),
+            self.host.w_data.eq(second),
+            self.host.w_en.eq(last & (state == _State.WRITE) & ~first[31]),
+        ]
+        with m.If(last & (state == _State.WRITE) & (first == BOARD_WORDS["errors"][0])):
+            m.d.sync += self.errors.eq(0)
+
         with m.Switch(state):
             with m.Case(_State.COMMAND):
                 with m.If(self.valid):
@@ -119,15 +122,10 @@ class SerialHost(wiring.Component):
                                 m.d.sync += state.eq(following)
                         with m.Default():
                             m.d.comb += problem[2].eq(1)
-            with m.Case(_State.WRITE):
+            with m.Case(_State.LENGTH):
                 with m.If(last):
-                    m.d.sync += [address.eq(first), self.host.w_data.eq(second)]
-                    m.d.sync += self.host.w_en.eq(~first[31])
-                    with m.If(first == BOARD_WORDS["errors"][0]):
-                        m.d.sync += self.errors.eq(0)
-            with m.Case(_State.READ):
-                with m.If(last):
-                    m.d.sync += [address.eq(second), fetching.eq(1)]
+                    m.d.sync += left.eq(second)
+                    m.d.comb += problem[2].eq(second == 0)
             with m.Case(_State.IMAGE):
                 m.d.comb += [
                     self.receiving.eq(1),
@@ -139,23 +137,19 @@ class SerialHost(wiring.Component):
                     problem[1].eq(self.valid & ~self.image.ready),
                 ]
         with m.If(last & (state != _State.COMMAND)):
-            m.d.sync += state.eq(_State.COMMAND)
-            with m.If(state == _State.LENGTH):
-                m.d.sync += left.eq(second)
-                m.d.comb += problem[2].eq(second == 0)
-                with m.If(second != 0):
-                    m.d.sync += state.eq(_State.IMAGE)
+            empty = (state != _State.LENGTH) | (second == 0)
+            m.d.sync += state.eq(Mux(empty, _State.COMMAND, _State.IMAGE))
         with m.If(self.broken):
             m.d.sync += state.eq(_State.COMMAND)
 
-        # The bus answers a cycle after the address.
-        m.d.sync += answered.eq(fetching)
+        # The bus answers a cycle after the address, which `fields` then ends with.
+        m.d.sync += answered.eq(last & (state == _State.READ))
         own = Signal(32)
-        with m.Switch(address[:2]):
+        with m.Switch(fields[24:26]):
             for name, (place, _) in BOARD_WORDS.items():
                 with m.Case(place & 3):
                     m.d.comb += own.eq(self._words.get(name, self.errors))
-        m.d.comb += answer.eq(Mux(address[31], own, self.host.r_data))
+        m.d.comb += answer.eq(Mux(fields[55], own, self.host.r_data))
 
     def _answers(self, m, answered, answer):
         """Words that were read, and results, as bytes."""

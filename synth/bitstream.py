@@ -35,7 +35,8 @@ class Family:
 FAMILIES = {
     # Wide multiplexers made of LUT pairs double the size of popcounts on two of them.
     "ecp5": Family(
-        synthesis="-nowidelut", tools=("yosys", "nextpnr-ecp5", "ecppack"), suffixes=("bit", "svf"), cells={"TRELLIS_COMB": 1, "TRELLIS_RAMW": 2},
+        synthesis="-nowidelut", tools=("yosys", "nextpnr-ecp5", "ecppack"), suffixes=("bit", "svf"),
+        cells={"TRELLIS_COMB": 1, "TRELLIS_RAMW": 2},
         brams=("DP16KD",),
     ),
     "ice40": Family(
@@ -43,7 +44,8 @@ FAMILIES = {
         cells={"ICESTORM_LC": 1}, brams=("ICESTORM_RAM",),
     ),
     "gowin": Family(
-        synthesis="-nowidelut", tools=("yosys", "nextpnr-himbaechel-gowin", "gowin_pack"), suffixes=("fs",), cells={"LUT4": 1, "ALU": 1, "RAM16SDP4": 4},
+        synthesis="-nowidelut", tools=("yosys", "nextpnr-himbaechel-gowin", "gowin_pack"), suffixes=("fs",),
+        cells={"LUT4": 1, "ALU": 1, "RAM16SDP4": 4},
         brams=("BSRAM",),
     ),
 }  # fmt: skip
@@ -103,7 +105,7 @@ def make_bitstream(
     folder = Path(folder)
     for number, (tool, *arguments) in enumerate(json.loads(plan.files[f"build_{_TOP}.json"])["commands"]):
         if tool == "nextpnr-gowin":
-            tool, arguments = "nextpnr-himbaechel-gowin", _himbaechel(arguments)
+            tool, arguments = "nextpnr-himbaechel-gowin", himbaechel(arguments)
         if progress is not None:
             progress(number, tool)
         if tool == "nextpnr-ecp5":
@@ -123,8 +125,8 @@ def make_bitstream(
         raise InputError(f"{tool}: no clock in the report of nextpnr; accepted: a design with registers")
     if fmax < clock.rate:
         raise InputError(
-            f"clock is {clock.rate / 1e6:g} MHz, and the routed design reaches {fmax / 1e6:.2f} MHz; accepted: "
-            f"--clock of at most that, another --pnr-seed than {seed}, or a smaller array"
+            f"clock is {clock.rate / 1e6:g} MHz, and the routed design reaches {fmax / 1e6:.2f} MHz; "
+            f"accepted: --clock of at most that, another --pnr-seed than {seed}, or a smaller array"
         )
     files = {
         suffix: (folder / f"{_TOP}.{suffix}").read_bytes()
@@ -137,7 +139,7 @@ def make_bitstream(
     )  # fmt: skip
 
 
-def _himbaechel(arguments):
+def himbaechel(arguments):
     """Arguments of the retired nextpnr-gowin as its successor wants them."""
     result = []
     pairs = iter(arguments)

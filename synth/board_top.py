@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import ClockSignal, Elaboratable, Instance, Module, ResetSignal, Signal
+from amaranth import ClockDomain, ClockSignal, Elaboratable, Instance, Module, ResetSignal, Signal
 from amaranth.lib import io
 
 from dorefa.hw import verilog
@@ -34,6 +34,7 @@ class BoardTop(Elaboratable):
 
     def elaborate(self, platform):
         m = Module()
+        m.domains += ClockDomain("sync")
         m.submodules.clock = self._clock
         uart = platform.request("uart", 0, dir="-")
         m.submodules.rx = rx = io.Buffer("i", uart.rx)

@@ -15,10 +15,11 @@ from dorefa.hw.fabric import FABRICS
 class Board:
     """One board.
 
-    family: a target of :data:`.yosys.TARGETS`; platform: module and class in `amaranth_boards`; oscillator: its clock resource and rate in Hz; clock:
-    default rate of the engine in Hz; uart: (receive, transmit) pins of a connector, given as
-    (connector, number, pin, pin), where the board has no UART of its own; leds: (resource, number, part)
-    of the busy and the error light; array: default lanes and rows; note: what a user must connect.
+    family: a target of :data:`.yosys.TARGETS`; platform: module and class in `amaranth_boards`; oscillator:
+    its clock resource and rate in Hz; clock: default rate of the engine in Hz; array: default lanes and
+    rows; leds: (resource, number, part) of the busy and the error light; uart: where the board has no UART
+    of its own, connector, number and receive and transmit pin, with `attributes` of the pins; note: what a
+    user must connect.
     """
 
     family: str
@@ -43,13 +44,14 @@ class Board:
 
 _RGB = (("rgb_led", 0, "b"), ("rgb_led", 0, "r"))
 # Arrays that leave room on the smaller devices of a family.
-_SMALL, _MIDDLE, _LARGE = (16, 8), (32, 16), (64, 32)
+_LEAST, _SMALL, _MIDDLE, _LARGE = (16, 4), (16, 8), (32, 16), (64, 32)
 
 
 def _ulx3s(size, array):
     return Board(
-        family="ecp5", platform=("ulx3s", f"ULX3S_{size}_Platform"), oscillator=("clk25", 25e6), clock=50e6, array=array
-    )
+        family="ecp5", platform=("ulx3s", f"ULX3S_{size}_Platform"), oscillator=("clk25", 25e6),
+        clock=50e6, array=array,
+    )  # fmt: skip
 
 
 def _orangecrab(size, array):
@@ -61,6 +63,13 @@ def _orangecrab(size, array):
     )  # fmt: skip
 
 
+def _ecpix5(size):
+    return Board(
+        family="ecp5", platform=("ecpix5", f"ECPIX5{size}Platform"), oscillator=("clk100", 100e6),
+        clock=50e6, array=_LARGE, leds=_RGB,
+    )  # fmt: skip
+
+
 BOARDS = {
     "ulx3s_12f": _ulx3s("12F", _MIDDLE),
     "ulx3s_25f": _ulx3s("25F", _MIDDLE),
@@ -69,44 +78,39 @@ BOARDS = {
     "orangecrab_r0_2_25f": _orangecrab("25F", _MIDDLE),
     "orangecrab_r0_2_85f": _orangecrab("85F", _LARGE),
     "versa_ecp5": Board(
-        family="ecp5", platform=("versa_ecp5", "VersaECP5Platform"), oscillator=("clk100", 100e6), clock=50e6,
-        array=_LARGE,
+        family="ecp5", platform=("versa_ecp5", "VersaECP5Platform"), oscillator=("clk100", 100e6),
+        clock=50e6, array=_LARGE,
     ),
-    "ecpix5_45": Board(
-        family="ecp5", platform=("ecpix5", "ECPIX545Platform"), oscillator=("clk100", 100e6), clock=50e6, array=_LARGE,
-        leds=_RGB,
-    ),
-    "ecpix5_85": Board(
-        family="ecp5", platform=("ecpix5", "ECPIX585Platform"), oscillator=("clk100", 100e6), clock=50e6, array=_LARGE,
-        leds=_RGB,
-    ),
+    "ecpix5_45": _ecpix5("45"),
+    "ecpix5_85": _ecpix5("85"),
     "colorlight_5a75b": Board(
-        family="ecp5", platform=("colorlight_5a75b_r7_0", "Colorlight_5A75B_R70Platform"), oscillator=("clk25", 25e6),
-        clock=50e6, array=_MIDDLE, leds=(),
+        family="ecp5", platform=("colorlight_5a75b_r7_0", "Colorlight_5A75B_R70Platform"),
+        oscillator=("clk25", 25e6), clock=50e6, array=_MIDDLE, leds=(),
         note="revision 7.0; serial adapter of 3.3 V at J19: KEY+ receives, DATA_LED- transmits",
     ),
     "icesugar_pro": Board(
-        family="ecp5", platform=("icesugar_pro", "ICESugarProPlatform"), oscillator=("clk25", 25e6), clock=50e6,
-        array=_MIDDLE, leds=_RGB,
+        family="ecp5", platform=("icesugar_pro", "ICESugarProPlatform"), oscillator=("clk25", 25e6),
+        clock=50e6, array=_MIDDLE, leds=_RGB,
     ),
     "icebreaker": Board(
-        family="ice40", platform=("icebreaker", "ICEBreakerPlatform"), oscillator=("clk12", 12e6), clock=12e6,
-        array=_SMALL, leds=(("led_g", 0, None), ("led_r", 0, None)),
+        family="ice40", platform=("icebreaker", "ICEBreakerPlatform"), oscillator=("clk12", 12e6),
+        clock=12e6, array=_LEAST, leds=(("led_g", 0, None), ("led_r", 0, None)),
     ),
     "icesugar": Board(
-        family="ice40", platform=("icesugar", "ICESugarPlatform"), oscillator=("clk12", 12e6), clock=12e6, array=_SMALL,
+        family="ice40", platform=("icesugar", "ICESugarPlatform"), oscillator=("clk12", 12e6),
+        clock=12e6, array=_LEAST,
     ),
     "ice40_hx8k_b_evn": Board(
-        family="ice40", platform=("ice40_hx8k_b_evn", "ICE40HX8KBEVNPlatform"), oscillator=("clk12", 12e6), clock=24e6,
-        array=_SMALL,
+        family="ice40", platform=("ice40_hx8k_b_evn", "ICE40HX8KBEVNPlatform"),
+        oscillator=("clk12", 12e6), clock=24e6, array=_SMALL,
     ),
     "tang_nano_9k": Board(
-        family="gowin", platform=("tang_nano_9k", "TangNano9kPlatform"), oscillator=("clk27", 27e6), clock=27e6,
-        array=_SMALL,
+        family="gowin", platform=("tang_nano_9k", "TangNano9kPlatform"), oscillator=("clk27", 27e6),
+        clock=27e6, array=_SMALL,
     ),
     "tang_primer_20k": Board(
-        family="gowin", platform=("tang_primer_20k", "TangPrimer20kDockPlatform"), oscillator=("clk27", 27e6), clock=27e6,
-        array=_MIDDLE, note="core board in its dock",
+        family="gowin", platform=("tang_primer_20k", "TangPrimer20kDockPlatform"),
+        oscillator=("clk27", 27e6), clock=27e6, array=_MIDDLE, note="core board in its dock",
     ),
 }  # fmt: skip
 

@@ -84,27 +84,27 @@ _SETTINGS = {"ecp5": _ecp5, "ice40": _ice40, "gowin": _gowin}
 
 
 class Clock(Elaboratable):
-    """Drives the `sync` domain of a board: at `wanted` Hz, or the next rate below that its PLL makes.
+    """Drives the `sync` domain, which its parent defines, of a board: at `wanted` Hz, or the next rate below
+    that its PLL makes.
 
     `family`: one of ecp5, ice40, gowin; `oscillator`: (clock resource, its rate in Hz). `rate` is the one
-    that results; without a PLL where the oscillator's is wanted. The domain is in reset for the first 15 us
-    of a stable clock.
+    that results, `setting` the :class:`Pll` that makes it, None where the oscillator's is wanted. The
+    domain is in reset for the first 15 us of a stable clock.
     """
 
     def __init__(self, family, oscillator, wanted):
         self._family = family
         self._resource, self._rate = oscillator
-        self._pll = None if wanted == self._rate else _SETTINGS[family](self._rate, wanted)
-        self.rate = self._pll.rate if self._pll else self._rate
+        self.setting = None if wanted == self._rate else _SETTINGS[family](self._rate, wanted)
+        self.rate = self.setting.rate if self.setting else self._rate
 
     def elaborate(self, platform):
         m = Module()
         clock, locked = Signal(name="pll_clock"), Signal(name="pll_locked")
         pin = platform.request(self._resource, dir="-")
-        m.domains += ClockDomain("sync")
         m.domains += ClockDomain("start", reset_less=True, local=True)
         m.d.comb += [ClockSignal("sync").eq(clock), ClockSignal("start").eq(clock)]
-        if self._pll is None:
+        if self.setting is None:
             m.submodules.pin = buffer = io.Buffer("i", pin)
             m.d.comb += [clock.eq(buffer.i), locked.eq(1)]
         else:
@@ -137,7 +137,7 @@ class Clock(Elaboratable):
         else:
             m.submodules.pin = buffer = io.Buffer("i", pin)
             cell, reference = "SB_PLL40_CORE", ("i", "REFERENCECLK", buffer.i)
-        compared = self._rate / (self._pll.parameters["DIVR"] + 1)
+        compared = self._rate / (self.setting.parameters["DIVR"] + 1)
         # The loop filter follows the comparison's rate (technical note FPGA-TN-02052).
         limits = (17e6, 26e6, 44e6, 66e6, 101e6)
         m.submodules.pll = Instance(
@@ -167,5 +167,5 @@ class Clock(Elaboratable):
         """The setting as arguments of an instance, numbers of the widths in `bits` where given."""
         return [
             ("p", name, Const(value, bits[name]) if bits else value)
-            for name, value in self._pll.parameters.items()
+            for name, value in self.setting.parameters.items()
         ]
