@@ -92,6 +92,23 @@ def test_layouts_in_front_of_a_fully_connected_layer(name, tmp_path, seed, rng):
     check(build, tmp_path, rng)
 
 
+@pytest.mark.parametrize("signed", [0, 1])
+@pytest.mark.parametrize("auto_pad", ["NOTSET", "SAME_UPPER"])
+def test_pad_in_front_of_a_convolution(auto_pad, signed, tmp_path, seed, rng):
+    def build(batch):
+        rng = np.random.default_rng(seed)
+        graph = Graph((batch, 2, 6, 5))
+        x = graph.quant("x", "image", 1 / 8, 4, signed=signed)
+        pads = graph.constant([0, 0, 1, 2, 0, 0, 0, 3], **INT64)
+        x = graph.node("Pad", [x, pads, graph.constant(0)], "padded", mode="constant")
+        w = graph.weights(weights_of(rng, 6, 2, 3, 3), "w0", 0.25, 3)
+        x = graph.node("Conv", [x, w], "conv0", strides=[2, 2], auto_pad=auto_pad)
+        x = graph.quant(x, "act0", 0.5, 3, signed=1)
+        return graph.model(head(graph, x, rng, 6 * (12 if auto_pad == "NOTSET" else 20)))
+
+    check(build, tmp_path, rng)
+
+
 @pytest.mark.parametrize("keepdims", [0, 1])
 def test_mean_over_all_pixels(keepdims, tmp_path, seed, rng):
     def build(batch):
