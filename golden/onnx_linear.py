@@ -6,8 +6,8 @@ import numpy as np
 
 from .onnx_draft import Draft
 from .onnx_file import MAX_ELEMENTS
-from .onnx_quant import parameter
-from .onnx_tensors import Sums, as_map, feature_order, map_dims, relabelled
+from .onnx_quant import parameter, scalar
+from .onnx_tensors import Padded, Sums, as_map, feature_order, map_dims, relabelled
 from .onnx_weights import choose_encoding, integer_weights
 from .staircase import Affine
 
@@ -20,10 +20,42 @@ def channels_last(node):
     return "channels_last" in node.domain
 
 
-def convolution(node, codes, constants, padding=(0, 0, 0, 0)):
-    """Sums of a Conv node on `codes`; padding: of a Pad node in front."""
+def padded(node, codes, constants):
+    """`codes` as Padded by a Pad node, which must add zeros around the pixels."""
+    mode = node.text("mode", "constant")
+    if mode != "constant":
+        node.refuse(f"mode is {mode!r}", "constant")
+    rank = len(codes.dims) + 1
+    value = node.number("value", 0.0)
+    if len(node.inputs) > 2 and node.inputs[2]:
+        value = scalar(node, constants, 2, "value")
+    if value:
+        node.refuse(f"pads with {value:g}", "0")
+    pads = node.integers("pads")
+    if pads is None:
+        pads = tuple(int(size) for size in parameter(node, constants, 1, "pads").ravel())
+    if len(node.inputs) > 3 or len(pads) != 2 * rank or min(pads) < 0:
+        node.refuse(f"pads are {pads}", f"{2 * rank} integers >= 0, no axes")
+    sides = {name: (0, 0) for name in "HW"}
+    for axis, before, after in zip(range(rank), pads[:rank], pads[rank:], strict=True):
+        name = codes.dims[axis - 1] if axis else ()
+        if name in (("H",), ("W",)):
+            sides[name[0]] = (before, after)
+        elif before or after:
+            node.refuse(f"pads axis {axis} by {before} and {after}", "padding of rows and columns")
+    (top, bottom), (left, right) = sides["H"], sides["W"]
+    return Padded(codes, (top, left, bottom, right))
+
+
+def convolution(node, codes, constants):
+    """Sums of a Conv node on Codes or Padded."""
+    padding = (0, 0, 0, 0)
+    if isinstance(codes, Padded):
+        codes, padding = codes.codes, codes.padding
     last = channels_last(node)
     in_shape = as_map(node, codes, last)
+    if any(padding) and in_shape != codes.shape:
+        node.refuse("reads padded rows as columns", "axes in the order that the Pad node saw")
     codes = relabelled(node, codes, in_shape, map_dims(len(codes.dims), last))
     values, scale, declared = integer_weights(node, constants)
     rank = len(codes.dims) - 1
@@ -46,7 +78,9 @@ def convolution(node, codes, constants, padding=(0, 0, 0, 0)):
     if given is not None and tuple(given) != tuple(kernel[2 - rank :]):
         node.refuse(f"kernel_shape is {given} with weights of {tuple(kernel[2 - rank :])}",
                     "as the weights")  # fmt: skip
-    stride, own, dilation = window_geometry(node, rank, kernel, in_shape)
+    height, width, channels = in_shape
+    inner_shape = (height + padding[0] + padding[2], width + padding[1] + padding[3], channels)
+    stride, own, dilation = window_geometry(node, rank, kernel, inner_shape)
     padding = tuple(a + b for a, b in zip(own, padding, strict=True))
     sizes = window_count(node, in_shape, kernel, stride, padding, dilation)
     conv_shape = (*sizes, out_channels)

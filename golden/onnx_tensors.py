@@ -67,6 +67,14 @@ class Sums:
 
 
 @dataclass(frozen=True, eq=False)
+class Padded:
+    """Codes behind a Pad node, for the convolution that reads them; padding: of the Pad node."""
+
+    codes: Codes
+    padding: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
 class Answer:
     """What follows the scores: classes, probabilities. `scores` is the tensor they come from."""
 

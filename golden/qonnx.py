@@ -17,11 +17,11 @@ from .onnx_constants import fold
 from .onnx_elementwise import ARITHMETIC, OPERATORS, elementwise, image_codes
 from .onnx_file import read_graph
 from .onnx_layers import Builder
-from .onnx_linear import channels_last, convolution, product
+from .onnx_linear import channels_last, convolution, padded, product
 from .onnx_pool import pool
 from .onnx_quant import QUANTIZERS, Constant
 from .onnx_residual import residual_add
-from .onnx_tensors import Answer, Raw, Sums, move, sizes
+from .onnx_tensors import Answer, Codes, Padded, Raw, Sums, move, sizes
 from .staircase import is_integer_step
 
 __all__ = ["Import", "SUPPORTED", "load", "load_import"]
@@ -35,7 +35,7 @@ _CONSTANT = ("Constant", "Shape", "Concat", "Gather")
 # Operators that are not monotone, said so instead of "not supported".
 _BENT = ("Abs", "Sin", "Cos", "Mish", "Swish", "Gelu", "HardSwish")
 SUPPORTED = tuple(dict.fromkeys(
-    (*QUANTIZERS, *_PRODUCTS, *OPERATORS, *_POOLS, *_LAYOUT, *_PASSING, *_CONSTANT, *_ANSWERS)
+    (*QUANTIZERS, *_PRODUCTS, "Pad", *OPERATORS, *_POOLS, *_LAYOUT, *_PASSING, *_CONSTANT, *_ANSWERS)
 ))  # fmt: skip
 
 
@@ -87,7 +87,7 @@ class _Importer:
         result = self.known.get(graph.outputs[0])
         if isinstance(result, Answer):
             result = result.scores
-        if result is None or isinstance(result, Raw):
+        if not isinstance(result, Codes | Sums):
             raise InputError(
                 f"graph: output {graph.outputs[0]} does not depend on a quantized image; "
                 "accepted: a network with Quant nodes"
@@ -110,7 +110,7 @@ class _Importer:
         if not node.outputs:
             node.refuse("has no output", "an operator with an output")
         moving = [name for name in node.inputs if name in self.known]
-        if node.op == "Shape" and moving:
+        if node.op == "Shape" and moving and not isinstance(self.known[moving[0]], Padded | Answer):
             shape = (self.batch, *sizes(self.known[moving[0]]))
             self.constants[node.outputs[0]] = Constant(np.array(shape))
         elif not moving:
@@ -133,23 +133,29 @@ class _Importer:
             node.refuse("follows the scores", "nothing behind Softmax, Sigmoid, ArgMax or TopK")
         if op in _PASSING:
             return tensor
-        if op in _LAYOUT:
+        if op in _LAYOUT and not isinstance(tensor, Padded):
             return move(node, tensor, self.batch, self.constants)
         if len(moving) > 1:
             if op != "Add" or len(moving) != 2:
                 node.refuse("combines two tensors that depend on the image",
                             "Add of two feature maps")  # fmt: skip
             pair = [self.known[name] for name in moving]
-            if any(isinstance(item, Raw | Answer) for item in pair):
-                node.refuse("adds the image before it is quantized", "a Quant node in front")
+            if not all(isinstance(item, Codes | Sums) for item in pair):
+                node.refuse("adds the image before it is quantized, a padded map or scores",
+                            "feature maps")  # fmt: skip
             return residual_add(node, pair, self.builder)
         if isinstance(tensor, Raw):
             return self._quantize_image(node, tensor)
-        if op in _PRODUCTS:
+        if isinstance(tensor, Padded) and op != "Conv":
+            node.refuse("reads a padded map", "a convolution behind Pad")
+        if op in (*_PRODUCTS, "Pad"):
             if node.inputs[0] != moving[0]:
                 node.refuse("its first input is a constant", "the activations first")
-            codes = self.builder.codes(node, tensor)
-            self.tensors[moving[0]] = codes
+            codes = tensor if isinstance(tensor, Padded) else self.builder.codes(node, tensor)
+            if op == "Pad":
+                return padded(node, codes, self.constants)
+            if not isinstance(codes, Padded):
+                self.tensors[moving[0]] = codes
             if op == "Conv":
                 return convolution(node, codes, self.constants)
             return product(node, codes, self.constants)

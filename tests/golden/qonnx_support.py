@@ -63,12 +63,12 @@ class Graph:
         inputs = [tensor, *map(self.constant, (gamma, beta, mean, np.ones(channels)))]
         return self.node("BatchNormalization", inputs, out, domain, epsilon=0.0)
 
-    def model(self, output, general=1):
+    def model(self, output, general=1, dtype=TensorProto.FLOAT):
         """The ModelProto with the given output; general: version of QONNX's operators."""
         value = helper.make_tensor_value_info
         graph = helper.make_graph(
             self.nodes, "net", [value("x", TensorProto.FLOAT, self.shape)],
-            [value(output, TensorProto.FLOAT, None)], self.constants,
+            [value(output, dtype, None)], self.constants,
             value_info=[value(name, TensorProto.FLOAT, size) for name, size in self.shapes.items()],
         )  # fmt: skip
         opsets = [helper.make_opsetid("", 13), helper.make_opsetid(QONNX, general),

@@ -37,6 +37,18 @@ def behind_conv(op, *constants, outputs="bent", domain="", **attributes):
     return make
 
 
+def behind_quant(op, *constants):
+    """A file with one more operator in front of its fully connected layer."""
+
+    def make(rng):
+        graph, x = start(rng)
+        x = graph.quant(conv(graph, rng, x), "act", 0.5, 3)
+        x = graph.node(op, [x, *map(graph.constant, constants)], "bent")
+        return graph.model(head(graph, x, rng, 4 * 16))
+
+    return make
+
+
 def with_quant(place, **parameters):
     """A file whose quantizer of the image, the weights or the activations has other parameters."""
 
@@ -261,6 +273,12 @@ MODELS = {
                     r"node bent \(Transpose\): perm is \(1, 0, 2, 3\), which moves the batch"),
     "padded average": (behind_conv("AveragePool", kernel_shape=[2, 2], pads=[1, 1, 1, 1]),
                        r"node bent \(AveragePool\): averages with the padding \(1, 1, 1, 1\)"),
+    "padding with 1": (behind_quant("Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1]), 1),
+                       r"node bent \(Pad\): pads with 1; accepted: 0"),
+    "padded channels": (behind_quant("Pad", np.array([0, 1, 1, 1, 0, 0, 1, 1])),
+                        r"node bent \(Pad\): pads axis 1 by 1 and 0; accepted: padding of rows"),
+    "pooled padding": (behind_quant("Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1])),
+                       r"node flat \(Flatten\): reads a padded map; accepted: a convolution behind Pad"),
     "window beyond the map": (behind_conv("MaxPool", kernel_shape=[5, 5]),
                               r"node bent \(MaxPool\): its window covers 5 of 4 padded pixels"),
     "12-bit weights": (with_quant("weights", bits=12), r"node conv \(Conv\): its weights have 12 bits"),
