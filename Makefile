@@ -11,7 +11,7 @@ demo: venv
 	$(RUN) -m dorefa.cli.demo --output demo
 
 test: venv
-	$(RUN) -m pytest
+	$(RUN) -m pytest --numprocesses auto --dist worksteal
 
 lint: venv
 	$(RUN) -m ruff check .

@@ -3,6 +3,7 @@
 from dorefa.golden.errors import InputError
 
 from . import options
+from .layers import layer_table
 from .output import Output
 
 SUMMARY = "say whether an engine runs a network, and what it would cost"
@@ -21,6 +22,7 @@ def run(args):
     and raises :class:`InputError` with the first problem."""
     from dorefa.golden import lower
     from dorefa.hw.compiler import compile_network
+    from dorefa.sim.report import layer_report, per_image
 
     out = Output(args.json)
     network = lower(options.load_network(args.model, args))
@@ -36,6 +38,7 @@ def run(args):
         "supported": compiled is not None,
         "problems": problems,
         "cycles_estimate": None,
+        "stream_bytes": None,
         "memory_bits": None,
         "config": config.as_dict() if config else None,
         "nearest": None,
@@ -50,36 +53,29 @@ def run(args):
             + (f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else "")
         )
 
-    report["cycles_estimate"] = compiled.cycles
+    layers = [layer_report(layer, layer.cycles, config) for layer in compiled.layers]
+    report["cycles_estimate"] = per_image(compiled.cycles, config)
+    report["stream_bytes"] = per_image(compiled.stream_bytes, config)
     report["memories"] = compiled.memory_bits
     report["memory_bits"] = sum(compiled.memory_bits.values())
-    report["layers"] = [_layer(layer, config) for layer in compiled.layers]
+    report["layers"] = [vars(layer) for layer in layers]
     out.say(f"{network.name} runs on this engine: {_describe(config)}")
-    out.table(
-        ["layer", "cycles", "tiling bound", "bound by", "utilization"],
-        [list(layer.values()) for layer in report["layers"]],
-    )
-    out.say(f"about {compiled.cycles:,} cycles per image")
+    out.table(*layer_table(layers, report["config"]))
+    out.say(f"about {report['cycles_estimate']:,} cycles per image")
+    if compiled.stream_bytes:
+        out.say(f"{report['stream_bytes']:,} bytes of weights stream in per image")
     for memory, bits in compiled.memory_bits.items():
         out.say(f"{memory}: {bits:,} bits filled")
     out.report(report)
     return 0
 
 
-def _layer(layer, config):
-    return {
-        "name": layer.name,
-        "cycles": layer.cycles,
-        "bound": layer.bound,
-        "bound_by": layer.bound_by,
-        "utilization": layer.binary_ops / (layer.cycles * config.binary_ops_per_cycle),
-    }
-
-
 def _describe(config):
     return (
-        f"{config.lanes} lanes x {config.rows} rows x {config.cols} columns, W up to "
-        f"{config.w_bits}, A up to {config.a_bits}, {config.quantizer}"
+        f"{config.lanes} lanes x {config.rows} rows x {config.cols} columns"
+        + (f" x {config.engines} engines" if config.engines > 1 else "")
+        + f", W up to {config.w_bits}, A up to {config.a_bits}, {config.quantizer}"
+        + (f", packets of {config.batch} images" if config.batch > 1 else "")
     )
 
 

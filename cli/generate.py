@@ -1,9 +1,9 @@
-"""`dorefa generate`: the engine as Verilog, with its manifest."""
+"""`dorefa generate`: the engine as Verilog, with its manifest and the files of a network."""
 
 from dorefa.golden.errors import InputError
 
 from . import options
-from .output import Output, make_folder, write_text
+from .output import Output, make_folder, write_bytes
 
 SUMMARY = "write an engine as portable Verilog"
 EXAMPLE = "dorefa generate -o engine --model digits --preload"
@@ -12,9 +12,12 @@ EXAMPLE = "dorefa generate -o engine --model digits --preload"
 def add_arguments(parser):
     """Adds the verb's options to `parser`."""
     parser.add_argument(
-        "-o", "--output", required=True, metavar="DIR", help="gets engine.v, .json and .core"
+        "-o", "--output", required=True, metavar="DIR",
+        help="gets engine.v, .json, .core and what loads the network",
     )
-    parser.add_argument("--model", metavar="MODEL", help="size the engine for this network")
+    parser.add_argument(
+        "--model", metavar="MODEL", help="size the engine for this network, write what loads it"
+    )
     parser.add_argument(
         "--preload", action="store_true", help="put the network of --model into the Verilog"
     )
@@ -27,6 +30,7 @@ def run(args):
     from dorefa.golden import lower
     from dorefa.hw.compiler import compile_network
     from dorefa.hw.manifest import engine_files
+    from dorefa.hw.network_files import network_files
 
     out = Output(args.json)
     if args.preload and not args.model:
@@ -37,9 +41,13 @@ def run(args):
     compiled = compile_network(network, config) if network else None
     folder = make_folder(args.output)
 
+    texts = engine_files(config, compiled if args.preload else None)
+    contents = {name: text.encode() for name, text in texts.items()}
+    if compiled:
+        contents |= network_files(compiled, preloaded=args.preload)
     files = []
-    for name, text in engine_files(config, compiled if args.preload else None).items():
-        write_text(folder / name, text)
+    for name, content in contents.items():
+        write_bytes(folder / name, content)
         files.append(str(folder / name))
         out.say(f"wrote {files[-1]}")
     out.report({"files": files, "config": config.as_dict(), "preloaded": args.preload})

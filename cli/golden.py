@@ -23,7 +23,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--output", metavar="Y.npy", help="int64 accumulators of the last layer (batch, classes)"
     )
-    parser.add_argument("--dump", metavar="DIR", help="write each layer's codes as LAYER.npy")
+    parser.add_argument("--dump", metavar="DIR", help="write each layer's codes as LAYER.npy (trunks: int64)")
     parser.add_argument("--labels", metavar="L.npy", help="true classes; prints the accuracy")
     parser.add_argument("--logits", metavar="L.npy", help="float64 accumulators x scale + bias")
     options.add_network_options(parser)
@@ -42,13 +42,12 @@ def run(args):
             require_writable(path)
     folder = args.dump and make_folder(args.dump)
 
+    # Without a folder only the last layer is wanted: do not keep the features of all images.
+    wanted = None if folder else [network.layers[-1].name]
     parts = []
     with Progress("golden", len(images)) as progress:
         for start in range(0, len(images), _BATCH):
-            parts.append(run_integer(network, images[start : start + _BATCH]))
-            if folder is None:
-                # Only the last layer is wanted: do not keep the features of all images.
-                parts[-1] = {network.layers[-1].name: parts[-1][network.layers[-1].name]}
+            parts.append(run_integer(network, images[start : start + _BATCH], outputs=wanted))
             progress.update(min(start + _BATCH, len(images)))
     results = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     accumulators = results[network.layers[-1].name]

@@ -12,13 +12,15 @@ from importlib.metadata import version
 
 from dorefa.golden.errors import InputError
 
-from . import check, generate, golden, simulate, synth, train, zoo
+from . import build, check, generate, golden, run, simulate, synth, train, zoo
 
 VERBS = {
     "generate": generate,
     "simulate": simulate,
     "golden": golden,
     "synth": synth,
+    "build": build,
+    "run": run,
     "train": train,
     "zoo": zoo,
     "check": check,

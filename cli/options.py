@@ -21,16 +21,18 @@ _ZOO_OPTIONS = {
 MODEL_HELP = "a .npz network, a QONNX file (.onnx) or a zoo name (see `dorefa zoo`)"
 
 
-def add_network_options(parser):
-    """Adds the widths and the seed that complete a zoo name."""
+def add_network_options(parser, *, seed=True):
+    """Adds the widths and, unless `seed` is false, the seed that complete a zoo name."""
     group = parser.add_argument_group("network from the zoo")
     group.add_argument("--net-w", type=int, metavar="BITS", help="weight bits, 1 to 8 (default 1)")
     group.add_argument(
         "--net-a", type=int, metavar="BITS", help="activation bits, 1 to 8 (default 2)"
     )
-    group.add_argument(
-        "--seed", type=int, metavar="N", help="seed of random weights (default 0: trained, if any)"
-    )
+    parser.set_defaults(seed=None)
+    if seed:
+        group.add_argument(
+            "--seed", type=int, metavar="N", help="seed of random weights (default 0: trained, if any)"
+        )
     group.add_argument("--net-first-w", type=int, metavar="BITS", help="weight bits, first layer")
     group.add_argument("--net-last-w", type=int, metavar="BITS", help="weight bits, last layer")
     group.add_argument("--net-size", type=image_size, metavar="HxW", help="image size")
@@ -95,10 +97,17 @@ _ENGINE_HELP = {
     "fetch_bits": "bits of a feature-memory word",
     "acc_bits": "bits of an accumulator",
     "mul_bits": "bits of an affine multiplier",
-    "structure": "structure of the popcount: compress or sum",
-    "pipeline": "registers in the popcount: none or level",
-    "port_bytes": "bytes per beat of the image port",
-    "weights": "where weights are kept: onchip",
+    "structure": "structure of the popcount: compress, sum, or mapped to the target's cells",
+    "pipeline": "registers in the popcount: none, or after each level, or level2 to level4",
+    "engines": "engines that compute different output channels side by side, 1 to 4",
+    "port_bytes": "bytes per beat of the image port, and of the port for weights",
+    "weights": "onchip, or stream: through a port of their own, for every packet of images again",
+    "batch": "images per packet, for networks of fully connected layers (weights are read once a packet)",
+    "patch_slots": "patches that the window reader may be ahead of the array",
+    "pool_slots": "pooling windows of one axis that overlap",
+    "sum_values": "1: average pooling of accumulators",
+    "sum_codes": "1: average pooling of codes",
+    "trunk_bits": "bits of a residual trunk, 0 for none",
 }
 
 
@@ -141,12 +150,13 @@ def engine_overrides(args):
     return values
 
 
-def engine_config(args, network=None):
-    """The :class:`EngineConfig` of the command line, sized for `network` (integer) if given."""
+def engine_config(args, network=None, sizes=None):
+    """The :class:`EngineConfig` of the command line, sized for `network` (integer) if given; `sizes` are
+    parameters that it fixes unless the command line does."""
     from dorefa.hw.config import preset
     from dorefa.hw.sizing import fit
 
-    overrides = engine_overrides(args)
+    overrides = (sizes or {}) | engine_overrides(args)
     if network is not None:
         return fit(network, **overrides)
     return preset("default").replace(**overrides)

@@ -108,8 +108,13 @@ def new_file(path):
 
 def write_text(path, text):
     """Writes `text` as the whole content of `path`, or leaves `path` alone."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path, content):
+    """Writes `content` as the whole of `path`, or leaves `path` alone."""
     with new_file(path) as file:
-        file.write(text.encode())
+        file.write(content)
 
 
 def write_array(path, array):

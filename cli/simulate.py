@@ -3,6 +3,7 @@
 import sys
 
 from . import options
+from .layers import layer_table
 from .output import Output, Progress, require_writable, write_array
 
 SUMMARY = "run the generated Verilog and compare every layer with the golden model"
@@ -34,6 +35,10 @@ def add_arguments(parser):
         "--stalls", type=int, default=0, metavar="PERCENT", help="random waits on the ports"
     )
     parser.add_argument(
+        "--latency", type=int, default=0, metavar="N",
+        help="cycles before each packet of streamed weights",
+    )
+    parser.add_argument(
         "--sim-seed", type=int, default=1, metavar="N", help="seed of stalls and random images"
     )
     parser.add_argument(
@@ -54,11 +59,11 @@ def run(args):
     out = Output(args.json)
     network = lower(options.load_network(args.model, args))
     simulator, _ = backends.choose(args.simulator)
-    images, labels = _images(args, network, simulator)
+    config = options.engine_config(args, network)
+    images, labels = _images(args, network, simulator, config.batch)
     for path in (args.output, args.logits):
         if path:
             require_writable(path)
-    config = options.engine_config(args, network)
     # What `generate` writes, so that what is compared is what a user gets.
     verilog = engine_files(config)["engine.v"] if backends.needs_verilog(simulator) else None
     with Progress(simulator, len(images)) as progress:
@@ -70,6 +75,7 @@ def run(args):
             simulator=simulator,
             limit=args.limit,
             stalls=args.stalls,
+            latency=args.latency,
             seed=args.sim_seed,
             through_port=args.through_port,
             verilog_text=verilog,
@@ -95,7 +101,7 @@ def run(args):
     return 1
 
 
-def _images(args, network, simulator):
+def _images(args, network, simulator, batch):
     """(images, labels or None) that the command line asks for."""
     from dorefa.golden import random_images
     from dorefa.golden.datasets import digits_sample
@@ -107,7 +113,8 @@ def _images(args, network, simulator):
     elif args.model == "digits" and args.net_size is None:
         images, labels = (array[:count] for array in digits_sample())
     else:
-        images = random_images(network, args.limit or min(count, _RANDOM_IMAGES), args.sim_seed)
+        count = args.limit or min(count, -(-_RANDOM_IMAGES // batch) * batch)
+        images = random_images(network, count, args.sim_seed)
     if args.labels:
         labels = options.read_labels(args.labels, len(images), network.classes)
     return images, labels
@@ -118,13 +125,7 @@ def _say(out, result):
     out.say(f"bit-exact: {'yes' if result.bit_exact else 'NO'}")
     if result.accuracy is not None:
         out.say(f"accuracy {result.accuracy:.4f}")
-    out.table(
-        ["layer", "cycles", "tiling bound", "bound by", "utilization"],
-        [
-            [layer.name, round(layer.cycles), layer.bound, layer.bound_by, layer.utilization]
-            for layer in result.layers
-        ],
-    )
+    out.table(*layer_table(result.layers, result.config))
     out.say(f"{result.cycles:,.0f} cycles per image")
     for mismatch in result.mismatches:
         out.say(f"difference: {mismatch}")

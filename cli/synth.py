@@ -1,9 +1,11 @@
 """`dorefa synth`: how large an engine, or one component of it, is on a target."""
 
+import argparse
+
 from . import options
 from .output import Output, make_folder
 
-SUMMARY = "synthesize an engine or one of its components with Yosys"
+SUMMARY = "synthesize, place and route an engine or one of its components"
 EXAMPLE = "dorefa synth --target ecp5 --lanes 64 --rows 16 --unit engine"
 
 _COUNTS = ("luts", "ffs", "brams", "cells")
@@ -30,8 +32,27 @@ def add_arguments(parser):
     parser.add_argument(
         "--timeout", type=float, default=yosys.DEFAULT_TIMEOUT, metavar="S", help="default 3600 s"
     )
-    options.add_network_options(parser)
+    routing = parser.add_argument_group("place and route")
+    routing.add_argument("--pnr", action="store_true", help="run nextpnr; LUTs are then packed cells")
+    routing.add_argument("--device", metavar="D", help="default LFE5U-85F-6, iCE40-HX8K")
+    routing.add_argument(
+        "--seed",
+        dest="pnr_seeds",
+        type=_seeds,
+        default=(1,),
+        metavar="S[,S...]",
+        help="seeds of nextpnr; the fastest result counts (default 1)",
+    )
+    options.add_network_options(parser, seed=False)
     options.add_engine_options(parser)
+
+
+def _seeds(text):
+    """argparse type of a list of seeds."""
+    try:
+        return tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed; accepted: integers, as 1,2,3") from None
 
 
 def run(args):
@@ -39,14 +60,16 @@ def run(args):
     import tempfile
 
     from dorefa.golden import lower
-    from dorefa.synth import report, yosys
+    from dorefa.synth import nextpnr, report, yosys
     from dorefa.synth.units import make_unit
 
     out = Output(args.json)
     network = args.model and lower(options.load_network(args.model, args))
     config = options.engine_config(args, network or None)
     folder = args.keep and make_folder(args.keep)
-    unit = make_unit(args.unit, config)
+    if args.pnr:
+        nextpnr.check_installed(nextpnr.find_device(args.target, args.device))
+    unit = make_unit(args.unit, config, args.target)
     with tempfile.TemporaryDirectory(prefix="dorefa-") as scratch:
         statistics = yosys.synthesize(
             unit.write(folder or scratch),
@@ -56,12 +79,21 @@ def run(args):
             folder=folder,
             timeout=args.timeout,
         )
+        routed = args.pnr and nextpnr.place_and_route(
+            unit,
+            target=args.target,
+            device=args.device,
+            seeds=args.pnr_seeds,
+            folder=folder or scratch,
+            timeout=args.timeout,
+        )
     contents = report.report(
         statistics,
         unit=unit.name,
         top=unit.top,
         target=args.target,
         binary_ops_per_cycle=unit.binary_ops_per_cycle,
+        routed=routed or None,
     )
     contents["config"] = config.as_dict()
     out.say(
@@ -72,12 +104,29 @@ def run(args):
         [line["name"], line["instances"], *(line[key] for key in _COUNTS)]
         for line in contents["components"]
     ]
-    rows.append(["total, flattened", 1, *(contents[key] for key in _COUNTS)])
+    total = "total, placed and routed" if routed else "total, flattened"
+    rows.append([total, 1, *(contents[key] for key in _COUNTS)])
     out.table(["component", "instances", "LUTs", "FFs", "BRAMs", "cells"], rows)
     if contents["luts_per_binary_op"] is not None:
         out.say(
             f"{contents['luts_per_binary_op']:.2f} LUTs per binary operation per cycle "
             f"({contents['binary_ops_per_cycle']:,} a cycle)"
         )
+    if routed:
+        _say_timing(out, contents)
     out.report(contents)
     return 0
+
+
+def _say_timing(out, contents):
+    """Prints the clock and the critical path by component."""
+    if contents["fmax_mhz"] is None:
+        out.say(f"{contents['device']}: no path from register to register")
+        return
+    out.say(
+        f"{contents['device']}: {contents['fmax_mhz']:.1f} MHz, best of {len(contents['fmax_by_seed'])} "
+        f"(median {contents['fmax_median_mhz']:.1f})"
+    )
+    path = contents["critical_path"]
+    steps = ", ".join(f"{step['component']} {step['delay_ns']:.2f}" for step in path["steps"])
+    out.say(f"critical path {path['delay_ns']:.2f} ns ({path['routing_ns']:.2f} routing): {steps}")

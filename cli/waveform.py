@@ -9,16 +9,22 @@ from dorefa.hw.engine import Engine
 
 
 class _OpenEngine(Engine):
-    """An engine whose parts can be watched."""
+    """An engine whose parts, and those of its first slice, can be watched."""
 
     def elaborate(self, platform):
         m = super().elaborate(platform)
         self.parts = m.submodules
+        lead = m.submodules.slice0
+        inner = lead.elaborate(platform)
+        # Elaborating once more would make other signals.
+        lead.elaborate = lambda platform: inner
+        self.slice_parts = inner.submodules
         return m
 
 
-def _signals(parts):
+def _signals(engine):
     """(label, signal) of what a tile passes through, in order."""
+    parts = engine.slice_parts
     return [
         ("window reader: feature address", parts.window_reader.r_address),
         ("window reader: patch is filled", parts.window_reader.filled),
@@ -31,7 +37,7 @@ def _signals(parts):
         ("drain: accumulator, lane 0", parts.drain.values[0]),
         ("quantizer: code, lane 0", parts.quantizer.codes[0]),
         ("pooling: window is done", parts.pool.o_valid),
-        ("packer: feature write", parts.packer.w_en),
+        ("packer: feature write", engine.parts.packer.w_en),
     ]
 
 
@@ -57,7 +63,7 @@ def record(compiled, image, *, first, cycles):
     engine = _OpenEngine(compiled.config, memories=compiled.memories)
     simulator = Simulator(engine)
     simulator.add_clock(1e-6)
-    signals = _signals(engine.parts)
+    signals = _signals(engine)
     samples = []
 
     async def feed(ctx):

@@ -8,6 +8,7 @@ Every threshold inside the value's range is two linear constraints on (m, b); on
 to an end of the range is one. Only the convex hulls of the two sets matter.
 """
 
+import weakref
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -19,6 +20,8 @@ from .errors import InputError
 # Largest shift tried: six bits hold it.
 MAX_SHIFT = 63
 _HALF = Fraction(1, 2)
+# (multiplier bits, form) of layers that had one: the search takes seconds and is asked for repeatedly.
+_KNOWN = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,6 +53,9 @@ def affine_form(layer, mul_bits):
     [value_min, value_max] here. InputError names the layer and the channel that has no such form.
     """
     checks.integer(mul_bits, "affine_form: mul_bits", 1, 62)
+    known = _KNOWN.get(layer)
+    if known is not None and known[0] <= mul_bits:
+        return known[1]
     if layer.thresholds is None:
         raise InputError(
             f"layer {layer.name}: has no thresholds; "
@@ -75,7 +81,8 @@ def affine_form(layer, mul_bits):
         _prove(layer, channel, form)
         forms.append(form)
     m, b, f, tie = np.array(forms, dtype=np.int64).T
-    return Affine(m=m, b=b, f=f, tie=tie)
+    _KNOWN[layer] = max(form[0].bit_length() for form in forms), Affine(m=m, b=b, f=f, tie=tie)
+    return _KNOWN[layer][1]
 
 
 def _search(layer, channel):

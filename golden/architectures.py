@@ -1,4 +1,4 @@
-"""The architectures of the zoo: digits, the paper's SVHN models, AlexNet and ResNet-18."""
+"""The architectures of the zoo: two for digits, the paper's SVHN models, AlexNet and ResNet-18."""
 
 from .architecture import Architecture, LayerSpec
 from .errors import InputError
@@ -37,6 +37,21 @@ DIGITS = Architecture(
     ),
     first_w=1,
     last_w=8,
+)
+
+# For the smallest boards: 19,000 bits of weights instead of 219,000, and accumulators of 14 bits.
+_DIGITS_SMALL = Architecture(
+    name="digits-small",
+    input_shape=(28, 28, 1),
+    input_bits=8,
+    layers=(
+        _conv("conv0", 16, 5, pool=_HALVE),
+        _conv("conv1", 32, 3, pool=_HALVE),
+        _conv("conv2", 32, 3, padding=_SAME, pool=_HALVE),
+        _fc("fc1", 10, norm=False, bias=True),
+    ),
+    first_w=1,
+    last_w=4,
 )
 
 
@@ -141,6 +156,7 @@ ARCHITECTURES = {
     architecture.name: architecture
     for architecture in (
         DIGITS,
+        _DIGITS_SMALL,
         _svhn("a", 1),
         _svhn("b", 2),
         _svhn("c", 4),

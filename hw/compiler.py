@@ -9,8 +9,9 @@ from functools import cached_property
 from dorefa.golden.errors import InputError
 
 from . import cycles, program
+from .batch import batched
 from .descriptor import descriptor
-from .images import append_params, append_rescale, weight_words
+from .images import append_params, append_rescale, param_rows, weight_words
 from .memory_map import REGISTERS, MemoryMap
 from .problems import find_problems
 from .schedule import Schedule, schedule
@@ -23,6 +24,11 @@ class CompiledLayer:
     `out_shape` (H, W, C) and `out_bits` are those of its codes (None for a layer without). `binary_ops`
     counts one AND and one count of a bit as one. `cycles` is the sum over its `passes` (numbers in
     the program), `bound` what the tiling alone allows, `bound_by` what the layer waits for.
+
+    Where weights stream in: `transfer_cycles` that they take on the port, `waiting_cycles`, the part of
+    `cycles` without computing until they are there, `bytes_per_cycle`, the least rate with which
+    the layer would not be bound by their transfer, and `compute_bound_batch`, the least batch with
+    which it would not (None but for layers of one pixel per image). All counts are those of one packet.
     """
 
     name: str
@@ -33,11 +39,15 @@ class CompiledLayer:
     bound: int
     bound_by: str
     passes: range
+    transfer_cycles: int
+    waiting_cycles: int
+    bytes_per_cycle: float
+    compute_bound_batch: int | None
 
 
 class CompiledNetwork:
-    """A network on one engine: `config`, `network` (the integer network), `schedule`, `layers`,
-    `memories`, and `weight_packets`: per pass the words of each row, where weights stream in.
+    """A network on one engine: `config`, `network` (the integer network, :func:`batched`), `schedule`,
+    `layers`, `memories`, and `weight_packets`: per pass the words of each row, where weights stream in.
 
     `memories` has ``program`` (32-bit words), ``weights`` (per row, words of `lanes` bits), ``params``
     and ``rescale`` (per parameter memory, words) and ``registers`` (layers, image_bytes, control).
@@ -73,16 +83,26 @@ class CompiledNetwork:
 
     @cached_property
     def cycles(self) -> int:
-        """Predicted cycles per image."""
+        """Predicted cycles per packet of `batch` images."""
         return sum(layer.cycles for layer in self.layers)
 
     @property
+    def stream_bytes(self) -> int:
+        """Bytes of weights that stream in for every packet."""
+        return self.config.port_bytes * sum(layer.transfer_cycles for layer in self.layers)
+
+    @property
     def memory_bits(self) -> dict[str, int]:
-        """Bits that the network fills of each memory of the engine."""
-        memory_map = MemoryMap.of(self.config)
+        """Bits that the network fills of each memory of the engine; of streamed weights, both halves."""
+        memory_map, config = MemoryMap.of(self.config), self.config
+        if config.weights == "onchip":
+            weight_words = sum(map(len, self.memories["weights"]))
+        else:
+            longest = max(part.geometry.weight_words for part in self.schedule.passes)
+            weight_words = 2 * longest * config.total_rows
         result = {
             "program": 32 * len(self.memories["program"]),
-            "weights": self.config.lanes * sum(map(len, self.memories["weights"])),
+            "weights": config.lanes * weight_words,
             "params": memory_map.params.width * sum(map(len, self.memories["params"])),
         }
         if memory_map.rescale is not None:
@@ -99,6 +119,7 @@ def compile_network(network, config) -> CompiledNetwork:
     problems = find_problems(network, config)
     if problems:
         raise InputError(problems[0])
+    network = batched(network, config.batch)
     plan = schedule(network, config)
     predicted = cycles.predict(network, plan, config)
     streams = config.weights == "stream"
@@ -121,7 +142,9 @@ def compile_network(network, config) -> CompiledNetwork:
             for image, own in zip(memories["weights"], words, strict=True):
                 image += own
             weight_base += part.geometry.weight_words
-        append_params(memories["params"], part, layer, config)
+        if part.part == 0:
+            rows, fills = param_rows(layer, part.geometry, config)
+        append_params(memories["params"], part, rows, fills, config)
         if config.trunk_bits:
             append_rescale(memories["rescale"], part, layer, config)
     memories["registers"] = {
@@ -129,7 +152,7 @@ def compile_network(network, config) -> CompiledNetwork:
         "image_bytes": math.prod(network.input_shape),
         "control": 1,
     }
-    layers = _layers(network, plan, predicted)
+    layers = _layers(network, plan, predicted, config)
     return CompiledNetwork(network, config, plan, layers, memories, packets)
 
 
@@ -145,21 +168,37 @@ def _empty_memories(config):
     return memories
 
 
-def _layers(network, plan, predicted):
+def _layers(network, plan, predicted, config):
     """One CompiledLayer per layer, from the predictions of its passes."""
     result, first = [], 0
     for index, layer in enumerate(network.layers):
         count = len(plan.of_layer(index))
         costs = predicted[first : first + count]
-        slowest = max(costs, key=lambda cost: cost.cycles)
         result.append(
             CompiledLayer(
                 name=layer.name, out_shape=layer.out_shape, out_bits=layer.out_bits,
                 binary_ops=layer.macs * layer.w_bits * layer.a_bits,
                 cycles=sum(cost.cycles for cost in costs),
-                bound=sum(cost.bound for cost in costs), bound_by=slowest.bound_by,
-                passes=range(first, first + count),
+                bound=sum(cost.bound for cost in costs), passes=range(first, first + count),
+                **_transfer(layer, costs, config),
             )
         )  # fmt: skip
         first += count
     return tuple(result)
+
+
+def _transfer(layer, costs, config):
+    """The fields of a CompiledLayer that compare computing with the transfer of weights."""
+    transfer, steady = sum(cost.transfer for cost in costs), sum(cost.steady for cost in costs)
+    bound_by = "transfer"
+    if transfer <= steady:
+        computed = [cost for cost in costs if cost.bound_by != "transfer"]
+        bound_by = max(computed, key=lambda cost: cost.steady).bound_by
+    one_pixel = layer.conv_shape[:2] == (1, config.batch)
+    return {
+        "bound_by": bound_by,
+        "transfer_cycles": transfer,
+        "waiting_cycles": sum(cost.cycles - cost.computing for cost in costs),
+        "bytes_per_cycle": transfer * config.port_bytes / steady,
+        "compute_bound_batch": -(-transfer * config.batch // steady) if transfer and one_pixel else None,
+    }

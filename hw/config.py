@@ -11,8 +11,9 @@ from dorefa.golden.errors import InputError
 
 ENCODINGS = ("bipolar", "twos_complement", "unsigned", "any")
 QUANTIZERS = ("thresholds", "affine")
-STRUCTURES = ("compress", "sum")
-PIPELINES = ("none", "level")
+STRUCTURES = ("compress", "sum", "mapped")
+# The index is the number of levels from one register to the next.
+PIPELINES = ("none", "level", "level2", "level3", "level4")
 WEIGHT_SOURCES = ("onchip", "stream")
 
 # name: (least, greatest, unit)
@@ -42,12 +43,14 @@ _RANGES = {
     "line_depth": (1, 1 << 20, "groups of `quant` channels of one row of pooled pixels"),
     "sum_values": (0, 1, "whether accumulators can be summed over pooling windows"),
     "sum_codes": (0, 1, "whether codes can be summed over pooling windows"),
+    "signed_codes": (0, 1, "whether activations can be two's complement"),
     "trunk_bits": (0, 32, "bits of a signed residual trunk, 0 for none"),
     "trunk_depth": (1, 1 << 20, "groups of `quant` channels of residual trunks"),
     "trunk_mul_bits": (2, 24, "bits of the signed multiplier that rescales into a trunk"),
     "trunk_bias_bits": (2, 64, "bits of the signed offset that rescales into a trunk"),
     "layer_depth": (1, 4096, "passes of a program: layers, or parts of layers"),
     "port_bytes": (1, 64, "bytes per beat of the image port"),
+    "batch": (1, 64, "images per packet"),
 }
 
 
@@ -105,6 +108,7 @@ class EngineConfig:
     line_depth: int = 256
     sum_values: int = 0
     sum_codes: int = 0
+    signed_codes: int = 0
     trunk_bits: int = 0
     trunk_depth: int = 1
     trunk_mul_bits: int = 17
@@ -114,6 +118,7 @@ class EngineConfig:
     pipeline: str = "none"
     port_bytes: int = 1
     weights: str = "onchip"
+    batch: int = 1
 
     def __post_init__(self):
         for name in _RANGES:
@@ -153,6 +158,11 @@ class EngineConfig:
                 f"quant is {self.quant}; accepted: at most rows = {self.rows}, "
                 "because a tile leaves one accumulator per row and column"
             )
+        if self.batch > 1 and self.cols > 1:
+            raise InputError(
+                f"cols is {self.cols} with batch {self.batch}; accepted: 1, because the results of several "
+                "columns do not leave image by image"
+            )
         if self.engines > 1 and self.rows % self.quant:
             raise InputError(
                 f"rows is {self.rows} with {self.engines} engines; accepted: a multiple of quant = "
@@ -187,8 +197,8 @@ class EngineConfig:
 
     @property
     def signed_planes(self) -> bool:
-        """Whether the top weight plane of a layer may count negatively."""
-        return self.encoding in ("twos_complement", "any")
+        """Whether pairs with a layer's top weight or activation plane may count negatively."""
+        return self.encoding in ("twos_complement", "any") or self.signed_codes > 0
 
     @property
     def sum_row(self) -> bool:
@@ -197,7 +207,8 @@ class EngineConfig:
 
     @property
     def stored_bits(self) -> int:
-        """Bits of a code on its way to the feature memory: those of sums where codes are summed."""
+        """Bits of a pooled code on its way to the feature memory: those of sums where codes are
+        summed."""
         return self.a_bits if self.sum_codes else self.out_bits
 
     @property

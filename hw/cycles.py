@@ -29,8 +29,9 @@ IMAGE_TO_END = 2  # from an image's last beat to the end that its first layer co
 @dataclass(frozen=True, kw_only=True)
 class PassCycles:
     """Prediction for one pass: `cycles`, the tiling's `bound`, what binds it (``array``, ``window
-    reader``, ``drain`` or ``transfer``), and the cycles that its weights take through the port and that
-    it would take if they were there."""
+    reader``, ``drain`` or ``transfer``), the cycles of its weights on the port (`transfer`), those that
+    it would take if they were there (`computing`), and what it takes for them in its steady state
+    (`steady`), which is less than `transfer` where that binds."""
 
     name: str
     cycles: int
@@ -38,6 +39,7 @@ class PassCycles:
     bound_by: str
     transfer: int
     computing: int
+    steady: int
 
 
 def predict(network, plan, config) -> list[PassCycles]:
@@ -61,13 +63,14 @@ def predict(network, plan, config) -> list[PassCycles]:
         fetched = now + start + program.words_per_layer(config) + FETCH
         now += cycles
         ends.append(now - 1)
+        limit, steady = _steady(geometry, raw)
         # The first layer's count starts with its first read.
         first = start + START_TO_READ if number == 0 else 0
         result.append(
             PassCycles(
                 name=geometry.layer.name, cycles=cycles - first, bound=geometry.bound,
-                bound_by=_bound_by(geometry, transfer), transfer=transfer,
-                computing=unhindered - first,
+                bound_by="transfer" if transfer > steady else limit, transfer=transfer,
+                computing=unhindered - first, steady=steady,
             )
         )  # fmt: skip
     return result
@@ -178,12 +181,16 @@ def _begins_word(total, last, config):
     return int((total - last) % config.fetch_bits + last > config.fetch_bits)
 
 
-def _bound_by(geometry, transfer):
-    """What the pass's steady state waits for."""
+def _steady(geometry, raw):
+    """What the pass's steady state waits for, and the cycles of all its patches then."""
+    drain = geometry.cols * ((geometry.tiles - 1) * geometry.full_groups + geometry.last_groups)
+    if raw:
+        # Two cycles around the results of every group, which leave one by one.
+        drain = 2 * drain + geometry.cols * geometry.channels
     candidates = {
         "array": geometry.tile_cycles * geometry.tiles,
         "window reader": geometry.cols * geometry.copy_steps[0],
-        "drain": geometry.cols * ((geometry.tiles - 1) * geometry.full_groups + geometry.last_groups),
+        "drain": drain,
     }
     slowest = max(candidates, key=candidates.get)
-    return "transfer" if transfer > candidates[slowest] * geometry.patches else slowest
+    return slowest, candidates[slowest] * geometry.patches

@@ -17,6 +17,14 @@ def descriptor(schedule, number, config, network, *, weight_base, param_base):
     values |= _pooling(layer, geometry, config)
     if config.trunk_bits:
         values |= _trunk(schedule, part, network)
+    if config.signed_codes:
+        bits = layer.out_bits or 0
+        values |= {
+            "signed_activations": layer.a_signed,
+            "code_double": layer.code_step == 2,
+            "code_offset": layer.code_offset % (1 << bits),
+            "stored_mask": (1 << min(bits, config.out_bits)) - 1,
+        }
     if config.weights == "stream":
         values["weight_words"] = geometry.weight_words
     out_address = 0
@@ -141,7 +149,7 @@ def _trunk(schedule, part, network):
         "trunk_shift": layer.rescale.f if layer.rescale else 0,
         "trunk_address": first,
         "trunk_address_offset": 0 if store is None else store - added,
-        "trunk_address_step": part.parts * groups,
+        "trunk_address_step": schedule.trunk_steps[index] or 0,
     }
 
 

@@ -1,10 +1,13 @@
 """Bit dot product with shift-accumulate: one row and column of the array."""
 
-from amaranth import Module, Mux, Signal, signed
+from amaranth import Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from .delay import delayed
+from .fabric import find_fabric
 from .popcount import AndPopcount, popcount_latency
+from .popcount_tree import ZERO, Operand
 
 
 def step_layout():
@@ -16,9 +19,15 @@ def step_layout():
     return data.StructLayout({"enable": 1, "clear": 1, "shift": 1, "negate": 1})
 
 
+def _counted(lanes, structure):
+    """Lanes that the popcount counts: a mapped accumulator takes one as its carry-in."""
+    return lanes - 1 if structure == "mapped" and lanes > 1 else lanes
+
+
 def dot_latency(*, lanes, structure, pipeline):
     """Cycles from operands to the sum: the popcount's, its output register, the accumulator."""
-    return popcount_latency(lanes=lanes, structure=structure, pipeline=pipeline) + 2
+    counted = _counted(lanes, structure)
+    return popcount_latency(lanes=counted, structure=structure, pipeline=pipeline) + 2
 
 
 class DotUnit(wiring.Component):
@@ -28,14 +37,15 @@ class DotUnit(wiring.Component):
 
     Ports: `a`, `w` (`lanes` bits) and, :func:`dot_latency` - 1 cycles later, the `step` that belongs
     to them; `acc` (signed, `acc_bits`) holds the sum :func:`dot_latency` cycles after `a` and `w`.
+    `structure` as for :class:`.popcount.AndPopcount`.
     """
 
     def __init__(self, *, lanes, acc_bits, structure="compress", pipeline="none", xnor=False,
                  signed_planes=False):  # fmt: skip
-        self._popcount_parameters = {
-            "lanes": lanes, "structure": structure, "pipeline": pipeline, "xnor": xnor
-        }  # fmt: skip
-        self._signed_planes = signed_planes
+        parameters = {"lanes": _counted(lanes, structure), "structure": structure, "pipeline": pipeline}
+        self._popcount_parameters = parameters | {"xnor": xnor}
+        self._count_latency = popcount_latency(**parameters) + 1
+        self._xnor, self._signed_planes = xnor, signed_planes
         super().__init__(
             {
                 "a": In(lanes),
@@ -50,15 +60,46 @@ class DotUnit(wiring.Component):
         m.submodules.popcount = popcount = AndPopcount(**self._popcount_parameters)
         count = Signal.like(popcount.o)
         base = Signal.like(self.acc)
+        counted, lanes = len(popcount.a), len(self.a)
         m.d.comb += [
             popcount.a.eq(self.a),
             popcount.w.eq(self.w),
             base.eq(Mux(self.step.clear, 0, Mux(self.step.shift, self.acc << 1, self.acc))),
         ]
         m.d.sync += count.eq(popcount.o)
+        carry = Const(0, 1)
+        if counted < lanes:
+            product = Operand.product(self.a[counted], self.w[counted], xnor=self._xnor).value()
+            carry = delayed(m, product, self._count_latency, "last_product")
+        fabric = find_fabric(platform)
+        if fabric and fabric.chains and counted < lanes:
+            total = self._add_mapped(m, fabric.chains, base, count, carry)
+        elif self._signed_planes:
+            total = Mux(self.step.negate, base - (count + carry), base + (count + carry))
+        else:
+            total = base + count + carry
         with m.If(self.step.enable):
-            if self._signed_planes:
-                m.d.sync += self.acc.eq(Mux(self.step.negate, base - count, base + count))
-            else:
-                m.d.sync += self.acc.eq(base + count)
+            m.d.sync += self.acc.eq(total)
         return m
+
+    def _add_mapped(self, m, chains, base, count, carry):
+        """``base + count + carry`` or, to negate, ``base + ~count + ~carry``, in one carry chain."""
+        step = self.step
+
+        def added(bit):
+            if not self._signed_planes:
+                return Operand.bit(bit)
+            return Operand((bit, step.negate), 0b0110)
+
+        x = [added(bit) for bit in count]
+        y = [Operand.bit(bit) for bit in base]
+        for place in range(len(count), len(base)):
+            x.append(Operand.bit(step.negate) if self._signed_planes else ZERO)
+            if not self._signed_planes and chains.absorbs >= 4:
+                # Where nothing is added, the slot makes base by itself.
+                pins = (self.acc[place], self.acc[place - 1], step.clear, step.shift)
+                table = sum(((row >> (row >> 3)) & 1) << row for row in range(16) if not row & 4)
+                y[place] = Operand(pins, table)
+        total = Signal.like(base)
+        chains.add(m, x, y, added(carry), list(total), "accumulate")
+        return total

@@ -127,7 +127,9 @@ class Engine(wiring.Component):
                 getattr(host, f"{window.name}_{part}") for part in ("en", "memory", "address", "data")
             )
             for number, part in enumerate(slices):
-                here = (memory >= number * each) & (memory < (number + 1) * each)
+                here = memory < (number + 1) * each
+                if number:
+                    here &= memory >= number * each
                 m.d.comb += [
                     getattr(part, f"{window.name}_en").eq(en & (here if len(slices) > 1 else 1)),
                     getattr(part, f"{window.name}_memory").eq(memory - number * each),
@@ -147,7 +149,7 @@ class Engine(wiring.Component):
             m.submodules.weight_loader = loader = WeightLoader(config)
             wiring.connect(m, wiring.flipped(self.weights), loader.i)
             m.d.comb += [
-                loader.begin.eq(sequencer.begin),
+                loader.image_begins.eq(sequencer.image_begins),
                 loader.passes.eq(sequencer.layers),
                 loader.finished.eq(sequencer.finished),
                 loader.taken.eq(sequencer.ended),
@@ -199,7 +201,7 @@ class Engine(wiring.Component):
         image = sequencer.i.payload.data
         loaded_codes = Cat(image[8 * byte : 8 * byte + wide] for byte in range(config.port_bytes))
         layer_codes = Cat(
-            Cat(stored.word_select(lane, bits), Signal(wide - bits, name=f"zero_{lane}"))
+            Cat(self._code(layer, stored.word_select(lane, bits)), Signal(wide - bits, name=f"zero_{lane}"))
             for lane in range(config.total_quant)
         )
         m.d.comb += [
@@ -213,6 +215,14 @@ class Engine(wiring.Component):
         ]
         packed = packer.done & ~sequencer.load
         return packed | lead.trunk_ends if config.trunk_bits else packed
+
+    def _code(self, layer, count):
+        """The code that is stored for a pooled count, as wide as the count."""
+        if not self._config.signed_codes:
+            return count
+        low = count[: self._config.out_bits]
+        code = (Mux(layer.code_double, low << 1, low) + layer.code_offset) & layer.stored_mask
+        return Cat(code[: len(low)], count[len(low) :])
 
     def _count(self, m, host, sequencer, lead):
         """Status signals, and the cycles of an image from its first read to its last result."""

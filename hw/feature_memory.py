@@ -39,9 +39,9 @@ class FeatureMemory(wiring.Component):
         config = self._config
         fetch, shift_bits = config.fetch_bits, config.fetch_bits.bit_length() - 1
         word = self.r_address[shift_bits:]
-        odd = Signal()
-        shift = Signal(shift_bits)
-        m.d.sync += [odd.eq(word[0]), shift.eq(self.r_address[:shift_bits])]
+        # Place of the first bit in the even and the odd word side by side, which are a ring.
+        place = Signal(shift_bits + 1)
+        m.d.sync += place.eq(self.r_address[: shift_bits + 1])
 
         classes = [("", config.out_bits, config.feature_depth)]
         if config.image_planes:
@@ -65,12 +65,15 @@ class FeatureMemory(wiring.Component):
                     write.en.eq(self.w_en & (self.w_address[0] == bank) & exists),
                 ]
                 outputs.append(read.data)
-            even, odd_word = outputs
             for plane in range(planes):
-                part = slice(plane * fetch, (plane + 1) * fetch)
-                first = Mux(odd, odd_word[part], even[part])
-                second = Mux(odd, even[part], odd_word[part])
-                out = self.o[(lowest + plane) * fetch : (lowest + plane + 1) * fetch]
-                m.d.sync += out.eq(Cat(first, second) >> shift)
+                ring = Cat(words[plane * fetch : (plane + 1) * fetch] for words in outputs)
+                # From the largest step down, each level keeps only the bits that later ones can reach.
+                for level in reversed(range(shift_bits + 1)):
+                    step, kept = 1 << level, fetch + (1 << level) - 1
+                    turned = Cat(ring[step:], ring[:step]) if len(ring) == 2 * fetch else ring[step:]
+                    later = Signal(kept, name=f"turned_{lowest + plane}_{level}")
+                    m.d.comb += later.eq(Mux(place[level], turned[:kept], ring[:kept]))
+                    ring = later
+                m.d.sync += self.o.word_select(lowest + plane, fetch).eq(ring)
             lowest += planes
         return m

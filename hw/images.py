@@ -10,28 +10,31 @@ from dorefa.golden.errors import InputError
 from .affine_quantizer import AffineQuantizer
 from .problems import raw_range, summed_pixels, xnor_constants
 from .residual import Residual
+from .schedule import zero_count
 
 
-def reordered_codes(geometry):
-    """Weight codes of a layer in the order in which a patch holds the products: uint8 (Cout, K).
+def reordered_codes(geometry, channels):
+    """Weight codes of some output channels in the order in which a patch holds the products: uint8
+    (channels, K).
 
     Channel block of the source, kernel row, kernel column, channel; channels that only fill up a block
     have code 0.
     """
-    codes, source = geometry.layer.codes, geometry.source
+    codes, source = geometry.layer.codes[channels], geometry.source
     if source.blocks == 1:
         return codes.reshape(len(codes), -1)
-    height, width, channels = codes.shape[1:]
+    height, width, inner = codes.shape[1:]
     blocks = geometry.source_blocks
     padded = np.zeros((len(codes), height, width, blocks * source.channels), np.uint8)
-    padded[..., :channels] = codes
+    padded[..., :inner] = codes
     split = padded.reshape(len(codes), height, width, blocks, source.channels)
     return split.transpose(0, 3, 1, 2, 4).reshape(len(codes), -1)
 
 
 def weight_words(part):
     """Per row of all engines, the words of a pass: channel group, tile, plane, word; unused lanes and
-    rows are 0.
+    rows are 0. Channels that only fill up a block have the weights of the last one that exists: zeros
+    would be the least bipolar weights, whose sum need not fit the accumulator.
 
     Engine e has the channels ``[e * quant, ...)`` of every quantizer group, so its rows, which come
     one engine after the other, interleave with those of the others.
@@ -39,11 +42,12 @@ def weight_words(part):
     geometry = part.geometry
     w_bits, lanes, rows, words = geometry.layer.w_bits, geometry.lanes, geometry.rows, geometry.words
     channels = np.array(list(part.output_channels())).reshape(geometry.groups, -1)
-    codes = reordered_codes(geometry)
     padded = np.zeros((geometry.groups, geometry.tiles * rows, words * lanes), np.uint8)
     for group, own in enumerate(channels):
-        real = own >= 0
-        padded[group, : len(own)][real, : codes.shape[1]] = codes[own[real]]
+        codes = reordered_codes(geometry, own[own >= 0])
+        padded[group, : len(codes), : codes.shape[1]] = codes
+        if len(codes):
+            padded[group, len(codes) : len(own), : codes.shape[1]] = codes[-1]
     planes = (padded[..., None] >> np.arange(w_bits, dtype=np.uint8)) & 1
     # group, tile, row, word, lane, plane -> row, group, tile, plane, word, lane
     planes = planes.reshape(
@@ -66,20 +70,25 @@ def _engine_order(geometry):
     ]
 
 
-def append_params(params, part, layer, config):
-    """Adds a pass's parameter words to the quantizer memories' images."""
-    geometry = part.geometry
+def param_rows(layer, geometry, config):
+    """(per channel of a layer and stage of the quantizer its parameter words, those of a channel of
+    zeros)."""
     constants = np.zeros(len(layer.codes), np.int64)
     if layer.rescale is None:
         constants = xnor_constants(layer, geometry, config) * summed_pixels(layer)
     if layer.thresholds is None:
         rows = [_raw_params(layer, c, int(value), config) for c, value in enumerate(constants)]
-        fills = _raw_params(layer, 0, 0, config)
-    elif config.quantizer == "affine":
-        rows = _affine_params(layer, constants, config)
-        fills = [[_affine_word(layer, 0, config, b=-1)]]
-    else:
-        rows, fills = _threshold_params(layer, geometry, constants, config)
+        return rows, _raw_params(layer, 0, 0, config)
+    if config.quantizer == "affine":
+        return _affine_params(layer, constants, config), [
+            [_affine_word(layer, 0, config, b=zero_count(layer) or 0)]
+        ]
+    return _threshold_params(layer, geometry, constants, config)
+
+
+def append_params(params, part, rows, fills, config):
+    """Adds a pass's parameter words to the quantizer memories' images; `rows` and `fills` are
+    :func:`param_rows` of its layer."""
     stages = len(params) // config.total_quant
     groups = list(part.quantizer_groups())
     for lane in range(config.total_quant):
@@ -149,7 +158,9 @@ def _threshold_params(layer, geometry, constants, config):
         # One beyond what this channel's counts reach may lie beyond the width as well.
         stored = (thresholds - constants[channel]).clip(least, never)
         rows.append(stages_of(stored, layer.inverted[channel]))
-    return rows, stages_of([never] * used, False)
+    # Where there is a trunk, that of a filling channel is 0, and all others may be less.
+    zero = zero_count(layer) or 0
+    return rows, stages_of([min(least, 0)] * zero + [max(never, 1)] * (used - zero), False)
 
 
 def _affine_params(layer, constants, config):

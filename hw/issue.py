@@ -73,8 +73,11 @@ class Issue(wiring.Component):
             self.step.enable.eq(go),
             self.step.clear.eq(starts_tile),
             self.step.shift.eq(starts_pairs),
-            self.step.negate.eq(layer.signed_weights & (i + 1 == layer.weight_planes)),
         ]
+        negative = layer.signed_weights & (i + 1 == layer.weight_planes)
+        if self._config.signed_codes:
+            negative ^= layer.signed_activations & (j + 1 == layer.activation_planes)
+        m.d.comb += self.step.negate.eq(negative)
 
         top_i, top_j = layer.weight_planes - 1, layer.activation_planes - 1
         next_tile = Signal.like(self.weight)

@@ -10,9 +10,10 @@ from . import verilog
 from .axi import AxiTop
 from .engine import Engine
 from .memory_map import IDENTITY, REGISTERS, VERSION, MemoryMap
+from .weight_loader import beats_per_word, rows_per_beat
 
 
-def _network_memories(config):
+def network_memories(config):
     """Instances whose memories hold the network when it is preloaded."""
     parts = ["quantizer"]
     parts += ["weights"] if config.weights == "onchip" else []
@@ -46,7 +47,7 @@ def engine_files(config, compiled=None):
     on the host port. Same arguments, same text.
     """
     top = make_top(config, compiled)
-    preloaded = _network_memories(config) if compiled is not None else ()
+    preloaded = network_memories(config) if compiled is not None else ()
     text = verilog.export(top, preloaded=preloaded, summary=config.as_dict())
     description = json.dumps(manifest(top, compiled), indent=2) + "\n"
     return {"engine.v": text, "engine.json": description, "engine.core": core_file()}
@@ -60,6 +61,18 @@ def manifest(top, compiled=None):
     """
     config = top.engine.config
     memory_map = MemoryMap.of(config)
+    packet, order = "one image", ""
+    if config.batch > 1:
+        packet = f"{config.batch} images"
+        order = "; for every pass of the last layer, image by image, the classes of the pass"
+    weights = {}
+    if config.weights == "stream":
+        weights["s_axis_weights"] = {
+            "carries": "per address the word of every row, lowest bits first, each from a new beat on; "
+            f"{rows_per_beat(config)} words to a beat, {beats_per_word(config)} beats to a word",
+            "packet": "the weights of one pass of the program; all passes again for every packet of images",
+            "data_bits": 8 * config.port_bytes,
+        }
     return {
         "module": verilog.MODULE,
         "config": config.as_dict(),
@@ -67,14 +80,15 @@ def manifest(top, compiled=None):
         "streams": {
             "s_axis": {
                 "carries": "image bytes, height, width, channel order, little endian in TDATA",
-                "packet": "one image",
+                "packet": packet,
                 "data_bits": 8 * config.port_bytes,
             },
             "m_axis": {
-                "carries": "signed accumulators of the last layer, one per class",
-                "packet": "one image",
+                "carries": "signed accumulators of the last layer, one per class" + order,
+                "packet": packet,
                 "data_bits": config.result_bits,
             },
+            **weights,
         },
         "register_map": [
             {"name": name, "offset": 4 * address, "access": access, "meaning": meaning}

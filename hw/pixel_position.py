@@ -55,16 +55,18 @@ class PixelPosition(wiring.Component):
         config, layer = self._config, self.layer
         slots = range(config.pool_slots)
         phase = signed(program.PHASE_BITS)
-        state = data.StructLayout(
-            {"x": program.SIZE_BITS, "y": program.SIZE_BITS, "line": len(self.o.line)}
-            | {f"{axis}_phase_{slot}": phase for axis in AXES for slot in slots}
+        shapes = {"x": program.SIZE_BITS, "y": program.SIZE_BITS, "line": len(self.o.line)}
+        shapes |= {f"{axis}_phase_{slot}": phase for axis in AXES for slot in slots}
+        # This pixel, the one behind it, and the first of the set.
+        now, following, first = (
+            {name: Signal(shape, name=f"{which}_{name}") for name, shape in shapes.items()}
+            for which in ("now", "next", "first")
         )
-        now, following, begin = Signal(state), Signal(state), Signal(state)
         ends = {axis: Signal(name=f"{axis}_ends") for axis in AXES}
         m.d.comb += [
-            ends["x"].eq(now.x + 1 == layer.out_cols),
-            ends["y"].eq(now.y + 1 == layer.out_rows),
-            self.o.line.eq(now.line),
+            ends["x"].eq(now["x"] + 1 == layer.out_cols),
+            ends["y"].eq(now["y"] + 1 == layer.out_rows),
+            self.o.line.eq(now["line"]),
         ]
         for axis in AXES:
             kernel, last = layer[f"pool_{axis}_kernel"], layer[f"pool_{axis}_slot"]
@@ -81,12 +83,12 @@ class PixelPosition(wiring.Component):
             value = now[f"{axis}_phase_{slot}"]
             return Mux(value + 1 == layer[f"pool_{axis}_period"], 0, value + 1)
 
-        m.d.comb += following.y.eq(Mux(ends["x"], now.y + 1, now.y))
+        m.d.comb += following["y"].eq(Mux(ends["x"], now["y"] + 1, now["y"]))
         with m.If(ends["x"]):
-            m.d.comb += [following.x.eq(0), following.line.eq(0)]
+            m.d.comb += [following["x"].eq(0), following["line"].eq(0)]
         with m.Else():
-            m.d.comb += following.x.eq(now.x + 1)
-            m.d.comb += following.line.eq(now.line + Mux(self.o.x_closes, layer.pixel_groups, 0))
+            m.d.comb += following["x"].eq(now["x"] + 1)
+            m.d.comb += following["line"].eq(now["line"] + Mux(self.o.x_closes, layer.pixel_groups, 0))
         for slot in slots:
             x, y = f"x_phase_{slot}", f"y_phase_{slot}"
             m.d.comb += [
@@ -94,19 +96,17 @@ class PixelPosition(wiring.Component):
                 following[y].eq(Mux(ends["x"], stepped("y", slot), now[y])),
             ]
 
+        def become(held, values):
+            return [held[name].eq(values[name]) for name in shapes]
+
         with m.If(self.start):
-            first = [now.x.eq(0), now.y.eq(0), now.line.eq(0)]
-            for slot in slots:
-                for axis in AXES:
-                    name = f"{axis}_phase_{slot}"
-                    first.append(now[name].eq(layer[f"pool_{name}"]))
-                    first.append(begin[name].eq(layer[f"pool_{name}"]))
-            m.d.sync += [*first, begin.x.eq(0), begin.y.eq(0), begin.line.eq(0)]
+            start = {name: layer[f"pool_{name}"] if "phase" in name else 0 for name in shapes}
+            m.d.sync += become(now, start) + become(first, start)
         with m.Elif(self.set_ends):
-            m.d.sync += [now.eq(following), begin.eq(following)]
+            m.d.sync += become(now, following) + become(first, following)
         if config.cols > 1:
             with m.Elif(self.tile_ends):
-                m.d.sync += now.eq(begin)
+                m.d.sync += become(now, first)
             with m.Elif(self.column_ends):
-                m.d.sync += now.eq(following)
+                m.d.sync += become(now, following)
         return m

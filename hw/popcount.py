@@ -7,6 +7,8 @@ from amaranth.lib.wiring import In, Out
 from dorefa.golden.errors import InputError
 
 from .config import PIPELINES, STRUCTURES
+from .fabric import find_fabric
+from .popcount_tree import Operand, count_portable, tree_levels
 
 
 def _halving(terms, stage):
@@ -53,25 +55,36 @@ def _build(structure, product, stage):
     return _compress(product, stage) if structure == "compress" else _halving(list(product), stage)
 
 
+def levels_per_register(pipeline):
+    """Levels between registers, 0 without registers."""
+    return PIPELINES.index(pipeline)
+
+
 def popcount_latency(*, lanes, structure, pipeline):
-    """Cycles from operands to count: 0 with pipeline ``"none"``, with ``"level"`` one per level."""
+    """Cycles from operands to count: 0 with pipeline ``"none"``, with ``"level"`` one per level,
+    with ``"level2"`` one per two levels and so on, rounded down."""
+    every = levels_per_register(pipeline)
+    if not every:
+        return 0
+    if structure == "mapped":
+        return tree_levels(lanes) // every
     levels = []
 
     def count(values):
         levels.append(len(values))
         return values
 
-    if pipeline == "level":
-        _build(structure, Const(0, lanes), count)
-    return len(levels)
+    _build(structure, Const(0, lanes), count)
+    return len(levels) // every
 
 
 class AndPopcount(wiring.Component):
     """``o = number of lanes where a AND w`` (XNOR with `xnor`).
 
     Ports: `a`, `w` (`lanes` bits), `o` (enough bits for `lanes`). Latency:
-    :func:`popcount_latency`. `structure` is ``"compress"`` (3:2 compressors) or ``"sum"`` (binary
-    adder tree).
+    :func:`popcount_latency`. `structure` is ``"compress"`` (3:2 compressors), ``"sum"`` (binary
+    adder tree) or ``"mapped"``: the tree of :mod:`.popcount_tree`, made of the fabric's own cells
+    when elaborated for a platform with a `fabric` (:mod:`.fabric`), of additions for any other.
     """
 
     def __init__(self, *, lanes, structure="compress", pipeline="none", xnor=False):
@@ -86,14 +99,25 @@ class AndPopcount(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        every = levels_per_register(self._pipeline)
+        if self._structure == "mapped":
+            pairs = zip(self.a, self.w, strict=True)
+            lanes = [Operand.product(a, w, xnor=self._xnor) for a, w in pairs]
+            fabric = find_fabric(platform)
+            bits = (fabric.count if fabric else count_portable)(m, lanes, every)
+            m.d.comb += self.o.eq(Cat(bit.value() for bit in bits))
+            return m
         product = Signal(self._lanes)
         m.d.comb += product.eq(~(self.a ^ self.w) if self._xnor else self.a & self.w)
+        level = 0
 
         def name(values):
-            """Gives each level's values a signal, clocked when the structure is pipelined."""
+            """Gives each level's values a signal, clocked where the structure has a register."""
+            nonlocal level
+            level += 1
             named = [Signal.like(value, name=f"level_{len(value)}") for value in values]
             for signal, value in zip(named, values, strict=True):
-                domain = m.d.sync if self._pipeline == "level" else m.d.comb
+                domain = m.d.sync if every and level % every == 0 else m.d.comb
                 domain += signal.eq(value)
             return named
 

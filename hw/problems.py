@@ -8,6 +8,7 @@ from dorefa.golden.affine import affine_form
 from dorefa.golden.errors import InputError
 
 from . import program
+from .batch import batched
 from .geometry import PassGeometry, as_convolution
 from .schedule import schedule
 
@@ -22,13 +23,26 @@ ACCEPTED_ENCODINGS = {
 
 def xnor_constants(layer, geometry, config):
     """Per output channel, ``n_a sum_i 2^i (popcount(w_i) - N)``, N the lanes of all its words: what
-    ``sum_ij 2^(i+j) popcount(w_i XNOR a_j)`` lacks of ``sum v a``. Shape (Cout,), int64; 0 for AND."""
+    ``sum_ij 2^(i+j) popcount(w_i XNOR a_j)`` lacks of ``sum v a``. Shape (Cout,), int64; 0 for AND.
+
+    n_a is the value of a code of ones: -1 where activations are two's complement and their top plane
+    counts negatively.
+    """
     codes = layer.codes.reshape(len(layer.codes), -1).astype(np.int64)
     if not config.xnor:
         return np.zeros(len(codes), np.int64)
     lanes = geometry.words * geometry.lanes
-    weight_top, activation_top = (1 << layer.w_bits) - 1, (1 << layer.a_bits) - 1
+    weight_top = (1 << layer.w_bits) - 1
+    activation_top = -1 if layer.a_signed else (1 << layer.a_bits) - 1
     return activation_top * (codes.sum(axis=1) - lanes * weight_top)
+
+
+def _count_range(layer, geometry):
+    """Least and greatest sum of XNOR counts of one pixel."""
+    counts = geometry.words * geometry.lanes * ((1 << layer.w_bits) - 1)
+    if layer.a_signed:
+        return -counts << (layer.a_bits - 1), counts * ((1 << (layer.a_bits - 1)) - 1)
+    return 0, counts * ((1 << layer.a_bits) - 1)
 
 
 def summed_pixels(layer) -> int:
@@ -36,12 +50,24 @@ def summed_pixels(layer) -> int:
     return layer.pool.area if layer.pool is not None and layer.pool.kind == "average" else 1
 
 
+def converts(layer) -> bool:
+    """Whether the codes that a layer stores are not its counts."""
+    return (layer.code_step, layer.code_offset) != (1, 0)
+
+
+def quantized_bits(layer) -> int:
+    """Planes that a layer needs of the quantizer and of the feature memory's deep part."""
+    if layer.code_bits is None:
+        return 1
+    return max(layer.code_bits, layer.out_bits) if converts(layer) else layer.code_bits
+
+
 def raw_range(layer, geometry, config) -> tuple[int, int]:
     """Least and greatest value as it reaches the quantizer."""
     if not config.xnor or layer.rescale is not None:
         return layer.value_min, layer.value_max
-    lanes = geometry.words * geometry.lanes * summed_pixels(layer)
-    return 0, lanes * ((1 << layer.w_bits) - 1) * ((1 << layer.a_bits) - 1)
+    pixels = summed_pixels(layer)
+    return tuple(pixels * bound for bound in _count_range(layer, geometry))
 
 
 def accumulator_bits(layer, geometry, config) -> int:
@@ -49,8 +75,7 @@ def accumulator_bits(layer, geometry, config) -> int:
     least, greatest = raw_range(layer, geometry, config)
     least, greatest = min(least, layer.acc_min), max(greatest, layer.acc_max)
     if config.xnor:
-        counts = geometry.words * geometry.lanes
-        counts *= ((1 << layer.w_bits) - 1) * ((1 << layer.a_bits) - 1)
+        counts = max(map(abs, _count_range(layer, geometry)))
         least, greatest = min(least, -counts), max(greatest, counts)
         if layer.rescale is None:
             least = min(least, -greatest)
@@ -79,7 +104,8 @@ def needs(network, config, plan) -> dict[str, int]:
     result = {
         "w_bits": max(layer.w_bits for layer in layers),
         "a_bits": max(max(layer.a_bits, layer.out_bits or 0) for layer in layers),
-        "out_bits": max((layer.code_bits for layer in layers if layer.code_bits), default=1),
+        "out_bits": max((quantized_bits(layer) for layer in layers), default=1),
+        "signed_codes": int(any(layer.a_signed or converts(layer) for layer in layers)),
         "acc_bits": max(accumulator_bits(layers[p.layer], p.geometry, config) for p in passes),
         "weight_depth": sum(words) if config.weights == "onchip" else 2 * max(words),
         "feature_depth": max(2, plan.map_words, *reaches),
@@ -139,6 +165,10 @@ _MEMORY_UNITS = {
 def find_problems(network, config) -> list[str]:
     """One line per reason why `network` (integer) cannot run on `config`; empty when it can."""
     problems = []
+    try:
+        network = batched(network, config.batch)
+    except InputError as error:
+        return [str(error)]
     for index, layer in enumerate(network.layers):
         source = network.input_shape if layer.source < 0 else network.layers[layer.source].out_shape
         problems += _layer_problems(as_convolution(layer, source), config, index == len(network.layers) - 1)
@@ -172,15 +202,22 @@ def find_problems(network, config) -> list[str]:
     return problems
 
 
+def _real_groups(plan, index):
+    """Quantizer groups of a pixel of one layer, without the channels that only fill up a block."""
+    groups = [
+        [channel for channel in group if channel >= 0]
+        for part in plan.of_layer(index)
+        for group in part.quantizer_groups()
+    ]
+    return [group for group in groups if group]
+
+
 def _trunk_problems(network, plan):
     """A trunk and what is added to it must leave the array in the same groups of channels."""
     for index, layer in enumerate(network.layers):
         if layer.add is None:
             continue
-        own, other = (
-            [group for part in plan.of_layer(number) for group in part.quantizer_groups()]
-            for number in (index, layer.add)
-        )
+        own, other = (_real_groups(plan, number) for number in (index, layer.add))
         if own != other:
             yield (
                 f"layer {layer.name}: its channels leave in other groups than those of "
@@ -198,7 +235,9 @@ def _layer_problems(layer, config, last):
         )
     if layer.pool is not None:
         yield from _pool_problems(layer)
-    if last and layer.out_shape[:2] != (1, 1):
+    if layer.code_step not in (1, 2):
+        yield f"layer {layer.name}: codes are {layer.code_step} apart; accepted: 1 or 2"
+    if last and layer.out_shape[:2] != (1, config.batch):
         yield (
             f"layer {layer.name}: the last layer's map is {layer.out_shape[0]}x{layer.out_shape[1]}; "
             "accepted: 1x1, one score per class"
@@ -241,8 +280,11 @@ def _pool_problems(layer):
                 f"stride {stride} ends two windows at the last of {size} {what}; accepted: padding of "
                 "less than the stride there"
             )
-        if layer.trunk and last_end < size - 1:
+        # A trunk is added pixel by pixel, in the order in which all of its pixels were stored.
+        added = layer.add is not None and axis == 1
+        if (layer.trunk or added) and last_end < size - 1:
             yield (
-                f"layer {layer.name}: its trunk is kept, but pooling leaves out {size - 1 - last_end} of "
-                f"{size} {what}; accepted: pooling windows that cover the map"
+                f"layer {layer.name}: {'its trunk is kept' if layer.trunk else 'it adds a trunk'}, but "
+                f"pooling leaves out {size - 1 - last_end} of {size} {what}; accepted: pooling "
+                "windows that cover the map"
             )

@@ -66,6 +66,7 @@ def fields(config):
         "weight_top": weight,
         "tile_step": weight,
         "signed_weights": unsigned(1),
+        **(_signed_codes(config) if config.signed_codes else {}),
         "drain_full": drain,
         "drain_last": drain,
         # drain, quantizer, plane packer
@@ -102,6 +103,17 @@ def _pooling(config):
         for slot in range(config.pool_slots):
             result[f"pool_{axis}_phase_{slot}"] = signed(PHASE_BITS)
     return result
+
+
+def _signed_codes(config):
+    """Whether the codes read are two's complement; and from a pooled count to the stored code: twice the
+    count or once, plus an offset, as many bits as the mask has."""
+    return {
+        "signed_activations": unsigned(1),
+        "code_double": unsigned(1),
+        "code_offset": unsigned(config.out_bits),
+        "stored_mask": unsigned(config.out_bits),
+    }
 
 
 def _trunk(config):

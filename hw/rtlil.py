@@ -16,6 +16,7 @@ from amaranth.hdl._ast import SignalDict
 from amaranth.hdl._ir import PortDirection, build_netlist
 from amaranth.lib import wiring
 
+from .fabric import FabricPlatform
 from .shared import SharedModules
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\\\S+')
@@ -55,21 +56,22 @@ class _Emitter(backend.ModuleEmitter):
         )
 
 
-def convert(component, *, name: str, preloaded=()) -> str:
+def convert(component, *, name: str, preloaded=(), fabric=None) -> str:
     """RTLIL of a `wiring.Component`, as `amaranth.back.rtlil.convert` without source locations.
 
     Memories have initial contents when some bit of them is set, or when their instance path starts
-    with a string in `preloaded` (which may be all zeros on purpose).
+    with a string in `preloaded` (which may be all zeros on purpose). `fabric` names the family whose
+    cells components may use (:mod:`.fabric`).
     """
-    shared = SharedModules(name)
+    shared = SharedModules(name, fabric)
     builder = backend.Design(emit_src=False)
-    _emit(builder, component, name, preloaded, shared)
+    _emit(builder, component, name, preloaded, shared, top=True)
     for module, prototype in shared.prototypes.items():
-        _emit(builder, prototype, module, (), None)
+        _emit(builder, prototype, module, (), FabricPlatform(fabric))
     return str(builder)
 
 
-def _emit(builder, component, name, preloaded, platform):
+def _emit(builder, component, name, preloaded, platform, top=False):
     """Adds the modules of `component`, its own under `name`."""
     ports = {}
     for path, member, value in component.signature.flatten(component):
@@ -82,7 +84,7 @@ def _emit(builder, component, name, preloaded, platform):
     for number, module in enumerate(netlist.modules):
         if not empty.is_empty(number):
             target = builder.module(".".join(module.name), src_loc=module.src_loc)
-            if number == 0 and platform is not None:
+            if number == 0 and top:
                 target.attribute("top", 1)
             emitter(target, netlist, module, names, empty_checker=empty).emit()
 
@@ -249,7 +251,8 @@ def merge_identical(modules: list[Module]) -> list[Module]:
     """Keeps one of each set of modules that differ in nothing but their names, bottom up.
 
     Module names become the path of instances joined with underscores, numbers dropped where
-    several instances share a module. The order stays parents first.
+    several instances share a module. The order stays parents first. Cells of a fabric, which are no
+    modules here, keep their type.
     """
     representative, groups, by_text = {}, {}, {}
     for module in reversed(modules):
@@ -257,7 +260,8 @@ def merge_identical(modules: list[Module]) -> list[Module]:
         for line in module.lines:
             found = _CELL.match(line)
             if found and found[1].startswith("\\"):
-                line = f"  cell \\{representative[found[1][1:]]} {found[2]}"
+                kind = found[1][1:]
+                line = f"  cell \\{representative.get(kind, kind)} {found[2]}"
             lines.append(line)
         module.lines = lines
         # the module's own name occurs in no other line, so equal lines are equal modules
@@ -272,7 +276,7 @@ def merge_identical(modules: list[Module]) -> list[Module]:
         taken.add(names[module.name])
     for module in result:
         module.lines = [
-            f"  cell \\{names[found[1][1:]]} {found[2]}"
+            f"  cell \\{names.get(found[1][1:], found[1][1:])} {found[2]}"
             if (found := _CELL.match(line)) and found[1].startswith("\\")
             else line
             for line in module.lines

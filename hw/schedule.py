@@ -49,7 +49,8 @@ class Schedule:
     """A network on an engine: `passes` of the whole program; `maps`, the layout of each layer's codes
     (None without), `map_words` and `image_words`, the feature memory's least depths, and `addresses`, the
     first word of the image's and then of each layer's codes; likewise `trunk_groups`, the trunk
-    memory's least depth, and `trunk_addresses` per layer (None where none is kept)."""
+    memory's least depth, and per layer `trunk_addresses` and `trunk_steps`, the groups from one pixel to
+    the next (None where none is kept, or made)."""
 
     passes: tuple[Pass, ...]
     maps: tuple[MapLayout | None, ...]
@@ -58,6 +59,7 @@ class Schedule:
     addresses: tuple[int, ...]
     trunk_groups: int
     trunk_addresses: tuple[int | None, ...]
+    trunk_steps: tuple[int | None, ...]
 
     def of_layer(self, index) -> list[Pass]:
         """The passes of one layer."""
@@ -87,11 +89,13 @@ def schedule(network, config) -> Schedule:
         if bits is not None and bits > config.out_bits
     ]
     words, addresses = place_all(sizes, lifetimes, wide)
-    trunk_groups, trunk_addresses = _place_trunks(network, passes)
+    trunk_steps = _trunk_steps(network, passes)
+    trunk_groups, trunk_addresses = _place_trunks(network, passes, trunk_steps)
     return Schedule(
         passes=tuple(passes), maps=tuple(maps), map_words=words,
         image_words=max((addresses[number] + sizes[number] for number in wide), default=0),
         addresses=tuple(addresses), trunk_groups=trunk_groups, trunk_addresses=trunk_addresses,
+        trunk_steps=trunk_steps,
     )  # fmt: skip
 
 
@@ -101,7 +105,18 @@ def _lifetime(network, index):
     return max(index, 0), max([max(index, 0), *readers])
 
 
-def _place_trunks(network, passes):
+def _trunk_steps(network, passes):
+    """Quantizer groups per pixel in the trunk memory, for every layer that rescales: as many as any layer
+    leaves that adds to the same trunk, those of channels that fill up a block included."""
+    layers, own, first = network.layers, [], []
+    for index, layer in enumerate(layers):
+        own.append(sum(part.geometry.pixel_groups for part in passes if part.layer == index))
+        first.append(index if layer.add is None else first[layer.add])
+    most = [max(own[at] for at in range(len(own)) if first[at] == first[index]) for index in range(len(own))]
+    return tuple(most[i] if layer.rescale is not None else None for i, layer in enumerate(layers))
+
+
+def _place_trunks(network, passes, steps):
     layers = network.layers
     kept = [index for index, layer in enumerate(layers) if layer.trunk]
     if not kept:
@@ -119,7 +134,7 @@ def _place_trunks(network, passes):
     sizes = []
     for region in regions:
         parts = [part for part in passes if part.layer == region]
-        sizes.append(parts[0].geometry.pixels * sum(part.geometry.pixel_groups for part in parts))
+        sizes.append(parts[0].geometry.pixels * steps[region])
     depth, placed = place_all(sizes, [(region, last_use[region]) for region in regions])
     at = dict(zip(regions, placed, strict=True))
     return depth, tuple(at[home[index]] if index in home else None for index in range(len(layers)))
@@ -192,12 +207,23 @@ def _is_last(layer):
 def _readable(network, index, block_channels):
     """Whether all readers of layer `index` can read blocks of so many channels; None: the last block is
     filled up with zero channels, which only a reader of all channels can have."""
-    channels = network.layers[index].codes.shape[0]
+    layer = network.layers[index]
+    channels = layer.codes.shape[0]
+    if block_channels is None and zero_count(layer) is None:
+        return False
     for reader in network.layers:
         if reader.source == index and reader.groups > 1:
             if block_channels is None or (channels // reader.groups) % block_channels:
                 return False
     return True
+
+
+def zero_count(layer):
+    """The count whose stored code is 0, None where every code stands for something else."""
+    count, rest = divmod(-layer.code_offset, layer.code_step)
+    if layer.code_bits is None:
+        return 0
+    return count if not rest and 0 <= count < 1 << layer.code_bits else None
 
 
 def _pass(index, part, parts, geometry, first_group, first_channel):

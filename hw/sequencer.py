@@ -23,7 +23,7 @@ class Sequencer(wiring.Component):
 
     Ports: `i` (image stream); `enable`, `layers`, `image_bytes`; program memory writes; `load` with
     `load_start`, `load_count`, `load_last` (codes for the plane packer, whose `loaded` answers);
-    `begin` (pulse with every beat of an image);
+    `image_begins` (pulse with every beat of an image);
     `layer`, `start` (pulse, the descriptor is complete) and `layer_ended` (pulse from the engine, looked
     at while a pass runs);
     `busy`, `ended` (pulse with a pass's end), `finished` (pulse with the last one's).
@@ -47,7 +47,7 @@ class Sequencer(wiring.Component):
                 "load_count": Out(config.port_bytes.bit_length()),
                 "load_last": Out(1),
                 "loaded": In(1),
-                "begin": Out(1),
+                "image_begins": Out(1),
                 "layer": Out(program.layout(config)),
                 "start": Out(1),
                 "layer_ended": In(1),
@@ -81,7 +81,7 @@ class Sequencer(wiring.Component):
             kept.eq(sum(self.i.payload.keep[byte] for byte in range(config.port_bytes))),
             now.eq(received + kept),
             beat.eq(self.i.valid & self.i.ready),
-            self.begin.eq(beat),
+            self.image_begins.eq(beat),
             self.load_count.eq(kept),
         ]
         right = now == self.image_bytes

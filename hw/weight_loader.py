@@ -45,11 +45,11 @@ class WeightLoader(wiring.Component):
 
     A packet holds, address by address, the word of every row in turn, lowest bits first; a word
     begins with a beat, or several words share one where the beat is wide enough. The packets of an
-    image are accepted from its first byte on (`begin`), each as soon as its half is free.
+    image are accepted from its first byte on (`image_begins`), each as soon as its half is free.
 
-    Ports: `i`; `begin`, `passes`, `finished` (the image's last result left); `available`: the weights
-    of the next pass are there; `taken` (pulse: that pass is computed); `expected`, the addresses that
-    the pass should have, and `wrong` while it has not; `w_en` (per row), `w_address`, `w_data`.
+    Ports: `i`; `image_begins`, `passes`, `finished` (the image's last result left); `available`: the
+    weights of the next pass are there; `taken` (pulse: that pass is computed); `expected`, the addresses
+    that the pass should have, and `wrong` while it has not; `w_en` (per row), `w_address`, `w_data`.
     """
 
     def __init__(self, config):
@@ -57,7 +57,7 @@ class WeightLoader(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(weights_layout(config))),
-                "begin": In(1),
+                "image_begins": In(1),
                 "passes": In(config.layer_depth.bit_length()),
                 "finished": In(1),
                 "available": Out(1),
@@ -126,7 +126,7 @@ class WeightLoader(wiring.Component):
                 with m.If(reading == half):
                     m.d.sync += full[half].eq(0)
         # Every image starts with the first half, where the program expects its first pass.
-        with m.If(~running & self.begin):
+        with m.If(~running & self.image_begins):
             m.d.sync += [running.eq(1), packets_left.eq(self.passes)]
         with m.If(self.finished):
             m.d.sync += [running.eq(0), filling.eq(0), reading.eq(0), full.eq(0), packets_left.eq(0)]

@@ -10,9 +10,19 @@ from .patch_buffer import PatchBuffer
 from .run_generator import run_layout
 
 
-def clipped(bound, most):
-    """The signed `bound`, at least 0 and at most `most`."""
-    return Mux(bound < 0, 0, Mux(bound > most, most, bound))
+def reached(value, places):
+    """Bit p of the result: ``value <= p``. In two digits, because a comparator for every place would
+    each be a carry chain."""
+    digit = (len(value) + 1) // 2
+    low, high = value[:digit], value[digit:]
+    # The greatest low digit is always reached, and nothing lies below a high digit of zero.
+    low_reached = [*(low <= number for number in range((1 << digit) - 1)), Const(1)]
+    bits = []
+    for place in range(places):
+        own, rest = place >> digit, place % (1 << digit)
+        here = (high == own) & low_reached[rest]
+        bits.append((high < own) | here if own else here)
+    return Cat(bits)
 
 
 class WindowReader(wiring.Component):
@@ -61,25 +71,28 @@ class WindowReader(wiring.Component):
         # Stage 0: how many bits this step copies, from where, to where.
         to = Signal(piece)
         bit = Signal(range(fetch))
-        done = Signal.like(self.layer.run_bits)
+        left = Signal.like(self.layer.run_bits)  # bits of the run that are still to be copied
+        # From the run's first bit to the bit that lies where the piece begins.
+        offset = Signal.like(self.layer.x_start)
         fresh = Signal(config.patch_slots)  # slots written in this layer already
         tail = Signal()
         occupied = Signal(range(config.patch_slots + 1))
-        left = Signal.like(self.layer.run_bits)
+        more = Signal()
         room = Signal(range(fetch + 1))
-        count = Signal(range(fetch + 1))
+        count, width = Signal(range(fetch + 1)), Signal(range(fetch + 1))
         last_subword = Signal()
         word_ends, run_ends, patch_ends, step = Signal(), Signal(), Signal(), Signal()
         needs_tail, subword_ends, set_ends = Signal(), Signal(), Signal()
         m.d.comb += [
             last_subword.eq(to.subword == subwords - 1),
-            left.eq(self.layer.run_bits - done),
-            room.eq(Mux(last_subword, last_width, fetch) - bit),
-            count.eq(Mux(tail | (left > room), room, left)),
+            width.eq(Mux(last_subword, last_width, fetch)),
+            room.eq(width - bit),
+            more.eq(left > room),
+            count.eq(Mux(tail | more, room, left)),
             step.eq(self.runs.valid & (occupied != config.patch_slots)),
             subword_ends.eq(count == room),
             word_ends.eq(subword_ends & last_subword),
-            run_ends.eq(~tail & (left <= room)),
+            run_ends.eq(~tail & ~more),
             # The pieces of the last word beyond the patch are cleared once per layer and slot.
             needs_tail.eq(~fresh.bit_select(to.slot, 1)),
             patch_ends.eq(
@@ -89,13 +102,14 @@ class WindowReader(wiring.Component):
             self.runs.ready.eq(step & Mux(run.ends_patch, patch_ends, run_ends)),
         ]
         with m.If(self.start):
-            m.d.sync += [to.eq(0), bit.eq(0), done.eq(0), fresh.eq(0), tail.eq(0)]
-            m.d.sync += occupied.eq(0)
+            m.d.sync += [to.eq(0), bit.eq(0), offset.eq(0), fresh.eq(0), tail.eq(0)]
+            m.d.sync += [left.eq(self.layer.run_bits), occupied.eq(0)]
         with m.Else():
             m.d.sync += occupied.eq(occupied + (step & set_ends) - self.released)
         with m.If(step & ~self.start):
             m.d.sync += [
-                done.eq(Mux(run_ends, 0, done + count)),
+                left.eq(Mux(run_ends, self.layer.run_bits, left - count)),
+                offset.eq(Mux(run_ends, Mux(subword_ends, 0, -(bit + count)), offset + width)),
                 bit.eq(Mux(subword_ends, 0, bit + count)),
                 tail.eq(~patch_ends & (tail | (run_ends & run.ends_patch))),
             ]
@@ -104,7 +118,8 @@ class WindowReader(wiring.Component):
             with m.If(word_ends):
                 m.d.sync += to.word.eq(to.word + 1)
             with m.If(patch_ends):
-                m.d.sync += [to.word.eq(0), to.subword.eq(0), bit.eq(0), done.eq(0)]
+                m.d.sync += [to.word.eq(0), to.subword.eq(0), bit.eq(0), offset.eq(0)]
+                m.d.sync += left.eq(self.layer.run_bits)
                 m.d.sync += to.column.eq(Mux(run.ends_set, 0, to.column + 1))
             with m.If(set_ends):
                 m.d.sync += [to.slot.eq(to.slot + 1), fresh.eq(fresh | (1 << to.slot))]
@@ -114,21 +129,30 @@ class WindowReader(wiring.Component):
         low, high = Signal(range(fetch + 1)), Signal(range(fetch + 1))
         copy = Signal()
         m.d.sync += [
-            self.r_address.eq(run.address + done - bit),
-            window_x.eq(run.x + done - bit),
+            self.r_address.eq(run.address + offset),
+            window_x.eq(run.x + offset),
             low.eq(bit),
             high.eq(bit + count),
             copy.eq(run.row_ok & ~tail),
         ]
         # Stages 2 and 3: the memory reads and shifts; the mask waits, clipped to the map's row.
+        shift = fetch.bit_length() - 1
         row_end = Signal(signed(len(window_x) + 1))
-        first, end = Signal.like(low), Signal.like(high)
+        row_start, first, behind = Signal.like(low), Signal.like(low), Signal.like(high)
+        near, below, far = Signal(), Signal(), Signal()
         mask = Signal(fetch)
-        m.d.comb += row_end.eq(self.layer.row_bits - window_x)
+        m.d.comb += [
+            row_end.eq(self.layer.row_bits - window_x),
+            # The row begins in this piece, at its end or behind it.
+            near.eq(window_x[shift:].all()),
+            row_start.eq(Mux(near, fetch - window_x[:shift], fetch)),
+            below.eq(row_end[-1]),
+            far.eq(row_end[shift:-1].any()),
+        ]
         m.d.sync += [
-            first.eq(Mux(-window_x > low, clipped(-window_x, fetch), low)),
-            end.eq(Mux(copy & (row_end < high), clipped(row_end, fetch), Mux(copy, high, 0))),
-            mask.eq(Cat((first <= place) & (place < end) for place in range(fetch))),
+            first.eq(Mux((window_x < 0) & (row_start > low), row_start, low)),
+            behind.eq(Mux(copy & ~below, Mux(far | (high < row_end[:shift]), high, row_end[:shift]), 0)),
+            mask.eq(reached(first, fetch) & ~reached(behind, fetch)),
         ]
         write = Signal(piece)
         writes = Signal()

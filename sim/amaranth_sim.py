@@ -91,6 +91,8 @@ def run(job: Job) -> tuple[list[Trace], int]:
     async def memory(ctx):
         while True:
             for packet in job.weight_packets:
+                for _ in range(job.latency):
+                    await ctx.tick()
                 for data, _, last in _beats(np.frombuffer(packet, np.uint8), config.port_bytes):
                     while waits():
                         await ctx.tick()

@@ -80,9 +80,11 @@ class Bench:
             channel.set_pause_generator(pauses(generator, self.job["stalls"]))
 
     async def stream_weights(self):
-        """The memory that holds the weights: all packets, image after image."""
+        """The memory that holds the weights: all packets, image after image, each after its latency."""
         while True:
             for packet in self.job["weights"]:
+                for _ in range(self.job["latency"]):
+                    await RisingEdge(self.dut.clk)
                 await self.memory.send(bytes.fromhex(packet))
                 # A packet ahead, so that the queue stays short.
                 await self.memory.wait()

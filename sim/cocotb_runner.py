@@ -57,6 +57,7 @@ def _job_file(job: Job) -> dict:
     return {
         "seed": job.seed,
         "stalls": job.stalls,
+        "latency": job.latency,
         "load_limit": job.load_limit,
         "image_limit": job.image_limit,
         "passes": len(job.compiled.schedule.passes),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,15 +21,17 @@ class SimulationError(RuntimeError):
 class Job:
     """What to simulate.
 
-    compiled: CompiledNetwork; images: uint8 (batch, H, W, C); stalls: chance in percent that a port
-    waits in a cycle, on either side; seed: of the stalls and of uninitialized memory; through_port:
-    whether the network is loaded through AXI4-Lite instead of directly; preloaded: whether the
-    Verilog holds the network already, so that nothing is loaded.
+    compiled: CompiledNetwork; images: uint8 (packets, H, W, C), what compiled.network takes; stalls:
+    chance in percent that a port waits in a cycle, on either side; latency: cycles that the memory
+    behind the weight port takes before each packet; seed: of the stalls and of uninitialized memory;
+    through_port: whether the network is loaded through AXI4-Lite instead of directly; preloaded:
+    whether the Verilog holds the network already, so that nothing is loaded.
     """
 
     compiled: object
     images: np.ndarray
     stalls: int = 0
+    latency: int = 0
     seed: int = 1
     through_port: bool = False
     preloaded: bool = False
@@ -36,8 +39,8 @@ class Job:
 
     @property
     def beats(self) -> int:
-        """Results per image."""
-        return self.compiled.layers[-1].out_shape[2]
+        """Results per packet."""
+        return math.prod(self.compiled.layers[-1].out_shape)
 
     @property
     def image_bytes(self) -> int:
@@ -60,7 +63,8 @@ class Job:
         """Cycles after which an image counts as stuck."""
         weights = sum(map(len, self.weight_packets)) / self.compiled.config.port_bytes
         port = 2 * (self.image_bytes + self.beats + weights) * self.slowdown
-        return int(PATIENCE * (self.compiled.cycles + port)) + 10_000
+        waits = self.latency * len(self.compiled.weight_packets)
+        return int(PATIENCE * (self.compiled.cycles + port + waits)) + 10_000
 
     @property
     def load_limit(self) -> int:
@@ -69,18 +73,19 @@ class Job:
         return int(PATIENCE * 4 * writes * self.slowdown) + 10_000
 
     def tick(self, done: int) -> None:
-        """Tells the caller how many images are done."""
+        """Tells the caller how many images of so many packets are done."""
         if self.progress is not None:
-            self.progress(done, len(self.images))
+            batch = self.compiled.config.batch
+            self.progress(done * batch, len(self.images) * batch)
 
 
 @dataclass(kw_only=True)
 class Trace:
-    """What one image left behind.
+    """What one packet of images left behind.
 
     Cycle stamps count from reset: `first_in`, `last_in` (image beats), `first_read` (first feature
     read), `ends` (per pass, the cycle after its last write), `first_out`, `last_out` (results).
-    `values`: codes and trunks by golden's names, (H, W, C). `results`: int64 (classes,).
+    `values`: codes and trunks by golden's names, (H, W, C). `results`: int64 (beats,).
     """
 
     first_in: int

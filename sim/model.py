@@ -18,6 +18,7 @@ from dorefa.hw.verilog import MODULE
 from .design import CORE, FIRST_READ, LAYER_DONE
 
 HARNESS = Path(__file__).with_name("harness.cpp")
+HEADER = Path(__file__).with_name("harness_job.h")
 
 VERILATOR_FLAGS = (
     "--cc", "-O3", "--prefix", "Vengine", "--top-module", MODULE,
@@ -34,6 +35,11 @@ FAST, SLOW = "-O2", "-O0"  # code of every cycle, and code that runs once or for
 _LONG_RUN = 200_000  # cycles from which an optimized model pays
 # Bytes of a source that is not worth a compiler run of its own, by optimization level.
 _SMALL = {FAST: 100_000, SLOW: 1_500_000}
+
+
+def is_long(cycles: int) -> bool:
+    """Whether so many cycles are worth an optimized model, and several processes of it."""
+    return cycles > _LONG_RUN
 
 
 def cxx_command() -> list[str]:
@@ -190,9 +196,9 @@ def build(verilog: str, memories, *, port_bytes: int, streams: bool, cycles: int
         FAST, SLOW, *VERILATOR_FLAGS, *CXX_FLAGS, *cxx, _output([*cxx, "--version"]),
         _output([*verilator, "--version"], environment),
     )  # fmt: skip
-    fast = FAST if cycles > _LONG_RUN else SLOW
+    fast = FAST if is_long(cycles) else SLOW
     defines = [f"-DPORT_BYTES={port_bytes}", f"-DWEIGHT_STREAM={int(streams)}"]
-    key = _digest(verilog, configuration, HARNESS.read_text(), *defines, fast, tools)
+    key = _digest(verilog, configuration, HARNESS.read_text(), HEADER.read_text(), *defines, fast, tools)
     cache = cache_directory() / "models"
     published = cache / f"engine-{key}"
     if published.exists():

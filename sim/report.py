@@ -11,16 +11,20 @@ from .compare import Mismatch
 
 @dataclass(frozen=True, kw_only=True)
 class LayerReport:
-    """One layer: mean `cycles` per image, `binary_ops` (one AND and one count of a bit are one),
-    `utilization` = binary_ops / (cycles x lanes x rows x cols), `bound` the least cycles its tiling
-    allows and `bound_by` what the cycle model says limits it."""
+    """One layer, per image: mean `cycles`, `binary_ops` (one AND and one count of a bit are one),
+    `utilization` = binary_ops / (cycles x lanes x rows x cols x engines), `bound` the least cycles its
+    tiling allows and `bound_by` what the cycle model says limits it. `transfer_cycles`,
+    `bytes_per_cycle` and `compute_bound_batch`: see :class:`dorefa.hw.compiler.CompiledLayer`."""
 
     name: str
     cycles: float
     binary_ops: int
     utilization: float
-    bound: int
+    bound: float
     bound_by: str
+    transfer_cycles: float
+    bytes_per_cycle: float
+    compute_bound_batch: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +34,9 @@ class SimulationReport:
     - `bit_exact`: every code of every layer and every result equals golden's.
     - `images`: how many were run; `simulator`: the back end; `why`: why it was chosen.
     - `cycles`: mean per image, the sum of the layers'.
-    - `load_cycles`, `unload_cycles`: mean cycles from the first image beat to the first read of the
-      complete image, and from the first to the last result (these overlap the last layer).
+    - `load_cycles`, `unload_cycles`: mean cycles per packet of images, from the first image beat to
+      the first read of the complete image, and from the first to the last result (these overlap the
+      last layer).
     - `network_load_cycles`: cycles of loading program and weights through AXI4-Lite (0 if that was
       not asked for).
     - `mismatch_count`, and the first 20 `mismatches`.
@@ -64,30 +69,43 @@ class SimulationReport:
         return fields
 
 
+def per_image(count, config):
+    """Part of a packet's `count` that falls to each of its images."""
+    return count / config.batch if config.batch > 1 else count
+
+
+def layer_report(layer, cycles, config) -> LayerReport:
+    """The :class:`LayerReport` of a CompiledLayer that took `cycles` per packet of images."""
+    return LayerReport(
+        name=layer.name, cycles=per_image(cycles, config),
+        binary_ops=layer.binary_ops // config.batch,
+        utilization=layer.binary_ops / (cycles * config.binary_ops_per_cycle),
+        bound=per_image(layer.bound, config), bound_by=layer.bound_by,
+        transfer_cycles=per_image(layer.transfer_cycles, config),
+        bytes_per_cycle=layer.bytes_per_cycle, compute_bound_batch=layer.compute_bound_batch,
+    )  # fmt: skip
+
+
 def make_report(
-    *, compiled, traces, comparison, labels, logits, simulator, why, network_load_cycles
+    *, compiled, traces, comparison, labels, outputs, logits, simulator, why, network_load_cycles
 ):
-    """The :class:`SimulationReport` of one :class:`dorefa.sim.job.Trace` per image."""
+    """The :class:`SimulationReport` of one :class:`dorefa.sim.job.Trace` per packet of images."""
     config = compiled.config
     per_layer = np.mean([trace.layer_cycles(compiled.layers) for trace in traces], axis=0).tolist()
     layers = [
-        LayerReport(
-            name=layer.name, cycles=cycles, binary_ops=layer.binary_ops,
-            utilization=layer.binary_ops / (cycles * config.binary_ops_per_cycle),
-            bound=layer.bound, bound_by=layer.bound_by,
-        )
+        layer_report(layer, cycles, config)
         for layer, cycles in zip(compiled.layers, per_layer, strict=True)
-    ]  # fmt: skip
+    ]
     accuracy = None
     if labels is not None:
         accuracy = float(np.mean(np.argmax(logits, axis=1) == labels))
     return SimulationReport(
         bit_exact=comparison.count == 0,
-        images=len(traces),
+        images=len(outputs),
         simulator=simulator,
         why=why,
         config=config.as_dict(),
-        cycles=sum(per_layer),
+        cycles=sum(layer.cycles for layer in layers),
         layers=layers,
         load_cycles=float(np.mean([trace.first_read - trace.first_in for trace in traces])),
         unload_cycles=float(np.mean([trace.last_out - trace.first_out + 1 for trace in traces])),
@@ -95,5 +113,5 @@ def make_report(
         mismatch_count=comparison.count,
         mismatches=comparison.mismatches,
         accuracy=accuracy,
-        outputs=np.stack([trace.results for trace in traces]),
+        outputs=outputs,
     )

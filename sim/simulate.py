@@ -7,6 +7,7 @@ import numpy as np
 from dorefa.golden.errors import InputError
 from dorefa.golden.inference import check_images, logits, run_integer
 from dorefa.golden.lowering import IntegerNetwork, lower
+from dorefa.hw.batch import results_by_image
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.manifest import engine_files
 from dorefa.hw.sizing import fit
@@ -15,6 +16,8 @@ from . import backends
 from .compare import Comparison
 from .job import Job
 from .report import SimulationReport, make_report
+
+_LONGEST_LATENCY = 100_000
 
 
 def simulate(
@@ -26,6 +29,7 @@ def simulate(
     simulator="auto",
     limit=None,
     stalls=0,
+    latency=0,
     seed=1,
     through_port=False,
     verilog_text=None,
@@ -37,24 +41,31 @@ def simulate(
     `EngineConfig` (default: sized for the network); labels: integers (batch,), for the accuracy;
     simulator: ``verilator``, ``icarus``, ``amaranth`` or ``auto`` (the first of these that works
     here); limit: run only the first images; stalls: chance in percent, 0 to 90, that a port waits
-    in a cycle; seed: of stalls and of what uninitialized memory holds; through_port: load the
+    in a cycle; latency: cycles, 0 to 100,000, that the memory behind the weight port takes before
+    each packet; seed: of stalls and of what uninitialized memory holds; through_port: load the
     network through AXI4-Lite instead of directly into the memories (cocotb always does);
     verilog_text: the Verilog to run instead of exporting the engine's; progress: called with
     (images done, images).
 
     Raises InputError for input that cannot work (shapes, a network too large for `config`, a
-    missing simulator) and :class:`dorefa.sim.job.SimulationError` when the engine does not finish.
+    missing simulator, a count that is no multiple of the engine's `batch`) and
+    :class:`dorefa.sim.job.SimulationError` when the engine does not finish.
     """
     integer = network if isinstance(network, IntegerNetwork) else lower(network)
     images, labels = _first(images, labels, limit)
     check_images(integer, images)
     if not isinstance(stalls, int) or not 0 <= stalls <= 90:
         raise InputError(f"stalls is {stalls!r}; accepted: an integer, 0 to 90 percent")
+    if not isinstance(latency, int) or not 0 <= latency <= _LONGEST_LATENCY:
+        raise InputError(f"latency is {latency!r}; accepted: an integer, 0 to {_LONGEST_LATENCY} cycles")
     name, why = backends.choose(simulator)
     compiled = compile_network(integer, config if config is not None else fit(integer))
+    batch = compiled.config.batch
+    if len(images) % batch:
+        raise InputError(f"images has {len(images)} images; accepted: a multiple of batch = {batch}")
     job = Job(
-        compiled=compiled, images=images, stalls=stalls, seed=seed, through_port=through_port,
-        progress=progress,
+        compiled=compiled, images=images.reshape(-1, *compiled.network.input_shape), stalls=stalls,
+        latency=latency, seed=seed, through_port=through_port, progress=progress,
     )  # fmt: skip
     if verilog_text is None and backends.needs_verilog(name):
         verilog_text = engine_files(compiled.config)["engine.v"]
@@ -62,16 +73,29 @@ def simulate(
 
     comparison = Comparison()
     expected = run_integer(integer, images)
-    for image, trace in enumerate(traces):
-        got = trace.values | {compiled.layers[-1].name: trace.results}
+    found = [values for trace in traces for values in _per_image(compiled, trace)]
+    for image, got in enumerate(found):
         for result, values in expected.items():
             comparison.add(result, image, values[image], got[result])
-    results = np.stack([trace.results for trace in traces])
+    results = np.stack([values[compiled.layers[-1].name] for values in found])
     return make_report(
-        compiled=compiled, traces=traces, comparison=comparison, labels=labels,
+        compiled=compiled, traces=traces, comparison=comparison, labels=labels, outputs=results,
         logits=logits(integer, results), simulator=name, why=why,
         network_load_cycles=network_load_cycles,
     )  # fmt: skip
+
+
+def _per_image(compiled, trace):
+    """Values by golden's names of every image of a packet."""
+    batch = compiled.config.batch
+    results = results_by_image(compiled.schedule, trace.results, batch)
+    for image in range(batch):
+        # The images of a batch lie side by side in every map.
+        maps = {
+            name: values if batch == 1 else values[:, image : image + 1]
+            for name, values in trace.values.items()
+        }
+        yield maps | {compiled.layers[-1].name: results[image]}
 
 
 def _first(images, labels, limit):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dorefa.golden.integer import signed_codes
+
 from .design import CORE
 
 
@@ -29,7 +31,7 @@ def regions(compiled) -> list[list[Region]]:
                 own += _bank_regions(compiled, part, prefix)
         address = compiled.schedule.trunk_addresses[part.layer]
         if address is not None and part.part == part.parts - 1:
-            rows = part.geometry.pixels * part.geometry.pixel_groups * part.parts
+            rows = part.geometry.pixels * compiled.schedule.trunk_steps[part.layer]
             own += [
                 Region(f"{CORE}.slice{engine}.residual.trunk", address, rows)
                 for engine in range(compiled.config.engines)
@@ -75,7 +77,7 @@ def values(compiled, copied) -> dict[str, np.ndarray]:
                 for at, channel in enumerate(part.output_channels()):
                     if channel >= 0:
                         codes[..., channel] = block[..., at]
-            result[layer.name] = codes
+            result[layer.name] = signed_codes(codes, layer.out_bits) if layer.out_signed else codes
         if layer.trunk:
             name = layer.name if layer.out_bits is None else f"{layer.name}.trunk"
             engines = compiled.config.engines

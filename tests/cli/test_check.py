@@ -1,6 +1,7 @@
 """`dorefa check`: every problem at once, the nearest engine that works, and the report."""
 
 import json
+import math
 
 import pytest
 
@@ -84,10 +85,33 @@ def test_missing_configuration_file_and_preset(dorefa, tmp_path):
     [
         ("--lanes", -1, "lanes is -1"),
         ("--cols", 99, "cols is 99; accepted: 1 to 16"),
-        ("--weights", "stream", "weights is 'stream'; accepted: onchip"),
+        ("--weights", "disk", "weights is 'disk'; accepted: onchip, stream"),
+        ("--engines", 5, "engines is 5; accepted: 1 to 4"),
         ("--quantizer", "table", "quantizer is 'table'; accepted: thresholds, affine"),
         ("--port-bytes", 0, "port_bytes is 0; accepted: 1 to 64"),
     ],
 )
 def test_wrong_engine_option(dorefa, option, value, message):
     assert message in dorefa("check", "digits", option, value).error
+
+
+def test_streamed_weights_say_what_they_need(dorefa):
+    options = ("--lanes", 64, "--rows", 64, "--port-bytes", 8, "--weights", "stream", "--json", "-")
+    outcome = dorefa("check", "alexnet-fc", *options)
+    report = outcome.report
+    assert "compute-bound from batch" in outcome.err
+    for layer in report["layers"]:
+        assert layer["bound_by"] == "transfer" and layer["bytes_per_cycle"] > 8
+        # A layer of one pixel needs so many more bytes as it needs images.
+        assert layer["compute_bound_batch"] == math.ceil(layer["bytes_per_cycle"] / 8)
+    assert report["stream_bytes"] == 8 * sum(layer["transfer_cycles"] for layer in report["layers"])
+    enough = max(layer["compute_bound_batch"] for layer in report["layers"])
+    packed = dorefa("check", "alexnet-fc", *options, "--batch", enough).report
+    assert "transfer" not in {layer["bound_by"] for layer in packed["layers"]}
+    assert packed["stream_bytes"] == report["stream_bytes"] / enough
+    assert packed["cycles_estimate"] < report["cycles_estimate"] / 10
+
+
+def test_batch_of_a_network_with_maps_is_refused(dorefa):
+    outcome = dorefa("check", "digits", "--batch", 4)
+    assert "layer conv0: batch is 4, but the layer is a convolution to" in outcome.error

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from dorefa.golden import logits, run_integer
+from dorefa.golden import logits, lower, npz, random_images, random_network, run_integer
 from dorefa.golden.datasets import digits_sample
 
 
@@ -59,6 +59,23 @@ def test_wrong_images(dorefa, small, change, message):
     np.save(path, change(np.load(path)))
     error = dorefa("golden", model, "--input", path).error
     assert error.startswith(f"{path}: ") and message in error
+
+
+def test_dump_of_a_graph(dorefa, tmp_path):
+    network = random_network(3, residual=True, conv_layers=3)
+    images = random_images(network, 2, 1)
+    npz.save(network, tmp_path / "net.npz")
+    np.save(tmp_path / "x.npy", images)
+    arguments = ("golden", tmp_path / "net.npz", "--input", tmp_path / "x.npy")
+    outcome = dorefa(*arguments, "--dump", tmp_path / "dump", "--output", tmp_path / "y.npy")
+    assert outcome.status == 0
+    expected = run_integer(lower(network), images)
+    assert any(name.endswith(".trunk") for name in expected)
+    assert {path.stem for path in (tmp_path / "dump").iterdir()} == set(expected)
+    for name, values in expected.items():
+        dumped = np.load(tmp_path / "dump" / f"{name}.npy")
+        assert dumped.dtype == values.dtype and np.array_equal(dumped, values)
+    assert np.array_equal(np.load(tmp_path / "y.npy"), values)
 
 
 def test_image_files_that_are_none(dorefa, small, tmp_path):

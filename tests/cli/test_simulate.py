@@ -64,9 +64,24 @@ def test_difference_is_status_1_and_the_report_is_written(dorefa, small, tmp_pat
     assert "bit-exact: NO" in outcome.out
 
 
+def test_latency_of_streamed_weights(dorefa, small):
+    model, images, _ = small
+    options = ("--input", images, "--limit", 1, "--weights", "stream", "--simulator", "amaranth")
+    prompt, slow = (
+        dorefa("simulate", model, *options, "--latency", latency, "--json", "-") for latency in (0, 400)
+    )
+    assert prompt.report["bit_exact"] is slow.report["bit_exact"] is True
+    assert slow.report["cycles"] > prompt.report["cycles"]
+    assert "bytes per cycle needed" in slow.err
+    for layer in slow.report["layers"]:
+        assert layer["transfer_cycles"] > 0 < layer["bytes_per_cycle"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("--latency", -1), "latency is -1; accepted: an integer, 0 to 100000 cycles"),
+        (("--batch", 2), "layer conv0: batch is 2, but the layer is a convolution"),
         (("--limit", 0), "limit is 0; accepted: an integer of at least 1"),
         (("--stalls", 100), "stalls is 100; accepted: an integer, 0 to 90 percent"),
         (("--lanes", 0), "lanes is 0"),

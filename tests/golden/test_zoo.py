@@ -30,7 +30,7 @@ def digest(network):
 
 def test_names():
     assert zoo.names() == [
-        "digits", "svhn-a", "svhn-b", "svhn-c", "svhn-d", "alexnet", "alexnet-fc", "resnet18"
+        "digits", "digits-small", "svhn-a", "svhn-b", "svhn-c", "svhn-d", "alexnet", "alexnet-fc", "resnet18"
     ]  # fmt: skip
 
 
@@ -111,8 +111,8 @@ def test_other_widths_of_first_and_last_layer_are_not_the_trained_ones():
         (
             "alexnet9",
             {},
-            "network 'alexnet9' is not in the zoo; known: digits, svhn-a, svhn-b, svhn-c, svhn-d, "
-            "alexnet, alexnet-fc, resnet18",
+            "network 'alexnet9' is not in the zoo; known: digits, digits-small, svhn-a, svhn-b, "
+            "svhn-c, svhn-d, alexnet, alexnet-fc, resnet18",
         ),
         ("digits", {"net_w": 9}, "digits: net_w is 9; accepted: an integer in 1..8"),
         ("digits", {"net_a": 0}, "digits: net_a is 0; accepted: an integer in 1..8"),

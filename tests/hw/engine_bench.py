@@ -3,25 +3,31 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from amaranth import ResetInserter, Signal
+from amaranth import ResetInserter, Shape, Signal
 
 from dorefa.golden.inference import run_integer
+from dorefa.hw.cycles import predict
 from dorefa.hw.engine import Engine
 from dorefa.hw.memory_map import REGISTERS
+from dorefa.hw.weight_loader import weight_packet
+from dorefa.sim.design import CORE
+from dorefa.sim.snapshot import regions, values
 
 from .support import fill_memories, flat, memories_of, receive, simulate
 
 
 @dataclass
 class Outcome:
-    """What an engine did: `results` per image, `maps` per image and quantized layer, `cycles` per
-    image and layer, `register` the cycles register at the end, `dropped` its status bit."""
+    """What an engine did: `results` per image, `values` per image (codes and trunks by golden's
+    names), `cycles` per image and pass, `register` the cycles register at the end, `dropped` and
+    `wrong_weights` its status bits."""
 
     results: list = field(default_factory=list)
-    maps: list = field(default_factory=list)
+    values: list = field(default_factory=list)
     cycles: list = field(default_factory=list)
     register: int = 0
     dropped: bool = False
+    wrong_weights: bool = False
 
 
 def beats_of(codes, port_bytes, rng=None):
@@ -39,17 +45,31 @@ def beats_of(codes, port_bytes, rng=None):
     return beats
 
 
+def weight_beats(packet, port_bytes):
+    """Beats of one packet of weights, bytes of whole beats."""
+    starts = range(0, len(packet), port_bytes)
+    return [
+        {"data": int.from_bytes(packet[start : start + port_bytes], "little"),
+         "last": start == starts[-1]}
+        for start in starts
+    ]  # fmt: skip
+
+
 class Bench:
     """One engine with a compiled network.
 
     `preload`: memories and registers from the start instead of host writes. Every other memory word
-    is random before the first cycle. `gaps` and `stalls`: probability of an idle cycle of the host
-    and image ports and of a refused one of the result port.
+    is random before the first cycle. `gaps` and `stalls`: probability of an idle cycle of the host,
+    image and weight ports and of a refused one of the result port. `packets_of` (image's number)
+    gives the weight packets of an image where they are not the network's.
     """
 
-    def __init__(self, compiled, rng, *, gaps=0, stalls=0, preload=True):
+    def __init__(self, compiled, rng, *, gaps=0, stalls=0, preload=True, packets_of=None):
         self.compiled, self.rng, self.gaps, self.stalls = compiled, rng, gaps, stalls
-        self.preload = preload
+        self.preload, self.config = preload, compiled.config
+        own = [weight_packet(words, self.config) for words in compiled.weight_packets]
+        self.packets_of = packets_of or (lambda image: own)
+        self.weight_count = sum(map(len, own)) // self.config.port_bytes
         self.engine = Engine(compiled.config, memories=compiled.memories if preload else None)
         self.reset = Signal()
         self.fragment, self.memories = memories_of(ResetInserter(self.reset)(self.engine))
@@ -70,8 +90,9 @@ class Bench:
             ctx.set(host.w_en, 0)
             ctx.set(host.w_data, 0xFFFFFFFF)
 
-    async def send(self, ctx, beats):
-        stream = self.engine.i
+    async def send(self, ctx, beats, stream=None):
+        """Sends beats to the image port, or to another stream."""
+        stream = self.engine.i if stream is None else stream
         for beat in beats:
             await self.idle(ctx)
             ctx.set(stream.payload, beat)
@@ -87,19 +108,22 @@ class Bench:
         await ctx.tick()
         return ctx.get(self.engine.host.r_data)
 
-    def map_of(self, ctx, layer):
-        """A layer's output map (H, W, C) as it lies in the feature memory."""
-        fetch = self.compiled.config.fetch_bits
-        height, width, channels = layer.out_shape
-        codes = np.zeros(height * width * channels, np.int64)
-        for place in range(-(-len(codes) // fetch)):
-            word = layer.out_address + place
-            row = ctx.get(self.memories[f"feature.bank{word % 2}"][word >> 1])
-            part = codes[place * fetch : (place + 1) * fetch]
-            for plane in range(layer.out_bits):
-                bits = row >> (plane * fetch)
-                part += [((bits >> n) & 1) << plane for n in range(len(part))]
-        return codes.reshape(layer.out_shape)
+    def loaded(self):
+        """Memories that hold the network of a preloaded engine."""
+        if not self.preload:
+            return ()
+        kinds = ["quantizer.", "residual.lane"]
+        kinds += ["weights."] if self.config.weights == "onchip" else []
+        slices = range(self.config.engines)
+        return ("sequencer.", *(f"slice{number}.{kind}" for number in slices for kind in kinds))
+
+    def copy(self, ctx, region):
+        """The words of a Region as they lie in its memory, uint8 (rows, bytes)."""
+        memory = self.memories[region.memory.removeprefix(f"{CORE}.")]
+        size = -(-Shape.cast(memory.shape).width // 8)
+        rows = range(region.first, region.first + region.rows)
+        words = b"".join(ctx.get(memory[row]).to_bytes(size, "little") for row in rows)
+        return np.frombuffer(words, np.uint8).reshape(region.rows, size)
 
     def run(self, packets, images, before=None):
         """Sends `packets` (lists of beats) of which `images` are right; returns the Outcome.
@@ -107,16 +131,16 @@ class Bench:
         `before(ctx)`: what happens after loading and before the first packet.
         """
         outcome = Outcome()
-        layers, engine = self.compiled.layers, self.engine
+        engine = self.engine
+        copies = regions(self.compiled)
         beats = sum(map(len, packets))
         writes = 0 if self.preload else sum(1 for _ in self.compiled.host_writes())
-        work = images * (self.compiled.cycles + 50) + beats + writes
+        work = images * (self.compiled.cycles + 50 + self.weight_count) + beats + writes
         slower = 1 / (1 - max(self.gaps, self.stalls)) * 3
         ready = []
 
         async def feed(ctx):
-            loaded = ("sequencer.", "weights.", "quantizer.") if self.preload else ()
-            fill_memories(ctx, self.memories, self.rng, but=loaded)
+            fill_memories(ctx, self.memories, self.rng, but=self.loaded())
             if not self.preload:
                 await self.load(ctx)
             if before:
@@ -124,6 +148,13 @@ class Bench:
             ready.append(True)
             for packet in packets:
                 await self.send(ctx, packet)
+
+        async def stream(ctx):
+            while not ready:
+                await ctx.tick()
+            for image in range(images):
+                for packet in self.packets_of(image):
+                    await self.send(ctx, weight_beats(packet, self.config.port_bytes), engine.weights)
 
         async def take(ctx):
             while not ready:
@@ -142,8 +173,8 @@ class Bench:
             while not ready:
                 await ctx.tick()
             while len(outcome.cycles) < images:
-                began, cycle, spent, maps = None, 0, [], []
-                while len(spent) < len(layers):
+                began, cycle, spent, copied = None, 0, [], []
+                while len(spent) < len(copies):
                     _, _, first, done = await ctx.tick().sample(
                         engine.status.first_read, engine.status.layer_done
                     )
@@ -152,36 +183,42 @@ class Bench:
                         assert began is None and not spent
                         began = cycle
                     if done:
+                        copied.append([self.copy(ctx, region) for region in copies[len(spent)]])
                         spent.append(cycle - began)
                         began = cycle
-                        if len(spent) < len(layers):
-                            maps.append(self.map_of(ctx, layers[len(spent) - 1]))
                 outcome.cycles.append(spent)
-                outcome.maps.append(maps)
+                outcome.values.append(values(self.compiled, copied))
             outcome.register = await self.read(ctx, "cycles")
             status = await self.read(ctx, "status")
             assert not status & 1, "busy after the last image"
             outcome.dropped = bool(status & 2)
+            outcome.wrong_weights = bool(status & 4)
 
-        simulate(self.fragment, feed, take, watch, limit=int(work * slower) + 2000)
+        monitors = [stream] if self.config.weights == "stream" else []
+        simulate(self.fragment, feed, take, watch, limit=int(work * slower) + 2000, monitors=monitors)
         return outcome
 
 
 def compare(compiled, images, outcome):
-    """Every result and every layer's map against the integer golden model."""
+    """Every result, every layer's codes and every kept trunk against the integer golden model."""
     expected = run_integer(compiled.network, images)
-    names = [layer.name for layer in compiled.layers]
+    results = expected.pop(compiled.network.layers[-1].name)
     assert len(outcome.results) == len(images)
     for number in range(len(images)):
-        for name, held in zip(names[:-1], outcome.maps[number], strict=True):
+        assert outcome.values[number].keys() == expected.keys()
+        for name, held in outcome.values[number].items():
             want = expected[name][number].reshape(held.shape)
-            assert (held == want).all(), f"image {number}, layer {name}"
-        assert outcome.results[number] == expected[names[-1]][number].tolist(), f"image {number}"
+            assert (held == want).all(), f"image {number}, {name}"
+        assert outcome.results[number] == results[number].reshape(-1).tolist(), f"image {number}"
 
 
 def check_cycles(compiled, outcome):
-    """Predicted cycles of every layer, and the engine's own count, without stalls."""
-    predicted = [layer.cycles for layer in compiled.layers]
+    """Predicted cycles of every pass, and the engine's own count, without stalls."""
+    passes = predict(compiled.network, compiled.schedule, compiled.config)
+    predicted = [part.cycles for part in passes]
+    assert [layer.cycles for layer in compiled.layers] == [
+        sum(predicted[layer.passes.start : layer.passes.stop]) for layer in compiled.layers
+    ]
     for spent in outcome.cycles:
         assert spent == predicted
     assert outcome.register == compiled.cycles

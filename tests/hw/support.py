@@ -10,6 +10,9 @@ from amaranth.hdl._mem import MemoryInstance
 from amaranth.sim import Simulator
 
 from dorefa.golden.network import Layer, Network
+from dorefa.hw import program
+from dorefa.hw.descriptor import descriptor
+from dorefa.hw.schedule import schedule
 
 
 def simulate(component, *testbenches, limit, monitors=()):
@@ -125,3 +128,21 @@ def draw_layer(rng, name, shape, *, w_bits=1, **fields):
 def network(input_shape, input_bits, *layers):
     """A float network of these layers."""
     return Network(name="test", input_shape=input_shape, input_bits=input_bits, layers=layers)
+
+
+def decode(config, words):
+    """Field values of a descriptor from the words of a program."""
+    values = {}
+    for name, (word, bit) in program.placement(config).items():
+        shape = program.fields(config)[name]
+        value = (words[word] >> bit) & ((1 << shape.width) - 1)
+        values[name] = value - (shape.signed and value >> (shape.width - 1)) * (1 << shape.width)
+    return values
+
+
+def program_values(integer, config, number=0):
+    """(Pass, descriptor) of a pass, the descriptor as it comes out of its words in the program."""
+    plan = schedule(integer, config)
+    values = descriptor(plan, number, config, integer, weight_base=0, param_base=0)
+    words = program.encode(config, integer.layers[plan.passes[number].layer].name, values)
+    return plan.passes[number], decode(config, words)

@@ -9,6 +9,7 @@ from dorefa.hw.array import DotArray, array_latency
 from dorefa.hw.config import EngineConfig
 from dorefa.hw.drain import Drain
 
+from .pool_windows import Axis, check_axis_place, closes_both
 from .support import fields_of, flat, simulate
 
 BASE = EngineConfig(
@@ -34,6 +35,13 @@ class ArrayAndDrain(wiring.Component):
         for into, out in zip(self.drain.sums, self.array.sums, strict=True):
             m.d.comb += into.eq(out)
         return m
+
+
+def pool_values(name, axis, slots):
+    """Program fields of the pooling windows of one axis."""
+    fields = {"kernel": axis.kernel, "period": axis.stride * slots, "slot": (len(axis.spans) - 1) % slots}
+    fields |= {f"phase_{slot}": axis.before - slot * axis.stride for slot in range(slots)}
+    return {f"pool_{name}_{field}": value for field, value in fields.items()}
 
 
 def draw_tiles(config, rng, count, steps):
@@ -69,6 +77,11 @@ CASES = [
     ({"pipeline": "level", "structure": "sum"}, {}),
     ({"pipeline": "level", "cols": 2}, {"raw": 1}),
     ({"encoding": "any"}, {"raw": 1, "bipolar_sum": 1}),
+    ({"pool_slots": 2, "cols": 2}, {}),
+    ({"trunk_bits": 16, "trunk_depth": 64}, {}),
+    ({"trunk_bits": 16, "trunk_depth": 64, "cols": 3}, {"last_cols": 1}),
+    # The drain of one engine of three: `count` and the trunk's groups are those of all.
+    ({"engines": 3, "rows": 4}, {}),
 ]
 
 
@@ -76,40 +89,57 @@ CASES = [
     "changes, descriptor", CASES, ids=[f"{c} {d}".replace("'", "") for c, d in CASES]
 )
 def test_sums_leave_in_order(changes, descriptor, rng):
-    """Two sets of two pixels of two tiles, the second set with `last_cols` columns."""
+    """Four sets of pixels of two channel groups of two tiles, the last set with `last_cols` columns."""
     config = BASE.replace(**changes)
     full_groups = -(-config.rows // config.quant)
     last_rows = max(1, config.rows - 1)
     last_groups = -(-last_rows // config.quant)
+    last_cols = descriptor.get("last_cols", config.cols)
+    pixels = 3 * config.cols + last_cols
+    rows_axis = Axis(1)
+    overlaps = config.pool_slots > 1
+    columns_axis = Axis(pixels, 2, 1, 1, 0) if overlaps else Axis(pixels, 2, 2, 1, 1 - pixels % 2)
+    assert columns_axis.computed == pixels and columns_axis.accepted
+    pixel_groups = 2 * (full_groups + last_groups)
     values = dict.fromkeys(program.fields(config), 0) | {
-        "sets": 2, "last_cols": config.cols, "pool_rows": 1, "pool_cols": 2, "groups": 1,
+        "sets": 4, "last_cols": last_cols, "groups": 2, "out_rows": 1, "out_cols": pixels,
         "tiles": 2, "full_groups": full_groups, "last_groups": last_groups,
-        "full_count": config.rows - (full_groups - 1) * config.quant,
+        "full_count": config.engines * (config.rows - (full_groups - 1) * config.quant),
         "last_count": last_rows - (last_groups - 1) * config.quant, "param_base": 7,
+        "pixel_groups": pixel_groups,
+        **pool_values("y", rows_axis, config.pool_slots), **pool_values("x", columns_axis, config.pool_slots),
     }  # fmt: skip
+    if config.trunk_bits:
+        values |= {"trunk_address": 60, "trunk_address_step": pixel_groups + 1}
     values |= descriptor
     unit = ArrayAndDrain(config)
     array, drain, raw = unit.array, unit.drain, values["raw"]
-    tiles = draw_tiles(config, rng, 8, steps=max(4, config.cols * full_groups))
-    pixel_groups = full_groups + last_groups
+    tiles = draw_tiles(config, rng, 16, steps=max(4, config.cols * full_groups))
 
     expected = []
     for number, (_, sums) in enumerate(tiles):
-        last_set, position, last_tile = number // 4 == 1, number // 2 % 2, number % 2
-        cols = values["last_cols"] if last_set else config.cols
-        rows = last_rows if last_tile else config.rows
+        set_number, group_number, last_tile = number // 4, number // 2 % 2, number % 2
+        cols = last_cols if set_number == 3 else config.cols
+        emitted = 0
         for column in range(cols):
+            pixel = set_number * config.cols + column
+            rows = last_rows if last_tile else config.rows
             for group, first in enumerate(range(0, rows, config.quant)):
-                index = last_tile * full_groups + group
+                index = group_number * pixel_groups // 2 + last_tile * full_groups + group
                 held = sums[column][first : min(first + config.quant, rows)]
                 if values["bipolar_sum"]:
                     held = [2 * value - sums[column][-1] for value in held]
-                set_ends = position and column == cols - 1 and index == pixel_groups - 1
-                expected.append((held, {
-                    "count": len(held), "index": index, "param": 7 + index,
-                    "column": column, "pool_first": position == 0, "pool_last": position == 1,
-                    "ends_set": set_ends, "ends_layer": set_ends and last_set,
+                set_ends = column == cols - 1 and index == pixel_groups - 1
+                count = config.total_quant
+                if first + config.quant >= rows:
+                    count = values["last_count" if last_tile else "full_count"]
+                expected.append((held, pixel, {
+                    "count": count, "index": index, "param": 7 + index, "column": emitted,
+                    "ends_set": set_ends, "ends_layer": set_ends and set_number == 3,
+                    **({"trunk": (60 + pixel * (pixel_groups + 1) + index) % 64}
+                       if config.trunk_bits else {}),
                 }))  # fmt: skip
+            emitted += closes_both(rows_axis, columns_axis, (0, pixel))
 
     async def feed(ctx):
         ctx.set(drain.layer, values)
@@ -144,16 +174,19 @@ def test_sums_leave_in_order(changes, descriptor, rng):
             )
             drained += tile_leaves
             if valid and ready:
-                held, names = expected[taken]
+                held, pixel, names = expected[taken]
                 mask = (1 << config.acc_bits) - 1
                 lanes = fields_of(out, config.acc_bits, config.quant)
                 assert lanes[: len(held)] == [value & mask for value in held], taken
                 for name, value in names.items():
                     assert group[name] == int(value), (taken, name)
+                for axis, name, at in ((rows_axis, "y", 0), (columns_axis, "x", pixel)):
+                    said = [group.place[f"{name}_{what}"] for what in ("first", "slot", "closes")]
+                    check_axis_place(axis, at, config.pool_slots, *said)
                 taken += 1
         assert drained == len(tiles)
 
-    simulate(unit, feed, check, limit=2000)
+    simulate(unit, feed, check, limit=4000)
 
 
 def test_latency():

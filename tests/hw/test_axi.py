@@ -239,9 +239,10 @@ def test_regions_are_checked():
         AxiLiteBridge(addr_bits=0)
 
 
+@pytest.mark.parametrize("weights", ["onchip", "stream"])
 @pytest.mark.parametrize("port_bytes", [1, 4])
-def test_ports_of_the_top(port_bytes):
-    config = preset("tiny").replace(port_bytes=port_bytes)
+def test_ports_of_the_top(port_bytes, weights):
+    config = preset("tiny").replace(port_bytes=port_bytes, weights=weights)
     top = AxiTop(Engine(config))
     Fragment.get(top, None)  # elaborates, so that nothing counts as unused
     names = set(top.signature.members)
@@ -255,3 +256,9 @@ def test_ports_of_the_top(port_bytes):
         "arvalid arready rdata rresp rvalid rready".split()
     )
     assert len(top.s_axil_awaddr) == len(top.engine.host.addr) + 2
+    streamed = {name for name in names if name.startswith("s_axis_weights_")}
+    if weights == "onchip":
+        assert streamed == set()
+    else:
+        assert streamed == {f"s_axis_weights_{name}" for name in ("tdata", "tvalid", "tready", "tlast")}
+        assert len(top.s_axis_weights_tdata) == 8 * port_bytes

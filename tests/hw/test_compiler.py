@@ -5,138 +5,62 @@ import pytest
 
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering import lower
-from dorefa.golden.random_network import random_images, random_network
+from dorefa.golden.random_network import random_images
 from dorefa.hw.affine_quantizer import AffineQuantizer
 from dorefa.hw.compiler import compile_network
-from dorefa.hw.geometry import LayerGeometry
+from dorefa.hw.geometry import PassGeometry
+from dorefa.hw.layout import MapLayout
 from dorefa.hw.memory_map import REGISTERS, MemoryMap
-from dorefa.hw.problems import raw_range, xnor_constants
+from dorefa.hw.problems import xnor_constants
 from dorefa.hw.sizing import fit
 
+from .compiled_networks import descriptors, draw_compiled
 from .engine_bench import Bench, beats_of, compare
 from .support import draw_layer, layer, network
-from .test_program import decode
-
-
-def signed(word, bits):
-    word &= (1 << bits) - 1
-    return word - (word >> (bits - 1) << bits)
-
-
-def draw_compiled(rng, **sizes):
-    encodings = [("bipolar",), ("twos_complement", "unsigned")][rng.integers(2)]
-    integer = lower(
-        random_network(
-            int(rng.integers(1 << 31)), max_macs=20_000, max_size=6, encodings=encodings
-        )
-    )
-    drawn = {
-        "lanes": int(rng.integers(8, 40)), "rows": int(rng.integers(2, 7)),
-        "quant": int(rng.integers(1, 3)), "quantizer": "thresholds",
-    }  # fmt: skip
-    return compile_network(integer, fit(integer, **drawn | sizes))
-
-
-def channel_places(geometry):
-    """(channel, tile place) in the order of the weight memory: group, tile, row."""
-    for channel in range(len(geometry.layer.codes)):
-        group, within = divmod(channel, geometry.group_channels)
-        yield channel, group * geometry.tiles + within // geometry.rows, within % geometry.rows
-
-
-def test_weights(rng):
-    for _ in range(8):
-        compiled = draw_compiled(rng)
-        lanes, base = compiled.config.lanes, 0
-        used = [[False] * len(words) for words in compiled.memories["weights"]]
-        for integer in compiled.network.layers:
-            geometry = LayerGeometry.of(integer, compiled.config)
-            for channel, tile, row in channel_places(geometry):
-                codes = integer.codes[channel].reshape(-1)
-                for plane in range(integer.w_bits):
-                    first = base + (tile * integer.w_bits + plane) * geometry.words
-                    words = compiled.memories["weights"][row][first : first + geometry.words]
-                    bits = sum(word << (n * lanes) for n, word in enumerate(words))
-                    # Lanes beyond the reduction are zero.
-                    want = sum(int(code >> plane & 1) << n for n, code in enumerate(codes))
-                    assert bits == want
-                    for n in range(geometry.words):
-                        used[row][first + n] = True
-            base += geometry.weight_words
-        for row, words in enumerate(compiled.memories["weights"]):
-            assert len(words) == base
-            assert all(seen or word == 0 for seen, word in zip(used[row], words, strict=True))
-
-
-@pytest.mark.parametrize("encoding", ["fitting", "any"])
-def test_thresholds(encoding, rng):
-    """The binary search over the stored words counts the thresholds that a sum reaches."""
-    for _ in range(6):
-        compiled = draw_compiled(rng, **({"encoding": "any"} if encoding == "any" else {}))
-        config, base = compiled.config, 0
-        memories, stages = compiled.memories["params"], compiled.config.out_bits
-        for integer in compiled.network.layers:
-            geometry = LayerGeometry.of(integer, config)
-            constants = np.zeros(len(integer.codes), int)
-            if config.xnor:
-                constants = xnor_constants(integer, geometry)
-            for channel, tile, row in channel_places(geometry):
-                group, tile = divmod(tile, geometry.tiles)
-                per_group = geometry.pixel_groups // integer.groups
-                param = base + group * per_group + tile * geometry.full_groups + row // config.quant
-                lane = (row % config.quant) * stages
-                word = memories[lane][param]
-                if integer.out_bits is None:
-                    assert signed(word, config.acc_bits) == constants[channel]
-                    continue
-                assert word >> config.acc_bits == integer.inverted[channel]
-                thresholds = integer.thresholds[channel]
-                for value in {integer.acc_min, integer.acc_max, 0, *thresholds[::9]}:
-                    value = int(np.clip(value, integer.acc_min, integer.acc_max))
-                    raw = value - int(constants[channel])
-                    least, greatest = raw_range(integer, geometry, config)
-                    if not least <= raw <= greatest:
-                        continue  # beyond what this channel's counts can reach
-                    bits = 0
-                    for stage in range(stages):
-                        stored = signed(
-                            memories[lane + stage][(param << stage) | bits], config.acc_bits
-                        )
-                        bits = bits << 1 | (raw >= stored)
-                    assert bits == (value >= thresholds).sum()
-            base += geometry.pixel_groups
 
 
 def test_descriptors(rng):
-    """Loop counts as the geometry has them, bases one after another, maps that do not overlap."""
+    """Loop counts as the geometry has them, parameters one pass after another."""
     for _ in range(8):
         compiled = draw_compiled(rng)
-        config, network_ = compiled.config, compiled.network
-        per_layer = len(compiled.memories["program"]) // len(network_.layers)
-        weights = params = 0
-        in_words, in_address = -(-int(np.prod(network_.input_shape)) // config.fetch_bits), 0
-        for number, integer in enumerate(network_.layers):
-            words = compiled.memories["program"][number * per_layer : (number + 1) * per_layer]
-            values = decode(config, words)
-            geometry = LayerGeometry.of(integer, config)
-            last = integer.out_bits is None
-            assert values["weight_top"] == weights + (integer.w_bits - 1) * geometry.words
+        params, last = 0, compiled.network.layers[-1]
+        for number, (part, integer, values) in enumerate(descriptors(compiled)):
+            geometry = part.geometry
             assert values["param_base"] == params
-            assert values["raw"] == last
+            assert values["raw"] == (integer is last)
+            assert values["ends_image"] == (number == len(compiled.schedule.passes) - 1)
             assert values["signed_weights"] == (integer.encoding == "twos_complement")
-            assert values["code_mask"] == (0 if last else (1 << integer.out_bits) - 1)
+            codes = integer.code_bits
+            assert values["code_mask"] == ((1 << codes) - 1 if codes else 0)
             assert (values["weight_planes"], values["activation_planes"]) == (
                 integer.w_bits, integer.a_bits
             )  # fmt: skip
-            weights += geometry.weight_words
+            assert (values["out_rows"], values["out_cols"]) == geometry.computed
+            assert (values["sets"], values["tiles"], values["groups"], values["words"]) == (
+                geometry.sets, geometry.tiles, geometry.groups, geometry.words
+            )  # fmt: skip
             params += geometry.pixel_groups
-            if not last:
-                out_words = -(-int(np.prod(integer.out_shape)) // config.fetch_bits)
-                out_address = values["out_address"]
-                assert compiled.layers[number].out_address == out_address
-                assert out_address + out_words <= config.feature_depth
-                assert out_address >= in_address + in_words or out_address + out_words <= in_address
-                in_words, in_address = out_words, out_address
+
+
+def test_maps_that_are_read_later_do_not_overlap(rng):
+    for _ in range(8):
+        compiled = draw_compiled(rng)
+        config, plan, layers = compiled.config, compiled.schedule, compiled.network.layers
+        alive = {-1: (0, MapLayout.dense(compiled.network.input_shape).words(config.fetch_bits))}
+        for index, integer in enumerate(layers):
+            parts = [d for part, _, d in descriptors(compiled) if part.layer == index]
+            if integer.out_bits is not None:
+                block = plan.maps[index].block_words(config.fetch_bits)
+                first = parts[0]["out_address"]
+                assert [d["out_address"] for d in parts] == [first + n * block for n in range(len(parts))]
+                own = (first, first + plan.maps[index].words(config.fetch_bits))
+                assert own[1] <= config.feature_depth
+                for begin, end in alive.values():
+                    assert end <= own[0] or own[1] <= begin
+                alive[index] = own
+            # What no later layer reads may be overwritten.
+            needed = {later.source for later in layers[index + 1 :]}
+            alive = {number: place for number, place in alive.items() if number in needed}
 
 
 def test_report_of_the_layers(rng):
@@ -147,12 +71,15 @@ def test_report_of_the_layers(rng):
         )  # fmt: skip
         assert made.binary_ops == integer.macs * integer.w_bits * integer.a_bits
         assert 0 < made.bound <= made.cycles
+    passes = [number for made in compiled.layers for number in made.passes]
+    assert passes == list(range(len(compiled.schedule.passes)))
     assert compiled.cycles == sum(made.cycles for made in compiled.layers)
 
 
-def test_host_writes(rng):
+@pytest.mark.parametrize("weights", ["onchip", "stream"])
+def test_host_writes(weights, rng):
     """They fill every word of the images once, registers last and the enabling bit at the end."""
-    compiled = draw_compiled(rng)
+    compiled = draw_compiled(rng, weights=weights)
     memory_map = MemoryMap.of(compiled.config)
     writes = list(compiled.host_writes())
     assert len({address for address, _ in writes}) == len(writes)
@@ -166,9 +93,12 @@ def test_host_writes(rng):
     held = dict(writes)
     images = {
         memory_map.program: [compiled.memories["program"]],
-        memory_map.weights: compiled.memories["weights"],
         memory_map.params: compiled.memories["params"],
     }
+    if weights == "onchip":
+        images[memory_map.weights] = compiled.memories["weights"]
+    if memory_map.rescale is not None:
+        images[memory_map.rescale] = compiled.memories["rescale"]
     for window, memories in images.items():
         for number, words in enumerate(memories):
             for address, word in enumerate(words):
@@ -178,17 +108,24 @@ def test_host_writes(rng):
                 ]
                 assert sum(p << (32 * n) for n, p in enumerate(pieces)) == word
     assert len(held) == 3
+    # Of streamed weights, both halves as far as the longest pass fills them.
+    weight_words = sum(map(len, compiled.memories["weights"]))
+    if weights == "stream":
+        longest = max(len(words[0]) for words in compiled.weight_packets)
+        weight_words = 2 * longest * compiled.config.total_rows
     assert compiled.memory_bits == {
         "program": 32 * len(compiled.memories["program"]),
-        "weights": compiled.config.lanes * sum(map(len, compiled.memories["weights"])),
+        "weights": compiled.config.lanes * weight_words,
         "params": memory_map.params.width * sum(map(len, compiled.memories["params"])),
+        **({"rescale": memory_map.rescale.width * sum(map(len, compiled.memories["rescale"]))}
+           if memory_map.rescale else {}),
     }
 
 
 def constants_of(integer, config):
     """XNOR constants of the last layer, one per class."""
     last = integer.layers[-1]
-    return [int(value) for value in xnor_constants(last, LayerGeometry.of(last, config))]
+    return [int(value) for value in xnor_constants(last, PassGeometry.of(last, config), config)]
 
 
 def one_class(rng, inputs, **fields):

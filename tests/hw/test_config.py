@@ -54,26 +54,32 @@ def test_sizes_are_integers(value):
         ({"encoding": "ternary"},
          "encoding is 'ternary'; accepted: bipolar, twos_complement, unsigned, any"),
         ({"quantizer": 1}, "quantizer is 1; accepted: thresholds, affine"),
-        ({"structure": ""}, "structure is ''; accepted: compress, sum"),
-        ({"pipeline": True}, "pipeline is True; accepted: none, level"),
-        ({"weights": "stream"}, "weights is 'stream'; accepted: onchip"),
+        ({"structure": ""}, "structure is ''; accepted: compress, sum, mapped"),
+        ({"pipeline": True}, "pipeline is True; accepted: none, level, level2, level3, level4"),
+        ({"weights": "disk"}, "weights is 'disk'; accepted: onchip, stream"),
         ({"fetch_bits": 24}, "fetch_bits is 24; accepted: a power of two"),
         ({"patch_slots": 3}, "patch_slots is 3; accepted: a power of two"),
         ({"lanes": 31},
          "fetch_bits is 32; accepted: at most lanes = 31, because a fetched word must not span "
          "more than two patch words"),
         ({"quant": 16, "fetch_bits": 8},
-         "fetch_bits is 8; accepted: at least 16 (= max of quant 16 and port_bytes 1), because the "
-         "plane packer writes one word per cycle"),
-        ({"port_bytes": 64},
-         "fetch_bits is 32; accepted: at least 64 (= max of quant 4 and port_bytes 64), because "
+         "fetch_bits is 8; accepted: at least 16 (= max of engines x quant 16 and port_bytes 1), because "
          "the plane packer writes one word per cycle"),
+        ({"port_bytes": 64},
+         "fetch_bits is 32; accepted: at least 64 (= max of engines x quant 4 and port_bytes 64), "
+         "because the plane packer writes one word per cycle"),
         ({"out_bits": 3, "a_bits": 2},
          "out_bits is 3; accepted: at most a_bits = 2, because the next layer could not read wider "
          "codes"),
         ({"rows": 3},
          "quant is 4; accepted: at most rows = 3, because a tile leaves one accumulator per row "
          "and column"),
+        ({"engines": 3, "quant": 16, "fetch_bits": 32},
+         "fetch_bits is 32; accepted: at least 48 (= max of engines x quant 48 and port_bytes 1), "
+         "because the plane packer writes one word per cycle"),
+        ({"engines": 2, "rows": 30},
+         "rows is 30 with 2 engines; accepted: a multiple of quant = 4, because the engines' "
+         "channels alternate in groups of quant"),
     ],
 )  # fmt: skip
 def test_messages(parameters, expected):
@@ -118,12 +124,20 @@ def test_presets():
 def test_hardware_of_the_encodings(encoding, xnor, signed_planes, sum_row):
     made = EngineConfig(encoding=encoding)
     assert (made.xnor, made.signed_planes, made.sum_row) == (xnor, signed_planes, sum_row)
+    assert made.inverts == (not xnor)
+    # The slope behind a trunk cannot go into bipolar weights.
+    assert made.replace(trunk_bits=16).inverts
 
 
 def test_derived_sizes():
     made = EngineConfig(lanes=70, rows=5, cols=3, fetch_bits=32, a_bits=8, out_bits=3)
     assert made.binary_ops_per_cycle == 70 * 5 * 3
+    several = made.replace(engines=3, rows=8, quant=4)
+    assert several.binary_ops_per_cycle == 70 * 8 * 3 * 3
+    assert (several.total_rows, several.total_quant) == (24, 12)
     assert made.image_planes == 5
+    # Codes are stored in as many bits as the engine reads where it sums them, else as it quantizes.
+    assert (made.stored_bits, made.replace(sum_codes=1).stored_bits) == (3, 8)
     assert made.subwords == 3  # 32 + 32 + 6
     assert made.replace(lanes=64).subwords == 2
     # Bit addresses 0 to depth * fetch_bits - 1.

@@ -6,30 +6,42 @@ import pytest
 from dorefa.golden.lowering import lower
 from dorefa.golden.network import Pool
 from dorefa.golden.random_network import random_network
-from dorefa.hw import program
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.cycles import predict
-from dorefa.hw.geometry import LayerGeometry
+from dorefa.hw.geometry import PassGeometry
+from dorefa.hw.schedule import schedule
 from dorefa.hw.sizing import fit
+from dorefa.hw.weight_loader import beats_per_address
 
 from .engine_bench import Bench, beats_of, check_cycles, compare
 from .support import draw_layer, network
 
 
+def said_of(integer, config):
+    """(PassCycles, Pass) of every pass of the program."""
+    plan = schedule(integer, config)
+    return list(zip(predict(integer, plan, config), plan.passes, strict=True))
+
+
 def test_order_and_bounds(rng):
-    for _ in range(15):
-        integer = lower(random_network(int(rng.integers(1 << 31)), max_macs=20_000))
+    for number in range(15):
+        integer = lower(
+            random_network(int(rng.integers(1 << 31)), max_macs=20_000, residual=bool(number % 2))
+        )
         config = fit(
             integer, quantizer="thresholds", cols=int(rng.integers(1, 4)),
-            rows=int(rng.integers(1, 9)),
+            rows=int(rng.integers(1, 9)), weights=str(rng.choice(["onchip", "stream"])),
         )  # fmt: skip
-        predicted = predict(integer.layers, config)
-        assert [layer.name for layer in predicted] == [layer.name for layer in integer.layers]
-        for said, layer in zip(predicted, integer.layers, strict=True):
-            geometry = LayerGeometry.of(layer, config)
+        for said, part in said_of(integer, config):
+            geometry = part.geometry
+            assert said.name == integer.layers[part.layer].name
             work = geometry.patches * geometry.tiles * geometry.tile_cycles
-            assert said.bound == geometry.bound <= work <= said.cycles
-            assert said.bound_by in ("array", "window reader", "drain")
+            assert said.bound == geometry.bound == work <= said.computing <= said.cycles
+            assert said.bound_by in ("array", "window reader", "drain", "transfer")
+            beats = geometry.weight_words * beats_per_address(config)
+            assert said.transfer == (beats if config.weights == "stream" else 0)
+            if config.weights == "onchip":
+                assert said.computing == said.cycles
 
 
 def chain(rng, channels, *, w_bits, in_bits, **fields):
@@ -64,9 +76,9 @@ def test_what_binds(bound_by, rng):
     layer_fields, sizes = CASES[bound_by]
     integer = chain(rng, **layer_fields)
     config = fit(integer, **sizes)
-    said = predict(integer.layers, config)[0]
+    said, part = said_of(integer, config)[0]
     assert said.bound_by == bound_by
-    geometry = LayerGeometry.of(integer.layers[0], config)
+    geometry = part.geometry
     steady = {
         "array": geometry.tile_cycles * geometry.tiles,
         "window reader": config.cols * geometry.copy_steps[0],
@@ -100,7 +112,7 @@ def test_last_codes_at_every_place_of_a_word(cols, slots, rng):
         config = fit(
             integer, lanes=11, rows=4, cols=cols, quant=4, fetch_bits=8, patch_slots=slots
         )
-        geometry = LayerGeometry.of(integer.layers[0], config)
+        geometry = PassGeometry.of(integer.layers[0], config)
         count = geometry.last_rows
         flushed.add((outputs - count) % 8 + count > 8)
         compiled = compile_network(integer, config)
@@ -111,12 +123,54 @@ def test_last_codes_at_every_place_of_a_word(cols, slots, rng):
     assert flushed == {True, False}
 
 
-def test_descriptor_is_counted(rng):
-    """Every layer but the first waits for its descriptor, one word per cycle."""
-    only = draw_layer(rng, "conv", (1, 1, 1, 1), a_bits=1)
-    last = draw_layer(rng, "fc", (1, 1, 1, 1), a_bits=None, kind="fc")
-    integer = lower(network((1, 1, 1), 1, only, last))
-    config = fit(integer, lanes=8, rows=1)
-    first, second = predict(integer.layers, config)
-    assert second.cycles > program.words_per_layer(config) > 0
-    assert first.cycles < second.cycles
+def test_descriptor_is_fetched_meanwhile(rng):
+    """One word per cycle while the layer before runs: the next layer waits only for the longest
+    descriptors behind the shortest layers."""
+    behind = {}
+    for bits in (1, 8):
+        only = draw_layer(rng, "conv", (1, 1, 1, 1), w_bits=bits, a_bits=1)
+        last = draw_layer(rng, "fc", (1, 1, 1, 1), a_bits=None, kind="fc")
+        integer = lower(network((1, 1, 1), 1, only, last))
+        config = fit(integer, lanes=8, rows=1, w_bits=8)
+        # Addresses as wide as they get; too large to simulate.
+        largest = config.replace(
+            feature_depth=1 << 22, weight_depth=1 << 20, trunk_bits=16, trunk_depth=1 << 20, pool_slots=8
+        )
+        behind[bits] = [said_of(integer, made)[1][0].cycles for made in (config, largest)]
+        compiled = compile_network(integer, config)
+        check_cycles(compiled, Bench(compiled, rng).run([beats_of([1], 1)], 1))
+    assert behind[1][0] == behind[8][0]
+    assert behind[1][1] > behind[8][1]
+
+
+def streamed(rng, **sizes):
+    """Three layers of one pixel, the second of 8-bit weights, which stream in."""
+    common = {"scale": 0.1, "bias": np.full(8, 0.4, np.float32)}
+    body = draw_layer(rng, "conv", (8, 1, 1, 8), a_bits=2, **common)
+    wide = draw_layer(rng, "wide", (8, 1, 1, 8), w_bits=8, a_bits=2, **common)
+    last = draw_layer(rng, "fc", (5, 1, 1, 8), a_bits=None, kind="fc")
+    integer = lower(network((1, 1, 8), 2, body, wide, last))
+    return integer, fit(integer, lanes=8, quant=4, weights="stream", **sizes)
+
+
+@pytest.mark.parametrize("sizes, bound_by, waits", [
+    # A tile per pass: what surrounds the computing hides a transfer that takes longer than it.
+    ({"rows": 4}, "transfer", False),
+    ({"rows": 8}, "transfer", True),
+    ({"rows": 4, "weight_depth": 64}, "transfer", True),
+    ({"rows": 4, "port_bytes": 8}, "array", False),
+    ({"rows": 4, "engines": 2, "port_bytes": 4}, "array", False),
+], ids=str)  # fmt: skip
+def test_weights_that_stream(sizes, bound_by, waits, rng):
+    """Where the port is slow a pass waits for its packet; a wide one is hidden behind computing."""
+    integer, config = streamed(rng, **sizes)
+    said = said_of(integer, config)
+    compiled = compile_network(integer, config)
+    images = rng.integers(0, 4, (2, 1, 1, 8)).astype(np.uint8)
+    packets = [beats_of(image, config.port_bytes) for image in images]
+    outcome = Bench(compiled, rng).run(packets, 2)
+    compare(compiled, images, outcome)
+    check_cycles(compiled, outcome)
+    wide = [cost for cost, part in said if part.layer == 1]
+    assert all(cost.bound_by == bound_by for cost in wide)
+    assert (sum(cost.cycles for cost in wide) > sum(cost.computing for cost in wide)) == waits

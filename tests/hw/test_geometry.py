@@ -6,78 +6,108 @@ import pytest
 from dorefa.golden.lowering import lower
 from dorefa.golden.network import Pool
 from dorefa.golden.random_network import random_network
-from dorefa.hw.geometry import LayerGeometry
+from dorefa.golden.shapes import layer_shapes
+from dorefa.hw.config import EngineConfig
+from dorefa.hw.geometry import PassGeometry, as_convolution
+from dorefa.hw.layout import MapLayout
 
 from .support import draw_layer, network
 
 
+def geometry_of(layer, *, source=None, groups=None, channels=None, **sizes):
+    """A PassGeometry of these sizes, the whole layer on a dense map unless told otherwise."""
+    sizes = {"lanes": 16, "rows": 2, "cols": 1, "quant": 1, "fetch_bits": 8, "engines": 1} | sizes
+    source = source or MapLayout.dense(layer.in_shape)
+    return PassGeometry(
+        layer=as_convolution(layer, source.shape), source=source, groups=groups or layer.groups,
+        channels=channels or len(layer.codes) // layer.groups, **sizes,
+    )  # fmt: skip
+
+
 def geometries(rng, **sizes):
-    """Geometries of random networks' layers on random arrays."""
-    for _ in range(25):
-        integer = lower(random_network(int(rng.integers(1 << 31)), max_macs=20_000))
+    """Geometries of random networks' layers on random arrays: whole layers, and some passes of one
+    channel group or of some channels, some on maps of several blocks."""
+    for number in range(40):
+        integer = lower(
+            random_network(
+                int(rng.integers(1 << 31)), max_macs=20_000, residual=bool(number % 2),
+                allow_average=True, allow_pool_padding=True,
+            )
+        )  # fmt: skip
         for layer in integer.layers:
             drawn = {
                 "lanes": int(rng.integers(8, 80)), "rows": int(rng.integers(1, 20)),
                 "cols": int(rng.integers(1, 5)), "quant": int(rng.integers(1, 9)),
-                "fetch_bits": 8,
             }  # fmt: skip
-            yield LayerGeometry(layer=layer, **drawn | sizes)
+            if layer.kind == "conv":
+                channels, per_group = layer.in_shape[2], layer.in_shape[2] // layer.groups
+                if rng.random() < 0.3 and layer.groups == 1:
+                    block = int(rng.integers(1, channels + 1))
+                    blocks = -(-channels // block)
+                    drawn["source"] = MapLayout(shape=layer.in_shape, blocks=blocks, channels=block)
+                elif rng.random() < 0.5 and layer.groups > 1:
+                    drawn["source"] = MapLayout(
+                        shape=layer.in_shape, blocks=layer.groups, channels=per_group
+                    )
+                if rng.random() < 0.3:
+                    drawn["groups"] = 1
+                    drawn["channels"] = int(rng.integers(1, len(layer.codes) // layer.groups + 1))
+            yield geometry_of(layer, **drawn | sizes)
 
 
-def pixels_of(layer, pooled):
-    """Convolution pixels (y, x) computed for a pooled pixel, in order."""
-    kernel = layer.pool.kernel if layer.pool else (1, 1)
-    stride = layer.pool.stride if layer.pool else (1, 1)
-    return [
-        (pooled[0] * stride[0] + dy, pooled[1] * stride[1] + dx) for dy, dx in np.ndindex(kernel)
-    ]
+def computed_pixels(layer):
+    """Convolution pixels that a pooling window, or a trunk that is kept, needs; and those in gaps."""
+    if layer.pool is None or layer.trunk:
+        return set(np.ndindex(layer.conv_shape[:2]))
+    used = set()
+    for y, x in np.ndindex(layer.out_shape[:2]):
+        for dy, dx in np.ndindex(layer.pool.kernel):
+            used.add((
+                y * layer.pool.stride[0] - layer.pool.padding[0] + dy,
+                x * layer.pool.stride[1] - layer.pool.padding[1] + dx,
+            ))  # fmt: skip
+    inside = {pixel for pixel in used if pixel in set(np.ndindex(layer.conv_shape[:2]))}
+    bottom, right = (max(pixel[axis] for pixel in inside) for axis in (0, 1))
+    return set(np.ndindex(bottom + 1, right + 1))
 
 
 def test_loop_counts(rng):
     for geometry in geometries(rng):
-        layer = geometry.layer
-        channels = range(len(layer.codes) // layer.groups)
+        layer, source = geometry.layer, geometry.source
+        channels = range(geometry.channels)
         tiles = [channels[n : n + geometry.rows] for n in channels[:: geometry.rows]]
         groups = [
-            len(range(0, len(tile), geometry.quant)) for _ in range(layer.groups) for tile in tiles
+            len(range(0, len(tile), geometry.quant)) for _ in range(geometry.groups) for tile in tiles
         ]
-        reduction = layer.codes[0].size
-        assert geometry.reduction == reduction
+        # The blocks of one channel group, with the channels that fill them up.
+        reduction = int(np.prod(layer.codes.shape[1:3])) * source.blocks * source.channels // layer.groups
+        assert geometry.reduction == reduction >= layer.codes[0].size
+        assert source.blocks > 1 or reduction == layer.codes[0].size
         assert geometry.words == len(range(0, reduction, geometry.lanes))
-        assert geometry.group_channels == len(channels)
         assert (geometry.tiles, geometry.last_rows) == (len(tiles), len(tiles[-1]))
         assert geometry.pixel_groups == sum(groups)
         assert geometry.last_groups == groups[-1]
         if len(tiles) > 1:
             assert geometry.full_groups == groups[0]
         assert geometry.tile_cycles == geometry.words * layer.w_bits * layer.a_bits
-        assert geometry.weight_words == layer.groups * len(tiles) * layer.w_bits * geometry.words
-        positions = list(np.ndindex(layer.out_shape[:2]))
-        assert geometry.pixels == len(positions)
-        assert geometry.sets == len(range(0, len(positions), geometry.cols))
-        assert geometry.patches == geometry.sets * len(pixels_of(layer, (0, 0))) * layer.groups
-
-
-def test_bound_computes_every_pixel_once(rng):
-    """Overlapping pooling windows cost the engine more than the bound; others exactly it."""
-    for geometry in geometries(rng, cols=1):
-        layer = geometry.layer
-        computed = [
-            pixel
-            for pooled in np.ndindex(layer.out_shape[:2])
-            for pixel in pixels_of(layer, pooled)
-        ]
-        per_pixel = geometry.tile_cycles * geometry.tiles * layer.groups
-        overlaps = len(set(computed)) < len(computed)
-        assert geometry.bound <= per_pixel * len(computed)
-        assert (geometry.bound == per_pixel * len(computed)) == (not overlaps)
+        assert geometry.weight_words == geometry.groups * len(tiles) * layer.w_bits * geometry.words
+        pixels = computed_pixels(layer)
+        assert geometry.pixels == len(pixels)
+        assert geometry.sets == len(range(0, len(pixels), geometry.cols))
+        assert geometry.patches == geometry.sets * geometry.groups
+        work = len(tiles) * geometry.tile_cycles * geometry.groups
+        assert geometry.bound == work * len(range(0, len(pixels), geometry.cols))
+        per_line = sum(groups) * layer.out_shape[1]
+        lines = layer.pool is not None and (layer.pool.kernel[0], layer.pool.stride[0]) != (1, 1)
+        assert geometry.line_groups == (per_line if lines else 0)
 
 
 def test_copy_steps(rng):
     """Bit by bit: a step ends with its run, its piece of a word, or the patch."""
     for geometry in geometries(rng, fetch_bits=int(rng.choice([8, 16]))):
-        rows, per_row, bits = geometry.runs
-        assert rows * per_row * bits == geometry.reduction
+        blocks, rows, per_row, bits = geometry.runs
+        # Blocks whose words leave a gap are never one run.
+        assert blocks * rows * per_row * bits == geometry.reduction
         steps = 0
         for position in range(geometry.reduction):
             in_word = position % geometry.lanes
@@ -93,41 +123,82 @@ def test_copy_steps(rng):
         assert geometry.copy_steps == (steps, len(pieces) + unfinished)
 
 
+def first_layer(rng, shape, in_shape, **fields):
+    body = draw_layer(rng, "conv", shape, **fields)
+    outputs = int(np.prod(layer_shapes(body, in_shape).out_shape))
+    last = draw_layer(rng, "fc", (1, 1, 1, outputs), a_bits=None, kind="fc")
+    return lower(network(in_shape, 2, body, last)).layers[0]
+
+
 @pytest.mark.parametrize(
     "shape, in_shape, fields, runs",
     [
         # One run per kernel row: dense in x and channel.
-        ((2, 3, 3, 4), (6, 6, 4), {}, (3, 1, 12)),
+        ((2, 3, 3, 4), (6, 6, 4), {}, (1, 3, 1, 12)),
         # The kernel covers the map's width: one run.
-        ((2, 3, 6, 4), (6, 6, 4), {}, (1, 1, 72)),
+        ((2, 3, 6, 4), (6, 6, 4), {}, (1, 1, 1, 72)),
         # Unless rows of padding or of dilation lie between, or channel groups part the run.
-        ((2, 3, 6, 4), (6, 6, 4), {"padding": (1, 0, 0, 0)}, (3, 1, 24)),
-        ((2, 2, 6, 4), (6, 6, 4), {"dilation": (2, 1)}, (2, 1, 24)),
-        ((2, 3, 6, 2), (6, 6, 4), {"groups": 2}, (3, 6, 2)),
+        ((2, 3, 6, 4), (6, 6, 4), {"padding": (1, 0, 0, 0)}, (1, 3, 1, 24)),
+        ((2, 2, 6, 4), (6, 6, 4), {"dilation": (2, 1)}, (1, 2, 1, 24)),
+        ((2, 3, 6, 2), (6, 6, 4), {"groups": 2}, (1, 3, 6, 2)),
         # Dilated along x: one run per kernel column.
-        ((2, 3, 3, 4), (6, 6, 4), {"dilation": (1, 2)}, (3, 3, 4)),
+        ((2, 3, 3, 4), (6, 6, 4), {"dilation": (1, 2)}, (1, 3, 3, 4)),
         # A kernel of one column has nothing to dilate.
-        ((2, 3, 1, 4), (6, 6, 4), {"dilation": (1, 2)}, (3, 1, 4)),
+        ((2, 3, 1, 4), (6, 6, 4), {"dilation": (1, 2)}, (1, 3, 1, 4)),
     ],
 )
 def test_runs(shape, in_shape, fields, runs, rng):
-    body = draw_layer(rng, "conv", shape, **fields)
-    rows, columns = (
-        (in_shape[n] + sum(fields.get("padding", (0, 0, 0, 0))[n::2])
-         - (shape[n + 1] - 1) * fields.get("dilation", (1, 1))[n] - 1) + 1 for n in (0, 1)
-    )  # fmt: skip
-    last = draw_layer(rng, "fc", (1, 1, 1, rows * columns * 2), a_bits=None, kind="fc")
-    layer = lower(network(in_shape, 2, body, last)).layers[0]
-    geometry = LayerGeometry(layer=layer, lanes=16, rows=2, cols=1, quant=1, fetch_bits=8)
-    assert geometry.runs == runs
+    layer = first_layer(rng, shape, in_shape, **fields)
+    assert geometry_of(layer).runs == runs
+
+
+@pytest.mark.parametrize(
+    "shape, in_shape, channels, fields, runs",
+    [
+        # Three blocks of four channels: their rows one after the other in each.
+        ((2, 3, 3, 12), (6, 6, 12), 4, {}, (3, 3, 1, 12)),
+        # Two channel groups of two blocks each.
+        ((2, 3, 3, 8), (6, 6, 16), 4, {"groups": 2}, (2, 3, 1, 12)),
+        # The last block of five is filled up with three channels.
+        ((2, 1, 1, 12), (6, 6, 12), 5, {}, (3, 1, 1, 5)),
+        # The whole map: one run where blocks end with a word (of 8 bits), else one a block.
+        ((2, 2, 2, 12), (2, 2, 12), 4, {}, (1, 1, 1, 48)),
+        ((2, 2, 2, 15), (2, 2, 15), 5, {}, (3, 1, 1, 20)),
+        # Part of the rows of a map of blocks that end with a word.
+        ((2, 2, 2, 12), (4, 2, 12), 4, {}, (3, 1, 1, 16)),
+    ],
+)
+def test_runs_of_blocks(shape, in_shape, channels, fields, runs, rng):
+    layer = first_layer(rng, shape, in_shape, **fields)
+    source = MapLayout(shape=in_shape, blocks=-(-in_shape[2] // channels), channels=channels)
+    assert geometry_of(layer, source=source).runs == runs
 
 
 def test_overlapping_pool(rng):
-    """A 3x3 window of stride 2 computes 9 pixels per output where 4 are new."""
+    """A 3x3 window of stride 2 reads 25 pixels, each computed once."""
     pool = Pool(kind="max", kernel=(3, 3), stride=(2, 2))
-    body = draw_layer(rng, "conv", (4, 1, 1, 2), pool=pool)
-    last = draw_layer(rng, "fc", (1, 1, 1, 16), a_bits=None, kind="fc")
-    layer = lower(network((5, 5, 2), 2, body, last)).layers[0]
-    geometry = LayerGeometry(layer=layer, lanes=16, rows=4, cols=1, quant=1, fetch_bits=8)
-    assert geometry.patches == 4 * 9
-    assert geometry.bound == 2 * 4 * 4
+    layer = first_layer(rng, (4, 1, 1, 2), (6, 6, 2), pool=pool)
+    geometry = geometry_of(layer, rows=4)
+    # The sixth row and column belong to no window.
+    assert (geometry.computed, geometry.patches) == ((5, 5), 25)
+    assert geometry.bound == 25 * 2
+    assert geometry.line_groups == 2 * 4
+
+
+def test_fully_connected(rng):
+    """The convolution that covers the map it reads, block by block where there are several."""
+    integer = lower(random_network(5, max_macs=20_000))
+    last, before = integer.layers[-1], integer.layers[-2].out_shape
+    assert last.in_shape == (1, 1, int(np.prod(before)))
+    made = as_convolution(last, before)
+    assert (made.kind, made.in_shape, made.conv_shape) == ("conv", before, (1, 1, len(last.codes)))
+    assert (made.codes == last.codes.reshape(len(last.codes), *before)).all()
+    assert as_convolution(integer.layers[0], integer.input_shape) is integer.layers[0]
+
+
+def test_engines_count_together(rng):
+    layer = first_layer(rng, (20, 1, 1, 2), (3, 3, 2))
+    config = EngineConfig(lanes=8, rows=4, quant=2, fetch_bits=8, engines=3)
+    geometry = PassGeometry.of(layer, config)
+    assert (geometry.rows, geometry.quant, geometry.engines) == (12, 6, 3)
+    assert (geometry.tiles, geometry.last_rows, geometry.pixel_groups) == (2, 8, 2 + 2)

@@ -25,7 +25,7 @@ async def read(ctx, unit, address):
     return ctx.get(unit.host.r_data)
 
 
-@pytest.mark.parametrize("name", ["least", "odd", "affine", "tiny"])
+@pytest.mark.parametrize("name", ["least", "odd", "affine", "tiny", "trunks", "stream"])
 def test_words_of_the_memories(name, rng):
     """Random words of random memories arrive once, whole; gaps and reads between pieces."""
     config = CONFIGS[name]
@@ -35,7 +35,7 @@ def test_words_of_the_memories(name, rng):
 
     async def feed(ctx):
         for _ in range(120):
-            window = memory_map.windows[rng.integers(3)]
+            window = memory_map.windows[rng.integers(len(memory_map.windows))]
             memory, address = int(rng.integers(window.memories)), int(rng.integers(window.depth))
             word = int.from_bytes(rng.bytes(128), "little") & ((1 << window.width) - 1)
             for place, data in memory_map.writes(window, memory, address, word):
@@ -75,7 +75,7 @@ def test_registers():
     async def testbench(ctx):
         expected = {
             "identity": 0x444F5245,
-            "version": 1,
+            "version": 2,
             "control": 0,
             "layers": 1,
             "image_bytes": 1,
@@ -109,27 +109,28 @@ def test_registers():
     simulate(unit, testbench, limit=200)
 
 
-def test_status():
+@pytest.mark.parametrize("bit, pulse, other", [(2, "wrong_packet", 4), (4, "wrong_weights", 2)])
+def test_status(bit, pulse, other):
     unit = HostPort(LEAST)
-    status = ADDRESS["status"]
+    status, wrong = ADDRESS["status"], getattr(unit, pulse)
 
     async def testbench(ctx):
         ctx.set(unit.busy, 1)
         assert await read(ctx, unit, status) == 1
         ctx.set(unit.busy, 0)
-        ctx.set(unit.wrong_packet, 1)
+        ctx.set(wrong, 1)
         await ctx.tick()
-        ctx.set(unit.wrong_packet, 0)
-        assert await read(ctx, unit, status) == 2
-        await write(ctx, unit, status, 1)
-        assert await read(ctx, unit, status) == 2  # only a one in bit 1 clears it
-        await write(ctx, unit, status, 2)
+        ctx.set(wrong, 0)
+        assert await read(ctx, unit, status) == bit
+        await write(ctx, unit, status, 1 | other)
+        assert await read(ctx, unit, status) == bit  # only a one in its own bit clears it
+        await write(ctx, unit, status, bit)
         assert await read(ctx, unit, status) == 0
-        # A packet dropped in the very cycle of the clearing write is not forgotten.
-        ctx.set(unit.wrong_packet, 1)
-        await write(ctx, unit, status, 2)
-        ctx.set(unit.wrong_packet, 0)
-        assert await read(ctx, unit, status) == 2
+        # What happens in the very cycle of the clearing write is not forgotten.
+        ctx.set(wrong, 1)
+        await write(ctx, unit, status, bit)
+        ctx.set(wrong, 0)
+        assert await read(ctx, unit, status) == bit
 
     simulate(unit, testbench, limit=50)
 

@@ -52,9 +52,10 @@ def steps_of(values, patches, slots):
                     }  # fmt: skip
 
 
-def run(unit, values, patches, *, rng, waits, drain=None, abandoned=None):
+def run(unit, values, patches, *, rng, waits, drain=None, abandoned=None, missing=0):
     """Steps with their cycles; patches are filled at random, at most `patch_slots` ahead.
 
+    With probability `missing` the weights are not there in a cycle, and nothing may be computed then.
     `drain`, called per cycle with whether a tile ends, tells whether a tile leaves the drain.
     `abandoned` is a layer that runs for a while before.
     """
@@ -69,6 +70,7 @@ def run(unit, values, patches, *, rng, waits, drain=None, abandoned=None):
 
     async def testbench(ctx):
         if abandoned:
+            ctx.set(unit.weights_ready, 1)
             await start(ctx, abandoned)
             ctx.set(unit.filled, 1)
             await ctx.tick().repeat(2)
@@ -82,9 +84,11 @@ def run(unit, values, patches, *, rng, waits, drain=None, abandoned=None):
             give = given < patches and free and rng.random() >= waits
             ctx.set(unit.filled, bool(give))
             given, free = given + bool(give), free - bool(give)
+            ctx.set(unit.weights_ready, rng.random() >= missing)
             ctx.set(unit.drained, bool(drain and drain(ctx.get(unit.tile_ends))))
             _, _, step, slot, word, plane, weight, ends, released = await ctx.tick().sample(*ports)
             if step.enable:
+                assert ctx.get(unit.weights_ready)
                 seen = {
                     "slot": slot, "word": word, "plane": plane, "weight": weight,
                     "clear": step.clear, "shift": step.shift, "negate": step.negate,
@@ -97,11 +101,13 @@ def run(unit, values, patches, *, rng, waits, drain=None, abandoned=None):
             free += released
             cycle += 1
         ctx.set(unit.filled, 0)
+        ctx.set(unit.weights_ready, 1)
         for _ in range(5):
             _, _, step = await ctx.tick().sample(unit.step)
             assert not step.enable, "steps beyond the last patch"
 
-    simulate(unit, testbench, limit=20 * len(expected) * max(1, values["drain_full"]) + 1000)
+    limit = 20 * len(expected) * max(1, values["drain_full"]) + 1000
+    simulate(unit, testbench, limit=int(limit / (1 - missing)))
     return expected, stamps
 
 
@@ -120,6 +126,11 @@ LAYERS = {
 @pytest.mark.parametrize("waits", [0, 0.8])
 def test_order(name, waits, rng):
     run(Issue(CONFIG), LAYERS[name], 3 * LAYERS[name]["groups"], rng=rng, waits=waits)
+
+
+@pytest.mark.parametrize("waits", [0, 0.5])
+def test_steps_wait_for_weights(waits, rng):
+    run(Issue(CONFIG), LAYERS["groups"], 9, rng=rng, waits=waits, missing=0.6)
 
 
 def test_one_step_per_cycle(rng):

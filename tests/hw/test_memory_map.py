@@ -16,10 +16,15 @@ ODD = EngineConfig(
     encoding="any", acc_bits=40,
 )  # fmt: skip
 AFFINE = ODD.replace(quantizer="affine", bias_bits=64)
-CONFIGS = {**PRESETS, "least": LEAST, "odd": ODD, "affine": AFFINE}
+# Rescaling parameters of two engines in a window of their own.
+TRUNKS = ODD.replace(trunk_bits=20, trunk_depth=9, trunk_bias_bits=50, engines=2)
+STREAM = TRUNKS.replace(weights="stream", engines=1)
+CONFIGS = {
+    **PRESETS, "least": LEAST, "odd": ODD, "affine": AFFINE, "trunks": TRUNKS, "stream": STREAM,
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["least", "odd", "affine", "tiny"])
+@pytest.mark.parametrize("name", ["least", "odd", "affine", "tiny", "trunks", "stream"])
 def test_every_piece_has_its_own_address(name):
     memory_map = MemoryMap.of(CONFIGS[name])
     seen = {address for address, _, _ in REGISTERS.values()}
@@ -61,6 +66,23 @@ def test_parameter_memories():
     assert (MemoryMap.of(ODD).params.memories, MemoryMap.of(ODD).params.depth) == (9, 12)
     assert MemoryMap.of(ODD).params.width == 41
     assert (MemoryMap.of(AFFINE).params.memories, MemoryMap.of(AFFINE).params.depth) == (3, 3)
+
+
+def test_windows_exist_where_something_is_to_be_written():
+    names = {name: [window.name for window in MemoryMap.of(CONFIGS[name]).windows] for name in CONFIGS}
+    assert names["odd"] == ["program", "weights", "params"]
+    assert names["trunks"] == ["program", "weights", "params", "rescale"]
+    assert names["stream"] == ["program", "params", "rescale"]
+
+
+def test_memories_of_several_engines():
+    """Rows and lanes of all engines; a component of one engine addresses its own part."""
+    memory_map = MemoryMap.of(TRUNKS)
+    assert memory_map.weights.memories == 2 * 3
+    assert memory_map.params.memories == 2 * 9
+    assert (memory_map.rescale.memories, memory_map.rescale.depth) == (2 * 3, 3)
+    assert memory_map.rescale.width == TRUNKS.trunk_mul_bits + 50
+    assert memory_map.params.write_ports(2)["memory"] == range(9)
 
 
 def test_bits_for():

@@ -94,8 +94,8 @@ def test_latency():
     "parameters, message",
     [
         ({"lanes": 0}, "lanes is 0; accepted: at least 1"),
-        ({"lanes": 4, "structure": "tree"}, "structure is 'tree'; accepted: compress, sum"),
-        ({"lanes": 4, "pipeline": 2}, "pipeline is 2; accepted: none, level"),
+        ({"lanes": 4, "structure": "tree"}, "structure is 'tree'; accepted: compress, sum, mapped"),
+        ({"lanes": 4, "pipeline": 2}, "pipeline is 2; accepted: none, level, level2, level3, level4"),
     ],
 )
 def test_errors(parameters, message):

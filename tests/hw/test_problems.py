@@ -1,5 +1,6 @@
 """What keeps a network from an engine: every reason, with its numbers."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -10,8 +11,10 @@ from dorefa.golden.integer import convolve
 from dorefa.golden.lowering import lower
 from dorefa.golden.network import Pool
 from dorefa.golden.random_network import random_images, random_network
+from dorefa.golden.shapes import layer_shapes
 from dorefa.hw.compiler import compile_network
-from dorefa.hw.geometry import LayerGeometry
+from dorefa.hw.config import EngineConfig
+from dorefa.hw.geometry import PassGeometry
 from dorefa.hw.problems import (
     ACCEPTED_ENCODINGS,
     accumulator_bits,
@@ -19,6 +22,7 @@ from dorefa.hw.problems import (
     needs,
     xnor_constants,
 )
+from dorefa.hw.schedule import schedule
 from dorefa.hw.sizing import fit
 
 from .support import draw_layer, layer, network
@@ -45,6 +49,7 @@ LEAST = {
     "image_patch_depth": 2,
     "param_depth": 3 + 2,
     "pool_depth": 3,
+    "line_depth": 2 * 3,
     "layer_depth": 2,
 }
 MEMORIES = {
@@ -55,16 +60,23 @@ MEMORIES = {
     "image_patch_depth": ("image planes of the patch buffer", "words per patch"),
     "param_depth": ("quantizer parameter memory", "channel groups"),
     "pool_depth": ("pooling memory", "channel groups per pixel"),
-    "layer_depth": ("program memory", "layers"),
+    "line_depth": ("line memory of pooling", "channel groups per row of pooled pixels"),
+    "layer_depth": ("program memory", "passes"),
 }
+
+
+def needs_of(integer, config):
+    return needs(integer, config, schedule(integer, config))
 
 
 def test_what_the_example_needs(rng):
     integer = example(rng)
     config = fit(integer, **SIZES)
-    found = needs(integer, config)
+    found = needs_of(integer, config)
     assert {name: found[name] for name in LEAST} == LEAST
     assert (found["w_bits"], found["a_bits"], found["out_bits"]) == (2, 4, 2)
+    assert (found["pool_slots"], found["sum_values"], found["sum_codes"]) == (1, 0, 0)
+    assert found["trunk_bits"] == 0
     assert find_problems(integer, config) == []
 
 
@@ -115,19 +127,61 @@ def test_encodings(engine, weights, rng):
     assert problems == ([] if weights in accepted else expected)
 
 
-def test_pooling(rng):
-    config = fit(example(rng), **SIZES)
-    average = example(rng, pool=Pool(kind="average", kernel=(2, 2), stride=(2, 2)))
-    assert (
-        "layer conv: average pooling; accepted: max pooling, or none"
-        in find_problems(average, config)
-    )
-    pool = Pool(kind="max", kernel=(3, 3), stride=(2, 2), padding=(1, 1, 0, 0))
-    padded = example(rng, pool=pool)
-    assert (
-        "layer conv: pooling padding (1, 1, 0, 0); accepted: (0, 0, 0, 0)"
-        in find_problems(padded, config)
-    )
+@pytest.mark.parametrize(
+    "pool, name, least",
+    [
+        (Pool(kind="average", kernel=(2, 2), stride=(2, 2)), "sum_values", 1),
+        (Pool(kind="average_codes", kernel=(2, 2), stride=(2, 2)), "sum_codes", 1),
+        (Pool(kind="max", kernel=(3, 3), stride=(2, 2), padding=(1, 1, 0, 0)), "pool_slots", 2),
+        (Pool(kind="max", kernel=(2, 4), stride=(2, 1), padding=(0, 1, 0, 0)), "pool_slots", 4),
+    ],
+)
+def test_pooling(pool, name, least, rng):
+    """What a kind of pooling needs, and that an engine without it is refused by name."""
+    body = draw_layer(rng, "conv", (6, 3, 3, 2), padding=(1, 1, 1, 1), w_bits=2, a_bits=2, pool=pool)
+    size = int(np.prod(layer_shapes(body, (4, 4, 2)).out_shape))
+    last = draw_layer(rng, "fc", (3, 1, 1, size), kind="fc", a_bits=None)
+    integer = lower(network((4, 4, 2), 4, body, last))
+    config = fit(integer, **SIZES)
+    assert needs_of(integer, config)[name] == least == getattr(config, name)
+    assert find_problems(integer, config) == []
+    assert find_problems(integer, config.replace(**{name: least - 1})) == [
+        f"{name} is {least - 1}; accepted: at least {least}, which the network needs"
+    ]
+
+
+def test_windows_that_end_together(rng):
+    """Padding behind the map as large as the stride: two windows end at the last pixel."""
+    for axis, what in enumerate(("rows", "columns")):
+        padding = [0, 0, 0, 0]
+        padding[axis + 2] = 1
+        stride = (1, 3) if axis == 0 else (3, 1)
+        pool = Pool(kind="max", kernel=(2, 2), stride=stride, padding=tuple(padding))
+        body = draw_layer(rng, "conv", (6, 1, 1, 2), pool=pool)
+        size = int(np.prod(layer_shapes(body, (4, 4, 2)).out_shape))
+        last = draw_layer(rng, "fc", (3, 1, 1, size), kind="fc", a_bits=None)
+        integer = lower(network((4, 4, 2), 4, body, last))
+        assert find_problems(integer, fit(integer, **SIZES)) == [
+            f"layer conv: pooling padding 1 behind the {what} with stride 1 ends two windows at the last of "
+            f"4 {what}; accepted: padding of less than the stride there"
+        ]
+
+
+def test_last_map(rng):
+    """One score per class: a last layer of several pixels is refused."""
+    integer = example(rng)
+    cut = dataclasses.replace(integer, layers=integer.layers[:1])
+    message = "layer conv: the last layer's map is 2x2; accepted: 1x1, one score per class"
+    assert message in find_problems(cut, fit(integer, **SIZES))
+
+
+def test_large_pooling_window(rng):
+    body = draw_layer(rng, "conv", (1, 1, 1, 1), pool=Pool(kind="max", kernel=(64, 1), stride=(64, 1)))
+    last = draw_layer(rng, "fc", (1, 1, 1, 1), a_bits=None, kind="fc")
+    integer = lower(network((64, 1, 1), 1, body, last))
+    assert find_problems(integer, fit(integer)) == [
+        "layer conv: pooling window of 64 rows and 1 runs per row; accepted: at most 63 of each"
+    ]
 
 
 def test_large_maps(rng):
@@ -164,12 +218,15 @@ def test_all_problems_at_once(rng):
     assert str(caught.value) == problems[0]
 
 
+XNOR = EngineConfig(lanes=11, rows=3, quant=1, fetch_bits=8)
+
+
 def test_xnor_constants(rng):
     """sum_ij 2^(i+j) popcount(w_i XNOR a_j) over all lanes plus the constant is sum v a."""
     for _ in range(8):
         integer = lower(random_network(int(rng.integers(1 << 31)), max_macs=20_000, max_size=6))
         first = integer.layers[0]
-        geometry = LayerGeometry(layer=first, lanes=11, rows=3, cols=1, quant=1, fetch_bits=8)
+        geometry = PassGeometry.of(first, XNOR)
         lanes = geometry.words * geometry.lanes
         weights = np.zeros((len(first.codes), lanes), np.int64)
         weights[:, : geometry.reduction] = first.codes.reshape(len(first.codes), -1)
@@ -189,8 +246,10 @@ def test_xnor_constants(rng):
             codes, first.values, stride=first.stride, padding=first.padding,
             dilation=first.dilation, groups=first.groups,
         )[0, 0, 0]  # fmt: skip
-        group = slice(0, geometry.group_channels)
-        assert (count + xnor_constants(first, geometry) == exact)[group].all()
+        group = slice(0, geometry.channels)
+        assert (count + xnor_constants(first, geometry, XNOR) == exact)[group].all()
+        # AND products lack nothing.
+        assert not xnor_constants(first, geometry, XNOR.replace(encoding="any")).any()
 
 
 @pytest.mark.parametrize("products, bits", [(14, 5), (15, 6), (16, 6)])
@@ -202,7 +261,7 @@ def test_a_threshold_that_nothing_reaches_counts(products, bits):
     integer = lower(network((1, 1, products), 1, only))
     assert integer.layers[0].acc_max == products
     config = fit(integer, lanes=8, rows=1)
-    geometry = LayerGeometry.of(integer.layers[0], config)
+    geometry = PassGeometry.of(integer.layers[0], config)
     assert accumulator_bits(integer.layers[0], geometry, config) == bits
 
 
@@ -213,13 +272,13 @@ def test_accumulator_holds_everything(encoding, rng):
         integer = lower(random_network(int(rng.integers(1 << 31)), max_macs=20_000, max_size=6))
         config = fit(integer, lanes=8, rows=2, encoding=encoding)
         for made in integer.layers:
-            geometry = LayerGeometry.of(made, config)
+            geometry = PassGeometry.of(made, config)
             half = 1 << (accumulator_bits(made, geometry, config) - 1)
             assert -half <= made.acc_min and made.acc_max + 1 < half
             if encoding == "bipolar":
                 top = geometry.words * 8 * (2**made.w_bits - 1) * (2**made.a_bits - 1)
                 assert top + 1 < half
-                assert (np.abs(xnor_constants(made, geometry)) <= half).all()
+                assert (np.abs(xnor_constants(made, geometry, config)) <= half).all()
 
 
 def test_kernel_and_affine_form_are_reported_together(rng):

@@ -7,22 +7,19 @@ from dorefa.golden.errors import InputError
 from dorefa.hw import program
 from dorefa.hw.config import PRESETS, EngineConfig
 
+from .support import decode
+
 # Everything at its least, so that fields are as narrow as they get.
 LEAST = EngineConfig(
     lanes=8, rows=1, quant=1, fetch_bits=8, weight_depth=1, feature_depth=2, image_depth=2,
     patch_depth=1, param_depth=1, pool_depth=1, layer_depth=1,
 )  # fmt: skip
-CONFIGS = [*PRESETS.values(), LEAST]
-NAMES = [*PRESETS, "least"]
-
-
-def decode(config, words):
-    values = {}
-    for name, (word, bit) in program.placement(config).items():
-        shape = program.fields(config)[name]
-        value = (words[word] >> bit) & ((1 << shape.width) - 1)
-        values[name] = value - (shape.signed and value >> (shape.width - 1)) * (1 << shape.width)
-    return values
+# Everything that an engine can have, so that no field is left out.
+WHOLE = EngineConfig(
+    weights="stream", engines=2, trunk_bits=20, trunk_depth=1000, sum_values=1, sum_codes=1, pool_slots=8,
+)  # fmt: skip
+CONFIGS = [*PRESETS.values(), LEAST, WHOLE]
+NAMES = [*PRESETS, "least", "whole"]
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=NAMES)
@@ -63,14 +60,16 @@ def test_what_is_encoded_is_decoded(config, rng):
 
 def test_addresses_are_modulo_the_address_space():
     """Padding starts outside of the map: the first window's address may be negative."""
-    config = PRESETS["tiny"]
+    config = PRESETS["tiny"].replace(trunk_bits=16, trunk_depth=32)
     space = 1 << config.feature_address_bits
     values = dict.fromkeys(program.fields(config), 0)
-    values |= {"address_start": -5, "pixel_address_step": space + 3, "window_address_step": -1}
+    values |= {"address_start": -5, "pixel_address_step": space + 3, "kernel_address_step": -1}
+    values |= {"trunk_address_step": 40, "trunk_address_offset": -3}
     read = decode(config, program.encode(config, "conv", values))
     assert read["address_start"] == space - 5
     assert read["pixel_address_step"] == 3
-    assert read["window_address_step"] == space - 1
+    assert read["kernel_address_step"] == space - 1
+    assert (read["trunk_address_step"], read["trunk_address_offset"]) == (8, 29)
 
 
 @pytest.mark.parametrize(

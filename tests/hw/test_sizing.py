@@ -7,8 +7,9 @@ from dorefa.golden.lowering import lower
 from dorefa.golden.random_network import random_network
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.cycles import predict
-from dorefa.hw.geometry import LayerGeometry
+from dorefa.hw.geometry import PassGeometry
 from dorefa.hw.problems import find_problems, needs
+from dorefa.hw.schedule import schedule
 from dorefa.hw.sizing import fit
 
 from .support import draw_layer, network
@@ -24,7 +25,7 @@ def test_fits_and_nothing_is_larger_than_needed(rng):
         integer = draw_network(rng)
         config = fit(integer, quantizer="thresholds")
         assert find_problems(integer, config) == []
-        for name, least in needs(integer, config).items():
+        for name, least in needs(integer, config, schedule(integer, config)).items():
             assert getattr(config, name) == (max(least, 4) if name == "acc_bits" else least)
         assert compile_network(integer, config)
 
@@ -106,7 +107,7 @@ def test_no_layer_waits_for_the_least_quant(rng):
             return any(
                 loop.cols * (loop.pixel_groups // layer.groups) > loop.tiles * loop.tile_cycles
                 for layer in integer.layers[:-1]
-                for loop in [LayerGeometry.of(layer, config.replace(quant=quant, fetch_bits=32))]
+                for loop in [PassGeometry.of(layer, config.replace(quant=quant, fetch_bits=32))]
             )
 
         assert not waits(config.quant) or config.quant == 16
@@ -119,8 +120,8 @@ def test_least_fetch_costs_at_most_one_percent(rng):
         config = fit(integer, lanes=64, rows=8)
 
         def cycles(fetch, config=config, integer=integer):
-            return sum(layer.cycles for layer in predict(integer.layers, config.replace(
-                fetch_bits=fetch, feature_depth=4096, out_bits=1, a_bits=8)))  # fmt: skip
+            draft = config.replace(fetch_bits=fetch, feature_depth=4096, out_bits=1, a_bits=8)
+            return sum(part.cycles for part in predict(integer, schedule(integer, draft), draft))
 
         assert config.fetch_bits <= 64
         # The prediction knows the descriptor's length only for the final depths.
@@ -186,3 +187,36 @@ def test_least_networks(rng):
     assert (config.weight_depth, config.patch_depth, config.param_depth) == (1, 1, 1)
     assert (config.feature_depth, config.layer_depth, config.out_bits) == (2, 1, 1)
     assert find_problems(integer, config) == []
+
+
+def test_streams_need_two_tiles(rng):
+    """Each half of the weight memory holds the largest tile, and nothing less would do."""
+    for number in range(10):
+        integer = draw_network(rng, residual=bool(number % 2))
+        config = fit(integer, weights="stream", rows=4, quantizer="thresholds", quant=1)
+        parts = schedule(integer, config).passes
+        assert config.weight_depth == 2 * max(part.geometry.weight_words for part in parts)
+        problems = find_problems(integer, config)
+        # Passes may cut a trunk elsewhere than the one it is added to; nothing else is in the way.
+        assert all("leave in other groups" in problem for problem in problems)
+        if problems:
+            continue
+        least = 2 * max(
+            layer.w_bits * part.geometry.words
+            for part in parts for layer in [integer.layers[part.layer]]
+        )  # fmt: skip
+        assert config.weight_depth >= least
+        if config.weight_depth == least and least > 2:
+            assert find_problems(integer, config.replace(weight_depth=least - 1))
+
+
+@pytest.mark.parametrize("engines, rows", [(2, 16), (3, 8), (4, 3)])
+def test_engines_share_the_groups(engines, rows, rng):
+    """`quant` divides `rows`, and a word of the feature memory takes the codes of all engines."""
+    integer = draw_network(rng)
+    config = fit(integer, engines=engines, rows=rows, quantizer="thresholds")
+    assert config.rows % config.quant == 0
+    assert config.fetch_bits >= engines * config.quant
+    assert find_problems(integer, config) == []
+    for name, least in needs(integer, config, schedule(integer, config)).items():
+        assert getattr(config, name) == (max(least, 4) if name == "acc_bits" else least)

@@ -28,7 +28,13 @@ CONFIGS = {
         encoding="any", quantizer="affine", w_bits=3, a_bits=4, out_bits=3
     ),
     "signed": preset("tiny").replace(encoding="twos_complement", w_bits=2, quant=2),
-}
+    "trunks": preset("tiny").replace(
+        trunk_bits=20, trunk_depth=40, sum_values=1, pool_slots=2, engines=2, quant=2, cols=2
+    ),
+    "stream": preset("tiny").replace(
+        weights="stream", port_bytes=4, sum_codes=1, out_bits=1, pool_slots=3, rows=3
+    ),
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -5,25 +5,26 @@ import pytest
 from dorefa.hw.config import EngineConfig
 from dorefa.hw.weight_memory import WeightMemory
 
-from .support import fields_of, simulate
+from .support import fields_of, flat, simulate
 
 
 @pytest.mark.parametrize("rows, depth", [(1, 1), (3, 5), (4, 8)])
 def test_words_of_rows(rows, depth, rng):
-    """Written in random order and twice, so that a write to another row would be seen."""
+    """Written in random order, one or several rows at a time, over one another; other rows keep theirs."""
     config = EngineConfig(lanes=11, rows=rows, quant=1, fetch_bits=8, weight_depth=depth)
     unit = WeightMemory(config)
-    places = [(row, address) for row in range(rows) for address in range(depth)] * 2
     held = {}
 
     async def testbench(ctx):
-        for number in rng.permutation(len(places)):
-            row, address = places[number]
-            held[row, address] = int(rng.integers(1 << 11))
-            ctx.set(unit.w_row, row)
+        writes = [(1 << row, address) for row in range(rows) for address in range(depth)]
+        writes += [(int(rng.integers(1, 1 << rows)), int(rng.integers(depth))) for _ in range(20)]
+        for number in rng.permutation(len(writes)):
+            enables, address = writes[number]
+            words = rng.integers(0, 1 << 11, rows).tolist()
+            held.update({(row, address): words[row] for row in range(rows) if enables >> row & 1})
             ctx.set(unit.w_address, address)
-            ctx.set(unit.w_data, held[row, address])
-            ctx.set(unit.w_en, 1)
+            ctx.set(unit.w_data, flat(words, 11))
+            ctx.set(unit.w_en, enables)
             await ctx.tick()
             ctx.set(unit.w_en, 0)
             ctx.set(unit.w_data, 0)

@@ -31,7 +31,16 @@ def small():
     network = lower(
         random_network(5, w_bits=2, a_bits=3, conv_layers=2, max_macs=20_000, max_size=8)
     )
-    config = fit(network, lanes=16, rows=4, port_bytes=2)
+    return make(network, fit(network, lanes=16, rows=4, port_bytes=2))
+
+
+@pytest.fixture(scope="session")
+def streaming(small):
+    """The same network with weights that stream in."""
+    return make(small.network, fit(small.network, lanes=16, rows=4, port_bytes=2, weights="stream"))
+
+
+def make(network, config):
     return Small(
         network,
         compile_network(network, config),

@@ -1,41 +1,8 @@
-"""dorefa.sim.compare: decoding of the feature memory, and naming what differs."""
-
-from types import SimpleNamespace
+"""dorefa.sim.compare: naming what differs."""
 
 import numpy as np
-import pytest
 
-from dorefa.sim.compare import MAX_MISMATCHES, Comparison, decode
-from dorefa.sim.design import layer_rows
-
-
-def encode(codes, layer, config):
-    """Both banks of a feature memory that holds `codes`, the rest random; straight from the
-    definition, one bit at a time."""
-    rng = np.random.default_rng(0)
-    row_bits = config.out_bits * config.fetch_bits
-    banks = rng.integers(0, 2, (2, 64, row_bits)).astype(np.uint8)
-    for element, code in enumerate(codes.reshape(-1).tolist()):
-        word = layer.out_address + element // config.fetch_bits
-        for plane in range(config.out_bits):
-            bit = plane * config.fetch_bits + element % config.fetch_bits
-            banks[word % 2, word >> 1, bit] = code >> plane & 1
-    return np.packbits(banks, axis=2, bitorder="little")
-
-
-@pytest.mark.parametrize("address", [0, 1, 6, 7])
-@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 5, 7), (2, 4, 16), (1, 1, 17)])
-@pytest.mark.parametrize("fetch, planes", [(8, 1), (16, 3), (32, 8)])
-def test_decode_inverts_the_layout(rng, address, shape, fetch, planes):
-    config = SimpleNamespace(fetch_bits=fetch, out_bits=planes)
-    layer = SimpleNamespace(out_address=address, out_shape=shape)
-    codes = rng.integers(0, 1 << planes, shape).astype(np.uint8)
-    memory = encode(codes, layer, config)
-    rows = [
-        bank[first : first + count]
-        for bank, (first, count) in zip(memory, layer_rows(layer, config), strict=True)
-    ]
-    assert (decode(rows, layer, config) == codes).all()
+from dorefa.sim.compare import MAX_MISMATCHES, Comparison
 
 
 def test_first_wrong_element_is_named():

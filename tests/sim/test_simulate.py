@@ -8,7 +8,8 @@ import pytest
 from dorefa.golden.errors import InputError
 from dorefa.golden.inference import run_integer
 from dorefa.hw.manifest import engine_files
-from dorefa.sim import cocotb_runner, simulate, verilator
+from dorefa.hw.verilog import MODULE
+from dorefa.sim import cocotb_runner, design, model, simulate, verilator
 from dorefa.sim.job import Job, SimulationError
 
 needs_icarus = pytest.mark.skipif(
@@ -110,6 +111,32 @@ def test_icarus_is_bit_exact_with_stalls(small, seed):
     assert report.network_load_cycles > 0
 
 
+@pytest.mark.parametrize("stalls", [0, 40])
+def test_streamed_weights_wait_for_their_memory(streaming, seed, stalls):
+    prompt, slow = (
+        run(streaming, "verilator", latency=latency, stalls=stalls, seed=seed) for latency in (0, 300)
+    )
+    assert prompt.bit_exact and slow.bit_exact, slow.mismatches[:1]
+    if not stalls:
+        assert prompt.cycles == streaming.compiled.cycles
+    # The third packet and those behind it are asked for while the image runs, one after another.
+    assert prompt.cycles < 300 * (len(streaming.compiled.schedule.passes) - 2) <= slow.cycles
+
+
+def test_amaranth_waits_for_the_memory_of_weights(streaming, seed):
+    report = run(streaming, "amaranth", limit=1, latency=300, seed=seed)
+    assert report.bit_exact, report.mismatches[:1]
+    assert report.cycles > streaming.compiled.cycles
+
+
+@needs_icarus
+@pytest.mark.parametrize("latency", [0, 300])
+def test_icarus_streams_weights_with_stalls_and_latency(streaming, seed, latency):
+    report = run(streaming, "icarus", limit=1, stalls=30, latency=latency, seed=seed)
+    assert report.bit_exact, report.mismatches[:1]
+    assert report.cycles > streaming.compiled.cycles
+
+
 @needs_icarus
 def test_icarus_names_the_first_wrong_element(small, with_bug):
     report = run(small, "icarus", limit=1, verilog_text=with_bug)
@@ -127,6 +154,28 @@ def deaf(small):
 def test_watchdog_of_the_compiled_model(small, deaf):
     with pytest.raises(SimulationError, match="image 0: no result after .* before its first layer"):
         run(small, "verilator", verilog_text=deaf)
+
+
+def test_several_processes_share_the_images(small, seed, monkeypatch):
+    built = model.build(
+        small.verilog, design.find_memories(small.verilog, MODULE), port_bytes=2, streams=False, cycles=1
+    )
+    # An optimized model would only take longer to compile.
+    monkeypatch.setattr(model, "build", lambda *_, **__: built)
+    monkeypatch.setattr(model, "is_long", lambda cycles: True)
+    monkeypatch.setattr(verilator.os, "cpu_count", lambda: 2)
+    seen = []
+    report = run(
+        small, "verilator", stalls=20, seed=seed, through_port=True,
+        progress=lambda done, total: seen.append((done, total)),
+    )  # fmt: skip
+    assert report.bit_exact, report.mismatches[:1]
+    assert (report.images, seen) == (3, [(1, 3), (2, 3), (3, 3)])
+    dead = planted(small.verilog, "assign m_axis_tlast = ", "assign m_axis_tlast = 1'h0 & ")
+    monkeypatch.undo()
+    monkeypatch.setattr(verilator, "_parts", lambda job, most: [(job, 7)])
+    with pytest.raises(SimulationError, match="image 7: m_axis_tlast after"):
+        run(small, "verilator", verilog_text=dead)
 
 
 def test_wall_clock_watchdog_kills_the_model(small, monkeypatch):
@@ -147,8 +196,9 @@ def test_cocotb_runs_on_verilator_too(small, seed):
     job = Job(compiled=small.compiled, images=small.images[:1], stalls=20, seed=seed)
     (trace,), load_cycles = cocotb_runner.run(job, small.verilog, simulator="verilator")
     expected = run_integer(small.network, small.images[:1])
-    for layer, got in zip(small.compiled.layers, [*trace.codes, trace.results], strict=True):
-        assert (got == expected[layer.name][0]).all(), layer.name
+    got = trace.values | {small.network.layers[-1].name: trace.results}
+    for name, values in expected.items():
+        assert (got[name] == values[0]).all(), name
     assert load_cycles > 0
 
 
@@ -156,6 +206,7 @@ def test_cocotb_runs_on_verilator_too(small, seed):
     "options, message",
     [
         ({"stalls": 95}, "stalls is 95; accepted: an integer, 0 to 90 percent"),
+        ({"latency": -1}, "latency is -1; accepted: an integer, 0 to 100000 cycles"),
         ({"limit": 0}, "limit is 0; accepted: an integer of at least 1"),
         ({"labels": np.zeros(2, np.int64)}, r"labels has shape \(2,\) and dtype int64; accepted"),
         ({"labels": np.zeros(3)}, "dtype float64; accepted: one integer for each of 3 images"),

@@ -1,0 +1,68 @@
+"""Several images in one packet: fully connected layers as 1x1 convolutions over a row of images."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from dorefa.golden.errors import InputError
+
+
+def batched(network, batch: int):
+    """`network` (IntegerNetwork) for packets of `batch` images; itself for a batch of 1.
+
+    Every layer becomes a 1x1 convolution on a map (1, batch, K), so that its weights are read once a
+    packet. Raises :class:`InputError` that names a layer that is neither fully connected nor a
+    convolution that covers its map.
+    """
+    if batch == 1:
+        return network
+    return dataclasses.replace(
+        network,
+        input_shape=(1, batch, math.prod(network.input_shape)),
+        layers=tuple(_batched_layer(layer, batch) for layer in network.layers),
+    )
+
+
+def _batched_layer(layer, batch):
+    channels, *kernel, _ = layer.codes.shape
+    single = layer.in_shape[:2] == (1, 1)
+    covers = layer.kind == "fc" or (
+        tuple(kernel) == layer.in_shape[:2]
+        and layer.conv_shape[:2] == (1, 1)
+        and not any(layer.padding)
+        and (layer.groups == 1 or single)
+    )
+    if not covers or layer.pool is not None:
+        height, width, _ = layer.conv_shape
+        raise InputError(
+            f"layer {layer.name}: batch is {batch}, but the layer is a convolution to {height}x{width} "
+            "pixels" + (" with pooling" if layer.pool is not None else "") + "; accepted: batch 1, or a "
+            "network of fully connected layers and convolutions whose kernel is the map"
+        )
+    return dataclasses.replace(
+        layer, kind="conv", codes=layer.codes.reshape(channels, 1, 1, -1),
+        stride=(1, 1), dilation=(1, 1), in_shape=(1, batch, math.prod(layer.in_shape)),
+        conv_shape=(1, batch, channels), out_shape=(1, batch, channels),
+    )  # fmt: skip
+
+
+def result_channels(plan) -> list[list[int]]:
+    """Classes in the order in which their results leave an engine with the Schedule `plan`: per pass of
+    the last layer a list, which comes once for every image of the packet before the next pass's."""
+    last = plan.passes[-1].layer
+    return [list(part.output_channels()) for part in plan.of_layer(last)]
+
+
+def results_by_image(plan, results, batch: int) -> np.ndarray:
+    """Results of one packet, int64 (batch x classes,) in the order of :func:`result_channels`, as int64
+    (batch, classes)."""
+    ordered = np.empty((batch, len(results) // batch), np.int64)
+    at = 0
+    for channels in result_channels(plan):
+        count = batch * len(channels)
+        ordered[:, channels] = results[at : at + count].reshape(batch, len(channels))
+        at += count
+    return ordered

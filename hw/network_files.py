@@ -1,0 +1,49 @@
+"""A compiled network as files for a host: what it writes into an engine, and what it streams."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+from .batch import result_channels
+from .weight_loader import weight_packet
+
+FORMATS = {
+    "load.bin": "pairs of little-endian 32-bit words, byte address and data, to be written in order through "
+    "AXI4-Lite; the last one makes the engine accept images",
+    "weights.bin": "beats of s_axis_weights, one packet per pass; for every image all packets, in order",
+}
+
+
+def network_files(compiled, *, preloaded) -> dict[str, bytes]:
+    """Name -> contents: ``network.json``, which describes the others; ``load.bin`` unless the Verilog
+    holds the network; ``weights.bin`` where weights stream in."""
+    config = compiled.config
+    files = {}
+    if not preloaded:
+        files["load.bin"] = b"".join(
+            struct.pack("<II", 4 * address, word) for address, word in compiled.host_writes()
+        )
+    packets = [weight_packet(words, config) for words in compiled.weight_packets]
+    if packets:
+        files["weights.bin"] = b"".join(packets)
+    network = compiled.network
+    last = network.layers[-1]
+    description = {
+        "network": network.name,
+        "input_shape": network.input_shape,
+        "input_bits": network.input_bits,
+        "classes": network.classes,
+        "batch": config.batch,
+        "result_channels": result_channels(compiled.schedule),
+        "cycles_estimate": compiled.cycles,
+        "layers": [
+            {"name": layer.name, "passes": len(layer.passes), "cycles": layer.cycles}
+            for layer in compiled.layers
+        ],
+        "logit_scale": last.logit_scale.tolist(),
+        "logit_bias": last.logit_bias.tolist(),
+        "weight_packet_bytes": [len(packet) for packet in packets],
+        "files": {name: FORMATS[name] for name in files},
+    }
+    return {"network.json": (json.dumps(description, indent=2) + "\n").encode(), **files}

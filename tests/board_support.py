@@ -1,0 +1,35 @@
+"""What the tests of boards share: a small network and a simulated board that runs it."""
+
+import numpy as np
+
+from dorefa.golden import lower, random_network, run_integer
+from dorefa.hw import compile_network, fit
+from dorefa.hw.board_core import BoardCore
+from dorefa.sim.simulated_port import SimulatedPort
+
+BAUD, DIVISOR = 1_000_000, 4
+
+
+def small_network(seed):
+    """A compiled network with a small image that computes for longer than a command takes on the line."""
+    for attempt in range(seed * 1000, seed * 1000 + 1000):
+        network = lower(
+            random_network(
+                attempt, conv_layers=1, a_bits=2, max_macs=20_000, max_size=6, max_channels=6
+            )
+        )
+        compiled = compile_network(network, fit(network, lanes=8, rows=2))
+        if np.prod(network.input_shape) < 50 and 400 < compiled.cycles < 1000:
+            return compiled
+    raise AssertionError("no small network in a thousand")
+
+
+def port_of(compiled, *, divisor=DIVISOR):
+    """A serial port with a simulated board; `divisor`: cycles a bit of the host's side."""
+    core = BoardCore(compiled, clock_hz=BAUD * DIVISOR, baud=BAUD)
+    return SimulatedPort(core, divisor=divisor, timeout=compiled.cycles + 1000)
+
+
+def scores(compiled, images):
+    """What golden says of the last layer: int64 (batch, classes)."""
+    return run_integer(compiled.network, images)[compiled.layers[-1].name]

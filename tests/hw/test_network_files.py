@@ -1,0 +1,55 @@
+"""The files of a network: a host that knows nothing else gets golden's results out of the engine."""
+
+import json
+import struct
+
+import numpy as np
+import pytest
+
+from dorefa.golden import lower, random_images, random_network
+from dorefa.hw.compiler import compile_network
+from dorefa.hw.network_files import network_files
+from dorefa.hw.sizing import fit
+from dorefa.hw.weight_loader import beats_per_address
+
+
+@pytest.fixture(params=["onchip", "stream"])
+def compiled(request, seed):
+    network = lower(random_network(seed, a_bits=2, conv_layers=2, max_macs=20_000, max_size=6))
+    return compile_network(network, fit(network, lanes=16, rows=3, port_bytes=2, weights=request.param))
+
+
+def test_load_holds_the_host_writes(compiled):
+    files = network_files(compiled, preloaded=False)
+    pairs = list(struct.iter_unpack("<II", files["load.bin"]))
+    assert [(address // 4, word) for address, word in pairs] == list(compiled.host_writes())
+    assert all(address % 4 == 0 for address, _ in pairs)
+
+
+def test_weight_packets_end_to_end(compiled):
+    files = network_files(compiled, preloaded=True)
+    description = json.loads(files["network.json"])
+    assert "load.bin" not in files
+    assert set(description["files"]) == set(files) - {"network.json"}
+    sizes = description["weight_packet_bytes"]
+    if compiled.config.weights == "onchip":
+        assert sizes == [] and "weights.bin" not in files
+        return
+    expected = [
+        part.geometry.weight_words * beats_per_address(compiled.config) * compiled.config.port_bytes
+        for part in compiled.schedule.passes
+    ]
+    assert sizes == expected
+    assert len(files["weights.bin"]) == sum(sizes)
+
+
+def test_logits_follow_from_the_description(compiled):
+    from dorefa.golden import logits, run_integer
+
+    description = json.loads(network_files(compiled, preloaded=True)["network.json"])
+    network = compiled.network
+    assert tuple(description["input_shape"]) == network.input_shape
+    assert description["classes"] == network.classes
+    outputs = run_integer(network, random_images(network, 3, 1))[network.layers[-1].name]
+    own = outputs * np.array(description["logit_scale"]) + np.array(description["logit_bias"])
+    assert (own == logits(network, outputs)).all()

@@ -1,0 +1,159 @@
+"""The byte protocol, byte by byte, without an engine: bus accesses, images, answers, errors."""
+
+import struct
+
+import pytest
+
+from dorefa.hw.config import preset
+from dorefa.hw.memory_map import MemoryMap
+from dorefa.hw.serial_host import BOARD_IDENTITY, BOARD_WORDS, IMAGE, READ, WRITE, SerialHost
+
+from .support import simulate
+
+CONFIG = preset("tiny")
+BREAK = None
+
+
+def run(sent, *, ready=lambda cycle: True, results=(), registers=None, config=CONFIG):
+    """Feeds a SerialHost with bytes (and breaks) and returns what came out.
+
+    `ready(cycle)`: of the image port; `results`: (data, last) of the engine; `registers`: words that the
+    bus answers. Returns a dictionary: bytes `answer`, `writes`, `reads`, `beats`, `errors`.
+    """
+    unit = SerialHost(config, shape=(3, 4, 2), classes=5)
+    seen = {"answer": b"", "writes": [], "beats": [], "errors": 0}
+    registers = registers or {}
+
+    async def feed(ctx):
+        for byte in sent:
+            ctx.set(unit.data, byte or 0)
+            ctx.set(unit.valid, byte is not BREAK)
+            ctx.set(unit.broken, byte is BREAK)
+            await ctx.tick()
+            ctx.set(unit.valid, 0)
+            ctx.set(unit.broken, 0)
+            await ctx.tick()
+        for data, last in results:
+            ctx.set(unit.result.payload, {"data": data, "last": last})
+            ctx.set(unit.result.valid, 1)
+            taken = False
+            while not taken:
+                _, _, taken = await ctx.tick().sample(unit.result.ready)
+            ctx.set(unit.result.valid, 0)
+        for _ in range(30):
+            await ctx.tick()
+        seen["errors"] = ctx.get(unit.errors)
+        seen["receiving"] = ctx.get(unit.receiving)
+
+    async def bus(ctx):
+        async for _, _, place, enable, data in ctx.tick().sample(
+            unit.host.addr, unit.host.w_en, unit.host.w_data
+        ):
+            if enable:
+                seen["writes"].append((place, data))
+            ctx.set(unit.host.r_data, registers.get(place, 0))
+
+    async def image(ctx):
+        cycle = 0
+        ctx.set(unit.image.ready, ready(0))
+        async for _, _, valid, taken, beat in ctx.tick().sample(
+            unit.image.valid, unit.image.ready, unit.image.payload
+        ):
+            if valid and taken:
+                seen["beats"].append((beat.data, beat.keep, beat.last))
+            cycle += 1
+            ctx.set(unit.image.ready, ready(cycle))
+
+    async def answers(ctx):
+        ctx.set(unit.o.ready, 1)
+        async for _, _, valid, byte in ctx.tick().sample(unit.o.valid, unit.o.payload):
+            if valid:
+                seen["answer"] += bytes([byte])
+
+    simulate(unit, feed, limit=5000, monitors=[bus, image, answers])
+    return seen
+
+
+def command(letter, *words):
+    return [letter, *struct.pack(f"<{len(words)}I", *words)]
+
+
+def test_writes_reach_the_bus_in_order(rng):
+    width = MemoryMap.of(CONFIG).address_bits
+    pairs = [(int(rng.integers(1 << width)), int(rng.integers(1 << 32))) for _ in range(20)]
+    seen = run(sum((command(WRITE, *pair) for pair in pairs), []))
+    assert seen["writes"] == pairs
+    assert (seen["answer"], seen["beats"], seen["errors"]) == (b"", [], 0)
+
+
+def test_reads_answer_with_the_bus(rng):
+    words = {place: int(rng.integers(1 << 32)) for place in (0, 3, 7)}
+    for place, word in words.items():
+        seen = run(command(READ, place), registers=words)
+        assert seen["answer"] == struct.pack("<I", word)
+        assert seen["writes"] == [] and seen["errors"] == 0
+
+
+def test_the_boards_own_words():
+    answers = {
+        name: struct.unpack("<I", run(command(READ, place))["answer"])[0]
+        for name, (place, _) in BOARD_WORDS.items()
+    }
+    assert answers == {
+        "identity": BOARD_IDENTITY,
+        "shape": 3 | 4 << 16,
+        "results": 2 | 4 << 8 | 5 << 16,
+        "errors": 0,
+    }
+
+
+@pytest.mark.parametrize("length", [1, 2, 24, 300])
+def test_an_image_becomes_one_packet(length, rng):
+    data = rng.integers(0, 256, length).tolist()
+    seen = run([*command(IMAGE, length), *data])
+    assert seen["beats"] == [(byte, 1, n == length - 1) for n, byte in enumerate(data)]
+    assert (seen["errors"], seen["receiving"], seen["writes"]) == (0, 0, [])
+
+
+def test_results_are_little_endian_and_signed():
+    values = [0, -1, 1 << 20, -(1 << 31), (1 << 31) - 1]
+    seen = run([], results=[(value, n == 4) for n, value in enumerate(values)])
+    assert seen["answer"] == struct.pack("<5i", *values)
+
+
+def test_wide_results_take_eight_bytes():
+    config = CONFIG.replace(acc_bits=40)
+    seen = run([], results=[(-(1 << 38), 1)], config=config)
+    assert seen["answer"] == struct.pack("<q", -(1 << 38))
+
+
+@pytest.mark.parametrize("cut", range(1, 9))
+def test_a_break_ends_a_command(cut):
+    """Whatever was under way has no effect, and the next command works."""
+    seen = run([*command(WRITE, 5, 6)[:cut], BREAK, *command(WRITE, 1, 2)])
+    assert seen["writes"] == [(1, 2)]
+    assert seen["errors"] == 1
+
+
+def test_a_break_ends_an_image_with_an_empty_beat():
+    seen = run([*command(IMAGE, 9), 1, 2, 3, BREAK, *command(IMAGE, 1), 4])
+    assert seen["beats"][:3] == [(1, 1, 0), (2, 1, 0), (3, 1, 0)]
+    assert seen["beats"][3][1:] == (0, 1)
+    assert seen["beats"][4:] == [(4, 1, 1)]
+    assert seen["errors"] == 1
+
+
+def test_a_byte_for_a_busy_engine_is_an_error():
+    seen = run([*command(IMAGE, 3), 1, 2, 3], ready=lambda cycle: False)
+    assert (seen["beats"], seen["errors"], seen["receiving"]) == ([], 2, 0)
+
+
+def test_unknown_commands_and_empty_images_are_errors_until_cleared():
+    clear = command(WRITE, BOARD_WORDS["errors"][0], 0)
+    assert run([0x00])["errors"] == 4
+    assert run(command(IMAGE, 0))["errors"] == 4
+    seen = run([0x7A, BREAK, *command(READ, BOARD_WORDS["errors"][0])])
+    assert seen["answer"] == struct.pack("<I", 5)
+    assert run([0x7A, *clear])["errors"] == 0
+    # Clearing is no write on the engine's bus.
+    assert run(clear)["writes"] == []

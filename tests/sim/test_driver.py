@@ -1,0 +1,157 @@
+# amaranth: UnusedElaboratable=no
+"""The host's program against the simulated board, through its pins, byte for byte."""
+
+import struct
+
+import numpy as np
+import pytest
+
+from dorefa.golden import random_images
+from dorefa.golden.errors import InputError
+from dorefa.hw import serial_host
+from dorefa.hw.board_core import BoardCore
+from dorefa.sim.driver import Board
+
+from ..board_support import BAUD, DIVISOR, port_of, scores, small_network
+
+
+def board_of(compiled, name="board", **changes):
+    """A Board on a simulated port, not yet connected, and the port."""
+    port = port_of(compiled, **changes)
+    return Board(port, name), port
+
+
+def test_images_through_the_pins(seed):
+    compiled = small_network(seed)
+    board, _ = board_of(compiled)
+    board.connect()
+    assert board.input_shape == compiled.network.input_shape
+    assert board.classes == compiled.network.classes
+    images = random_images(compiled.network, 3, seed)
+    outputs = board.run(images)
+    assert outputs.dtype == np.int64
+    assert (outputs == scores(compiled, images)).all()
+    # Results wait for the line.
+    assert board.cycles() >= compiled.cycles
+    assert board.errors() == []
+
+
+def test_the_line_byte_for_byte(seed):
+    """Without the driver: what the protocol's description says is what passes over the line."""
+    compiled = small_network(seed)
+    _, port = board_of(compiled)
+    image = random_images(compiled.network, 1, seed)
+    data = image.tobytes()
+    port.write(b"I" + struct.pack("<I", len(data)) + data)
+    expected = scores(compiled, image)[0].astype("<i4").tobytes()
+    assert port.read(len(expected) + 1) == expected
+
+
+def test_another_network_of_the_same_size_loads_over_the_line(seed):
+    """Every memory and register, written by the driver, replaces what the bitstream held."""
+    compiled = small_network(seed)
+    board, _ = board_of(compiled)
+    board.connect()
+    images = random_images(compiled.network, 1, seed)
+    blank = {name: _zeros(contents) for name, contents in compiled.memories.items() if name != "registers"}
+    empty = type(compiled)(
+        compiled.network, compiled.config, compiled.schedule, compiled.layers,
+        blank | {"registers": {"layers": 0, "image_bytes": 1, "control": 0}}, [],
+    )  # fmt: skip
+    board, _ = board_of(empty)
+    board.connect()
+    board.load(compiled.host_writes())
+    assert (board.run(images) == scores(compiled, images)).all()
+
+
+def _zeros(contents):
+    return [_zeros(part) if isinstance(part, list) else 0 for part in contents]
+
+
+def test_a_break_in_the_middle_of_an_image(seed):
+    """The driver connects to a board that an earlier program left with half an image."""
+    compiled = small_network(seed)
+    board, port = board_of(compiled)
+    port.write(b"I" + struct.pack("<I", 5) + b"\x01\x02")
+    board.connect()
+    images = random_images(compiled.network, 1, seed)
+    assert (board.run(images) == scores(compiled, images)).all()
+
+
+def test_a_byte_while_the_board_is_busy(seed):
+    compiled = small_network(seed)
+    board, port = board_of(compiled)
+    board.connect()
+    data = random_images(compiled.network, 1, seed).tobytes()
+    # The second image's first byte comes 6 x 10 bits after the first image's last one.
+    port.write(2 * (b"I" + struct.pack("<I", len(data)) + data))
+    port.read(4 * board.classes + 1)
+    with pytest.raises(InputError, match="board: the board saw an image byte while it was busy"):
+        board.check_errors()
+    board.connect()
+    assert board.errors() == []
+
+
+def test_a_line_at_another_rate(seed):
+    compiled = small_network(seed)
+    board, _ = board_of(compiled, name="COM9", divisor=3 * DIVISOR)
+    with pytest.raises(InputError, match=r"COM9: .*accepted: .*"):
+        board.connect()
+
+
+def test_refused_images(seed):
+    compiled = small_network(seed)
+    board, _ = board_of(compiled, name="COM9")
+    board.connect()
+    height, width, channels = board.input_shape
+    for images in (
+        np.zeros((1, height + 1, width, channels), np.uint8),
+        np.zeros((1, height, width, channels), np.int16),
+        np.zeros((height, width, channels), np.uint8),
+    ):
+        with pytest.raises(InputError, match="COM9 accepts uint8 of shape"):
+            board.run(images)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"port_bytes": 2}, "port_bytes is 2; accepted on a board: 1"),
+     ({"batch": 2}, "batch is 2; accepted on a board: 1"),
+     ({"weights": "stream"}, "weights is 'stream'; accepted on a board: 'onchip'")],
+)  # fmt: skip
+def test_engines_that_a_line_cannot_feed(changes, message, seed):
+    compiled = small_network(seed)
+    compiled.config = compiled.config.replace(**changes)
+    with pytest.raises(InputError, match=message):
+        BoardCore(compiled, clock_hz=12e6, baud=BAUD)
+
+
+class _Silent:
+    """A port where nothing is connected."""
+
+    def write(self, data):
+        pass
+
+    def read(self, count):
+        return b""
+
+    def send_break(self):
+        pass
+
+    def reset_input_buffer(self):
+        pass
+
+
+class _Stranger(_Silent):
+    """A port with another device."""
+
+    def read(self, count):
+        return bytes(range(count))
+
+
+def test_no_board():
+    with pytest.raises(InputError, match="COM9: 0 of 4 bytes came in time"):
+        Board(_Silent(), "COM9").connect()
+    place = serial_host.BOARD_WORDS["identity"][0]
+    with pytest.raises(InputError, match=f"COM9: word {place:#x} is 0x3020100; accepted: 0x42524f44"):
+        Board(_Stranger(), "COM9").connect()

@@ -1,0 +1,101 @@
+# amaranth: UnusedElaboratable=no
+"""Bitstreams with the real tools, and what is said where there is none."""
+
+import json
+
+import pytest
+
+from dorefa.golden.errors import InputError
+from dorefa.synth import bitstream, board_report, boards, tools
+
+from ..board_support import small_network
+
+LOG = """\
+Info: Device utilisation:
+Info: \t         ICESTORM_LC:    5743/   5280   108%
+Info: \t        ICESTORM_RAM:      29/     30    96%
+Info: \t               SB_IO:       5/     39    12%
+ERROR: Failed to expand region (0, 0) |_> (25, 31) of 5743 ICESTORM_LCs
+"""
+
+
+def make(name, compiled, folder, clock_hz=None, **changes):
+    board = boards.find_board(name)
+    return bitstream.make_bitstream(
+        compiled, board, clock_hz=clock_hz or board.clock, baud=1_000_000, folder=folder, **changes
+    )
+
+
+def test_a_bitstream_its_report_and_settings(tmp_path, seed):
+    compiled = small_network(seed)
+    steps = []
+    made = make("ice40_hx8k_b_evn", compiled, tmp_path, progress=lambda *step: steps.append(step))
+    # Synchronisation word and device of an iCE40 bitstream.
+    assert b"\x7e\xaa\x99\x7e" in made.files["bin"][:64]
+    assert steps == [(0, "yosys"), (1, "nextpnr-ice40"), (2, "icepack")]
+    assert made.clock_hz == 24e6 <= made.fmax_hz
+    assert 0 < made.brams <= 32 and 0 < made.luts <= 7680
+    report = board_report.report(made, board="ice40_hx8k_b_evn", baud=1_000_000)
+    assert report["fps"] == made.fmax_hz / compiled.cycles
+    image = compiled.memories["registers"]["image_bytes"]
+    line = (5 + image + 4 * compiled.network.classes) * 10 / 1_000_000
+    assert report["fps_host"] == 1 / line
+    assert report["fps_end_to_end"] < min(report["fps_host"], report["fps_clock"])
+    settings = json.loads(board_report.settings(made, board="ice40_hx8k_b_evn", baud=1_000_000))
+    assert settings["input_shape"] == list(compiled.network.input_shape)
+    assert settings["scale"] == compiled.network.layers[-1].logit_scale.tolist()
+
+    # The same folder again, with a clock that nothing on this device reaches.
+    with pytest.raises(InputError, match=r"clock is 198 MHz, .* reaches [\d.]+ MHz; accepted: --clock"):
+        make("ice40_hx8k_b_evn", compiled, tmp_path, clock_hz=200e6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", boards.BOARDS)
+def test_every_board(name, tmp_path, seed):
+    made = make(name, small_network(seed), tmp_path)
+    assert all(made.files.values())
+    assert made.fmax_hz >= made.clock_hz
+    assert made.luts > 0
+
+
+def test_overfull_kinds():
+    assert bitstream.overfull(LOG) == [("ICESTORM_LC", 5743, 5280)]
+    assert bitstream.overfull(LOG.replace("5743/", "5280/")) == []
+
+
+@pytest.mark.slow
+def test_a_network_that_does_not_fit(tmp_path):
+    from dorefa.golden import lower, zoo
+    from dorefa.hw import compile_network, fit
+
+    board = boards.find_board("icebreaker")
+    network = lower(zoo.load("digits"))
+    compiled = compile_network(network, fit(network, **board.sizes))
+    with pytest.raises(InputError, match=r"does not fit .*: it needs .* ICESTORM_RAM of 30; accepted"):
+        make("icebreaker", compiled, tmp_path)
+
+
+def test_arguments_of_the_retired_gowin_router(tmp_path):
+    """What amaranth plans for Gowin runs on the successor of the tool it plans for."""
+    old = ["--device", "D", "--family", "GW1N-9C", "--json", "a", "--cst", "b.cst", "--write", "c"]
+    new = ["--device", "D", "--vopt", "family=GW1N-9C", "--json", "a", "--vopt", "cst=b.cst", "--write", "c"]
+    assert bitstream.himbaechel(old) == new
+
+
+def test_missing_tool(monkeypatch):
+    absent = tools.Tool(package="yowasp-nextpnr-none", module="yowasp_nextpnr_none", function="run")
+    monkeypatch.setitem(tools.TOOLS, "nextpnr-none", absent)
+    message = "nextpnr-none is missing; accepted: pip install yowasp-nextpnr-none"
+    with pytest.raises(InputError, match=message):
+        tools.check_installed(["yosys", "nextpnr-none"])
+
+
+def test_a_tool_that_takes_too_long(tmp_path):
+    with pytest.raises(InputError, match="yosys took longer than 0.01 s; accepted: a longer --timeout"):
+        tools.run("yosys", ["-p", "help"], folder=tmp_path, timeout=0.01)
+
+
+def test_what_a_tool_says_and_its_status(tmp_path):
+    status, said = tools.run("yosys", ["-p", "no_such_command"], folder=tmp_path, timeout=600)
+    assert status != 0 and "No such command: no_such_command" in said

