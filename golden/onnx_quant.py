@@ -144,12 +144,12 @@ def quantize_constant(node, constant, quantizer):
         node.refuse("a weight over its scale is not finite", "finite weights")
     q = _round(y, quantizer)
     step, zero = step_of_zero(node, quantizer.zero)
-    values = step * q.astype(np.int64) - zero
+    low, high = step * quantizer.low - zero, step * quantizer.high - zero
+    # Weights may be many: the narrow type where it holds every step of the way.
+    narrow = max(abs(low), abs(high), abs(zero), quantizer.high) < 1 << 14
+    values = step * q.astype(np.int16 if narrow else np.int64) - zero
     real = ((q.astype(np.float32) - quantizer.zero) * quantizer.scale).astype(np.float32)
     scale = np.broadcast_to(quantizer.scale.astype(np.float64) / step, array.shape)
-    low, high = step * quantizer.low - zero, step * quantizer.high - zero
-    if max(-low, high) < 1 << 14:
-        values = values.astype(np.int16)
     return Constant(real, Grid(values, scale, declared_bits(quantizer, low, high)))
 
 
@@ -169,7 +169,7 @@ def bits_of(low, high):
 
 def _round(y, quantizer):
     if quantizer.mode == "BIPOLAR":
-        return np.where(y >= 0, 1, -1)
+        return np.where(y >= 0, np.float32(1), np.float32(-1))
     y = np.clip(y, np.float32(quantizer.low), np.float32(quantizer.high))
     sign, size, half = np.sign(y), np.abs(y), np.float32(0.5)
     return {

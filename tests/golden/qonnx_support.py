@@ -1,16 +1,19 @@
 """QONNX graphs for the tests, written with onnx.helper, and the qonnx package's executor as oracle."""
 
 import math
+import re
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 
-from dorefa.golden import logits, qonnx, run_integer
+from dorefa.golden import InputError, logits, qonnx, run_integer
 from dorefa.golden.onnx_tensors import feature_order
 
 QONNX = "qonnx.custom_op.general"
@@ -166,3 +169,17 @@ def check(build, tmp_path, rng, count=30, output="scores", exact=True, image_val
     for layer in network.layers:
         assert math.prod(layer.in_shape) > 0 and layer.acc_min <= 0 <= layer.acc_max
     return found
+
+
+def assert_refused(path, message):
+    """The file is refused in one line that starts with `message`, in little memory, writing nothing."""
+    files = sorted(path.parent.iterdir())
+    tracemalloc.start()
+    with pytest.raises(InputError, match=f"^{re.escape(str(path))}: ({message})") as caught:
+        qonnx.load(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    text = str(caught.value)
+    assert "\n" not in text and "; accepted: " in text
+    assert peak < 1 << 26
+    assert sorted(path.parent.iterdir()) == files
