@@ -134,7 +134,7 @@ def test_zoo_refuses_what_load_refuses(dorefa):
 def test_zoo_lists_names(dorefa):
     outcome = dorefa("zoo")
     assert outcome.status == 0 and outcome.out.startswith("digits: 28x28x1 images of 8 bits")
-    assert "zoo; known: digits, svhn-a" in dorefa("zoo", "alexnot").error
+    assert "zoo; known: digits, digits-small, svhn-a" in dorefa("zoo", "alexnot").error
     for name, macs in (("svhn-a", "41,735,424"), ("resnet18", "1,826,918,400")):
         (line,) = [line for line in outcome.out.splitlines() if line.startswith(name + ":")]
         assert line.endswith(f"{macs} MACs")
