@@ -108,6 +108,9 @@ def make_bitstream(
     for number, (tool, *arguments) in enumerate(json.loads(plan.files[f"build_{_TOP}.json"])["commands"]):
         if tool == "nextpnr-gowin":
             tool, arguments = "nextpnr-himbaechel-gowin", himbaechel(arguments)
+        if tool not in family.tools:
+            # What follows prepares programming, as the suffix that dfu-util wants: the user's tools do.
+            break
         if progress is not None:
             progress(number, tool)
         if tool == "nextpnr-ecp5":
