@@ -4,7 +4,7 @@ from . import options
 from .output import Output, Progress, make_folder, new_file
 
 SUMMARY = "make a bitstream with the network inside for a board"
-EXAMPLE = "dorefa build digits-small --board icebreaker -o icebreaker"
+EXAMPLE = "dorefa build digits --board ulx3s_85f -o ulx3s"
 SETTINGS = "board.json"
 DEFAULT_BAUD = 1_000_000
 

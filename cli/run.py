@@ -7,7 +7,7 @@ from .build import DEFAULT_BAUD, SETTINGS
 from .output import Output, Progress, require_writable, write_array
 
 SUMMARY = "classify images on a programmed board through its serial port"
-EXAMPLE = f"dorefa run --port /dev/ttyUSB1 --input X.npy --settings icebreaker/{SETTINGS}"
+EXAMPLE = f"dorefa run --port /dev/ttyUSB1 --input X.npy --settings ulx3s/{SETTINGS}"
 
 
 def add_arguments(parser):

@@ -39,7 +39,7 @@ DIGITS = Architecture(
     last_w=8,
 )
 
-# For the smallest boards: 19,000 bits of weights instead of 219,000, and accumulators of 14 bits.
+# For small devices: 19,000 bits of weights instead of 219,000, and accumulators of 14 bits.
 _DIGITS_SMALL = Architecture(
     name="digits-small",
     input_shape=(28, 28, 1),

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """From a compiled network to a board's bitstream: the commands that amaranth's platform plans, run one
 after another."""
 
@@ -91,6 +92,7 @@ def make_bitstream(
     """
     family = FAMILIES[board.family]
     tools.check_installed(family.tools)
+    # Refusals leave these two unused, which the file's first line says is no mistake.
     clock = Clock(board.family, board.oscillator, clock_hz)
     core = BoardCore(compiled, clock_hz=clock.rate, baud=baud)
     platform = boards.make_platform(board)
@@ -106,6 +108,9 @@ def make_bitstream(
     for number, (tool, *arguments) in enumerate(json.loads(plan.files[f"build_{_TOP}.json"])["commands"]):
         if tool == "nextpnr-gowin":
             tool, arguments = "nextpnr-himbaechel-gowin", himbaechel(arguments)
+        if tool not in family.tools:
+            # What follows prepares programming, as the suffix that dfu-util wants: the user's tools do.
+            break
         if progress is not None:
             progress(number, tool)
         if tool == "nextpnr-ecp5":
@@ -162,7 +167,8 @@ def overfull(log):
     """(kind, used, available) of each kind of cell of which nextpnr's `log` counts more than there are."""
     counts = re.findall(r"^Info:\s+(\w+):\s*(\d+)/\s*(\d+)\s+\d+%", log, flags=re.MULTILINE)
     kinds = {kind: (int(used), int(available)) for kind, used, available in counts}
-    return [(kind, *numbers) for kind, numbers in kinds.items() if numbers[0] > numbers[1]]
+    # Kinds of which nextpnr counts none at all are parts of others, as buffers of pads.
+    return [(kind, *numbers) for kind, numbers in kinds.items() if numbers[0] > numbers[1] > 0]
 
 
 def _check_routed(status, log, board):

@@ -1,0 +1,48 @@
+"""`dorefa build`: files, report and refusals, with the real tools."""
+
+import json
+import os
+
+import numpy as np
+
+from dorefa.golden import lower, npz, random_network
+
+
+def test_files_and_report(dorefa, tmp_path, seed):
+    model, folder = tmp_path / "small.npz", tmp_path / "board"
+    network = random_network(
+        seed, conv_layers=1, a_bits=2, max_macs=20_000, max_size=6, max_channels=6
+    )
+    npz.save(network, model)
+    outcome = dorefa(
+        "build", model, "--board", "ulx3s_25f", "--lanes", 8, "--rows", 2, "-o", folder, "--json", "-"
+    )
+    assert outcome.status == 0, outcome.err
+    assert sorted(os.listdir(folder)) == [
+        "board.json", "ulx3s_25f.bit", "ulx3s_25f.svf", "ulx3s_25f.v"
+    ]  # fmt: skip
+    report = outcome.report
+    assert report["bitstream"] == str(folder / "ulx3s_25f.bit")
+    assert b"Part: LFE5U-25F" in (folder / "ulx3s_25f.bit").read_bytes()[:500]
+    assert report["fmax_mhz"] >= report["clock_mhz"] == 50
+    assert report["luts"] > 0 and report["fps"] > report["fps_end_to_end"]
+    settings = json.loads((folder / "board.json").read_text())
+    integer = lower(network)
+    assert settings["input_shape"] == list(integer.input_shape)
+    assert (np.array(settings["scale"]) == integer.layers[-1].logit_scale).all()
+
+
+def test_unknown_board(dorefa, tmp_path):
+    outcome = dorefa("build", "digits", "--board", "icebraker", "-o", tmp_path / "board")
+    assert outcome.error.startswith("unknown board 'icebraker'; accepted: ulx3s_12f, ")
+    assert not (tmp_path / "board").exists()
+
+
+def test_a_line_rate_that_the_clock_cannot_make(dorefa, tmp_path):
+    outcome = dorefa(
+        "build", "digits", "--board", "icebreaker", "--baud", 5_000_000, "-o", tmp_path / "board"
+    )
+    assert outcome.error == (
+        "baud is 5000000 at a clock of 12 MHz; accepted: at most 3000000 (4 cycles a bit)"
+    )
+    assert os.listdir(tmp_path / "board") == []
