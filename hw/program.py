@@ -51,6 +51,7 @@ def fields(config):
         "kernel_rows": kernel,
         "runs_per_row": kernel,
         "blocks": size,
+        **({"plane_blocks": unsigned(1)} if config.plane_groups > 1 else {}),
         "groups": channel_groups,
         "out_cols": size,
         "out_rows": size,

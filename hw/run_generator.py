@@ -9,7 +9,8 @@ from . import program
 
 def run_layout(config):
     """One run: `address` of its first bit in the plane, `x` of that bit within the map's row
-    (negative in the padding), `row_ok` whether the row exists; `ends_patch` on a patch's last run,
+    (negative in the padding), `row_ok` whether the row exists; `ends_part` on the last run of a
+    plane group of a patch, `ends_patch` on a patch's last run,
     `ends_set` on the last run of the last of the columns that are computed together.
     """
     return data.StructLayout(
@@ -17,6 +18,7 @@ def run_layout(config):
             "address": config.feature_address_bits,
             "x": signed(config.feature_address_bits + 2),
             "row_ok": 1,
+            "ends_part": 1,
             "ends_patch": 1,
             "ends_set": 1,
         }
@@ -28,7 +30,8 @@ class RunGenerator(wiring.Component):
     block of the input map, kernel row, run. Offers one run per cycle, three cycles after `start`.
 
     A layer computed in several passes leaves its map in blocks of channels, one behind the other
-    (:mod:`dorefa.hw.layout`); a patch takes the window of one block after that of the other.
+    (:mod:`dorefa.hw.layout`); a patch takes the window of one block after that of the other. The groups of
+    planes of an image are such blocks too, but each is a part of the patch that begins with a word.
 
     Ports: `layer` (descriptor, stable from `start` on), `start`, `o` (stream of runs).
     """
@@ -73,7 +76,7 @@ class RunGenerator(wiring.Component):
 
         row_ends = Signal()
         kernel_ends = Signal()
-        patch_ends = Signal()
+        part_ends, patch_ends = Signal(), Signal()
         set_ends = Signal()
         groups_end = Signal()
         m.d.comb += [
@@ -81,9 +84,13 @@ class RunGenerator(wiring.Component):
             row_ends.eq(run + 1 == layer.runs_per_row),
             kernel_ends.eq(row_ends & (kernel_row + 1 == layer.kernel_rows)),
             patch_ends.eq(kernel_ends & (block + 1 == layer.blocks)),
+            part_ends.eq(patch_ends),
             set_ends.eq(patch_ends & (column + 1 == cols)),
             groups_end.eq(set_ends & (group + 1 == layer.groups)),
         ]
+
+        if config.plane_groups > 1:
+            m.d.comb += part_ends.eq(kernel_ends & (layer.plane_blocks | (block + 1 == layer.blocks)))
 
         # The pixel after this one, in raster order.
         with m.If(pixel.col + 1 == layer.out_cols):
@@ -144,7 +151,7 @@ class RunGenerator(wiring.Component):
         base = Signal(origin)
         inner_y, inner_address = Signal.like(kernel_y), Signal.like(kernel_address)
         inner_x = Signal.like(run_x)
-        ends_patch, ends_set = Signal(), Signal()
+        ends_part, ends_patch, ends_set = Signal(), Signal(), Signal()
         y = Signal.like(layer.y_start)
         x = Signal.like(layer.x_start)
         m.d.comb += [
@@ -161,12 +168,14 @@ class RunGenerator(wiring.Component):
                 inner_y.eq(kernel_y),
                 inner_address.eq(kernel_address + block_address),
                 inner_x.eq(run_x + group_x),
+                ends_part.eq(part_ends),
                 ends_patch.eq(patch_ends),
                 ends_set.eq(set_ends),
                 self.o.valid.eq(valid),
                 self.o.payload.address.eq(base.address + inner_address + x),
                 self.o.payload.x.eq(x),
                 self.o.payload.row_ok.eq((y >= 0) & (y < layer.in_rows)),
+                self.o.payload.ends_part.eq(ends_part),
                 self.o.payload.ends_patch.eq(ends_patch),
                 self.o.payload.ends_set.eq(ends_set),
             ]

@@ -22,7 +22,8 @@ class Sequencer(wiring.Component):
     and nothing is written beyond the image.
 
     Ports: `i` (image stream); `enable`, `layers`, `image_bytes`; program memory writes; `load` with
-    `load_start`, `load_count`, `load_last` (codes for the plane packer, whose `loaded` answers);
+    `load_start`, `load_count`, `load_last` (codes for the image's plane packer, which takes them while
+    `load_ready` and answers `loaded`);
     `image_begins` (pulse with every beat of an image);
     `layer`, `start` (pulse, the descriptor is complete) and `layer_ended` (pulse from the engine, looked
     at while a pass runs);
@@ -42,6 +43,7 @@ class Sequencer(wiring.Component):
                 "w_en": In(1),
                 "w_address": In(range(max(2, depth))),
                 "w_data": In(program.WORD_BITS),
+                "load_ready": In(1),
                 "load": Out(1),
                 "load_start": Out(1),
                 "load_count": Out(config.port_bytes.bit_length()),
@@ -113,8 +115,10 @@ class Sequencer(wiring.Component):
                 with m.If(self.enable & (self.layers != 0)):
                     m.next = "image"
             with m.State("image"):
-                m.d.comb += self.i.ready.eq(self.enable | (received != 0))
-                with m.If(~self.i.ready):
+                accepted = Signal()
+                m.d.comb += accepted.eq(self.enable | (received != 0))
+                m.d.comb += self.i.ready.eq(accepted & self.load_ready)
+                with m.If(~accepted):
                     m.next = "enable"
                 with m.If(beat):
                     m.d.comb += fetch.eq(~fetching)
