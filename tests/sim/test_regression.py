@@ -30,7 +30,8 @@ def random_graph(seed, draws):
     return lower(
         random_network(
             seed, encodings=draws.pick(ENCODINGS), residual=draws.pick((False, True)),
-            a_bits=draws.pick((None, 1, 2, 3)), allow_average=True, allow_pool_padding=True,
+            a_bits=draws.pick((None, 1, 2, 3)), input_bits=draws.pick((None, 5, 8)), allow_average=True,
+            allow_pool_padding=True,
             max_macs=20_000, max_size=8, max_channels=24,
         )
     )  # fmt: skip
