@@ -1,6 +1,6 @@
 """Codes in order become words of bit planes."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Array, Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -63,10 +63,15 @@ class PlanePacker(wiring.Component):
             self.done.eq((writing & group_ends & ends) | empty_end),
         ]
         m.d.sync += empty_end.eq(self.valid & self.last & (total == 0))
-        with m.If(self.valid):
-            m.d.sync += fill.eq(Mux(self.last, 0, total[: len(fill)]))
+        # Where the next code goes; one bit for each place is less than a shifter for each plane, if all there
+        # is to shift is one code.
+        following, starts = Signal.like(fill), Signal(fetch, init=1)
+        m.d.comb += following.eq(Mux(self.valid, total, fill))
+        with m.If(self.start | (self.valid & self.last)):
+            m.d.comb += following.eq(0)
+        m.d.sync += [fill.eq(following), starts.eq(1 << following)]
         with m.If(self.start):
-            m.d.sync += [address.eq(self.address), fill.eq(0)]
+            m.d.sync += address.eq(self.address)
         with m.Elif(writes | flush):
             m.d.sync += address.eq(address + 1)
         with m.If(writes | flush):
@@ -76,7 +81,7 @@ class PlanePacker(wiring.Component):
             ]  # fmt: skip
         with m.Elif(writing):
             m.d.sync += [
-                writing.eq(~group_ends), group.eq(group + 1),
+                writing.eq(~group_ends), group.eq(Mux(group_ends, 0, group + 1)),
                 self.w_address.eq(self.w_address + self.distance),
             ]  # fmt: skip
         with m.If(self.valid & self.last & (total > fetch)):
@@ -84,28 +89,31 @@ class PlanePacker(wiring.Component):
         with m.Elif(flush):
             m.d.sync += flushing.eq(0)
 
+        # Of the codes collected so far, a word that is full leaves what lies beyond it, a map nothing.
+        fresh, spilled = Signal(init=1), Signal()
+        ended = flush | (self.valid & self.last & (total <= fetch))
+        with m.If(self.start | ended):
+            m.d.sync += fresh.eq(1)
+        with m.Elif(self.valid):
+            m.d.sync += fresh.eq(0)
+        with m.If(self.valid):
+            m.d.sync += spilled.eq(full)
         words = []
         for plane in range(self._code_bits):
-            staged = Signal(max(fetch, width), name=f"staged_{plane}")
-            incoming = Cat(
-                self.codes[lane * self._code_bits + plane] & (lane < self.count)
+            collected = Signal(fetch + width - 1, name=f"collected_{plane}")
+            rest = Signal.like(collected, name=f"rest_{plane}")
+            incoming = [
+                self.codes[lane * self._code_bits + plane] & (lane < self.count) & self.valid
                 for lane in range(width)
-            )
-            merged = Signal(fetch + width, name=f"merged_{plane}")
-            word = Signal(fetch, name=f"word_{plane}")
-            m.d.comb += merged.eq(staged | Mux(self.valid, incoming << fill, 0))
-            with m.If(writes | flush):
-                m.d.sync += word.eq(merged)
-            with m.If(self.start):
-                m.d.sync += staged.eq(0)
-            with m.Elif(self.valid):
-                # What goes beyond the full word, and nothing after a word that ends the map.
-                m.d.sync += staged.eq(Mux(full, merged >> fetch, Mux(self.last, 0, merged)))
-            with m.Elif(flush):
-                m.d.sync += staged.eq(0)
-            words.append(word)
+            ]
+            if width == 1:
+                added = starts & incoming[0].replicate(fetch)
+            else:
+                added = Cat(incoming) << fill
+            m.d.comb += rest.eq(Mux(fresh, 0, Mux(spilled, collected >> fetch, collected)))
+            with m.If(self.valid | flush):
+                m.d.sync += collected.eq(rest | added)
+            words.append(collected[:fetch])
         groups = [Cat(words[first : first + planes]) for first in range(0, len(words), planes)]
-        for number, data in enumerate(groups):
-            with m.If(group == number):
-                m.d.comb += self.w_data.eq(data)
+        m.d.comb += self.w_data.eq(Array(groups)[group] if len(groups) > 1 else groups[0])
         return m

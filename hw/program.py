@@ -37,16 +37,22 @@ def fields(config):
         "x_start": offset,
         "in_rows": size,
         "row_bits": unsigned(config.feature_address_bits + 1),
-        # window reader: steps between pixels, channel groups and blocks, kernel rows and runs
-        "pixel_x_step": offset,
-        "pixel_y_step": row,
-        "pixel_address_step": address,
-        "group_step": offset,
-        "group_address_step": address,
-        "block_address_step": address,
-        "kernel_y_step": row,
-        "kernel_address_step": address,
+        # window reader: from the last run of a kernel row, block, channel group, pixel or line of pixels,
+        # and from any other run, to the next one
         "run_step": offset,
+        "row_x_step": offset,
+        "row_address_step": address,
+        "kernel_y_step": row,
+        "block_address_step": address,
+        "window_y_step": row,
+        "group_x_step": offset,
+        "group_address_step": address,
+        "pixel_x_step": offset,
+        "pixel_address_step": address,
+        "line_x_step": offset,
+        "line_address_step": address,
+        "line_y_step": row,
+        **(_columns(offset, address) if config.cols > 1 else {}),
         "run_bits": unsigned(config.feature_address_bits + 1),
         "kernel_rows": kernel,
         "runs_per_row": kernel,
@@ -84,6 +90,16 @@ def fields(config):
         "param_base": unsigned(max(1, (config.param_depth - 1).bit_length())),
         "code_mask": unsigned(config.out_bits),
         "out_address": unsigned((config.feature_depth - 1).bit_length()),
+    }
+
+
+def _columns(offset, address):
+    """From the last run of a pixel to the next column's, in the same line of pixels or the next."""
+    return {
+        "column_x_step": offset,
+        "column_address_step": address,
+        "column_line_x_step": offset,
+        "column_line_address_step": address,
     }
 
 
