@@ -1,5 +1,8 @@
 """Accumulators leave the array behind the next tile's computation."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth import Array, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -62,10 +65,7 @@ class Drain(wiring.Component):
         m = Module()
         config, layer = self._config, self.layer
         acc = signed(config.acc_bits)
-        chains = [
-            [Signal(acc, name=f"chain_{column}_{row}") for row in range(config.rows)]
-            for column in range(config.cols)
-        ]
+        accs = [Signal(acc, name=f"kept_{number}") for number in range(len(self.acc))]
         sums = [Signal(acc, name=f"sum_{column}") for column in range(len(self.sums))]
         # Position of the tile in the drain, counted as the issue counts it.
         sets_left = Signal.like(layer.sets)
@@ -134,20 +134,25 @@ class Drain(wiring.Component):
             m.d.sync += busy.eq(1)
         with m.Elif(self.drained):
             m.d.sync += busy.eq(0)
-        for p, chain in enumerate(chains):
-            for row, register in enumerate(chain):
-                behind = row + config.quant
-                with m.If(self.captured):
-                    m.d.sync += register.eq(self.acc[p * config.rows + row])
-                if behind < config.rows:
-                    with m.Elif(leaves & (column == p)):
-                        m.d.sync += register.eq(chain[behind])
         with m.If(self.captured):
+            m.d.sync += [kept.eq(now) for kept, now in zip(accs, self.acc, strict=True)]
             m.d.sync += [kept.eq(now) for kept, now in zip(sums, self.sums, strict=True)]
-
-        values = [
-            Array([chain[lane] for chain in chains])[column] for lane in range(config.quant)
-        ]
+        # The group that leaves, one bit for each: an AND and an OR per bit choose it.
+        turns = [Signal(-(-config.rows // config.quant), name=f"turn_{p}") for p in range(config.cols)]
+        following = column + row_ends
+        for p, turn in enumerate(turns):
+            with m.If(self.captured):
+                m.d.sync += turn.eq(p == 0)
+            with m.Elif(leaves):
+                m.d.sync += turn.eq(Mux(row_ends, following == p, turn << 1))
+        values = []
+        for lane in range(config.quant):
+            chosen = []
+            for row in range(lane, config.rows, config.quant):
+                for p, turn in enumerate(turns):
+                    selected = turn[row // config.quant].replicate(config.acc_bits)
+                    chosen.append(accs[p * config.rows + row] & selected)
+            values.append(reduce(or_, chosen).as_signed())
         if not config.sum_row:
             m.d.comb += [self.valid.eq(busy), self.group.eq(group), advance.eq(self.ready)]
             m.d.comb += [out.eq(value) for out, value in zip(self.values, values, strict=True)]
