@@ -250,6 +250,11 @@ class EngineConfig:
         return (self.feature_depth * self.fetch_bits - 1).bit_length()
 
     @property
+    def image_bytes_bits(self) -> int:
+        """Bits of the number of bytes of an image, which the feature memory holds, one bit per plane each."""
+        return (self.feature_depth * self.fetch_bits).bit_length()
+
+    @property
     def result_bits(self) -> int:
         """Width of TDATA of the result port: 32, or 64 where accumulators need it."""
         return 32 if self.acc_bits <= 32 else 64

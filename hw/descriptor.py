@@ -67,8 +67,6 @@ def _reader(part, in_address, config):
         "groups": geometry.groups,
         "out_rows": geometry.computed[0],
         "out_cols": geometry.computed[1],
-        "sets": geometry.sets,
-        "last_cols": geometry.pixels - (geometry.sets - 1) * config.cols,
     }
 
 

@@ -68,7 +68,6 @@ class Drain(wiring.Component):
         accs = [Signal(acc, name=f"kept_{number}") for number in range(len(self.acc))]
         sums = [Signal(acc, name=f"sum_{column}") for column in range(len(self.sums))]
         # Position of the tile in the drain, counted as the issue counts it.
-        sets_left = Signal.like(layer.sets)
         channel_group, tile = Signal.like(layer.groups), Signal.like(layer.tiles)
         column = Signal(range(max(2, config.cols)))
         emitted = Signal.like(self.group.column)  # pixels of the set, so far, that end a window
@@ -78,7 +77,6 @@ class Drain(wiring.Component):
 
         last_tile, row_ends, tile_ends = Signal(), Signal(), Signal()
         set_ends = Signal()
-        cols = Signal(range(config.cols + 1))
         advance, leaves = Signal(), Signal()
         group = Signal.like(self.group)
         m.submodules.position = position = PixelPosition(config)
@@ -89,10 +87,9 @@ class Drain(wiring.Component):
             position.column_ends.eq(leaves & row_ends),
             position.tile_ends.eq(leaves & tile_ends),
             position.set_ends.eq(leaves & set_ends),
-            cols.eq(Mux(sets_left == 1, layer.last_cols, config.cols)),
             last_tile.eq(tile + 1 == layer.tiles),
             row_ends.eq(row_group + 1 == Mux(last_tile, layer.last_groups, layer.full_groups)),
-            tile_ends.eq(row_ends & (column + 1 == cols)),
+            tile_ends.eq(row_ends & ((column + 1 == config.cols) | position.last)),
             set_ends.eq(tile_ends & last_tile & (channel_group + 1 == layer.groups)),
             leaves.eq(busy & advance),
             self.drained.eq(leaves & tile_ends),
@@ -104,14 +101,14 @@ class Drain(wiring.Component):
             group.place.eq(place),
             group.column.eq(emitted),
             group.ends_set.eq(set_ends),
-            group.ends_layer.eq(set_ends & (sets_left == 1)),
+            group.ends_layer.eq(set_ends & position.last),
         ]
         if config.trunk_bits:
             self._trunk_address(m, group, leaves & row_ends, leaves & tile_ends, leaves & set_ends)
 
         with m.If(self.start):
             m.d.sync += [
-                sets_left.eq(layer.sets), channel_group.eq(0), tile.eq(0), column.eq(0),
+                channel_group.eq(0), tile.eq(0), column.eq(0),
                 row_group.eq(0), index.eq(0), tile_index.eq(0), emitted.eq(0),
             ]  # fmt: skip
         with m.Elif(leaves):
@@ -126,7 +123,6 @@ class Drain(wiring.Component):
                     m.d.sync += [tile.eq(0), channel_group.eq(channel_group + 1)]
             with m.If(set_ends):
                 m.d.sync += [channel_group.eq(0), index.eq(0), tile_index.eq(0)]
-                m.d.sync += sets_left.eq(sets_left - 1)
 
         with m.If(self.start):
             m.d.sync += busy.eq(0)

@@ -22,7 +22,6 @@ def fields(config):
     size = unsigned(SIZE_BITS)
     row = signed(SIZE_BITS + 2)
     kernel = unsigned(KERNEL_BITS)
-    sets = unsigned(2 * SIZE_BITS)
     weight = unsigned(max(1, (config.weight_depth - 1).bit_length()))
     words = unsigned(config.patch_depth.bit_length())
     channel_groups = unsigned(config.param_depth.bit_length())
@@ -61,8 +60,6 @@ def fields(config):
         "groups": channel_groups,
         "out_cols": size,
         "out_rows": size,
-        "sets": sets,
-        "last_cols": unsigned(config.cols.bit_length()),
         # compute
         "words": words,
         "tiles": channel_groups,

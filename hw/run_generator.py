@@ -89,33 +89,33 @@ class RunGenerator(wiring.Component):
         """The counters, from the outermost; returns whether there is a run, the Move behind it and what
         it ends: part, patch, set."""
         layer, config = self.layer, self._config
-        sets_left = Signal.like(layer.sets)
         group = Signal.like(layer.groups)
         column = Signal(range(max(2, config.cols)))
         block = Signal.like(layer.blocks)
         kernel_row, run = Signal.like(layer.kernel_rows), Signal.like(layer.runs_per_row)
-        x, first_x = Signal.like(layer.out_cols), Signal.like(layer.out_cols)
-        following_x = Signal.like(x)
-        cols = Signal(range(config.cols + 1))
+        # Convolution pixel of the column, the first of the set's, and the one behind it.
+        pixel = data.StructLayout({"x": layer.out_cols.shape(), "y": layer.out_rows.shape()})
+        at, first, following = Signal(pixel), Signal(pixel), Signal(pixel)
         active = Signal()
         row_ends, kernel_ends, part_ends, patch_ends = Signal(), Signal(), Signal(), Signal()
-        set_ends, groups_end, line_ends = Signal(), Signal(), Signal()
+        set_ends, groups_end, line_ends, last_pixel = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            cols.eq(Mux(sets_left == 1, layer.last_cols, config.cols)),
             row_ends.eq(run + 1 == layer.runs_per_row),
             kernel_ends.eq(row_ends & (kernel_row + 1 == layer.kernel_rows)),
             patch_ends.eq(kernel_ends & (block + 1 == layer.blocks)),
             part_ends.eq(patch_ends),
-            set_ends.eq(patch_ends & (column + 1 == cols)),
+            set_ends.eq(patch_ends & ((column + 1 == config.cols) | last_pixel)),
             groups_end.eq(set_ends & (group + 1 == layer.groups)),
-            line_ends.eq(x + 1 == layer.out_cols),
-            following_x.eq(Mux(line_ends, 0, x + 1)),
+            line_ends.eq(at.x + 1 == layer.out_cols),
+            last_pixel.eq(line_ends & (at.y + 1 == layer.out_rows)),
+            following.x.eq(Mux(line_ends, 0, at.x + 1)),
+            following.y.eq(at.y + line_ends),
         ]
         if config.plane_groups > 1:
             m.d.comb += part_ends.eq(kernel_ends & (layer.plane_blocks | (block + 1 == layer.blocks)))
 
         with m.If(self.start):
-            m.d.sync += [active.eq(1), sets_left.eq(layer.sets), x.eq(0), first_x.eq(0)]
+            m.d.sync += [active.eq(1), at.eq(0), first.eq(0)]
         with m.Elif(active & advance):
             m.d.sync += run.eq(run + 1)
             with m.If(row_ends):
@@ -125,16 +125,14 @@ class RunGenerator(wiring.Component):
             with m.If(patch_ends):
                 m.d.sync += [block.eq(0), column.eq(column + 1)]
                 if config.cols > 1:
-                    m.d.sync += x.eq(following_x)
+                    m.d.sync += at.eq(following)
             with m.If(set_ends):
                 m.d.sync += [column.eq(0), group.eq(group + 1)]
                 if config.cols > 1:
-                    m.d.sync += x.eq(first_x)
+                    m.d.sync += at.eq(first)
             with m.If(groups_end):
-                m.d.sync += [group.eq(0), sets_left.eq(sets_left - 1)]
-                m.d.sync += [x.eq(following_x), first_x.eq(following_x)]
-                with m.If(sets_left == 1):
-                    m.d.sync += active.eq(0)
+                m.d.sync += [group.eq(0), at.eq(following), first.eq(following)]
+                m.d.sync += active.eq(~last_pixel)
 
         move = Signal(Move)
         with m.If(groups_end):

@@ -39,7 +39,7 @@ class Sequencer(wiring.Component):
                 "i": In(stream.Signature(image_layout(config))),
                 "enable": In(1),
                 "layers": In(config.layer_depth.bit_length()),
-                "image_bytes": In(32),
+                "image_bytes": In(config.image_bytes_bits),
                 "w_en": In(1),
                 "w_address": In(range(max(2, depth))),
                 "w_data": In(program.WORD_BITS),
@@ -77,7 +77,7 @@ class Sequencer(wiring.Component):
             read.en.eq(1),
         ]
 
-        received, now = Signal(33), Signal(33)
+        received, now = Signal(config.image_bytes_bits + 1), Signal(config.image_bytes_bits + 1)
         beat, kept = Signal(), Signal.like(self.load_count)
         m.d.comb += [
             kept.eq(sum(self.i.payload.keep[byte] for byte in range(config.port_bytes))),
