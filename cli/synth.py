@@ -18,7 +18,7 @@ def add_arguments(parser):
     parser.add_argument("--target", choices=yosys.TARGETS, default="ecp5", help="default ecp5")
     parser.add_argument(
         "--unit",
-        choices=("engine", "popcount", "dot", "quantizer"),
+        choices=("engine", "core", "popcount", "dot", "quantizer"),
         default="engine",
         help="what to synthesize (default engine)",
     )

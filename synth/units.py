@@ -6,12 +6,13 @@ from pathlib import Path
 from dorefa.golden.errors import InputError
 from dorefa.hw import verilog
 from dorefa.hw.dot import DotUnit
+from dorefa.hw.engine import Engine
 from dorefa.hw.fabric import FABRICS
 from dorefa.hw.manifest import make_top
 from dorefa.hw.memory_map import quantizer_class
 from dorefa.hw.popcount import AndPopcount
 
-UNITS = ("engine", "popcount", "dot", "quantizer")
+UNITS = ("engine", "core", "popcount", "dot", "quantizer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +38,15 @@ def make_unit(name, config, target=None):
     Structure ``mapped`` uses the cells of `target` where that is a name of
     :data:`dorefa.hw.fabric.FABRICS`; for any other the Verilog is portable.
 
+    `engine` is what `generate` writes, `core` the same without AXI4-Lite: streams and the host port.
     `popcount` and `dot` are one of the array's units, with the configuration's `lanes`, `structure`
     and `pipeline`; `quantizer` serves `quant` channels per cycle, with its parameter memories.
     """
     if name == "engine":
         top = verilog.MODULE
         component, operations = make_top(config), config.binary_ops_per_cycle
+    elif name == "core":
+        top, component, operations = "dorefa_core", Engine(config), config.binary_ops_per_cycle
     elif name in ("popcount", "dot"):
         top = f"dorefa_{name}"
         options = {
