@@ -1,8 +1,8 @@
 """An engine as a netlist of a target's cells, together with the vendor's models of these cells.
 
 The models are those that ship with Yosys, verbatim. Block RAM of ECP5, Gowin and 7 series is a black box
-there, and so are the multipliers of the first two: memories of these targets are distributed RAM and
-products are LUTs here, which `dorefa synth` would take the dedicated cells for.
+there, and so are the multipliers of the first two (the model of the third's is no Verilog-2005): memories of
+these targets are distributed RAM and products are LUTs here, for which `dorefa synth` takes the cells.
 """
 
 from __future__ import annotations
