@@ -1,6 +1,8 @@
-"""`dorefa simulate`: runs the generated Verilog and compares every layer with the integer model."""
+"""`dorefa simulate`: runs the generated Verilog, or its netlist, and compares with the integer model."""
 
 import sys
+
+from dorefa.golden.errors import InputError
 
 from . import options
 from .layers import layer_table
@@ -11,11 +13,14 @@ EXAMPLE = "dorefa simulate digits --simulator verilator --limit 100"
 
 # Images when no --input and no --limit says how many: what each simulator does in a minute or two.
 _DEFAULT_IMAGES = {"verilator": 1000, "icarus": 10, "amaranth": 1}
-_RANDOM_IMAGES = 10
+_FEW_IMAGES = 10  # random ones, and any through a netlist
+_NETLIST_TARGET = "ecp5"
 
 
 def add_arguments(parser):
     """Adds the verb's options to `parser`."""
+    from dorefa.synth import netlist
+
     parser.add_argument("model", metavar="MODEL", help=options.MODEL_HELP)
     parser.add_argument(
         "--input",
@@ -44,6 +49,13 @@ def add_arguments(parser):
     parser.add_argument(
         "--through-port", action="store_true", help="load the network through AXI4-Lite"
     )
+    parser.add_argument(
+        "--netlist", action="store_true",
+        help="synthesize, and run the netlist with the vendor's cell models; compares the results",
+    )
+    parser.add_argument(
+        "--target", choices=netlist.FLOWS, help=f"of --netlist, default {_NETLIST_TARGET}"
+    )
     parser.add_argument("--output", metavar="Y.npy", help="int64 accumulators (batch, classes)")
     parser.add_argument("--logits", metavar="L.npy", help="float64 accumulators x scale + bias")
     options.add_network_options(parser)
@@ -53,19 +65,17 @@ def add_arguments(parser):
 def run(args):
     """Runs the verb; returns the exit status, 1 where hardware and golden differ."""
     from dorefa.golden import logits, lower
-    from dorefa.hw.manifest import engine_files
-    from dorefa.sim import backends, simulate
+    from dorefa.sim import simulate
 
     out = Output(args.json)
     network = lower(options.load_network(args.model, args))
-    simulator, _ = backends.choose(args.simulator)
+    simulator = _simulator(args)
     config = options.engine_config(args, network)
     images, labels = _images(args, network, simulator, config.batch)
     for path in (args.output, args.logits):
         if path:
             require_writable(path)
-    # What `generate` writes, so that what is compared is what a user gets.
-    verilog = engine_files(config)["engine.v"] if backends.needs_verilog(simulator) else None
+    verilog, netlist = _verilog(out, args, network, config, simulator)
     with Progress(simulator, len(images)) as progress:
         result = simulate(
             network,
@@ -79,6 +89,7 @@ def run(args):
             seed=args.sim_seed,
             through_port=args.through_port,
             verilog_text=verilog,
+            ports_only=args.netlist,
             progress=lambda done, total: progress.update(done, total=total),
         )
     for path, array in (
@@ -89,7 +100,7 @@ def run(args):
             write_array(path, array)
             out.say(f"wrote {path}")
     _say(out, result)
-    out.report(result.as_dict())
+    out.report(result.as_dict() | ({"netlist": netlist.as_dict()} if netlist else {}))
     if result.bit_exact:
         return 0
     first = result.mismatches[0]
@@ -101,19 +112,54 @@ def run(args):
     return 1
 
 
+def _simulator(args):
+    """Name of the simulator to use, checked against what the command line asks of it."""
+    from dorefa.sim import backends
+
+    if not args.netlist:
+        if args.target:
+            raise InputError(f"--target is {args.target}; accepted: only with --netlist")
+        return backends.choose(args.simulator)[0]
+    if args.simulator not in ("auto", "verilator"):
+        raise InputError(f"--simulator is {args.simulator}; accepted with --netlist: verilator, auto")
+    return backends.choose("verilator")[0]
+
+
+def _verilog(out, args, network, config, simulator):
+    """(Verilog to run or None, :class:`Netlist` or None)."""
+    import tempfile
+
+    from dorefa.hw import compile_network
+    from dorefa.hw.manifest import engine_files
+    from dorefa.sim import backends
+    from dorefa.synth.netlist import make_netlist
+    from dorefa.synth.units import make_unit
+
+    if not args.netlist:
+        # What `generate` writes, so that what is compared is what a user gets.
+        return engine_files(config)["engine.v"] if backends.needs_verilog(simulator) else None, None
+    compile_network(network, config)  # refuses a network that does not fit before synthesis
+    target = args.target or _NETLIST_TARGET
+    with tempfile.TemporaryDirectory(prefix="dorefa-") as scratch:
+        made = make_netlist(make_unit("engine", config, target), target, folder=scratch)
+    out.say(f"netlist for {target}: {sum(made.cells.values()):,} cells, memories are {made.memories}")
+    return made.text, made
+
+
 def _images(args, network, simulator, batch):
     """(images, labels or None) that the command line asks for."""
     from dorefa.golden import random_images
     from dorefa.golden.datasets import digits_sample
 
-    count = args.limit or _DEFAULT_IMAGES[simulator]
+    few = -(-_FEW_IMAGES // batch) * batch
+    count = args.limit or (few if args.netlist else _DEFAULT_IMAGES[simulator])
     labels = None
     if args.input:
         images = options.read_images(args.input, network)
     elif args.model == "digits" and args.net_size is None:
         images, labels = (array[:count] for array in digits_sample())
     else:
-        count = args.limit or min(count, -(-_RANDOM_IMAGES // batch) * batch)
+        count = args.limit or min(count, few)
         images = random_images(network, count, args.sim_seed)
     if args.labels:
         labels = options.read_labels(args.labels, len(images), network.classes)
@@ -125,7 +171,10 @@ def _say(out, result):
     out.say(f"bit-exact: {'yes' if result.bit_exact else 'NO'}")
     if result.accuracy is not None:
         out.say(f"accuracy {result.accuracy:.4f}")
-    out.table(*layer_table(result.layers, result.config))
+    if result.layers:
+        out.table(*layer_table(result.layers, result.config))
+    else:
+        out.say(f"compared: the results of {result.compared[0]} at the port, no layer inside the netlist")
     out.say(f"{result.cycles:,.0f} cycles per image")
     for mismatch in result.mismatches:
         out.say(f"difference: {mismatch}")

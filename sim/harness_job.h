@@ -85,6 +85,7 @@ struct Write {
 
 struct Job {
     uint64_t seed, in_stall, out_stall, latency, load_limit, image_limit, beats, passes;
+    uint64_t cycles_register;
     std::vector<Write> writes;
     std::vector<std::vector<Piece>> snapshots;  // one list per pass
     std::vector<std::vector<uint8_t>> weights;  // one packet per pass, if they stream in
@@ -111,7 +112,8 @@ Job read_job(const char* path) {
     job.load_limit = file.number();
     job.image_limit = file.number();
     job.beats = file.number();
-    job.passes = file.number();
+    job.passes = file.number();  // none where their ends cannot be seen
+    job.cycles_register = file.number();
     for (uint64_t count = file.number(); count; --count) {  // memories loaded directly
         const Piece piece = read_piece(file);
         for (uint64_t row = piece.first; row < piece.first + piece.rows; ++row)

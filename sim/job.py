@@ -25,7 +25,8 @@ class Job:
     chance in percent that a port waits in a cycle, on either side; latency: cycles that the memory
     behind the weight port takes before each packet; seed: of the stalls and of uninitialized memory;
     through_port: whether the network is loaded through AXI4-Lite instead of directly; preloaded:
-    whether the Verilog holds the network already, so that nothing is loaded.
+    whether the Verilog holds the network already, so that nothing is loaded; ports_only: whether the
+    Verilog is a netlist, of which nothing but the ports is known.
     """
 
     compiled: object
@@ -35,6 +36,7 @@ class Job:
     seed: int = 1
     through_port: bool = False
     preloaded: bool = False
+    ports_only: bool = False
     progress: object = None
 
     @property
@@ -86,6 +88,9 @@ class Trace:
     Cycle stamps count from reset: `first_in`, `last_in` (image beats), `first_read` (first feature
     read), `ends` (per pass, the cycle after its last write), `first_out`, `last_out` (results).
     `values`: codes and trunks by golden's names, (H, W, C). `results`: int64 (beats,).
+
+    Of a netlist, `first_read` is 0, `ends` and `values` are empty, and `cycles` is what the engine's own
+    register of that name says (None elsewhere).
     """
 
     first_in: int
@@ -96,6 +101,7 @@ class Trace:
     last_out: int
     results: np.ndarray
     values: dict[str, np.ndarray] = field(default_factory=dict)
+    cycles: int | None = None
 
     def layer_cycles(self, layers) -> list[int]:
         """Cycles of each CompiledLayer: from the last write of the one before it (the first layer: from
@@ -105,8 +111,8 @@ class Trace:
 
 
 def stuck(job: Job, image: int, number: int) -> SimulationError:
-    """The watchdog fired in pass `number`, counted from 1; 0 is before the first read."""
-    place = "before its first layer"
+    """The watchdog fired in pass `number`, counted from 1; 0 is before the first read, or unknown."""
+    place = "in the netlist" if job.ports_only else "before its first layer"
     if number:
         passes = job.compiled.schedule.passes
         part = passes[min(number, len(passes)) - 1]

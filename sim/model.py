@@ -70,8 +70,10 @@ def _output(command, environment=None):
     return done.stdout + done.stderr
 
 
-def _configuration(memories) -> str:
+def _configuration(memories, ports_only) -> str:
     """Verilator configuration that makes memories and status signals reachable by name."""
+    if ports_only:
+        return "`verilator_config\n"
     lines = ["`verilator_config"]
     for module, name in sorted({(memory.module, memory.name) for memory in memories.values()}):
         lines.append(f'public_flat_rw -module "{module}" -var "{name}"')
@@ -180,24 +182,28 @@ def _digest(*parts) -> str:
     return key.hexdigest()[:32]
 
 
-def build(verilog: str, memories, *, port_bytes: int, streams: bool, cycles: int) -> Path:
+def build(
+    verilog: str, memories, *, port_bytes: int, streams: bool, cycles: int, ports_only: bool = False
+) -> Path:
     """Path of the executable of this Verilog; built if it is not in the cache.
 
     memories: :func:`dorefa.sim.design.find_memories`; streams: whether there is a port for weights;
     cycles: how many are to be simulated, because optimizing a model for a short run takes longer
-    than it saves. Several processes may build the same model at once: whichever is first publishes
-    it. Raises :class:`InputError` when Verilator or the compiler is missing, RuntimeError when one
-    of them fails.
+    than it saves; ports_only: whether it is a netlist, driven and seen at its ports alone. Several
+    processes may build the same model at once: whichever is first publishes it. Raises
+    :class:`InputError` when Verilator or the compiler is missing, RuntimeError when one of them fails.
     """
     verilator, environment = verilator_command()
     cxx = cxx_command()
-    configuration = _configuration(memories)
+    configuration = _configuration(memories, ports_only)
     tools = _digest(
         FAST, SLOW, *VERILATOR_FLAGS, *CXX_FLAGS, *cxx, _output([*cxx, "--version"]),
         _output([*verilator, "--version"], environment),
     )  # fmt: skip
     fast = FAST if is_long(cycles) else SLOW
-    defines = [f"-DPORT_BYTES={port_bytes}", f"-DWEIGHT_STREAM={int(streams)}"]
+    defines = [
+        f"-DPORT_BYTES={port_bytes}", f"-DWEIGHT_STREAM={int(streams)}", f"-DPORTS_ONLY={int(ports_only)}",
+    ]  # fmt: skip
     key = _digest(verilog, configuration, HARNESS.read_text(), HEADER.read_text(), *defines, fast, tools)
     cache = cache_directory() / "models"
     published = cache / f"engine-{key}"

@@ -31,12 +31,15 @@ class LayerReport:
 class SimulationReport:
     """Outcome of :func:`dorefa.sim.simulate`.
 
-    - `bit_exact`: every code of every layer and every result equals golden's.
+    - `bit_exact`: every value that was compared equals golden's.
+    - `compared`: names of the layers and trunks that were compared: all of them, or of a netlist the last
+      layer alone, whose results leave through a port.
     - `images`: how many were run; `simulator`: the back end; `why`: why it was chosen.
-    - `cycles`: mean per image, the sum of the layers'.
+    - `cycles`: mean per image, the sum of the layers'; of a netlist what the engine's own counter says.
+    - `layers`: one :class:`LayerReport` each; empty for a netlist, whose layers cannot be told apart.
     - `load_cycles`, `unload_cycles`: mean cycles per packet of images, from the first image beat to
       the first read of the complete image, and from the first to the last result (these overlap the
-      last layer).
+      last layer). `load_cycles` is None for a netlist.
     - `network_load_cycles`: cycles of loading program and weights through AXI4-Lite (0 if that was
       not asked for).
     - `mismatch_count`, and the first 20 `mismatches`.
@@ -45,13 +48,14 @@ class SimulationReport:
     """
 
     bit_exact: bool
+    compared: list[str]
     images: int
     simulator: str
     why: str
     config: dict
     cycles: float
     layers: list[LayerReport]
-    load_cycles: float
+    load_cycles: float | None
     unload_cycles: float
     network_load_cycles: int
     mismatch_count: int
@@ -87,27 +91,34 @@ def layer_report(layer, cycles, config) -> LayerReport:
 
 
 def make_report(
-    *, compiled, traces, comparison, labels, outputs, logits, simulator, why, network_load_cycles
+    *, compiled, traces, comparison, compared, labels, outputs, logits, simulator, why, network_load_cycles
 ):
     """The :class:`SimulationReport` of one :class:`dorefa.sim.job.Trace` per packet of images."""
     config = compiled.config
-    per_layer = np.mean([trace.layer_cycles(compiled.layers) for trace in traces], axis=0).tolist()
-    layers = [
-        layer_report(layer, cycles, config)
-        for layer, cycles in zip(compiled.layers, per_layer, strict=True)
-    ]
+    if traces[0].cycles is None:
+        per_layer = np.mean([trace.layer_cycles(compiled.layers) for trace in traces], axis=0).tolist()
+        layers = [
+            layer_report(layer, cycles, config)
+            for layer, cycles in zip(compiled.layers, per_layer, strict=True)
+        ]
+        cycles = sum(layer.cycles for layer in layers)
+        load_cycles = float(np.mean([trace.first_read - trace.first_in for trace in traces]))
+    else:
+        layers, load_cycles = [], None
+        cycles = per_image(float(np.mean([trace.cycles for trace in traces])), config)
     accuracy = None
     if labels is not None:
         accuracy = float(np.mean(np.argmax(logits, axis=1) == labels))
     return SimulationReport(
         bit_exact=comparison.count == 0,
+        compared=compared,
         images=len(outputs),
         simulator=simulator,
         why=why,
         config=config.as_dict(),
-        cycles=sum(layer.cycles for layer in layers),
+        cycles=cycles,
         layers=layers,
-        load_cycles=float(np.mean([trace.first_read - trace.first_in for trace in traces])),
+        load_cycles=load_cycles,
         unload_cycles=float(np.mean([trace.last_out - trace.first_out + 1 for trace in traces])),
         network_load_cycles=network_load_cycles,
         mismatch_count=comparison.count,

@@ -33,6 +33,7 @@ def simulate(
     seed=1,
     through_port=False,
     verilog_text=None,
+    ports_only=False,
     progress=None,
 ) -> SimulationReport:
     """Runs `network` on the Verilog of an engine and compares it with golden, layer by layer.
@@ -44,8 +45,9 @@ def simulate(
     in a cycle; latency: cycles, 0 to 100,000, that the memory behind the weight port takes before
     each packet; seed: of stalls and of what uninitialized memory holds; through_port: load the
     network through AXI4-Lite instead of directly into the memories (cocotb always does);
-    verilog_text: the Verilog to run instead of exporting the engine's; progress: called with
-    (images done, images).
+    verilog_text: the Verilog to run instead of exporting the engine's; ports_only: whether that is a
+    netlist with its cell models: the network is loaded through AXI4-Lite, and the results at the port are
+    all that is compared (Verilator only); progress: called with (images done, images).
 
     Raises InputError for input that cannot work (shapes, a network too large for `config`, a
     missing simulator, a count that is no multiple of the engine's `batch`) and
@@ -58,14 +60,17 @@ def simulate(
         raise InputError(f"stalls is {stalls!r}; accepted: an integer, 0 to 90 percent")
     if not isinstance(latency, int) or not 0 <= latency <= _LONGEST_LATENCY:
         raise InputError(f"latency is {latency!r}; accepted: an integer, 0 to {_LONGEST_LATENCY} cycles")
-    name, why = backends.choose(simulator)
+    if ports_only and simulator not in ("auto", "verilator"):
+        raise InputError(f"simulator is {simulator}; accepted for a netlist: verilator, auto")
+    name, why = backends.choose("verilator" if ports_only else simulator)
     compiled = compile_network(integer, config if config is not None else fit(integer))
     batch = compiled.config.batch
     if len(images) % batch:
         raise InputError(f"images has {len(images)} images; accepted: a multiple of batch = {batch}")
     job = Job(
         compiled=compiled, images=images.reshape(-1, *compiled.network.input_shape), stalls=stalls,
-        latency=latency, seed=seed, through_port=through_port, progress=progress,
+        latency=latency, seed=seed, through_port=through_port or ports_only, ports_only=ports_only,
+        progress=progress,
     )  # fmt: skip
     if verilog_text is None and backends.needs_verilog(name):
         verilog_text = engine_files(compiled.config)["engine.v"]
@@ -73,14 +78,15 @@ def simulate(
 
     comparison = Comparison()
     expected = run_integer(integer, images)
+    compared = [compiled.layers[-1].name] if ports_only else list(expected)
     found = [values for trace in traces for values in _per_image(compiled, trace)]
     for image, got in enumerate(found):
-        for result, values in expected.items():
-            comparison.add(result, image, values[image], got[result])
+        for result in compared:
+            comparison.add(result, image, expected[result][image], got[result])
     results = np.stack([values[compiled.layers[-1].name] for values in found])
     return make_report(
-        compiled=compiled, traces=traces, comparison=comparison, labels=labels, outputs=results,
-        logits=logits(integer, results), simulator=name, why=why,
+        compiled=compiled, traces=traces, comparison=comparison, compared=compared, labels=labels,
+        outputs=results, logits=logits(integer, results), simulator=name, why=why,
         network_load_cycles=network_load_cycles,
     )  # fmt: skip
 

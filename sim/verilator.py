@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dorefa.hw.memory_map import REGISTERS
 from dorefa.hw.verilog import MODULE
 
 from . import design, model
@@ -46,7 +47,7 @@ def _job_file(job: Job, memories) -> bytes:
     compiled = job.compiled
     numbers = (
         job.seed, job.stalls, job.stalls, job.latency, job.load_limit, job.image_limit, job.beats,
-        len(compiled.schedule.passes),
+        0 if job.ports_only else len(compiled.schedule.passes), 4 * REGISTERS["cycles"][0],
     )  # fmt: skip
     parts = [_number(value) for value in numbers]
     images = {} if job.through_port or job.preloaded else design.memory_images(compiled)
@@ -62,7 +63,7 @@ def _job_file(job: Job, memories) -> bytes:
         writes = []
     parts.append(_number(len(writes)))
     parts += [_number(4 * address) + _number(int(data)) for address, data in writes]
-    for own in regions(compiled):
+    for own in _copies(job):
         parts.append(_number(len(own)))
         parts += [_piece(memories[region.memory], region.first, region.rows) for region in own]
     packets = job.weight_packets
@@ -71,6 +72,11 @@ def _job_file(job: Job, memories) -> bytes:
     parts += [_number(len(job.images)), _number(job.image_bytes)]
     parts.append(np.ascontiguousarray(job.images).tobytes())
     return b"".join(parts)
+
+
+def _copies(job):
+    """The regions to copy after each pass whose end can be seen."""
+    return [] if job.ports_only else regions(job.compiled)
 
 
 class _Results:
@@ -106,16 +112,18 @@ def _signed(results, bits):
 def _trace(results: _Results, job: Job, memories) -> Trace:
     compiled = job.compiled
     first_in, last_in, first_read = results.numbers(3)
-    ends = results.numbers(len(compiled.schedule.passes))
+    ends = results.numbers(len(_copies(job)))
     first_out, last_out = results.numbers(2)
     outputs = _signed(results.numbers(job.beats), compiled.config.result_bits)
     copied = [
         [results.rows(region.rows, memories[region.memory].row_bytes) for region in own]
-        for own in regions(compiled)
+        for own in _copies(job)
     ]
     return Trace(
         first_in=first_in, last_in=last_in, first_read=first_read, ends=ends,
-        first_out=first_out, last_out=last_out, results=outputs, values=values(compiled, copied),
+        first_out=first_out, last_out=last_out, results=outputs,
+        values={} if job.ports_only else values(compiled, copied),
+        cycles=results.numbers(1)[0] if job.ports_only else None,
     )  # fmt: skip
 
 
@@ -150,11 +158,11 @@ def run(job: Job, verilog: str) -> tuple[list[Trace], int]:
     A long job runs as several processes of the model, each with its part of the packets. Raises
     :class:`SimulationError` when the watchdog fires or a port breaks its protocol.
     """
-    memories = design.find_memories(verilog, MODULE)
+    memories = {} if job.ports_only else design.find_memories(verilog, MODULE)
     cycles = len(job.images) * job.compiled.cycles
     executable = model.build(
         verilog, memories, port_bytes=job.compiled.config.port_bytes,
-        streams=job.compiled.config.weights == "stream", cycles=cycles,
+        streams=job.compiled.config.weights == "stream", cycles=cycles, ports_only=job.ports_only,
     )  # fmt: skip
     parts = _parts(job, (os.cpu_count() or 1) if model.is_long(cycles) else 1)
     with ThreadPoolExecutor(len(parts)) as pool:
