@@ -133,7 +133,8 @@ def _write(folder, points, names, title):
 
 def _say(out, points, names, cached, best, goal):
     """Prints the points, why some are none, and the recommendation."""
-    changing = [name for name in names if len({_parameters(point, [name])[0] for point in points}) > 1]
+    columns = zip(*(_parameters(point, names) for point in points), strict=True)
+    changing = [name for name, own in zip(names, columns, strict=True) if len({*own} - {None}) > 1]
     area = "cells" if goal.target == "asic" else "luts"
     figures = {
         "cycles": "cycles", "utilization": "utilization", area: area.replace("luts", "LUTs"), "ffs": "FFs",

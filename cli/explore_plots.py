@@ -18,7 +18,7 @@ def draw(points, title):
     """{file name: content} of both plots of an exploration's points, as PNG and SVG.
 
     `throughput`: images per second (per MHz where nothing was routed) against area, the Pareto front drawn;
-    points that do not fit are grey. `efficiency`: needed one-bit products per cycle and LUT against lanes,
+    unusable points are grey. `efficiency`: needed one-bit products per cycle and LUT against lanes,
     one line per number of rows, columns and engines, of the best point each. Points without figures are
     in neither.
     """
@@ -52,10 +52,14 @@ def _label(point):
 
 
 def _throughput(axis, points):
+    routed = any(point["images_per_second"] is not None for point in points)
+    if routed:
+        # What was refused before routing has no speed in the same unit.
+        points = [point for point in points if point["images_per_second"] is not None]
     front = pareto(points)
     for chosen, color, label in (
-        ([point for point in points if point["reason"]], _REFUSED, "not usable"),
-        ([point for point in points if not point["reason"]], _MAIN, "lanes x rows"),
+        ([point for point in points if point["reason"]], _REFUSED, "unusable"),
+        ([point for point in points if not point["reason"]], _MAIN, "usable, lanes x rows"),
     ):
         if chosen:
             axis.scatter([area(p) for p in chosen], [speed(p) for p in chosen], color=color, label=label)
@@ -64,7 +68,6 @@ def _throughput(axis, points):
         axis.annotate(
             _label(point), (area(point), speed(point)), (4, -10), textcoords="offset points", fontsize=8
         )
-    routed = any(point["images_per_second"] is not None for point in points)
     axis.set_xlabel(_area_name(points))
     axis.set_ylabel("images per second" if routed else "images per second and MHz")
     axis.legend(frameon=False)

@@ -185,6 +185,8 @@ def _workers(jobs, cluster):
 
     accepted = "accepted: the address of a running Dask scheduler with workers, as tcp://host:8786"
     try:
+        # Of an address that it cannot read, a client would be left half made.
+        distributed.comm.get_address_host_port(cluster)
         client = distributed.Client(cluster, timeout=10, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputError(f"cluster {cluster!r}: {error}; {accepted}") from error
