@@ -66,8 +66,10 @@ def _throughput(axis, points):
     axis.plot([area(p) for p in front], [speed(p) for p in front], color=_MAIN, label="Pareto front")
     for point in front:
         axis.annotate(
-            _label(point), (area(point), speed(point)), (4, -10), textcoords="offset points", fontsize=8
-        )
+            _label(point), (area(point), speed(point)), (0, 6), textcoords="offset points", fontsize=8,
+            ha="center",
+        )  # fmt: skip
+    axis.margins(0.08)
     axis.set_xlabel(_area_name(points))
     axis.set_ylabel("images per second" if routed else "images per second and MHz")
     axis.legend(frameon=False)
@@ -85,6 +87,7 @@ def _efficiency(axis, points):
         label = f"{rows} rows" + (f", {cols} columns" if cols > 1 else "")
         label += f", {engines} engines" if engines > 1 else ""
         axis.plot(lanes, [series[key] for key in lanes], marker="o", label=label)
+    axis.set_xticks(sorted({point["config"]["lanes"] for point in points}))
     axis.set_xlabel("lanes")
     axis.set_ylabel(f"needed one-bit products per cycle and {_area_name(points).removesuffix('s')}")
     if lines:

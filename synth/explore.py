@@ -120,8 +120,11 @@ class Cache:
         """Keeps a point; whole or not at all."""
         path = self._path(parameters)
         arriving = path.with_name(f"{path.name}.{os.getpid()}")
-        arriving.write_text(json.dumps(point))
-        os.replace(arriving, path)
+        try:
+            arriving.write_text(json.dumps(point))
+            os.replace(arriving, path)
+        finally:
+            arriving.unlink(missing_ok=True)
 
 
 def explore(network, points, goal, *, jobs=-1, cluster=None, progress=None):
