@@ -9,6 +9,7 @@ import importlib.util
 import itertools
 import json
 import os
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -134,7 +135,7 @@ def explore(network, points, goal, *, jobs=-1, cluster=None, progress=None):
     jobs: processes on this machine, -1 for one per processor; cluster: address of a Dask scheduler whose
     workers measure instead; progress: called with the number of points done. Each point is kept as soon
     as it is there, so an interrupted exploration goes on where it was. Raises :class:`InputError` when
-    joblib, distributed or the cluster is missing.
+    joblib, distributed or the cluster is missing, or a process of this machine is killed.
     """
     require("joblib", "explore")
     cache = Cache(network, goal)
@@ -161,7 +162,13 @@ def _results(tasks, jobs, cluster):
     with _workers(jobs, cluster):
         # One by one, all of them handed over at once: each takes much longer than its way there.
         run = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="all")
-        yield from run(joblib.delayed(_numbered)(*task) for task in tasks)
+        try:
+            yield from run(joblib.delayed(_numbered)(*task) for task in tasks)
+        except BrokenProcessPool:
+            raise InputError(
+                "a process that measured a point was killed, perhaps for lack of memory; accepted: the same "
+                "command again, with fewer --jobs (finished points are kept)"
+            ) from None
 
 
 def _numbered(number, network, parameters, goal):

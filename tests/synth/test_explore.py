@@ -141,6 +141,20 @@ def test_cache_in_a_file_is_refused(network, tmp_path, monkeypatch):
         explore.Cache(network, ICE40)
 
 
+class Deadly:
+    """In place of a network: ends the process that reads it."""
+
+    def __reduce__(self):
+        return os._exit, (9,)
+
+
+def test_a_killed_process_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(InputError, match="a process that measured a point was killed.* fewer --jobs"):
+        explore.explore(Deadly(), [{"lanes": 8}, {"lanes": 16}], ICE40, jobs=2)
+    assert os.listdir(tmp_path / "dorefa" / "explore") == []
+
+
 def test_a_missing_package_is_named():
     with pytest.raises(InputError, match=r"no_such is missing; accepted: pip install 'dorefa\[cluster\]'"):
         explore.require("no_such", "cluster")
