@@ -158,7 +158,7 @@ def _say(out, points, names, cached, best, goal):
         out.say(f"recommended: none, because no point fits {_place(goal)}")
         return
     chosen = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in best["parameters"].items())
-    out.say(f"recommended, the fastest that fits {_place(goal)}: {chosen}")
+    out.say(f"recommended, the fastest {'that fits' if goal.device else 'on'} {_place(goal)}: {chosen}")
     line = f"{best[area]:,} {figures[area]}, {best['brams']:,} block RAMs, {best['cycles']:,} cycles an image"
     if goal.pnr:
         line += f", {best['images_per_second']:,.1f} images a second at {best['fmax_mhz']:.2f} MHz"

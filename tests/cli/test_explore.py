@@ -1,6 +1,7 @@
 """`dorefa explore`: table, plots, recommendation, cache, interruption, a Dask cluster."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -108,6 +109,29 @@ def test_an_interrupted_exploration_goes_on(dorefa, model, cache, tmp_path):
     assert report["cached"] == len(kept) and report["measured"] == 3 - len(kept)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert len(list(cache.iterdir())) == 3 and all(point["luts"] for point in report["points"])
+
+
+def test_routed_points_are_compared_in_images_a_second(dorefa, model, cache, tmp_path):
+    outcome = dorefa(
+        "explore", model, "--target", "ecp5", "--device", "LFE5U-25F-6", "--pnr", "--lanes", 8, "--rows", 1,
+        "--fetch-bits", "8,16", "-o", tmp_path / "x", "--json", tmp_path / "r.json",
+    )  # fmt: skip
+    assert outcome.status == 0, outcome.err
+    best = json.loads((tmp_path / "r.json").read_text())["recommended"]
+    assert best["images_per_second"] == best["fmax_mhz"] * best["images_per_second_per_mhz"]
+    assert best["luts"] > 1000 and best["luts_per_binary_op"] == best["luts"] / 8
+    assert f"{best['images_per_second']:,.1f} images a second at {best['fmax_mhz']:.2f} MHz" in outcome.out
+    assert (tmp_path / "x" / "throughput.png").exists()
+
+
+def test_gates_cost_cells(dorefa, model, cache, tmp_path):
+    outcome = dorefa(
+        "explore", model, "--target", "asic", "--lanes", 8, "--rows", 1, "-o", tmp_path / "x", "--json", "-"
+    )
+    best = outcome.report["recommended"]
+    assert best["luts"] is None and outcome.report["device"] is None
+    assert "recommended, the fastest on asic: --lanes 8 --rows 1" in outcome.err
+    assert f"{best['cells']:,} cells, {best['brams']} block RAMs" in outcome.err
 
 
 def test_nothing_fits(dorefa, cache):

@@ -78,14 +78,6 @@ def test_a_point_has_the_figures_of_prediction_and_synthesis(network, tmp_path):
     assert point["fmax_mhz"] is None and point["images_per_second"] is None
 
 
-def test_a_routed_point(network):
-    goal = Goal(target="ecp5", device="LFE5U-25F-6", pnr=True)
-    point, final = measure(network, {"lanes": 8, "rows": 1}, goal)
-    assert final and point["reason"] is None
-    assert point["images_per_second"] == point["fmax_mhz"] * point["images_per_second_per_mhz"]
-    assert point["luts"] > 1000 and point["luts_per_binary_op"] == point["luts"] / 8
-
-
 @pytest.mark.slow
 def test_a_point_routed_on_a_board(network):
     goal = Goal(target="ecp5", device="LFE5U-25F-6", board="ulx3s_25f", pnr=True)
