@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 from dorefa.golden.errors import InputError
 
-from . import build, check, generate, golden, run, simulate, synth, train, zoo
+from . import build, check, explore, generate, golden, run, simulate, synth, train, zoo
 
 VERBS = {
     "generate": generate,
@@ -21,6 +21,7 @@ VERBS = {
     "synth": synth,
     "build": build,
     "run": run,
+    "explore": explore,
     "train": train,
     "zoo": zoo,
     "check": check,

@@ -111,13 +111,16 @@ _ENGINE_HELP = {
 }
 
 
-def add_engine_options(parser):
-    """Adds one option per engine parameter, `--config` and `--preset`."""
+def add_engine_options(parser, *, lists=False):
+    """Adds one option per engine parameter, `--config` and `--preset`; with `lists` each takes several
+    values, for :func:`engine_lists`."""
     from dorefa.hw.config import PRESETS, EngineConfig
 
-    group = parser.add_argument_group(
-        "engine (what is not given is sized from the model, or else from the preset `default`)"
-    )
+    if lists:
+        title = "engine (each option takes one value or several, as 32,64; what is not given is sized)"
+    else:
+        title = "engine (what is not given is sized from the model, or else from the preset `default`)"
+    group = parser.add_argument_group(title)
     group.add_argument("--config", metavar="FILE.toml", help="engine parameters from a file")
     group.add_argument("--preset", metavar="NAME", help=f"one of {', '.join(PRESETS)}")
     for field in fields(EngineConfig):
@@ -125,14 +128,44 @@ def add_engine_options(parser):
         group.add_argument(
             "--" + field.name.replace("_", "-"),
             dest=f"engine_{field.name}",
-            type=int if number else str,
-            metavar="N" if number else "NAME",
+            type=int if number and not lists else str,
+            metavar=("N" if number else "NAME") + ("[,...]" if lists else ""),
             help=_ENGINE_HELP.get(field.name, "depth or width, sized automatically"),
         )
 
 
 def engine_overrides(args):
     """Engine parameters that the command line fixes: preset, then file, then single options."""
+    from dorefa.hw.config import EngineConfig
+
+    values = _preset_and_file(args)
+    for field in fields(EngineConfig):
+        value = getattr(args, f"engine_{field.name}")
+        if value is not None:
+            values[field.name] = value
+    return values
+
+
+def engine_lists(args):
+    """Engine parameters of the command line where each takes several values: {name: list}."""
+    from dorefa.hw.config import EngineConfig
+
+    values = {name: [value] for name, value in _preset_and_file(args).items()}
+    for field in fields(EngineConfig):
+        text = getattr(args, f"engine_{field.name}")
+        if text is None:
+            continue
+        values[field.name] = text.split(",")
+        if isinstance(field.default, int):
+            try:
+                values[field.name] = [int(part) for part in values[field.name]]
+            except ValueError:
+                raise InputError(f"{field.name} is {text!r}; accepted: integers, as 32,64") from None
+    return values
+
+
+def _preset_and_file(args):
+    """Engine parameters of the preset, overridden by those of the file."""
     from dorefa.hw.config import EngineConfig, preset, read_overrides
 
     values = preset(args.preset).as_dict() if args.preset else {}
@@ -144,9 +177,6 @@ def engine_overrides(args):
             raise InputError(
                 f"{args.config}: {field.name} is {values[field.name]!r}; accepted: {accepted}"
             )
-        value = getattr(args, f"engine_{field.name}")
-        if value is not None:
-            values[field.name] = value
     return values
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from dorefa.golden.errors import InputError
 
 from . import harness, yosys
+from .tools import Unfinished, check_ended
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,10 +182,11 @@ def route(netlist, *, device, seed, folder, timeout):
             cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise InputError(
+        raise Unfinished(
             f"nextpnr took longer than {timeout:g} s (log: {log}); "
             "accepted: a longer --timeout or a smaller unit"
         ) from error
+    check_ended("nextpnr", done.returncode)
     if done.returncode or not report.exists():
         text = (log.read_text() if log.exists() else "") + done.stderr
         errors = re.findall(r"ERROR: (.*)", text) or text.splitlines()[-1:] or ["no output"]

@@ -15,6 +15,10 @@ from dorefa.golden.errors import InputError
 _RUN = "import sys, {module} as m; sys.exit(m.{function}({arguments}))"
 
 
+class Unfinished(InputError):
+    """A tool was stopped before it came to an end, by its time limit or a signal: another run may."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tool:
     """Where a tool is: `function` of `module` of the distribution `package`; `argv` is whether it reads
@@ -61,7 +65,7 @@ def check_installed(names):
 def run(name, arguments, *, folder, timeout):
     """Runs a tool in `folder` for at most `timeout` seconds; returns (exit status, all it said).
 
-    Raises :class:`InputError` when it takes longer.
+    Raises :class:`Unfinished` when it takes longer, or something else ends it.
     """
     tool = TOOLS[name]
     command = _RUN.format(
@@ -74,7 +78,15 @@ def run(name, arguments, *, folder, timeout):
             stderr=subprocess.STDOUT, text=True, timeout=timeout,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise InputError(
+        raise Unfinished(
             f"{name} took longer than {timeout:g} s; accepted: a longer --timeout or a smaller engine"
         ) from error
+    check_ended(name, done.returncode)
     return done.returncode, done.stdout
+
+
+def check_ended(name, status):
+    """Raises :class:`Unfinished` where the `status` of the process of tool `name` says that a signal
+    ended it."""
+    if status < 0:
+        raise Unfinished(f"{name} was ended by signal {-status}; accepted: a run that is let finish")

