@@ -45,7 +45,7 @@ def elementwise(node, tensor, constants):
             return replace(tensor, scale=scale, offset=offset)
         if _keeps(tensor, steps):
             return tensor
-        tensor = identity(node.name, tensor)
+        tensor = identity(node.name, tensor, node.position)
     tensor = tensor.extended(*steps)
     _check_size(node, tensor.steps)
     return tensor
@@ -76,7 +76,7 @@ def _steps(node, tensor, constants):
     op, channels = node.op, tensor.shape[2]
     ones, zeros = [Fraction(1)] * channels, [Fraction(0)] * channels
     if op in QUANTIZERS:
-        return _quantizer_steps(node, tensor, read_quantizer(node, constants))
+        return quantizer_steps(node, tensor, read_quantizer(node, constants))
     if op in ARITHMETIC:
         return (_arithmetic(node, tensor, constants),)
     if op == "Neg":
@@ -169,9 +169,8 @@ def _batch_norm(node, tensor, constants):
     return Affine(slope, offset)
 
 
-def _quantizer_steps(node, tensor, quantizer):
-    if quantizer.bits > MAX_BITS:
-        node.refuse(f"quantizes activations to {quantizer.bits} bits", f"1..{MAX_BITS} bits")
+def quantizer_steps(node, tensor, quantizer):
+    """The steps x / scale + zero, rounding, and back, of a Quantizer on `tensor`."""
     scale = per_channel(node, tensor, quantizer.scale, "the scale")
     zero = per_channel(node, tensor, quantizer.zero, "the zero point")
     before = Affine([1 / s for s in scale], zero)

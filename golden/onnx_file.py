@@ -21,7 +21,10 @@ MAX_ELEMENTS = 1 << 27
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One operator: `name` is the file's, or the operator and its number where it has none."""
+    """One operator: `name` is the file's, or the operator and its number where it has none.
+
+    position: its place in the file.
+    """
 
     op: str
     domain: str
@@ -29,6 +32,7 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: dict = field(default_factory=dict)
+    position: int = 0
 
     def refuse(self, problem, accepted):
         """Raises InputError with the node's name and operator."""
@@ -85,7 +89,7 @@ class Graph:
 
 def read_graph(path):
     """The Graph in the file at `path`; InputError says in one line what is wrong with the file."""
-    onnx = _onnx(path)
+    onnx = import_onnx(path, "reading")
     try:
         size = os.stat(path).st_size
         if size > MAX_BYTES:
@@ -110,12 +114,13 @@ def read_graph(path):
     return _graph(onnx, model.graph)
 
 
-def _onnx(path):
+def import_onnx(path, doing):
+    """The package onnx; InputError says that `doing` something with the file at `path` needs it."""
     try:
         import onnx
     except ImportError:
         raise InputError(
-            f"{path}: reading it needs the package onnx, which is not installed; "
+            f"{path}: {doing} it needs the package onnx, which is not installed; "
             "accepted: after `pip install dorefa[onnx]`"
         ) from None
     return onnx
@@ -167,7 +172,8 @@ def _nodes(onnx, graph):
         attributes = {a.name: _attribute(onnx, a, f"node {name}") for a in proto.attribute}
         nodes.append(
             Node(_clean(proto.op_type), _clean(proto.domain), name,
-                 tuple(map(_clean, proto.input)), tuple(map(_clean, proto.output)), attributes)
+                 tuple(map(_clean, proto.input)), tuple(map(_clean, proto.output)), attributes,
+                 number)
         )  # fmt: skip
     return nodes
 

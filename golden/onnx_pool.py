@@ -4,11 +4,12 @@ from dataclasses import replace
 
 from .errors import InputError
 from .layer_parts import Pool
+from .network import MAX_BITS
 from .onnx_draft import identity
 from .onnx_linear import channels_last, window_count, window_geometry
 from .onnx_quant import parameter
-from .onnx_tensors import Codes, as_map, map_dims, relabelled
-from .staircase import Affine
+from .onnx_tensors import Codes, Sums, as_map, map_dims, relabelled
+from .staircase import Affine, is_integer_step
 
 
 def pool(node, tensor, builder, constants):
@@ -19,10 +20,16 @@ def pool(node, tensor, builder, constants):
     last = channels_last(node)
     shape = as_map(node, tensor, last)
     geometry = _geometry(node, kind, shape, len(tensor.dims) - 1)
+    if kind == "average" and _joins(tensor, geometry, shape):
+        rows, columns = window_count(node, shape, geometry.kernel, geometry.stride, (0, 0, 0, 0))
+        geometry = replace(geometry, kind="average_codes")
+        pooled = replace(tensor, shape=(rows, columns, shape[2]), pool=geometry,
+                         dims=_dims(node, tensor, last))  # fmt: skip
+        return builder.codes(node, pooled)
     if not isinstance(tensor, Codes) and _separate(tensor, kind, shape):
         tensor = builder.codes(node, tensor)
     if isinstance(tensor, Codes):
-        tensor = identity(node.name, relabelled(node, tensor, shape, tensor.dims))
+        tensor = identity(node.name, relabelled(node, tensor, shape, tensor.dims), node.position)
         if kind == "max" and min(tensor.draft.inputs.scale) < 0:
             node.refuse("the scale of its input is negative", "a positive scale")
     steps = tensor.steps
@@ -34,11 +41,26 @@ def pool(node, tensor, builder, constants):
     rows, columns = window_count(
         node, shape, geometry.kernel, geometry.stride, geometry.padding
     )
-    dims = map_dims(len(tensor.dims), last)
+    return replace(tensor, steps=steps, shape=(rows, columns, shape[2]), pool=geometry,
+                   pooled=len(steps), dims=_dims(node, tensor, last))  # fmt: skip
+
+
+def _dims(node, tensor, last):
     if "Global" in node.op and node.integer("keepdims", 1) == 0:
-        dims = (("C",),)
-    return replace(tensor, steps=steps, shape=(rows, columns, shape[2]), dims=dims, pool=geometry,
-                   pooled=len(steps))  # fmt: skip
+        return (("C",),)
+    return map_dims(len(tensor.dims), last)
+
+
+def _joins(tensor, geometry, shape):
+    """Whether the mean of codes joins the layer that stores them, as the sum of their counts."""
+    if not isinstance(tensor, Sums) or tensor.pool is not None or shape != tensor.shape:
+        return False
+    last = max((i for i, step in enumerate(tensor.steps) if is_integer_step(step)), default=None)
+    if last is None:
+        return False
+    final, rest = tensor.steps[last], tensor.steps[last + 1 :]
+    counts = final.low == 0 and final.high * geometry.area < 1 << MAX_BITS
+    return counts and all(isinstance(step, Affine) and not any(step.offset) for step in rest)
 
 
 def _separate(tensor, kind, shape):

@@ -1,4 +1,4 @@
-"""Imports QONNX files: integers that compute what the file means, or a refusal that names the node.
+"""QONNX files: reads integers that compute what a file means, or refuses by node; writes networks.
 
 Between two quantizers everything is monotone per channel and becomes thresholds of the integer
 accumulator, by rational arithmetic on the numbers in the file. The image of an imported network is
@@ -6,6 +6,7 @@ the integer of the file's first quantizer (minus its zero point), channels last;
 front of that quantizer is left to the caller.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,16 +16,17 @@ from .errors import InputError
 from .integer_layer import IntegerNetwork
 from .onnx_constants import fold
 from .onnx_elementwise import ARITHMETIC, OPERATORS, elementwise, image_codes
+from .onnx_export import save
 from .onnx_file import read_graph
-from .onnx_layers import Builder
+from .onnx_layers import Builder, in_file_order
 from .onnx_linear import channels_last, convolution, padded, product
 from .onnx_pool import pool
 from .onnx_quant import QUANTIZERS, Constant
-from .onnx_residual import residual_add
+from .onnx_residual import is_wide, residual_add, trunk
 from .onnx_tensors import Answer, Codes, Padded, Raw, Sums, move, sizes
 from .staircase import is_integer_step
 
-__all__ = ["Import", "SUPPORTED", "load", "load_import"]
+__all__ = ["Import", "SUPPORTED", "load", "load_import", "save"]
 
 _PASSING = ("Identity", "Dropout", "Cast")
 _LAYOUT = ("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze")
@@ -97,14 +99,19 @@ class _Importer:
                 raise InputError(f"graph: has the outputs {', '.join(graph.outputs)}; "
                                  "accepted: one, the scores of the classes")  # fmt: skip
         self.builder.scores(node, result)
+        layers, places = in_file_order(self.builder.layers, self.builder.positions)
+        tensors = {
+            name: replace(codes, source=codes.source if codes.source < 0 else places[codes.source])
+            for name, codes in self.tensors.items()
+        }
         network = IntegerNetwork(
             name=self.name,
             input_shape=self.image.shape,
             input_bits=self.image.bits,
-            layers=tuple(self.builder.layers),
+            layers=layers,
             input_signed=self.image.signed,
         )
-        return Import(network, self.tensors)
+        return Import(network, tensors)
 
     def _visit(self, node):
         if not node.outputs:
@@ -166,6 +173,8 @@ class _Importer:
         if op in OPERATORS:
             if op not in ARITHMETIC and node.inputs[0] != moving[0]:
                 node.refuse("a parameter of it depends on the image", "parameters as constants")
+            if op in QUANTIZERS and isinstance(tensor, Sums) and is_wide(node, self.constants):
+                return trunk(node, tensor, self.builder, self.constants)
             return elementwise(node, tensor, self.constants)
         if op in _BENT:
             node.refuse("is not monotone", "monotone operators between two quantizers")

@@ -164,7 +164,7 @@ MODELS = {
                               r"node bent \(MaxPool\): its window covers 5 of 4 padded pixels"),
     "12-bit weights": (with_quant("weights", bits=12), r"node conv \(Conv\): its weights have 12 bits"),
     "12-bit activations": (with_quant("act", bits=12),
-                           r"node act \(Quant\): quantizes activations to 12 bits; accepted: 1..8"),
+                           r"node act \(Quant\): quantizes activations to 12 bits, which do not hold -"),
     "12-bit image": (with_quant("image", bits=12), r"node image \(Quant\): quantizes the image to 12"),
     "half a bit": (with_quant("act", bits=2.5), r"node act \(Quant\): bit width is 2.5; accepted: an"),
     "scale 0": (with_quant("act", scale=0), r"node act \(Quant\): scale is 0; accepted: more than 0"),
