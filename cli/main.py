@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 from dorefa.golden.errors import InputError
 
-from . import build, check, generate, golden, run, simulate, synth, train, zoo
+from . import build, check, export, generate, golden, run, simulate, synth, train, zoo
 
 VERBS = {
     "generate": generate,
@@ -22,6 +22,7 @@ VERBS = {
     "build": build,
     "run": run,
     "train": train,
+    "export": export,
     "zoo": zoo,
     "check": check,
 }
