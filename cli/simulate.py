@@ -3,6 +3,7 @@
 import sys
 
 from . import options
+from .bipolar import bipolar_inputs, say_bipolar
 from .layers import layer_table
 from .output import Output, Progress, require_writable, write_array
 
@@ -89,7 +90,9 @@ def run(args):
             write_array(path, array)
             out.say(f"wrote {path}")
     _say(out, result)
-    out.report(result.as_dict())
+    bipolar = bipolar_inputs(network, result.layers)
+    say_bipolar(out, bipolar)
+    out.report(result.as_dict() | {"bipolar_activations": bipolar})
     if result.bit_exact:
         return 0
     first = result.mismatches[0]
