@@ -94,6 +94,13 @@ def test_networks_of_the_zoo(name, tmp_path, seed):
     assert np.array_equal(logits(expected, sums[0]), logits(found, sums[1]))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["svhn-a", "svhn-b", "svhn-c", "alexnet", "alexnet-fc", "resnet18"])
+def test_the_rest_of_the_zoo(name, tmp_path):
+    network = zoo.load(name, size=(64, 64) if name == "resnet18" else None)
+    assert_same(lower(network), round_trip(network, tmp_path / "net.onnx"))
+
+
 def whole_range(network):
     """`network` with a weight of the greatest code in every layer, so that none fits fewer bits, and the
     trunk's factors without common powers of two."""
