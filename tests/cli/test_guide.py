@@ -65,7 +65,7 @@ def test_bitstream(dorefa, folder):
     (build,) = [command[1:] for command in commands() if command[1] == "build"]
     outcome = dorefa(*build)
     assert outcome.status == 0, outcome
-    assert (folder / "icebreaker" / "icebreaker.bin").stat().st_size > 10_000
+    assert (folder / "ulx3s" / "ulx3s_25f.bit").stat().st_size > 10_000
 
 
 @pytest.mark.slow
