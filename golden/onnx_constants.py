@@ -60,7 +60,7 @@ def _constant(node):
 
 def _evaluate(node, constants, inputs):
     op, first = node.op, inputs[0]
-    if op in ("Identity", "Dropout"):
+    if op in ("Identity", "Dropout", "DebugMarker"):
         return first
     if op == "Cast":
         to = node.integer("to", 0)
@@ -86,7 +86,8 @@ def layout_function(node, shape, constants):
         perm = node.integers("perm") or tuple(reversed(range(len(shape))))
         return lambda array: np.transpose(array, perm)
     if op not in ("Reshape", "Flatten", "Squeeze", "Unsqueeze"):
-        node.refuse("is not supported on constants", "constants as the exporter folds them")
+        node.refuse("is not supported on constants",
+                    "Quant nodes with integers on weights, other constants folded")  # fmt: skip
     target = target_shape(node, shape, constants)
     return lambda array: array.reshape(target)
 

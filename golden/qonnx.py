@@ -3,7 +3,8 @@
 Between two quantizers everything is monotone per channel and becomes thresholds of the integer
 accumulator, by rational arithmetic on the numbers in the file. The image of an imported network is
 the integer of the file's first quantizer (minus its zero point), channels last; whatever stands in
-front of that quantizer is left to the caller.
+front of that quantizer is left to the caller. Without a quantizer, or on request, the image is the
+integer of the input's data type.
 """
 
 from pathlib import Path
@@ -14,8 +15,9 @@ import numpy as np
 from .errors import InputError
 from .integer_layer import IntegerNetwork
 from .onnx_constants import fold
-from .onnx_elementwise import ARITHMETIC, OPERATORS, elementwise, image_codes
+from .onnx_elementwise import ARITHMETIC, OPERATORS, elementwise
 from .onnx_file import read_graph
+from .onnx_image import counted_codes, declared_codes, image_codes
 from .onnx_layers import Builder
 from .onnx_linear import channels_last, convolution, padded, product
 from .onnx_pool import pool
@@ -26,11 +28,12 @@ from .staircase import is_integer_step
 
 __all__ = ["Import", "SUPPORTED", "load", "load_import"]
 
-_PASSING = ("Identity", "Dropout", "Cast")
+_PASSING = ("Identity", "Dropout", "Cast", "DebugMarker")
 _LAYOUT = ("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze")
 _PRODUCTS = ("Conv", "Gemm", "MatMul")
 _POOLS = ("MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean")
 _ANSWERS = ("Softmax", "LogSoftmax", "Sigmoid", "ArgMax", "TopK")
+_IMAGE_QUANTIZERS = (*QUANTIZERS, "MultiThreshold")
 _CONSTANT = ("Constant", "Shape", "Concat", "Gather")
 # Operators that are not monotone, said so instead of "not supported".
 _BENT = ("Abs", "Sin", "Cos", "Mish", "Swish", "Gelu", "HardSwish")
@@ -49,15 +52,20 @@ class Import(NamedTuple):
     tensors: dict
 
 
-def load(path):
-    """The IntegerNetwork of the QONNX file at `path`; InputError names the node and the reason."""
-    return load_import(path).network
+def load(path, image_type=None):
+    """The IntegerNetwork of the QONNX file at `path`; InputError names the node and the reason.
+
+    image_type: data type of QONNX for the file's input, with a divisor if its values are fractions
+    ("UINT8/255"); then the image is this integer, and what the file does to it is computed. None:
+    the file says what the image is.
+    """
+    return load_import(path, image_type).network
 
 
-def load_import(path):
-    """The Import of the QONNX file at `path`; InputError names the node and the reason."""
+def load_import(path, image_type=None):
+    """The Import of the QONNX file at `path`, see :func:`load`."""
     try:
-        return _Importer(path).run()
+        return _Importer(path).run(image_type)
     except InputError as error:
         text = str(error)
         raise InputError(text if text.startswith(f"{path}: ") else f"{path}: {text}") from None
@@ -76,9 +84,15 @@ class _Importer:
         self.image = None
         self.tensors = {}
 
-    def run(self):
+    def run(self, image_type=None):
         graph = self.graph
         self.constants = {name: Constant(array) for name, array in graph.constants.items()}
+        declared = image_type or ("" if self._first_quantizer() else graph.input_type)
+        if declared:
+            sizes = graph.input_shape[1:]
+            channel = self._channel_axis(graph.input_name, len(sizes))
+            self._set_image(graph.input_name, declared_codes(declared, sizes, channel))
+            self.known[graph.input_name] = self.image
         node = None
         for node in graph.nodes:
             self._visit(node)
@@ -172,29 +186,70 @@ class _Importer:
         node.refuse("is not supported", ", ".join(SUPPORTED))
 
     def _quantize_image(self, node, tensor):
-        if node.op not in QUANTIZERS:
+        if node.op not in _IMAGE_QUANTIZERS:
             if node.op in OPERATORS:
                 return tensor
+            if node.op not in SUPPORTED:
+                node.refuse("is not supported", ", ".join(SUPPORTED))
             node.refuse("reads the image, which is not quantized",
-                        "a Quant node on the image (Brevitas: QuantIdentity in front)")  # fmt: skip
+                        "a Quant node on the image (Brevitas: QuantIdentity in front), "
+                        "or --image-type for images of integers")  # fmt: skip
         channel = self._channel_axis(node.outputs[0], len(tensor.sizes))
-        codes = image_codes(node, tensor.sizes, channel, self.constants)
+        if node.op == "MultiThreshold":
+            behind = self._affine_behind(node.outputs[0])
+            codes = counted_codes(node, behind, tensor.sizes, channel, self.constants)
+        else:
+            codes = image_codes(node, tensor.sizes, channel, self.constants)
         if self.image is not None:
             node.refuse("quantizes the image a second time", "one quantizer on the image")
-        self.image = self.tensors[node.outputs[0]] = codes
+        return self._set_image(node.outputs[0], codes)
+
+    def _set_image(self, name, codes):
+        self.image = self.tensors[name] = codes
         return codes
+
+    def _readers(self, name):
+        """Pairs of a node that reads `name` and the place where it does."""
+        return [(node, place) for node in self.graph.nodes
+                for place, read in enumerate(node.inputs) if read == name]  # fmt: skip
+
+    def _first_quantizer(self):
+        """Whether the file quantizes its input before it computes with it."""
+        name = self.graph.input_name
+        while readers := self._readers(name):
+            node, _ = readers[0]
+            if node.op in _IMAGE_QUANTIZERS:
+                return True
+            if node.op not in (*_PASSING, *_LAYOUT, *OPERATORS) or not node.outputs:
+                return False
+            name = node.outputs[0]
+        return False
+
+    def _affine_behind(self, name):
+        """The nodes with a constant number that scale and shift `name`, one behind the other."""
+        chain = []
+        while self.graph.uses.get(name) == 1:
+            readers = self._readers(name)
+            if not readers:
+                break
+            node, place = readers[0]
+            other = node.inputs[1 - place] if len(node.inputs) == 2 else ""
+            if (node.op not in ARITHMETIC or other not in self.constants
+                    or self.constants[other].array.size != 1
+                    or (node.op in ("Div", "Sub") and place == 1)):  # fmt: skip
+                break
+            chain.append(node)
+            name = node.outputs[0]
+        return chain
 
     def _channel_axis(self, name, rank):
         """Which axis after the batch holds the channels, told by the first operator that knows."""
-        readers = {}
-        for node in self.graph.nodes:
-            for place, read in enumerate(node.inputs):
-                readers.setdefault(read, []).append((node, place))
         axes = list(range(rank))
         while True:
-            if name not in readers:
+            readers = self._readers(name)
+            if not readers:
                 return axes[0]
-            node, place = readers[name][0]
+            node, place = readers[0]
             if node.op == "Transpose" and len(node.integers("perm") or ()) == rank + 1:
                 axes = [axes[axis - 1] for axis in node.integers("perm")[1:]]
             elif node.op == "MatMul" and place == 0 or channels_last(node):
