@@ -76,7 +76,7 @@ def _evaluate(node, constants, inputs):
         return Constant(np.concatenate([np.atleast_1d(item.array) for item in inputs], axis))
     if op == "Gather":
         return Constant(np.take(first.array, inputs[1].array, node.integer("axis", 0)))
-    return _map(first, layout_function(node, first.array.shape, constants))
+    return map_constant(first, layout_function(node, first.array.shape, constants))
 
 
 def layout_function(node, shape, constants):
@@ -130,7 +130,8 @@ def target_shape(node, shape, constants):
     return tuple(1 if place in distinct else next(rest) for place in range(count))
 
 
-def _map(constant, function):
+def map_constant(constant, function):
+    """The Constant with its elements moved by `function`, its integers and scales alike."""
     if constant.grid is None:
         return Constant(function(constant.array))
     grid = constant.grid

@@ -20,26 +20,29 @@ from .onnx_file import read_graph
 from .onnx_image import counted_codes, declared_codes, image_codes
 from .onnx_layers import Builder
 from .onnx_linear import channels_last, convolution, padded, product
+from .onnx_lowered import patch_product, patches, xnor_product
 from .onnx_pool import pool
 from .onnx_quant import QUANTIZERS, Constant
 from .onnx_residual import residual_add
-from .onnx_tensors import Answer, Codes, Padded, Raw, Sums, move, sizes
+from .onnx_tensors import Answer, Codes, Padded, Patches, Raw, Sums, move, sizes
 from .staircase import is_integer_step
 
 __all__ = ["Import", "SUPPORTED", "load", "load_import"]
 
 _PASSING = ("Identity", "Dropout", "Cast", "DebugMarker")
 _LAYOUT = ("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze")
-_PRODUCTS = ("Conv", "Gemm", "MatMul")
-_POOLS = ("MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean")
+_PRODUCTS = ("Conv", "Gemm", "MatMul", "XnorPopcountMatMul")
+_POOLS = ("MaxPool", "MaxPoolNHWC", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean")
 _ANSWERS = ("Softmax", "LogSoftmax", "Sigmoid", "ArgMax", "TopK")
 _IMAGE_QUANTIZERS = (*QUANTIZERS, "MultiThreshold")
 _CONSTANT = ("Constant", "Shape", "Concat", "Gather")
+_PARTS = Padded | Patches
 # Operators that are not monotone, said so instead of "not supported".
 _BENT = ("Abs", "Sin", "Cos", "Mish", "Swish", "Gelu", "HardSwish")
-SUPPORTED = tuple(dict.fromkeys(
-    (*QUANTIZERS, *_PRODUCTS, "Pad", *OPERATORS, *_POOLS, *_LAYOUT, *_PASSING, *_CONSTANT, *_ANSWERS)
-))  # fmt: skip
+SUPPORTED = tuple(dict.fromkeys((
+    *QUANTIZERS, *_PRODUCTS, "Im2Col", "Pad", *OPERATORS, *_POOLS, *_LAYOUT, *_PASSING, *_CONSTANT,
+    *_ANSWERS,
+)))  # fmt: skip
 
 
 class Import(NamedTuple):
@@ -124,7 +127,7 @@ class _Importer:
         if not node.outputs:
             node.refuse("has no output", "an operator with an output")
         moving = [name for name in node.inputs if name in self.known]
-        if node.op == "Shape" and moving and not isinstance(self.known[moving[0]], Padded | Answer):
+        if node.op == "Shape" and moving and not isinstance(self.known[moving[0]], _PARTS | Answer):
             shape = (self.batch, *sizes(self.known[moving[0]]))
             self.constants[node.outputs[0]] = Constant(np.array(shape))
         elif not moving:
@@ -147,7 +150,7 @@ class _Importer:
             node.refuse("follows the scores", "nothing behind Softmax, Sigmoid, ArgMax or TopK")
         if op in _PASSING:
             return tensor
-        if op in _LAYOUT and not isinstance(tensor, Padded):
+        if op in _LAYOUT and not isinstance(tensor, _PARTS):
             return move(node, tensor, self.batch, self.constants)
         if len(moving) > 1:
             if op != "Add" or len(moving) != 2:
@@ -162,17 +165,12 @@ class _Importer:
             return self._quantize_image(node, tensor)
         if isinstance(tensor, Padded) and op != "Conv":
             node.refuse("reads a padded map", "a convolution behind Pad")
-        if op in (*_PRODUCTS, "Pad"):
+        if isinstance(tensor, Patches) and op != "MatMul":
+            node.refuse("reads the patches of Im2Col", "a MatMul behind Im2Col")
+        if op in (*_PRODUCTS, "Im2Col", "Pad"):
             if node.inputs[0] != moving[0]:
                 node.refuse("its first input is a constant", "the activations first")
-            codes = tensor if isinstance(tensor, Padded) else self.builder.codes(node, tensor)
-            if op == "Pad":
-                return padded(node, codes, self.constants)
-            if not isinstance(codes, Padded):
-                self.tensors[moving[0]] = codes
-            if op == "Conv":
-                return convolution(node, codes, self.constants)
-            return product(node, codes, self.constants)
+            return self._multiply(node, tensor)
         if op in _POOLS:
             return pool(node, tensor, self.builder, self.constants)
         if op in _ANSWERS:
@@ -184,6 +182,20 @@ class _Importer:
         if op in _BENT:
             node.refuse("is not monotone", "monotone operators between two quantizers")
         node.refuse("is not supported", ", ".join(SUPPORTED))
+
+    def _multiply(self, node, tensor):
+        """What a product makes of its activations, or Pad or Im2Col in front of one."""
+        if isinstance(tensor, Patches):
+            return patch_product(node, tensor, self.constants)
+        codes = tensor if isinstance(tensor, Padded) else self.builder.codes(node, tensor)
+        if node.op == "Pad":
+            return padded(node, codes, self.constants)
+        if not isinstance(codes, Padded):
+            self.tensors[node.inputs[0]] = codes
+        if node.op == "Im2Col":
+            return patches(node, codes)
+        multiply = {"Conv": convolution, "XnorPopcountMatMul": xnor_product}.get(node.op, product)
+        return multiply(node, codes, self.constants)
 
     def _quantize_image(self, node, tensor):
         if node.op not in _IMAGE_QUANTIZERS:
