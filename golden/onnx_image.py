@@ -66,7 +66,8 @@ def declared_codes(text, sizes, channel):
 def image_codes(node, sizes, channel, constants):
     """The Codes of the image behind its first quantizer: v = d * (q - zero), see step_of_zero.
 
-    sizes: the tensor's axes after the batch; channel: which of them holds the channels.
+    sizes: the tensor's axes after the batch; channel: which of them holds the channels, None if one of
+    size 1 is added for them.
     """
     quantizer = read_quantizer(node, constants)
     if quantizer.bits > MAX_BITS:
@@ -112,6 +113,18 @@ def counted_codes(node, behind, sizes, channel, constants):
                    offset=[offset - scale * zero / step] * channels)  # fmt: skip
 
 
+def reshaped_axes(axes, before, after):
+    """Which of the image's axes each axis of size `after` is, None for a new one of size 1.
+
+    axes: the same for the sizes `before`. None if an axis is split or joined.
+    """
+    if [size for size in before if size > 1] != [size for size in after if size > 1]:
+        return None
+    long = iter([axis for axis, size in zip(axes, before, strict=True) if size > 1])
+    short = iter([axis for axis, size in zip(axes, before, strict=True) if size == 1])
+    return [next(long) if size > 1 else next(short, None) for size in after]
+
+
 def _out_affine(node):
     scale, bias = Fraction(node.number("out_scale", 1.0)), Fraction(node.number("out_bias", 0.0))
     if scale <= 0:
@@ -128,7 +141,8 @@ def _check_bits(node, low, high, what):
 def _blank(low, high, sizes, channel):
     """Codes of the image without scale and offset."""
     bits, signed = bits_of(low, high), low < 0
-    names = iter(("W",) if len(sizes) == 2 else ("H", "W"))
+    spatial = len(sizes) - (channel is not None)
+    names = iter("HW"[2 - spatial :])
     dims = tuple(("C",) if axis == channel else (next(names),) for axis in range(len(sizes)))
     size_of = {dim[0]: size for dim, size in zip(dims, sizes, strict=True)}
     shape = tuple(size_of.get(name, 1) for name in "HWC")

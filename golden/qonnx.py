@@ -14,10 +14,10 @@ import numpy as np
 
 from .errors import InputError
 from .integer_layer import IntegerNetwork
-from .onnx_constants import fold
+from .onnx_constants import fold, target_shape
 from .onnx_elementwise import ARITHMETIC, OPERATORS, elementwise
 from .onnx_file import read_graph
-from .onnx_image import counted_codes, declared_codes, image_codes
+from .onnx_image import counted_codes, declared_codes, image_codes, reshaped_axes
 from .onnx_layers import Builder
 from .onnx_linear import channels_last, convolution, padded, product
 from .onnx_lowered import patch_product, patches, xnor_product
@@ -93,7 +93,7 @@ class _Importer:
         declared = image_type or ("" if self._first_quantizer() else graph.input_type)
         if declared:
             sizes = graph.input_shape[1:]
-            channel = self._channel_axis(graph.input_name, len(sizes))
+            channel = self._channel_axis(graph.input_name, sizes)
             self._set_image(graph.input_name, declared_codes(declared, sizes, channel))
             self.known[graph.input_name] = self.image
         node = None
@@ -126,6 +126,9 @@ class _Importer:
     def _visit(self, node):
         if not node.outputs:
             node.refuse("has no output", "an operator with an output")
+        if "fpgadataflow" in node.domain:
+            node.refuse("is a layer of generated hardware",
+                        "the file before its layers became hardware")  # fmt: skip
         moving = [name for name in node.inputs if name in self.known]
         if node.op == "Shape" and moving and not isinstance(self.known[moving[0]], _PARTS | Answer):
             shape = (self.batch, *sizes(self.known[moving[0]]))
@@ -206,7 +209,7 @@ class _Importer:
             node.refuse("reads the image, which is not quantized",
                         "a Quant node on the image (Brevitas: QuantIdentity in front), "
                         "or --image-type for images of integers")  # fmt: skip
-        channel = self._channel_axis(node.outputs[0], len(tensor.sizes))
+        channel = self._channel_axis(node.outputs[0], tensor.sizes)
         if node.op == "MultiThreshold":
             behind = self._affine_behind(node.outputs[0])
             codes = counted_codes(node, behind, tensor.sizes, channel, self.constants)
@@ -254,16 +257,22 @@ class _Importer:
             name = node.outputs[0]
         return chain
 
-    def _channel_axis(self, name, rank):
+    def _channel_axis(self, name, sizes):
         """Which axis after the batch holds the channels, told by the first operator that knows."""
-        axes = list(range(rank))
+        axes = list(range(len(sizes)))
         while True:
             readers = self._readers(name)
             if not readers:
                 return axes[0]
             node, place = readers[0]
-            if node.op == "Transpose" and len(node.integers("perm") or ()) == rank + 1:
+            if node.op == "Transpose" and len(node.integers("perm") or ()) == len(axes) + 1:
                 axes = [axes[axis - 1] for axis in node.integers("perm")[1:]]
+            elif node.op == "Reshape" and node.inputs[-1] in self.constants:
+                given = [1 if axis is None else sizes[axis] for axis in axes]
+                after = target_shape(node, (self.batch, *given), self.constants)[1:]
+                axes = reshaped_axes(axes, given, after)
+                if axes is None:
+                    return 0
             elif node.op == "MatMul" and place == 0 or channels_last(node):
                 return axes[-1]
             elif node.op not in (*_PASSING, *OPERATORS) or node.op == "BatchNormalization":

@@ -74,6 +74,27 @@ def test_a_declared_image_in_front_of_a_quantizer(tmp_path, seed, rng):
     assert (network.input_bits, network.input_signed, len(network.layers)) == (4, True, 2)
 
 
+@pytest.mark.parametrize("shape", [(9, 8, 1), (9, 8), (1, 9, 8), (1, 72), (72,)])
+def test_gray_images_whose_channel_a_reshape_moves(shape, tmp_path, seed, rng):
+    """Keras exports images with their only channel last, then reshapes them instead of transposing."""
+
+    def build(batch):
+        rng = np.random.default_rng(seed)
+        graph = Graph((batch, *shape))
+        x = graph.quant("x", "image", 1 / 4, 4)
+        x = graph.node("Reshape", [x, graph.constant([batch, 1, 9, 8], dtype=np.int64)], "first")
+        w = graph.weights(weights_of(rng, 4, 1, 3, 3), "w0", 0.25, 3)
+        x = graph.quant(graph.node("Conv", [x, w], "conv0", pads=[1] * 4), "act", 0.5, 3)
+        return graph.model(head(graph, x, rng, 4 * 72))
+
+    if shape[-1] == 72:
+        onnx.save(build(1), tmp_path / "net.onnx")
+        assert_refused(tmp_path / "net.onnx", r"node first \(Reshape\): reshapes .*, which splits an axis")
+        return
+    found = check(build, tmp_path, rng)
+    assert found.network.input_shape == (9, 8, 1)
+
+
 def test_elements_of_eight_bits(tmp_path, seed):
     for kind, low in ((TensorProto.UINT8, 0), (TensorProto.INT8, -128)):
         model = plain(seed)
@@ -134,6 +155,8 @@ def test_refused_files(tmp_path, seed):
 
 def test_unsupported_operators_on_the_image_are_named(tmp_path):
     graph = Graph((1, 4))
-    x = graph.node("StreamingFIFO_rtl", ["x"], "fifo", "finn.custom_op.fpgadataflow.rtl")
+    onnx.save(graph.model(graph.node("Erf", ["x"], "bent")), tmp_path / "net.onnx")
+    assert_refused(tmp_path / "net.onnx", r"node bent \(Erf\): is not supported; accepted: Quant, ")
+    x = graph.node("Reshape", ["x"], "flat", "finn.custom_op.fpgadataflow.hls")
     onnx.save(graph.model(x), tmp_path / "net.onnx")
-    assert_refused(tmp_path / "net.onnx", r"node fifo \(StreamingFIFO_rtl\): is not supported; accep")
+    assert_refused(tmp_path / "net.onnx", r"node flat \(Reshape\): is a layer of generated hardware; ")
