@@ -74,6 +74,22 @@ def load_import(path, image_type=None):
         raise InputError(text if text.startswith(f"{path}: ") else f"{path}: {text}") from None
 
 
+def _check_operators(graph):
+    """Refuses an operator on what depends on the image that no import knows, before any work."""
+    moving = {graph.input_name}
+    for node in graph.nodes:
+        if moving.isdisjoint(node.inputs) or node.op == "Shape":
+            continue
+        if "fpgadataflow" in node.domain:
+            node.refuse("is a layer of generated hardware",
+                        "the file before its layers became hardware")  # fmt: skip
+        if node.op in _BENT:
+            node.refuse("is not monotone", "monotone operators between two quantizers")
+        if node.op not in SUPPORTED:
+            node.refuse("is not supported", ", ".join(SUPPORTED))
+        moving.update(node.outputs)
+
+
 class _Importer:
     """Walks the nodes once; `known` holds the tensors that depend on the image."""
 
@@ -89,6 +105,7 @@ class _Importer:
 
     def run(self, image_type=None):
         graph = self.graph
+        _check_operators(graph)
         self.constants = {name: Constant(array) for name, array in graph.constants.items()}
         declared = image_type or ("" if self._first_quantizer() else graph.input_type)
         if declared:
@@ -126,9 +143,6 @@ class _Importer:
     def _visit(self, node):
         if not node.outputs:
             node.refuse("has no output", "an operator with an output")
-        if "fpgadataflow" in node.domain:
-            node.refuse("is a layer of generated hardware",
-                        "the file before its layers became hardware")  # fmt: skip
         moving = [name for name in node.inputs if name in self.known]
         if node.op == "Shape" and moving and not isinstance(self.known[moving[0]], _PARTS | Answer):
             shape = (self.batch, *sizes(self.known[moving[0]]))
@@ -182,9 +196,7 @@ class _Importer:
             if op not in ARITHMETIC and node.inputs[0] != moving[0]:
                 node.refuse("a parameter of it depends on the image", "parameters as constants")
             return elementwise(node, tensor, self.constants)
-        if op in _BENT:
-            node.refuse("is not monotone", "monotone operators between two quantizers")
-        node.refuse("is not supported", ", ".join(SUPPORTED))
+        node.refuse("reads the image or a feature map", "constants as its inputs")
 
     def _multiply(self, node, tensor):
         """What a product makes of its activations, or Pad or Im2Col in front of one."""
@@ -204,8 +216,6 @@ class _Importer:
         if node.op not in _IMAGE_QUANTIZERS:
             if node.op in OPERATORS:
                 return tensor
-            if node.op not in SUPPORTED:
-                node.refuse("is not supported", ", ".join(SUPPORTED))
             node.refuse("reads the image, which is not quantized",
                         "a Quant node on the image (Brevitas: QuantIdentity in front), "
                         "or --image-type for images of integers")  # fmt: skip
