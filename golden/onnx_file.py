@@ -75,7 +75,8 @@ class Node:
 class Graph:
     """Nodes that the output needs, in topological order, and named constants.
 
-    input_shape: the one input, batch first; uses: how often each tensor is read, outputs included.
+    input_shape: the one input, batch first; input_type: data type of QONNX that the file declares for
+    it, "" where it is a float; uses: how often each tensor is read, outputs included.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Graph:
     constants: dict[str, np.ndarray]
     input_name: str
     input_shape: tuple[int, ...]
+    input_type: str
     outputs: tuple[str, ...]
     uses: dict[str, int]
 
@@ -158,7 +160,7 @@ def _graph(onnx, graph):
     for name in (*outputs, *(name for node in nodes for name in node.inputs if name)):
         uses[name] = uses.get(name, 0) + 1
     return Graph(_clean(graph.name) or "network", nodes, constants, input_name, input_shape,
-                 outputs, uses)  # fmt: skip
+                 _input_type(onnx, graph, input_name), outputs, uses)  # fmt: skip
 
 
 def _nodes(onnx, graph):
@@ -253,6 +255,18 @@ def _input(graph, constants):
     if math.prod(shape) > MAX_ELEMENTS:
         raise InputError(f"input {name}: shape {shape}; accepted: at most {MAX_ELEMENTS} elements")
     return name, shape
+
+
+def _input_type(onnx, graph, name):
+    """The annotated data type of the input; else UINT8 or INT8 where its elements are of that type."""
+    for annotation in graph.quantization_annotation:
+        if _clean(annotation.tensor_name) == name:
+            for entry in annotation.quant_parameter_tensor_names:
+                if entry.key == "finn_datatype":
+                    return "" if _clean(entry.value).startswith("FLOAT") else _clean(entry.value)
+    kinds = onnx.TensorProto
+    element = next(value for value in graph.input if _clean(value.name) == name)
+    return {kinds.UINT8: "UINT8", kinds.INT8: "INT8"}.get(element.type.tensor_type.elem_type, "")
 
 
 def _sorted(nodes, known, outputs):

@@ -17,7 +17,7 @@ _MAX_PADDING = 1024
 
 def channels_last(node):
     """Whether the node's maps are NHWC."""
-    return "channels_last" in node.domain
+    return "channels_last" in node.domain or node.op in ("Im2Col", "MaxPoolNHWC")
 
 
 def padded(node, codes, constants):

@@ -185,6 +185,9 @@ MODELS = {
         r"node conv1 \(Conv\): reads the values of conv, which are not quantized; accepted: a Quant"),
     "raw image": (raw_image, r"node conv \(Conv\): reads the image, which is not quantized"),
     "float weights": (float_weights, r"node conv \(Conv\): the weights floats are not quantized"),
+    "mean over channels": (behind_quant("ReduceMean", [1]),
+                           r"node bent \(ReduceMean\): averages the axes \(1,\); accepted: rows, colu"),
+    "a part of a map": (behind_quant("Gather", 0), r"node bent \(Gather\): reads the image or a feature"),
     "product of maps": (product_of_maps, r"node gate \(Mul\): combines two tensors that depend on "),
     "scale from the image": (moving_scale, r"node act \(Quant\): combines two tensors|"
                              r"node act \(Quant\): scale conv is computed from the image"),
