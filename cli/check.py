@@ -3,6 +3,7 @@
 from dorefa.golden.errors import InputError
 
 from . import options
+from .bipolar import bipolar_inputs, say_bipolar
 from .layers import layer_table
 from .output import Output
 
@@ -43,6 +44,7 @@ def run(args):
         "config": config.as_dict() if config else None,
         "nearest": None,
         "layers": [],
+        "bipolar_activations": [],
     }
     if compiled is None:
         report["nearest"] = _nearest(network, overrides)
@@ -59,8 +61,10 @@ def run(args):
     report["memories"] = compiled.memory_bits
     report["memory_bits"] = sum(compiled.memory_bits.values())
     report["layers"] = [vars(layer) for layer in layers]
+    report["bipolar_activations"] = bipolar_inputs(network, layers)
     out.say(f"{network.name} runs on this engine: {_describe(config)}")
     out.table(*layer_table(layers, report["config"]))
+    say_bipolar(out, report["bipolar_activations"])
     out.say(f"about {report['cycles_estimate']:,} cycles per image")
     if compiled.stream_bytes:
         out.say(f"{report['stream_bytes']:,} bytes of weights stream in per image")

@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 from dorefa.golden.errors import InputError
 
-from . import build, check, explore, generate, golden, run, simulate, synth, train, zoo
+from . import build, check, explore, export, generate, golden, run, simulate, synth, train, zoo
 
 VERBS = {
     "generate": generate,
@@ -23,6 +23,7 @@ VERBS = {
     "run": run,
     "explore": explore,
     "train": train,
+    "export": export,
     "zoo": zoo,
     "check": check,
 }

@@ -36,6 +36,10 @@ def add_network_options(parser, *, seed=True):
     group.add_argument("--net-first-w", type=int, metavar="BITS", help="weight bits, first layer")
     group.add_argument("--net-last-w", type=int, metavar="BITS", help="weight bits, last layer")
     group.add_argument("--net-size", type=image_size, metavar="HxW", help="image size")
+    parser.add_argument(
+        "--image-type", metavar="TYPE",
+        help="QONNX file: integers of its input, as INT8 or UINT8/255 (default: what the file quantizes)",
+    )  # fmt: skip
 
 
 def image_size(text):
@@ -73,6 +77,10 @@ def _named_network(model, args, from_zoo):
         if getattr(args, option) is not None
     }
     suffix = Path(model).suffix.lower()
+    if args.image_type is not None and suffix != ".onnx":
+        raise InputError(
+            f"--image-type {args.image_type} is for QONNX files only; accepted without it: {model}"
+        )
     if suffix not in (".npz", ".onnx"):
         return from_zoo(model, **given)
     if given:
@@ -81,7 +89,7 @@ def _named_network(model, args, from_zoo):
             f"--{option.replace('_', '-')} {getattr(args, option)} is for zoo names only; "
             f"{model} has its own widths"
         )
-    return npz.load(model) if suffix == ".npz" else qonnx.load(model)
+    return npz.load(model) if suffix == ".npz" else qonnx.load(model, args.image_type)
 
 
 _ENGINE_HELP = {

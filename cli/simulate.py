@@ -5,6 +5,7 @@ import sys
 from dorefa.golden.errors import InputError
 
 from . import options
+from .bipolar import bipolar_inputs, say_bipolar
 from .layers import layer_table
 from .output import Output, Progress, require_writable, write_array
 
@@ -100,7 +101,13 @@ def run(args):
             write_array(path, array)
             out.say(f"wrote {path}")
     _say(out, result)
-    out.report(result.as_dict() | ({"netlist": netlist.as_dict()} if netlist else {}))
+    contents = result.as_dict()
+    if netlist:
+        contents["netlist"] = netlist.as_dict()
+    else:
+        contents["bipolar_activations"] = bipolar_inputs(network, result.layers)
+        say_bipolar(out, contents["bipolar_activations"])
+    out.report(contents)
     if result.bit_exact:
         return 0
     first = result.mismatches[0]

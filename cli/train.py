@@ -14,8 +14,9 @@ def add_arguments(parser):
     """Adds the verb's options to `parser`."""
     parser.add_argument("network", metavar="NET", help="zoo name of the architecture")
     parser.add_argument(
-        "-o", "--output", required=True, metavar="FILE.npz", help="where the network goes"
-    )
+        "-o", "--output", required=True, metavar="FILE",
+        help="where the network goes: a name ending in .npz, or in .onnx for QONNX",
+    )  # fmt: skip
     parser.add_argument("--net-w", type=int, default=1, metavar="BITS", help="weight bits, 1 to 8")
     parser.add_argument(
         "--net-a", type=int, default=2, metavar="BITS", help="activation bits, 1 to 8"
@@ -36,15 +37,19 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the verb; returns the exit status."""
-    from dorefa.golden import architectures, npz
+    from dorefa.golden import architectures, npz, qonnx
     from dorefa.golden.datasets import load_mnist
+    from dorefa.golden.onnx_file import import_onnx
     from dorefa.golden.training import train
 
     out = Output(args.json)
     architecture = architectures.find(args.network)
-    if not args.output.endswith(".npz"):
-        raise InputError(f"--output is {args.output}; accepted: a name ending in .npz")
+    if not args.output.endswith((".npz", ".onnx")):
+        raise InputError(f"--output is {args.output}; accepted: a name ending in .npz or .onnx")
     require_writable(args.output)
+    if args.output.endswith(".onnx"):
+        # Said before the training, not after it.
+        import_onnx(args.output, "writing")
     if args.data is None:
         raise InputError(
             "--data is missing: training needs the full set; accepted: a folder with the four IDX "
@@ -73,7 +78,8 @@ def run(args):
             test=(data.test_images, data.test_labels),
             progress=show,
         )
-    npz.save(result.network, args.output)
+    save = npz.save if args.output.endswith(".npz") else qonnx.save
+    save(result.network, args.output)
     out.table(
         ["epoch", "loss", "training accuracy", "test accuracy"],
         [

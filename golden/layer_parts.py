@@ -51,7 +51,7 @@ class Pool:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BatchNorm:
-    """y = gamma * (x - mean) / sigma + beta, all float32 (Cout,).
+    """y = gamma * (x - mean) / sigma + beta, all float32 (Cout,); eps is rounded to float32.
 
     sigma is the correctly rounded float64 square root of float64(var) + float64(eps); the rest is
     exact arithmetic.
@@ -73,7 +73,8 @@ class BatchNorm:
                 )
         if not isinstance(self.eps, float | int | np.floating) or isinstance(self.eps, bool):
             raise InputError(f"norm: eps is {self.eps!r}; accepted: a finite number")
-        _set(self, "eps", float(self.eps))
+        with np.errstate(over="ignore"):
+            _set(self, "eps", float(np.float32(self.eps)))
         checks.finite(np.asarray(self.eps), "norm: eps")
         total = self.var.astype(np.float64) + self.eps
         if not (total > 0).all():

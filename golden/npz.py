@@ -8,14 +8,13 @@ version 2 adds source, add and rescale.
 
 import io
 import json
-import os
 import zipfile
-from pathlib import Path
 
 import numpy as np
 
 from .errors import InputError
 from .network import BatchNorm, Layer, Network, Pool, Rescale
+from .whole_file import whole_file
 
 FORMAT = "dorefa network"
 VERSION = 2
@@ -63,20 +62,10 @@ def save(network, path):
             arrays[f"layer{number}.rescale.{name}"] = getattr(layer.rescale, name)
     text = json.dumps(header, indent=1).encode()
     arrays = {"header": np.frombuffer(text, np.uint8), **arrays}
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        try:
-            with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-                for name, array in arrays.items():
-                    _write_array(archive, name, array)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror}); accepted: a file in a writable folder"
-        ) from None
+    with whole_file(path) as temporary:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, array in arrays.items():
+                _write_array(archive, name, array)
 
 
 def _write_array(archive, name, array):

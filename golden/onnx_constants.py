@@ -60,7 +60,7 @@ def _constant(node):
 
 def _evaluate(node, constants, inputs):
     op, first = node.op, inputs[0]
-    if op in ("Identity", "Dropout"):
+    if op in ("Identity", "Dropout", "DebugMarker"):
         return first
     if op == "Cast":
         to = node.integer("to", 0)
@@ -76,7 +76,7 @@ def _evaluate(node, constants, inputs):
         return Constant(np.concatenate([np.atleast_1d(item.array) for item in inputs], axis))
     if op == "Gather":
         return Constant(np.take(first.array, inputs[1].array, node.integer("axis", 0)))
-    return _map(first, layout_function(node, first.array.shape, constants))
+    return map_constant(first, layout_function(node, first.array.shape, constants))
 
 
 def layout_function(node, shape, constants):
@@ -86,7 +86,8 @@ def layout_function(node, shape, constants):
         perm = node.integers("perm") or tuple(reversed(range(len(shape))))
         return lambda array: np.transpose(array, perm)
     if op not in ("Reshape", "Flatten", "Squeeze", "Unsqueeze"):
-        node.refuse("is not supported on constants", "constants as the exporter folds them")
+        node.refuse("is not supported on constants",
+                    "Quant nodes with integers on weights, other constants folded")  # fmt: skip
     target = target_shape(node, shape, constants)
     return lambda array: array.reshape(target)
 
@@ -129,7 +130,8 @@ def target_shape(node, shape, constants):
     return tuple(1 if place in distinct else next(rest) for place in range(count))
 
 
-def _map(constant, function):
+def map_constant(constant, function):
+    """The Constant with its elements moved by `function`, its integers and scales alike."""
     if constant.grid is None:
         return Constant(function(constant.array))
     grid = constant.grid

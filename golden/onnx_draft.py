@@ -1,6 +1,7 @@
 """A layer of an imported network before its quantizer is known."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -12,8 +13,9 @@ from .staircase import Affine
 class Draft:
     """A layer before its quantizer is known.
 
-    values: integer weights (Cout, Kh, Kw, Cin / groups); m: None, or one int per channel: the layer's
-    integer is then the trunk m * acc, plus that of the Draft `add`.
+    values: integer weights (Cout, Kh, Kw, Cin / groups); position: of its node in the file.
+    m, b: None, or one int per channel: the layer's integer is then the trunk
+    round_half_even((m * acc + b) / 2^f), plus that of the Draft `add`; bits: least width of it.
     """
 
     name: str
@@ -28,7 +30,11 @@ class Draft:
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     groups: int = 1
     dilation: tuple[int, int] = (1, 1)
+    position: int = 0
     m: list | None = None
+    b: list | None = None
+    f: int = 0
+    bits: int = 16
     add: "Draft | None" = None
 
     def sum_ranges(self):
@@ -44,20 +50,20 @@ class Draft:
         """Per channel (least, greatest) integer that the steps start from."""
         ranges = self.sum_ranges()
         if self.m is not None:
-            ranges = [tuple(sorted((m * low, m * high)))
-                      for m, (low, high) in zip(self.m, ranges, strict=True)]  # fmt: skip
+            ranges = [tuple(sorted(round(Fraction(m * acc + b, 1 << self.f)) for acc in ends))
+                      for m, b, ends in zip(self.m, self.b, ranges, strict=True)]  # fmt: skip
         if self.add is not None:
             ranges = [(a[0] + b[0], a[1] + b[1])
                       for a, b in zip(ranges, self.add.value_ranges(), strict=True)]  # fmt: skip
         return ranges
 
 
-def identity(name, codes):
+def identity(name, codes, position):
     """Sums that are the real values of `codes`: a depthwise layer of weights 1."""
     channels = codes.shape[2]
     draft = Draft(
         name=name, kind="conv", values=np.ones((channels, 1, 1, 1), np.int64), w_bits=1,
         encoding="bipolar", inputs=codes, in_shape=codes.shape, conv_shape=codes.shape,
-        groups=channels,
+        groups=channels, position=position,
     )  # fmt: skip
     return Sums(draft, (Affine(codes.scale, codes.offset),), codes.shape, codes.dims)

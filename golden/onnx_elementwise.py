@@ -16,7 +16,6 @@ from .onnx_quant import (
     rounding_mode,
     scalar,
     scale_of,
-    step_of_zero,
     width,
 )
 from .onnx_tensors import Codes, per_channel
@@ -45,7 +44,7 @@ def elementwise(node, tensor, constants):
             return replace(tensor, scale=scale, offset=offset)
         if _keeps(tensor, steps):
             return tensor
-        tensor = identity(node.name, tensor)
+        tensor = identity(node.name, tensor, node.position)
     tensor = tensor.extended(*steps)
     _check_size(node, tensor.steps)
     return tensor
@@ -76,7 +75,7 @@ def _steps(node, tensor, constants):
     op, channels = node.op, tensor.shape[2]
     ones, zeros = [Fraction(1)] * channels, [Fraction(0)] * channels
     if op in QUANTIZERS:
-        return _quantizer_steps(node, tensor, read_quantizer(node, constants))
+        return quantizer_steps(node, tensor, read_quantizer(node, constants))
     if op in ARITHMETIC:
         return (_arithmetic(node, tensor, constants),)
     if op == "Neg":
@@ -169,9 +168,8 @@ def _batch_norm(node, tensor, constants):
     return Affine(slope, offset)
 
 
-def _quantizer_steps(node, tensor, quantizer):
-    if quantizer.bits > MAX_BITS:
-        node.refuse(f"quantizes activations to {quantizer.bits} bits", f"1..{MAX_BITS} bits")
+def quantizer_steps(node, tensor, quantizer):
+    """The steps x / scale + zero, rounding, and back, of a Quantizer on `tensor`."""
     scale = per_channel(node, tensor, quantizer.scale, "the scale")
     zero = per_channel(node, tensor, quantizer.zero, "the zero point")
     before = Affine([1 / s for s in scale], zero)
@@ -184,35 +182,6 @@ def _quantizer_steps(node, tensor, quantizer):
         middle = Round(quantizer.mode, quantizer.low, quantizer.high)
         after = Affine(scale, [-s * z for s, z in zip(scale, zero, strict=True)])
     return before, middle, after
-
-
-def image_codes(node, sizes, channel, constants):
-    """The Codes of the image behind its first quantizer: v = d * (q - zero), see step_of_zero.
-
-    sizes: the tensor's axes after the batch; channel: which of them holds the channels.
-    """
-    quantizer = read_quantizer(node, constants)
-    if quantizer.bits > MAX_BITS:
-        node.refuse(f"quantizes the image to {quantizer.bits} bits", f"1..{MAX_BITS} bits")
-    step, zero = step_of_zero(node, quantizer.zero)
-    low, high = step * quantizer.low - zero, step * quantizer.high - zero
-    signed = low < 0
-    bits = max((-low - 1).bit_length(), max(high, 0).bit_length()) + 1 if signed else (
-        max(high.bit_length(), 1)
-    )
-    if bits > MAX_BITS:
-        node.refuse(f"its integers minus the zero point are {low}..{high}, {bits} bits",
-                    f"at most {MAX_BITS} bits")  # fmt: skip
-    spatial = ("W",) if len(sizes) == 2 else ("H", "W")
-    names = iter(spatial)
-    dims = tuple(("C",) if axis == channel else (next(names),) for axis in range(len(sizes)))
-    size_of = {dim[0]: size for dim, size in zip(dims, sizes, strict=True)}
-    shape = tuple(size_of.get(name, 1) for name in "HWC")
-    # Every code of the width is accepted as image, so all of them bound the sums.
-    least, greatest = integer_range(bits, signed, False)
-    blank = Codes(-1, [], [], least, greatest, bits, signed, shape, dims)
-    scale = per_channel(node, blank, quantizer.scale, "the scale")
-    return replace(blank, scale=[s / step for s in scale], offset=[Fraction(0)] * shape[2])
 
 
 def _trunc(node, tensor, constants):

@@ -21,7 +21,10 @@ MAX_ELEMENTS = 1 << 27
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One operator: `name` is the file's, or the operator and its number where it has none."""
+    """One operator: `name` is the file's, or the operator and its number where it has none.
+
+    position: its place in the file.
+    """
 
     op: str
     domain: str
@@ -29,6 +32,7 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: dict = field(default_factory=dict)
+    position: int = 0
 
     def refuse(self, problem, accepted):
         """Raises InputError with the node's name and operator."""
@@ -71,7 +75,8 @@ class Node:
 class Graph:
     """Nodes that the output needs, in topological order, and named constants.
 
-    input_shape: the one input, batch first; uses: how often each tensor is read, outputs included.
+    input_shape: the one input, batch first; input_type: data type of QONNX that the file declares for
+    it, "" where it is a float; uses: how often each tensor is read, outputs included.
     """
 
     name: str
@@ -79,13 +84,14 @@ class Graph:
     constants: dict[str, np.ndarray]
     input_name: str
     input_shape: tuple[int, ...]
+    input_type: str
     outputs: tuple[str, ...]
     uses: dict[str, int]
 
 
 def read_graph(path):
     """The Graph in the file at `path`; InputError says in one line what is wrong with the file."""
-    onnx = _onnx(path)
+    onnx = import_onnx(path, "reading")
     try:
         size = os.stat(path).st_size
         if size > MAX_BYTES:
@@ -110,12 +116,13 @@ def read_graph(path):
     return _graph(onnx, model.graph)
 
 
-def _onnx(path):
+def import_onnx(path, doing):
+    """The package onnx; InputError says that `doing` something with the file at `path` needs it."""
     try:
         import onnx
     except ImportError:
         raise InputError(
-            f"{path}: reading it needs the package onnx, which is not installed; "
+            f"{path}: {doing} it needs the package onnx, which is not installed; "
             "accepted: after `pip install dorefa[onnx]`"
         ) from None
     return onnx
@@ -153,7 +160,7 @@ def _graph(onnx, graph):
     for name in (*outputs, *(name for node in nodes for name in node.inputs if name)):
         uses[name] = uses.get(name, 0) + 1
     return Graph(_clean(graph.name) or "network", nodes, constants, input_name, input_shape,
-                 outputs, uses)  # fmt: skip
+                 _input_type(onnx, graph, input_name), outputs, uses)  # fmt: skip
 
 
 def _nodes(onnx, graph):
@@ -167,7 +174,8 @@ def _nodes(onnx, graph):
         attributes = {a.name: _attribute(onnx, a, f"node {name}") for a in proto.attribute}
         nodes.append(
             Node(_clean(proto.op_type), _clean(proto.domain), name,
-                 tuple(map(_clean, proto.input)), tuple(map(_clean, proto.output)), attributes)
+                 tuple(map(_clean, proto.input)), tuple(map(_clean, proto.output)), attributes,
+                 number)
         )  # fmt: skip
     return nodes
 
@@ -247,6 +255,18 @@ def _input(graph, constants):
     if math.prod(shape) > MAX_ELEMENTS:
         raise InputError(f"input {name}: shape {shape}; accepted: at most {MAX_ELEMENTS} elements")
     return name, shape
+
+
+def _input_type(onnx, graph, name):
+    """The annotated data type of the input; else UINT8 or INT8 where its elements are of that type."""
+    for annotation in graph.quantization_annotation:
+        if _clean(annotation.tensor_name) == name:
+            for entry in annotation.quant_parameter_tensor_names:
+                if entry.key == "finn_datatype":
+                    return "" if _clean(entry.value).startswith("FLOAT") else _clean(entry.value)
+    kinds = onnx.TensorProto
+    element = next(value for value in graph.input if _clean(value.name) == name)
+    return {kinds.UINT8: "UINT8", kinds.INT8: "INT8"}.get(element.type.tensor_type.elem_type, "")
 
 
 def _sorted(nodes, known, outputs):

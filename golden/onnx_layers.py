@@ -29,6 +29,8 @@ class Builder:
 
     def __init__(self):
         self.layers = []
+        # Place in the file of the node that each layer stands for.
+        self.positions = []
         # Positions of the layers whose trunks exist already.
         self.trunks = {}
 
@@ -62,6 +64,8 @@ class Builder:
             least = step * final.low + ratio.numerator
             scale, offset = [s / step for s in scale], [Fraction(0)] * channels
         high = least + step * (final.high - final.low)
+        if tensor.pool is not None and tensor.pool.kind == "average_codes":
+            high, scale = high * tensor.pool.area, [s / tensor.pool.area for s in scale]
         signed = least < 0
         bits = bits_of(least, high)
         if bits > MAX_BITS:
@@ -93,7 +97,7 @@ class Builder:
                           1, 0)  # fmt: skip
         codes = Codes(index, turn, ends, 0, levels, bits_of(0, levels), False, tensor.shape,
                       tensor.dims)  # fmt: skip
-        turned = identity(f"{tensor.draft.name}.turn", codes)
+        turned = identity(f"{tensor.draft.name}.turn", codes, node.position)
         final = Round("ROUND", final.low, final.high)
         return turned.extended(final, *tensor.steps[last + 1 :]), 1
 
@@ -111,7 +115,7 @@ class Builder:
             height, width, _ = tensor.shape
             node.refuse(f"the result has {height}x{width} pixels", "1x1, one score per class")
         if isinstance(tensor, Codes) or any(map(is_integer_step, tensor.steps)):
-            tensor = identity(node.name, self.codes(node, tensor))
+            tensor = identity(node.name, self.codes(node, tensor), node.position)
         if (tensor.pool is not None or tensor.draft.m is not None
                 or not all(isinstance(step, Affine) for step in tensor.steps)):  # fmt: skip
             node.refuse("the scores are pooled, added, clipped or bent after the last layer",
@@ -134,7 +138,9 @@ class Builder:
         inverted = np.zeros(len(values), bool)
         rows = None
         if chain is not None:
-            found = [thresholds(chain, channel, low, high) for channel in range(len(values))]
+            # Bounds that hold the thresholds of a channel that is turned round as well.
+            reach = max(-low, high)
+            found = [thresholds(chain, channel, -reach, reach) for channel in range(len(values))]
             falling = np.array([f for f, _ in found])
             rows = [row for _, row in found]
             if draft.encoding == "bipolar" and draft.m is None:
@@ -144,10 +150,11 @@ class Builder:
                 ends = [(-b, -a) if f else (a, b) for f, (a, b) in zip(falling, sums, strict=True)]
                 sums = ends
                 low, high = (window * min(a for a, _ in ends), window * max(b for _, b in ends))
-                rows = [[min(max(t, low), high + 1) for t in row] for row in rows]
             else:
                 inverted = falling
+            rows = [[min(max(t, low), high + 1) for t in row] for row in rows]
             rows = _whole_levels(rows, inverted, low, high)
+        slope, offset = _affine_map(chain, falling & ~inverted) if chain else (None, None)
         rescale = None
         if draft.m is not None:
             rescale = _rescale(draft, ranges)
@@ -162,11 +169,12 @@ class Builder:
             rescale=rescale, add=add, trunk=False,
             code_bits=None if rows is None else rows.shape[1].bit_length(), out_bits=out_bits,
             acc_min=min(a for a, _ in sums), acc_max=max(b for _, b in sums), value_min=low,
-            value_max=high, thresholds=rows, inverted=_frozen(inverted), slope=None, offset=None,
+            value_max=high, thresholds=rows, inverted=_frozen(inverted), slope=slope, offset=offset,
             logit_scale=None, logit_bias=None, a_signed=draft.inputs.signed, code_step=code_step,
             code_offset=code_offset,
         )  # fmt: skip
         self.layers.append(layer)
+        self.positions.append(draft.position)
         if draft.m is not None:
             self.trunks[draft] = len(self.layers) - 1
         return len(self.layers) - 1
@@ -175,6 +183,41 @@ class Builder:
         taken = {layer.name for layer in self.layers}
         candidates = [name, *(f"{name}.{number}" for number in range(1, len(taken) + 2))]
         return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def in_file_order(layers, positions):
+    """(layers, where each went): in the order of their nodes in the file, as far as each comes after
+    those that it reads and adds."""
+    waiting = set(range(len(layers)))
+    order = []
+    while waiting:
+        ready = [
+            i for i in waiting if not {layers[i].source, layers[i].add} & waiting
+        ]
+        order.append(min(ready, key=lambda i: (positions[i], i)))
+        waiting.remove(order[-1])
+    places = {before: after for after, before in enumerate(order)} | {-1: -1, None: None}
+    moved = tuple(
+        replace(layers[i], source=places[layers[i].source], add=places[layers[i].add]) for i in order
+    )
+    return moved, places
+
+
+def _affine_map(chain, turned):
+    """(slope, offset) of the IntegerLayer where the chain is one affine map and rounding to 0..n.
+
+    turned: bool (Cout,), channels whose weights took the opposite sign.
+    """
+    *steps, last = chain
+    levels = last.high - last.low
+    if (not all(isinstance(step, Affine) for step in steps) or not isinstance(last, Round)
+            or last.mode not in ("ROUND", "HALF_EVEN") or last.low or levels & (levels + 1)):  # fmt: skip
+        return None, None
+    slope, offset = [Fraction(1)] * len(turned), [Fraction(0)] * len(turned)
+    for step in steps:
+        slope = [a * b for a, b in zip(slope, step.slope, strict=True)]
+        offset = [a * b + c for a, b, c in zip(offset, step.slope, step.offset, strict=True)]
+    return [-s if turn else s for s, turn in zip(slope, turned.tolist(), strict=True)], offset
 
 
 def _value_range(tensor):
@@ -212,7 +255,8 @@ def _on_grid(node, tensor, last):
         low, high = tensor.steps[last].low, tensor.steps[last].high
         rest = tensor.steps[last + 1 :]
     if high - low > _LEVELS:
-        node.refuse(f"reads the values of {tensor.draft.name}, which are not quantized",
+        kind = "not quantized" if tensor.draft.m is None else "a trunk"
+        node.refuse(f"reads the values of {tensor.draft.name}, which are {kind}",
                     "a Quant node in front of it")  # fmt: skip
     reals = [
         apply(rest, channel, Fraction(value))
@@ -250,8 +294,8 @@ def _whole_levels(rows, inverted, low, high):
 
 def _rescale(draft, ranges):
     """The Rescale of a trunk; its unit, one per channel, is in the thresholds."""
-    return Rescale(m=np.array(draft.m, np.int64), b=np.zeros(len(draft.m), np.int64), f=0,
-                   scale=np.float32(1), bits=max(trunk_bits(ranges), 16))  # fmt: skip
+    return Rescale(m=np.array(draft.m, np.int64), b=np.array(draft.b, np.int64), f=draft.f,
+                   scale=np.float32(1), bits=max(trunk_bits(ranges), draft.bits))  # fmt: skip
 
 
 def trunk_bits(ranges):

@@ -17,7 +17,7 @@ _MAX_PADDING = 1024
 
 def channels_last(node):
     """Whether the node's maps are NHWC."""
-    return "channels_last" in node.domain
+    return "channels_last" in node.domain or node.op in ("Im2Col", "MaxPoolNHWC")
 
 
 def padded(node, codes, constants):
@@ -88,9 +88,9 @@ def convolution(node, codes, constants):
     offset = _with_bias(node, constants, 2, offset, 1)
     w_bits, encoding = choose_encoding(node, values, declared)
     draft = Draft(
-        name=node.name, kind="conv", values=values, w_bits=w_bits, encoding=encoding,
-        inputs=codes, in_shape=in_shape, conv_shape=conv_shape, stride=stride, padding=padding,
-        groups=groups, dilation=dilation,
+        name=node.name, position=node.position, kind="conv", values=values, w_bits=w_bits,
+        encoding=encoding, inputs=codes, in_shape=in_shape, conv_shape=conv_shape,
+        stride=stride, padding=padding, groups=groups, dilation=dilation,
     )  # fmt: skip
     return Sums(draft, (Affine(slope, offset),), conv_shape, map_dims(rank + 1, last))
 
@@ -126,8 +126,8 @@ def product(node, codes, constants):
     offset = _with_bias(node, constants, 2, offset, bias_gain)
     w_bits, encoding = choose_encoding(node, values, declared)
     draft = Draft(
-        name=node.name, kind=kind, values=values, w_bits=w_bits, encoding=encoding, inputs=codes,
-        in_shape=in_shape, conv_shape=conv_shape,
+        name=node.name, position=node.position, kind=kind, values=values, w_bits=w_bits,
+        encoding=encoding, inputs=codes, in_shape=in_shape, conv_shape=conv_shape,
     )  # fmt: skip
     return Sums(draft, (Affine(slope, offset),), conv_shape, dims)
 

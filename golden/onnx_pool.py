@@ -4,25 +4,33 @@ from dataclasses import replace
 
 from .errors import InputError
 from .layer_parts import Pool
+from .network import MAX_BITS
 from .onnx_draft import identity
 from .onnx_linear import channels_last, window_count, window_geometry
 from .onnx_quant import parameter
-from .onnx_tensors import Codes, as_map, map_dims, relabelled
-from .staircase import Affine
+from .onnx_tensors import Codes, Sums, as_map, map_dims, relabelled, sizes
+from .staircase import Affine, is_integer_step
 
 
 def pool(node, tensor, builder, constants):
     """Sums of `tensor` (Codes or Sums) pooled by a pooling node."""
     kind = "max" if "Max" in node.op else "average"
+    dropped = ()
     if node.op == "ReduceMean":
-        node = _as_global(node, tensor, constants)
+        node, dropped = _as_average(node, tensor, constants)
     last = channels_last(node)
     shape = as_map(node, tensor, last)
     geometry = _geometry(node, kind, shape, len(tensor.dims) - 1)
+    if kind == "average" and _joins(tensor, geometry, shape):
+        rows, columns = window_count(node, shape, geometry.kernel, geometry.stride, (0, 0, 0, 0))
+        geometry = replace(geometry, kind="average_codes")
+        pooled = replace(tensor, shape=(rows, columns, shape[2]), pool=geometry,
+                         dims=_dims(tensor, last, dropped))  # fmt: skip
+        return builder.codes(node, pooled)
     if not isinstance(tensor, Codes) and _separate(tensor, kind, shape):
         tensor = builder.codes(node, tensor)
     if isinstance(tensor, Codes):
-        tensor = identity(node.name, relabelled(node, tensor, shape, tensor.dims))
+        tensor = identity(node.name, relabelled(node, tensor, shape, tensor.dims), node.position)
         if kind == "max" and min(tensor.draft.inputs.scale) < 0:
             node.refuse("the scale of its input is negative", "a positive scale")
     steps = tensor.steps
@@ -34,11 +42,25 @@ def pool(node, tensor, builder, constants):
     rows, columns = window_count(
         node, shape, geometry.kernel, geometry.stride, geometry.padding
     )
+    return replace(tensor, steps=steps, shape=(rows, columns, shape[2]), pool=geometry,
+                   pooled=len(steps), dims=_dims(tensor, last, dropped))  # fmt: skip
+
+
+def _dims(tensor, last, dropped):
     dims = map_dims(len(tensor.dims), last)
-    if "Global" in node.op and node.integer("keepdims", 1) == 0:
-        dims = (("C",),)
-    return replace(tensor, steps=steps, shape=(rows, columns, shape[2]), dims=dims, pool=geometry,
-                   pooled=len(steps))  # fmt: skip
+    return tuple(dim for axis, dim in enumerate(dims, 1) if axis not in dropped)
+
+
+def _joins(tensor, geometry, shape):
+    """Whether the mean of codes joins the layer that stores them, as the sum of their counts."""
+    if not isinstance(tensor, Sums) or tensor.pool is not None or shape != tensor.shape:
+        return False
+    last = max((i for i, step in enumerate(tensor.steps) if is_integer_step(step)), default=None)
+    if last is None:
+        return False
+    final, rest = tensor.steps[last], tensor.steps[last + 1 :]
+    counts = final.low == 0 and final.high * geometry.area < 1 << MAX_BITS
+    return counts and all(isinstance(step, Affine) and not any(step.offset) for step in rest)
 
 
 def _separate(tensor, kind, shape):
@@ -48,17 +70,22 @@ def _separate(tensor, kind, shape):
     return kind == "average" and not all(isinstance(step, Affine) for step in tensor.steps)
 
 
-def _as_global(node, tensor, constants):
-    """A ReduceMean over all pixels as GlobalAveragePool."""
+def _as_average(node, tensor, constants):
+    """A ReduceMean over rows, columns or both as AveragePool, and the axes that it drops."""
     axes = node.integers("axes")
     if axes is None and len(node.inputs) > 1:
         axes = tuple(int(axis) for axis in parameter(node, constants, 1, "axes").ravel())
     rank = len(tensor.dims) + 1
-    spatial = {place + 1 for place, dim in enumerate(tensor.dims) if dim != ("C",)}
-    if axes is None or {axis % rank for axis in axes} != spatial:
-        node.refuse(f"averages the axes {axes}", f"all pixels, {tuple(sorted(spatial))}")
+    spatial = {place for place, dim in enumerate(tensor.dims, 1) if dim != ("C",)}
+    chosen = {axis % rank for axis in axes or ()}
+    if not chosen or not chosen <= spatial:
+        node.refuse(f"averages the axes {axes}",
+                    f"rows, columns or both, of {tuple(sorted(spatial))}")  # fmt: skip
+    size = dict(enumerate(sizes(tensor), 1))
+    attributes = {"kernel_shape": tuple(size[a] if a in chosen else 1 for a in sorted(spatial))}
     domain = "channels_last" if tensor.dims[-1] == ("C",) and rank > 2 else ""
-    return replace(node, op="GlobalAveragePool", domain=domain)
+    dropped = () if node.integer("keepdims", 1) else chosen
+    return replace(node, op="AveragePool", domain=domain, attributes=attributes), dropped
 
 
 def _geometry(node, kind, shape, rank):

@@ -1,14 +1,52 @@
-"""Add of two feature maps: a trunk of integers with one unit per channel."""
+"""Residual trunks: what a quantizer of more than 8 bits makes, and Add of two feature maps."""
 
 from dataclasses import replace
 from fractions import Fraction
 from math import gcd
 
-from .layer_parts import M_BITS, MAX_TRUNK_BITS
+from .layer_parts import B_BITS, M_BITS, MAX_SHIFT, MAX_TRUNK_BITS
+from .network import MAX_BITS
 from .onnx_draft import identity
+from .onnx_elementwise import quantizer_steps
 from .onnx_layers import trunk_bits
+from .onnx_quant import read_quantizer
 from .onnx_tensors import Sums
 from .staircase import Affine
+
+_TIES_TO_EVEN = ("ROUND", "HALF_EVEN")
+
+
+def is_wide(node, constants):
+    """Whether a quantizer of activations has more bits than a code."""
+    return MAX_BITS < read_quantizer(node, constants).bits
+
+
+def trunk(node, tensor, builder, constants):
+    """Sums of the integers round_half_even((m * acc + b) / 2^f) that a wide quantizer makes.
+
+    They are a trunk, in the declared width: only sums of trunks and quantizers can read them.
+    """
+    quantizer = read_quantizer(node, constants)
+    accepted = f"1..{MAX_BITS} bits, or a trunk: (m * acc + b) / 2^f with ties to even, nothing clamped"
+    problem = f"quantizes activations to {quantizer.bits} bits"
+    tensor = _linear(node, tensor, builder)
+    before, middle, after = quantizer_steps(node, tensor, quantizer)
+    (steps,) = tensor.extended(before).steps
+    f = max(number.denominator for number in steps.slope + steps.offset).bit_length() - 1
+    m, b = ([number * (1 << f) for number in part] for part in (steps.slope, steps.offset))
+    if tensor.draft.m is not None or quantizer.mode not in _TIES_TO_EVEN or f > MAX_SHIFT:
+        node.refuse(problem, accepted)
+    if any(number.denominator > 1 for number in m + b):
+        node.refuse(problem, accepted)
+    m, b = [int(number) for number in m], [int(number) for number in b]
+    if max(map(abs, m)) >> M_BITS or max(map(abs, b)) >> (B_BITS - 1):
+        node.refuse(problem, accepted)
+    draft = replace(tensor.draft, m=m, b=b, f=f, bits=quantizer.bits)
+    reached = draft.value_ranges()
+    low, high = min(a for a, _ in reached), max(b for _, b in reached)
+    if low < middle.low or high > middle.high or quantizer.bits > MAX_TRUNK_BITS:
+        node.refuse(f"{problem}, which do not hold {low}..{high}", accepted)
+    return Sums(draft, (after,), tensor.shape, tensor.dims)
 
 
 def residual_add(node, tensors, builder):
@@ -21,7 +59,7 @@ def residual_add(node, tensors, builder):
     (a,), (b,) = first.steps, second.steps
     unit = [_unit(x, y) for x, y in zip(a.slope, b.slope, strict=True)]
     drafts = [
-        _scaled(tensor.draft, [int(s / u) for s, u in zip(step.slope, unit, strict=True)])
+        _scaled(node, tensor.draft, [int(s / u) for s, u in zip(step.slope, unit, strict=True)])
         for tensor, step in ((first, a), (second, b))
     ]
     for draft in drafts:
@@ -41,16 +79,20 @@ def _linear(node, tensor, builder):
     if (isinstance(tensor, Sums) and tensor.pool is None
             and all(isinstance(step, Affine) for step in tensor.steps)):  # fmt: skip
         return tensor
-    return identity(node.name, builder.codes(node, tensor))
+    return identity(node.name, builder.codes(node, tensor), node.position)
 
 
-def _scaled(draft, factors):
+def _scaled(node, draft, factors):
     """`draft` with its integer, a trunk, times `factors` (one per channel)."""
     if draft.m is not None and set(factors) == {1}:
         # The same object: its layer is not made a second time.
         return draft
-    m = factors if draft.m is None else [a * b for a, b in zip(draft.m, factors, strict=True)]
-    return replace(draft, m=m, add=draft.add and _scaled(draft.add, factors))
+    if draft.f:
+        node.refuse(f"the scales of its two inputs differ, and one is the trunk of {draft.name}",
+                    "one scale for all trunks that are added")  # fmt: skip
+    m, b = draft.m or [1] * len(factors), draft.b or [0] * len(factors)
+    m, b = ([a * c for a, c in zip(part, factors, strict=True)] for part in (m, b))
+    return replace(draft, m=m, b=b, add=draft.add and _scaled(node, draft.add, factors))
 
 
 def _joined(draft, other):
@@ -61,6 +103,9 @@ def _joined(draft, other):
 def _check(node, draft):
     """Refuses a factor that the trunk's multipliers cannot hold."""
     largest = max(map(abs, draft.m))
+    if not largest >> M_BITS and max(map(abs, draft.b)) >> (B_BITS - 1):
+        node.refuse(f"the offset of {draft.name} is {max(map(abs, draft.b))} steps",
+                    f"below 2^{B_BITS - 1}")  # fmt: skip
     if largest >> M_BITS:
         node.refuse(f"the scales of its two inputs have no small ratio ({largest} to 1 in steps)",
                     "one quantizer for both, or scales that are powers of two")  # fmt: skip

@@ -75,6 +75,15 @@ class Padded:
 
 
 @dataclass(frozen=True, eq=False)
+class Patches:
+    """Codes behind Im2Col, for the product that reads them; attributes: those of the convolution."""
+
+    codes: Codes
+    kernel: tuple[int, int]
+    attributes: dict
+
+
+@dataclass(frozen=True, eq=False)
 class Answer:
     """What follows the scores: classes, probabilities. `scores` is the tensor they come from."""
 

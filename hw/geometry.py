@@ -53,55 +53,55 @@ class PassGeometry:
             engines=config.engines, fetch_bits=config.fetch_bits,
         )  # fmt: skip
 
-    @property
+    @cached_property
     def source_blocks(self) -> int:
         """Blocks of the source that one channel group reads."""
         return self.source.blocks // self.layer.groups if self.source.blocks > 1 else 1
 
-    @property
+    @cached_property
     def block_channels(self) -> int:
         """Channels per pixel that one channel group reads of each of these blocks."""
         if self.source.blocks > 1:
             return self.source.channels
         return self.source.channels // self.layer.groups
 
-    @property
+    @cached_property
     def reduction(self) -> int:
         """K: products of one output, Kh x Kw x C / groups, with the zero channels of blocks."""
         _, height, width, _ = self.layer.codes.shape
         return height * width * self.source_blocks * self.block_channels
 
-    @property
+    @cached_property
     def words(self) -> int:
         """Words of `lanes` bits per plane of a patch."""
         return -(-self.reduction // self.lanes)
 
-    @property
+    @cached_property
     def tiles(self) -> int:
         """Output-channel tiles of one channel group."""
         return -(-self.channels // self.rows)
 
-    @property
+    @cached_property
     def last_rows(self) -> int:
         """Output channels of a channel group's last tile."""
         return self.channels - (self.tiles - 1) * self.rows
 
-    @property
+    @cached_property
     def full_groups(self) -> int:
         """Quantizer groups of a full tile."""
         return -(-self.rows // self.quant)
 
-    @property
+    @cached_property
     def last_groups(self) -> int:
         """Quantizer groups of a channel group's last tile."""
         return -(-self.last_rows // self.quant)
 
-    @property
+    @cached_property
     def pixel_groups(self) -> int:
         """Quantizer groups of one pixel."""
         return self.groups * ((self.tiles - 1) * self.full_groups + self.last_groups)
 
-    @property
+    @cached_property
     def tile_cycles(self) -> int:
         """Steps of one tile: ceil(K / lanes) W A."""
         return self.words * self.layer.w_bits * self.layer.a_bits
@@ -122,33 +122,33 @@ class PassGeometry:
             for axis in (0, 1)
         )  # fmt: skip
 
-    @property
+    @cached_property
     def pixels(self) -> int:
         """Convolution pixels computed."""
         return math.prod(self.computed)
 
-    @property
+    @cached_property
     def sets(self) -> int:
         """Groups of `cols` pixels."""
         return -(-self.pixels // self.cols)
 
-    @property
+    @cached_property
     def patches(self) -> int:
         """Times the patch buffer is filled: sets x channel groups."""
         return self.sets * self.groups
 
-    @property
+    @cached_property
     def weight_words(self) -> int:
         """Weight memory words per row."""
         return self.groups * self.tiles * self.layer.w_bits * self.words
 
-    @property
+    @cached_property
     def bound(self) -> int:
         """Cycles that the tiling alone needs:
         ceil(K / lanes) x ceil(channels / rows) x groups x ceil(pixels / cols) x W x A."""
         return self.tile_cycles * self.tiles * self.patches
 
-    @property
+    @cached_property
     def line_groups(self) -> int:
         """Quantizer groups of one row of pooled pixels, 0 where nothing is pooled along y."""
         pool = self.layer.pool
@@ -156,7 +156,7 @@ class PassGeometry:
             return 0
         return self.layer.out_shape[1] * self.pixel_groups
 
-    @property
+    @cached_property
     def whole_block_is_one_run(self) -> bool:
         """Whether the kernel covers the map's full width, so that its rows follow one another."""
         layer = self.layer
@@ -167,7 +167,7 @@ class PassGeometry:
             and not any(layer.padding)
         )
 
-    @property
+    @cached_property
     def _rows_are_runs(self) -> bool:
         layer = self.layer
         whole = self.block_channels == self.source.channels

@@ -28,11 +28,12 @@ def fit(network, **overrides) -> EngineConfig:
 
     Depths and widths are the least that the network needs. `lanes` x `rows` default to 32 x 16, or
     64 x 32 for networks of more than 20 million binary operations; `encoding` is ``bipolar`` where
-    all weights are; `quantizer` is ``thresholds`` up to 4 bits; `quant` is the least power of two with
-    which no layer waits for its drain; `fetch_bits` and `plane_groups` make the smallest window reader that
-    costs at most 1 % of the cycles.
+    all weights are; `quantizer` is ``thresholds`` up to 4 bits and where a layer has no affine form;
+    `quant` is the least power of two with which no layer waits for its drain; `fetch_bits` and
+    `plane_groups` make the smallest window reader that costs at most 1 % of the cycles.
     Where weights stream in, each half of their memory holds the largest tile.
     """
+    given = network
     if "batch" in overrides:
         check_range("batch", overrides["batch"])
         network = batched(network, overrides["batch"])
@@ -70,7 +71,13 @@ def fit(network, **overrides) -> EngineConfig:
     for name, least in needs(network, draft, plan).items():
         sizes.setdefault(name, max(least, 4) if name == "acc_bits" else least)
     if sizes["quantizer"] == "affine":
-        for name, bits in _affine_bits(network, plan, draft).items():
+        try:
+            widths = _affine_bits(network, plan, draft)
+        except InputError:
+            if "quantizer" in overrides:
+                raise
+            return fit(given, **overrides, quantizer="thresholds")
+        for name, bits in widths.items():
             sizes.setdefault(name, bits)
     return EngineConfig(**sizes)
 

@@ -1,5 +1,6 @@
 """Running the command in this process, and small files to feed it."""
 
+import gzip
 import json
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ import pytest
 
 from dorefa.cli.main import main
 from dorefa.golden import npz, random_images, random_network
+from dorefa.golden.datasets import digits_sample
 from dorefa.golden.lowering import lower
 
 
@@ -57,3 +59,17 @@ def small(tmp_path, seed):
     images = tmp_path / "images.npy"
     np.save(images, random_images(integer, 5, seed))
     return model, images, integer
+
+
+@pytest.fixture
+def few_digits(tmp_path):
+    """A folder that looks like MNIST, with 128 images for training and 64 for test."""
+    images, labels = digits_sample()
+    for part, chosen in (("train", slice(0, 128)), ("t10k", slice(128, 192))):
+        arrays = {"images-idx3": images[chosen, ..., 0], "labels-idx1": labels[chosen]}
+        for kind, array in arrays.items():
+            header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+            path = tmp_path / "mnist" / f"{part}-{kind}-ubyte.gz"
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(gzip.compress(header + array.tobytes()))
+    return tmp_path / "mnist"

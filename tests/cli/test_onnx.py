@@ -106,3 +106,13 @@ def test_what_is_no_model(dorefa, model, tmp_path):
     error = dorefa("golden", model, "--input", tmp_path / "x.npy", "--dump", tmp_path / "d").error
     assert error.startswith(f"{model}: is not an ONNX file or is truncated")
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_image_type(dorefa, model, tmp_path):
+    """Bytes as they are in front of the file's own quantizer, which is a layer then."""
+    outcome = dorefa("check", model, "--image-type", "UINT8/64", "--json", "-")
+    assert outcome.status == 0 and len(outcome.report["layers"]) == 3
+    outcome = dorefa("check", model, "--image-type", "INT16")
+    assert outcome.error.startswith(f"{model}: image type is INT16, 16 bits; accepted: UINT1..8, ")
+    outcome = dorefa("check", "digits", "--image-type", "UINT8")
+    assert outcome.error.startswith("--image-type UINT8 is for QONNX files only; accepted without it")

@@ -1,11 +1,9 @@
 """`dorefa generate`, `synth`, `train`, `zoo`."""
 
-import gzip
 import json
 import os
 
 import numpy as np
-import pytest
 
 from dorefa.golden import npz
 from dorefa.golden.datasets import digits_sample
@@ -140,20 +138,6 @@ def test_zoo_lists_names(dorefa):
         assert line.endswith(f"{macs} MACs")
 
 
-@pytest.fixture
-def few_digits(tmp_path):
-    """A folder that looks like MNIST, with 128 images for training and 64 for test."""
-    images, labels = digits_sample()
-    for part, chosen in (("train", slice(0, 128)), ("t10k", slice(128, 192))):
-        arrays = {"images-idx3": images[chosen, ..., 0], "labels-idx1": labels[chosen]}
-        for kind, array in arrays.items():
-            header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
-            path = tmp_path / "mnist" / f"{part}-{kind}-ubyte.gz"
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(gzip.compress(header + array.tobytes()))
-    return tmp_path / "mnist"
-
-
 def test_train_writes_a_network_that_golden_runs(dorefa, few_digits, tmp_path):
     trained = tmp_path / "trained.npz"
     outcome = dorefa(
@@ -179,8 +163,8 @@ def test_train_refusals(dorefa, few_digits, tmp_path):
     assert "--data is missing" in dorefa("train", "digits", "-o", output).error
     assert "no such folder" in dorefa("train", "digits", "-o", output, "--data", "nowhere").error
     assert "known: digits" in dorefa("train", "lenet", "-o", output, "--data", few_digits).error
-    error = dorefa("train", "digits", "-o", tmp_path / "t.onnx", "--data", few_digits).error
-    assert error == f"--output is {tmp_path / 't.onnx'}; accepted: a name ending in .npz"
+    error = dorefa("train", "digits", "-o", tmp_path / "t.pt", "--data", few_digits).error
+    assert error == f"--output is {tmp_path / 't.pt'}; accepted: a name ending in .npz or .onnx"
     error = dorefa("train", "digits", "-o", output, "--data", few_digits, "--net-g", 0).error
     assert "g_bits" in error
     error = dorefa("train", "digits", "-o", tmp_path / "no" / "t.npz", "--data", few_digits).error

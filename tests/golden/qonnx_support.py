@@ -122,7 +122,7 @@ def real_values(tensor, codes):
 
 
 def check(build, tmp_path, rng, count=30, output="scores", exact=True, image_values=None,
-          nhwc=False, one_by_one=False):  # fmt: skip
+          nhwc=False, one_by_one=False, image_type=None):  # fmt: skip
     """Imports build(1), runs `count` random images through it and through the executor.
 
     build(batch) gives the ModelProto. Every quantized tensor must be equal, the scores too unless
@@ -133,7 +133,7 @@ def check(build, tmp_path, rng, count=30, output="scores", exact=True, image_val
     """
     path = tmp_path / "net.onnx"
     onnx.save(build(1), path)
-    found = qonnx.load_import(path)
+    found = qonnx.load_import(path, image_type)
     network = found.network
     image = found.tensors[next(n for n, t in found.tensors.items() if t.source < 0)]
     values = rng.choice(image_values or range(image.low, image.high + 1),

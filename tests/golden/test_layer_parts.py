@@ -129,7 +129,7 @@ def test_sigma_is_the_float64_root():
     var = np.array([0, 0.1, 3], np.float32)
     eps = 1e-5
     sigma = norm(3, gamma=np.ones(3, np.float32), beta=var, mean=var, var=var, eps=eps).sigma
-    assert sigma.tolist() == [float(np.float64(v) + eps) ** 0.5 for v in var]
+    assert sigma.tolist() == [float(np.float64(v) + np.float64(np.float32(eps))) ** 0.5 for v in var]
 
 
 BAD = np.array([0, 1, np.nan, 2], np.float32)

@@ -122,7 +122,7 @@ def espcn(kind):
     ("kind", "message"),
     [
         ("nn_resize", r"node Resize_42 \(Resize\): is not supported; accepted: Quant, "),
-        ("subpixel", r"node Conv_5 \(Conv\): reads the image, which is not quantized; accepted: "),
+        ("subpixel", r"node DepthToSpace_42 \(DepthToSpace\): is not supported; accepted: Quant, "),
     ],
 )
 def test_trained_super_resolution_networks_are_refused_by_node(kind, message, tmp_path):

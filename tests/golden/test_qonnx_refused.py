@@ -164,7 +164,7 @@ MODELS = {
                               r"node bent \(MaxPool\): its window covers 5 of 4 padded pixels"),
     "12-bit weights": (with_quant("weights", bits=12), r"node conv \(Conv\): its weights have 12 bits"),
     "12-bit activations": (with_quant("act", bits=12),
-                           r"node act \(Quant\): quantizes activations to 12 bits; accepted: 1..8"),
+                           r"node act \(Quant\): quantizes activations to 12 bits, which do not hold -"),
     "12-bit image": (with_quant("image", bits=12), r"node image \(Quant\): quantizes the image to 12"),
     "half a bit": (with_quant("act", bits=2.5), r"node act \(Quant\): bit width is 2.5; accepted: an"),
     "scale 0": (with_quant("act", scale=0), r"node act \(Quant\): scale is 0; accepted: more than 0"),
@@ -185,6 +185,9 @@ MODELS = {
         r"node conv1 \(Conv\): reads the values of conv, which are not quantized; accepted: a Quant"),
     "raw image": (raw_image, r"node conv \(Conv\): reads the image, which is not quantized"),
     "float weights": (float_weights, r"node conv \(Conv\): the weights floats are not quantized"),
+    "mean over channels": (behind_quant("ReduceMean", [1]),
+                           r"node bent \(ReduceMean\): averages the axes \(1,\); accepted: rows, colu"),
+    "a part of a map": (behind_quant("Gather", 0), r"node bent \(Gather\): reads the image or a feature"),
     "product of maps": (product_of_maps, r"node gate \(Mul\): combines two tensors that depend on "),
     "scale from the image": (moving_scale, r"node act \(Quant\): combines two tensors|"
                              r"node act \(Quant\): scale conv is computed from the image"),

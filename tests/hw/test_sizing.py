@@ -1,5 +1,8 @@
 """Engines fitted to networks: everything least, everything asked for kept."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from dorefa.golden.errors import InputError
@@ -84,6 +87,22 @@ def test_quantizer_by_width(rng):
         body = draw_layer(rng, "conv", (2, 1, 1, 2), a_bits=bits, scale=0.37)
         last = draw_layer(rng, "fc", (1, 1, 1, 8), a_bits=None, kind="fc")
         assert fit(lower(network((2, 2, 2), 2, body, last))).quantizer == expected
+
+
+def test_thresholds_where_no_affine_form_exists(rng):
+    """Imported networks have codes of many bits whose thresholds no multiplier and shift give."""
+    body = draw_layer(rng, "conv", (2, 1, 1, 200), a_bits=5, scale=0.37)
+    last = draw_layer(rng, "fc", (1, 1, 1, 8), a_bits=None, kind="fc")
+    integer = lower(network((2, 2, 200), 2, body, last))
+    conv = integer.layers[0]
+    # Steps of 1 up to the middle, the other half far away.
+    thresholds = np.minimum(np.arange(31), 15) + 90 * (np.arange(31) > 15)
+    bent = replace(conv, thresholds=np.tile(thresholds, (2, 1)), slope=None, offset=None)
+    integer = replace(integer, layers=(bent, *integer.layers[1:]))
+    with pytest.raises(InputError, match="no affine form"):
+        fit(integer, quantizer="affine")
+    config = fit(integer)
+    assert config.quantizer == "thresholds" and find_problems(integer, config) == []
 
 
 def test_size_of_the_array(rng):
