@@ -24,6 +24,7 @@ _RANGES = {
     "w_bits": (1, 8, "bits of the widest weight"),
     "a_bits": (1, 8, "bits of the widest activation the engine reads"),
     "out_bits": (1, 8, "bits of the widest activation the engine writes"),
+    "plane_groups": (1, 8, "groups of activation planes that are read one after another"),
     "engines": (1, 4, "engines that compute different channels of the same pixels"),
     "quant": (1, 64, "channels quantized per cycle"),
     "fetch_bits": (8, 1024, "bits of a feature-memory word, per plane"),
@@ -63,6 +64,13 @@ def check_range(name, value):
         raise InputError(f"{name} is {value}; accepted: {least} to {greatest} ({unit})")
 
 
+def plane_group_choices(a_bits, stored_bits):
+    """Numbers of equal groups of `a_bits` planes, the last of which may be smaller, that hold codes of
+    `stored_bits` in one; empty where `stored_bits` is more than `a_bits`."""
+    sizes = {-(-a_bits // groups) for groups in range(1, a_bits + 1)}
+    return sorted(-(-a_bits // size) for size in sizes if size >= stored_bits)
+
+
 @dataclass(frozen=True, kw_only=True)
 class EngineConfig:
     """Sizes of one engine. All integers; none needs to be a power of two except `fetch_bits` and
@@ -70,8 +78,10 @@ class EngineConfig:
 
     The array makes `rows` x `cols` dot products of `lanes` one-bit products per cycle
     (:attr:`binary_ops_per_cycle`). `w_bits` and `a_bits` are the widest operands a layer may ask
-    for at run time; `out_bits` is the widest activation the quantizer writes, so feature-memory
-    planes from `out_bits` up to `a_bits` hold only the input image and are `image_depth` deep.
+    for at run time; `out_bits` is the widest activation the quantizer writes. The feature memory has
+    ``ceil(a_bits / plane_groups)`` planes (:attr:`fetch_planes`): an image of more lies in several groups
+    of planes, one behind the other, and its windows are read group after group. Planes from `out_bits`
+    up hold only the image and are `image_depth` deep.
 
     `encoding` says which weights the engine accepts: ``bipolar`` (XNOR planes, the correction is a
     constant folded into the thresholds), ``unsigned`` and ``twos_complement`` (AND planes, the
@@ -88,6 +98,7 @@ class EngineConfig:
     w_bits: int = 1
     a_bits: int = 8
     out_bits: int = 2
+    plane_groups: int = 1
     encoding: str = "bipolar"
     quantizer: str = "thresholds"
     quant: int = 4
@@ -153,6 +164,13 @@ class EngineConfig:
                 f"out_bits is {self.out_bits}; accepted: at most a_bits = {self.a_bits}, "
                 "because the next layer could not read wider codes"
             )
+        accepted = plane_group_choices(self.a_bits, self.stored_bits)
+        if self.plane_groups not in accepted:
+            raise InputError(
+                f"plane_groups is {self.plane_groups}; accepted: {', '.join(map(str, accepted))}, because "
+                f"the {self.a_bits} planes (a_bits) lie in groups of equal size that hold the "
+                f"{self.stored_bits} that layers write"
+            )
         if self.quant > self.rows:
             raise InputError(
                 f"quant is {self.quant}; accepted: at most rows = {self.rows}, "
@@ -212,9 +230,14 @@ class EngineConfig:
         return self.a_bits if self.sum_codes else self.out_bits
 
     @property
+    def fetch_planes(self) -> int:
+        """Planes of the feature memory, which are read together."""
+        return -(-self.a_bits // self.plane_groups)
+
+    @property
     def image_planes(self) -> int:
-        """Planes that only the input image uses."""
-        return self.a_bits - self.out_bits
+        """Planes of the feature memory that only the input image uses."""
+        return self.fetch_planes - self.out_bits
 
     @property
     def subwords(self) -> int:
@@ -225,6 +248,11 @@ class EngineConfig:
     def feature_address_bits(self) -> int:
         """Bits of the address of one bit within a feature-memory plane."""
         return (self.feature_depth * self.fetch_bits - 1).bit_length()
+
+    @property
+    def image_bytes_bits(self) -> int:
+        """Bits of the number of bytes of an image, which the feature memory holds, one bit per plane each."""
+        return (self.feature_depth * self.fetch_bits).bit_length()
 
     @property
     def result_bits(self) -> int:

@@ -81,7 +81,10 @@ def _image_end(network, config):
     count = math.prod(network.input_shape)
     beats = -(-count // config.port_bytes)
     last = count - (beats - 1) * config.port_bytes
-    return beats - 1 + IMAGE_TO_END + _begins_word(count, last, config)
+    # A word is written group after group; the next one waits for that.
+    words = (count - last) // config.fetch_bits * (config.plane_groups - 1)
+    ends = config.plane_groups - 1 + config.plane_groups * _begins_word(count, last, config)
+    return beats - 1 + words + IMAGE_TO_END + ends
 
 
 def _pass_cycles(network, part, config, start, weights_ready, raw):

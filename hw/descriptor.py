@@ -39,46 +39,82 @@ def descriptor(schedule, number, config, network, *, weight_base, param_base):
 
 
 def _reader(part, in_address, config):
-    """Window reader: where the first window lies, and the steps between pixels, blocks and runs."""
+    """Window reader: where the first window lies, and its loops."""
     geometry, layer = part.geometry, part.geometry.layer
     source: MapLayout = geometry.source
-    in_rows, in_cols, _ = layer.in_shape
-    channels = source.channels
-    row_bits = in_cols * channels
-    stride_y, stride_x = layer.stride
+    row_bits = layer.in_shape[1] * source.channels
     blocks, kernel_rows, runs_per_row, run_bits = geometry.runs
     top, left = layer.padding[:2]
-    block_bits = source.block_words(config.fetch_bits) * config.fetch_bits
     # A channel group is a part of each pixel, or several whole blocks.
     in_blocks = source.blocks > 1
-    group_bits = 0 if in_blocks else geometry.block_channels
+    block_bits = source.block_words(config.fetch_bits) * config.fetch_bits
+    group_x = 0 if in_blocks else geometry.block_channels
     group_address = geometry.source_blocks * block_bits if in_blocks else 0
+    x_start = -left * source.channels + part.first_group * group_x
     return {
         "y_start": -top,
-        "address_start": in_address * config.fetch_bits - top * row_bits
+        "address_start": in_address * config.fetch_bits - top * row_bits + x_start
         + part.first_group * group_address,
-        "x_start": -left * channels + part.first_group * group_bits,
-        "in_rows": in_rows,
+        "x_start": x_start,
+        "in_rows": layer.in_shape[0],
         "row_bits": run_bits if geometry.whole_block_is_one_run else row_bits,
-        "pixel_x_step": _step(geometry.computed[1], stride_x * channels),
-        "pixel_y_step": _step(geometry.computed[0], stride_y),
-        "pixel_address_step": stride_y * row_bits,
-        "group_step": _step(geometry.groups, group_bits),
-        "group_address_step": _step(geometry.groups, group_address),
-        "block_address_step": _step(blocks, block_bits),
-        "kernel_y_step": _step(kernel_rows, layer.dilation[0]),
-        "kernel_address_step": layer.dilation[0] * row_bits,
-        "run_step": _step(runs_per_row, layer.dilation[1] * channels),
+        **_run_steps(geometry, config, row_bits, block_bits, group_x, group_address),
         "run_bits": run_bits,
         "kernel_rows": kernel_rows,
         "runs_per_row": runs_per_row,
-        "blocks": blocks,
+        "blocks": source.plane_groups * blocks,
+        **({"plane_blocks": source.plane_groups > 1} if config.plane_groups > 1 else {}),
         "groups": geometry.groups,
         "out_rows": geometry.computed[0],
         "out_cols": geometry.computed[1],
-        "sets": geometry.sets,
-        "last_cols": geometry.pixels - (geometry.sets - 1) * config.cols,
     }
+
+
+def _run_steps(geometry, config, row_bits, block_bits, group_x, group_address):
+    """How far it is from a run to the next one, whichever loop goes on: on the way back from the ends of
+    the loops inside it, and one step further."""
+    layer, channels = geometry.layer, geometry.source.channels
+    blocks, kernel_rows, runs_per_row, _ = geometry.runs
+    blocks *= geometry.source.plane_groups
+    lines, pixels = geometry.computed
+    run = _step(runs_per_row, layer.dilation[1] * channels)
+    kernel_y, kernel_address = _step(kernel_rows, layer.dilation[0]), layer.dilation[0] * row_bits
+    block = _step(blocks, block_bits)
+    group_x = _step(geometry.groups, group_x)
+    group = group_x + _step(geometry.groups, group_address)
+    pixel = _step(pixels, layer.stride[1] * channels)
+    line_y, line = _step(lines, layer.stride[0]), layer.stride[0] * row_bits
+    row_end = (runs_per_row - 1) * run
+    window_y = (kernel_rows - 1) * kernel_y
+    block_end = row_end + (kernel_rows - 1) * kernel_address
+    patch_end = block_end + (blocks - 1) * block
+    line_end = (pixels - 1) * pixel
+    groups_x, groups = (geometry.groups - 1) * group_x, (geometry.groups - 1) * group
+    # With several columns, the next group starts from the set's first pixel, not from the last run.
+    from_run = config.cols == 1
+    values = {
+        "run_step": run,
+        "row_x_step": -row_end,
+        "row_address_step": kernel_address - row_end,
+        "kernel_y_step": kernel_y,
+        "block_address_step": block - block_end,
+        "window_y_step": -window_y,
+        "group_x_step": group_x - from_run * row_end,
+        "group_address_step": group - from_run * patch_end,
+        "pixel_x_step": pixel - row_end - groups_x,
+        "pixel_address_step": pixel - patch_end - groups,
+        "line_x_step": -line_end - row_end - groups_x,
+        "line_address_step": line - line_end - patch_end - groups,
+        "line_y_step": line_y - window_y,
+    }
+    if config.cols > 1:
+        values |= {
+            "column_x_step": pixel - row_end,
+            "column_address_step": pixel - patch_end,
+            "column_line_x_step": -line_end - row_end,
+            "column_line_address_step": line - line_end - patch_end,
+        }
+    return values
 
 
 def _compute(part, geometry, config, weight_base):

@@ -1,5 +1,8 @@
 """Accumulators leave the array behind the next tile's computation."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth import Array, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -62,13 +65,9 @@ class Drain(wiring.Component):
         m = Module()
         config, layer = self._config, self.layer
         acc = signed(config.acc_bits)
-        chains = [
-            [Signal(acc, name=f"chain_{column}_{row}") for row in range(config.rows)]
-            for column in range(config.cols)
-        ]
+        accs = [Signal(acc, name=f"kept_{number}") for number in range(len(self.acc))]
         sums = [Signal(acc, name=f"sum_{column}") for column in range(len(self.sums))]
         # Position of the tile in the drain, counted as the issue counts it.
-        sets_left = Signal.like(layer.sets)
         channel_group, tile = Signal.like(layer.groups), Signal.like(layer.tiles)
         column = Signal(range(max(2, config.cols)))
         emitted = Signal.like(self.group.column)  # pixels of the set, so far, that end a window
@@ -78,7 +77,6 @@ class Drain(wiring.Component):
 
         last_tile, row_ends, tile_ends = Signal(), Signal(), Signal()
         set_ends = Signal()
-        cols = Signal(range(config.cols + 1))
         advance, leaves = Signal(), Signal()
         group = Signal.like(self.group)
         m.submodules.position = position = PixelPosition(config)
@@ -89,10 +87,9 @@ class Drain(wiring.Component):
             position.column_ends.eq(leaves & row_ends),
             position.tile_ends.eq(leaves & tile_ends),
             position.set_ends.eq(leaves & set_ends),
-            cols.eq(Mux(sets_left == 1, layer.last_cols, config.cols)),
             last_tile.eq(tile + 1 == layer.tiles),
             row_ends.eq(row_group + 1 == Mux(last_tile, layer.last_groups, layer.full_groups)),
-            tile_ends.eq(row_ends & (column + 1 == cols)),
+            tile_ends.eq(row_ends & ((column + 1 == config.cols) | position.last)),
             set_ends.eq(tile_ends & last_tile & (channel_group + 1 == layer.groups)),
             leaves.eq(busy & advance),
             self.drained.eq(leaves & tile_ends),
@@ -104,14 +101,14 @@ class Drain(wiring.Component):
             group.place.eq(place),
             group.column.eq(emitted),
             group.ends_set.eq(set_ends),
-            group.ends_layer.eq(set_ends & (sets_left == 1)),
+            group.ends_layer.eq(set_ends & position.last),
         ]
         if config.trunk_bits:
             self._trunk_address(m, group, leaves & row_ends, leaves & tile_ends, leaves & set_ends)
 
         with m.If(self.start):
             m.d.sync += [
-                sets_left.eq(layer.sets), channel_group.eq(0), tile.eq(0), column.eq(0),
+                channel_group.eq(0), tile.eq(0), column.eq(0),
                 row_group.eq(0), index.eq(0), tile_index.eq(0), emitted.eq(0),
             ]  # fmt: skip
         with m.Elif(leaves):
@@ -126,7 +123,6 @@ class Drain(wiring.Component):
                     m.d.sync += [tile.eq(0), channel_group.eq(channel_group + 1)]
             with m.If(set_ends):
                 m.d.sync += [channel_group.eq(0), index.eq(0), tile_index.eq(0)]
-                m.d.sync += sets_left.eq(sets_left - 1)
 
         with m.If(self.start):
             m.d.sync += busy.eq(0)
@@ -134,20 +130,25 @@ class Drain(wiring.Component):
             m.d.sync += busy.eq(1)
         with m.Elif(self.drained):
             m.d.sync += busy.eq(0)
-        for p, chain in enumerate(chains):
-            for row, register in enumerate(chain):
-                behind = row + config.quant
-                with m.If(self.captured):
-                    m.d.sync += register.eq(self.acc[p * config.rows + row])
-                if behind < config.rows:
-                    with m.Elif(leaves & (column == p)):
-                        m.d.sync += register.eq(chain[behind])
         with m.If(self.captured):
+            m.d.sync += [kept.eq(now) for kept, now in zip(accs, self.acc, strict=True)]
             m.d.sync += [kept.eq(now) for kept, now in zip(sums, self.sums, strict=True)]
-
-        values = [
-            Array([chain[lane] for chain in chains])[column] for lane in range(config.quant)
-        ]
+        # The group that leaves, one bit for each: an AND and an OR per bit choose it.
+        turns = [Signal(-(-config.rows // config.quant), name=f"turn_{p}") for p in range(config.cols)]
+        following = column + row_ends
+        for p, turn in enumerate(turns):
+            with m.If(self.captured):
+                m.d.sync += turn.eq(p == 0)
+            with m.Elif(leaves):
+                m.d.sync += turn.eq(Mux(row_ends, following == p, turn << 1))
+        values = []
+        for lane in range(config.quant):
+            chosen = []
+            for row in range(lane, config.rows, config.quant):
+                for p, turn in enumerate(turns):
+                    selected = turn[row // config.quant].replicate(config.acc_bits)
+                    chosen.append(accs[p * config.rows + row] & selected)
+            values.append(reduce(or_, chosen).as_signed())
         if not config.sum_row:
             m.d.comb += [self.valid.eq(busy), self.group.eq(group), advance.eq(self.ready)]
             m.d.comb += [out.eq(value) for out, value in zip(self.values, values, strict=True)]

@@ -1,6 +1,6 @@
 """The engine: one image in, a program of layers, one packet of class scores out."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -59,7 +59,10 @@ class Engine(wiring.Component):
         config, memories = self._config, self._memories
         m.submodules.host = host = HostPort(config, init=memories.get("registers"))
         m.submodules.sequencer = sequencer = Sequencer(config, init=memories.get("program"))
-        m.submodules.packer = packer = PlanePacker(config)
+        m.submodules.image_packer = image_packer = PlanePacker(
+            config, width=config.port_bytes, groups=config.plane_groups
+        )
+        m.submodules.packer = packer = PlanePacker(config, width=config.total_quant)
         m.submodules.results = results = Results(config)
         slices = [
             EngineSlice(config, memories=self._slice_memories(number))
@@ -91,12 +94,13 @@ class Engine(wiring.Component):
                 part.layer.eq(layer),
                 part.start.eq(sequencer.start),
                 part.raw_ready.eq(results.ready),
-                part.f_en.eq(packer.w_en),
-                part.f_address.eq(packer.w_address),
-                part.f_data.eq(packer.w_data),
+                part.f_en.eq(image_packer.w_en | packer.w_en),
+                part.f_address.eq(Mux(image_packer.w_en, image_packer.w_address, packer.w_address)),
+                part.f_data.eq(Mux(image_packer.w_en, image_packer.w_data, packer.w_data)),
             ]
         self._memory_writes(m, host, slices)
         self._weights(m, host, sequencer, slices)
+        self._load(m, host, sequencer, image_packer)
         stored = self._store(m, sequencer, packer, slices)
         m.d.comb += [
             sequencer.layer_ended.eq(Mux(layer.raw, results.done, stored)),
@@ -169,8 +173,25 @@ class Engine(wiring.Component):
                 ),
             ]
 
+    def _load(self, m, host, sequencer, packer):
+        """The image's bytes to the feature memories."""
+        config, image = self._config, sequencer.i.payload.data
+        shift = config.fetch_bits.bit_length() - 1
+        m.d.comb += [
+            packer.start.eq(sequencer.load_start),
+            packer.distance.eq((host.image_bytes + config.fetch_bits - 1) >> shift),
+            packer.valid.eq(sequencer.load),
+            packer.codes.eq(
+                Cat(image[8 * byte : 8 * byte + config.a_bits] for byte in range(config.port_bytes))
+            ),
+            packer.count.eq(sequencer.load_count),
+            packer.last.eq(sequencer.load_last),
+            sequencer.load_ready.eq(packer.ready),
+            sequencer.loaded.eq(packer.done),
+        ]
+
     def _store(self, m, sequencer, packer, slices):
-        """Codes of the image, and of layers, to the feature memories; returns the end of a layer."""
+        """Codes of layers to the feature memories; returns the end of a layer."""
         config, layer, lead = self._config, sequencer.layer, slices[0]
         bits = config.stored_bits
         codes = Cat(part.codes for part in slices)
@@ -197,24 +218,21 @@ class Engine(wiring.Component):
                 count.eq(order.o_count),
                 last.eq(order.o_last),
             ]
-        wide = config.a_bits
-        image = sequencer.i.payload.data
-        loaded_codes = Cat(image[8 * byte : 8 * byte + wide] for byte in range(config.port_bytes))
-        layer_codes = Cat(
-            Cat(self._code(layer, stored.word_select(lane, bits)), Signal(wide - bits, name=f"zero_{lane}"))
-            for lane in range(config.total_quant)
-        )
+        above = config.fetch_planes - bits
         m.d.comb += [
-            packer.start.eq(sequencer.load_start | (sequencer.start & ~layer.raw)),
-            packer.address.eq(Mux(sequencer.start, layer.out_address, 0)),
-            packer.valid.eq(sequencer.load | store),
-            packer.codes.eq(Mux(sequencer.load, loaded_codes, layer_codes)),
-            packer.count.eq(Mux(sequencer.load, sequencer.load_count, count)),
-            packer.last.eq(Mux(sequencer.load, sequencer.load_last, last)),
-            sequencer.loaded.eq(packer.done),
+            packer.start.eq(sequencer.start & ~layer.raw),
+            packer.address.eq(layer.out_address),
+            packer.valid.eq(store),
+            packer.codes.eq(
+                Cat(
+                    Cat(self._code(layer, stored.word_select(lane, bits)), Const(0, above))
+                    for lane in range(config.total_quant)
+                )
+            ),
+            packer.count.eq(count),
+            packer.last.eq(last),
         ]
-        packed = packer.done & ~sequencer.load
-        return packed | lead.trunk_ends if config.trunk_bits else packed
+        return packer.done | lead.trunk_ends if config.trunk_bits else packer.done
 
     def _code(self, layer, count):
         """The code that is stored for a pooled count, as wide as the count."""

@@ -23,7 +23,7 @@ class FeatureMemory(wiring.Component):
 
     def __init__(self, config):
         self._config = config
-        planes, fetch = config.a_bits, config.fetch_bits
+        planes, fetch = config.fetch_planes, config.fetch_bits
         super().__init__(
             {
                 "r_address": In(config.feature_address_bits),

@@ -204,7 +204,8 @@ class PassGeometry:
         while position < self.words * self.lanes:
             room = self._room(position)
             position, cleared = position + room, cleared + 1
-        return steps, cleared
+        groups = self.source.plane_groups
+        return groups * steps, groups * cleared
 
     def _room(self, position: int) -> int:
         """Bits from `position` of a patch to the end of its piece."""

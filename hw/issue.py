@@ -43,11 +43,11 @@ class Issue(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        layer = self.layer
+        layer, config = self.layer, self._config
         ready = Signal(range(self._config.patch_slots + 1))
         tile, group = Signal.like(layer.tiles), Signal.like(layer.groups)
         # The pair of planes, and the first pair of its significance.
-        i, j = Signal.like(layer.weight_planes), Signal.like(layer.activation_planes)
+        i, j = Signal(range(config.w_bits)), Signal(range(config.a_bits))
         first_i, first_j = Signal.like(i), Signal.like(j)
         # Weight addresses: word 0 of the pair's plane, of the first pair's, of the tile's top plane.
         plane_base, first_base = Signal.like(self.weight), Signal.like(self.weight)
@@ -56,12 +56,15 @@ class Issue(wiring.Component):
         drain_wait = Signal.like(layer.drain_full)
         outstanding = Signal(6)
 
+        top_i, top_j = Signal.like(i), Signal.like(j)
         word_ends, diagonal_ends, pairs_end = Signal(), Signal(), Signal()
         tiles_end, groups_end = Signal(), Signal()
         blocked, go = Signal(), Signal()
         m.d.comb += [
+            top_i.eq(layer.weight_planes - 1),
+            top_j.eq(layer.activation_planes - 1),
             word_ends.eq(self.word + 1 == layer.words),
-            diagonal_ends.eq(word_ends & ((i == 0) | (j + 1 == layer.activation_planes))),
+            diagonal_ends.eq(word_ends & ((i == 0) | (j == top_j))),
             pairs_end.eq(diagonal_ends & (first_i == 0) & (first_j == 0)),
             tiles_end.eq(pairs_end & (tile + 1 == layer.tiles)),
             groups_end.eq(tiles_end & (group + 1 == layer.groups)),
@@ -74,20 +77,23 @@ class Issue(wiring.Component):
             self.step.clear.eq(starts_tile),
             self.step.shift.eq(starts_pairs),
         ]
-        negative = layer.signed_weights & (i + 1 == layer.weight_planes)
-        if self._config.signed_codes:
-            negative ^= layer.signed_activations & (j + 1 == layer.activation_planes)
+        negative = layer.signed_weights & (i == top_i)
+        if config.signed_codes:
+            negative ^= layer.signed_activations & (j == top_j)
         m.d.comb += self.step.negate.eq(negative)
 
-        top_i, top_j = layer.weight_planes - 1, layer.activation_planes - 1
         next_tile = Signal.like(self.weight)
         next_first = Signal.like(self.weight)
         next_plane = Signal.like(self.weight)
         m.d.comb += [
             next_tile.eq(Mux(groups_end, layer.weight_top, tile_base + layer.tile_step)),
-            next_first.eq(Mux(first_j == 0, first_base - layer.words, first_base)),
+            next_first.eq(first_base),
             next_plane.eq(plane_base - layer.words),
         ]
+
+        if config.w_bits > 1:
+            with m.If(first_j == 0):
+                m.d.comb += next_first.eq(first_base - layer.words)
 
         def restart(address):
             """The state at a tile's first step, its top plane at `address`."""

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 class MapLayout:
     """A map of `shape` (H, W, C) in `blocks` of `channels` channels each, in every plane.
 
+    A map of more planes than the memory has lies in `plane_groups` groups of planes, each with one block,
+    one behind the other.
+
     A block is dense, element ``(y * W + x) * channels + c``, and begins with a word. A layer computed in
     several passes leaves one block per pass; channels beyond C are zero. One block is the usual case.
     """
@@ -16,11 +19,12 @@ class MapLayout:
     shape: tuple[int, int, int]
     blocks: int
     channels: int
+    plane_groups: int = 1
 
     @classmethod
-    def dense(cls, shape) -> MapLayout:
+    def dense(cls, shape, plane_groups=1) -> MapLayout:
         """One block with all channels."""
-        return cls(shape=tuple(shape), blocks=1, channels=shape[2])
+        return cls(shape=tuple(shape), blocks=1, channels=shape[2], plane_groups=plane_groups)
 
     def block_words(self, fetch_bits: int) -> int:
         """Words of one block."""
@@ -29,7 +33,7 @@ class MapLayout:
 
     def words(self, fetch_bits: int) -> int:
         """Words of the map."""
-        return self.blocks * self.block_words(fetch_bits)
+        return self.plane_groups * self.blocks * self.block_words(fetch_bits)
 
 
 def place(sizes, lifetimes, depth, always_low=()):

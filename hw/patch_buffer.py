@@ -6,13 +6,23 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 
+def patch_depth(words, plane_groups):
+    """Words of the patch buffer that a patch of `words` words per plane takes in so many groups."""
+    if plane_groups == 1:
+        return words
+    return 1 << ((words - 1).bit_length() + (plane_groups - 1).bit_length())
+
+
 class PatchBuffer(wiring.Component):
     """`patch_slots` slots of one patch per column; a patch is ceil(K / lanes) words of `lanes` bits
     per plane.
 
-    Written in pieces of `fetch_bits` bits of every plane (port `w`), read one word of one plane for
-    all columns at a time: `a` holds word `word` of plane `plane` of slot `slot`, column p at bits
+    Written in pieces of `fetch_bits` bits of every plane of a group (port `w`), read one word of one plane
+    for all columns at a time: `a` holds word `word` of plane `plane` of slot `slot`, column p at bits
     ``[p * lanes, (p + 1) * lanes)``, :attr:`latency` cycles later.
+
+    Plane group g has the words from ``g << (word_bits - group_bits)`` on, so that no address is added
+    up; :func:`patch_depth` is what that takes.
     """
 
     latency = 2
@@ -31,15 +41,16 @@ class PatchBuffer(wiring.Component):
 
     @staticmethod
     def write_signature(config):
-        """Port that writes one piece (`data`: all planes, lowest first) of a patch word."""
+        """Port that writes one piece (`data`: all planes of group `group`, lowest first) of a patch word."""
         return wiring.Signature(
             {
                 "en": Out(1),
                 "slot": Out(range(config.patch_slots)),
                 "column": Out(range(max(2, config.cols))),
+                "group": Out(range(max(2, config.plane_groups))),
                 "word": Out(range(max(2, config.patch_depth))),
                 "subword": Out(range(max(2, config.subwords))),
-                "data": Out(config.a_bits * config.fetch_bits),
+                "data": Out(config.fetch_planes * config.fetch_bits),
             }
         )
 
@@ -47,32 +58,42 @@ class PatchBuffer(wiring.Component):
         m = Module()
         config = self._config
         fetch = config.fetch_bits
-        plane = Signal.like(self.plane)
-        if config.a_bits > 1:
-            m.d.sync += plane.eq(self.plane)
+        # Plane of its group, when the memories answer.
+        plane = Signal(range(max(2, config.fetch_planes)))
+        group = Signal(range(max(2, config.plane_groups)))
+        with m.Switch(self.plane):
+            for number in range(config.a_bits):
+                with m.Case(number):
+                    m.d.comb += group.eq(number // config.fetch_planes)
+                    m.d.sync += plane.eq(number % config.fetch_planes)
         classes = [("", 0, config.out_bits, config.patch_depth)]
         if config.image_planes:
             classes.append(("image_", config.out_bits, config.image_planes, config.image_patch_depth))
+        group_bits = (config.plane_groups - 1).bit_length()
+
+        def address(word, group, slot, word_bits):
+            return Cat((word | (group << (word_bits - group_bits)))[:word_bits], slot)
+
         for column in range(config.cols):
             pieces = []
             for subword in range(config.subwords):
                 width = min(fetch, config.lanes - subword * fetch)
                 planes = []
                 for prefix, lowest, count, depth in classes:
-                    word_bits = (depth - 1).bit_length()
+                    word_bits = max((depth - 1).bit_length(), group_bits)
                     memory = Memory(shape=count * width, depth=config.patch_slots << word_bits, init=[])
                     m.submodules[f"{prefix}column{column}_piece{subword}"] = memory
                     write, read = memory.write_port(), memory.read_port()
                     data = [self.w.data[p * fetch : p * fetch + width]
                             for p in range(lowest, lowest + count)]  # fmt: skip
                     m.d.comb += [
-                        write.addr.eq(Cat(self.w.word[:word_bits], self.w.slot)),
+                        write.addr.eq(address(self.w.word, self.w.group, self.w.slot, word_bits)),
                         write.data.eq(Cat(data)),
                         write.en.eq(
                             self.w.en & (self.w.column == column) & (self.w.subword == subword)
                             & (self.w.word >> word_bits == 0)
                         ),
-                        read.addr.eq(Cat(self.word[:word_bits], self.slot)),
+                        read.addr.eq(address(self.word, group, self.slot, word_bits)),
                         read.en.eq(1),
                     ]  # fmt: skip
                     planes += [read.data[p * width : (p + 1) * width] for p in range(count)]

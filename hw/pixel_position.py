@@ -34,7 +34,8 @@ class PixelPosition(wiring.Component):
     No two windows end at the same pixel; the last pixel of an axis ends the last window.
 
     Ports: `layer`, `start`; `column_ends` moves to the set's next pixel, `tile_ends` back to its first,
-    `set_ends` on to the next set; `o` describes the pixel. Without columns only `set_ends` moves.
+    `set_ends` on to the next set; `o` describes the pixel, `last` marks the layer's
+    last. Without columns only `set_ends` moves.
     """
 
     def __init__(self, config):
@@ -47,6 +48,7 @@ class PixelPosition(wiring.Component):
                 "tile_ends": In(1),
                 "set_ends": In(1),
                 "o": Out(place_layout(config)),
+                "last": Out(1),
             }
         )
 
@@ -67,6 +69,7 @@ class PixelPosition(wiring.Component):
             ends["x"].eq(now["x"] + 1 == layer.out_cols),
             ends["y"].eq(now["y"] + 1 == layer.out_rows),
             self.o.line.eq(now["line"]),
+            self.last.eq(ends["x"] & ends["y"]),
         ]
         for axis in AXES:
             kernel, last = layer[f"pool_{axis}_kernel"], layer[f"pool_{axis}_slot"]

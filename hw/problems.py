@@ -10,6 +10,7 @@ from dorefa.golden.errors import InputError
 from . import program
 from .batch import batched
 from .geometry import PassGeometry, as_convolution
+from .patch_buffer import patch_depth
 from .schedule import schedule
 
 # Layer encodings that an engine of each encoding runs.
@@ -97,7 +98,9 @@ def needs(network, config, plan) -> dict[str, int]:
         -(-(_padded_row_bits(g.layer) + 1) // (2 * config.fetch_bits)) for g in geometries
     ]
     body_words = [g.words for g in geometries if g.layer.a_bits <= config.out_bits]
-    image_words = [g.words for g in geometries if g.layer.a_bits > config.out_bits]
+    image_words = [
+        patch_depth(g.words, g.source.plane_groups) for g in geometries if g.layer.a_bits > config.out_bits
+    ]
     pools = [layer.pool for layer in layers if layer.pool is not None]
     overlaps = [-(-pool.kernel[axis] // pool.stride[axis]) for pool in pools for axis in (0, 1)]
     words = [g.weight_words for g in geometries]

@@ -22,7 +22,6 @@ def fields(config):
     size = unsigned(SIZE_BITS)
     row = signed(SIZE_BITS + 2)
     kernel = unsigned(KERNEL_BITS)
-    sets = unsigned(2 * SIZE_BITS)
     weight = unsigned(max(1, (config.weight_depth - 1).bit_length()))
     words = unsigned(config.patch_depth.bit_length())
     channel_groups = unsigned(config.param_depth.bit_length())
@@ -37,25 +36,30 @@ def fields(config):
         "x_start": offset,
         "in_rows": size,
         "row_bits": unsigned(config.feature_address_bits + 1),
-        # window reader: steps between pixels, channel groups and blocks, kernel rows and runs
-        "pixel_x_step": offset,
-        "pixel_y_step": row,
-        "pixel_address_step": address,
-        "group_step": offset,
-        "group_address_step": address,
-        "block_address_step": address,
-        "kernel_y_step": row,
-        "kernel_address_step": address,
+        # window reader: from the last run of a kernel row, block, channel group, pixel or line of pixels,
+        # and from any other run, to the next one
         "run_step": offset,
+        "row_x_step": offset,
+        "row_address_step": address,
+        "kernel_y_step": row,
+        "block_address_step": address,
+        "window_y_step": row,
+        "group_x_step": offset,
+        "group_address_step": address,
+        "pixel_x_step": offset,
+        "pixel_address_step": address,
+        "line_x_step": offset,
+        "line_address_step": address,
+        "line_y_step": row,
+        **(_columns(offset, address) if config.cols > 1 else {}),
         "run_bits": unsigned(config.feature_address_bits + 1),
         "kernel_rows": kernel,
         "runs_per_row": kernel,
         "blocks": size,
+        **({"plane_blocks": unsigned(1)} if config.plane_groups > 1 else {}),
         "groups": channel_groups,
         "out_cols": size,
         "out_rows": size,
-        "sets": sets,
-        "last_cols": unsigned(config.cols.bit_length()),
         # compute
         "words": words,
         "tiles": channel_groups,
@@ -83,6 +87,16 @@ def fields(config):
         "param_base": unsigned(max(1, (config.param_depth - 1).bit_length())),
         "code_mask": unsigned(config.out_bits),
         "out_address": unsigned((config.feature_depth - 1).bit_length()),
+    }
+
+
+def _columns(offset, address):
+    """From the last run of a pixel to the next column's, in the same line of pixels or the next."""
+    return {
+        "column_x_step": offset,
+        "column_address_step": address,
+        "column_line_x_step": offset,
+        "column_line_address_step": address,
     }
 
 

@@ -1,7 +1,7 @@
 """Which bit runs of the feature map make the patches of a layer, in order."""
 
-from amaranth import Module, Mux, Signal, signed
-from amaranth.lib import data, stream, wiring
+from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from . import program
@@ -9,7 +9,8 @@ from . import program
 
 def run_layout(config):
     """One run: `address` of its first bit in the plane, `x` of that bit within the map's row
-    (negative in the padding), `row_ok` whether the row exists; `ends_patch` on a patch's last run,
+    (negative in the padding), `row_ok` whether the row exists; `ends_part` on the last run of a
+    plane group of a patch, `ends_patch` on a patch's last run,
     `ends_set` on the last run of the last of the columns that are computed together.
     """
     return data.StructLayout(
@@ -17,18 +18,38 @@ def run_layout(config):
             "address": config.feature_address_bits,
             "x": signed(config.feature_address_bits + 2),
             "row_ok": 1,
+            "ends_part": 1,
             "ends_patch": 1,
             "ends_set": 1,
         }
     )
 
 
+class Move(enum.Enum, shape=3):
+    """Where the next run lies: further in its kernel row, in the next one, in the window's next block, in
+    the next channel group's window, and in those of the next pixel, or line of pixels, of the set
+    (column) or of the next set."""
+
+    RUN = 0
+    ROW = 1
+    BLOCK = 2
+    GROUP = 3
+    COLUMN = 4
+    COLUMN_LINE = 5
+    PIXEL = 6
+    LINE = 7
+
+
 class RunGenerator(wiring.Component):
     """Nested counters: set of `cols` convolution pixels in raster order, channel group, column, channel
     block of the input map, kernel row, run. Offers one run per cycle, three cycles after `start`.
 
+    The innermost counter that goes on says how far it is to the next run: one distance per counter is
+    in the descriptor (:mod:`dorefa.hw.descriptor`), so address, x and y are one adder each.
+
     A layer computed in several passes leaves its map in blocks of channels, one behind the other
-    (:mod:`dorefa.hw.layout`); a patch takes the window of one block after that of the other.
+    (:mod:`dorefa.hw.layout`); a patch takes the window of one block after that of the other. The groups of
+    planes of an image are such blocks too, but each is a part of the patch that begins with a word.
 
     Ports: `layer` (descriptor, stable from `start` on), `start`, `o` (stream of runs).
     """
@@ -45,129 +66,137 @@ class RunGenerator(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        layer, config = self.layer, self._config
-        origin = data.StructLayout(
-            {
-                "y": program.fields(config)["y_start"],
-                "address": config.feature_address_bits,
-                "x": program.fields(config)["x_start"],
-                "col": program.SIZE_BITS,
-            }
-        )
-        # Windows of the set's first pixel, of this column's, and of the one after it.
-        first, pixel, following = Signal(origin), Signal(origin), Signal(origin)
-        # Steps within a pixel's window: channel group, channel block, kernel row and run.
-        kernel_y, run_x = Signal.like(layer.y_start), Signal.like(layer.x_start)
-        kernel_address = Signal.like(layer.address_start)
-        group_x, group_address = Signal.like(layer.x_start), Signal.like(layer.address_start)
-        block_address = Signal.like(layer.address_start)
-        # Counters, from the outermost.
-        sets_left = Signal.like(layer.sets)
-        group = Signal.like(layer.groups)
-        column = Signal(range(max(2, config.cols)))
-        block = Signal.like(layer.blocks)
-        kernel_row, run = Signal.like(layer.kernel_rows), Signal.like(layer.runs_per_row)
-        cols = Signal(range(config.cols + 1))
-        active = Signal()
-        advance = Signal()
-
-        row_ends = Signal()
-        kernel_ends = Signal()
-        patch_ends = Signal()
-        set_ends = Signal()
-        groups_end = Signal()
-        m.d.comb += [
-            cols.eq(Mux(sets_left == 1, layer.last_cols, config.cols)),
-            row_ends.eq(run + 1 == layer.runs_per_row),
-            kernel_ends.eq(row_ends & (kernel_row + 1 == layer.kernel_rows)),
-            patch_ends.eq(kernel_ends & (block + 1 == layer.blocks)),
-            set_ends.eq(patch_ends & (column + 1 == cols)),
-            groups_end.eq(set_ends & (group + 1 == layer.groups)),
-        ]
-
-        # The pixel after this one, in raster order.
-        with m.If(pixel.col + 1 == layer.out_cols):
-            m.d.comb += [
-                following.y.eq(pixel.y + layer.pixel_y_step),
-                following.address.eq(pixel.address + layer.pixel_address_step),
-                following.x.eq(layer.x_start),
-                following.col.eq(0),
-            ]
-        with m.Else():
-            m.d.comb += [
-                following.y.eq(pixel.y),
-                following.address.eq(pixel.address),
-                following.x.eq(pixel.x + layer.pixel_x_step),
-                following.col.eq(pixel.col + 1),
-            ]
-
-        with m.If(self.start):
-            m.d.sync += [
-                active.eq(1),
-                sets_left.eq(layer.sets),
-                first.y.eq(layer.y_start), first.address.eq(layer.address_start),
-                first.x.eq(layer.x_start), first.col.eq(0),
-                pixel.y.eq(layer.y_start), pixel.address.eq(layer.address_start),
-                pixel.x.eq(layer.x_start), pixel.col.eq(0),
-            ]  # fmt: skip
-        with m.Elif(active & advance):
-            m.d.sync += [run.eq(run + 1), run_x.eq(run_x + layer.run_step)]
-            with m.If(row_ends):
-                m.d.sync += [
-                    run.eq(0),
-                    run_x.eq(0),
-                    kernel_row.eq(kernel_row + 1),
-                    kernel_y.eq(kernel_y + layer.kernel_y_step),
-                    kernel_address.eq(kernel_address + layer.kernel_address_step),
-                ]
-            with m.If(kernel_ends):
-                m.d.sync += [kernel_row.eq(0), kernel_y.eq(0), kernel_address.eq(0)]
-                m.d.sync += [
-                    block.eq(block + 1), block_address.eq(block_address + layer.block_address_step)
-                ]  # fmt: skip
-            with m.If(patch_ends):
-                m.d.sync += [block.eq(0), block_address.eq(group_address)]
-                m.d.sync += [column.eq(column + 1), pixel.eq(following)]
-            with m.If(set_ends):
-                next_group = group_address + layer.group_address_step
-                m.d.sync += [column.eq(0), pixel.eq(first)]
-                m.d.sync += [group.eq(group + 1), group_x.eq(group_x + layer.group_step)]
-                m.d.sync += [group_address.eq(next_group), block_address.eq(next_group)]
-            with m.If(groups_end):
-                m.d.sync += [group.eq(0), group_x.eq(0), group_address.eq(0), block_address.eq(0)]
-                m.d.sync += [sets_left.eq(sets_left - 1), first.eq(following), pixel.eq(following)]
-                with m.If(sets_left == 1):
-                    m.d.sync += active.eq(0)
-
-        # Two stages of adders between the counters and the run.
-        valid = Signal()
-        base = Signal(origin)
-        inner_y, inner_address = Signal.like(kernel_y), Signal.like(kernel_address)
-        inner_x = Signal.like(run_x)
-        ends_patch, ends_set = Signal(), Signal()
-        y = Signal.like(layer.y_start)
-        x = Signal.like(layer.x_start)
-        m.d.comb += [
-            advance.eq(~self.o.valid | self.o.ready),
-            y.eq(base.y + inner_y),
-            x.eq(base.x + inner_x),
-        ]
+        payload = self.o.payload
+        advance, valid = Signal(), Signal()
+        m.d.comb += advance.eq(~self.o.valid | self.o.ready)
+        active, move, ends = self._count(m, advance)
+        step, step_ends = Signal(Move), Signal.like(ends)
+        y = self._move(m, advance & valid, step)
         with m.If(self.start):
             m.d.sync += [valid.eq(0), self.o.valid.eq(0)]
         with m.Elif(advance):
             m.d.sync += [
                 valid.eq(active),
-                base.eq(pixel),
-                inner_y.eq(kernel_y),
-                inner_address.eq(kernel_address + block_address),
-                inner_x.eq(run_x + group_x),
-                ends_patch.eq(patch_ends),
-                ends_set.eq(set_ends),
+                step.eq(move),
+                step_ends.eq(ends),
                 self.o.valid.eq(valid),
-                self.o.payload.address.eq(base.address + inner_address + x),
-                self.o.payload.x.eq(x),
-                self.o.payload.row_ok.eq((y >= 0) & (y < layer.in_rows)),
-                self.o.payload.ends_patch.eq(ends_patch),
-                self.o.payload.ends_set.eq(ends_set),
+                payload.row_ok.eq((y >= 0) & (y < self.layer.in_rows)),
+                Cat(payload.ends_part, payload.ends_patch, payload.ends_set).eq(step_ends),
             ]
         return m
+
+    def _count(self, m, advance):
+        """The counters, from the outermost; returns whether there is a run, the Move behind it and what
+        it ends: part, patch, set."""
+        layer, config = self.layer, self._config
+        group = Signal.like(layer.groups)
+        column = Signal(range(max(2, config.cols)))
+        block = Signal.like(layer.blocks)
+        kernel_row, run = Signal.like(layer.kernel_rows), Signal.like(layer.runs_per_row)
+        # Convolution pixel of the column, the first of the set's, and the one behind it.
+        pixel = data.StructLayout({"x": layer.out_cols.shape(), "y": layer.out_rows.shape()})
+        at, first, following = Signal(pixel), Signal(pixel), Signal(pixel)
+        active = Signal()
+        row_ends, kernel_ends, part_ends, patch_ends = Signal(), Signal(), Signal(), Signal()
+        set_ends, groups_end, line_ends, last_pixel = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [
+            row_ends.eq(run + 1 == layer.runs_per_row),
+            kernel_ends.eq(row_ends & (kernel_row + 1 == layer.kernel_rows)),
+            patch_ends.eq(kernel_ends & (block + 1 == layer.blocks)),
+            part_ends.eq(patch_ends),
+            set_ends.eq(patch_ends & ((column + 1 == config.cols) | last_pixel)),
+            groups_end.eq(set_ends & (group + 1 == layer.groups)),
+            line_ends.eq(at.x + 1 == layer.out_cols),
+            last_pixel.eq(line_ends & (at.y + 1 == layer.out_rows)),
+            following.x.eq(Mux(line_ends, 0, at.x + 1)),
+            following.y.eq(at.y + line_ends),
+        ]
+        if config.plane_groups > 1:
+            m.d.comb += part_ends.eq(kernel_ends & (layer.plane_blocks | (block + 1 == layer.blocks)))
+
+        with m.If(self.start):
+            m.d.sync += [active.eq(1), at.eq(0), first.eq(0)]
+        with m.Elif(active & advance):
+            m.d.sync += run.eq(run + 1)
+            with m.If(row_ends):
+                m.d.sync += [run.eq(0), kernel_row.eq(kernel_row + 1)]
+            with m.If(kernel_ends):
+                m.d.sync += [kernel_row.eq(0), block.eq(block + 1)]
+            with m.If(patch_ends):
+                m.d.sync += [block.eq(0), column.eq(column + 1)]
+                if config.cols > 1:
+                    m.d.sync += at.eq(following)
+            with m.If(set_ends):
+                m.d.sync += [column.eq(0), group.eq(group + 1)]
+                if config.cols > 1:
+                    m.d.sync += at.eq(first)
+            with m.If(groups_end):
+                m.d.sync += [group.eq(0), at.eq(following), first.eq(following)]
+                m.d.sync += active.eq(~last_pixel)
+
+        move = Signal(Move)
+        with m.If(groups_end):
+            m.d.comb += move.eq(Mux(line_ends, Move.LINE, Move.PIXEL))
+        with m.Elif(set_ends):
+            m.d.comb += move.eq(Move.GROUP)
+        with m.Elif(patch_ends):
+            m.d.comb += move.eq(Mux(line_ends, Move.COLUMN_LINE, Move.COLUMN))
+        with m.Elif(kernel_ends):
+            m.d.comb += move.eq(Move.BLOCK)
+        with m.Elif(row_ends):
+            m.d.comb += move.eq(Move.ROW)
+        return active, move, Cat(part_ends, patch_ends, set_ends)
+
+    def _move(self, m, enable, step):
+        """Place of the run in the payload and, by `step`, of the one behind it; returns y."""
+        layer, config, payload = self.layer, self._config, self.o.payload
+        place = data.StructLayout(
+            {"address": payload.address.shape(), "x": payload.x.shape(), "y": layer.y_start.shape()}
+        )
+        at, origin, distance, following = Signal(place), Signal(place), Signal(place), Signal(place)
+        m.d.comb += origin.eq(at)
+        columns = ()
+        if config.cols > 1:
+            columns = (
+                (Move.COLUMN, layer.column_address_step, layer.column_x_step, layer.window_y_step),
+                (Move.COLUMN_LINE, layer.column_line_address_step, layer.column_line_x_step,
+                 layer.line_y_step),
+            )  # fmt: skip
+        with m.Switch(step):
+            for move, address, x, y in (
+                (Move.RUN, layer.run_step, layer.run_step, 0),
+                (Move.ROW, layer.row_address_step, layer.row_x_step, layer.kernel_y_step),
+                (Move.BLOCK, layer.block_address_step, layer.row_x_step, layer.window_y_step),
+                # With several columns, the group begins at the set's first pixel again.
+                (Move.GROUP, layer.group_address_step, layer.group_x_step,
+                 layer.window_y_step if config.cols == 1 else 0),
+                *columns,
+                (Move.PIXEL, layer.pixel_address_step, layer.pixel_x_step, layer.window_y_step),
+                (Move.LINE, layer.line_address_step, layer.line_x_step, layer.line_y_step),
+            ):  # fmt: skip
+                with m.Case(move):
+                    m.d.comb += [distance.address.eq(address), distance.x.eq(x), distance.y.eq(y)]
+        m.d.comb += [
+            part.eq(base + far)
+            for part, base, far in (
+                (following.address, origin.address, distance.address),
+                (following.x, origin.x, distance.x),
+                (following.y, origin.y, distance.y),
+            )
+        ]
+        start = [at.address.eq(layer.address_start), at.x.eq(layer.x_start), at.y.eq(layer.y_start)]
+        if config.cols > 1:
+            first = Signal(place)
+            with m.If(step == Move.GROUP):
+                m.d.comb += origin.eq(first)
+            begins = (step == Move.GROUP) | (step == Move.PIXEL) | (step == Move.LINE)
+            start += [first.address.eq(layer.address_start), first.x.eq(layer.x_start)]
+            start += [first.y.eq(layer.y_start)]
+        with m.If(self.start):
+            m.d.sync += start
+        with m.Elif(enable):
+            m.d.sync += [payload.address.eq(at.address), payload.x.eq(at.x), at.eq(following)]
+            if config.cols > 1:
+                with m.If(begins):
+                    m.d.sync += first.eq(following)
+        return at.y

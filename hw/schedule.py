@@ -73,7 +73,7 @@ def schedule(network, config) -> Schedule:
     memory holds, if the layers that read the map in channel groups can read the blocks. Raises
     :class:`InputError` that names the layer that cannot be cut so.
     """
-    image = MapLayout.dense(network.input_shape)
+    image = MapLayout.dense(network.input_shape, -(-network.input_bits // config.fetch_planes))
     maps, passes = [], []
     for index, layer in enumerate(network.layers):
         source = image if layer.source < 0 else maps[layer.source]

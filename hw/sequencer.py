@@ -22,7 +22,8 @@ class Sequencer(wiring.Component):
     and nothing is written beyond the image.
 
     Ports: `i` (image stream); `enable`, `layers`, `image_bytes`; program memory writes; `load` with
-    `load_start`, `load_count`, `load_last` (codes for the plane packer, whose `loaded` answers);
+    `load_start`, `load_count`, `load_last` (codes for the image's plane packer, which takes them while
+    `load_ready` and answers `loaded`);
     `image_begins` (pulse with every beat of an image);
     `layer`, `start` (pulse, the descriptor is complete) and `layer_ended` (pulse from the engine, looked
     at while a pass runs);
@@ -38,10 +39,11 @@ class Sequencer(wiring.Component):
                 "i": In(stream.Signature(image_layout(config))),
                 "enable": In(1),
                 "layers": In(config.layer_depth.bit_length()),
-                "image_bytes": In(32),
+                "image_bytes": In(config.image_bytes_bits),
                 "w_en": In(1),
                 "w_address": In(range(max(2, depth))),
                 "w_data": In(program.WORD_BITS),
+                "load_ready": In(1),
                 "load": Out(1),
                 "load_start": Out(1),
                 "load_count": Out(config.port_bytes.bit_length()),
@@ -75,7 +77,7 @@ class Sequencer(wiring.Component):
             read.en.eq(1),
         ]
 
-        received, now = Signal(33), Signal(33)
+        received, now = Signal(config.image_bytes_bits + 1), Signal(config.image_bytes_bits + 1)
         beat, kept = Signal(), Signal.like(self.load_count)
         m.d.comb += [
             kept.eq(sum(self.i.payload.keep[byte] for byte in range(config.port_bytes))),
@@ -113,8 +115,10 @@ class Sequencer(wiring.Component):
                 with m.If(self.enable & (self.layers != 0)):
                     m.next = "image"
             with m.State("image"):
-                m.d.comb += self.i.ready.eq(self.enable | (received != 0))
-                with m.If(~self.i.ready):
+                accepted = Signal()
+                m.d.comb += accepted.eq(self.enable | (received != 0))
+                m.d.comb += self.i.ready.eq(accepted & self.load_ready)
+                with m.If(~accepted):
                     m.next = "enable"
                 with m.If(beat):
                     m.d.comb += fetch.eq(~fetching)

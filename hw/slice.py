@@ -55,7 +55,7 @@ class EngineSlice(wiring.Component):
                 "start": In(1),
                 "f_en": In(1),
                 "f_address": In((config.feature_depth - 1).bit_length()),
-                "f_data": In(config.a_bits * config.fetch_bits),
+                "f_data": In(config.fetch_planes * config.fetch_bits),
                 "weights_en": In(config.rows),
                 "weights_address": In(range(max(2, config.weight_depth))),
                 "weights_data": In(config.rows * config.lanes),

@@ -30,7 +30,7 @@ class WindowReader(wiring.Component):
     in the current piece (`fetch_bits` wide) of the patch word, zeros where the run lies in padding.
 
     The feature memory is read at the address that puts the run's bits at their place in the piece,
-    so one funnel shifter does both alignments. All planes are copied together.
+    so one funnel shifter does both alignments. All planes of a group are copied together.
 
     Ports: `layer`, `start`; `runs`; `r_address` and `bits` to the feature memory (read latency 2);
     `w` to the patch buffer; `filled` pulses when all columns of a slot are written, `released` when a
@@ -46,7 +46,7 @@ class WindowReader(wiring.Component):
                 "start": In(1),
                 "runs": In(stream.Signature(run_layout(config))),
                 "r_address": Out(config.feature_address_bits),
-                "bits": In(config.a_bits * config.fetch_bits),
+                "bits": In(config.fetch_planes * config.fetch_bits),
                 "w": Out(PatchBuffer.write_signature(config)),
                 "filled": Out(1),
                 "released": In(1),
@@ -63,6 +63,7 @@ class WindowReader(wiring.Component):
             {
                 "slot": range(config.patch_slots),
                 "column": range(max(2, config.cols)),
+                "group": range(max(2, config.plane_groups)),
                 "word": range(max(2, config.patch_depth)),
                 "subword": range(max(2, subwords)),
             }
@@ -81,8 +82,8 @@ class WindowReader(wiring.Component):
         room = Signal(range(fetch + 1))
         count, width = Signal(range(fetch + 1)), Signal(range(fetch + 1))
         last_subword = Signal()
-        word_ends, run_ends, patch_ends, step = Signal(), Signal(), Signal(), Signal()
-        needs_tail, subword_ends, set_ends = Signal(), Signal(), Signal()
+        word_ends, run_ends, part_ends, patch_ends = Signal(), Signal(), Signal(), Signal()
+        step, needs_tail, subword_ends, set_ends = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             last_subword.eq(to.subword == subwords - 1),
             width.eq(Mux(last_subword, last_width, fetch)),
@@ -93,13 +94,12 @@ class WindowReader(wiring.Component):
             subword_ends.eq(count == room),
             word_ends.eq(subword_ends & last_subword),
             run_ends.eq(~tail & ~more),
-            # The pieces of the last word beyond the patch are cleared once per layer and slot.
+            # The pieces of a part's last word beyond it are cleared once per layer and slot.
             needs_tail.eq(~fresh.bit_select(to.slot, 1)),
-            patch_ends.eq(
-                ((run_ends & run.ends_patch) | tail) & (~needs_tail | word_ends)
-            ),
+            part_ends.eq(((run_ends & run.ends_part) | tail) & (~needs_tail | word_ends)),
+            patch_ends.eq(part_ends & run.ends_patch),
             set_ends.eq(patch_ends & run.ends_set),
-            self.runs.ready.eq(step & Mux(run.ends_patch, patch_ends, run_ends)),
+            self.runs.ready.eq(step & Mux(run.ends_part, part_ends, run_ends)),
         ]
         with m.If(self.start):
             m.d.sync += [to.eq(0), bit.eq(0), offset.eq(0), fresh.eq(0), tail.eq(0)]
@@ -111,15 +111,18 @@ class WindowReader(wiring.Component):
                 left.eq(Mux(run_ends, self.layer.run_bits, left - count)),
                 offset.eq(Mux(run_ends, Mux(subword_ends, 0, -(bit + count)), offset + width)),
                 bit.eq(Mux(subword_ends, 0, bit + count)),
-                tail.eq(~patch_ends & (tail | (run_ends & run.ends_patch))),
+                tail.eq(~part_ends & (tail | (run_ends & run.ends_part))),
             ]
             with m.If(subword_ends):
                 m.d.sync += to.subword.eq(Mux(last_subword, 0, to.subword + 1))
             with m.If(word_ends):
                 m.d.sync += to.word.eq(to.word + 1)
-            with m.If(patch_ends):
+            with m.If(part_ends):
                 m.d.sync += [to.word.eq(0), to.subword.eq(0), bit.eq(0), offset.eq(0)]
                 m.d.sync += left.eq(self.layer.run_bits)
+                if config.plane_groups > 1:
+                    m.d.sync += to.group.eq(Mux(patch_ends, 0, to.group + 1))
+            with m.If(patch_ends):
                 m.d.sync += to.column.eq(Mux(run.ends_set, 0, to.column + 1))
             with m.If(set_ends):
                 m.d.sync += [to.slot.eq(to.slot + 1), fresh.eq(fresh | (1 << to.slot))]
@@ -161,17 +164,18 @@ class WindowReader(wiring.Component):
         m.d.comb += [
             write.eq(delayed(m, to, 3, "to")),
             valid.eq(delayed(m, step & ~self.start, 3, "step")),
-            writes.eq(delayed(m, step & (subword_ends | patch_ends), 3, "writes")),
+            writes.eq(delayed(m, step & (subword_ends | part_ends), 3, "writes")),
             fills.eq(delayed(m, step & set_ends, 3, "fills")),
         ]
 
         # Stage 4: pieces collect the runs that share them.
         gathered, merged = Signal.like(self.bits), Signal.like(self.bits)
         m.d.comb += [
-            merged.eq(gathered | (self.bits & mask.replicate(config.a_bits))),
+            merged.eq(gathered | (self.bits & mask.replicate(config.fetch_planes))),
             self.w.en.eq(writes),
             self.w.slot.eq(write.slot),
             self.w.column.eq(write.column),
+            self.w.group.eq(write.group),
             self.w.word.eq(write.word),
             self.w.subword.eq(write.subword),
             self.w.data.eq(merged),

@@ -13,7 +13,7 @@ from dorefa.hw.config import EngineConfig
 from dorefa.hw.descriptor import descriptor
 from dorefa.hw.feature_memory import FeatureMemory
 from dorefa.hw.geometry import PassGeometry
-from dorefa.hw.patch_buffer import PatchBuffer
+from dorefa.hw.patch_buffer import PatchBuffer, patch_depth
 from dorefa.hw.run_generator import RunGenerator
 from dorefa.hw.schedule import Pass, schedule
 from dorefa.hw.window_reader import WindowReader
@@ -80,13 +80,14 @@ def windows(geometry, codes):
 
 
 def map_words(source, codes, fetch, planes):
-    """Words of a map in the feature memory, block after block."""
+    """Words of a map in the feature memory, plane group after plane group, block after block."""
     height, width, channels = codes.shape
     filled = np.zeros((height, width, source.blocks * source.channels), codes.dtype)
     filled[:, :, :channels] = codes
     words = []
-    for block in range(source.blocks):
+    for group, block in np.ndindex(source.plane_groups, source.blocks):
         part = filled[:, :, block * source.channels : (block + 1) * source.channels].reshape(-1)
+        part = part >> (group * planes)
         for first in range(0, len(part), fetch):
             piece = part[first : first + fetch]
             words.append(flat([bits_of(piece, plane) for plane in range(planes)], fetch))
@@ -101,7 +102,7 @@ def read_layer(unit, part, values, config, codes, rng, *, slow):
     lanes, fetch = config.lanes, config.fetch_bits
 
     async def store(ctx):
-        for word, data in enumerate(map_words(geometry.source, codes, fetch, config.a_bits)):
+        for word, data in enumerate(map_words(geometry.source, codes, fetch, config.fetch_planes)):
             ctx.set(unit.feature.w_en, 1)
             ctx.set(unit.feature.w_address, unit.in_address + word)
             ctx.set(unit.feature.w_data, data)
@@ -158,13 +159,15 @@ def read_layer(unit, part, values, config, codes, rng, *, slow):
 def engine_for(geometry, in_address, slots, spare=0):
     """The smallest reader for a pass; the map it reads lies at `in_address`."""
     layer, fetch = geometry.layer, geometry.fetch_bits
+    plane_groups = geometry.source.plane_groups
+    words = patch_depth(geometry.words, plane_groups)
     # Windows may start and end in the padding: their offsets must fit the fields.
     reach = (layer.in_shape[1] + sum(layer.padding[1::2])) * layer.in_shape[2]
     depth = max(2, in_address + geometry.source.words(fetch), -(-reach // (2 * fetch)) + 1) + spare
     return EngineConfig(
         lanes=geometry.lanes, rows=1, quant=1, cols=geometry.cols, fetch_bits=fetch, a_bits=layer.a_bits,
         out_bits=1, patch_slots=slots, feature_depth=depth, image_depth=depth,
-        patch_depth=geometry.words, image_patch_depth=geometry.words, param_depth=layer.groups + 1,
+        plane_groups=plane_groups, patch_depth=words, image_patch_depth=words, param_depth=layer.groups + 1,
         pool_depth=layer.groups + 1, pool_slots=4,
     )  # fmt: skip
 

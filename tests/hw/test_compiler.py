@@ -36,8 +36,8 @@ def test_descriptors(rng):
                 integer.w_bits, integer.a_bits
             )  # fmt: skip
             assert (values["out_rows"], values["out_cols"]) == geometry.computed
-            assert (values["sets"], values["tiles"], values["groups"], values["words"]) == (
-                geometry.sets, geometry.tiles, geometry.groups, geometry.words
+            assert (values["tiles"], values["groups"], values["words"]) == (
+                geometry.tiles, geometry.groups, geometry.words
             )  # fmt: skip
             params += geometry.pixel_groups
 

@@ -16,6 +16,7 @@ COMPANIONS = {
     ("rows", 1): {"quant": 1},
     ("a_bits", 1): {"out_bits": 1},
     ("out_bits", 8): {"a_bits": 8},
+    ("plane_groups", 8): {"out_bits": 1},
     ("quant", 64): {"rows": 64, "fetch_bits": 64},
     ("fetch_bits", 1024): {"lanes": 1024},
     ("port_bytes", 64): {"fetch_bits": 64},

@@ -98,7 +98,7 @@ def test_registers():
         for name, value, port in (
             ("control", 1, unit.enable),
             ("layers", 3, unit.layers),
-            ("image_bytes", 0x89ABCDEF, unit.image_bytes),
+            ("image_bytes", 0x89ABCDEF % (1 << ODD.image_bytes_bits), unit.image_bytes),
         ):
             await write(ctx, unit, ADDRESS[name], value)
             assert ctx.get(port) == value

@@ -16,13 +16,26 @@ CONFIGS = {
     ),
     # A beat fills a whole word: it may fill one and begin the next at once.
     "word_per_beat": EngineConfig(lanes=8, quant=2, rows=2, fetch_bits=8, port_bytes=8, a_bits=8),
+    # Planes in three groups, the last of which is not full.
+    "groups": EngineConfig(
+        lanes=16, quant=3, rows=3, fetch_bits=8, a_bits=8, plane_groups=3, feature_depth=64
+    ),
+    "word_per_beat_groups": EngineConfig(
+        lanes=8, quant=1, rows=1, fetch_bits=8, port_bytes=8, a_bits=4, plane_groups=2, feature_depth=32
+    ),
 }
+DISTANCE = 7
+
+
+def packer_of(config):
+    """(packer, codes per cycle)"""
+    width = max(config.quant, config.port_bytes)
+    return PlanePacker(config, width=width, groups=config.plane_groups), width
 
 
 def run(config, maps, rng, gaps):
     """Packs `maps`, lists of (codes of one cycle); returns per map (address, words written)."""
-    packer = PlanePacker(config)
-    width = max(config.quant, config.port_bytes)
+    packer, width = packer_of(config)
     cycles = sum(map(len, maps))
     written = []
 
@@ -30,10 +43,11 @@ def run(config, maps, rng, gaps):
         for number, chunks in enumerate(maps):
             ctx.set(packer.start, 1)
             ctx.set(packer.address, number % config.feature_depth)
+            ctx.set(packer.distance, DISTANCE)
             await ctx.tick()
             ctx.set(packer.start, 0)
             for chunk in chunks:
-                while rng.random() < gaps:
+                while rng.random() < gaps or not ctx.get(packer.ready):
                     await ctx.tick()
                 # Codes beyond the count are noise.
                 noise = rng.integers(0, 1 << config.a_bits, width - len(chunk))
@@ -68,13 +82,16 @@ def compare(config, maps, rng, gaps=0.3):
     for number, (chunks, words) in enumerate(zip(maps, run(config, maps, rng, gaps), strict=True)):
         codes = np.concatenate(chunks)
         fetch = config.fetch_bits
-        assert len(words) == -(-len(codes) // fetch), (number, len(codes))
-        for place, (address, word) in enumerate(words):
-            assert address == (number + place) % config.feature_depth
-            held = fields_of(word, fetch, config.a_bits)
-            part = codes[place * fetch : (place + 1) * fetch]
+        groups, planes = config.plane_groups, config.fetch_planes
+        assert len(words) == groups * -(-len(codes) // fetch), (number, len(codes))
+        for at, (address, word) in enumerate(words):
+            place, group = divmod(at, groups)
+            size = 1 << (config.feature_depth - 1).bit_length()
+            assert address == (number + place + group * DISTANCE) % size
+            held = fields_of(word, fetch, planes)
+            part = codes[place * fetch : (place + 1) * fetch] >> (group * planes)
             # The rest of the last word is zero, not what was there before.
-            assert held == [bits_of(part, plane) for plane in range(config.a_bits)], (number, place)
+            assert held == [bits_of(part, plane) for plane in range(planes)], (number, place)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -115,7 +132,7 @@ def test_empty_end(name, rng):
 def test_start_drops_what_was_begun(rng):
     """A packet that was dropped leaves nothing behind."""
     config = CONFIGS["plain"]
-    packer = PlanePacker(config)
+    packer, _ = packer_of(config)
     seen = []
 
     async def testbench(ctx):

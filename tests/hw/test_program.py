@@ -63,12 +63,12 @@ def test_addresses_are_modulo_the_address_space():
     config = PRESETS["tiny"].replace(trunk_bits=16, trunk_depth=32)
     space = 1 << config.feature_address_bits
     values = dict.fromkeys(program.fields(config), 0)
-    values |= {"address_start": -5, "pixel_address_step": space + 3, "kernel_address_step": -1}
+    values |= {"address_start": -5, "pixel_address_step": space + 3, "row_address_step": -1}
     values |= {"trunk_address_step": 40, "trunk_address_offset": -3}
     read = decode(config, program.encode(config, "conv", values))
     assert read["address_start"] == space - 5
     assert read["pixel_address_step"] == 3
-    assert read["kernel_address_step"] == space - 1
+    assert read["row_address_step"] == space - 1
     assert (read["trunk_address_step"], read["trunk_address_offset"]) == (8, 29)
 
 

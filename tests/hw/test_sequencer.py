@@ -75,6 +75,7 @@ def run(config, unit, packets, drawn, rng, *, image_bytes, gaps, words=()):
         """Keeps what would be stored since the last start of a map."""
         held, wait = [], None
         while True:
+            ctx.set(unit.load_ready, rng.random() >= gaps)
             _, _, start, load, count, last, data, wrong = await ctx.tick().sample(
                 unit.load_start, unit.load, unit.load_count, unit.load_last,
                 unit.i.payload.data, unit.wrong_packet,
@@ -164,6 +165,7 @@ def test_not_ready_until_enabled(rng):
             assert not ready and not busy
         # Disabled after one beat: the packet is still taken to its end.
         ctx.set(unit.enable, 1)
+        ctx.set(unit.load_ready, 1)
         taken = False
         while not taken:
             _, _, taken = await ctx.tick().sample(unit.i.ready)
@@ -183,6 +185,7 @@ def test_disabled_between_packets(rng):
         ctx.set(unit.layers, 1)
         ctx.set(unit.image_bytes, 8)
         ctx.set(unit.enable, 1)
+        ctx.set(unit.load_ready, 1)
         for _ in range(3):
             await ctx.tick()
         assert ctx.get(unit.i.ready)

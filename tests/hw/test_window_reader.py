@@ -52,6 +52,20 @@ def test_random_layers(case, seed):
     run(integer, rng=rng, **sizes)
 
 
+@pytest.mark.parametrize("case", range(200, 216))
+def test_plane_groups(case, seed):
+    """Images of more planes than are read together."""
+    rng = np.random.default_rng([seed, case])
+    shape, in_shape, fields = draw_geometry(rng)
+    a_bits = int(rng.integers(2, 9))
+    plane_groups = -(-a_bits // int(rng.integers(1, a_bits)))
+    integer = integer_network(rng, shape, in_shape, a_bits, **fields)
+    fetch = int(rng.choice([8, 16]))
+    print(shape, in_shape, fields, a_bits, plane_groups)
+    run(integer, int(rng.integers(fetch, 40)), fetch, int(rng.integers(1, 4)), 2, rng,
+        source=MapLayout.dense(in_shape, plane_groups), in_address=int(rng.integers(0, 5)))  # fmt: skip
+
+
 @pytest.mark.parametrize("case", range(100, 116))
 def test_blocks(case, seed):
     """Maps that several passes have left, of whole blocks or with a last one filled up with zeros."""

@@ -13,6 +13,7 @@ from dorefa.golden import lower, random_images, random_network
 from dorefa.golden.errors import InputError
 from dorefa.golden.raw_draws import RawDraws
 from dorefa.hw.compiler import compile_network
+from dorefa.hw.config import plane_group_choices
 from dorefa.hw.manifest import engine_files
 from dorefa.hw.sizing import fit
 from dorefa.sim import simulate
@@ -29,7 +30,8 @@ def random_graph(seed, draws):
     return lower(
         random_network(
             seed, encodings=draws.pick(ENCODINGS), residual=draws.pick((False, True)),
-            a_bits=draws.pick((None, 1, 2, 3)), allow_average=True, allow_pool_padding=True,
+            a_bits=draws.pick((None, 1, 2, 3)), input_bits=draws.pick((None, 5, 8)), allow_average=True,
+            allow_pool_padding=True,
             max_macs=20_000, max_size=8, max_channels=24,
         )
     )  # fmt: skip
@@ -64,7 +66,9 @@ def random_case(seed):
         draws = RawDraws(1000 * seed + attempt)
         network, options = random_graph(1000 * seed + attempt, draws), random_options(draws)
         try:
-            compiled = compile_network(network, fit(network, **options))
+            config = fit(network, **options)
+            groups = draws.pick(plane_group_choices(config.a_bits, config.stored_bits))
+            compiled = compile_network(network, fit(network, **options, plane_groups=groups))
         except InputError as error:
             print(f"not case {seed}: {options}: {error}")
             continue

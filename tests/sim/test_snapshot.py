@@ -48,7 +48,7 @@ def store_codes(memories, compiled, part, codes):
                 element = (y * width + x) * layout.channels + at
                 word, bit = first + element // config.fetch_bits, element % config.fetch_bits
                 code = int(codes[y, x, channel]) if channel >= 0 else 0
-                for plane in range(config.a_bits):
+                for plane in range(config.fetch_planes):
                     upper = plane >= config.out_bits
                     name = f"core.slice0.feature.{'image_' if upper else ''}bank{word % 2}"
                     at_plane = plane - config.out_bits if upper else plane
