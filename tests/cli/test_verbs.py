@@ -31,6 +31,19 @@ def test_generate_sizes_the_engine_and_preloads(dorefa, small, tmp_path):
     assert "initial" in (tmp_path / "e" / "engine.v").read_text()
 
 
+def test_generate_leaves_memories_to_macros(dorefa, small, tmp_path):
+    model, _, _ = small
+    folder = tmp_path / "e"
+    error = dorefa("generate", "-o", folder, "--model", model, "--preload", "--memory", "macro").error
+    assert "has initial contents, which a macro cannot hold; accepted: an engine that is loaded" in error
+    assert not folder.exists()
+    outcome = dorefa("generate", "-o", folder, "--model", model, "--memory", "macro")
+    assert outcome.status == 0
+    assert {"engine.v", "memories.v", "engine.json", "engine.core"} <= set(os.listdir(folder))
+    macros = json.loads((folder / "engine.json").read_text())["memory_macros"]
+    assert all(macro["module"] in (folder / "memories.v").read_text() for macro in macros) and macros
+
+
 def test_generate_refusals_leave_nothing(dorefa, small, tmp_path):
     model, _, _ = small
     folder = tmp_path / "e"
