@@ -79,6 +79,35 @@ def test_synth_totals_only(dorefa):
     assert report["config"]["structure"] == "sum"
 
 
+def test_synth_gates(dorefa, tmp_path):
+    command = ["synth", "--target", "asic", "--unit", "quantizer", "--preset", "tiny", "--param-depth", 4]
+    outcome = dorefa(*command, "--json", "-")
+    assert outcome.status == 0
+    report = outcome.report
+    assert report["area"] == report["gate_equivalents"] > 0 and report["area_unit"] == "NAND2"
+    assert report["memory"] == "macro" and report["longest_path_ps"] > 0
+    macros = [(macro["depth"], macro["width"], macro["instances"]) for macro in report["memory_macros"]]
+    assert macros == [(4, 14, 1), (8, 14, 1)] and report["memory_bits"] == 12 * 14
+    assert report["ffs"] < 12 * 14
+    assert "black box without area: dorefa_memory_8x14 x 1" in outcome.err
+    outcome = dorefa(*command, "--memory", "logic", "--json", "-")
+    assert outcome.report["ffs"] >= 12 * 14 + report["ffs"] and outcome.report["memory_macros"] == []
+    assert "memories are flip-flops, counted in the area" in outcome.err
+
+
+def test_synth_refuses_a_library_without_use(dorefa, tmp_path):
+    library = tmp_path / "cells.lib"
+    library.write_text("library (cells) { }")
+    error = dorefa("synth", "--target", "asic", "--liberty", library).error
+    assert error == (
+        f"{library}: library cells has no flip-flop among 0 cells; accepted: a library with a D flip-flop"
+    )
+    error = dorefa("synth", "--target", "ecp5", "--liberty", library).error
+    assert error == "--liberty is for gates, not for ecp5; accepted: --target asic"
+    error = dorefa("synth", "--target", "ice40", "--memory", "logic").error
+    assert error == "--memory is for gates, not for ice40; accepted: --target asic"
+
+
 def test_synth_places_and_routes(dorefa):
     outcome = dorefa(
         "synth", "--target", "ecp5", "--unit", "popcount", "--preset", "tiny", "--structure", "mapped",

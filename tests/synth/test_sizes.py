@@ -44,6 +44,14 @@ PORTABLE = {
     ("dot", "xilinx", "compress"): 143,
 }
 
+# (unit, lanes): NAND2 equivalents with the project's cell library, compression, no registers in the popcount
+GATES = {
+    ("popcount", 64): 552.5,
+    ("popcount", 256): 2326.0,
+    ("dot", 64): 967.0,
+    ("dot", 256): 2752.0,
+}
+
 
 def counts(unit, target, folder, **parameters):
     """Report of one synthesis of an engine's unit."""
@@ -65,3 +73,9 @@ def test_mapped(unit, target, lanes, pipeline, tmp_path):
 def test_portable(unit, target, structure, tmp_path):
     found = counts(unit, target, tmp_path, structure=structure)
     assert found["luts"] == PORTABLE[unit, target, structure]
+
+
+@pytest.mark.parametrize("unit, lanes", GATES)
+def test_gates(unit, lanes, tmp_path):
+    found = counts(unit, "asic", tmp_path, lanes=lanes)
+    assert found["gate_equivalents"] == GATES[unit, lanes]
