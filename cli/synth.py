@@ -42,7 +42,9 @@ def add_arguments(parser):
     )
     routing = parser.add_argument_group("place and route")
     routing.add_argument("--pnr", action="store_true", help="run nextpnr; LUTs are then packed cells")
-    routing.add_argument("--device", metavar="D", help="default LFE5U-85F-6, iCE40-HX8K")
+    routing.add_argument(
+        "--device", metavar="D", help="default LFE5U-85F-6, iCE40-HX8K, GW1NR-9C, CCGM1A1"
+    )
     routing.add_argument(
         "--seed",
         dest="pnr_seeds",

@@ -13,6 +13,10 @@ _LUTS = {
     "ice40": {"SB_LUT4": 1},
     "ecp5": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},
     "gowin": {"LUT[1-4]": 1, "ALU": 1, "RAM16S*1": 1, "RAM16S*2": 2, "RAM16S*4": 4},
+    # Halves of a CPE.
+    "gatemate": {
+        "CC_LUT[12]": 1, "CC_L2T4": 1, "CC_L2T5": 2, "CC_MX2": 1, "CC_MX4": 2, "CC_ADDF": 1,
+    },
     "xilinx": {
         "LUT[1-6]": 1,
         "LUT6_2": 1,
@@ -35,19 +39,21 @@ _FLIP_FLOPS = {
     "ice40": ["SB_DFF*"],
     "ecp5": ["TRELLIS_FF"],
     "gowin": ["DFF*"],
+    "gatemate": ["CC_DFF"],
     "xilinx": ["FD[RSCP]E*"],
     "asic": [],  # the library says
 }
-# Block RAMs; half a 36-kbit block counts as a half.
+# Block RAMs; half a block of 36 or 40 kbit counts as a half.
 _BLOCK_RAMS = {
     "ice40": {"SB_RAM40_4K*": 1},
     "ecp5": {"DP16KD": 1, "PDPW16KD": 1},
     "gowin": {"SP": 1, "SPX9": 1, "SDPB": 1, "SDPX9B": 1, "DPB": 1, "DPX9B": 1, "pROM*": 1},
+    "gatemate": {"CC_BRAM_40K": 1, "CC_BRAM_20K": 0.5},
     "xilinx": {"RAMB36E1": 1, "RAMB18E1": 0.5},
     "asic": {"$mem*": 1, "dorefa_memory_*": 1},
 }
 # Not hardware, or not ours to count: names, constants, pads, clock buffers.
-_IGNORED = ["$scopeinfo", "GND", "VCC", "IBUF", "OBUF", "BUFG", "SB_GB"]
+_IGNORED = ["$scopeinfo", "GND", "VCC", "IBUF", "OBUF", "BUFG", "SB_GB", "CC_BUFG"]
 
 
 @dataclass(kw_only=True)

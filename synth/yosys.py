@@ -72,6 +72,11 @@ TARGETS = {
         # Wide multiplexers made of LUT pairs double the size of popcounts on these two.
         _fpga("ecp5", "Lattice ECP5, 4-input LUTs", "synth_ecp5 -nowidelut"),
         _fpga("gowin", "Gowin GW1N, 4-input LUTs", "synth_gowin -nowidelut", pads=" -noiopads"),
+        # For nextpnr; multiplexers of eight inputs would take more cells than trees of smaller ones.
+        _fpga(
+            "gatemate", "Cologne Chip GateMate, trees of 2-input LUTs", "synth_gatemate -luttree -nomx8",
+            pads=" -noiopad -noclkbuf",
+        ),  # fmt: skip
         _fpga(
             "xilinx",
             "AMD 7 series, 6-input LUTs",

@@ -15,6 +15,7 @@ from dorefa.synth import liberty, report
         ("gowin", {"RAM16SDP4": 2, "GND": 1, "VCC": 1}, 8, 0, 0),
         ("xilinx", {"LUT6": 5, "INV": 1, "CARRY4": 3, "FDRE": 2, "FDCE": 1, "RAM32M": 1}, 10, 3, 0),
         ("xilinx", {"RAMB36E1": 1, "RAMB18E1": 1}, 0, 0, 1.5),
+        ("gatemate", {"CC_L2T4": 3, "CC_L2T5": 2, "CC_ADDF": 4, "CC_DFF": 5, "CC_BRAM_20K": 3}, 11, 5, 1.5),
         ("asic", {"NAND2": 7, "DFF": 3, "$mem_v2": 1, "dorefa_memory_64x14": 2}, 0, 3, 3),
     ],
 )

@@ -36,6 +36,7 @@ PORTABLE = {
     ("popcount", "ice40", "sum"): 163,
     ("popcount", "gowin", "compress"): 161,
     ("popcount", "gowin", "sum"): 168,
+    ("popcount", "gatemate", "compress"): 297,
     ("popcount", "xilinx", "compress"): 123,
     ("popcount", "xilinx", "sum"): 143,
     ("dot", "ecp5", "compress"): 204,

@@ -31,6 +31,7 @@ def test_every_target_synthesizes_with_and_without_hierarchy(adder, target):
     assert set(statistics["hierarchical"]["modules"]) == {"\\top", "\\leaf"}
     assert statistics["hierarchical"]["modules"]["\\top"]["num_cells_by_type"]["leaf"] == 2
     flip_flops = {"ice40": "SB_DFF", "ecp5": "TRELLIS_FF", "gowin": "DFF", "xilinx": "FDRE"}
+    flip_flops["gatemate"] = "CC_DFF"
     expected = flip_flops.get(target, "DFF")
     assert statistics["flat"]["design"]["num_cells_by_type"][expected] == 8
 
