@@ -25,6 +25,10 @@ def add_arguments(parser):
         "--memory", choices=("logic", "macro"), default="logic",
         help="macro: a black-box module per shape of memory in engine.v, models of them in memories.v",
     )
+    parser.add_argument(
+        "--librelane", nargs="?", type=float, const=10.0, metavar="NS",
+        help="write config.json for LibreLane, with this clock period (default 10 ns)",
+    )
     options.add_network_options(parser)
     options.add_engine_options(parser)
 
@@ -43,7 +47,10 @@ def run(args):
     config = options.engine_config(args, network)
     # Compiled even when not preloaded: an engine that cannot run its model is not worth a file.
     compiled = compile_network(network, config) if network else None
-    texts = engine_files(config, compiled if args.preload else None, memory=args.memory)
+    texts = engine_files(
+        config, compiled if args.preload else None,
+        memory=args.memory, librelane_period_ns=args.librelane,
+    )  # fmt: skip
     folder = make_folder(args.output)
     contents = {name: text.encode() for name, text in texts.items()}
     if compiled:

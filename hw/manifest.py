@@ -6,7 +6,7 @@ import json
 
 from amaranth.lib.wiring import In
 
-from . import memory_macros, verilog
+from . import librelane, memory_macros, verilog
 from .axi import AxiTop
 from .engine import Engine
 from .memory_map import IDENTITY, REGISTERS, VERSION, MemoryMap
@@ -39,27 +39,31 @@ def make_top(config, compiled=None):
     return AxiTop(Engine(config, memories=memories), regions=address_regions(config))
 
 
-def engine_files(config, compiled=None, *, memory="logic"):
+def engine_files(config, compiled=None, *, memory="logic", librelane_period_ns=None):
     """The files of an engine of `config`, {name: text}: engine.v, engine.json and engine.core.
 
     With `compiled`, a :class:`CompiledNetwork` for this configuration, its network is preloaded and
     the engine accepts images after reset; any other waits for its program, weights and parameters
     on the host port. With `memory` ``macro`` engine.v instantiates one module per shape of memory, and
-    memories.v has behavioural models of them; :class:`InputError` when something is preloaded. Same
-    arguments, same text.
+    memories.v has behavioural models of them; :class:`InputError` when something is preloaded. With
+    `librelane_period_ns`, the clock's period, config.json is for LibreLane. Same arguments, same text.
     """
     top = make_top(config, compiled)
     preloaded = network_memories(config) if compiled is not None else ()
     options = {"preloaded": preloaded, "summary": config.as_dict()}
-    contents = manifest(top, compiled)
+    contents, shapes = manifest(top, compiled), None
     if memory == "macro":
         macros = verilog.export_macros(top, **options)
-        contents["memory_macros"] = memory_macros.describe(macros.shapes)
+        shapes = macros.shapes
+        contents["memory_macros"] = memory_macros.describe(shapes)
         sources = {"engine.v": macros.text, "memories.v": macros.models}
     else:
         sources = {"engine.v": verilog.export(top, **options)}
     description = json.dumps(contents, indent=2) + "\n"
-    return {**sources, "engine.json": description, "engine.core": core_file(sources)}
+    files = {**sources, "engine.json": description, "engine.core": core_file(sources)}
+    if librelane_period_ns is not None:
+        files["config.json"] = librelane.config_file(period_ns=librelane_period_ns, shapes=shapes)
+    return files
 
 
 def manifest(top, compiled=None):

@@ -7,7 +7,6 @@ has its memories inside the modules that use them.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 
 from dorefa.golden.errors import InputError
@@ -105,29 +104,38 @@ def _range(width):
     return f"[{width - 1}:0] " if width > 1 else ""
 
 
+def macro_instances(shapes):
+    """Instance paths below the top, names joined with points, of each macro, from the paths of each
+    :class:`Shape`: {Shape: [path]}, sorted."""
+    macros = {}
+    for shape, paths in shapes.items():
+        inside = ".memory" if shape.transparent else ""
+        macros.setdefault(shape.macro, []).extend(path + inside for path in paths)
+    return {macro: sorted(macros[macro]) for macro in sorted(macros)}
+
+
 def describe(shapes):
-    """The macros of a design, as dictionaries ready for JSON, from its Counter by :class:`Shape`."""
-    macros = Counter()
-    for shape, instances in shapes.items():
-        macros[shape.macro] += instances
+    """The macros of a design as dictionaries ready for JSON, from the paths of each :class:`Shape`."""
     return [
-        {"module": macro.module, "depth": macro.depth, "width": macro.width, "instances": macros[macro]}
-        for macro in sorted(macros)
+        {"module": macro.module, "depth": macro.depth, "width": macro.width, "instances": len(paths)}
+        for macro, paths in macro_instances(shapes).items()
     ]
 
 
 def extract(modules):
     """Replaces, in place, the memories of `modules` (:class:`.rtlil.Module`) by instances.
 
-    The first module is the top, and parents come before their children. Returns a Counter of the
-    memories in the whole design by :class:`Shape`. A memory of one word stays: it is a register. Raises
+    The first module is the top, and parents come before their children. Returns the instance paths of
+    the whole design's memories by :class:`Shape`. A memory of one word stays: it is a register. Raises
     :class:`InputError` for a memory with initial contents and ValueError for one with other ports than
     a clocked read and a clocked write.
     """
-    shapes, instances = Counter(), Counter({modules[0].name: 1})
+    shapes, places = {}, {modules[0].name: [()]}
     for module in modules:
-        for child in module.children():
-            instances[child] += instances[module.name]
+        own = places[module.name]
+        for _, kind, name in module.cells():
+            if kind.startswith("\\"):
+                places.setdefault(kind[1:], []).extend((*place, name.lstrip("\\")) for place in own)
         memories = {
             found[3]: (int(found[2]), int(found[1]))
             for line in module.lines
@@ -137,7 +145,7 @@ def extract(modules):
         for name, (depth, width) in memories.items():
             shape, lines = _instance(f"{module.name}.{name}", depth, width, ports[name])
             kept += [f"  cell \\{shape.module} \\{name}", *lines, "  end"]
-            shapes[shape] += instances[module.name]
+            shapes.setdefault(shape, []).extend(".".join((*place, name)) for place in own)
         module.lines = kept
     return shapes
 

@@ -141,13 +141,13 @@ def export(
 @dataclass(frozen=True, kw_only=True)
 class MacroVerilog:
     """Verilog whose memories are black boxes: `text` instantiates them, `models` are behavioural modules
-    of them, `stubs` modules with nothing but ports; `shapes` is a Counter by
+    of them, `stubs` modules with nothing but ports; `shapes` are instance paths by
     :class:`.memory_macros.Shape`."""
 
     text: str
     models: str
     stubs: str
-    shapes: dict
+    shapes: dict[memory_macros.Shape, list[str]]
 
 
 def export_macros(

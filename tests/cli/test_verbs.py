@@ -44,6 +44,15 @@ def test_generate_leaves_memories_to_macros(dorefa, small, tmp_path):
     assert all(macro["module"] in (folder / "memories.v").read_text() for macro in macros) and macros
 
 
+def test_generate_configures_librelane(dorefa, tmp_path):
+    folder = tmp_path / "e"
+    error = dorefa("generate", "-o", folder, "--preset", "tiny", "--librelane", 0).error
+    assert error == "clock period is 0 ns; accepted: a positive number" and not folder.exists()
+    assert dorefa("generate", "-o", folder, "--preset", "tiny", "--librelane", 20).status == 0
+    contents = json.loads((folder / "config.json").read_text())
+    assert contents["CLOCK_PERIOD"] == 20 and "MACROS" not in contents
+
+
 def test_generate_refusals_leave_nothing(dorefa, small, tmp_path):
     model, _, _ = small
     folder = tmp_path / "e"

@@ -14,7 +14,7 @@ from amaranth.lib.wiring import In, Out
 from dorefa.golden.errors import InputError
 from dorefa.hw.config import preset
 from dorefa.hw.manifest import engine_files
-from dorefa.hw.memory_macros import Shape
+from dorefa.hw.memory_macros import Shape, macro_instances
 from dorefa.hw.verilog import export_macros
 
 CONFIGS = {
@@ -75,7 +75,8 @@ def test_instances_of_shared_modules_count_each():
 
 def test_transparent_read_is_logic_around_the_plain_macro():
     made = export_macros(Table(transparent=True), name="lookup")
-    assert dict(made.shapes) == {Shape(8, 4, transparent=True): 1}
+    assert made.shapes == {Shape(8, 4, transparent=True): ["table"]}
+    assert macro_instances(made.shapes) == {Shape(8, 4): ["table.memory"]}
     assert "module dorefa_memory_8x4_transparent(" in made.text
     assert "transparent" not in made.models and "transparent" not in made.stubs
 
