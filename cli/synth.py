@@ -125,11 +125,11 @@ def run(args):
     columns = {"area": contents["area_unit"]} if gates else {"luts": "LUTs"}
     columns |= {"ffs": "FFs", "brams": "memories" if gates else "BRAMs", "cells": "cells"}
     rows = [
-        [line["name"], line["instances"], *(_rounded(line[key]) for key in columns)]
+        [line["name"], line["instances"], *(_shown(line, key) for key in columns)]
         for line in contents["components"]
     ]
     total = "total, placed and routed" if routed else "total, flattened"
-    rows.append([total, 1, *(_rounded(contents[key]) for key in columns)])
+    rows.append([total, 1, *(_shown(contents, key) for key in columns)])
     out.table(["component", "instances", *columns.values()], rows)
     if contents["luts_per_binary_op"] is not None:
         out.say(
@@ -144,9 +144,9 @@ def run(args):
     return 0
 
 
-def _rounded(number):
-    """Areas to a tenth; counts are whole or a half."""
-    return round(number, 1) if isinstance(number, float) else number
+def _shown(line, key):
+    """A number of the table; areas are rounded."""
+    return round(line[key]) if key == "area" else line[key]
 
 
 def _say_gates(out, contents):
