@@ -19,7 +19,7 @@ VARIANTS = (
     ("ecp5", "mapped, register per level", "mapped", "level", None),
     ("ecp5", "mapped, register per 3 levels", "mapped", "level3", None),
     ("ecp5", "3:2 compression", "compress", "none", None),
-    ("ecp5", "sum", "sum", "none", None),
+    ("ecp5", "sum, -nowidelut", "sum", "none", None),
     ("ecp5", "sum, synth_ecp5 with default flags", "sum", "none", "synth_ecp5 -top {top}"),
     ("ice40", "mapped", "mapped", "none", None),
     ("ice40", "mapped, register per level", "mapped", "level", None),

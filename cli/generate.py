@@ -21,6 +21,14 @@ def add_arguments(parser):
     parser.add_argument(
         "--preload", action="store_true", help="put the network of --model into the Verilog"
     )
+    parser.add_argument(
+        "--memory", choices=("logic", "macro"), default="logic",
+        help="macro: a black-box module per shape of memory in engine.v, models of them in memories.v",
+    )
+    parser.add_argument(
+        "--librelane", nargs="?", type=float, const=10.0, metavar="NS",
+        help="write config.json for LibreLane, with this clock period (default 10 ns)",
+    )
     options.add_network_options(parser)
     options.add_engine_options(parser)
 
@@ -39,9 +47,11 @@ def run(args):
     config = options.engine_config(args, network)
     # Compiled even when not preloaded: an engine that cannot run its model is not worth a file.
     compiled = compile_network(network, config) if network else None
+    texts = engine_files(
+        config, compiled if args.preload else None,
+        memory=args.memory, librelane_period_ns=args.librelane,
+    )  # fmt: skip
     folder = make_folder(args.output)
-
-    texts = engine_files(config, compiled if args.preload else None)
     contents = {name: text.encode() for name, text in texts.items()}
     if compiled:
         contents |= network_files(compiled, preloaded=args.preload)

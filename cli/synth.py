@@ -2,14 +2,13 @@
 
 import argparse
 
+from dorefa.golden.errors import InputError
+
 from . import options
 from .output import Output, make_folder
 
 SUMMARY = "synthesize, place and route an engine or one of its components"
 EXAMPLE = "dorefa synth --target ecp5 --lanes 64 --rows 16 --unit engine"
-
-_COUNTS = ("luts", "ffs", "brams", "cells")
-
 
 def add_arguments(parser):
     """Adds the verb's options to `parser`."""
@@ -32,9 +31,20 @@ def add_arguments(parser):
     parser.add_argument(
         "--timeout", type=float, default=yosys.DEFAULT_TIMEOUT, metavar="S", help="default 3600 s"
     )
+    gates = parser.add_argument_group("gates (--target asic)")
+    gates.add_argument(
+        "--liberty", metavar="FILE", help="cell library (default: one of this project, in NAND2 equivalents)"
+    )
+    gates.add_argument(
+        "--memory",
+        choices=("logic", "macro"),
+        help="macro: memories are black boxes without area (default); logic: flip-flops, slow",
+    )
     routing = parser.add_argument_group("place and route")
     routing.add_argument("--pnr", action="store_true", help="run nextpnr; LUTs are then packed cells")
-    routing.add_argument("--device", metavar="D", help="default LFE5U-85F-6, iCE40-HX8K")
+    routing.add_argument(
+        "--device", metavar="D", help="default LFE5U-85F-6, iCE40-HX8K, GW1NR-9C, CCGM1A1"
+    )
     routing.add_argument(
         "--seed",
         dest="pnr_seeds",
@@ -60,22 +70,30 @@ def run(args):
     import tempfile
 
     from dorefa.golden import lower
-    from dorefa.synth import nextpnr, report, yosys
+    from dorefa.synth import liberty, nextpnr, report, yosys
     from dorefa.synth.units import make_unit
 
     out = Output(args.json)
     network = args.model and lower(options.load_network(args.model, args))
     config = options.engine_config(args, network or None)
-    folder = args.keep and make_folder(args.keep)
+    gates = yosys.find_target(args.target).gates
+    if not gates and (args.liberty or args.memory):
+        option = "liberty" if args.liberty else "memory"
+        raise InputError(f"--{option} is for gates, not for {args.target}; accepted: --target asic")
+    memory = args.memory or ("macro" if gates else "logic")
+    library = liberty.load(args.liberty) if args.liberty else None
     if args.pnr:
         nextpnr.check_installed(nextpnr.find_device(args.target, args.device))
-    unit = make_unit(args.unit, config, args.target)
+    folder = args.keep and make_folder(args.keep)
+    unit = make_unit(args.unit, config, args.target, memory=memory)
     with tempfile.TemporaryDirectory(prefix="dorefa-") as scratch:
         statistics = yosys.synthesize(
             unit.write(folder or scratch),
             top=unit.top,
             target=args.target,
             components=not args.no_components,
+            library=library,
+            memory=memory,
             folder=folder,
             timeout=args.timeout,
         )
@@ -94,28 +112,58 @@ def run(args):
         target=args.target,
         binary_ops_per_cycle=unit.binary_ops_per_cycle,
         routed=routed or None,
+        memory_macros=unit.memory_macros,
     )
+    if gates:
+        contents["memory"] = memory
     contents["config"] = config.as_dict()
     out.say(
         f"{unit.name} on {args.target}: {config.lanes} lanes x {config.rows} rows x "
         f"{config.cols} columns"
     )
+    # Gates have an area where fabrics have LUTs.
+    columns = {"area": contents["area_unit"]} if gates else {"luts": "LUTs"}
+    columns |= {"ffs": "FFs", "brams": "memories" if gates else "BRAMs", "cells": "cells"}
     rows = [
-        [line["name"], line["instances"], *(line[key] for key in _COUNTS)]
+        [line["name"], line["instances"], *(_shown(line, key) for key in columns)]
         for line in contents["components"]
     ]
     total = "total, placed and routed" if routed else "total, flattened"
-    rows.append([total, 1, *(contents[key] for key in _COUNTS)])
-    out.table(["component", "instances", "LUTs", "FFs", "BRAMs", "cells"], rows)
+    rows.append([total, 1, *(_shown(contents, key) for key in columns)])
+    out.table(["component", "instances", *columns.values()], rows)
     if contents["luts_per_binary_op"] is not None:
         out.say(
             f"{contents['luts_per_binary_op']:.2f} LUTs per binary operation per cycle "
             f"({contents['binary_ops_per_cycle']:,} a cycle)"
         )
+    if gates:
+        _say_gates(out, contents)
     if routed:
         _say_timing(out, contents)
     out.report(contents)
     return 0
+
+
+def _shown(line, key):
+    """A number of the table; areas are rounded."""
+    return round(line[key]) if key == "area" else line[key]
+
+
+def _say_gates(out, contents):
+    """Prints area, longest path and what became of the memories."""
+    per_operation = contents["gate_equivalents_per_binary_op"]
+    out.say(
+        f"{contents['liberty']}: area {contents['area']:,.1f} {contents['area_unit']}, "
+        f"{contents['gate_equivalents']:,.0f} gate equivalents"
+        + (f" ({per_operation:.2f} per binary operation per cycle)" if per_operation else "")
+    )
+    if contents["longest_path_ps"] is not None:
+        out.say(f"longest path by the mapper, without wires: {contents['longest_path_ps']:,.0f} ps")
+    if contents["memory"] == "logic":
+        out.say("memories are flip-flops, counted in the area (--memory macro leaves them out)")
+        return
+    for macro in contents["memory_macros"]:
+        out.say(f"black box without area: {macro['module']} x {macro['instances']}")
 
 
 def _say_timing(out, contents):

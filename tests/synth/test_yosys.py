@@ -31,24 +31,51 @@ def test_every_target_synthesizes_with_and_without_hierarchy(adder, target):
     assert set(statistics["hierarchical"]["modules"]) == {"\\top", "\\leaf"}
     assert statistics["hierarchical"]["modules"]["\\top"]["num_cells_by_type"]["leaf"] == 2
     flip_flops = {"ice40": "SB_DFF", "ecp5": "TRELLIS_FF", "gowin": "DFF", "xilinx": "FDRE"}
-    expected = flip_flops.get(target, "$_DFF_P_")
+    flip_flops["gatemate"] = "CC_DFF"
+    expected = flip_flops.get(target, "DFF")
     assert statistics["flat"]["design"]["num_cells_by_type"][expected] == 8
 
 
-def test_memory_of_gates_stays_a_black_box(tmp_path):
+@pytest.mark.parametrize("memory", ["macro", "logic"])
+def test_memory_of_gates_stays_a_black_box_unless_asked(memory, tmp_path):
     (tmp_path / "ram.v").write_text(
         "module top(input clk, we, input [5:0] at, input [7:0] d, output reg [7:0] q);"
         " reg [7:0] m [0:63];"
         " always @(posedge clk) begin if (we) m[at] <= d; q <= m[at]; end endmodule"
     )
     statistics = yosys.synthesize(
-        tmp_path / "ram.v", top="top", target="asic", components=False
+        tmp_path / "ram.v", top="top", target="asic", components=False, memory=memory
     )
     cells = statistics["flat"]["design"]["num_cells_by_type"]
-    assert cells["$mem_v2"] == 1
-    assert sum(cells.values()) < 64 * 8
+    if memory == "macro":
+        assert cells.pop("$mem_v2") == 1
+        assert sum(cells.values()) < 64
+    else:
+        assert "$mem_v2" not in cells
+        assert cells["DFF"] == 64 * 8 + 8
     assert statistics["memory_bits"] == 64 * 8
     assert statistics["hierarchical"] is None
+
+
+def test_gates_have_area_and_longest_path(adder, tmp_path):
+    def measure():
+        found = yosys.synthesize(adder, top="top", target="asic", components=False, folder=tmp_path)
+        return found["flat"]["design"]["area"], found["longest_path_ps"], found["library"].name
+
+    area, longest, library = measure()
+    # Eight flip-flops, four ANDs, and an adder of at least an XOR2 for each bit.
+    assert area > 8 * 6 + 4 * 1.5 + 8 * 2.5 and library == "dorefa_nand2"
+    assert longest > 0
+    # The file that ABC appends to is not read twice.
+    assert measure() == (area, longest, library)
+
+
+def test_no_logic_no_path(tmp_path):
+    (tmp_path / "wire.v").write_text(
+        "module top(input clk, d, output reg q); always @(posedge clk) q <= d; endmodule"
+    )
+    statistics = yosys.synthesize(tmp_path / "wire.v", top="top", target="asic", components=False)
+    assert statistics["longest_path_ps"] is None and statistics["flat"]["design"]["area"] == 6
 
 
 def test_unknown_target_lists_the_known_ones(adder):
