@@ -66,23 +66,31 @@ class RunGenerator(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        payload = self.o.payload
+        # A second run waits where the first is not taken, so that `ready` reaches no counter.
+        waiting, waits = Signal.like(self.o.payload), Signal()
         advance, valid = Signal(), Signal()
-        m.d.comb += advance.eq(~self.o.valid | self.o.ready)
+        m.d.comb += advance.eq(~waits)
         active, move, ends = self._count(m, advance)
         step, step_ends = Signal(Move), Signal.like(ends)
-        y = self._move(m, advance & valid, step)
+        run = Signal.like(self.o.payload)
+        y = self._move(m, advance & valid, step, run)
+        m.d.comb += [
+            run.row_ok.eq((y >= 0) & (y < self.layer.in_rows)),
+            Cat(run.ends_part, run.ends_patch, run.ends_set).eq(step_ends),
+        ]
         with m.If(self.start):
-            m.d.sync += [valid.eq(0), self.o.valid.eq(0)]
-        with m.Elif(advance):
-            m.d.sync += [
-                valid.eq(active),
-                step.eq(move),
-                step_ends.eq(ends),
-                self.o.valid.eq(valid),
-                payload.row_ok.eq((y >= 0) & (y < self.layer.in_rows)),
-                Cat(payload.ends_part, payload.ends_patch, payload.ends_set).eq(step_ends),
-            ]
+            m.d.sync += [valid.eq(0), waits.eq(0), self.o.valid.eq(0)]
+        with m.Else():
+            with m.If(advance):
+                m.d.sync += [valid.eq(active), step.eq(move), step_ends.eq(ends), waiting.eq(run)]
+            with m.If(~self.o.valid | self.o.ready):
+                m.d.sync += [
+                    self.o.valid.eq(valid | waits),
+                    self.o.payload.eq(Mux(waits, waiting, run)),
+                    waits.eq(0),
+                ]
+            with m.Elif(advance):
+                m.d.sync += waits.eq(valid)
         return m
 
     def _count(self, m, advance):
@@ -147,14 +155,14 @@ class RunGenerator(wiring.Component):
             m.d.comb += move.eq(Move.ROW)
         return active, move, Cat(part_ends, patch_ends, set_ends)
 
-    def _move(self, m, enable, step):
-        """Place of the run in the payload and, by `step`, of the one behind it; returns y."""
-        layer, config, payload = self.layer, self._config, self.o.payload
+    def _move(self, m, enable, step, run):
+        """Place of the `run`, and by `step` of the one behind it; returns y."""
+        layer, config = self.layer, self._config
         place = data.StructLayout(
-            {"address": payload.address.shape(), "x": payload.x.shape(), "y": layer.y_start.shape()}
+            {"address": run.address.shape(), "x": run.x.shape(), "y": layer.y_start.shape()}
         )
         at, origin, distance, following = Signal(place), Signal(place), Signal(place), Signal(place)
-        m.d.comb += origin.eq(at)
+        m.d.comb += [origin.eq(at), run.address.eq(at.address), run.x.eq(at.x)]
         columns = ()
         if config.cols > 1:
             columns = (
@@ -195,7 +203,7 @@ class RunGenerator(wiring.Component):
         with m.If(self.start):
             m.d.sync += start
         with m.Elif(enable):
-            m.d.sync += [payload.address.eq(at.address), payload.x.eq(at.x), at.eq(following)]
+            m.d.sync += at.eq(following)
             if config.cols > 1:
                 with m.If(begins):
                     m.d.sync += first.eq(following)

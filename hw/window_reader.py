@@ -78,20 +78,21 @@ class WindowReader(wiring.Component):
         fresh = Signal(config.patch_slots)  # slots written in this layer already
         tail = Signal()
         occupied = Signal(range(config.patch_slots + 1))
-        more = Signal()
-        room = Signal(range(fetch + 1))
-        count, width = Signal(range(fetch + 1)), Signal(range(fetch + 1))
-        last_subword = Signal()
+        width, room, end = Signal(range(fetch + 1)), Signal(range(fetch + 1)), Signal(range(fetch + 1))
+        last_subword, more = Signal(), Signal()
+        # A run that reaches beyond the piece has more than `fetch` bits or more than there is room for.
+        beyond, low_left = left[len(room) :].any(), left[: len(room)]
         word_ends, run_ends, part_ends, patch_ends = Signal(), Signal(), Signal(), Signal()
         step, needs_tail, subword_ends, set_ends = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             last_subword.eq(to.subword == subwords - 1),
             width.eq(Mux(last_subword, last_width, fetch)),
             room.eq(width - bit),
-            more.eq(left > room),
-            count.eq(Mux(tail | more, room, left)),
+            more.eq(beyond | (low_left > room)),
+            subword_ends.eq(tail | beyond | (low_left >= room)),
+            # Where the run ends if it does not fill the piece.
+            end.eq(bit + low_left),
             step.eq(self.runs.valid & (occupied != config.patch_slots)),
-            subword_ends.eq(count == room),
             word_ends.eq(subword_ends & last_subword),
             run_ends.eq(~tail & ~more),
             # The pieces of a part's last word beyond it are cleared once per layer and slot.
@@ -108,9 +109,9 @@ class WindowReader(wiring.Component):
             m.d.sync += occupied.eq(occupied + (step & set_ends) - self.released)
         with m.If(step & ~self.start):
             m.d.sync += [
-                left.eq(Mux(run_ends, self.layer.run_bits, left - count)),
-                offset.eq(Mux(run_ends, Mux(subword_ends, 0, -(bit + count)), offset + width)),
-                bit.eq(Mux(subword_ends, 0, bit + count)),
+                left.eq(Mux(run_ends, self.layer.run_bits, left - room)),
+                offset.eq(Mux(run_ends, Mux(subword_ends, 0, -end), offset + width)),
+                bit.eq(Mux(subword_ends, 0, end)),
                 tail.eq(~part_ends & (tail | (run_ends & run.ends_part))),
             ]
             with m.If(subword_ends):
@@ -135,7 +136,7 @@ class WindowReader(wiring.Component):
             self.r_address.eq(run.address + offset),
             window_x.eq(run.x + offset),
             low.eq(bit),
-            high.eq(bit + count),
+            high.eq(Mux(subword_ends, width, end)),
             copy.eq(run.row_ok & ~tail),
         ]
         # Stages 2 and 3: the memory reads and shifts; the mask waits, clipped to the map's row.
