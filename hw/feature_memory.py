@@ -5,6 +5,8 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from .delay import delayed
+
 
 class FeatureMemory(wiring.Component):
     """Reads `fetch_bits` bits of every plane from any bit address; writes aligned words.
@@ -15,11 +17,11 @@ class FeatureMemory(wiring.Component):
     p at bits ``[p * fetch_bits, (p + 1) * fetch_bits)`` of a row; the planes that only an image uses
     lie likewise in ``image_bank0`` and ``image_bank1``, which are shallower.
 
-    Ports: `r_address` (bit address; `o` holds the bits, one element per plane, two cycles later),
+    Ports: `r_address` (bit address; `o` holds the bits, one element per plane, three cycles later),
     `w_en`, `w_address` (word), `w_data` (all planes side by side, lowest first).
     """
 
-    latency = 2
+    latency = 3
 
     def __init__(self, config):
         self._config = config
@@ -40,8 +42,7 @@ class FeatureMemory(wiring.Component):
         fetch, shift_bits = config.fetch_bits, config.fetch_bits.bit_length() - 1
         word = self.r_address[shift_bits:]
         # Place of the first bit in the even and the odd word side by side, which are a ring.
-        place = Signal(shift_bits + 1)
-        m.d.sync += place.eq(self.r_address[: shift_bits + 1])
+        place = delayed(m, self.r_address[: shift_bits + 1], 2, "place")
 
         classes = [("", config.out_bits, config.feature_depth)]
         if config.image_planes:
@@ -64,7 +65,8 @@ class FeatureMemory(wiring.Component):
                     write.data.eq(self.w_data[bits]),
                     write.en.eq(self.w_en & (self.w_address[0] == bank) & exists),
                 ]
-                outputs.append(read.data)
+                # A block RAM is slow to answer: nothing but a register is behind it.
+                outputs.append(delayed(m, read.data, 1, f"{prefix}word{bank}"))
             for plane in range(planes):
                 ring = Cat(words[plane * fetch : (plane + 1) * fetch] for words in outputs)
                 # From the largest step down, each level keeps only the bits that later ones can reach.

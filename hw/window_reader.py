@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from . import program
 from .delay import delayed
+from .feature_memory import FeatureMemory
 from .patch_buffer import PatchBuffer
 from .run_generator import run_layout
 
@@ -32,10 +33,10 @@ class WindowReader(wiring.Component):
     The feature memory is read at the address that puts the run's bits at their place in the piece,
     so one funnel shifter does both alignments. All planes of a group are copied together.
 
-    Ports: `layer`, `start`; `runs`; `r_address` and `bits` to the feature memory (read latency 2);
+    Ports: `layer`, `start`; `runs`; `r_address` and `bits` to the feature memory (its read latency);
     `w` to the patch buffer; `filled` pulses when all columns of a slot are written, `released` when a
     slot was read for the last time; `first_read` pulses with the layer's first read.
-    Latency: four cycles from a run to the write of its last piece.
+    Latency: five cycles from a run to the write of its last piece.
     """
 
     def __init__(self, config):
@@ -139,7 +140,7 @@ class WindowReader(wiring.Component):
             high.eq(Mux(subword_ends, width, end)),
             copy.eq(run.row_ok & ~tail),
         ]
-        # Stages 2 and 3: the memory reads and shifts; the mask waits, clipped to the map's row.
+        # Stages 2 to 4: the memory reads and shifts; the mask, clipped to the map's row, waits for it.
         shift = fetch.bit_length() - 1
         row_end = Signal(signed(len(window_x) + 1))
         row_start, first, behind = Signal.like(low), Signal.like(low), Signal.like(high)
@@ -158,21 +159,23 @@ class WindowReader(wiring.Component):
             behind.eq(Mux(copy & ~below, Mux(far | (high < row_end[:shift]), high, row_end[:shift]), 0)),
             mask.eq(reached(first, fetch) & ~reached(behind, fetch)),
         ]
+        behind_step = 1 + FeatureMemory.latency
         write = Signal(piece)
         writes = Signal()
         fills = Signal()
         valid = Signal()
         m.d.comb += [
-            write.eq(delayed(m, to, 3, "to")),
-            valid.eq(delayed(m, step & ~self.start, 3, "step")),
-            writes.eq(delayed(m, step & (subword_ends | part_ends), 3, "writes")),
-            fills.eq(delayed(m, step & set_ends, 3, "fills")),
+            write.eq(delayed(m, to, behind_step, "to")),
+            valid.eq(delayed(m, step & ~self.start, behind_step, "step")),
+            writes.eq(delayed(m, step & (subword_ends | part_ends), behind_step, "writes")),
+            fills.eq(delayed(m, step & set_ends, behind_step, "fills")),
         ]
 
-        # Stage 4: pieces collect the runs that share them.
+        # Stage 5: pieces collect the runs that share them.
+        kept = delayed(m, mask, FeatureMemory.latency - 2, "mask")
         gathered, merged = Signal.like(self.bits), Signal.like(self.bits)
         m.d.comb += [
-            merged.eq(gathered | (self.bits & mask.replicate(config.fetch_planes))),
+            merged.eq(gathered | (self.bits & kept.replicate(config.fetch_planes))),
             self.w.en.eq(writes),
             self.w.slot.eq(write.slot),
             self.w.column.eq(write.column),
