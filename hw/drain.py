@@ -67,15 +67,16 @@ class Drain(wiring.Component):
         acc = signed(config.acc_bits)
         accs = [Signal(acc, name=f"kept_{number}") for number in range(len(self.acc))]
         sums = [Signal(acc, name=f"sum_{column}") for column in range(len(self.sums))]
-        # Position of the tile in the drain, counted as the issue counts it.
-        channel_group, tile = Signal.like(layer.groups), Signal.like(layer.tiles)
+        # Position of the tile in the drain: what is left of the loops, the tile's own included.
+        channel_groups, tiles = Signal.like(layer.groups), Signal.like(layer.tiles)
         column = Signal(range(max(2, config.cols)))
         emitted = Signal.like(self.group.column)  # pixels of the set, so far, that end a window
-        row_group = Signal.like(layer.full_groups)
+        row_groups = Signal.like(layer.full_groups)
         index, tile_index = Signal.like(self.group.index), Signal.like(self.group.index)
         busy = Signal()
 
-        last_tile, row_ends, tile_ends = Signal(), Signal(), Signal()
+        # Whether the tile is the last of its channel group, and whether the next one will be.
+        last_tile, then_last, row_ends, tile_ends = Signal(), Signal(), Signal(), Signal()
         set_ends = Signal()
         advance, leaves = Signal(), Signal()
         group = Signal.like(self.group)
@@ -87,10 +88,10 @@ class Drain(wiring.Component):
             position.column_ends.eq(leaves & row_ends),
             position.tile_ends.eq(leaves & tile_ends),
             position.set_ends.eq(leaves & set_ends),
-            last_tile.eq(tile + 1 == layer.tiles),
-            row_ends.eq(row_group + 1 == Mux(last_tile, layer.last_groups, layer.full_groups)),
+            then_last.eq(Mux(last_tile, layer.tiles == 1, tiles == 2)),
+            row_ends.eq(row_groups == 1),
             tile_ends.eq(row_ends & ((column + 1 == config.cols) | position.last)),
-            set_ends.eq(tile_ends & last_tile & (channel_group + 1 == layer.groups)),
+            set_ends.eq(tile_ends & last_tile & (channel_groups == 1)),
             leaves.eq(busy & advance),
             self.drained.eq(leaves & tile_ends),
             group.count.eq(
@@ -108,21 +109,24 @@ class Drain(wiring.Component):
 
         with m.If(self.start):
             m.d.sync += [
-                channel_group.eq(0), tile.eq(0), column.eq(0),
-                row_group.eq(0), index.eq(0), tile_index.eq(0), emitted.eq(0),
+                channel_groups.eq(layer.groups), tiles.eq(layer.tiles), last_tile.eq(layer.tiles == 1),
+                row_groups.eq(Mux(layer.tiles == 1, layer.last_groups, layer.full_groups)),
+                column.eq(0), index.eq(0), tile_index.eq(0), emitted.eq(0),
             ]  # fmt: skip
         with m.Elif(leaves):
-            m.d.sync += [row_group.eq(row_group + 1), index.eq(index + 1)]
+            m.d.sync += [row_groups.eq(row_groups - 1), index.eq(index + 1)]
             with m.If(row_ends):
-                m.d.sync += [row_group.eq(0), column.eq(column + 1), index.eq(tile_index)]
+                m.d.sync += row_groups.eq(Mux(last_tile, layer.last_groups, layer.full_groups))
+                m.d.sync += [column.eq(column + 1), index.eq(tile_index)]
                 m.d.sync += emitted.eq(emitted + (place.x_closes & place.y_closes))
             with m.If(tile_ends):
-                m.d.sync += [column.eq(0), emitted.eq(0), tile.eq(tile + 1), index.eq(index + 1)]
-                m.d.sync += tile_index.eq(index + 1)
+                m.d.sync += [column.eq(0), emitted.eq(0), index.eq(index + 1), tile_index.eq(index + 1)]
+                m.d.sync += row_groups.eq(Mux(then_last, layer.last_groups, layer.full_groups))
+                m.d.sync += [tiles.eq(tiles - 1), last_tile.eq(then_last)]
                 with m.If(last_tile):
-                    m.d.sync += [tile.eq(0), channel_group.eq(channel_group + 1)]
+                    m.d.sync += [tiles.eq(layer.tiles), channel_groups.eq(channel_groups - 1)]
             with m.If(set_ends):
-                m.d.sync += [channel_group.eq(0), index.eq(0), tile_index.eq(0)]
+                m.d.sync += [channel_groups.eq(layer.groups), index.eq(0), tile_index.eq(0)]
 
         with m.If(self.start):
             m.d.sync += busy.eq(0)

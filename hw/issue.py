@@ -45,7 +45,8 @@ class Issue(wiring.Component):
         m = Module()
         layer, config = self.layer, self._config
         ready = Signal(range(self._config.patch_slots + 1))
-        tile, group = Signal.like(layer.tiles), Signal.like(layer.groups)
+        # What is left of the loops, the present tile included.
+        tiles, groups = Signal.like(layer.tiles), Signal.like(layer.groups)
         # The pair of planes, and the first pair of its significance.
         i, j = Signal(range(config.w_bits)), Signal(range(config.a_bits))
         first_i, first_j = Signal.like(i), Signal.like(j)
@@ -66,8 +67,8 @@ class Issue(wiring.Component):
             word_ends.eq(self.word + 1 == layer.words),
             diagonal_ends.eq(word_ends & ((i == 0) | (j == top_j))),
             pairs_end.eq(diagonal_ends & (first_i == 0) & (first_j == 0)),
-            tiles_end.eq(pairs_end & (tile + 1 == layer.tiles)),
-            groups_end.eq(tiles_end & (group + 1 == layer.groups)),
+            tiles_end.eq(pairs_end & (tiles == 1)),
+            groups_end.eq(tiles_end & (groups == 1)),
             blocked.eq(pairs_end & ((drain_wait != 0) | (layer.raw & (outstanding != 0)))),
             go.eq((ready != 0) & self.weights_ready & ~blocked & ~self.start),
             self.released.eq(go & tiles_end),
@@ -105,13 +106,14 @@ class Issue(wiring.Component):
             ]  # fmt: skip
 
         with m.If(self.start):
-            m.d.sync += [*restart(layer.weight_top), tile.eq(0), group.eq(0), self.slot.eq(0)]
+            m.d.sync += [*restart(layer.weight_top), self.slot.eq(0)]
+            m.d.sync += [tiles.eq(layer.tiles), groups.eq(layer.groups)]
         with m.Elif(go):
             m.d.sync += [starts_tile.eq(0), starts_pairs.eq(0)]
             m.d.sync += [self.word.eq(self.word + 1), self.weight.eq(self.weight + 1)]
             with m.If(pairs_end):
                 m.d.sync += restart(next_tile)
-                m.d.sync += tile.eq(Mux(tiles_end, 0, tile + 1))
+                m.d.sync += tiles.eq(Mux(tiles_end, layer.tiles, tiles - 1))
             with m.Elif(diagonal_ends):
                 m.d.sync += [
                     starts_pairs.eq(1),
@@ -127,7 +129,7 @@ class Issue(wiring.Component):
                 m.d.sync += [plane_base.eq(next_plane), self.weight.eq(next_plane)]
             with m.If(tiles_end):
                 m.d.sync += self.slot.eq(self.slot + 1)
-                m.d.sync += group.eq(Mux(groups_end, 0, group + 1))
+                m.d.sync += groups.eq(Mux(groups_end, layer.groups, groups - 1))
 
         with m.If(self.start):
             m.d.sync += [ready.eq(0), drain_wait.eq(0), outstanding.eq(0)]

@@ -59,15 +59,16 @@ class PixelPosition(wiring.Component):
         phase = signed(program.PHASE_BITS)
         shapes = {"x": program.SIZE_BITS, "y": program.SIZE_BITS, "line": len(self.o.line)}
         shapes |= {f"{axis}_phase_{slot}": phase for axis in AXES for slot in slots}
-        # This pixel, the one behind it, and the first of the set.
+        shapes |= {f"{axis}_begins": 1 for axis in AXES}
+        # This pixel, the one behind it, and the first of the set; x and y are what is left of the axis.
         now, following, first = (
             {name: Signal(shape, name=f"{which}_{name}") for name, shape in shapes.items()}
             for which in ("now", "next", "first")
         )
         ends = {axis: Signal(name=f"{axis}_ends") for axis in AXES}
         m.d.comb += [
-            ends["x"].eq(now["x"] + 1 == layer.out_cols),
-            ends["y"].eq(now["y"] + 1 == layer.out_rows),
+            ends["x"].eq(now["x"] == 1),
+            ends["y"].eq(now["y"] == 1),
             self.o.line.eq(now["line"]),
             self.last.eq(ends["x"] & ends["y"]),
         ]
@@ -77,7 +78,7 @@ class PixelPosition(wiring.Component):
             closing = Cat(value + 1 == kernel for value in phases)
             numbers = sum((Mux(closing[slot], slot, 0) for slot in slots[1:]), 0)
             m.d.comb += [
-                self.o[f"{axis}_first"].eq(Cat((now[axis] == 0) | (value == 0) for value in phases)),
+                self.o[f"{axis}_first"].eq(Cat(now[f"{axis}_begins"] | (value == 0) for value in phases)),
                 self.o[f"{axis}_slot"].eq(Mux(ends[axis], last, numbers)),
                 self.o[f"{axis}_closes"].eq(ends[axis] | closing.any()),
             ]
@@ -86,11 +87,15 @@ class PixelPosition(wiring.Component):
             value = now[f"{axis}_phase_{slot}"]
             return Mux(value + 1 == layer[f"pool_{axis}_period"], 0, value + 1)
 
-        m.d.comb += following["y"].eq(Mux(ends["x"], now["y"] + 1, now["y"]))
+        m.d.comb += [
+            following["y"].eq(now["y"] - ends["x"]),
+            following["y_begins"].eq(now["y_begins"] & ~ends["x"]),
+            following["x_begins"].eq(ends["x"]),
+        ]
         with m.If(ends["x"]):
-            m.d.comb += [following["x"].eq(0), following["line"].eq(0)]
+            m.d.comb += [following["x"].eq(layer.out_cols), following["line"].eq(0)]
         with m.Else():
-            m.d.comb += following["x"].eq(now["x"] + 1)
+            m.d.comb += following["x"].eq(now["x"] - 1)
             m.d.comb += following["line"].eq(now["line"] + Mux(self.o.x_closes, layer.pixel_groups, 0))
         for slot in slots:
             x, y = f"x_phase_{slot}", f"y_phase_{slot}"
@@ -104,6 +109,7 @@ class PixelPosition(wiring.Component):
 
         with m.If(self.start):
             start = {name: layer[f"pool_{name}"] if "phase" in name else 0 for name in shapes}
+            start |= {"x": layer.out_cols, "y": layer.out_rows, "x_begins": 1, "y_begins": 1}
             m.d.sync += become(now, start) + become(first, start)
         with m.Elif(self.set_ends):
             m.d.sync += become(now, following) + become(first, following)

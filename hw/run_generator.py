@@ -94,52 +94,57 @@ class RunGenerator(wiring.Component):
         return m
 
     def _count(self, m, advance):
-        """The counters, from the outermost; returns whether there is a run, the Move behind it and what
-        it ends: part, patch, set."""
+        """Counts down what is left, from the outermost loop; returns whether there is a run, the Move behind
+        it and what it ends: part, patch, set."""
         layer, config = self.layer, self._config
-        group = Signal.like(layer.groups)
+        groups = Signal.like(layer.groups)
         column = Signal(range(max(2, config.cols)))
-        block = Signal.like(layer.blocks)
-        kernel_row, run = Signal.like(layer.kernel_rows), Signal.like(layer.runs_per_row)
-        # Convolution pixel of the column, the first of the set's, and the one behind it.
+        blocks = Signal.like(layer.blocks)
+        kernel_rows, runs = Signal.like(layer.kernel_rows), Signal.like(layer.runs_per_row)
+        # Pixels of the line and lines, for this column, the set's first one and the one behind it.
         pixel = data.StructLayout({"x": layer.out_cols.shape(), "y": layer.out_rows.shape()})
         at, first, following = Signal(pixel), Signal(pixel), Signal(pixel)
         active = Signal()
         row_ends, kernel_ends, part_ends, patch_ends = Signal(), Signal(), Signal(), Signal()
         set_ends, groups_end, line_ends, last_pixel = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            row_ends.eq(run + 1 == layer.runs_per_row),
-            kernel_ends.eq(row_ends & (kernel_row + 1 == layer.kernel_rows)),
-            patch_ends.eq(kernel_ends & (block + 1 == layer.blocks)),
+            row_ends.eq(runs == 1),
+            kernel_ends.eq(row_ends & (kernel_rows == 1)),
+            patch_ends.eq(kernel_ends & (blocks == 1)),
             part_ends.eq(patch_ends),
             set_ends.eq(patch_ends & ((column + 1 == config.cols) | last_pixel)),
-            groups_end.eq(set_ends & (group + 1 == layer.groups)),
-            line_ends.eq(at.x + 1 == layer.out_cols),
-            last_pixel.eq(line_ends & (at.y + 1 == layer.out_rows)),
-            following.x.eq(Mux(line_ends, 0, at.x + 1)),
-            following.y.eq(at.y + line_ends),
+            groups_end.eq(set_ends & (groups == 1)),
+            line_ends.eq(at.x == 1),
+            last_pixel.eq(line_ends & (at.y == 1)),
+            following.x.eq(Mux(line_ends, layer.out_cols, at.x - 1)),
+            following.y.eq(at.y - line_ends),
         ]
         if config.plane_groups > 1:
-            m.d.comb += part_ends.eq(kernel_ends & (layer.plane_blocks | (block + 1 == layer.blocks)))
+            m.d.comb += part_ends.eq(kernel_ends & (layer.plane_blocks | (blocks == 1)))
 
         with m.If(self.start):
-            m.d.sync += [active.eq(1), at.eq(0), first.eq(0)]
+            m.d.sync += [
+                active.eq(1), groups.eq(layer.groups), blocks.eq(layer.blocks),
+                kernel_rows.eq(layer.kernel_rows), runs.eq(layer.runs_per_row),
+                *(value.eq(size) for place in (at, first)
+                  for value, size in ((place.x, layer.out_cols), (place.y, layer.out_rows))),
+            ]  # fmt: skip
         with m.Elif(active & advance):
-            m.d.sync += run.eq(run + 1)
+            m.d.sync += runs.eq(runs - 1)
             with m.If(row_ends):
-                m.d.sync += [run.eq(0), kernel_row.eq(kernel_row + 1)]
+                m.d.sync += [runs.eq(layer.runs_per_row), kernel_rows.eq(kernel_rows - 1)]
             with m.If(kernel_ends):
-                m.d.sync += [kernel_row.eq(0), block.eq(block + 1)]
+                m.d.sync += [kernel_rows.eq(layer.kernel_rows), blocks.eq(blocks - 1)]
             with m.If(patch_ends):
-                m.d.sync += [block.eq(0), column.eq(column + 1)]
+                m.d.sync += [blocks.eq(layer.blocks), column.eq(column + 1)]
                 if config.cols > 1:
                     m.d.sync += at.eq(following)
             with m.If(set_ends):
-                m.d.sync += [column.eq(0), group.eq(group + 1)]
+                m.d.sync += [column.eq(0), groups.eq(groups - 1)]
                 if config.cols > 1:
                     m.d.sync += at.eq(first)
             with m.If(groups_end):
-                m.d.sync += [group.eq(0), at.eq(following), first.eq(following)]
+                m.d.sync += [groups.eq(layer.groups), at.eq(following), first.eq(following)]
                 m.d.sync += active.eq(~last_pixel)
 
         move = Signal(Move)

@@ -1,6 +1,6 @@
 """Images in, layers one after another."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -77,16 +77,19 @@ class Sequencer(wiring.Component):
             read.en.eq(1),
         ]
 
-        received, now = Signal(config.image_bytes_bits + 1), Signal(config.image_bytes_bits + 1)
+        # Bytes of the packet that are missing, and whether there were any, or too many.
+        missing, begun, over = Signal.like(self.image_bytes), Signal(), Signal()
         beat, kept = Signal(), Signal.like(self.load_count)
+        many, few = missing[len(kept) :].any(), missing[: len(kept)]
+        fits, right = Signal(), Signal()
         m.d.comb += [
             kept.eq(sum(self.i.payload.keep[byte] for byte in range(config.port_bytes))),
-            now.eq(received + kept),
+            fits.eq(~over & (many | (few >= kept))),
+            right.eq(~over & ~many & (few == kept)),
             beat.eq(self.i.valid & self.i.ready),
             self.image_begins.eq(beat),
             self.load_count.eq(kept),
         ]
-        right = now == self.image_bytes
 
         # The next descriptor is fetched while a pass runs, the first one while the image comes in.
         following = Signal.like(self.layer)
@@ -110,22 +113,24 @@ class Sequencer(wiring.Component):
         with m.FSM() as states:
             with m.State("enable"):
                 m.d.comb += self.load_start.eq(1)
-                m.d.sync += [received.eq(0), address.eq(0), layers_left.eq(self.layers)]
-                m.d.sync += [fetching.eq(0), fetched.eq(0)]
+                m.d.sync += [missing.eq(self.image_bytes), begun.eq(0), over.eq(0)]
+                m.d.sync += [address.eq(0), layers_left.eq(self.layers), fetching.eq(0), fetched.eq(0)]
                 with m.If(self.enable & (self.layers != 0)):
                     m.next = "image"
             with m.State("image"):
                 accepted = Signal()
-                m.d.comb += accepted.eq(self.enable | (received != 0))
+                m.d.comb += accepted.eq(self.enable | begun)
                 m.d.comb += self.i.ready.eq(accepted & self.load_ready)
                 with m.If(~accepted):
                     m.next = "enable"
+                with m.If(~begun):
+                    m.d.sync += missing.eq(self.image_bytes)
                 with m.If(beat):
                     m.d.comb += fetch.eq(~fetching)
-                    m.d.comb += self.load.eq(
-                        (now <= self.image_bytes) & ((kept != 0) | self.i.payload.last)
-                    )
-                    m.d.sync += received.eq(Mux(now <= self.image_bytes, now, self.image_bytes + 1))
+                    m.d.comb += self.load.eq(fits & ((kept != 0) | self.i.payload.last))
+                    m.d.sync += [
+                        missing.eq(missing - kept), begun.eq(begun | (kept != 0)), over.eq(~fits)
+                    ]  # fmt: skip
                     with m.If(self.i.payload.last):
                         m.d.comb += self.load_last.eq(right)
                         m.d.comb += self.wrong_packet.eq(~right)

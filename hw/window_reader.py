@@ -72,14 +72,16 @@ class WindowReader(wiring.Component):
 
         # Stage 0: how many bits this step copies, from where, to where.
         to = Signal(piece)
-        bit = Signal(range(fetch))
+        # Bits of the piece that are done, and that are not.
+        bit, room = Signal(range(fetch)), Signal(range(fetch + 1))
+        first_width = min(fetch, config.lanes)
         left = Signal.like(self.layer.run_bits)  # bits of the run that are still to be copied
         # From the run's first bit to the bit that lies where the piece begins.
         offset = Signal.like(self.layer.x_start)
         fresh = Signal(config.patch_slots)  # slots written in this layer already
         tail = Signal()
         occupied = Signal(range(config.patch_slots + 1))
-        width, room, end = Signal(range(fetch + 1)), Signal(range(fetch + 1)), Signal(range(fetch + 1))
+        width, next_width, end = (Signal(range(fetch + 1), name=name) for name in ("width", "next", "end"))
         last_subword, more = Signal(), Signal()
         # A run that reaches beyond the piece has more than `fetch` bits or more than there is room for.
         beyond, low_left = left[len(room) :].any(), left[: len(room)]
@@ -88,7 +90,7 @@ class WindowReader(wiring.Component):
         m.d.comb += [
             last_subword.eq(to.subword == subwords - 1),
             width.eq(Mux(last_subword, last_width, fetch)),
-            room.eq(width - bit),
+            next_width.eq(Mux(to.subword == subwords - 2, last_width, fetch) if subwords > 1 else last_width),
             more.eq(beyond | (low_left > room)),
             subword_ends.eq(tail | beyond | (low_left >= room)),
             # Where the run ends if it does not fill the piece.
@@ -104,7 +106,7 @@ class WindowReader(wiring.Component):
             self.runs.ready.eq(step & Mux(run.ends_part, part_ends, run_ends)),
         ]
         with m.If(self.start):
-            m.d.sync += [to.eq(0), bit.eq(0), offset.eq(0), fresh.eq(0), tail.eq(0)]
+            m.d.sync += [to.eq(0), bit.eq(0), room.eq(first_width), offset.eq(0), fresh.eq(0), tail.eq(0)]
             m.d.sync += [left.eq(self.layer.run_bits), occupied.eq(0)]
         with m.Else():
             m.d.sync += occupied.eq(occupied + (step & set_ends) - self.released)
@@ -113,6 +115,7 @@ class WindowReader(wiring.Component):
                 left.eq(Mux(run_ends, self.layer.run_bits, left - room)),
                 offset.eq(Mux(run_ends, Mux(subword_ends, 0, -end), offset + width)),
                 bit.eq(Mux(subword_ends, 0, end)),
+                room.eq(Mux(subword_ends, next_width, room - low_left)),
                 tail.eq(~part_ends & (tail | (run_ends & run.ends_part))),
             ]
             with m.If(subword_ends):
@@ -120,8 +123,8 @@ class WindowReader(wiring.Component):
             with m.If(word_ends):
                 m.d.sync += to.word.eq(to.word + 1)
             with m.If(part_ends):
-                m.d.sync += [to.word.eq(0), to.subword.eq(0), bit.eq(0), offset.eq(0)]
-                m.d.sync += left.eq(self.layer.run_bits)
+                m.d.sync += [to.word.eq(0), to.subword.eq(0), bit.eq(0), room.eq(first_width)]
+                m.d.sync += [offset.eq(0), left.eq(self.layer.run_bits)]
                 if config.plane_groups > 1:
                     m.d.sync += to.group.eq(Mux(patch_ends, 0, to.group + 1))
             with m.If(patch_ends):
@@ -140,14 +143,15 @@ class WindowReader(wiring.Component):
             high.eq(Mux(subword_ends, width, end)),
             copy.eq(run.row_ok & ~tail),
         ]
-        # Stages 2 to 4: the memory reads and shifts; the mask, clipped to the map's row, waits for it.
+        # Stages 2 to 4: the memory reads and shifts; meanwhile the mask is clipped to the map's row.
         shift = fetch.bit_length() - 1
         row_end = Signal(signed(len(window_x) + 1))
         row_start, first, behind = Signal.like(low), Signal.like(low), Signal.like(high)
+        clipped, run_end, copies = Signal.like(low), Signal.like(high), Signal()
+        in_row = row_end[:shift]
         near, below, far = Signal(), Signal(), Signal()
         mask = Signal(fetch)
         m.d.comb += [
-            row_end.eq(self.layer.row_bits - window_x),
             # The row begins in this piece, at its end or behind it.
             near.eq(window_x[shift:].all()),
             row_start.eq(Mux(near, fetch - window_x[:shift], fetch)),
@@ -155,8 +159,12 @@ class WindowReader(wiring.Component):
             far.eq(row_end[shift:-1].any()),
         ]
         m.d.sync += [
-            first.eq(Mux((window_x < 0) & (row_start > low), row_start, low)),
-            behind.eq(Mux(copy & ~below, Mux(far | (high < row_end[:shift]), high, row_end[:shift]), 0)),
+            row_end.eq(self.layer.row_bits - window_x),
+            clipped.eq(Mux((window_x < 0) & (row_start > low), row_start, low)),
+            run_end.eq(high),
+            copies.eq(copy),
+            first.eq(clipped),
+            behind.eq(Mux(copies & ~below, Mux(far | (run_end < in_row), run_end, in_row), 0)),
             mask.eq(reached(first, fetch) & ~reached(behind, fetch)),
         ]
         behind_step = 1 + FeatureMemory.latency
@@ -172,10 +180,9 @@ class WindowReader(wiring.Component):
         ]
 
         # Stage 5: pieces collect the runs that share them.
-        kept = delayed(m, mask, FeatureMemory.latency - 2, "mask")
         gathered, merged = Signal.like(self.bits), Signal.like(self.bits)
         m.d.comb += [
-            merged.eq(gathered | (self.bits & kept.replicate(config.fetch_planes))),
+            merged.eq(gathered | (self.bits & mask.replicate(config.fetch_planes))),
             self.w.en.eq(writes),
             self.w.slot.eq(write.slot),
             self.w.column.eq(write.column),
