@@ -4,7 +4,7 @@ from dorefa.golden.errors import InputError
 
 from . import options
 from .bipolar import bipolar_inputs, say_bipolar
-from .layers import layer_table
+from .layers import layer_table, say_groups
 from .output import Output
 
 SUMMARY = "say whether an engine runs a network, and what it would cost"
@@ -64,6 +64,7 @@ def run(args):
     report["bipolar_activations"] = bipolar_inputs(network, layers)
     out.say(f"{network.name} runs on this engine: {_describe(config)}")
     out.table(*layer_table(layers, report["config"]))
+    say_groups(out, layers)
     say_bipolar(out, report["bipolar_activations"])
     out.say(f"about {report['cycles_estimate']:,} cycles per image")
     if compiled.stream_bytes:

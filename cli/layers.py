@@ -1,4 +1,4 @@
-"""The table of layers that `check` and `simulate` print."""
+"""What `check` and `simulate` print of the layers: the table, and why some are slow."""
 
 
 def layer_table(layers, config):
@@ -13,3 +13,12 @@ def layer_table(layers, config):
         for row, layer in zip(rows, layers, strict=True):
             row += [round(layer.transfer_cycles), layer.bytes_per_cycle, layer.compute_bound_batch]
     return header, rows
+
+
+def say_groups(out, layers):
+    """Prints a line for every layer whose channel groups were merged, and for every slow one."""
+    for layer in layers:
+        said = [f"{layer.merged_groups} channel groups computed as one"] if layer.merged_groups > 1 else []
+        said += [f"slow: {layer.slow}"] if layer.slow else []
+        if said:
+            out.say(f"{layer.name}: utilization {layer.utilization:.3f}; {'; '.join(said)}")

@@ -6,7 +6,7 @@ from dorefa.golden.errors import InputError
 
 from . import options
 from .bipolar import bipolar_inputs, say_bipolar
-from .layers import layer_table
+from .layers import layer_table, say_groups
 from .output import Output, Progress, require_writable, write_array
 
 SUMMARY = "run the generated Verilog and compare every layer with the golden model"
@@ -180,6 +180,7 @@ def _say(out, result):
         out.say(f"accuracy {result.accuracy:.4f}")
     if result.layers:
         out.table(*layer_table(result.layers, result.config))
+        say_groups(out, result.layers)
     else:
         out.say(f"compared: the results of {result.compared[0]} at the port, no layer inside the netlist")
     out.say(f"{result.cycles:,.0f} cycles per image")

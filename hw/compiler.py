@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 
 from dorefa.golden.errors import InputError
@@ -13,6 +14,7 @@ from .batch import batched
 from .descriptor import descriptor
 from .images import append_params, append_rescale, param_rows, weight_words
 from .memory_map import REGISTERS, MemoryMap
+from .merged_groups import merged
 from .problems import find_problems
 from .schedule import Schedule, schedule
 
@@ -24,6 +26,9 @@ class CompiledLayer:
     `out_shape` (H, W, C) and `out_bits` are those of its codes (None for a layer without). `binary_ops`
     counts one AND and one count of a bit as one. `cycles` is the sum over its `passes` (numbers in
     the program), `bound` what the tiling alone allows, `bound_by` what the layer waits for.
+    `merged_groups` neighboring channel groups are computed as one. `shares` (Fractions) says how much of
+    the array works in these `bound` cycles: of the ``products`` those that are no zeros between merged
+    groups, of the ``lanes``, of the ``rows`` and of the ``columns`` those that are not idle.
 
     Where weights stream in: `transfer_cycles` that they take on the port, `waiting_cycles`, the part of
     `cycles` without computing until they are there, `bytes_per_cycle`, the least rate with which
@@ -39,6 +44,8 @@ class CompiledLayer:
     bound: int
     bound_by: str
     passes: range
+    merged_groups: int
+    shares: dict[str, Fraction]
     transfer_cycles: int
     waiting_cycles: int
     bytes_per_cycle: float
@@ -46,8 +53,9 @@ class CompiledLayer:
 
 
 class CompiledNetwork:
-    """A network on one engine: `config`, `network` (the integer network, :func:`batched`), `schedule`,
-    `layers`, `memories`, and `weight_packets`: per pass the words of each row, where weights stream in.
+    """A network on one engine: `config`, `network` (the integer network, :func:`batched`), `schedule` (of
+    what :func:`dorefa.hw.merged_groups.merged` makes of it), `layers`, `memories`, and `weight_packets`:
+    per pass the words of each row, where weights stream in.
 
     `memories` has ``program`` (32-bit words), ``weights`` (per row, words of `lanes` bits), ``params``
     and ``rescale`` (per parameter memory, words) and ``registers`` (layers, image_bytes, control).
@@ -119,7 +127,8 @@ def compile_network(network, config) -> CompiledNetwork:
     problems = find_problems(network, config)
     if problems:
         raise InputError(problems[0])
-    network = batched(network, config.batch)
+    given = batched(network, config.batch)
+    network = merged(given, config)
     plan = schedule(network, config)
     predicted = cycles.predict(network, plan, config)
     streams = config.weights == "stream"
@@ -152,8 +161,8 @@ def compile_network(network, config) -> CompiledNetwork:
         "image_bytes": math.prod(network.input_shape),
         "control": 1,
     }
-    layers = _layers(network, plan, predicted, config)
-    return CompiledNetwork(network, config, plan, layers, memories, packets)
+    layers = _layers(given, network, plan, predicted, config)
+    return CompiledNetwork(given, config, plan, layers, memories, packets)
 
 
 def _empty_memories(config):
@@ -168,10 +177,11 @@ def _empty_memories(config):
     return memories
 
 
-def _layers(network, plan, predicted, config):
-    """One CompiledLayer per layer, from the predictions of its passes."""
+def _layers(given, network, plan, predicted, config):
+    """One CompiledLayer per layer of the network `given`, from the predictions of its passes; `network` is
+    :func:`merged`."""
     result, first = [], 0
-    for index, layer in enumerate(network.layers):
+    for index, (layer, computed) in enumerate(zip(given.layers, network.layers, strict=True)):
         count = len(plan.of_layer(index))
         costs = predicted[first : first + count]
         result.append(
@@ -180,11 +190,27 @@ def _layers(network, plan, predicted, config):
                 binary_ops=layer.macs * layer.w_bits * layer.a_bits,
                 cycles=sum(cost.cycles for cost in costs),
                 bound=sum(cost.bound for cost in costs), passes=range(first, first + count),
+                merged_groups=layer.groups // computed.groups,
+                shares=_shares(layer, computed, plan.of_layer(index)),
                 **_transfer(layer, costs, config),
             )
         )  # fmt: skip
         first += count
     return tuple(result)
+
+
+def _shares(layer, computed, passes):
+    """CompiledLayer.shares of a layer that is computed as `computed`."""
+    geometry = passes[0].geometry
+    channels, reduction = len(layer.codes), layer.codes[0].size
+    tiles = sum(part.geometry.groups * part.geometry.tiles for part in passes)
+    merged_reduction = computed.codes[0].size
+    return {
+        "products": Fraction(reduction * layer.w_bits, merged_reduction * computed.w_bits),
+        "lanes": Fraction(merged_reduction, geometry.words * geometry.lanes),
+        "rows": Fraction(channels, tiles * geometry.rows),
+        "columns": Fraction(layer.macs, layer.codes.size * geometry.sets * geometry.cols),
+    }
 
 
 def _transfer(layer, costs, config):

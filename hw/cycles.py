@@ -63,14 +63,14 @@ def predict(network, plan, config) -> list[PassCycles]:
         fetched = now + start + program.words_per_layer(config) + FETCH
         now += cycles
         ends.append(now - 1)
-        limit, steady = _steady(geometry, raw)
+        limit, limit_cycles = steady(geometry, raw)
         # The first layer's count starts with its first read.
         first = start + START_TO_READ if number == 0 else 0
         result.append(
             PassCycles(
                 name=geometry.layer.name, cycles=cycles - first, bound=geometry.bound,
-                bound_by="transfer" if transfer > steady else limit, transfer=transfer,
-                computing=unhindered - first, steady=steady,
+                bound_by="transfer" if transfer > limit_cycles else limit, transfer=transfer,
+                computing=unhindered - first, steady=limit_cycles,
             )
         )  # fmt: skip
     return result
@@ -184,8 +184,9 @@ def _begins_word(total, last, config):
     return int((total - last) % config.fetch_bits + last > config.fetch_bits)
 
 
-def _steady(geometry, raw):
-    """What the pass's steady state waits for, and the cycles of all its patches then."""
+def steady(geometry, raw) -> tuple[str, int]:
+    """What a pass's steady state waits for, and the cycles of all its patches then; `raw`: whether its
+    accumulators leave the engine."""
     drain = geometry.cols * ((geometry.tiles - 1) * geometry.full_groups + geometry.last_groups)
     if raw:
         # Two cycles around the results of every group, which leave one by one.

@@ -10,8 +10,8 @@ from dorefa.golden.errors import InputError
 from . import program
 from .batch import batched
 from .geometry import PassGeometry, as_convolution
-from .patch_buffer import patch_depth
-from .schedule import schedule
+from .merged_groups import merged
+from .schedule import patch_needs, schedule
 
 # Layer encodings that an engine of each encoding runs.
 ACCEPTED_ENCODINGS = {
@@ -89,17 +89,14 @@ def _padded_row_bits(layer):
 
 def needs(network, config, plan) -> dict[str, int]:
     """Least value of each depth and width that `network` needs of an engine of `config`'s lanes,
-    rows, cols, engines, quant, fetch_bits, encoding and weights; `plan` is its Schedule there."""
+    rows, cols, engines, quant, fetch_bits, encoding and weights; `plan` is its Schedule there, and
+    `network` what :func:`dorefa.hw.merged_groups.merged` makes of it."""
     layers, passes = network.layers, plan.passes
     geometries = [part.geometry for part in passes]
     # Windows lie up to the padding's width outside of the map's row: twice the address space holds
     # their offsets and the runs' lengths.
     reaches = [
         -(-(_padded_row_bits(g.layer) + 1) // (2 * config.fetch_bits)) for g in geometries
-    ]
-    body_words = [g.words for g in geometries if g.layer.a_bits <= config.out_bits]
-    image_words = [
-        patch_depth(g.words, g.source.plane_groups) for g in geometries if g.layer.a_bits > config.out_bits
     ]
     pools = [layer.pool for layer in layers if layer.pool is not None]
     overlaps = [-(-pool.kernel[axis] // pool.stride[axis]) for pool in pools for axis in (0, 1)]
@@ -113,8 +110,7 @@ def needs(network, config, plan) -> dict[str, int]:
         "weight_depth": sum(words) if config.weights == "onchip" else 2 * max(words),
         "feature_depth": max(2, plan.map_words, *reaches),
         "image_depth": max(2, plan.image_words),
-        "patch_depth": max(body_words + image_words),
-        "image_patch_depth": max(image_words, default=1),
+        **patch_needs(passes, config),
         "param_depth": sum(g.pixel_groups for g in geometries),
         "pool_depth": max(g.pixel_groups for g in geometries),
         "pool_slots": max(overlaps, default=1),
@@ -169,7 +165,7 @@ def find_problems(network, config) -> list[str]:
     """One line per reason why `network` (integer) cannot run on `config`; empty when it can."""
     problems = []
     try:
-        network = batched(network, config.batch)
+        network = merged(batched(network, config.batch), config)
     except InputError as error:
         return [str(error)]
     for index, layer in enumerate(network.layers):

@@ -8,6 +8,7 @@ from dorefa.golden.errors import InputError
 
 from .geometry import PassGeometry
 from .layout import MapLayout, place_all
+from .patch_buffer import patch_depth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +98,17 @@ def schedule(network, config) -> Schedule:
         addresses=tuple(addresses), trunk_groups=trunk_groups, trunk_addresses=trunk_addresses,
         trunk_steps=trunk_steps,
     )  # fmt: skip
+
+
+def patch_needs(passes, config) -> dict[str, int]:
+    """Least depths of the patch buffer and of its image planes for `passes`."""
+    body, image = [], []
+    for geometry in (part.geometry for part in passes):
+        if geometry.layer.a_bits <= config.out_bits:
+            body.append(geometry.words)
+        else:
+            image.append(patch_depth(geometry.words, geometry.source.plane_groups))
+    return {"patch_depth": max(body + image), "image_patch_depth": max(image, default=1)}
 
 
 def _lifetime(network, index):

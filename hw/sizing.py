@@ -14,6 +14,7 @@ from . import cycles
 from .batch import batched
 from .config import EngineConfig, check_range, plane_group_choices
 from .geometry import PassGeometry, as_convolution
+from .merged_groups import merged
 from .problems import needs, quantized_bits, summed_pixels, xnor_constants
 from .schedule import schedule
 
@@ -37,17 +38,13 @@ def fit(network, **overrides) -> EngineConfig:
     if "batch" in overrides:
         check_range("batch", overrides["batch"])
         network = batched(network, overrides["batch"])
-    layers = [
-        as_convolution(
-            layer, network.input_shape if layer.source < 0 else network.layers[layer.source].out_shape
-        )
-        for layer in network.layers
-    ]
+    layers = _convolutions(network)
     operations = sum(layer.macs * layer.w_bits * layer.a_bits for layer in layers)
     large = operations > _LARGE_NETWORK * overrides.get("batch", 1)
     sizes = {"lanes": 64 if large else 32, "rows": 32 if large else 16, "cols": 1, "engines": 1}
     sizes |= {"encoding": _encoding(layers), "port_bytes": 1, "weights": "onchip"}
     sizes["out_bits"] = max((quantized_bits(layer) for layer in layers), default=1)
+    sizes["w_bits"] = max((layer.w_bits for layer in layers), default=1)
     unknown = overrides.keys() - EngineConfig().as_dict().keys()
     # The message about an unknown name is the configuration's.
     EngineConfig().replace(**dict.fromkeys(unknown))
@@ -57,14 +54,16 @@ def fit(network, **overrides) -> EngineConfig:
             check_range(name, sizes[name])
     widest_fetch = sizes.get("fetch_bits", 1 << (sizes["lanes"].bit_length() - 1))
     draft = EngineConfig(
-        **{name: sizes[name] for name in ("lanes", "rows", "cols", "engines")}, quant=1,
-        fetch_bits=widest_fetch, out_bits=1,
+        **{name: sizes[name] for name in ("lanes", "rows", "cols", "engines", "w_bits", "encoding")},
+        quant=1, fetch_bits=widest_fetch, out_bits=1,
     )  # fmt: skip
-    sizes.setdefault("quant", _least_quant(layers, draft, min(widest_fetch, _LARGEST_QUANT)))
+    sizes.setdefault("quant", _least_quant(network, draft, min(widest_fetch, _LARGEST_QUANT)))
     sizes.setdefault("quantizer", "thresholds" if sizes["out_bits"] <= 4 else "affine")
     sizes.setdefault("a_bits", max(max(layer.a_bits, layer.out_bits or 0) for layer in layers))
     sizes["fetch_bits"], sizes["plane_groups"] = _least_reader(network, sizes)
     draft = EngineConfig(**sizes)
+    network = merged(network, draft, overrides)
+    layers = _convolutions(network)
     if draft.weights == "stream" and "weight_depth" not in sizes:
         draft = _least_stream(network, layers, draft)
     plan = schedule(network, draft)
@@ -107,8 +106,20 @@ def _encoding(layers):
     return "any" if "bipolar" in encodings else "twos_complement"
 
 
-def _least_quant(layers, draft, largest):
+def _convolutions(network):
+    shapes = [layer.out_shape for layer in network.layers]
+    return [
+        as_convolution(layer, network.input_shape if layer.source < 0 else shapes[layer.source])
+        for layer in network.layers
+    ]
+
+
+def _least_quant(network, draft, largest):
     """The least power of two up to `largest` with which no quantized layer waits for its drain."""
+    # Groups are merged as they would be if no drain kept them from it.
+    most = max(1, min(largest // draft.engines, draft.rows))
+    widest = max(quant for quant in range(1, most + 1) if draft.rows % quant == 0)
+    layers = _convolutions(merged(network, draft.replace(quant=widest), ()))
     quant = 1
     while quant * 2 * draft.engines <= largest and quant * 2 <= draft.rows:
         if draft.rows % (2 * quant) and draft.engines > 1:
@@ -140,13 +151,17 @@ def _least_reader(network, sizes):
         groups = [sizes["plane_groups"]]
     fixed = {
         name: sizes[name]
-        for name in ("lanes", "rows", "cols", "engines", "port_bytes", "quant", "a_bits", "out_bits")
+        for name in (
+            "lanes", "rows", "cols", "engines", "port_bytes", "quant", "w_bits", "a_bits", "out_bits",
+            "encoding",
+        )
     }
 
     @cache
     def total(fetch, groups):
         draft = EngineConfig(**fixed, fetch_bits=fetch, plane_groups=groups, trunk_bits=16)
-        return sum(part.cycles for part in cycles.predict(network, schedule(network, draft), draft))
+        made = merged(network, draft, ())
+        return sum(part.cycles for part in cycles.predict(made, schedule(made, draft), draft))
 
     def look_up_tables(candidate):
         """About what the planes' shifters and registers, the patch buffer's choice of one and the mask

@@ -8,13 +8,18 @@ import numpy as np
 
 from .compare import Mismatch
 
+# Utilization below which a report says why.
+_SLOW = 0.05
+
 
 @dataclass(frozen=True, kw_only=True)
 class LayerReport:
     """One layer, per image: mean `cycles`, `binary_ops` (one AND and one count of a bit are one),
     `utilization` = binary_ops / (cycles x lanes x rows x cols x engines), `bound` the least cycles its
     tiling allows and `bound_by` what the cycle model says limits it. `transfer_cycles`,
-    `bytes_per_cycle` and `compute_bound_batch`: see :class:`dorefa.hw.compiler.CompiledLayer`."""
+    `bytes_per_cycle`, `compute_bound_batch` and `merged_groups`: see
+    :class:`dorefa.hw.compiler.CompiledLayer`. `slow`: why the utilization is below 0.05, None where it is
+    not."""
 
     name: str
     cycles: float
@@ -25,6 +30,8 @@ class LayerReport:
     transfer_cycles: float
     bytes_per_cycle: float
     compute_bound_batch: int | None
+    merged_groups: int
+    slow: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,14 +87,30 @@ def per_image(count, config):
 
 def layer_report(layer, cycles, config) -> LayerReport:
     """The :class:`LayerReport` of a CompiledLayer that took `cycles` per packet of images."""
+    utilization = layer.binary_ops / (cycles * config.binary_ops_per_cycle)
     return LayerReport(
         name=layer.name, cycles=per_image(cycles, config),
-        binary_ops=layer.binary_ops // config.batch,
-        utilization=layer.binary_ops / (cycles * config.binary_ops_per_cycle),
+        binary_ops=layer.binary_ops // config.batch, utilization=utilization,
         bound=per_image(layer.bound, config), bound_by=layer.bound_by,
         transfer_cycles=per_image(layer.transfer_cycles, config),
         bytes_per_cycle=layer.bytes_per_cycle, compute_bound_batch=layer.compute_bound_batch,
+        merged_groups=layer.merged_groups, slow=_why(layer, cycles) if utilization < _SLOW else None,
     )  # fmt: skip
+
+
+def _why(layer, cycles):
+    """What costs a CompiledLayer that took `cycles` the most."""
+    shares = layer.shares
+    if layer.bound / cycles < min(shares.values()):
+        return f"the array works in {layer.bound / cycles:.3f} of the cycles; bound by {layer.bound_by}"
+    least = min(shares, key=shares.get)
+    share = f"{float(shares[least]):.3f} of the "
+    return {
+        "products": share + "products are its own, the others zeros between merged channel groups",
+        "lanes": share + "lanes are filled by the products of one output",
+        "rows": share + "rows are filled by the output channels of one channel group",
+        "columns": share + "columns are filled by its pixels",
+    }[least]
 
 
 def make_report(

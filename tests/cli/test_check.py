@@ -5,6 +5,10 @@ import math
 
 import pytest
 
+from dorefa.golden import npz
+
+from ..hw.separable import separable_network
+
 
 def test_supported_network(dorefa):
     outcome = dorefa("check", "digits", "--lanes", 32, "--rows", 16, "--json", "-")
@@ -115,3 +119,16 @@ def test_streamed_weights_say_what_they_need(dorefa):
 def test_batch_of_a_network_with_maps_is_refused(dorefa):
     outcome = dorefa("check", "digits", "--batch", 4)
     assert "layer conv0: batch is 4, but the layer is a convolution to" in outcome.error
+
+
+def test_merged_groups_and_slow_layers_are_said(dorefa, tmp_path, rng):
+    model, path = tmp_path / "separable.npz", tmp_path / "report.json"
+    npz.save(separable_network(rng, groups=32, w_bits=4, a_bits=4), model)
+    outcome = dorefa("check", model, "--lanes", 64, "--rows", 32, "--json", path)
+    layer = json.loads(path.read_text())["layers"][1]
+    assert layer["merged_groups"] == 32 and layer["slow"].startswith("0.031 of the products")
+    line = (
+        f"groups: utilization {layer['utilization']:.3f}; 32 channel groups computed as one; "
+        f"slow: {layer['slow']}\n"
+    )
+    assert line in outcome.out
