@@ -112,6 +112,7 @@ _ENGINE_HELP = {
     "weights": "onchip, or stream: through a port of their own, for every packet of images again",
     "batch": "images per packet, for networks of fully connected layers (weights are read once a packet)",
     "patch_slots": "patches that the window reader may be ahead of the array",
+    "prefetch": "0: fetch descriptors between passes, with half the registers and some cycles more",
     "pool_slots": "pooling windows of one axis that overlap",
     "sum_values": "1: average pooling of accumulators",
     "sum_codes": "1: average pooling of codes",

@@ -15,7 +15,12 @@ from .shapes import LayerShapes
 
 _DATA = Path(__file__).parent / "data"
 # Trained weights that ship: (name, weight bits, activation bits) -> gradient bits of the training.
-TRAINED = {("digits", 1, 2): 6, ("digits", 1, 1): 4, ("digits", 2, 2): 6}
+TRAINED = {
+    ("digits", 1, 2): 6,
+    ("digits", 1, 1): 4,
+    ("digits", 2, 2): 6,
+    ("digits-small", 1, 2): 6,
+}
 
 
 def names() -> list[str]:

@@ -50,6 +50,7 @@ _RANGES = {
     "trunk_mul_bits": (2, 24, "bits of the signed multiplier that rescales into a trunk"),
     "trunk_bias_bits": (2, 64, "bits of the signed offset that rescales into a trunk"),
     "layer_depth": (1, 4096, "passes of a program: layers, or parts of layers"),
+    "prefetch": (0, 1, "whether the next pass's descriptor is fetched while one runs"),
     "port_bytes": (1, 64, "bytes per beat of the image port"),
     "batch": (1, 64, "images per packet"),
 }
@@ -125,6 +126,7 @@ class EngineConfig:
     trunk_mul_bits: int = 17
     trunk_bias_bits: int = 40
     layer_depth: int = 16
+    prefetch: int = 1
     structure: str = "compress"
     pipeline: str = "none"
     port_bytes: int = 1

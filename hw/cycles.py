@@ -47,7 +47,8 @@ def predict(network, plan, config) -> list[PassCycles]:
     result, ends = [], []
     now = _image_end(network, config)
     loaded = 0
-    fetched = program.words_per_layer(config) + FETCH + 1
+    fetch = program.words_per_layer(config) + FETCH
+    fetched = fetch + 1
     for number, part in enumerate(plan.passes):
         geometry = part.geometry
         transfer, ready = 0, 0
@@ -60,7 +61,7 @@ def predict(network, plan, config) -> list[PassCycles]:
         start = max(END_TO_START, fetched - now)
         cycles = _pass_cycles(network, part, config, start, ready, raw)
         unhindered = _pass_cycles(network, part, config, start, 0, raw) if ready > 0 else cycles
-        fetched = now + start + program.words_per_layer(config) + FETCH
+        fetched = now + fetch + (start if config.prefetch else cycles)
         now += cycles
         ends.append(now - 1)
         limit, limit_cycles = steady(geometry, raw)

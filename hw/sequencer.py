@@ -17,7 +17,8 @@ def image_layout(config):
 class Sequencer(wiring.Component):
     """Takes one image packet, then runs the program's layers, then takes the next.
 
-    The descriptor of the next pass is fetched, one 32-bit word per cycle, while one runs. A packet of another
+    The descriptor of the next pass is fetched, one 32-bit word per cycle, while one runs; without
+    `prefetch`, which takes a register for each of its bits, between the two. A packet of another
     length than `image_bytes` is dropped with a pulse of `wrong_packet`; nothing of it is computed
     and nothing is written beyond the image.
 
@@ -91,8 +92,8 @@ class Sequencer(wiring.Component):
             self.load_count.eq(kept),
         ]
 
-        # The next descriptor is fetched while a pass runs, the first one while the image comes in.
-        following = Signal.like(self.layer)
+        # The first descriptor is fetched while the image comes in.
+        following = Signal.like(self.layer) if config.prefetch else self.layer
         address, fetched = Signal.like(read.addr), Signal(range(words + 2))
         fetching, complete = Signal(), Signal()
         fetch, swap = Signal(), Signal()
@@ -107,7 +108,9 @@ class Sequencer(wiring.Component):
                 with m.If(fetched == word + 1):
                     m.d.sync += field.eq(read.data[bit : bit + len(field)])
         with m.If(swap):
-            m.d.sync += [self.layer.eq(following), fetching.eq(0), fetched.eq(0)]
+            m.d.sync += [fetching.eq(0), fetched.eq(0)]
+            if config.prefetch:
+                m.d.sync += self.layer.eq(following)
 
         layers_left = Signal.like(self.layers)
         with m.FSM() as states:
@@ -146,7 +149,9 @@ class Sequencer(wiring.Component):
                     m.d.comb += swap.eq(1)
                     m.next = "start"
             with m.State("start"):
-                m.d.comb += [self.start.eq(1), fetch.eq(layers_left != 1)]
+                m.d.comb += self.start.eq(1)
+                if config.prefetch:
+                    m.d.comb += fetch.eq(layers_left != 1)
                 m.d.sync += layers_left.eq(layers_left - 1)
                 m.next = "layer"
             with m.State("layer"):
@@ -156,6 +161,8 @@ class Sequencer(wiring.Component):
                         m.d.comb += self.finished.eq(1)
                         m.next = "enable"
                     with m.Else():
+                        if not config.prefetch:
+                            m.d.comb += fetch.eq(1)
                         m.next = "swap"
         m.d.comb += self.busy.eq(~(states.ongoing("enable") | states.ongoing("image")))
         return m

@@ -37,14 +37,16 @@ class Board:
         """Engine parameters that a network gets on this board unless others are asked for."""
         sizes = {"lanes": self.array[0], "rows": self.array[1]}
         if self.family in FABRICS:
-            # iCE40 has few registers left beside the engine's own, and a slow clock anyway.
-            sizes |= {"structure": "mapped", "pipeline": "none" if self.family == "ice40" else "level2"}
+            sizes |= {"structure": "mapped", "pipeline": "level2"}
+        if self.family == "ice40":
+            # A register takes a whole logic cell where no look-up table precedes it, and the clock is slow.
+            sizes |= {"pipeline": "none", "prefetch": 0}
         return sizes
 
 
 _RGB = (("rgb_led", 0, "b"), ("rgb_led", 0, "r"))
 # Arrays that leave room on the smaller devices of a family.
-_LEAST, _SMALL, _MIDDLE, _LARGE = (16, 4), (16, 8), (32, 16), (64, 32)
+_SMALL, _MIDDLE, _LARGE = (16, 8), (32, 16), (64, 32)
 
 
 def _ulx3s(size, array):
@@ -94,11 +96,11 @@ BOARDS = {
     ),
     "icebreaker": Board(
         family="ice40", platform=("icebreaker", "ICEBreakerPlatform"), oscillator=("clk12", 12e6),
-        clock=12e6, array=_LEAST, leds=(("led_g", 0, None), ("led_r", 0, None)),
+        clock=12e6, array=_SMALL, leds=(("led_g", 0, None), ("led_r", 0, None)),
     ),
     "icesugar": Board(
         family="ice40", platform=("icesugar", "ICESugarPlatform"), oscillator=("clk12", 12e6),
-        clock=12e6, array=_LEAST,
+        clock=12e6, array=_SMALL,
     ),
     "ice40_hx8k_b_evn": Board(
         family="ice40", platform=("ice40_hx8k_b_evn", "ICE40HX8KBEVNPlatform"),

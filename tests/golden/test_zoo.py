@@ -35,19 +35,28 @@ def test_names():
 
 
 # Integer accuracy on the shipped 1,000 images, an exact number: the model has no tolerance.
-ACCURACY = {(1, 2): 0.987, (1, 1): 0.976, (2, 2): 0.987}
+ACCURACY = {
+    ("digits", 1, 2): 0.987,
+    ("digits", 1, 1): 0.976,
+    ("digits", 2, 2): 0.987,
+    ("digits-small", 1, 2): 0.974,
+}
 
 
 @pytest.mark.parametrize("name, w_bits, a_bits", zoo.TRAINED)
 def test_trained_weights_classify_the_shipped_digits(name, w_bits, a_bits):
     network = zoo.load(name, net_w=w_bits, net_a=a_bits)
-    assert [layer.w_bits for layer in network.layers] == [1, *[w_bits] * 4, 8]
-    assert [layer.a_bits for layer in network.layers] == [*[a_bits] * 5, None]
+    convolutions = 5 if name == "digits" else 3
+    last_bits = 8 if name == "digits" else 4
+    assert [layer.w_bits for layer in network.layers] == [
+        1, *[w_bits] * (convolutions - 1), last_bits
+    ]  # fmt: skip
+    assert [layer.a_bits for layer in network.layers] == [*[a_bits] * convolutions, None]
     assert [layer.name for layer in network.layers] == [
-        "conv0", "conv1", "conv2", "conv3", "conv4", "fc1"
+        *(f"conv{number}" for number in range(convolutions)), "fc1"
     ]  # fmt: skip
     assert all(layer.weight is None for layer in network.layers)
-    assert network_accuracy(network, *digits_sample()) == ACCURACY[w_bits, a_bits]
+    assert network_accuracy(network, *digits_sample()) == ACCURACY[name, w_bits, a_bits]
     assert zoo.trained_path(name, w_bits, a_bits).stat().st_size < 250_000
 
 

@@ -7,8 +7,9 @@ from dorefa.golden.lowering import lower
 from dorefa.golden.network import Pool
 from dorefa.golden.random_network import random_network
 from dorefa.hw.compiler import compile_network
-from dorefa.hw.cycles import predict
+from dorefa.hw.cycles import END_TO_START, FETCH, predict
 from dorefa.hw.geometry import PassGeometry
+from dorefa.hw.program import words_per_layer
 from dorefa.hw.schedule import schedule
 from dorefa.hw.sizing import fit
 from dorefa.hw.weight_loader import beats_per_address
@@ -141,6 +142,27 @@ def test_descriptor_is_fetched_meanwhile(rng):
         check_cycles(compiled, Bench(compiled, rng).run([beats_of([1], 1)], 1))
     assert behind[1][0] == behind[8][0]
     assert behind[1][1] > behind[8][1]
+
+
+@pytest.mark.parametrize("sizes", [
+    {}, {"cols": 2, "rows": 3}, {"weights": "stream", "port_bytes": 4}, {"engines": 2, "quant": 2},
+], ids=str)  # fmt: skip
+def test_descriptor_is_fetched_in_between(sizes, rng):
+    """Without prefetch every pass but the first starts as much later as its descriptor takes."""
+    integer = chain(rng, 8, w_bits=2, in_bits=2)
+    ahead = fit(integer, **({"lanes": 8, "rows": 4, "fetch_bits": 8} | sizes))
+    config = ahead.replace(prefetch=0)
+    wait = words_per_layer(config) + FETCH - END_TO_START
+    first, *others = [
+        late.cycles - early.cycles
+        for (late, _), (early, _) in zip(said_of(integer, config), said_of(integer, ahead), strict=True)
+    ]
+    assert first == 0 and others == [wait] * len(others) and others
+    compiled = compile_network(integer, config)
+    images = rng.integers(0, 4, (2, 4, 4, 4)).astype(np.uint8)
+    outcome = Bench(compiled, rng).run([beats_of(image, config.port_bytes) for image in images], 2)
+    compare(compiled, images, outcome)
+    check_cycles(compiled, outcome)
 
 
 def streamed(rng, **sizes):

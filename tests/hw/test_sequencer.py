@@ -129,9 +129,10 @@ def run(config, unit, packets, drawn, rng, *, image_bytes, gaps, words=()):
 @pytest.mark.parametrize("port_bytes", [1, 4])
 @pytest.mark.parametrize("gaps", [0, 0.5])
 @pytest.mark.parametrize("layers", [1, 3])
-def test_packets(port_bytes, gaps, layers, rng):
+@pytest.mark.parametrize("prefetch", [0, 1])
+def test_packets(port_bytes, gaps, layers, prefetch, rng):
     """Right ones, too short, too long by one and by many, empty, in random order."""
-    config = BASE.replace(port_bytes=port_bytes)
+    config = BASE.replace(port_bytes=port_bytes, prefetch=prefetch)
     drawn, words = draw_descriptors(config, rng, layers)
     lengths = [19, 18, 19, 20, 19, 57, 1, 19, 0, 19, 38]
     packets = [
@@ -141,9 +142,10 @@ def test_packets(port_bytes, gaps, layers, rng):
     run(config, Sequencer(config), packets, drawn, rng, image_bytes=19, gaps=gaps, words=words)
 
 
-def test_one_byte_image_preloaded(rng):
+@pytest.mark.parametrize("prefetch", [0, 1])
+def test_one_byte_image_preloaded(prefetch, rng):
     """The least of everything: one beat, one layer, program memory of one descriptor."""
-    config = BASE.replace(layer_depth=1, port_bytes=1)
+    config = BASE.replace(layer_depth=1, port_bytes=1, prefetch=prefetch)
     drawn, words = draw_descriptors(config, rng, 1)
     unit = Sequencer(config, init=words)
     packets = [([{"data": 7, "keep": 1, "last": 1}], True)] * 3

@@ -6,11 +6,13 @@ import struct
 import numpy as np
 import pytest
 
-from dorefa.golden import random_images
+from dorefa.golden import lower, random_images, zoo
+from dorefa.golden.datasets import digits_sample
 from dorefa.golden.errors import InputError
-from dorefa.hw import serial_host
+from dorefa.hw import compile_network, fit, serial_host
 from dorefa.hw.board_core import BoardCore
 from dorefa.sim.driver import Board
+from dorefa.synth.boards import find_board
 
 from ..board_support import BAUD, DIVISOR, port_of, scores, small_network
 
@@ -34,6 +36,22 @@ def test_images_through_the_pins(seed):
     # Results wait for the line.
     assert board.cycles() >= compiled.cycles
     assert board.errors() == []
+
+
+@pytest.mark.slow
+def test_trained_digits_through_the_pins_of_an_icebreaker():
+    """The engine of `dorefa build digits-small --board icebreaker`, four cycles a bit: it answers the first
+    test images with golden's accumulators."""
+    network = lower(zoo.load("digits-small"))
+    compiled = compile_network(network, fit(network, **find_board("icebreaker").sizes))
+    board, _ = board_of(compiled)
+    board.connect()
+    assert board.input_shape == (28, 28, 1)
+    images, labels = digits_sample()
+    outputs = board.run(images[:2])
+    assert (outputs == scores(compiled, images[:2])).all()
+    assert (outputs.argmax(1) == labels[:2]).all()
+    assert board.cycles() >= compiled.cycles
 
 
 def test_the_line_byte_for_byte(seed):

@@ -68,7 +68,8 @@ def random_case(seed):
         try:
             config = fit(network, **options)
             groups = draws.pick(plane_group_choices(config.a_bits, config.stored_bits))
-            compiled = compile_network(network, fit(network, **options, plane_groups=groups))
+            options |= {"plane_groups": groups, "prefetch": draws.pick((1, 0))}
+            compiled = compile_network(network, fit(network, **options))
         except InputError as error:
             print(f"not case {seed}: {options}: {error}")
             continue
