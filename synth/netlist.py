@@ -54,7 +54,11 @@ FLOWS = {
         "xilinx", options=" -nobram -nodsp", models=("xilinx/cells_sim.v",), memories="distributed RAM"
     ),
     # Yosys writes gates as the expressions that they are, and a memory as an array of words.
-    "asic": _flow("asic", memories="behavioural models"),
+    "asic": _Flow(
+        commands="synth -run begin:fine -flatten -noshare -top {top}; opt -fast -full; techmap; opt -fast; "
+        "abc -g gates; opt -fast; opt_clean",
+        models=(), memories="behavioural models",
+    ),
 }  # fmt: skip
 
 
