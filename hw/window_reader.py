@@ -81,7 +81,7 @@ class WindowReader(wiring.Component):
         fresh = Signal(config.patch_slots)  # slots written in this layer already
         tail = Signal()
         occupied = Signal(range(config.patch_slots + 1))
-        width, next_width, end = (Signal(range(fetch + 1), name=name) for name in ("width", "next", "end"))
+        width, next_width, reach = (Signal(range(fetch + 1), name=name) for name in ("width", "next_width", "reach"))
         last_subword, more = Signal(), Signal()
         # A run that reaches beyond the piece has more than `fetch` bits or more than there is room for.
         beyond, low_left = left[len(room) :].any(), left[: len(room)]
@@ -94,7 +94,7 @@ class WindowReader(wiring.Component):
             more.eq(beyond | (low_left > room)),
             subword_ends.eq(tail | beyond | (low_left >= room)),
             # Where the run ends if it does not fill the piece.
-            end.eq(bit + low_left),
+            reach.eq(bit + low_left),
             step.eq(self.runs.valid & (occupied != config.patch_slots)),
             word_ends.eq(subword_ends & last_subword),
             run_ends.eq(~tail & ~more),
@@ -113,8 +113,8 @@ class WindowReader(wiring.Component):
         with m.If(step & ~self.start):
             m.d.sync += [
                 left.eq(Mux(run_ends, self.layer.run_bits, left - room)),
-                offset.eq(Mux(run_ends, Mux(subword_ends, 0, -end), offset + width)),
-                bit.eq(Mux(subword_ends, 0, end)),
+                offset.eq(Mux(run_ends, Mux(subword_ends, 0, -reach), offset + width)),
+                bit.eq(Mux(subword_ends, 0, reach)),
                 room.eq(Mux(subword_ends, next_width, room - low_left)),
                 tail.eq(~part_ends & (tail | (run_ends & run.ends_part))),
             ]
@@ -140,7 +140,7 @@ class WindowReader(wiring.Component):
             self.r_address.eq(run.address + offset),
             window_x.eq(run.x + offset),
             low.eq(bit),
-            high.eq(Mux(subword_ends, width, end)),
+            high.eq(Mux(subword_ends, width, reach)),
             copy.eq(run.row_ok & ~tail),
         ]
         # Stages 2 to 4: the memory reads and shifts; meanwhile the mask is clipped to the map's row.
