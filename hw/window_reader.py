@@ -81,7 +81,9 @@ class WindowReader(wiring.Component):
         fresh = Signal(config.patch_slots)  # slots written in this layer already
         tail = Signal()
         occupied = Signal(range(config.patch_slots + 1))
-        width, next_width, reach = (Signal(range(fetch + 1), name=name) for name in ("width", "next_width", "reach"))
+        width, next_width, reach = (
+            Signal(range(fetch + 1), name=name) for name in ("width", "next_width", "reach")
+        )
         last_subword, more = Signal(), Signal()
         # A run that reaches beyond the piece has more than `fetch` bits or more than there is room for.
         beyond, low_left = left[len(room) :].any(), left[: len(room)]
