@@ -42,12 +42,6 @@ def param_memory(m, component, config, *, name, number, width, depth, address, i
     return read.data
 
 
-def _offset(value):
-    """A signed value plus half its range, which is never negative: the comparison of two of these is one
-    carry chain."""
-    return Cat(value[:-1], ~value[-1])
-
-
 class ThresholdQuantizer(wiring.Component):
     """``code = number of thresholds T_t <= value``, t = 1 .. 2^out_bits - 1, by binary search.
 
@@ -100,7 +94,7 @@ class ThresholdQuantizer(wiring.Component):
                 if stage == 0:
                     m.d.comb += self.offsets[lane].eq(word[: config.acc_bits])
                 reading = self._registers(m, (value, param, bits), f"read_{lane}_{stage}")
-                reached = _offset(reading[0]) >= _offset(word[: config.acc_bits])
+                reached = reading[0] >= word[: config.acc_bits].as_signed()
                 value, param, bits = self._registers(
                     m, (reading[0], reading[1], Cat(reached, reading[2])), f"found_{lane}_{stage}"
                 )
