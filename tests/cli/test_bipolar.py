@@ -3,13 +3,14 @@
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 
 from dorefa.golden import qonnx
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.sizing import fit
 
-QONNX = "qonnx.custom_op.general"
+from .onnx_support import QONNX, model_of
+
 ENGINE = {"lanes": 16, "rows": 4}
 OPTIONS = [f"--{name}={value}" for name, value in ENGINE.items()]
 
@@ -29,15 +30,8 @@ def model(tmp_path):
         nodes.append(helper.make_node("BipolarQuant", [name, "one"], [f"{name}q"], domain=QONNX))
     nodes.append(helper.make_node("Flatten", ["bq"], ["flat"]))
     nodes.append(helper.make_node("Gemm", ["flat", "w2q"], ["y"], name="fc", transB=1))
-    value = helper.make_tensor_value_info
-    graph = helper.make_graph(
-        nodes, "net", [value("x", TensorProto.FLOAT, [1, 2, 6, 6])],
-        [value("y", TensorProto.FLOAT, [1, 3])],
-        [numpy_helper.from_array(np.asarray(array, np.float32), name)
-         for name, array in constants.items()],
-    )  # fmt: skip
     path = tmp_path / "bipolar.onnx"
-    onnx.save(helper.make_model(graph), path)
+    onnx.save(model_of(nodes, constants, (2, 6, 6), 3), path)
     return path
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 
 from dorefa.golden import logits, qonnx, run_integer
 
-QONNX = "qonnx.custom_op.general"
+from .onnx_support import QONNX, model_of
 
 
 def signed_model(names=("/conv/Conv", "/fc/Gemm")):
@@ -26,14 +26,7 @@ def signed_model(names=("/conv/Conv", "/fc/Gemm")):
     nodes.insert(2, helper.make_node("Conv", ["image", "w0q"], ["conv"], name=names[0]))
     nodes.append(helper.make_node("Flatten", ["act"], ["flat"]))
     nodes.append(helper.make_node("Gemm", ["flat", "w1q", "b1"], ["y"], name=names[1], transB=1))
-    value = helper.make_tensor_value_info
-    graph = helper.make_graph(
-        nodes, "net", [value("x", TensorProto.FLOAT, [1, 2, 4, 4])],
-        [value("y", TensorProto.FLOAT, [1, 5])],
-        [numpy_helper.from_array(np.asarray(array, np.float32), name)
-         for name, array in constants.items()],
-    )  # fmt: skip
-    return helper.make_model(graph)
+    return model_of(nodes, constants, (2, 4, 4), 5)
 
 
 @pytest.fixture

@@ -89,6 +89,16 @@ def bias_of(rng, count, unit=1 / 64):
     return rng.integers(-64, 65, count) * unit
 
 
+def convolution(batch, seed, shape=(2, 6, 6), kernel=(6, 2, 3, 3), scale=0.5, bits=3, signed=1):
+    """(graph, tensor "act0", generator): a 4-bit image and a convolution with quantized codes."""
+    rng = np.random.default_rng(seed)
+    graph = Graph((batch, *shape))
+    x = graph.quant("x", "image", 1 / 8, 4)
+    w = graph.weights(weights_of(rng, *kernel), "w0", 0.25, 3)
+    x = graph.quant(graph.node("Conv", [x, w], "conv0"), "act0", scale, bits, signed=signed)
+    return graph, x, rng
+
+
 def head(graph, tensor, rng, features, classes=10, bits=8, scale=1 / 64):
     """Flatten and Gemm to the tensor "scores"."""
     tensor = graph.node("Flatten", [tensor], "flat", axis=1)
@@ -119,6 +129,13 @@ def real_values(tensor, codes):
     scale, offset = (np.array([float(f) for f in part]) for part in (tensor.scale, tensor.offset))
     maps = codes.reshape(len(codes), *tensor.shape) * scale + offset
     return in_file_order(tensor, maps).astype(np.float32)
+
+
+def refuse(make, message, tmp_path, rng):
+    """The model that make(rng) gives is refused with `message`."""
+    path = tmp_path / "net.onnx"
+    path.write_bytes(make(rng).SerializeToString())
+    assert_refused(path, message)
 
 
 def check(build, tmp_path, rng, count=30, output="scores", exact=True, image_values=None,

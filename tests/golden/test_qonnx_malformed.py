@@ -6,7 +6,7 @@ from onnx import TensorProto, helper
 
 from dorefa.golden import InputError, qonnx
 
-from .qonnx_support import Graph, assert_refused, head, weights_of
+from .qonnx_support import Graph, assert_refused, head, refuse, weights_of
 
 
 def good_model(rng):
@@ -137,10 +137,7 @@ MODELS = {
 
 @pytest.mark.parametrize("name", MODELS)
 def test_refused_models(name, tmp_path, rng):
-    make, message = MODELS[name]
-    path = tmp_path / "net.onnx"
-    path.write_bytes(make(rng).SerializeToString())
-    assert_refused(path, message)
+    refuse(*MODELS[name], tmp_path, rng)
 
 
 @pytest.mark.parametrize(

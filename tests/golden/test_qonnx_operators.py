@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from .qonnx_support import Graph, bias_of, check, head, weights_of
+from .qonnx_support import Graph, bias_of, check, convolution, head, weights_of
 
 INT64 = {"dtype": np.int64}
 
@@ -81,11 +81,7 @@ LAYOUTS = {
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_layouts_in_front_of_a_fully_connected_layer(name, tmp_path, seed, rng):
     def build(batch):
-        rng = np.random.default_rng(seed)
-        graph = Graph((batch, 2, 6, 6))
-        x = graph.quant("x", "image", 1 / 8, 4)
-        w = graph.weights(weights_of(rng, 6, 2, 3, 3), "w0", 0.25, 3)
-        x = graph.quant(graph.node("Conv", [x, w], "conv0"), "act0", 0.5, 3, signed=1)
+        graph, x, rng = convolution(batch, seed)
         x = LAYOUTS[name](graph, x, batch)
         return graph.model(head(graph, x, rng, 6 * 16))
 
@@ -113,11 +109,7 @@ def test_pad_in_front_of_a_convolution(auto_pad, signed, tmp_path, seed, rng):
 @pytest.mark.parametrize(("axes", "pixels"), [([2, 3], 1), ([-2], 4), ([3], 4)])
 def test_mean_over_pixels(axes, pixels, keepdims, tmp_path, seed, rng):
     def build(batch):
-        rng = np.random.default_rng(seed)
-        graph = Graph((batch, 2, 6, 6))
-        x = graph.quant("x", "image", 1 / 8, 4)
-        w = graph.weights(weights_of(rng, 6, 2, 3, 3), "w0", 0.25, 3)
-        x = graph.quant(graph.node("Conv", [x, w], "conv0"), "act0", 0.5, 3, signed=1)
+        graph, x, rng = convolution(batch, seed)
         x = graph.node("ReduceMean", [x], "mean", axes=axes, keepdims=keepdims)
         x = graph.quant(x, "act1", 0.125, 5, signed=1)
         return graph.model(head(graph, x, rng, 6 * pixels))

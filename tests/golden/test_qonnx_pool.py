@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from .qonnx_support import Graph, check, head, weights_of
+from .qonnx_support import Graph, check, convolution, head, weights_of
 
 
 @pytest.mark.parametrize("op", ["AveragePool", "GlobalAveragePool", "MaxPool", "GlobalMaxPool"])
@@ -43,12 +43,7 @@ def test_pooling(signed, where, op, tmp_path, seed, rng):
 @pytest.mark.parametrize("ceil_mode", [0, 1])
 def test_max_pooling_with_padding_and_partial_windows(ceil_mode, tmp_path, seed, rng):
     def build(batch):
-        rng = np.random.default_rng(seed)
-        graph = Graph((batch, 2, 8, 9))
-        x = graph.quant("x", "image", 1 / 8, 4)
-        w = graph.weights(weights_of(rng, 6, 2, 1, 1), "w0", 0.25, 3)
-        x = graph.node("Conv", [x, w], "conv0")
-        x = graph.quant(x, "act0", 0.25, 3, signed=1)
+        graph, x, rng = convolution(batch, seed, (2, 8, 9), (6, 2, 1, 1), 0.25)
         x = graph.node("MaxPool", [x], "pool0", kernel_shape=[3, 2], strides=[2, 2],
                        pads=[1, 0, 0, 0], ceil_mode=ceil_mode)  # fmt: skip
         return graph.model(head(graph, x, rng, 6 * 4 * (4 + ceil_mode)))
@@ -61,12 +56,7 @@ def test_average_pooling_and_truncation(version, tmp_path, seed, rng):
     """As Brevitas exports its average pooling: the mean, times the window, cut to fewer bits."""
 
     def build(batch):
-        rng = np.random.default_rng(seed)
-        graph = Graph((batch, 2, 8, 8))
-        x = graph.quant("x", "image", 1 / 8, 4)
-        w = graph.weights(weights_of(rng, 6, 2, 1, 1), "w0", 0.25, 3)
-        x = graph.node("Conv", [x, w], "conv0")
-        x = graph.quant(x, "act0", 0.25, 4)
+        graph, x, rng = convolution(batch, seed, (2, 8, 8), (6, 2, 1, 1), 0.25, 4, 0)
         x = graph.node("AveragePool", [x], "pool0", kernel_shape=[2, 2], strides=[2, 2])
         x = graph.node("Mul", [x, graph.constant(4)], "sum0")
         if version == 1:
