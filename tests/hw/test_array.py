@@ -71,6 +71,9 @@ CASES = [
     ({"rows": 4, "quant": 4}, {}),  # a whole tile in one cycle
     ({"cols": 2}, {}),
     ({"cols": 3, "rows": 5}, {"last_cols": 2}),
+    ({}, {"tiles": 1}),
+    ({"cols": 3, "rows": 5}, {"last_cols": 2, "tiles": 1}),
+    ({}, {"tiles": 3}),
     ({"encoding": "twos_complement"}, {}),
     ({"encoding": "any", "cols": 2}, {"bipolar_sum": 1}),
     ({"encoding": "any"}, {"bipolar_sum": 0}),
@@ -89,21 +92,21 @@ CASES = [
     "changes, descriptor", CASES, ids=[f"{c} {d}".replace("'", "") for c, d in CASES]
 )
 def test_sums_leave_in_order(changes, descriptor, rng):
-    """Four sets of pixels of two channel groups of two tiles, the last set with `last_cols` columns."""
+    """Four sets of pixels of two channel groups of `tiles` tiles, the last set with `last_cols` columns."""
     config = BASE.replace(**changes)
     full_groups = -(-config.rows // config.quant)
     last_rows = max(1, config.rows - 1)
     last_groups = -(-last_rows // config.quant)
-    last_cols = descriptor.get("last_cols", config.cols)
+    last_cols, tiles_each = descriptor.get("last_cols", config.cols), descriptor.get("tiles", 2)
     pixels = 3 * config.cols + last_cols
     rows_axis = Axis(1)
     overlaps = config.pool_slots > 1
     columns_axis = Axis(pixels, 2, 1, 1, 0) if overlaps else Axis(pixels, 2, 2, 1, 1 - pixels % 2)
     assert columns_axis.computed == pixels and columns_axis.accepted
-    pixel_groups = 2 * (full_groups + last_groups)
+    pixel_groups = 2 * ((tiles_each - 1) * full_groups + last_groups)
     values = dict.fromkeys(program.fields(config), 0) | {
         "groups": 2, "out_rows": 1, "out_cols": pixels,
-        "tiles": 2, "full_groups": full_groups, "last_groups": last_groups,
+        "tiles": tiles_each, "full_groups": full_groups, "last_groups": last_groups,
         "full_count": config.engines * (config.rows - (full_groups - 1) * config.quant),
         "last_count": last_rows - (last_groups - 1) * config.quant, "param_base": 7,
         "pixel_groups": pixel_groups,
@@ -114,18 +117,20 @@ def test_sums_leave_in_order(changes, descriptor, rng):
     values |= {name: value for name, value in descriptor.items() if name != "last_cols"}
     unit = ArrayAndDrain(config)
     array, drain, raw = unit.array, unit.drain, values["raw"]
-    tiles = draw_tiles(config, rng, 16, steps=max(4, config.cols * full_groups))
+    tiles = draw_tiles(config, rng, 8 * tiles_each, steps=max(4, config.cols * full_groups))
 
     expected = []
     for number, (_, sums) in enumerate(tiles):
-        set_number, group_number, last_tile = number // 4, number // 2 % 2, number % 2
+        groups_before, tile = divmod(number, tiles_each)
+        set_number, group_number = divmod(groups_before, 2)
+        last_tile = tile == tiles_each - 1
         cols = last_cols if set_number == 3 else config.cols
         emitted = 0
         for column in range(cols):
             pixel = set_number * config.cols + column
             rows = last_rows if last_tile else config.rows
             for group, first in enumerate(range(0, rows, config.quant)):
-                index = group_number * pixel_groups // 2 + last_tile * full_groups + group
+                index = group_number * pixel_groups // 2 + tile * full_groups + group
                 held = sums[column][first : min(first + config.quant, rows)]
                 if values["bipolar_sum"]:
                     held = [2 * value - sums[column][-1] for value in held]
