@@ -22,15 +22,16 @@ _TOP, _REPORT = "top", "report.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """A device family: options of synthesis, its tools, the bitstream's suffix and those of other files for
-    programming, which kinds of nextpnr's report are logic cells (how many each stands for), and which are
-    block RAMs."""
+    """A device family: options of synthesis and routing, its tools, the bitstream's suffix and those of
+    other files for programming, which kinds of nextpnr's report are logic cells (how many each stands
+    for), and which are block RAMs."""
 
     synthesis: str
     tools: tuple[str, ...]
     suffixes: tuple[str, ...]
     cells: dict[str, int]
     brams: tuple[str, ...]
+    routing: str = ""
 
 
 FAMILIES = {
@@ -44,6 +45,8 @@ FAMILIES = {
     "ice40": Family(
         synthesis="", tools=("yosys", "nextpnr-ice40", "icepack"), suffixes=("bin",),
         cells={"ICESTORM_LC": 1}, brams=("ICESTORM_RAM",),
+        # router1 does not come to an end on long carry chains.
+        routing="--router router2",
     ),
     "gowin": Family(
         synthesis="-nowidelut", tools=("yosys", "nextpnr-himbaechel-gowin", "gowin_pack"), suffixes=("fs",),
@@ -102,7 +105,8 @@ def make_bitstream(
     plan = platform.build(
         board_top.BoardTop(board, clock), name=_TOP, do_build=False, do_program=False,
         synth_opts=family.synthesis,
-        nextpnr_opts=f"--report {_REPORT} --seed {seed} --freq {clock.rate / 1e6} --timing-allow-fail",
+        nextpnr_opts=f"--report {_REPORT} --seed {seed} --freq {clock.rate / 1e6} --timing-allow-fail "
+        + family.routing,
     )  # fmt: skip
     plan.extract(folder)
     folder = Path(folder)
