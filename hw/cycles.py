@@ -21,6 +21,7 @@ END_TO_START = 2  # from the end of a pass to the start of the next
 START_TO_READ = 3  # from start to the window reader's first step
 READ_TO_READY = 6  # from a patch's last copy step to its first computing step
 MEMORIES = 2  # patch buffer and weight memory
+DRAIN = 2  # from capture to the first group
 COLUMN_ORDER = 3
 LOADED_TO_READY = 3  # from a packet's last beat to the first computing step
 IMAGE_TO_END = 2  # from an image's last beat to the end that its first layer counts from
@@ -94,7 +95,7 @@ def _pass_cycles(network, part, config, start, weights_ready, raw):
     layer = network.layers[part.layer]
     steps, cleared = geometry.copy_steps
     last_cols = geometry.pixels - (geometry.sets - 1) * config.cols
-    to_drain = MEMORIES + array_latency(config) + 1 + config.sum_row
+    to_drain = MEMORIES + array_latency(config) + DRAIN
     to_store = pipeline_latency(config)
     emitted = _emitted(geometry)
 
@@ -117,7 +118,7 @@ def _pass_cycles(network, part, config, start, weights_ready, raw):
                 issued = max(issued, drained + 1)
                 rows = geometry.last_rows if ends else geometry.rows
                 drained, results_free = _send(
-                    issued + to_drain, rows * columns, results_free, geometry.quant, config
+                    issued + to_drain, rows * columns, results_free, geometry.quant
                 )
             drain_free = issued + config.cols * groups
         released = [*released[1:], issued]
@@ -157,7 +158,7 @@ def _emitted(geometry):
     return [sum(pixels[first : first + cols]) for first in range(0, len(pixels), cols)]
 
 
-def _send(offered, rows, free, quant, config):
+def _send(offered, rows, free, quant):
     """Cycles in which a raw tile's last group leaves the drain, and in which the next could be
     taken; the first is `offered`, results are `free` to take it.
 
@@ -166,8 +167,8 @@ def _send(offered, rows, free, quant, config):
     leaves = offered - 1
     for first_row in range(0, rows, quant):
         taken = max(offered, free)
-        # The stage behind an activation-sum row holds one group, which has left the drain.
-        left, leaves = leaves if config.sum_row else taken, taken
+        # The drain's output holds one group, which has left its tile.
+        left, leaves = leaves, taken
         free = taken + 2 + min(quant, rows - first_row)
         offered = taken + 1
     return left, free

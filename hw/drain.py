@@ -40,8 +40,8 @@ class Drain(wiring.Component):
 
     Ports: `layer`, `start`; `captured` with `acc` and `sums` of the array; `valid`, `ready`, `values`
     (`quant` signed accumulators, already ``2 acc - sum`` for bipolar weights on AND planes), `group`;
-    `drained` pulses with a tile's last group. Latency: one cycle from capture to the first group,
-    two with an activation-sum row. Only raw results may be stalled with `ready`.
+    `drained` pulses when a tile's last group is on its way. Latency: two cycles from capture to the first
+    group. Only raw results may be stalled with `ready`.
     """
 
     def __init__(self, config):
@@ -67,16 +67,18 @@ class Drain(wiring.Component):
         acc = signed(config.acc_bits)
         accs = [Signal(acc, name=f"kept_{number}") for number in range(len(self.acc))]
         sums = [Signal(acc, name=f"sum_{column}") for column in range(len(self.sums))]
-        # Position of the tile in the drain: what is left of the loops, the tile's own included.
+        # Position of the tile in the drain: what is left of the loops, the tile's own included; of the
+        # loops that end groups, registers know beforehand whether it is the last.
         channel_groups, tiles = Signal.like(layer.groups), Signal.like(layer.tiles)
         column = Signal(range(max(2, config.cols)))
         emitted = Signal.like(self.group.column)  # pixels of the set, so far, that end a window
         row_groups = Signal.like(layer.full_groups)
         index, tile_index = Signal.like(self.group.index), Signal.like(self.group.index)
         busy = Signal()
+        last_row_group, last_tile, last_channels = Signal(), Signal(), Signal()
 
-        # Whether the tile is the last of its channel group, and whether the next one will be.
-        last_tile, then_last, row_ends, tile_ends = Signal(), Signal(), Signal(), Signal()
+        # Whether the next tile is the last of its channel group.
+        then_last, row_ends, tile_ends = Signal(), Signal(), Signal()
         set_ends = Signal()
         advance, leaves = Signal(), Signal()
         group = Signal.like(self.group)
@@ -89,9 +91,10 @@ class Drain(wiring.Component):
             position.tile_ends.eq(leaves & tile_ends),
             position.set_ends.eq(leaves & set_ends),
             then_last.eq(Mux(last_tile, layer.tiles == 1, tiles == 2)),
-            row_ends.eq(row_groups == 1),
+            row_ends.eq(last_row_group),
             tile_ends.eq(row_ends & ((column + 1 == config.cols) | position.last)),
-            set_ends.eq(tile_ends & last_tile & (channel_groups == 1)),
+            set_ends.eq(tile_ends & last_tile & last_channels),
+            advance.eq(~self.valid | self.ready),
             leaves.eq(busy & advance),
             self.drained.eq(leaves & tile_ends),
             group.count.eq(
@@ -107,26 +110,36 @@ class Drain(wiring.Component):
         if config.trunk_bits:
             self._trunk_address(m, group, leaves & row_ends, leaves & tile_ends, leaves & set_ends)
 
+        def row_begins(last):
+            """A row of the tile begins that is the last of its channel group or not."""
+            return [
+                row_groups.eq(Mux(last, layer.last_groups, layer.full_groups)),
+                last_row_group.eq(Mux(last, layer.last_groups == 1, layer.full_groups == 1)),
+            ]
+
         with m.If(self.start):
             m.d.sync += [
-                channel_groups.eq(layer.groups), tiles.eq(layer.tiles), last_tile.eq(layer.tiles == 1),
-                row_groups.eq(Mux(layer.tiles == 1, layer.last_groups, layer.full_groups)),
+                channel_groups.eq(layer.groups), last_channels.eq(layer.groups == 1),
+                tiles.eq(layer.tiles), last_tile.eq(layer.tiles == 1), *row_begins(layer.tiles == 1),
                 column.eq(0), index.eq(0), tile_index.eq(0), emitted.eq(0),
             ]  # fmt: skip
         with m.Elif(leaves):
-            m.d.sync += [row_groups.eq(row_groups - 1), index.eq(index + 1)]
+            m.d.sync += [row_groups.eq(row_groups - 1), last_row_group.eq(row_groups == 2)]
+            m.d.sync += index.eq(index + 1)
             with m.If(row_ends):
-                m.d.sync += row_groups.eq(Mux(last_tile, layer.last_groups, layer.full_groups))
+                m.d.sync += row_begins(last_tile)
                 m.d.sync += [column.eq(column + 1), index.eq(tile_index)]
                 m.d.sync += emitted.eq(emitted + (place.x_closes & place.y_closes))
             with m.If(tile_ends):
                 m.d.sync += [column.eq(0), emitted.eq(0), index.eq(index + 1), tile_index.eq(index + 1)]
-                m.d.sync += row_groups.eq(Mux(then_last, layer.last_groups, layer.full_groups))
+                m.d.sync += row_begins(then_last)
                 m.d.sync += [tiles.eq(tiles - 1), last_tile.eq(then_last)]
                 with m.If(last_tile):
                     m.d.sync += [tiles.eq(layer.tiles), channel_groups.eq(channel_groups - 1)]
+                    m.d.sync += last_channels.eq(channel_groups == 2)
             with m.If(set_ends):
-                m.d.sync += [channel_groups.eq(layer.groups), index.eq(0), tile_index.eq(0)]
+                m.d.sync += [channel_groups.eq(layer.groups), last_channels.eq(layer.groups == 1)]
+                m.d.sync += [index.eq(0), tile_index.eq(0)]
 
         with m.If(self.start):
             m.d.sync += busy.eq(0)
@@ -137,7 +150,8 @@ class Drain(wiring.Component):
         with m.If(self.captured):
             m.d.sync += [kept.eq(now) for kept, now in zip(accs, self.acc, strict=True)]
             m.d.sync += [kept.eq(now) for kept, now in zip(sums, self.sums, strict=True)]
-        # The group that leaves, one bit for each: an AND and an OR per bit choose it.
+        # The group that leaves, one bit for each. All others are reset to zero on their way, which registers
+        # do by themselves, so that an OR is all it takes to choose.
         turns = [Signal(-(-config.rows // config.quant), name=f"turn_{p}") for p in range(config.cols)]
         following = column + row_ends
         for p, turn in enumerate(turns):
@@ -145,27 +159,30 @@ class Drain(wiring.Component):
                 m.d.sync += turn.eq(p == 0)
             with m.Elif(leaves):
                 m.d.sync += turn.eq(Mux(row_ends, following == p, turn << 1))
-        values = []
-        for lane in range(config.quant):
-            chosen = []
-            for row in range(lane, config.rows, config.quant):
-                for p, turn in enumerate(turns):
-                    selected = turn[row // config.quant].replicate(config.acc_bits)
-                    chosen.append(accs[p * config.rows + row] & selected)
-            values.append(reduce(or_, chosen).as_signed())
-        if not config.sum_row:
-            m.d.comb += [self.valid.eq(busy), self.group.eq(group), advance.eq(self.ready)]
-            m.d.comb += [out.eq(value) for out, value in zip(self.values, values, strict=True)]
-        else:
-            m.d.comb += advance.eq(~self.valid | self.ready)
-            with m.If(self.start):
-                m.d.sync += self.valid.eq(0)
-            with m.Elif(advance):
-                m.d.sync += [self.valid.eq(busy), self.group.eq(group)]
-                m.d.sync += [
-                    out.eq(Mux(layer.bipolar_sum, (value << 1) - Array(sums)[column], value))
-                    for out, value in zip(self.values, values, strict=True)
-                ]
+        shown = [Signal(acc, name=f"shown_{number}") for number in range(len(accs))]
+        with m.If(advance):
+            m.d.sync += self.group.eq(group)
+            for p, turn in enumerate(turns):
+                for row in range(config.rows):
+                    number = p * config.rows + row
+                    with m.If(turn[row // config.quant]):
+                        m.d.sync += shown[number].eq(accs[number])
+                    with m.Else():
+                        m.d.sync += shown[number].eq(0)
+        with m.If(self.start):
+            m.d.sync += self.valid.eq(0)
+        with m.Elif(advance):
+            m.d.sync += self.valid.eq(busy)
+        if config.sum_row:
+            shown_sum = Signal(acc)
+            with m.If(advance):
+                m.d.sync += shown_sum.eq(Array(sums)[column])
+        for lane, out in enumerate(self.values):
+            own = [value for number, value in enumerate(shown) if number % config.rows % config.quant == lane]
+            value = reduce(or_, own).as_signed()
+            if config.sum_row:
+                value = Mux(layer.bipolar_sum, (value << 1) - shown_sum, value)
+            m.d.comb += out.eq(value)
         return m
 
     def _trunk_address(self, m, group, column_ends, tile_ends, set_ends):
