@@ -112,7 +112,6 @@ def _pass_cycles(network, part, config, start, weights_ready, raw):
         issued = max(read_end + READ_TO_READY - 1, issued)
         for tile in range(geometry.tiles):
             ends = tile == geometry.tiles - 1
-            groups = geometry.last_groups if ends else geometry.full_groups
             issued = max(issued + geometry.tile_cycles, drain_free)
             if raw:
                 issued = max(issued, drained + 1)
@@ -120,7 +119,7 @@ def _pass_cycles(network, part, config, start, weights_ready, raw):
                 drained, results_free = _send(
                     issued + to_drain, rows * columns, results_free, geometry.quant
                 )
-            drain_free = issued + config.cols * groups
+            drain_free = issued + (geometry.last_drain if ends else geometry.full_drain)
         released = [*released[1:], issued]
         if config.cols > 1 and (patch + 1) % geometry.groups == 0 and emitted[number]:
             stored = issued + to_drain + columns * geometry.last_groups - 1 + to_store
@@ -164,14 +163,11 @@ def _send(offered, rows, free, quant):
 
     A group is taken, then its offsets, then its results are sent one by one.
     """
-    leaves = offered - 1
     for first_row in range(0, rows, quant):
         taken = max(offered, free)
-        # The drain's output holds one group, which has left its tile.
-        left, leaves = leaves, taken
         free = taken + 2 + min(quant, rows - first_row)
-        offered = taken + 1
-    return left, free
+        offered = taken + 2
+    return taken, free
 
 
 def _flushes(layer, geometry, config):
@@ -189,7 +185,7 @@ def _begins_word(total, last, config):
 def steady(geometry, raw) -> tuple[str, int]:
     """What a pass's steady state waits for, and the cycles of all its patches then; `raw`: whether its
     accumulators leave the engine."""
-    drain = geometry.cols * ((geometry.tiles - 1) * geometry.full_groups + geometry.last_groups)
+    drain = (geometry.tiles - 1) * geometry.full_drain + geometry.last_drain
     if raw:
         # Two cycles around the results of every group, which leave one by one.
         drain = 2 * drain + geometry.cols * geometry.channels

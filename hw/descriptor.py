@@ -122,14 +122,15 @@ def _compute(part, geometry, config, weight_base):
     layer = geometry.layer
     return {
         "words": geometry.words,
+        "last_word": geometry.words - 1,
         "tiles": geometry.tiles,
         "weight_planes": layer.w_bits,
         "activation_planes": layer.a_bits,
         "weight_top": weight_base + (layer.w_bits - 1) * geometry.words,
         "tile_step": _step(geometry.groups * geometry.tiles, layer.w_bits * geometry.words),
         "signed_weights": layer.encoding == "twos_complement",
-        "drain_full": config.cols * geometry.full_groups,
-        "drain_last": config.cols * geometry.last_groups,
+        "drain_full": geometry.full_drain,
+        "drain_last": geometry.last_drain,
     }
 
 
@@ -163,10 +164,17 @@ def _pooling(layer, geometry, config):
         values |= {
             f"pool_{axis}_kernel": kernel,
             f"pool_{axis}_period": period,
+            f"pool_{axis}_one": kernel == 1,
+            f"pool_{axis}_every": period == 1,
             f"pool_{axis}_slot": (windows - 1) % config.pool_slots,
         }
         for slot in range(config.pool_slots):
-            values[f"pool_{axis}_phase_{slot}"] = padding - slot * stride
+            place = padding - slot * stride
+            values |= {
+                f"pool_{axis}_phase_{slot}": place + 2,
+                f"pool_{axis}_closes_{slot}": place == kernel - 1,
+                f"pool_{axis}_wraps_{slot}": place == period - 1,
+            }
     return values
 
 

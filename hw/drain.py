@@ -40,8 +40,8 @@ class Drain(wiring.Component):
 
     Ports: `layer`, `start`; `captured` with `acc` and `sums` of the array; `valid`, `ready`, `values`
     (`quant` signed accumulators, already ``2 acc - sum`` for bipolar weights on AND planes), `group`;
-    `drained` pulses when a tile's last group is on its way. Latency: two cycles from capture to the first
-    group. Only raw results may be stalled with `ready`.
+    `drained` pulses when a tile's last group leaves. Latency: two cycles from capture to the first group.
+    Raw results are stalled with `ready`, and a group is offered every second cycle.
     """
 
     def __init__(self, config):
@@ -80,7 +80,7 @@ class Drain(wiring.Component):
         # Whether the next tile is the last of its channel group.
         then_last, row_ends, tile_ends = Signal(), Signal(), Signal()
         set_ends = Signal()
-        advance, leaves = Signal(), Signal()
+        leaves = Signal()
         group = Signal.like(self.group)
         m.submodules.position = position = PixelPosition(config)
         place = position.o
@@ -94,8 +94,7 @@ class Drain(wiring.Component):
             row_ends.eq(last_row_group),
             tile_ends.eq(row_ends & ((column + 1 == config.cols) | position.last)),
             set_ends.eq(tile_ends & last_tile & last_channels),
-            advance.eq(~self.valid | self.ready),
-            leaves.eq(busy & advance),
+            leaves.eq(busy & (~layer.raw | (self.valid & self.ready))),
             self.drained.eq(leaves & tile_ends),
             group.count.eq(
                 Mux(row_ends, Mux(last_tile, layer.last_count, layer.full_count), config.total_quant)
@@ -160,23 +159,18 @@ class Drain(wiring.Component):
             with m.Elif(leaves):
                 m.d.sync += turn.eq(Mux(row_ends, following == p, turn << 1))
         shown = [Signal(acc, name=f"shown_{number}") for number in range(len(accs))]
-        with m.If(advance):
-            m.d.sync += self.group.eq(group)
-            for p, turn in enumerate(turns):
-                for row in range(config.rows):
-                    number = p * config.rows + row
-                    with m.If(turn[row // config.quant]):
-                        m.d.sync += shown[number].eq(accs[number])
-                    with m.Else():
-                        m.d.sync += shown[number].eq(0)
+        m.d.sync += self.group.eq(group)
+        for number, (value, kept) in enumerate(zip(shown, accs, strict=True)):
+            column_of, row = divmod(number, config.rows)
+            m.d.sync += value.eq(Mux(turns[column_of][row // config.quant], kept, 0))
         with m.If(self.start):
             m.d.sync += self.valid.eq(0)
-        with m.Elif(advance):
-            m.d.sync += self.valid.eq(busy)
+        with m.Else():
+            # A raw group stays until it is taken; the next one is shown a cycle later.
+            m.d.sync += self.valid.eq(busy & ~(layer.raw & leaves))
         if config.sum_row:
             shown_sum = Signal(acc)
-            with m.If(advance):
-                m.d.sync += shown_sum.eq(Array(sums)[column])
+            m.d.sync += shown_sum.eq(Array(sums)[column])
         for lane, out in enumerate(self.values):
             own = [value for number, value in enumerate(shown) if number % config.rows % config.quant == lane]
             value = reduce(or_, own).as_signed()

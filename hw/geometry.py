@@ -21,6 +21,11 @@ def as_convolution(layer, source_shape):
     )  # fmt: skip
 
 
+def pool_spacing(config):
+    """Cycles from a group of channels to the same one of the next pixel that pooling asks for."""
+    return 1 if config.cols > 1 else 3
+
+
 @dataclass(frozen=True, kw_only=True)
 class PassGeometry:
     """Loop counts of one pass: `groups` channel groups of a layer, `channels` output channels of each.
@@ -40,6 +45,7 @@ class PassGeometry:
     quant: int
     engines: int
     fetch_bits: int
+    pool_spacing: int
 
     @classmethod
     def of(cls, layer, config, *, source=None, groups=None, channels=None) -> PassGeometry:
@@ -50,7 +56,7 @@ class PassGeometry:
             groups=groups or layer.groups,
             channels=channels or layer.codes.shape[0] // layer.groups,
             lanes=config.lanes, rows=config.total_rows, cols=config.cols, quant=config.total_quant,
-            engines=config.engines, fetch_bits=config.fetch_bits,
+            engines=config.engines, fetch_bits=config.fetch_bits, pool_spacing=pool_spacing(config),
         )  # fmt: skip
 
     @cached_property
@@ -100,6 +106,19 @@ class PassGeometry:
     def pixel_groups(self) -> int:
         """Quantizer groups of one pixel."""
         return self.groups * ((self.tiles - 1) * self.full_groups + self.last_groups)
+
+    @cached_property
+    def full_drain(self) -> int:
+        """Cycles from the last step of a tile to the next one's, unless it is a channel group's last."""
+        return self.cols * self.full_groups
+
+    @cached_property
+    def last_drain(self) -> int:
+        """The same for a channel group's last tile: a pixel must not follow faster than pooling takes it."""
+        groups = self.cols * self.last_groups
+        if self.layer.pool is None:
+            return groups
+        return groups + max(0, self.pool_spacing - self.cols * self.pixel_groups)
 
     @cached_property
     def tile_cycles(self) -> int:

@@ -1,6 +1,6 @@
 """Order of the dot array's steps: tiles, significances, plane pairs, words."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -47,98 +47,146 @@ class Issue(wiring.Component):
         ready = Signal(range(config.patch_slots + 1))
         # What is left of the loops, the present tile included.
         tiles, groups = Signal.like(layer.tiles), Signal.like(layer.groups)
-        # The pair of planes, and the first pair of its significance.
-        i, j = Signal(range(config.w_bits)), Signal(range(config.a_bits))
-        first_i, first_j = Signal.like(i), Signal.like(j)
-        # Weight addresses: word 0 of the pair's plane, of the first pair's, of the tile's top plane.
-        plane_base, first_base = Signal.like(self.weight), Signal.like(self.weight)
-        tile_base = Signal.like(self.weight)
         starts_tile, starts_pairs = Signal(), Signal()
         drain_wait = Signal.like(layer.drain_full)
-        outstanding = Signal(6)
+        # What stands at the end of a path is a register, found one step ahead: a patch is there; word,
+        # tile and channel group are the last; the drain is not free, or holds raw results.
+        has_patch, last_word, last_tile, last_group = Signal(), Signal(), Signal(), Signal()
+        waits, raw_waits = Signal(), Signal()
 
-        top_i, top_j = Signal.like(i), Signal.like(j)
         word_ends, diagonal_ends, pairs_end = Signal(), Signal(), Signal()
         tiles_end, groups_end = Signal(), Signal()
-        blocked, go = Signal(), Signal()
+        go = Signal()
+        pairs = _Pairs(layer, config)
+        next_word = Signal.like(self.word)
         m.d.comb += [
-            top_i.eq(layer.weight_planes - 1),
-            top_j.eq(layer.activation_planes - 1),
-            word_ends.eq(self.word + 1 == layer.words),
-            diagonal_ends.eq(word_ends & ((i == 0) | (j == top_j))),
-            pairs_end.eq(diagonal_ends & (first_i == 0) & (first_j == 0)),
-            tiles_end.eq(pairs_end & (tiles == 1)),
-            groups_end.eq(tiles_end & (groups == 1)),
-            blocked.eq(pairs_end & ((drain_wait != 0) | (layer.raw & (outstanding != 0)))),
-            go.eq((ready != 0) & self.weights_ready & ~blocked & ~self.start),
+            word_ends.eq(last_word),
+            diagonal_ends.eq(word_ends & pairs.diagonal_ends),
+            pairs_end.eq(diagonal_ends & pairs.last_diagonal),
+            tiles_end.eq(pairs_end & last_tile),
+            groups_end.eq(tiles_end & last_group),
+            go.eq(has_patch & self.weights_ready & ~(pairs_end & (waits | raw_waits)) & ~self.start),
             self.released.eq(go & tiles_end),
             self.tile_ends.eq(go & pairs_end),
-            self.plane.eq(j),
+            self.plane.eq(pairs.j),
             self.step.enable.eq(go),
             self.step.clear.eq(starts_tile),
             self.step.shift.eq(starts_pairs),
+            next_word.eq(self.word + 1),
         ]
-        negative = layer.signed_weights & (i == top_i)
+        negative = layer.signed_weights & (pairs.i == pairs.top_i)
         if config.signed_codes:
-            negative ^= layer.signed_activations & (j == top_j)
+            negative ^= layer.signed_activations & (pairs.j == pairs.top_j)
         m.d.comb += self.step.negate.eq(negative)
 
-        next_tile = Signal.like(self.weight)
-        next_first = Signal.like(self.weight)
-        next_plane = Signal.like(self.weight)
-        m.d.comb += [
-            next_tile.eq(Mux(groups_end, layer.weight_top, tile_base + layer.tile_step)),
-            next_first.eq(first_base),
-            next_plane.eq(plane_base - layer.words),
-        ]
-
-        if config.w_bits > 1:
-            with m.If(first_j == 0):
-                m.d.comb += next_first.eq(first_base - layer.words)
+        # Weight addresses: word 0 of the tile's top plane.
+        tile_base, next_tile = Signal.like(self.weight), Signal.like(self.weight)
+        m.d.comb += next_tile.eq(Mux(groups_end, layer.weight_top, tile_base + layer.tile_step))
 
         def restart(address):
             """The state at a tile's first step, its top plane at `address`."""
             return [
-                starts_tile.eq(1), starts_pairs.eq(0),
-                i.eq(top_i), j.eq(top_j), first_i.eq(top_i), first_j.eq(top_j),
-                tile_base.eq(address), first_base.eq(address), plane_base.eq(address),
-                self.weight.eq(address), self.word.eq(0),
+                starts_tile.eq(1), starts_pairs.eq(0), *pairs.restart(address),
+                tile_base.eq(address), self.weight.eq(address),
             ]  # fmt: skip
 
+        word_begins = [self.word.eq(0), last_word.eq(layer.last_word == 0)]
         with m.If(self.start):
-            m.d.sync += [*restart(layer.weight_top), self.slot.eq(0)]
-            m.d.sync += [tiles.eq(layer.tiles), groups.eq(layer.groups)]
+            m.d.sync += [*restart(layer.weight_top), *word_begins, self.slot.eq(0)]
+            m.d.sync += [tiles.eq(layer.tiles), last_tile.eq(layer.tiles == 1)]
+            m.d.sync += [groups.eq(layer.groups), last_group.eq(layer.groups == 1)]
         with m.Elif(go):
-            m.d.sync += [starts_tile.eq(0), starts_pairs.eq(0)]
-            m.d.sync += [self.word.eq(self.word + 1), self.weight.eq(self.weight + 1)]
+            m.d.sync += [starts_tile.eq(0), starts_pairs.eq(0), self.weight.eq(self.weight + 1)]
+            m.d.sync += [self.word.eq(next_word), last_word.eq(next_word == layer.last_word)]
+            with m.If(word_ends):
+                m.d.sync += word_begins
             with m.If(pairs_end):
                 m.d.sync += restart(next_tile)
-                m.d.sync += tiles.eq(Mux(tiles_end, layer.tiles, tiles - 1))
+                m.d.sync += [tiles.eq(tiles - 1), last_tile.eq(tiles == 2)]
             with m.Elif(diagonal_ends):
-                m.d.sync += [
-                    starts_pairs.eq(1),
-                    self.word.eq(0),
-                    i.eq(Mux(first_j == 0, first_i - 1, first_i)),
-                    first_i.eq(Mux(first_j == 0, first_i - 1, first_i)),
-                    j.eq(Mux(first_j == 0, 0, first_j - 1)),
-                    first_j.eq(Mux(first_j == 0, 0, first_j - 1)),
-                    first_base.eq(next_first), plane_base.eq(next_first), self.weight.eq(next_first),
-                ]  # fmt: skip
+                m.d.sync += [starts_pairs.eq(1), *pairs.next_diagonal(self.weight, tile_base)]
             with m.Elif(word_ends):
-                m.d.sync += [self.word.eq(0), i.eq(i - 1), j.eq(j + 1)]
-                m.d.sync += [plane_base.eq(next_plane), self.weight.eq(next_plane)]
+                m.d.sync += pairs.next_pair(self.weight)
             with m.If(tiles_end):
-                m.d.sync += self.slot.eq(self.slot + 1)
-                m.d.sync += groups.eq(Mux(groups_end, layer.groups, groups - 1))
+                m.d.sync += [tiles.eq(layer.tiles), last_tile.eq(layer.tiles == 1)]
+                m.d.sync += [self.slot.eq(self.slot + 1), groups.eq(groups - 1), last_group.eq(groups == 2)]
+            with m.If(groups_end):
+                m.d.sync += [groups.eq(layer.groups), last_group.eq(layer.groups == 1)]
 
+        next_ready = Signal.like(ready)
+        m.d.comb += next_ready.eq(ready + self.filled - self.released)
         with m.If(self.start):
-            m.d.sync += [ready.eq(0), drain_wait.eq(0), outstanding.eq(0)]
+            m.d.sync += [ready.eq(0), has_patch.eq(0), drain_wait.eq(0), waits.eq(0), raw_waits.eq(0)]
         with m.Else():
-            m.d.sync += ready.eq(ready + self.filled - self.released)
-            m.d.sync += outstanding.eq(outstanding + self.tile_ends - self.drained)
+            m.d.sync += [ready.eq(next_ready), has_patch.eq(next_ready != 0)]
+            # Of raw tiles, no more than one is on its way.
+            with m.If(self.tile_ends):
+                m.d.sync += raw_waits.eq(layer.raw)
+            with m.Elif(self.drained):
+                m.d.sync += raw_waits.eq(0)
             with m.If(self.tile_ends):
                 # The next tile's last step may follow when this one's accumulators have left.
-                m.d.sync += drain_wait.eq(Mux(tiles_end, layer.drain_last, layer.drain_full) - 1)
-            with m.Elif(drain_wait != 0):
-                m.d.sync += drain_wait.eq(drain_wait - 1)
+                wait = Mux(tiles_end, layer.drain_last, layer.drain_full)
+                m.d.sync += [drain_wait.eq(wait), waits.eq(wait != 1)]
+            with m.Elif(waits):
+                m.d.sync += [drain_wait.eq(drain_wait - 1), waits.eq(drain_wait != 2)]
         return m
+
+
+class _Pairs:
+    """The pair of planes (i, j) within a tile: by falling significance i + j, within one by falling i.
+
+    `diagonal_ends` and `last_diagonal` are whether the pair is the last of its significance and the
+    significance the last; the methods are the statements for a step that goes on to another pair, with
+    that pair's first weight address.
+    """
+
+    def __init__(self, layer, config):
+        self._layer, self._one_plane = layer, config.w_bits == 1
+        self.i, self.j = Signal(range(config.w_bits)), Signal(range(config.a_bits))
+        self.top_i, self.top_j = layer.weight_planes - 1, layer.activation_planes - 1
+        self._first_i, self._first_j = Signal.like(self.i), Signal.like(self.j)
+        self.diagonal_ends = Const(1) if self._one_plane else Signal()
+        self.last_diagonal = Signal()
+        # Word 0 of the pair's weight plane, and of the first pair's.
+        address = len(layer.weight_top)
+        self._plane_base, self._first_base = Signal(address), Signal(address)
+
+    def restart(self, address):
+        """The pair of the two top planes, whose weights begin at `address`."""
+        layer = self._layer
+        one_weight, one_activation = layer.weight_planes == 1, layer.activation_planes == 1
+        state = [self.j.eq(self.top_j), self._first_j.eq(self.top_j)]
+        if self._one_plane:
+            return [*state, self.last_diagonal.eq(one_activation)]
+        return [
+            *state, self.i.eq(self.top_i), self._first_i.eq(self.top_i), self.diagonal_ends.eq(1),
+            self.last_diagonal.eq(one_weight & one_activation),
+            self._first_base.eq(address), self._plane_base.eq(address),
+        ]  # fmt: skip
+
+    def next_diagonal(self, weight, tile_base):
+        """The first pair of the next lower significance: the top weight plane as long as there is an
+        activation plane for it."""
+        j = self._first_j
+        if self._one_plane:
+            return [self.j.eq(j - 1), j.eq(j - 1), self.last_diagonal.eq(j == 1), weight.eq(tile_base)]
+        lowest, i = j == 0, self._first_i
+        next_i, next_j = Mux(lowest, i - 1, i), Mux(lowest, 0, j - 1)
+        base = Mux(lowest, self._first_base - self._layer.words, self._first_base)
+        return [
+            self.i.eq(next_i), i.eq(next_i), self.j.eq(next_j), j.eq(next_j),
+            self.diagonal_ends.eq(Mux(lowest, i == 1, i == 0) | (self._layer.activation_planes == 1)),
+            self.last_diagonal.eq(Mux(lowest, i == 1, (i == 0) & (j == 1))),
+            self._first_base.eq(base), self._plane_base.eq(base), weight.eq(base),
+        ]  # fmt: skip
+
+    def next_pair(self, weight):
+        """The next pair of the same significance."""
+        if self._one_plane:
+            return []
+        base = self._plane_base - self._layer.words
+        return [
+            self.i.eq(self.i - 1), self.j.eq(self.j + 1), self._plane_base.eq(base), weight.eq(base),
+            self.diagonal_ends.eq((self.i == 1) | (self.j + 2 == self._layer.activation_planes)),
+        ]  # fmt: skip

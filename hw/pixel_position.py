@@ -36,6 +36,8 @@ class PixelPosition(wiring.Component):
     Ports: `layer`, `start`; `column_ends` moves to the set's next pixel, `tile_ends` back to its first,
     `set_ends` on to the next set; `o` describes the pixel, `last` marks the layer's
     last. Without columns only `set_ends` moves.
+
+    What a pixel ends is a register, found one pixel ahead: comparisons stand in front of them.
     """
 
     def __init__(self, config):
@@ -57,59 +59,68 @@ class PixelPosition(wiring.Component):
         config, layer = self._config, self.layer
         slots = range(config.pool_slots)
         phase = signed(program.PHASE_BITS)
+        # x and y are what is left of the axis, a phase is two more than the pixel's place in the period.
         shapes = {"x": program.SIZE_BITS, "y": program.SIZE_BITS, "line": len(self.o.line)}
+        shapes |= {f"{axis}_{what}": 1 for axis in AXES for what in ("begins", "last")}
         shapes |= {f"{axis}_phase_{slot}": phase for axis in AXES for slot in slots}
-        shapes |= {f"{axis}_begins": 1 for axis in AXES}
-        # This pixel, the one behind it, and the first of the set; x and y are what is left of the axis.
+        for slot in slots:
+            shapes |= {f"{axis}_{what}_{slot}": 1 for axis in AXES for what in ("closes", "wraps")}
+        # This pixel, the one behind it, and the first of the set.
         now, following, first = (
             {name: Signal(shape, name=f"{which}_{name}") for name, shape in shapes.items()}
             for which in ("now", "next", "first")
         )
-        ends = {axis: Signal(name=f"{axis}_ends") for axis in AXES}
         m.d.comb += [
-            ends["x"].eq(now["x"] == 1),
-            ends["y"].eq(now["y"] == 1),
             self.o.line.eq(now["line"]),
-            self.last.eq(ends["x"] & ends["y"]),
+            self.last.eq(now["x_last"] & now["y_last"]),
         ]
         for axis in AXES:
-            kernel, last = layer[f"pool_{axis}_kernel"], layer[f"pool_{axis}_slot"]
-            phases = [now[f"{axis}_phase_{slot}"] for slot in slots]
-            closing = Cat(value + 1 == kernel for value in phases)
+            closing = Cat(now[f"{axis}_closes_{slot}"] for slot in slots)
             numbers = sum((Mux(closing[slot], slot, 0) for slot in slots[1:]), 0)
+            begins = (now[f"{axis}_phase_{slot}"] == 2 for slot in slots)
             m.d.comb += [
-                self.o[f"{axis}_first"].eq(Cat(now[f"{axis}_begins"] | (value == 0) for value in phases)),
-                self.o[f"{axis}_slot"].eq(Mux(ends[axis], last, numbers)),
-                self.o[f"{axis}_closes"].eq(ends[axis] | closing.any()),
+                self.o[f"{axis}_first"].eq(Cat(now[f"{axis}_begins"] | begin for begin in begins)),
+                self.o[f"{axis}_slot"].eq(Mux(now[f"{axis}_last"], layer[f"pool_{axis}_slot"], numbers)),
+                self.o[f"{axis}_closes"].eq(now[f"{axis}_last"] | closing.any()),
             ]
 
-        def stepped(axis, slot):
-            value = now[f"{axis}_phase_{slot}"]
-            return Mux(value + 1 == layer[f"pool_{axis}_period"], 0, value + 1)
+        def axis_start(axis):
+            """The axis' first pixel, as the descriptor has it."""
+            fields = [f"{axis}_{what}_{slot}" for what in ("phase", "closes", "wraps") for slot in slots]
+            return {name: layer[f"pool_{name}"] for name in fields}
 
-        m.d.comb += [
-            following["y"].eq(now["y"] - ends["x"]),
-            following["y_begins"].eq(now["y_begins"] & ~ends["x"]),
-            following["x_begins"].eq(ends["x"]),
-        ]
-        with m.If(ends["x"]):
-            m.d.comb += [following["x"].eq(layer.out_cols), following["line"].eq(0)]
+        def stepped(axis):
+            """One pixel further; a period begins anew with the place 0."""
+            result = {}
+            for slot in slots:
+                value, wraps = now[f"{axis}_phase_{slot}"], now[f"{axis}_wraps_{slot}"]
+                kernel, period = layer[f"pool_{axis}_kernel"], layer[f"pool_{axis}_period"]
+                result |= {
+                    f"{axis}_phase_{slot}": Mux(wraps, 2, value + 1),
+                    f"{axis}_closes_{slot}": Mux(wraps, layer[f"pool_{axis}_one"], value == kernel),
+                    f"{axis}_wraps_{slot}": Mux(wraps, layer[f"pool_{axis}_every"], value == period),
+                }
+            return result
+
+        start = {
+            "x": layer.out_cols, "x_last": layer.out_cols == 1, "x_begins": 1, **axis_start("x"),
+            "y": layer.out_rows, "y_last": layer.out_rows == 1, "y_begins": 1, **axis_start("y"), "line": 0,
+        }  # fmt: skip
+        with m.If(now["x_last"]):
+            line_begins = [name for name in shapes if name[0] == "x"] + ["line"]
+            m.d.comb += [following[name].eq(start[name]) for name in line_begins]
+            m.d.comb += [following["y"].eq(now["y"] - 1), following["y_last"].eq(now["y"] == 2)]
+            m.d.comb += [following[name].eq(value) for name, value in stepped("y").items()]
         with m.Else():
-            m.d.comb += following["x"].eq(now["x"] - 1)
+            m.d.comb += [following["x"].eq(now["x"] - 1), following["x_last"].eq(now["x"] == 2)]
+            m.d.comb += [following[name].eq(value) for name, value in stepped("x").items()]
             m.d.comb += following["line"].eq(now["line"] + Mux(self.o.x_closes, layer.pixel_groups, 0))
-        for slot in slots:
-            x, y = f"x_phase_{slot}", f"y_phase_{slot}"
-            m.d.comb += [
-                following[x].eq(Mux(ends["x"], layer[f"pool_x_phase_{slot}"], stepped("x", slot))),
-                following[y].eq(Mux(ends["x"], stepped("y", slot), now[y])),
-            ]
+            m.d.comb += [following[name].eq(now[name]) for name in shapes if name[0] == "y"]
 
         def become(held, values):
             return [held[name].eq(values[name]) for name in shapes]
 
         with m.If(self.start):
-            start = {name: layer[f"pool_{name}"] if "phase" in name else 0 for name in shapes}
-            start |= {"x": layer.out_cols, "y": layer.out_rows, "x_begins": 1, "y_begins": 1}
             m.d.sync += become(now, start) + become(first, start)
         with m.Elif(self.set_ends):
             m.d.sync += become(now, following) + become(first, following)

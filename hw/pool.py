@@ -9,9 +9,13 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from .delay import delayed
 from .drain import group_layout
 
-_LATENCY = 2  # cycles of one axis
+
+def pool_latency(config):
+    """Cycles from a group to the end of its windows, of both axes."""
+    return 4 if config.cols > 1 else 6
 
 
 def pool_ports(config, shape):
@@ -39,10 +43,12 @@ class AxisPool(wiring.Component):
 
     `shape` is one value's. `operations`: of ``max`` and ``sum``; where both, `sums` chooses.
 
-    Ports: :func:`pool_ports`. Latency: two cycles.
-    """
+    A group sees the last result of its place :func:`.geometry.pool_spacing` cycles later, which the issue of
+    tiles takes care of. With several columns, whose pixels may follow one another in the next cycle, the
+    memory's answer is not registered and a result on its way to the memory takes a shortcut.
 
-    latency = _LATENCY
+    Ports: :func:`pool_ports`. Latency: three cycles, two with several columns.
+    """
 
     def __init__(self, config, *, axis, shape, operations):
         self._config, self._axis, self._operations = config, axis, operations
@@ -65,18 +71,18 @@ class AxisPool(wiring.Component):
             depth=config.line_depth if lines else config.pool_depth, init=[],
         )  # fmt: skip
         write = memory.write_port()
-        # The next pixel may follow in the next cycle: it must see this one's result.
-        read = memory.read_port(transparent_for=(write,))
         address = self.group.index + (self.group.place.line if lines else 0)
-        group, valid = Signal.like(self.group), Signal()
-        values = [Signal(self._shape, name=f"value_{lane}") for lane in range(config.quant)]
-        write_address = Signal.like(write.addr)
-        m.d.sync += [
-            valid.eq(self.valid),
-            group.eq(self.group),
-            write_address.eq(address),
-            *(kept.eq(new) for kept, new in zip(values, self.values, strict=True)),
-        ]
+        waits = pool_latency(config) // 2 - 1
+        if waits == 1:
+            read = memory.read_port(transparent_for=(write,))
+            running = read.data
+        else:
+            # A block RAM is slow to answer: nothing but a register is behind it.
+            read = memory.read_port()
+            running = delayed(m, read.data, 1, "running")
+        valid = delayed(m, self.valid, waits, "valid")
+        group = delayed(m, self.group, waits, "group")
+        values = [delayed(m, value, waits, f"value_{lane}") for lane, value in enumerate(self.values)]
         place = {name: group.place[f"{axis}_{name}"] for name in ("first", "slot", "closes")}
         alone = ~self.enable
         slots = []
@@ -84,7 +90,7 @@ class AxisPool(wiring.Component):
             results = []
             for lane, new in enumerate(values):
                 at = (slot * config.quant + lane) * width
-                kept = read.data[at : at + width]
+                kept = running[at : at + width]
                 kept = kept.as_signed() if self._shape.signed else kept
                 result = Signal(self._shape, name=f"result_{slot}_{lane}")
                 m.d.comb += result.eq(Mux(alone | place["first"][slot], new, self._combined(kept, new)))
@@ -93,7 +99,7 @@ class AxisPool(wiring.Component):
         m.d.comb += [
             read.addr.eq(address),
             read.en.eq(1),
-            write.addr.eq(write_address),
+            write.addr.eq(delayed(m, address, waits, "write_address")),
             write.data.eq(Cat(slots)),
             write.en.eq(valid),
         ]
@@ -109,9 +115,7 @@ class AxisPool(wiring.Component):
 
 
 class WindowPool(wiring.Component):
-    """Pooling along x, then along y. Ports as :class:`AxisPool`. Latency: :attr:`latency` cycles."""
-
-    latency = 2 * _LATENCY
+    """Pooling along x, then along y. Ports as :class:`AxisPool`. Latency: :func:`pool_latency` cycles."""
 
     def __init__(self, config, *, shape, operations):
         self._parameters = {"shape": shape, "operations": operations}

@@ -5,10 +5,13 @@ from amaranth.lib import data
 
 from dorefa.golden.errors import InputError
 
+from .geometry import pool_spacing
+
 WORD_BITS = 32
 SIZE_BITS = 10  # rows or columns of a feature map
 KERNEL_BITS = 6  # rows or columns of a kernel or a pooling window
-PHASE_BITS = KERNEL_BITS + 3  # signed position within the period of a pooling window
+# Signed, and two more than the position within the period of a pooling window.
+PHASE_BITS = KERNEL_BITS + 3
 
 
 def fields(config):
@@ -27,7 +30,7 @@ def fields(config):
     channel_groups = unsigned(config.param_depth.bit_length())
     groups_per_tile = -(-config.rows // config.quant)
     tile_groups = unsigned(groups_per_tile.bit_length())
-    drain = unsigned((groups_per_tile * config.cols).bit_length())
+    drain = unsigned((groups_per_tile * config.cols + pool_spacing(config)).bit_length())
     planes = unsigned(4)
     return {
         # window reader: origin of the first window, the map's extent
@@ -62,6 +65,7 @@ def fields(config):
         "out_rows": size,
         # compute
         "words": words,
+        "last_word": words,
         "tiles": channel_groups,
         "weight_planes": planes,
         "activation_planes": planes,
@@ -101,8 +105,9 @@ def _columns(offset, address):
 
 
 def _pooling(config):
-    """Pooling windows: kernel, distance of windows that share a slot, slot of the last window, and
-    where in that distance each slot starts (negative before its first window)."""
+    """Pooling windows: kernel, period (distance of windows that share a slot), whether either is 1, slot of
+    the last window; of the axis' first pixel, per slot, the phase (two more than its place in the period,
+    which is negative before the first window) and whether a window or the period ends there."""
     result = {"pool": unsigned(1)}
     if config.sum_values:
         result["pool_values"] = unsigned(1)
@@ -112,10 +117,16 @@ def _pooling(config):
         result |= {
             f"pool_{axis}_kernel": unsigned(KERNEL_BITS),
             f"pool_{axis}_period": unsigned(PHASE_BITS - 1),
+            f"pool_{axis}_one": unsigned(1),
+            f"pool_{axis}_every": unsigned(1),
             f"pool_{axis}_slot": unsigned(max(1, (config.pool_slots - 1).bit_length())),
         }
         for slot in range(config.pool_slots):
-            result[f"pool_{axis}_phase_{slot}"] = signed(PHASE_BITS)
+            result |= {
+                f"pool_{axis}_phase_{slot}": signed(PHASE_BITS),
+                f"pool_{axis}_closes_{slot}": unsigned(1),
+                f"pool_{axis}_wraps_{slot}": unsigned(1),
+            }
     return result
 
 

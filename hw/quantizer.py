@@ -5,6 +5,8 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from .delay import delayed
+
 
 def quantizer_ports(config, *, memories, param_bits):
     """Ports that both quantizers have.
@@ -52,7 +54,7 @@ class ThresholdQuantizer(wiring.Component):
     Where a slope can be negative (:attr:`EngineConfig.inverts`), bit `acc_bits` of stage 0 inverts the
     channel's code.
 
-    Latency: ``2 * out_bits`` cycles.
+    Latency: ``3 * out_bits`` cycles: a memory's answer, a register behind it, the comparison.
     """
 
     def __init__(self, config, *, init=None):
@@ -74,7 +76,7 @@ class ThresholdQuantizer(wiring.Component):
     @staticmethod
     def latency(config):
         """Cycles from accumulators to codes."""
-        return 2 * config.out_bits
+        return 3 * config.out_bits
 
     def elaborate(self, platform):
         m = Module()
@@ -84,32 +86,24 @@ class ThresholdQuantizer(wiring.Component):
             inverts = Signal(name=f"inverts_{lane}")
             for stage in range(config.out_bits):
                 number = lane * config.out_bits + stage
+                name = f"lane{lane}_stage{stage}"
                 inverted_here = stage == 0 and config.inverts
                 word = param_memory(
-                    m, self, config,
-                    name=f"lane{lane}_stage{stage}", number=number,
+                    m, self, config, name=name, number=number,
                     width=config.acc_bits + inverted_here, depth=config.param_depth << stage,
                     address=Cat(bits, param), init=self._init and self._init[number],
                 )  # fmt: skip
                 if stage == 0:
                     m.d.comb += self.offsets[lane].eq(word[: config.acc_bits])
-                reading = self._registers(m, (value, param, bits), f"read_{lane}_{stage}")
-                reached = reading[0] >= word[: config.acc_bits].as_signed()
-                value, param, bits = self._registers(
-                    m, (reading[0], reading[1], Cat(reached, reading[2])), f"found_{lane}_{stage}"
-                )
-                inverts_next = Signal(name=f"inverts_{lane}_{stage}")
-                if inverted_here:
-                    m.d.sync += inverts_next.eq(word[config.acc_bits])
-                elif config.inverts:
-                    (waiting,) = self._registers(m, (inverts,), f"waits_{lane}_{stage}")
-                    m.d.sync += inverts_next.eq(waiting)
-                inverts = inverts_next
+                # A block RAM is slow to answer: nothing but a register is behind it.
+                word = delayed(m, word, 1, f"word_{name}")
+                value = delayed(m, value, 2, f"value_{name}")
+                bits = delayed(m, bits, 2, f"bits_{name}")
+                reached = value >= word[: config.acc_bits].as_signed()
+                inverts = word[config.acc_bits] if inverted_here else delayed(m, inverts, 2, f"waits_{name}")
+                value = delayed(m, value, 1, f"compared_{name}")
+                bits = delayed(m, Cat(reached, bits), 1, f"found_{name}")
+                inverts = delayed(m, inverts, 1, f"inverts_{name}")
+                param = delayed(m, param, 3, f"param_{name}")
             m.d.comb += self.codes[lane].eq(bits ^ Mux(inverts, self.code_mask, 0))
         return m
-
-    @staticmethod
-    def _registers(m, values, name):
-        registers = [Signal.like(value, name=f"{name}_{i}") for i, value in enumerate(values)]
-        m.d.sync += [register.eq(value) for register, value in zip(registers, values, strict=True)]
-        return registers

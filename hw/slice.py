@@ -12,7 +12,7 @@ from .feature_memory import FeatureMemory
 from .issue import Issue
 from .memory_map import MemoryMap, quantizer_class
 from .patch_buffer import PatchBuffer
-from .pool import WindowPool
+from .pool import WindowPool, pool_latency
 from .residual import Residual
 from .run_generator import RunGenerator
 from .weight_memory import WeightMemory
@@ -21,11 +21,11 @@ from .window_reader import WindowReader
 
 def pipeline_latency(config):
     """Cycles from the drain's group to its pooled codes: trunk, sums, quantizer, pooling."""
-    latency = quantizer_class(config).latency(config) + WindowPool.latency
+    latency = quantizer_class(config).latency(config) + pool_latency(config)
     if config.trunk_bits:
         latency += Residual.latency
     if config.sum_values:
-        latency += WindowPool.latency
+        latency += pool_latency(config)
     return latency
 
 
@@ -122,7 +122,7 @@ class EngineSlice(wiring.Component):
             *(kept.eq(acc) for kept, acc in zip(drain.acc, array.acc, strict=True)),
             *(kept.eq(acc) for kept, acc in zip(drain.sums, array.sums, strict=True)),
             issue.drained.eq(drain.drained),
-            drain.ready.eq(~layer.raw | self.raw_ready),
+            drain.ready.eq(self.raw_ready),
             self.raw_valid.eq(drain.valid & layer.raw),
             self.raw_group.eq(drain.group),
             *(out.eq(value) for out, value in zip(self.raw_values, drain.values, strict=True)),

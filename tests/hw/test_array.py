@@ -39,8 +39,15 @@ class ArrayAndDrain(wiring.Component):
 
 def pool_values(name, axis, slots):
     """Program fields of the pooling windows of one axis."""
-    fields = {"kernel": axis.kernel, "period": axis.stride * slots, "slot": (len(axis.spans) - 1) % slots}
-    fields |= {f"phase_{slot}": axis.before - slot * axis.stride for slot in range(slots)}
+    period = axis.stride * slots
+    fields = {
+        "kernel": axis.kernel, "period": period, "slot": (len(axis.spans) - 1) % slots,
+        "one": axis.kernel == 1, "every": period == 1,
+    }  # fmt: skip
+    for slot in range(slots):
+        place = axis.before - slot * axis.stride
+        fields |= {f"phase_{slot}": place + 2, f"closes_{slot}": place + 1 == axis.kernel}
+        fields |= {f"wraps_{slot}": place + 1 == period}
     return {f"pool_{name}_{field}": value for field, value in fields.items()}
 
 

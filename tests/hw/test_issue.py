@@ -19,7 +19,8 @@ CONFIG = EngineConfig(
 def descriptor(config=CONFIG, **values):
     words, planes = values.get("words", 1), values.get("weight_planes", 1)
     base = {
-        "words": 1, "tiles": 1, "groups": 1, "weight_planes": 1, "activation_planes": 1,
+        "words": 1, "last_word": words - 1, "tiles": 1, "groups": 1,
+        "weight_planes": 1, "activation_planes": 1,
         "weight_top": (planes - 1) * words, "tile_step": planes * words, "drain_full": 1,
         "drain_last": 1,
     }  # fmt: skip
@@ -113,6 +114,7 @@ def run(unit, values, patches, *, rng, waits, drain=None, abandoned=None, missin
 
 LAYERS = {
     "least": descriptor(),
+    "one_plane_of_weights": descriptor(activation_planes=3, words=2, tiles=2, groups=2),
     "bits": descriptor(weight_planes=3, activation_planes=2, signed_weights=1),
     "more_activations": descriptor(weight_planes=1, activation_planes=8, words=3),
     "eight": descriptor(weight_planes=8, activation_planes=8),
@@ -126,6 +128,11 @@ LAYERS = {
 @pytest.mark.parametrize("waits", [0, 0.8])
 def test_order(name, waits, rng):
     run(Issue(CONFIG), LAYERS[name], 3 * LAYERS[name]["groups"], rng=rng, waits=waits)
+
+
+@pytest.mark.parametrize("name", ["least", "one_plane_of_weights", "more_activations"])
+def test_order_in_an_engine_of_one_weight_plane(name, rng):
+    run(Issue(CONFIG.replace(w_bits=1)), LAYERS[name], 6, rng=rng, waits=0.2)
 
 
 @pytest.mark.parametrize("waits", [0, 0.5])

@@ -5,7 +5,8 @@ import pytest
 from amaranth import Cat, signed, unsigned
 
 from dorefa.hw.config import EngineConfig
-from dorefa.hw.pool import AxisPool, WindowPool
+from dorefa.hw.geometry import pool_spacing
+from dorefa.hw.pool import AxisPool, WindowPool, pool_latency
 
 from .pool_windows import Axis, axes, axis_place, closes_both, draw_axis, raster_sets
 from .support import fields_of, flat, simulate
@@ -41,6 +42,7 @@ class Stream:
         """One layer; `tiles`: groups of each tile of a pixel."""
         config, rng = self.config, self.rng
         groups, lanes = sum(tiles), config.quant
+        rest = max(0, pool_spacing(config) - config.cols * groups)
         values = draw_values(rng, self.shape, (rows.computed, columns.computed, groups, lanes))
         combine = np.sum if sums else np.max
         pooled = {
@@ -59,7 +61,8 @@ class Stream:
                             "index": index, "column": column, "count": 1 + index % lanes,
                             "param": index % 7, "ends_set": int(rng.integers(2)),
                         }  # fmt: skip
-                        self.sent.append((values[(*pixel, index)], group, sums, enable))
+                        idle = rest if index == groups - 1 else 0
+                        self.sent.append((values[(*pixel, index)], group, sums, enable, idle))
                         if not enable:
                             self.expected.append((values[(*pixel, index)], group))
                         elif closes_both(rows, columns, pixel):
@@ -81,7 +84,12 @@ def run(unit, stream, gaps, rng):
     config, width = stream.config, stream.shape.width
 
     async def feed(ctx):
-        for values, group, sums, enable in stream.sent:
+        idle = 0
+        for values, group, sums, enable, after in stream.sent:
+            if idle:
+                ctx.set(unit.valid, 0)
+                await ctx.tick().repeat(idle)
+            idle = after
             while rng.random() < gaps:
                 ctx.set(unit.valid, 0)
                 # What is not valid must not be kept.
@@ -91,7 +99,7 @@ def run(unit, stream, gaps, rng):
             if (sums, enable) != (ctx.get(unit.sums), ctx.get(unit.enable)):
                 # Another kind of layer starts when the one before has left.
                 ctx.set(unit.valid, 0)
-                await ctx.tick().repeat(unit.latency)
+                await ctx.tick().repeat(pool_latency(config))
             for lane, value in enumerate(values):
                 ctx.set(unit.values[lane], int(value))
             ctx.set(unit.group, group)
@@ -112,7 +120,7 @@ def run(unit, stream, gaps, rng):
             assert fields_of(out, width, config.quant) == [int(v) & mask for v in values], number
             for name in ("index", "column", "count", "param", "ends_set"):
                 assert group[name] == marks[name], (number, name)
-        for _ in range(2 * unit.latency):
+        for _ in range(2 * pool_latency(config)):
             _, _, valid = await ctx.tick().sample(unit.o_valid)
             assert not valid, "more groups than windows"
 
@@ -141,7 +149,7 @@ def test_every_window_along_one_axis(axis, slots, rng):
     (CODES, ("max",)), (CODES, ("max", "sum")), (SUMS, ("sum",)), (SUMS, ("max", "sum")),
 ])  # fmt: skip
 def test_windows(cols, tiles, gaps, shape, operations, rng):
-    """Random windows along both axes; at full rate a group follows itself in the next cycle."""
+    """Random windows along both axes; at full rate a group follows itself as soon as it may."""
     config = BASE.replace(cols=cols)
     stream = Stream(config, shape, rng)
     for number in range(10):
@@ -170,15 +178,15 @@ def test_ends_of_the_sizes(changes, rng):
 
 def test_latency(rng):
     """Cycles from a window's last group to its result."""
-    for unit in (
-        AxisPool(BASE, axis="x", shape=CODES, operations=("max",)),
-        WindowPool(BASE, shape=CODES, operations=("max",)),
+    for unit, latency in (
+        (AxisPool(BASE, axis="x", shape=CODES, operations=("max",)), pool_latency(BASE) // 2),
+        (WindowPool(BASE, shape=CODES, operations=("max",)), pool_latency(BASE)),
     ):
         stream = Stream(BASE, CODES, rng)
         stream.add(Axis(1), Axis(1), [1])
         ((values, group, *_),) = stream.sent
 
-        async def testbench(ctx, unit=unit, values=values, group=group):
+        async def testbench(ctx, unit=unit, latency=latency, values=values, group=group):
             ctx.set(unit.enable, 1)
             ctx.set(unit.group, group)
             ctx.set(unit.valid, 1)
@@ -186,7 +194,7 @@ def test_latency(rng):
                 ctx.set(unit.values[lane], int(value))
             await ctx.tick()
             ctx.set(unit.valid, 0)
-            for _ in range(unit.latency - 1):
+            for _ in range(latency - 1):
                 assert not ctx.get(unit.o_valid)
                 await ctx.tick()
             assert ctx.get(unit.o_valid)
