@@ -13,8 +13,8 @@ from dorefa.golden.errors import InputError
 from dorefa.hw.board_core import BoardCore
 
 from . import board_top, boards, tools
+from .chain_ends import open_chain_ends
 from .clock import Clock
-from .nextpnr import open_chain_ends
 
 DEFAULT_TIMEOUT = 7200
 _TOP, _REPORT = "top", "report.json"

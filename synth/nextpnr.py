@@ -9,13 +9,13 @@ import re
 import statistics
 import subprocess
 import sys
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dorefa.golden.errors import InputError
 
 from . import harness, yosys
+from .chain_ends import open_chain_ends
 from .tools import Unfinished, check_ended
 
 
@@ -125,46 +125,6 @@ def check_installed(device):
     name, chosen = device
     if version(chosen) is None:
         raise InputError(f"nextpnr for {name} is missing; accepted: pip install {chosen.package}")
-
-
-def open_chain_ends(netlist):
-    """Leaves, in place, carry-ins that ECP5 chains ignore and carry-outs that nobody reads unconnected.
-
-    `netlist` is Yosys's JSON. Synthesis ties them to 0 and to a net of their own, for which nextpnr
-    adds two cells each; "x" is how the format says unconnected.
-    """
-    for module in netlist["modules"].values():
-        cells = [cell for cell in module["cells"].values() if cell["type"] == "CCU2C"]
-        readers = Counter(
-            bit
-            for cell in module["cells"].values()
-            for port, bits in cell["connections"].items()
-            if cell["port_directions"][port] == "input"
-            for bit in bits
-        )
-        for port in module["ports"].values():
-            readers.update(port["bits"])
-        for cell in cells:
-            connections = cell["connections"]
-            if connections.get("CIN") == ["0"] and not _reads_carry(cell, readers):
-                connections["CIN"] = ["x"]
-            if "COUT" in connections and not readers[connections["COUT"][0]]:
-                connections["COUT"] = ["x"]
-
-
-def _reads_carry(cell, readers):
-    """Whether a CCU2C depends on its carry-in. It does not where P of half 0 is 0 whatever its pins,
-    so that the carry handed on is G, and its sum is not read."""
-    connections = cell["connections"]
-    if any(readers[bit] for bit in connections.get("S0", [])):
-        return True
-    pins = [str(connections[f"{pin}0"][0]) for pin in "ABCD"]
-    table = int(cell["parameters"]["INIT0"], 2)
-    return any(
-        table >> row & 1
-        for row in range(16)
-        if all(bit not in "01" or int(bit) == row >> pin & 1 for pin, bit in enumerate(pins))
-    )
 
 
 def _component(cell):

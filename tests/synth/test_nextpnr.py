@@ -104,43 +104,6 @@ def test_open_chain_ends_saves_the_cells_that_feed_them(tmp_path, monkeypatch):
     assert opened["luts"] < nextpnr.place_and_route(made, target="ecp5", folder=tmp_path)["luts"]
 
 
-def cell(table, s0, carry_in="0", pins=("2", "1", "1", "1")):
-    """A CCU2C as Yosys's JSON has it, its two outputs being nets 3 and 4."""
-    connections = {f"{pin}0": [bit] for pin, bit in zip("ABCD", pins, strict=True)}
-    connections |= {"CIN": [carry_in], "S0": [3], "COUT": [4]}
-    directions = {name: "output" if name in ("S0", "COUT") else "input" for name in connections}
-    ports = {"s": {"bits": [3] if s0 else []}}
-    body = {
-        "type": "CCU2C",
-        "parameters": {"INIT0": f"{table:016b}"},
-        "connections": connections,
-        "port_directions": directions,
-    }
-    return {"modules": {"top": {"ports": ports, "cells": {"c": body}}}}, connections
-
-
-@pytest.mark.parametrize(
-    "table, s0, after",
-    [
-        (0x000A, False, "x"),  # P = 0 where C = D = 1: the carry is G
-        (0x000A, True, "0"),  # the sum shows the carry-in
-        (0x800A, False, "0"),  # P depends on A
-    ],
-)
-def test_only_ignored_carry_ins_are_opened(table, s0, after):
-    netlist, connections = cell(table, s0)
-    nextpnr.open_chain_ends(netlist)
-    assert connections["CIN"] == [after]
-    assert connections["COUT"] == ["x"]
-
-
-def test_a_carry_out_that_is_read_stays():
-    netlist, connections = cell(0x000A, False)
-    netlist["modules"]["top"]["ports"]["carry"] = {"bits": [4]}
-    nextpnr.open_chain_ends(netlist)
-    assert connections["COUT"] == [4]
-
-
 def test_unknown_device_and_target_without_route():
     with pytest.raises(InputError) as caught:
         nextpnr.find_device("ice40", "HX1K")
