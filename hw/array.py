@@ -1,11 +1,18 @@
 """The rows x cols array of dot units."""
 
 from amaranth import Module, Signal, signed
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from .delay import delayed
 from .dot import DotUnit, dot_latency, step_layout
 from .shared import add_shared
+
+
+def tile_layout():
+    """What is known of a step: whether it `ends` a tile, and then whether the tile is the `last` of its
+    channel group, and that the last of its set."""
+    return data.StructLayout({"ends": 1, "last": 1, "ends_set": 1})
 
 
 def array_latency(config):
@@ -19,9 +26,9 @@ class DotArray(wiring.Component):
     """Broadcasts each row's weight word over the columns and each column's patch word over the rows.
 
     Ports: `a` (column p at bits ``[p * lanes, ...)``), `w` (row r likewise), the `step` for them in
-    the same cycle and `tile_ends`; :func:`array_latency` cycles later `acc` holds the sums (signed,
+    the same cycle and `tile`; :func:`array_latency` cycles later `acc` holds the sums (signed,
     `acc_bits` each, index ``p * rows + r``), `sums` those of the activation-sum row if there is one
-    (index p), and `captured` tells that they end a tile.
+    (index p), and `captured` is what `tile` was.
 
     The activation-sum row is a dot unit whose weight bits are all one: on the schedule of the other
     rows it makes ``(2^W - 1) sum a`` by itself, which is the correction of bipolar weights.
@@ -34,10 +41,10 @@ class DotArray(wiring.Component):
                 "a": In(config.cols * config.lanes),
                 "w": In(config.rows * config.lanes),
                 "step": In(step_layout()),
-                "tile_ends": In(1),
+                "tile": In(tile_layout()),
                 "acc": Out(signed(config.acc_bits)).array(config.cols * config.rows),
                 "sums": Out(signed(config.acc_bits)).array(config.cols if config.sum_row else 0),
-                "captured": Out(1),
+                "captured": Out(tile_layout()),
             }
         )
 
@@ -55,15 +62,15 @@ class DotArray(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        step, tile_ends = self.step, self.tile_ends
+        step = self.step
         latency = array_latency(config)
         for stage in range(latency):
             if stage == latency - 1:
                 unit_step = step
-            later_step, later_end = Signal.like(step), Signal.like(tile_ends)
-            m.d.sync += [later_step.eq(step), later_end.eq(tile_ends)]
-            step, tile_ends = later_step, later_end
-        m.d.comb += self.captured.eq(tile_ends)
+            later_step = Signal.like(step)
+            m.d.sync += later_step.eq(step)
+            step = later_step
+        m.d.comb += self.captured.eq(delayed(m, self.tile, latency, "tile"))
         for column in range(config.cols):
             lanes = slice(column * config.lanes, (column + 1) * config.lanes)
             for row in range(config.rows):

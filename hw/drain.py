@@ -8,6 +8,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from . import program
+from .array import tile_layout
 from .pixel_position import PixelPosition, place_layout
 
 
@@ -38,7 +39,7 @@ class Drain(wiring.Component):
     """Takes a tile's accumulators at once (`captured`) and passes on `quant` channels per cycle,
     columns in order, rows in order within a column.
 
-    Ports: `layer`, `start`; `captured` with `acc` and `sums` of the array; `valid`, `ready`, `values`
+    Ports: `layer`, `start`; `captured` (:func:`.array.tile_layout`) with `acc` and `sums` of the array; `valid`, `ready`, `values`
     (`quant` signed accumulators, already ``2 acc - sum`` for bipolar weights on AND planes), `group`;
     `drained` pulses when a tile's last group leaves. Latency: two cycles from capture to the first group.
     Raw results are stalled with `ready`, and a group is offered every second cycle.
@@ -50,7 +51,7 @@ class Drain(wiring.Component):
             {
                 "layer": In(program.layout(config)),
                 "start": In(1),
-                "captured": In(1),
+                "captured": In(tile_layout()),
                 "acc": In(signed(config.acc_bits)).array(config.cols * config.rows),
                 "sums": In(signed(config.acc_bits)).array(config.cols if config.sum_row else 0),
                 "valid": Out(1),
@@ -67,20 +68,14 @@ class Drain(wiring.Component):
         acc = signed(config.acc_bits)
         accs = [Signal(acc, name=f"kept_{number}") for number in range(len(self.acc))]
         sums = [Signal(acc, name=f"sum_{column}") for column in range(len(self.sums))]
-        # Position of the tile in the drain: what is left of the loops, the tile's own included; of the
-        # loops that end groups, registers know beforehand whether it is the last.
-        channel_groups, tiles = Signal.like(layer.groups), Signal.like(layer.tiles)
+        # Position in the tile: what is left of its row of groups, and whether that is one group.
         column = Signal(range(max(2, config.cols)))
         emitted = Signal.like(self.group.column)  # pixels of the set, so far, that end a window
         row_groups = Signal.like(layer.full_groups)
         index, tile_index = Signal.like(self.group.index), Signal.like(self.group.index)
         busy = Signal()
-        last_row_group, last_tile, last_channels = Signal(), Signal(), Signal()
-
-        # Whether the next tile is the last of its channel group.
-        then_last, row_ends, tile_ends = Signal(), Signal(), Signal()
-        set_ends = Signal()
-        leaves = Signal()
+        last_row_group, last_tile, ends_set = Signal(), Signal(), Signal()
+        row_ends, tile_ends, set_ends, leaves = Signal(), Signal(), Signal(), Signal()
         group = Signal.like(self.group)
         m.submodules.position = position = PixelPosition(config)
         place = position.o
@@ -90,10 +85,9 @@ class Drain(wiring.Component):
             position.column_ends.eq(leaves & row_ends),
             position.tile_ends.eq(leaves & tile_ends),
             position.set_ends.eq(leaves & set_ends),
-            then_last.eq(Mux(last_tile, layer.tiles == 1, tiles == 2)),
             row_ends.eq(last_row_group),
             tile_ends.eq(row_ends & ((column + 1 == config.cols) | position.last)),
-            set_ends.eq(tile_ends & last_tile & last_channels),
+            set_ends.eq(tile_ends & ends_set),
             leaves.eq(busy & (~layer.raw | (self.valid & self.ready))),
             self.drained.eq(leaves & tile_ends),
             group.count.eq(
@@ -117,11 +111,7 @@ class Drain(wiring.Component):
             ]
 
         with m.If(self.start):
-            m.d.sync += [
-                channel_groups.eq(layer.groups), last_channels.eq(layer.groups == 1),
-                tiles.eq(layer.tiles), last_tile.eq(layer.tiles == 1), *row_begins(layer.tiles == 1),
-                column.eq(0), index.eq(0), tile_index.eq(0), emitted.eq(0),
-            ]  # fmt: skip
+            m.d.sync += [column.eq(0), index.eq(0), tile_index.eq(0), emitted.eq(0)]
         with m.Elif(leaves):
             m.d.sync += [row_groups.eq(row_groups - 1), last_row_group.eq(row_groups == 2)]
             m.d.sync += index.eq(index + 1)
@@ -131,22 +121,18 @@ class Drain(wiring.Component):
                 m.d.sync += emitted.eq(emitted + (place.x_closes & place.y_closes))
             with m.If(tile_ends):
                 m.d.sync += [column.eq(0), emitted.eq(0), index.eq(index + 1), tile_index.eq(index + 1)]
-                m.d.sync += row_begins(then_last)
-                m.d.sync += [tiles.eq(tiles - 1), last_tile.eq(then_last)]
-                with m.If(last_tile):
-                    m.d.sync += [tiles.eq(layer.tiles), channel_groups.eq(channel_groups - 1)]
-                    m.d.sync += last_channels.eq(channel_groups == 2)
             with m.If(set_ends):
-                m.d.sync += [channel_groups.eq(layer.groups), last_channels.eq(layer.groups == 1)]
                 m.d.sync += [index.eq(0), tile_index.eq(0)]
 
         with m.If(self.start):
             m.d.sync += busy.eq(0)
-        with m.Elif(self.captured):
+        with m.Elif(self.captured.ends):
             m.d.sync += busy.eq(1)
         with m.Elif(self.drained):
             m.d.sync += busy.eq(0)
-        with m.If(self.captured):
+        with m.If(self.captured.ends):
+            m.d.sync += [last_tile.eq(self.captured.last), ends_set.eq(self.captured.ends_set)]
+            m.d.sync += row_begins(self.captured.last)
             m.d.sync += [kept.eq(now) for kept, now in zip(accs, self.acc, strict=True)]
             m.d.sync += [kept.eq(now) for kept, now in zip(sums, self.sums, strict=True)]
         # The group that leaves, one bit for each. All others are reset to zero on their way, which registers
@@ -154,7 +140,7 @@ class Drain(wiring.Component):
         turns = [Signal(-(-config.rows // config.quant), name=f"turn_{p}") for p in range(config.cols)]
         following = column + row_ends
         for p, turn in enumerate(turns):
-            with m.If(self.captured):
+            with m.If(self.captured.ends):
                 m.d.sync += turn.eq(p == 0)
             with m.Elif(leaves):
                 m.d.sync += turn.eq(Mux(row_ends, following == p, turn << 1))

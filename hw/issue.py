@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from . import program
+from .array import tile_layout
 from .dot import step_layout
 
 
@@ -19,7 +20,7 @@ class Issue(wiring.Component):
     Ports: `layer`, `start`; `weights_ready` (high while the weights are there); `filled` (pulse:
     one more slot to compute), `released` (pulse: a slot is read for the last time this cycle);
     `slot`, `word`, `plane` to the patch buffer, `weight` to the weight memory, and `step` and
-    `tile_ends` for these addresses in the same cycle; `drained` (pulse: a tile has left the drain).
+    `tile` for these addresses in the same cycle; `drained` (pulse: a tile has left the drain).
     """
 
     def __init__(self, config):
@@ -36,7 +37,7 @@ class Issue(wiring.Component):
                 "plane": Out(range(max(2, config.a_bits))),
                 "weight": Out(range(max(2, config.weight_depth))),
                 "step": Out(step_layout()),
-                "tile_ends": Out(1),
+                "tile": Out(tile_layout()),
                 "drained": In(1),
             }
         )
@@ -67,7 +68,9 @@ class Issue(wiring.Component):
             groups_end.eq(tiles_end & last_group),
             go.eq(has_patch & self.weights_ready & ~(pairs_end & (waits | raw_waits)) & ~self.start),
             self.released.eq(go & tiles_end),
-            self.tile_ends.eq(go & pairs_end),
+            self.tile.ends.eq(go & pairs_end),
+            self.tile.last.eq(last_tile),
+            self.tile.ends_set.eq(last_tile & last_group),
             self.plane.eq(pairs.j),
             self.step.enable.eq(go),
             self.step.clear.eq(starts_tile),
@@ -120,11 +123,11 @@ class Issue(wiring.Component):
         with m.Else():
             m.d.sync += [ready.eq(next_ready), has_patch.eq(next_ready != 0)]
             # Of raw tiles, no more than one is on its way.
-            with m.If(self.tile_ends):
+            with m.If(self.tile.ends):
                 m.d.sync += raw_waits.eq(layer.raw)
             with m.Elif(self.drained):
                 m.d.sync += raw_waits.eq(0)
-            with m.If(self.tile_ends):
+            with m.If(self.tile.ends):
                 # The next tile's last step may follow when this one's accumulators have left.
                 wait = Mux(tiles_end, layer.drain_last, layer.drain_full)
                 m.d.sync += [drain_wait.eq(wait), waits.eq(wait != 1)]

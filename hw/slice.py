@@ -117,7 +117,7 @@ class EngineSlice(wiring.Component):
             array.a.eq(patch.a),
             array.w.eq(weights.w),
             array.step.eq(delayed(m, issue.step, patch.latency, "step")),
-            array.tile_ends.eq(delayed(m, issue.tile_ends, patch.latency, "tile_ends")),
+            array.tile.eq(delayed(m, issue.tile, patch.latency, "tile")),
             drain.captured.eq(array.captured),
             *(kept.eq(acc) for kept, acc in zip(drain.acc, array.acc, strict=True)),
             *(kept.eq(acc) for kept, acc in zip(drain.sums, array.sums, strict=True)),

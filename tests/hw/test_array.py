@@ -158,19 +158,22 @@ def test_sums_leave_in_order(changes, descriptor, rng):
         ctx.set(drain.start, 1)
         await ctx.tick()
         ctx.set(drain.start, 0)
-        for words, _ in tiles:
+        for number, (words, _) in enumerate(tiles):
+            last = (number + 1) % tiles_each == 0
+            ctx.set(array.tile.last, last)
+            ctx.set(array.tile.ends_set, last and (number // tiles_each) % 2)
             for a, w, step, ends in words:
                 while not raw and rng.random() < 0.2:
                     ctx.set(array.step.enable, 0)
-                    ctx.set(array.tile_ends, 0)
+                    ctx.set(array.tile.ends, 0)
                     await ctx.tick()
                 ctx.set(array.a, a)
                 ctx.set(array.w, w)
                 ctx.set(array.step, step)
-                ctx.set(array.tile_ends, ends)
+                ctx.set(array.tile.ends, ends)
                 await ctx.tick()
             ctx.set(array.step.enable, 0)
-            ctx.set(array.tile_ends, 0)
+            ctx.set(array.tile.ends, 0)
             drained = not raw
             while not drained:
                 # Raw results may stall: the issue waits for the drain.

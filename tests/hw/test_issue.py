@@ -48,7 +48,8 @@ def steps_of(values, patches, slots):
                         "clear": int(number == 0 and word == 0),
                         "shift": int(bool(falls) and word == 0),
                         "negate": int(values["signed_weights"] and i == w_planes - 1),
-                        "tile_ends": int(ends),
+                        "tile_ends": int(ends), "last": tile == tiles - 1,
+                        "ends_set": tile == tiles - 1 and patch % groups == groups - 1,
                         "released": int(ends and tile == tiles - 1),
                     }  # fmt: skip
 
@@ -79,26 +80,27 @@ def run(unit, values, patches, *, rng, waits, drain=None, abandoned=None, missin
             await ctx.tick().repeat(70)
         await start(ctx, values)
         given, free, cycle = 0, CONFIG.patch_slots, 0
-        ports = (unit.step, unit.slot, unit.word, unit.plane, unit.weight, unit.tile_ends,
+        ports = (unit.step, unit.slot, unit.word, unit.plane, unit.weight, unit.tile,
                  unit.released)  # fmt: skip
         while len(stamps) < len(expected):
             give = given < patches and free and rng.random() >= waits
             ctx.set(unit.filled, bool(give))
             given, free = given + bool(give), free - bool(give)
             ctx.set(unit.weights_ready, rng.random() >= missing)
-            ctx.set(unit.drained, bool(drain and drain(ctx.get(unit.tile_ends))))
-            _, _, step, slot, word, plane, weight, ends, released = await ctx.tick().sample(*ports)
+            ctx.set(unit.drained, bool(drain and drain(ctx.get(unit.tile.ends))))
+            _, _, step, slot, word, plane, weight, tile, released = await ctx.tick().sample(*ports)
             if step.enable:
                 assert ctx.get(unit.weights_ready)
                 seen = {
                     "slot": slot, "word": word, "plane": plane, "weight": weight,
                     "clear": step.clear, "shift": step.shift, "negate": step.negate,
-                    "tile_ends": ends, "released": released,
+                    "tile_ends": tile.ends, "released": released, "last": tile.last,
+                    "ends_set": tile.ends_set,
                 }  # fmt: skip
                 assert seen == expected[len(stamps)], len(stamps)
                 stamps.append(cycle)
             else:
-                assert not ends and not released
+                assert not tile.ends and not released
             free += released
             cycle += 1
         ctx.set(unit.filled, 0)
