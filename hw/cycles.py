@@ -161,13 +161,13 @@ def _send(offered, rows, free, quant):
     """Cycles in which a raw tile's last group leaves the drain, and in which the next could be
     taken; the first is `offered`, results are `free` to take it.
 
-    A group is taken, then its offsets, then its results are sent one by one.
+    A group is taken, then its offsets, then its results are sent one by one; it leaves a cycle later.
     """
     for first_row in range(0, rows, quant):
         taken = max(offered, free)
         free = taken + 2 + min(quant, rows - first_row)
-        offered = taken + 2
-    return taken, free
+        offered = taken + 3
+    return taken + 1, free
 
 
 def _flushes(layer, geometry, config):

@@ -39,10 +39,11 @@ class Drain(wiring.Component):
     """Takes a tile's accumulators at once (`captured`) and passes on `quant` channels per cycle,
     columns in order, rows in order within a column.
 
-    Ports: `layer`, `start`; `captured` (:func:`.array.tile_layout`) with `acc` and `sums` of the array; `valid`, `ready`, `values`
-    (`quant` signed accumulators, already ``2 acc - sum`` for bipolar weights on AND planes), `group`;
-    `drained` pulses when a tile's last group leaves. Latency: two cycles from capture to the first group.
-    Raw results are stalled with `ready`, and a group is offered every second cycle.
+    Ports: `layer`, `start`; `captured` (:func:`.array.tile_layout`) with `acc` and `sums` of the array;
+    `valid`, `ready`, `values` (`quant` signed accumulators, already ``2 acc - sum`` for bipolar weights on
+    AND planes), `group`; `drained` pulses when a tile's last group leaves. Latency: two cycles from capture
+    to the first group. Raw results are stalled with `ready`; the next group is offered three cycles after
+    one is taken.
     """
 
     def __init__(self, config):
@@ -76,6 +77,7 @@ class Drain(wiring.Component):
         busy = Signal()
         last_row_group, last_tile, ends_set = Signal(), Signal(), Signal()
         row_ends, tile_ends, set_ends, leaves = Signal(), Signal(), Signal(), Signal()
+        taken = Signal()  # a raw group, in the cycle before
         group = Signal.like(self.group)
         m.submodules.position = position = PixelPosition(config)
         place = position.o
@@ -88,7 +90,7 @@ class Drain(wiring.Component):
             row_ends.eq(last_row_group),
             tile_ends.eq(row_ends & ((column + 1 == config.cols) | position.last)),
             set_ends.eq(tile_ends & ends_set),
-            leaves.eq(busy & (~layer.raw | (self.valid & self.ready))),
+            leaves.eq(busy & (~layer.raw | taken)),
             self.drained.eq(leaves & tile_ends),
             group.count.eq(
                 Mux(row_ends, Mux(last_tile, layer.last_count, layer.full_count), config.total_quant)
@@ -152,8 +154,9 @@ class Drain(wiring.Component):
         with m.If(self.start):
             m.d.sync += self.valid.eq(0)
         with m.Else():
-            # A raw group stays until it is taken; the next one is shown a cycle later.
-            m.d.sync += self.valid.eq(busy & ~(layer.raw & leaves))
+            # A raw group stays until it is taken, then it leaves, then the next one is shown.
+            m.d.sync += self.valid.eq(busy & ~(layer.raw & ((self.valid & self.ready) | taken)))
+        m.d.sync += taken.eq(self.valid & self.ready)
         if config.sum_row:
             shown_sum = Signal(acc)
             m.d.sync += shown_sum.eq(Array(sums)[column])

@@ -199,7 +199,8 @@ def test_sums_leave_in_order(changes, descriptor, rng):
                     said = [group.place[f"{name}_{what}"] for what in ("first", "slot", "closes")]
                     check_axis_place(axis, at, config.pool_slots, *said)
                 taken += 1
-        assert drained == len(tiles)
+        # A raw group leaves a cycle after it is taken.
+        assert drained + ctx.get(drain.drained) == len(tiles)
 
     simulate(unit, feed, check, limit=4000)
 
