@@ -1,6 +1,6 @@
 """The engine: one image in, a program of layers, one packet of class scores out."""
 
-from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -59,10 +59,7 @@ class Engine(wiring.Component):
         config, memories = self._config, self._memories
         m.submodules.host = host = HostPort(config, init=memories.get("registers"))
         m.submodules.sequencer = sequencer = Sequencer(config, init=memories.get("program"))
-        m.submodules.image_packer = image_packer = PlanePacker(
-            config, width=config.port_bytes, groups=config.plane_groups
-        )
-        m.submodules.packer = packer = PlanePacker(config, width=config.total_quant)
+        m.submodules.packer = packer = PlanePacker(config)
         m.submodules.results = results = Results(config)
         slices = [
             EngineSlice(config, memories=self._slice_memories(number))
@@ -94,13 +91,13 @@ class Engine(wiring.Component):
                 part.layer.eq(layer),
                 part.start.eq(sequencer.start),
                 part.raw_ready.eq(results.ready),
-                part.f_en.eq(image_packer.w_en | packer.w_en),
-                part.f_address.eq(Mux(image_packer.w_en, image_packer.w_address, packer.w_address)),
-                part.f_data.eq(Mux(image_packer.w_en, image_packer.w_data, packer.w_data)),
+                part.f_en.eq(packer.w_en),
+                part.f_address.eq(packer.w_address),
+                part.f_data.eq(packer.w_data),
             ]
         self._memory_writes(m, host, slices)
         self._weights(m, host, sequencer, slices)
-        self._load(m, host, sequencer, image_packer)
+        self._load(m, host, sequencer, packer)
         stored = self._store(m, sequencer, packer, slices)
         m.d.comb += [
             sequencer.layer_ended.eq(Mux(layer.raw, results.done, stored)),
@@ -176,16 +173,16 @@ class Engine(wiring.Component):
     def _load(self, m, host, sequencer, packer):
         """The image's bytes to the feature memories."""
         config, image = self._config, sequencer.i.payload.data
-        shift = config.fetch_bits.bit_length() - 1
         m.d.comb += [
-            packer.start.eq(sequencer.load_start),
-            packer.distance.eq((host.image_bytes + config.fetch_bits - 1) >> shift),
-            packer.valid.eq(sequencer.load),
-            packer.codes.eq(
+            packer.start.eq(sequencer.load_start | (sequencer.start & ~sequencer.layer.raw)),
+            packer.image.eq(sequencer.load_start),
+            packer.image_bytes.eq(host.image_bytes),
+            packer.image_valid.eq(sequencer.load),
+            packer.image_codes.eq(
                 Cat(image[8 * byte : 8 * byte + config.a_bits] for byte in range(config.port_bytes))
             ),
-            packer.count.eq(sequencer.load_count),
-            packer.last.eq(sequencer.load_last),
+            packer.image_count.eq(sequencer.load_count),
+            packer.image_last.eq(sequencer.load_last),
             sequencer.load_ready.eq(packer.ready),
             sequencer.loaded.eq(packer.done),
         ]
@@ -218,14 +215,12 @@ class Engine(wiring.Component):
                 count.eq(order.o_count),
                 last.eq(order.o_last),
             ]
-        above = config.fetch_planes - bits
         m.d.comb += [
-            packer.start.eq(sequencer.start & ~layer.raw),
             packer.address.eq(layer.out_address),
             packer.valid.eq(store),
             packer.codes.eq(
                 Cat(
-                    Cat(self._code(layer, stored.word_select(lane, bits)), Const(0, above))
+                    self._code(layer, stored.word_select(lane, bits))[:bits]
                     for lane in range(config.total_quant)
                 )
             ),
