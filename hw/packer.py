@@ -33,9 +33,9 @@ class PlanePacker(wiring.Component):
     Ports: `start` begins a map, at word 0 that of an image (with `image`), at `address` that of a
     layer, and drops the one before. Of an image: `image_valid` with `image_codes` (one byte after another),
     `image_count` (how many, or none) and `image_last` appends where `ready`. Of a layer: `valid`,
-    `codes`, `count`, `last`, always taken. `image_bytes`: codes of a whole image. The last codes, even none,
-    write the partial word too, if there is one. `w_en`, `w_address`, `w_data` go to the feature memory;
-    `done` pulses with the write that ends the map, or in its place.
+    `codes`, `count` (at least one), `last`, always taken. `image_bytes`: codes of a whole image. The last
+    codes, even none, write the partial word too, if there is one. `w_en`, `w_address`, `w_data` go to the
+    feature memory; `done` pulses with the write that ends the map, or in its place.
 
     Latency from a layer's last codes to `done`: :meth:`latency`. An image's codes take one cycle more.
     """
@@ -79,87 +79,93 @@ class PlanePacker(wiring.Component):
         m = Module()
         lanes, groups = self._lanes, self._config.plane_groups
         image = Signal()
-        with m.If(self.start):
-            m.d.sync += image.eq(self.image)
-        # Whether a word was filled in the cycle before; words of groups that are written meanwhile.
-        filled, later = Signal(), Signal(groups - 1)
-        blocked = image & (filled | later[:-1].any()) if image_waits(self._config) else Const(0)
-        valid, count, last, codes = self._offered(m, image, blocked)
+        # Whether a word was filled in the cycle before; zero where it is the turn of a group but the first.
+        filled, rests = Signal(), Signal(groups - 1, init=-1)
+        blocked = image & (filled | ~rests[:-1].all()) if image_waits(self._config) else Const(0)
+        offered, count, last, codes = self._offered(m, image, blocked)
 
         # Codes go to the lanes in turn, from `first` on, and in each lane to one place after another.
         first = Signal(range(lanes))
-        taken = turned([valid & (count > number) for number in range(lanes)], first)
+        taken = turned(offered, first)
         places = [Signal(self._places, init=1, name=f"place_{lane}") for lane in range(lanes)]
-        for lane, place in enumerate(places):
-            with m.If(self.start):
-                m.d.sync += place.eq(1)
-            with m.Elif(taken[lane]):
-                m.d.sync += place.eq(place.rotate_left(1))
-        with m.If(self.start):
-            m.d.sync += first.eq(0)
-        with m.Elif(valid):
+        with m.If(offered[0]):
             m.d.sync += first.eq(first + count)
+        for lane, place in enumerate(places):
+            with m.If(taken[lane]):
+                m.d.sync += place.eq(place.rotate_left(1))
         words = self._collected(m, codes, first, places, filled)
         # The place before the first lane's is the last one, or the word has begun.
-        begun = first.any()
+        begun, fills = first.any(), taken[-1]
         if not self._two_words:
-            fills = taken[-1] & places[-1][-1]
             begun |= ~places[0][0]
-        else:
-            fills = taken[-1]
+            fills &= places[-1][-1]
         # The codes of the last cycle are all in their places two cycles later.
         ending, flushing, flush, take = Signal(), Signal(), Signal(), Signal()
-        m.d.comb += [flush.eq(flushing & ~later.any()), take.eq(filled | (flush & begun))]
-        m.d.sync += [
-            filled.eq(fills & ~self.start),
-            ending.eq(valid & last & ~self.start),
-            flushing.eq((ending | (flushing & ~flush)) & ~self.start),
-        ]
+        m.d.comb += [flush.eq(flushing & rests.all()), take.eq(filled | (flush & begun))]
+        m.d.sync += [filled.eq(fills), ending.eq(last), flushing.eq(ending | (flushing & ~flush))]
         address = Signal.like(self.address)
-        with m.If(self.start):
-            m.d.sync += address.eq(Mux(self.image, 0, self.address))
-        with m.Elif(take):
+        with m.If(take):
             m.d.sync += address.eq(address + 1)
         if groups == 1:
             m.d.comb += [
                 self.w_en.eq(take), self.w_address.eq(address), self.w_data.eq(words[0]), self.done.eq(flush),
             ]  # fmt: skip
         else:
-            m.d.sync += later.eq(Cat(take & image, later) & ~self.start.replicate(groups - 1))
-            self._write_groups(m, words, address, take, later)
             # A map without rest ends when its last word is written.
             finishing = Signal()
-            m.d.sync += finishing.eq((flush | (finishing & ~self.done)) & ~self.start)
-            m.d.comb += self.done.eq(finishing & ~later.any())
+            m.d.comb += self.done.eq(finishing & rests.all())
+            m.d.sync += [
+                rests.eq(Cat(~(take & image), rests)),
+                self.w_en.eq(take | ~rests.all()),
+                finishing.eq(flush | (finishing & ~self.done)),
+            ]
+            self._write_groups(m, words, address, take, rests)
+            with m.If(self.start):
+                m.d.sync += [rests.eq(-1), self.w_en.eq(0), finishing.eq(0)]
+        with m.If(self.start):
+            m.d.sync += [
+                image.eq(self.image), address.eq(Mux(self.image, 0, self.address)), first.eq(0),
+                filled.eq(0), ending.eq(0), flushing.eq(0), *(place.eq(1) for place in places),
+            ]  # fmt: skip
         return m
 
     def _offered(self, m, image, blocked):
-        """(valid, count, last, codes per plane and lane) of the image, out of a register, or of a layer."""
+        """(which of the lanes have codes, from the first on, how many, whether they are the last, codes per
+        plane and lane) of the image, out of a register, or of a layer."""
         config, lanes = self._config, self._lanes
-        bits, stored = config.a_bits, config.stored_bits
-        waiting, kept_last = Signal(), Signal()
+        bits, stored, port = config.a_bits, config.stored_bits, config.port_bytes
         kept, kept_count = Signal.like(self.image_codes), Signal.like(self.image_count)
-        m.d.comb += self.ready.eq(~waiting | ~blocked)
+        kept_taken, kept_last = Signal(port), Signal()
+        m.d.comb += self.ready.eq(~blocked | ~(kept_taken.any() | kept_last))
         with m.If(self.ready):
             m.d.sync += [
-                kept.eq(self.image_codes), kept_count.eq(self.image_count), kept_last.eq(self.image_last)
-            ]  # fmt: skip
-        m.d.sync += waiting.eq((self.image_valid | (waiting & blocked)) & ~self.start)
+                kept.eq(self.image_codes),
+                kept_count.eq(self.image_count),
+                kept_taken.eq(Cat(self.image_valid & (self.image_count > byte) for byte in range(port))),
+                kept_last.eq(self.image_valid & self.image_last),
+            ]
+        with m.If(self.start):
+            m.d.sync += [kept_taken.eq(0), kept_last.eq(0)]
+
+        def offered(lane):
+            byte = kept_taken[lane] & ~blocked if lane < port else 0
+            # A layer has at least one code.
+            return byte | (self.valid & (self.count > lane) if lane else self.valid)
 
         def code(plane, lane):
             stores = plane < stored and lane < config.total_quant
             # Lanes without a byte have no code of the image; that of another one is less to choose from.
-            byte = lane if stores else lane % (1 << (config.port_bytes - 1).bit_length())
-            shown = kept[byte * bits + plane] if byte < config.port_bytes else None
+            byte = lane if stores else lane % (1 << (port - 1).bit_length())
+            shown = kept[byte * bits + plane] if byte < port else None
             own = self.codes[lane * stored + plane] if stores else None
             if own is None or shown is None:
                 return Const(0) if own is shown else shown if own is None else own
             return Mux(image, shown, own)
 
         return (
-            (waiting & ~blocked) | self.valid,
+            [offered(lane) for lane in range(lanes)],
             Mux(image, kept_count, self.count),
-            Mux(image, kept_last, self.last),
+            (kept_last & ~blocked) | (self.valid & self.last),
             [[code(plane, lane) for lane in range(lanes)] for plane in range(bits)],
         )
 
@@ -191,7 +197,9 @@ class PlanePacker(wiring.Component):
             held.append(own)
         if self._two_words:
             odd = Signal()
-            m.d.sync += odd.eq((odd ^ filled) & ~self.start)
+            m.d.sync += odd.eq(odd ^ filled)
+            with m.If(self.start):
+                m.d.sync += odd.eq(0)
             held = [[Mux(odd, own[1], own[0])] for own in held]
         # By place, then by lane.
         held = [code for number in zip(*held, strict=True) for code in number]
@@ -204,7 +212,7 @@ class PlanePacker(wiring.Component):
             for group in range(config.plane_groups)
         ]
 
-    def _write_groups(self, m, words, address, take, later):
+    def _write_groups(self, m, words, address, take, rests):
         """Writes the groups' words one after another, of a layer the first."""
         turns = []
         for group, word in enumerate(words):
@@ -215,12 +223,11 @@ class PlanePacker(wiring.Component):
                 word = kept
             # All but one are zero: less to join than to choose from.
             turn = Signal.like(self.w_data, name=f"turn_{group}", reset_less=True)
-            m.d.sync += turn.eq(Mux(later[group - 1] if group else take, word, 0))
+            m.d.sync += turn.eq(Mux(rests[group - 1] if group else ~take, 0, word))
             turns.append(turn)
         # Words of a group, the last of which need not be full.
         shift = (self._config.fetch_bits - 1).bit_length()
         rest, whole = self.image_bytes[:shift].any(), self.image_bytes[shift:]
-        m.d.sync += self.w_en.eq((take | later.any()) & ~self.start)
         with m.If(take):
             m.d.sync += self.w_address.eq(address)
         with m.Else():
