@@ -239,15 +239,17 @@ class Engine(wiring.Component):
 
     def _count(self, m, host, sequencer, lead):
         """Status signals, and the cycles of an image from its first read to its last result."""
-        running = Signal()
-        counter = Signal(32)
+        running, ended = Signal(), Signal()
+        # From the first read to the cycle of the last result, both included, and kept in the one after it.
+        counter = Signal(32, init=1)
         first_read = lead.first_read & ~running
         m.d.comb += self.status.first_read.eq(first_read)
-        m.d.sync += self.status.layer_done.eq(sequencer.ended)
-        # From the first read to the cycle of the last result, both included.
-        with m.If(sequencer.finished):
+        m.d.sync += [self.status.layer_done.eq(sequencer.ended), ended.eq(sequencer.finished)]
+        with m.If(running):
+            m.d.sync += counter.eq(counter + 1)
+        with m.Else():
+            m.d.sync += counter.eq(1)
+        with m.If(ended):
             m.d.sync += [running.eq(0), host.cycles.eq(counter)]
         with m.Elif(first_read):
-            m.d.sync += [running.eq(1), counter.eq(2)]
-        with m.Elif(running):
-            m.d.sync += counter.eq(counter + 1)
+            m.d.sync += running.eq(1)
