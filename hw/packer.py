@@ -103,28 +103,25 @@ class PlanePacker(wiring.Component):
         ending, flushing, flush, take = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [flush.eq(flushing & rests.all()), take.eq(filled | (flush & begun))]
         m.d.sync += [filled.eq(fills), ending.eq(last), flushing.eq(ending | (flushing & ~flush))]
-        address = Signal.like(self.address)
-        with m.If(take):
-            m.d.sync += address.eq(address + 1)
         if groups == 1:
-            m.d.comb += [
-                self.w_en.eq(take), self.w_address.eq(address), self.w_data.eq(words[0]), self.done.eq(flush),
-            ]  # fmt: skip
+            m.d.comb += [self.w_en.eq(take), self.w_data.eq(words[0]), self.done.eq(flush)]
+            with m.If(self.w_en):
+                m.d.sync += self.w_address.eq(self.w_address + 1)
         else:
-            # A map without rest ends when its last word is written.
-            finishing = Signal()
-            m.d.comb += self.done.eq(finishing & rests.all())
+            # The groups of the rest of an image are being written.
+            finishing, grouped = Signal(), Signal()
+            m.d.comb += grouped.eq(flush & begun & image)
             m.d.sync += [
                 rests.eq(Cat(~(take & image), rests)),
-                self.w_en.eq(take | ~rests.all()),
-                finishing.eq(flush | (finishing & ~self.done)),
+                finishing.eq(grouped | (finishing & rests[-1])),
+                self.done.eq((flush & ~grouped) | (finishing & ~rests[-1])),
             ]
-            self._write_groups(m, words, address, take, rests)
+            self._write_groups(m, words, image, take, rests)
             with m.If(self.start):
-                m.d.sync += [rests.eq(-1), self.w_en.eq(0), finishing.eq(0)]
+                m.d.sync += [rests.eq(-1), finishing.eq(0), self.done.eq(0)]
         with m.If(self.start):
             m.d.sync += [
-                image.eq(self.image), address.eq(Mux(self.image, 0, self.address)), first.eq(0),
+                image.eq(self.image), self.w_address.eq(Mux(self.image, 0, self.address)), first.eq(0),
                 filled.eq(0), ending.eq(0), flushing.eq(0), *(place.eq(1) for place in places),
             ]  # fmt: skip
         return m
@@ -212,7 +209,7 @@ class PlanePacker(wiring.Component):
             for group in range(config.plane_groups)
         ]
 
-    def _write_groups(self, m, words, address, take, rests):
+    def _write_groups(self, m, words, image, take, rests):
         """Writes the groups' words one after another, of a layer the first."""
         turns = []
         for group, word in enumerate(words):
@@ -225,11 +222,24 @@ class PlanePacker(wiring.Component):
             turn = Signal.like(self.w_data, name=f"turn_{group}", reset_less=True)
             m.d.sync += turn.eq(Mux(rests[group - 1] if group else ~take, 0, word))
             turns.append(turn)
-        # Words of a group, the last of which need not be full.
+        # From a group's word to the next group's, whose words lie behind those of a whole image, or from the
+        # word of the first group to the word behind it: one adder for both.
         shift = (self._config.fetch_bits - 1).bit_length()
-        rest, whole = self.image_bytes[:shift].any(), self.image_bytes[shift:]
-        with m.If(take):
-            m.d.sync += self.w_address.eq(address)
-        with m.Else():
-            m.d.sync += self.w_address.eq((Cat(1, self.w_address) + Cat(rest, whole)) >> 1)
+        whole, first = Signal.like(self.w_address), Signal.like(self.w_address)
+        carry, begins, returns = Signal(), Signal(), Signal()
+        more = image & (take | ~rests[:-1].all())
+        m.d.sync += [
+            self.w_en.eq(take | ~rests.all()),
+            begins.eq(take),
+            returns.eq(~rests[-1]),
+            whole.eq(Mux(more, self.image_bytes[shift:], 0)),
+            carry.eq(~more | self.image_bytes[:shift].any()),
+        ]
+        with m.If(begins):
+            m.d.sync += first.eq(self.w_address)
+        with m.If(self.w_en):
+            before = Mux(returns, first, self.w_address)
+            m.d.sync += self.w_address.eq((Cat(1, before) + Cat(carry, whole)) >> 1)
+        with m.If(self.start):
+            m.d.sync += self.w_en.eq(0)
         m.d.comb += self.w_data.eq(reduce(or_, turns))
