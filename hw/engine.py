@@ -100,11 +100,12 @@ class Engine(wiring.Component):
         self._load(m, host, sequencer, packer)
         stored = self._store(m, sequencer, packer, slices)
         m.d.comb += [
-            sequencer.layer_ended.eq(Mux(layer.raw, results.done, stored)),
+            # Of a pass only one of both can come.
+            sequencer.layer_ended.eq(results.done | stored),
             host.busy.eq(sequencer.busy),
-            host.wrong_packet.eq(sequencer.wrong_packet),
             self.status.busy.eq(sequencer.busy),
         ]
+        m.d.sync += host.wrong_packet.eq(sequencer.wrong_packet)
         self._count(m, host, sequencer, lead)
         return m
 
@@ -143,9 +144,10 @@ class Engine(wiring.Component):
         config, layer = self._config, sequencer.layer
         rows = range(config.total_rows)
         if config.weights == "onchip":
-            address, together, ready = host.weights_address, 1, 1
-            enables = Cat(host.weights_en & (host.weights_memory == row) for row in rows)
-            words = host.weights_data
+            together, ready = 1, 1
+            address, words = Signal.like(host.weights_address), Signal.like(host.weights_data)
+            m.d.sync += [address.eq(host.weights_address), words.eq(host.weights_data)]
+            enables = self._row_enables(m, host.weights_en, host.weights_memory)
         else:
             m.submodules.weight_loader = loader = WeightLoader(config)
             wiring.connect(m, wiring.flipped(self.weights), loader.i)
@@ -155,8 +157,8 @@ class Engine(wiring.Component):
                 loader.finished.eq(sequencer.finished),
                 loader.taken.eq(sequencer.ended),
                 loader.expected.eq(layer.weight_words),
-                host.wrong_weights.eq(loader.wrong & sequencer.ended),
             ]
+            m.d.sync += host.wrong_weights.eq(loader.wrong & sequencer.ended)
             address, together, ready = loader.w_address, rows_per_beat(config), loader.available
             enables, words = loader.w_en, loader.w_data
         for number, part in enumerate(slices):
@@ -169,6 +171,20 @@ class Engine(wiring.Component):
                     Cat(words.word_select(row % together, config.lanes) for row in own)
                 ),
             ]
+
+    def _row_enables(self, m, en, row):
+        """One bit per row, in the cycle after `en` that of `row`.
+
+        The lower half of the number is compared before the registers, the upper half resets them.
+        """
+        half = len(row) // 2
+        enables = Signal(self._config.total_rows)
+        for number, enable in enumerate(enables):
+            with m.If(en & (row[half:] == number >> half)):
+                m.d.sync += enable.eq(row[:half] == number % (1 << half))
+            with m.Else():
+                m.d.sync += enable.eq(0)
+        return enables
 
     def _load(self, m, host, sequencer, packer):
         """The image's bytes to the feature memories."""

@@ -94,15 +94,18 @@ class PlanePacker(wiring.Component):
             with m.If(taken[lane]):
                 m.d.sync += place.eq(place.rotate_left(1))
         words = self._collected(m, codes, first, places, filled)
-        # The place before the first lane's is the last one, or the word has begun.
-        begun, fills = first.any(), taken[-1]
+        begins, fills = first.any(), taken[-1]
         if not self._two_words:
-            begun |= ~places[0][0]
+            begins |= ~places[0][0]
             fills &= places[-1][-1]
-        # The codes of the last cycle are all in their places two cycles later.
-        ending, flushing, flush, take = Signal(), Signal(), Signal(), Signal()
-        m.d.comb += [flush.eq(flushing & rests.all()), take.eq(filled | (flush & begun))]
-        m.d.sync += [filled.eq(fills), ending.eq(last), flushing.eq(ending | (flushing & ~flush))]
+        # The codes of the last cycle are all in their places, and the word has begun, two cycles later.
+        ending, flushing, begun, flush, take = Signal(), Signal(), Signal(), Signal(), Signal()
+        # No group is written but the first.
+        idle = Signal(init=1)
+        m.d.comb += [flush.eq(flushing & idle), take.eq(filled | (flush & begun))]
+        m.d.sync += [
+            filled.eq(fills), ending.eq(last), flushing.eq(ending | (flushing & ~flush)), begun.eq(begins)
+        ]  # fmt: skip
         if groups == 1:
             m.d.comb += [self.w_en.eq(take), self.w_data.eq(words[0]), self.done.eq(flush)]
             with m.If(self.w_en):
@@ -113,12 +116,13 @@ class PlanePacker(wiring.Component):
             m.d.comb += grouped.eq(flush & begun & image)
             m.d.sync += [
                 rests.eq(Cat(~(take & image), rests)),
+                idle.eq(~(take & image) & rests[:-1].all()),
                 finishing.eq(grouped | (finishing & rests[-1])),
                 self.done.eq((flush & ~grouped) | (finishing & ~rests[-1])),
             ]
-            self._write_groups(m, words, image, take, rests)
+            self._write_groups(m, words, image, take, rests, idle)
             with m.If(self.start):
-                m.d.sync += [rests.eq(-1), finishing.eq(0), self.done.eq(0)]
+                m.d.sync += [rests.eq(-1), idle.eq(1), finishing.eq(0), self.done.eq(0)]
         with m.If(self.start):
             m.d.sync += [
                 image.eq(self.image), self.w_address.eq(Mux(self.image, 0, self.address)), first.eq(0),
@@ -209,7 +213,7 @@ class PlanePacker(wiring.Component):
             for group in range(config.plane_groups)
         ]
 
-    def _write_groups(self, m, words, image, take, rests):
+    def _write_groups(self, m, words, image, take, rests, idle):
         """Writes the groups' words one after another, of a layer the first."""
         turns = []
         for group, word in enumerate(words):
@@ -229,7 +233,7 @@ class PlanePacker(wiring.Component):
         carry, begins, returns = Signal(), Signal(), Signal()
         more = image & (take | ~rests[:-1].all())
         m.d.sync += [
-            self.w_en.eq(take | ~rests.all()),
+            self.w_en.eq(take | ~idle),
             begins.eq(take),
             returns.eq(~rests[-1]),
             whole.eq(Mux(more, self.image_bytes[shift:], 0)),
