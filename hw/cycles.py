@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from . import program
 from .array import array_latency
+from .packer import PlanePacker, image_waits
 from .residual import Residual
 from .slice import pipeline_latency
 from .weight_loader import beats_per_address
@@ -24,7 +25,7 @@ MEMORIES = 2  # patch buffer and weight memory
 DRAIN = 2  # from capture to the first group
 COLUMN_ORDER = 3
 LOADED_TO_READY = 3  # from a packet's last beat to the first computing step
-IMAGE_TO_END = 2  # from an image's last beat to the end that its first layer counts from
+IMAGE_TO_PACKER = 1  # from a beat of an image to its codes in the packer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,13 +81,20 @@ def predict(network, plan, config) -> list[PassCycles]:
 
 def _image_end(network, config):
     """Cycles from the first beat of an image to the end that its first layer counts from."""
-    count = math.prod(network.input_shape)
-    beats = -(-count // config.port_bytes)
-    last = count - (beats - 1) * config.port_bytes
-    # A word is written group after group; the next one waits for that.
-    words = (count - last) // config.fetch_bits * (config.plane_groups - 1)
-    ends = config.plane_groups - 1 + config.plane_groups * _begins_word(count, last, config)
-    return beats - 1 + words + IMAGE_TO_END + ends
+    count, groups = math.prod(network.input_shape), config.plane_groups
+    words, rest = divmod(count, config.fetch_bits)
+
+    def packed(codes):
+        """When the packer has the beat that ends with, or after, so many codes."""
+        beat = -(-codes // config.port_bytes) - 1
+        return IMAGE_TO_PACKER + beat + beat * config.port_bytes // config.fetch_bits * image_waits(config)
+
+    done = packed(count) + 2
+    if groups > 1:
+        # The rest of an image, or its end without one, waits for the groups of the word before.
+        done = max(done, packed(words * config.fetch_bits) + 1 + groups) if words else done
+        done += groups if rest else 1
+    return done + 1
 
 
 def _pass_cycles(network, part, config, start, weights_ready, raw):
@@ -133,7 +141,7 @@ def _pass_cycles(network, part, config, start, weights_ready, raw):
         end = drained_last + Residual.latency
     else:
         end = order_end if config.cols > 1 else drained_last + to_store
-        end += 1 + _flushes(layer, geometry, config)
+        end += PlanePacker.latency(config)
     return end
 
 
@@ -168,18 +176,6 @@ def _send(offered, rows, free, quant):
         free = taken + 2 + min(quant, rows - first_row)
         offered = taken + 3
     return taken + 1, free
-
-
-def _flushes(layer, geometry, config):
-    """One cycle more when a pass's last codes fill one word and begin another."""
-    height, width, _ = layer.out_shape
-    count = geometry.last_rows - (geometry.last_groups - 1) * geometry.quant
-    return _begins_word(height * width * geometry.groups * geometry.channels, count, config)
-
-
-def _begins_word(total, last, config):
-    """Whether the last codes of `total`, so many at once, fill one word and begin another."""
-    return int((total - last) % config.fetch_bits + last > config.fetch_bits)
 
 
 def steady(geometry, raw) -> tuple[str, int]:

@@ -1,6 +1,6 @@
 """The engine: one image in, a program of layers, one packet of class scores out."""
 
-from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -59,10 +59,7 @@ class Engine(wiring.Component):
         config, memories = self._config, self._memories
         m.submodules.host = host = HostPort(config, init=memories.get("registers"))
         m.submodules.sequencer = sequencer = Sequencer(config, init=memories.get("program"))
-        m.submodules.image_packer = image_packer = PlanePacker(
-            config, width=config.port_bytes, groups=config.plane_groups
-        )
-        m.submodules.packer = packer = PlanePacker(config, width=config.total_quant)
+        m.submodules.packer = packer = PlanePacker(config)
         m.submodules.results = results = Results(config)
         slices = [
             EngineSlice(config, memories=self._slice_memories(number))
@@ -94,20 +91,21 @@ class Engine(wiring.Component):
                 part.layer.eq(layer),
                 part.start.eq(sequencer.start),
                 part.raw_ready.eq(results.ready),
-                part.f_en.eq(image_packer.w_en | packer.w_en),
-                part.f_address.eq(Mux(image_packer.w_en, image_packer.w_address, packer.w_address)),
-                part.f_data.eq(Mux(image_packer.w_en, image_packer.w_data, packer.w_data)),
+                part.f_en.eq(packer.w_en),
+                part.f_address.eq(packer.w_address),
+                part.f_data.eq(packer.w_data),
             ]
         self._memory_writes(m, host, slices)
         self._weights(m, host, sequencer, slices)
-        self._load(m, host, sequencer, image_packer)
+        self._load(m, host, sequencer, packer)
         stored = self._store(m, sequencer, packer, slices)
         m.d.comb += [
-            sequencer.layer_ended.eq(Mux(layer.raw, results.done, stored)),
+            # Of a pass only one of both can come.
+            sequencer.layer_ended.eq(results.done | stored),
             host.busy.eq(sequencer.busy),
-            host.wrong_packet.eq(sequencer.wrong_packet),
             self.status.busy.eq(sequencer.busy),
         ]
+        m.d.sync += host.wrong_packet.eq(sequencer.wrong_packet)
         self._count(m, host, sequencer, lead)
         return m
 
@@ -146,9 +144,10 @@ class Engine(wiring.Component):
         config, layer = self._config, sequencer.layer
         rows = range(config.total_rows)
         if config.weights == "onchip":
-            address, together, ready = host.weights_address, 1, 1
-            enables = Cat(host.weights_en & (host.weights_memory == row) for row in rows)
-            words = host.weights_data
+            together, ready = 1, 1
+            address, words = Signal.like(host.weights_address), Signal.like(host.weights_data)
+            m.d.sync += [address.eq(host.weights_address), words.eq(host.weights_data)]
+            enables = self._row_enables(m, host.weights_en, host.weights_memory)
         else:
             m.submodules.weight_loader = loader = WeightLoader(config)
             wiring.connect(m, wiring.flipped(self.weights), loader.i)
@@ -158,8 +157,8 @@ class Engine(wiring.Component):
                 loader.finished.eq(sequencer.finished),
                 loader.taken.eq(sequencer.ended),
                 loader.expected.eq(layer.weight_words),
-                host.wrong_weights.eq(loader.wrong & sequencer.ended),
             ]
+            m.d.sync += host.wrong_weights.eq(loader.wrong & sequencer.ended)
             address, together, ready = loader.w_address, rows_per_beat(config), loader.available
             enables, words = loader.w_en, loader.w_data
         for number, part in enumerate(slices):
@@ -173,19 +172,33 @@ class Engine(wiring.Component):
                 ),
             ]
 
+    def _row_enables(self, m, en, row):
+        """One bit per row, in the cycle after `en` that of `row`.
+
+        The lower half of the number is compared before the registers, the upper half resets them.
+        """
+        half = len(row) // 2
+        enables = Signal(self._config.total_rows)
+        for number, enable in enumerate(enables):
+            with m.If(en & (row[half:] == number >> half)):
+                m.d.sync += enable.eq(row[:half] == number % (1 << half))
+            with m.Else():
+                m.d.sync += enable.eq(0)
+        return enables
+
     def _load(self, m, host, sequencer, packer):
         """The image's bytes to the feature memories."""
         config, image = self._config, sequencer.i.payload.data
-        shift = config.fetch_bits.bit_length() - 1
         m.d.comb += [
-            packer.start.eq(sequencer.load_start),
-            packer.distance.eq((host.image_bytes + config.fetch_bits - 1) >> shift),
-            packer.valid.eq(sequencer.load),
-            packer.codes.eq(
+            packer.start.eq(sequencer.load_start | (sequencer.start & ~sequencer.layer.raw)),
+            packer.image.eq(sequencer.load_start),
+            packer.image_bytes.eq(host.image_bytes),
+            packer.image_valid.eq(sequencer.load),
+            packer.image_codes.eq(
                 Cat(image[8 * byte : 8 * byte + config.a_bits] for byte in range(config.port_bytes))
             ),
-            packer.count.eq(sequencer.load_count),
-            packer.last.eq(sequencer.load_last),
+            packer.image_count.eq(sequencer.load_count),
+            packer.image_last.eq(sequencer.load_last),
             sequencer.load_ready.eq(packer.ready),
             sequencer.loaded.eq(packer.done),
         ]
@@ -218,14 +231,12 @@ class Engine(wiring.Component):
                 count.eq(order.o_count),
                 last.eq(order.o_last),
             ]
-        above = config.fetch_planes - bits
         m.d.comb += [
-            packer.start.eq(sequencer.start & ~layer.raw),
             packer.address.eq(layer.out_address),
             packer.valid.eq(store),
             packer.codes.eq(
                 Cat(
-                    Cat(self._code(layer, stored.word_select(lane, bits)), Const(0, above))
+                    self._code(layer, stored.word_select(lane, bits))[:bits]
                     for lane in range(config.total_quant)
                 )
             ),
@@ -244,15 +255,17 @@ class Engine(wiring.Component):
 
     def _count(self, m, host, sequencer, lead):
         """Status signals, and the cycles of an image from its first read to its last result."""
-        running = Signal()
-        counter = Signal(32)
+        running, ended = Signal(), Signal()
+        # From the first read to the cycle of the last result, both included, and kept in the one after it.
+        counter = Signal(32, init=1)
         first_read = lead.first_read & ~running
         m.d.comb += self.status.first_read.eq(first_read)
-        m.d.sync += self.status.layer_done.eq(sequencer.ended)
-        # From the first read to the cycle of the last result, both included.
-        with m.If(sequencer.finished):
+        m.d.sync += [self.status.layer_done.eq(sequencer.ended), ended.eq(sequencer.finished)]
+        with m.If(running):
+            m.d.sync += counter.eq(counter + 1)
+        with m.Else():
+            m.d.sync += counter.eq(1)
+        with m.If(ended):
             m.d.sync += [running.eq(0), host.cycles.eq(counter)]
         with m.Elif(first_read):
-            m.d.sync += [running.eq(1), counter.eq(2)]
-        with m.Elif(running):
-            m.d.sync += counter.eq(counter + 1)
+            m.d.sync += running.eq(1)

@@ -1,11 +1,14 @@
 """The host's side: registers, and words put together for the memories."""
 
-from amaranth import Cat, Module, Signal
+from functools import reduce
+from operator import or_
+
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from . import memory_map
-from .memory_map import MemoryMap
+from .memory_map import REGISTER_BITS, MemoryMap
 
 
 def host_signature(config):
@@ -75,12 +78,14 @@ class HostPort(wiring.Component):
                 with m.If(chosen & (piece == number)):
                     m.d.sync += earlier[number].eq(host.w_data)
 
+        # Registers repeat up to the first window, so that there is little of an address to compare.
+        registers, place = select == 0, host.addr[:REGISTER_BITS]
+
         def address(name):
             return memory_map.REGISTERS[name][0]
 
-        registers = select == 0
         with m.If(host.w_en & registers):
-            with m.Switch(host.addr[:shift]):
+            with m.Switch(place):
                 with m.Case(address("control")):
                     m.d.sync += self.enable.eq(host.w_data[0])
                 with m.Case(address("layers")):
@@ -93,21 +98,30 @@ class HostPort(wiring.Component):
             with m.If(pulse):
                 m.d.sync += wrong[bit].eq(1)
 
-        values = {
+        fixed = {
             "identity": memory_map.IDENTITY,
             "version": memory_map.VERSION,
+            "array": config.lanes | config.total_rows << 12 | config.cols << 24,
+            "widths": config.w_bits | config.a_bits << 8 | config.out_bits << 16 | config.total_quant << 24,
+        }
+        varying = {
             "control": self.enable,
             "layers": self.layers,
             "image_bytes": self.image_bytes,
             "status": Cat(self.busy, wrong),
             "cycles": self.cycles,
-            "array": config.lanes | config.total_rows << 12 | config.cols << 24,
-            "widths": config.w_bits | config.a_bits << 8 | config.out_bits << 16 | config.total_quant << 24,
         }
-        m.d.sync += host.r_data.eq(0)
+        # All but what is read are zero: less to join, a cycle later, than to choose from.
+        reads = [Signal(32, name="read_fixed")]
+        m.d.sync += reads[0].eq(0)
         with m.If(registers):
-            with m.Switch(host.addr[:shift]):
-                for name, value in values.items():
+            with m.Switch(place):
+                for name, value in fixed.items():
                     with m.Case(address(name)):
-                        m.d.sync += host.r_data.eq(value)
+                        m.d.sync += reads[0].eq(value)
+        for name, value in varying.items():
+            read = Signal(len(value), name=f"read_{name}")
+            m.d.sync += read.eq(Mux(registers & (place == address(name)), value, 0))
+            reads.append(read)
+        m.d.comb += host.r_data.eq(reduce(or_, reads))
         return m

@@ -25,6 +25,7 @@ REGISTERS = {
     "array": (7, "ro", "bits 11-0 lanes, 23-12 rows, 31-24 columns"),
     "widths": (8, "ro", "bits 7-0 w_bits, 15-8 a_bits, 23-16 out_bits, 31-24 channels per quantizer cycle"),
 }  # fmt: skip
+REGISTER_BITS = 4  # of an address that tell registers apart
 
 
 def quantizer_class(config):
@@ -87,8 +88,9 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryMap:
-    """Registers at 0 and windows of equal size: program, weights (unless they stream in), quantizer
-    parameters, and rescaling parameters where there are residual trunks."""
+    """Registers at 0, which repeat up to the first window, and windows of equal size: program, weights
+    (unless they stream in), quantizer parameters, and rescaling parameters where there are residual
+    trunks."""
 
     program: Window
     weights: Window | None
@@ -134,7 +136,7 @@ class MemoryMap:
     @property
     def select_shift(self) -> int:
         """Lowest address bit of the three that select a window."""
-        return max(4, *(window.offset_bits for window in self.windows))
+        return max(REGISTER_BITS, *(window.offset_bits for window in self.windows))
 
     @property
     def address_bits(self) -> int:

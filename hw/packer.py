@@ -1,37 +1,67 @@
 """Codes in order become words of bit planes."""
 
-from amaranth import Array, Cat, Module, Mux, Signal
+from functools import reduce
+from operator import or_
+
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 
+def turned(values, by):
+    """`values`, a power of two of them, moved on by `by` places round a ring."""
+    for bit in range(len(by)):
+        values = [Mux(by[bit], values[at - (1 << bit)], value) for at, value in enumerate(values)]
+    return values
+
+
+def image_waits(config):
+    """Cycles for which an image's codes wait after each word, whose groups are written one after another:
+    none where the next word takes longer than that to come."""
+    groups = config.plane_groups
+    return groups - 1 if config.fetch_bits // config.port_bytes < groups else 0
+
+
 class PlanePacker(wiring.Component):
-    """Appends up to `width` codes per cycle to a dense map and writes it word by word.
+    """Appends up to `port_bytes` codes of an image, or up to `total_quant` codes of a layer, per cycle to
+    a dense map and writes it word by word.
 
-    Codes have the feature memory's planes (`fetch_planes`), or, where `groups` is more than 1, those of
-    so many groups, which lie `distance` words apart and are written one after another.
+    The codes of an image have `a_bits` planes; with more than one of `plane_groups`, those of a group are
+    written at a time, groups as many words apart as the image has. Codes of layers have one group. What
+    lies beyond a map's last code in its last word is undefined, as are planes beyond a layer's codes.
 
-    Ports: `start` (with `address`, the first word) begins a map; `valid` with `codes` (`width`
-    codes side by side) and `count` (0 to `width` of them) appends while `ready`, which one group always
-    is; `last`, with the last codes, writes the partial word too, if there is one. `w_en`, `w_address`,
-    `w_data` go to the feature memory; `done` pulses with the write that ends the map, or in its place.
-    Latency: one cycle from codes to the first write, `groups` more when the last codes fill a word and
-    start another.
+    Ports: `start` begins a map, at word 0 that of an image (with `image`), at `address` that of a
+    layer, and drops the one before. Of an image: `image_valid` with `image_codes` (one byte after another),
+    `image_count` (how many, or none) and `image_last` appends where `ready`. Of a layer: `valid`,
+    `codes`, `count` (at least one), `last`, always taken. `image_bytes`: codes of a whole image. The last
+    codes, even none, write the partial word too, if there is one. `w_en`, `w_address`, `w_data` go to the
+    feature memory; `done` pulses with the write that ends the map, or in its place.
+
+    Latency from a layer's last codes to `done`: :meth:`latency`. An image's codes take one cycle more.
     """
 
-    def __init__(self, config, *, width, groups=1):
-        self._config, self._width, self._groups = config, width, groups
-        self._code_bits = config.a_bits if groups > 1 else config.fetch_planes
+    @staticmethod
+    def latency(config):
+        """Cycles from a layer's last codes to `done`, whatever they fill."""
+        return 2 if config.plane_groups == 1 else 3
+
+    def __init__(self, config):
+        self._config = config
         address = (config.feature_depth - 1).bit_length()
         super().__init__(
             {
                 "start": In(1),
+                "image": In(1),
                 "address": In(address),
-                "distance": In(address),
-                "valid": In(1),
+                "image_bytes": In(config.image_bytes_bits),
+                "image_valid": In(1),
                 "ready": Out(1),
-                "codes": In(width * self._code_bits),
-                "count": In(width.bit_length()),
+                "image_codes": In(config.port_bytes * config.a_bits),
+                "image_count": In(config.port_bytes.bit_length()),
+                "image_last": In(1),
+                "valid": In(1),
+                "codes": In(config.total_quant * config.stored_bits),
+                "count": In(config.total_quant.bit_length()),
                 "last": In(1),
                 "w_en": Out(1),
                 "w_address": Out(address),
@@ -39,81 +69,181 @@ class PlanePacker(wiring.Component):
                 "done": Out(1),
             }
         )
+        widest = max(config.total_quant, config.port_bytes)
+        self._lanes = 1 << (widest - 1).bit_length()
+        # Where a word is no longer than the codes of a cycle, each lane has a place in two words.
+        self._places = max(2, config.fetch_bits // self._lanes)
+        self._two_words = self._lanes == config.fetch_bits
 
     def elaborate(self, platform):
         m = Module()
-        fetch, planes, width = self._config.fetch_bits, self._config.fetch_planes, self._width
-        fill = Signal(range(fetch))
-        total = Signal(range(fetch + width))
-        full, writes, flushing, flush = Signal(), Signal(), Signal(), Signal()
-        # A word on its way: the group that is written, whether it ends the map.
-        writing, group = Signal(), Signal(range(max(2, self._groups)))
-        ends, empty_end = Signal(), Signal()
-        group_ends = Signal()
-        address = Signal.like(self.address)
-        m.d.comb += [
-            total.eq(fill + self.count),
-            full.eq(total >= fetch),
-            group_ends.eq(group == self._groups - 1),
-            self.ready.eq((~writing | group_ends) & ~flushing),
-            # An empty end of a map whose words are full writes nothing beyond them.
-            writes.eq(self.valid & (full | (self.last & (total != 0)))),
-            flush.eq(flushing & (~writing | group_ends)),
-            self.w_en.eq(writing),
-            self.done.eq((writing & group_ends & ends) | empty_end),
-        ]
-        m.d.sync += empty_end.eq(self.valid & self.last & (total == 0))
-        # Where the next code goes; one bit for each place is less than a shifter for each plane, if all there
-        # is to shift is one code.
-        following, starts = Signal.like(fill), Signal(fetch, init=1)
-        m.d.comb += following.eq(Mux(self.valid, total, fill))
-        with m.If(self.start | (self.valid & self.last)):
-            m.d.comb += following.eq(0)
-        m.d.sync += [fill.eq(following), starts.eq(1 << following)]
-        with m.If(self.start):
-            m.d.sync += address.eq(self.address)
-        with m.Elif(writes | flush):
-            m.d.sync += address.eq(address + 1)
-        with m.If(writes | flush):
-            m.d.sync += [
-                writing.eq(1), group.eq(0), self.w_address.eq(address),
-                ends.eq(flush | (self.last & (total <= fetch))),
-            ]  # fmt: skip
-        with m.Elif(writing):
-            m.d.sync += [
-                writing.eq(~group_ends), group.eq(Mux(group_ends, 0, group + 1)),
-                self.w_address.eq(self.w_address + self.distance),
-            ]  # fmt: skip
-        with m.If(self.valid & self.last & (total > fetch)):
-            m.d.sync += flushing.eq(1)
-        with m.Elif(flush):
-            m.d.sync += flushing.eq(0)
+        lanes, groups = self._lanes, self._config.plane_groups
+        image = Signal()
+        # Whether a word was filled in the cycle before; zero where it is the turn of a group but the first.
+        filled, rests = Signal(), Signal(groups - 1, init=-1)
+        blocked = image & (filled | ~rests[:-1].all()) if image_waits(self._config) else Const(0)
+        offered, count, last, codes = self._offered(m, image, blocked)
 
-        # Of the codes collected so far, a word that is full leaves what lies beyond it, a map nothing.
-        fresh, spilled = Signal(init=1), Signal()
-        ended = flush | (self.valid & self.last & (total <= fetch))
-        with m.If(self.start | ended):
-            m.d.sync += fresh.eq(1)
-        with m.Elif(self.valid):
-            m.d.sync += fresh.eq(0)
-        with m.If(self.valid):
-            m.d.sync += spilled.eq(full)
-        words = []
-        for plane in range(self._code_bits):
-            collected = Signal(fetch + width - 1, name=f"collected_{plane}")
-            rest = Signal.like(collected, name=f"rest_{plane}")
-            incoming = [
-                self.codes[lane * self._code_bits + plane] & (lane < self.count) & self.valid
-                for lane in range(width)
+        # Codes go to the lanes in turn, from `first` on, and in each lane to one place after another.
+        first = Signal(range(lanes))
+        taken = turned(offered, first)
+        places = [Signal(self._places, init=1, name=f"place_{lane}") for lane in range(lanes)]
+        with m.If(offered[0]):
+            m.d.sync += first.eq(first + count)
+        for lane, place in enumerate(places):
+            with m.If(taken[lane]):
+                m.d.sync += place.eq(place.rotate_left(1))
+        words = self._collected(m, codes, first, places, filled)
+        begins, fills = first.any(), taken[-1]
+        if not self._two_words:
+            begins |= ~places[0][0]
+            fills &= places[-1][-1]
+        # The codes of the last cycle are all in their places, and the word has begun, two cycles later.
+        ending, flushing, begun, flush, take = Signal(), Signal(), Signal(), Signal(), Signal()
+        # No group is written but the first.
+        idle = Signal(init=1)
+        m.d.comb += [flush.eq(flushing & idle), take.eq(filled | (flush & begun))]
+        m.d.sync += [
+            filled.eq(fills), ending.eq(last), flushing.eq(ending | (flushing & ~flush)), begun.eq(begins)
+        ]  # fmt: skip
+        if groups == 1:
+            m.d.comb += [self.w_en.eq(take), self.w_data.eq(words[0]), self.done.eq(flush)]
+            with m.If(self.w_en):
+                m.d.sync += self.w_address.eq(self.w_address + 1)
+        else:
+            # The groups of the rest of an image are being written.
+            finishing, grouped = Signal(), Signal()
+            m.d.comb += grouped.eq(flush & begun & image)
+            m.d.sync += [
+                rests.eq(Cat(~(take & image), rests)),
+                idle.eq(~(take & image) & rests[:-1].all()),
+                finishing.eq(grouped | (finishing & rests[-1])),
+                self.done.eq((flush & ~grouped) | (finishing & ~rests[-1])),
             ]
-            if width == 1:
-                added = starts & incoming[0].replicate(fetch)
-            else:
-                added = Cat(incoming) << fill
-            m.d.comb += rest.eq(Mux(fresh, 0, Mux(spilled, collected >> fetch, collected)))
-            with m.If(self.valid | flush):
-                m.d.sync += collected.eq(rest | added)
-            words.append(collected[:fetch])
-        groups = [Cat(words[first : first + planes]) for first in range(0, len(words), planes)]
-        m.d.comb += self.w_data.eq(Array(groups)[group] if len(groups) > 1 else groups[0])
+            self._write_groups(m, words, image, take, rests, idle)
+            with m.If(self.start):
+                m.d.sync += [rests.eq(-1), idle.eq(1), finishing.eq(0), self.done.eq(0)]
+        with m.If(self.start):
+            m.d.sync += [
+                image.eq(self.image), self.w_address.eq(Mux(self.image, 0, self.address)), first.eq(0),
+                filled.eq(0), ending.eq(0), flushing.eq(0), *(place.eq(1) for place in places),
+            ]  # fmt: skip
         return m
+
+    def _offered(self, m, image, blocked):
+        """(which of the lanes have codes, from the first on, how many, whether they are the last, codes per
+        plane and lane) of the image, out of a register, or of a layer."""
+        config, lanes = self._config, self._lanes
+        bits, stored, port = config.a_bits, config.stored_bits, config.port_bytes
+        kept, kept_count = Signal.like(self.image_codes), Signal.like(self.image_count)
+        kept_taken, kept_last = Signal(port), Signal()
+        m.d.comb += self.ready.eq(~blocked | ~(kept_taken.any() | kept_last))
+        with m.If(self.ready):
+            m.d.sync += [
+                kept.eq(self.image_codes),
+                kept_count.eq(self.image_count),
+                kept_taken.eq(Cat(self.image_valid & (self.image_count > byte) for byte in range(port))),
+                kept_last.eq(self.image_valid & self.image_last),
+            ]
+        with m.If(self.start):
+            m.d.sync += [kept_taken.eq(0), kept_last.eq(0)]
+
+        def offered(lane):
+            byte = kept_taken[lane] & ~blocked if lane < port else 0
+            # A layer has at least one code.
+            return byte | (self.valid & (self.count > lane) if lane else self.valid)
+
+        def code(plane, lane):
+            stores = plane < stored and lane < config.total_quant
+            # Lanes without a byte have no code of the image; that of another one is less to choose from.
+            byte = lane if stores else lane % (1 << (port - 1).bit_length())
+            shown = kept[byte * bits + plane] if byte < port else None
+            own = self.codes[lane * stored + plane] if stores else None
+            if own is None or shown is None:
+                return Const(0) if own is shown else shown if own is None else own
+            return Mux(image, shown, own)
+
+        return (
+            [offered(lane) for lane in range(lanes)],
+            Mux(image, kept_count, self.count),
+            (kept_last & ~blocked) | (self.valid & self.last),
+            [[code(plane, lane) for lane in range(lanes)] for plane in range(bits)],
+        )
+
+    def _collected(self, m, codes, first, places, filled):
+        """The word that was filled or begun last, per group.
+
+        A place takes whatever comes until a code was for it, so that no bit needs a choice: the lane's
+        register of places is its enable. The first one takes codes of the next word before the last lane
+        has filled the word, and is copied when it has its own.
+        """
+        config = self._config
+        planes = config.fetch_planes
+        turned_planes = [turned(lanes, first) for lanes in codes]
+        held = []
+        for lane, place in enumerate(places):
+            code = Cat(plane[lane] for plane in turned_planes)
+            own = [
+                Signal(config.a_bits, name=f"code_{number}_{lane}", reset_less=True)
+                for number in range(len(place))
+            ]
+            for number, into in enumerate(own):
+                with m.If(place[number]):
+                    m.d.sync += into.eq(code)
+            if not self._two_words:
+                copy = Signal(config.a_bits, name=f"copy_{lane}", reset_less=True)
+                with m.If(place[1]):
+                    m.d.sync += copy.eq(own[0])
+                own[0] = copy
+            held.append(own)
+        if self._two_words:
+            odd = Signal()
+            m.d.sync += odd.eq(odd ^ filled)
+            with m.If(self.start):
+                m.d.sync += odd.eq(0)
+            held = [[Mux(odd, own[1], own[0])] for own in held]
+        # By place, then by lane.
+        held = [code for number in zip(*held, strict=True) for code in number]
+        return [
+            Cat(
+                code[plane] if plane < config.a_bits else Const(0)
+                for plane in range(group * planes, (group + 1) * planes)
+                for code in held
+            )
+            for group in range(config.plane_groups)
+        ]
+
+    def _write_groups(self, m, words, image, take, rests, idle):
+        """Writes the groups' words one after another, of a layer the first."""
+        turns = []
+        for group, word in enumerate(words):
+            if group:
+                kept = Signal.like(self.w_data, name=f"kept_{group}", reset_less=True)
+                with m.If(take):
+                    m.d.sync += kept.eq(word)
+                word = kept
+            # All but one are zero: less to join than to choose from.
+            turn = Signal.like(self.w_data, name=f"turn_{group}", reset_less=True)
+            m.d.sync += turn.eq(Mux(rests[group - 1] if group else ~take, 0, word))
+            turns.append(turn)
+        # From a group's word to the next group's, whose words lie behind those of a whole image, or from the
+        # word of the first group to the word behind it: one adder for both.
+        shift = (self._config.fetch_bits - 1).bit_length()
+        whole, first = Signal.like(self.w_address), Signal.like(self.w_address)
+        carry, begins, returns = Signal(), Signal(), Signal()
+        more = image & (take | ~rests[:-1].all())
+        m.d.sync += [
+            self.w_en.eq(take | ~idle),
+            begins.eq(take),
+            returns.eq(~rests[-1]),
+            whole.eq(Mux(more, self.image_bytes[shift:], 0)),
+            carry.eq(~more | self.image_bytes[:shift].any()),
+        ]
+        with m.If(begins):
+            m.d.sync += first.eq(self.w_address)
+        with m.If(self.w_en):
+            before = Mux(returns, first, self.w_address)
+            m.d.sync += self.w_address.eq((Cat(1, before) + Cat(carry, whole)) >> 1)
+        with m.If(self.start):
+            m.d.sync += self.w_en.eq(0)
+        m.d.comb += self.w_data.eq(reduce(or_, turns))

@@ -1,6 +1,9 @@
 """Accumulators of the last layer leave the engine one by one."""
 
-from amaranth import Array, Module, Mux, Signal, signed
+from functools import reduce
+from operator import or_
+
+from amaranth import Cat, Module, Mux, Shape, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -40,30 +43,50 @@ class Results(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        accumulator = signed(config.acc_bits)
-        values = [Signal(accumulator, name=f"value_{lane}") for lane in range(config.total_quant)]
-        offsets = [Signal(accumulator, name=f"offset_{lane}") for lane in range(config.total_quant)]
+        lanes = config.total_quant
         group = Signal.like(self.group)
-        lane = Signal(range(max(2, config.total_quant)))
-        taken, sending = Signal(), Signal()
-        lane_ends = Signal()
+        # The lane that follows in `o`, one bit each; whether the one that is there is the group's last.
+        taken, turn, ends = Signal(), Signal(lanes), Signal()
+        later, sending, moves = Signal(lanes - 1), Signal(), Signal()
+        follows = Cat(group.count > lane + 1 for lane in range(lanes))
         m.d.comb += [
-            lane_ends.eq(lane + 1 == group.count),
+            turn.eq(Cat(taken, later)),
+            moves.eq(~sending | self.o.ready),
             self.ready.eq(~taken & ~sending),
             self.o.valid.eq(sending),
-            self.o.payload.last.eq(self.ends_image & group.ends_layer & lane_ends),
-            self.done.eq(sending & self.o.ready & group.ends_layer & lane_ends),
-            self.o.payload.data.eq(
-                Array(values)[lane] + (Array(offsets)[lane] if config.xnor else 0)
-            ),
+            self.o.payload.last.eq(self.ends_image & ends),
+            self.done.eq(sending & self.o.ready & ends),
         ]
         m.d.sync += taken.eq(self.valid & self.ready)
         with m.If(self.valid & self.ready):
-            m.d.sync += [group.eq(self.group), lane.eq(0)]
-            m.d.sync += [kept.eq(new) for kept, new in zip(values, self.values, strict=True)]
-        with m.If(taken):
-            m.d.sync += sending.eq(1)
-            m.d.sync += [kept.eq(new) for kept, new in zip(offsets, self.offsets, strict=True)]
-        with m.Elif(sending & self.o.ready):
-            m.d.sync += [lane.eq(lane + 1), sending.eq(Mux(lane_ends, 0, 1))]
+            m.d.sync += group.eq(self.group)
+        with m.If(moves):
+            m.d.sync += [
+                later.eq(turn & follows),
+                sending.eq(turn.any()),
+                ends.eq(group.ends_layer & (turn & ~follows).any()),
+            ]
+        sent = self._chosen(m, "value", self.values, self.valid & self.ready, turn, moves, early=False)
+        if config.xnor:
+            sent += self._chosen(m, "offset", self.offsets, taken, turn, moves, early=True)
+        m.d.comb += self.o.payload.data.eq(sent)
         return m
+
+    def _chosen(self, m, name, values, take, turn, moves, *, early):
+        """The one of `values`, kept with `take`, whose `turn` it was; `early`: the first one's turn is then.
+
+        All but one are zero, which is less to join than to choose from.
+        """
+        chosen = []
+        for lane, value in enumerate(values):
+            shape = Shape.cast(value.shape())
+            if lane or not early:
+                kept = Signal(shape, name=f"{name}_{lane}", reset_less=True)
+                with m.If(take):
+                    m.d.sync += kept.eq(value)
+                value = kept
+            turned = Signal(shape, name=f"turned_{name}_{lane}", reset_less=True)
+            with m.If(moves):
+                m.d.sync += turned.eq(Mux(turn[lane], value, 0))
+            chosen.append(turned)
+        return reduce(or_, chosen)

@@ -103,6 +103,9 @@ def test_registers():
             await write(ctx, unit, ADDRESS[name], value)
             assert ctx.get(port) == value
             assert await read(ctx, unit, ADDRESS[name]) == value
+            # Registers repeat up to the first window.
+            first = MemoryMap.of(ODD).address(MemoryMap.of(ODD).program, 0, 0)
+            assert await read(ctx, unit, first - 16 + ADDRESS[name]) == value
         await write(ctx, unit, ADDRESS["control"], 2)
         assert ctx.get(unit.enable) == 0
 
