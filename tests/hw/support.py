@@ -134,7 +134,7 @@ def decode(config, words):
     """Field values of a descriptor from the words of a program."""
     values = {}
     for name, (word, bit) in program.placement(config).items():
-        shape = program.fields(config)[name]
+        shape = program.shapes(config)[name]
         value = (words[word] >> bit) & ((1 << shape.width) - 1)
         values[name] = value - (shape.signed and value >> (shape.width - 1)) * (1 << shape.width)
     return values
