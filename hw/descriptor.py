@@ -51,10 +51,6 @@ def _reader(part, in_address, config):
     group_x = 0 if in_blocks else geometry.block_channels
     group_address = geometry.source_blocks * block_bits if in_blocks else 0
     x_start = -left * source.channels + part.first_group * group_x
-    runs = {
-        "runs": runs_per_row, "kernel_rows": kernel_rows, "blocks": source.plane_groups * blocks,
-        "groups": geometry.groups, "lines": geometry.computed[0], "pixels": geometry.computed[1],
-    }  # fmt: skip
     return {
         "start_address_step": in_address * config.fetch_bits - top * row_bits + x_start
         + part.first_group * group_address,
@@ -65,7 +61,12 @@ def _reader(part, in_address, config):
         "in_rows": layer.in_shape[0],
         "row_bits": run_bits if geometry.whole_block_is_one_run else row_bits,
         "run_bits": run_bits,
-        **{f"{loop}_left": count - 2 for loop, count in runs.items()},
+        "run_rounds": runs_per_row,
+        "row_rounds": kernel_rows,
+        "block_rounds": source.plane_groups * blocks,
+        "group_rounds": geometry.groups,
+        "pixel_rounds": geometry.computed[1],
+        "line_rounds": geometry.computed[0],
         **({"plane_blocks": source.plane_groups > 1} if config.plane_groups > 1 else {}),
         "groups": geometry.groups,
         "out_rows": geometry.computed[0],

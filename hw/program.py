@@ -4,6 +4,8 @@ It begins with a table of distances from each run of the window reader to the ne
 every move; the other fields follow, in order.
 """
 
+import functools
+
 from amaranth import signed, unsigned
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import Out
@@ -76,15 +78,48 @@ def table_signature(config):
     )
 
 
+# Bits of a loop counter -> the bit that feeds it together with the highest one, counted from 1.
+LOOP_TAPS = {2: 1, 3: 2, 4: 3, 6: 5, 7: 6, 10: 7, 15: 14, 18: 11}
+
+
+def loops(config):
+    """Field name of each loop of the run generator -> the greatest number of its rounds."""
+    kernel, size = (1 << KERNEL_BITS) - 1, (1 << SIZE_BITS) - 1
+    groups = (1 << config.param_depth.bit_length()) - 1
+    return {
+        "run_rounds": kernel, "row_rounds": kernel, "block_rounds": size, "group_rounds": groups,
+        "pixel_rounds": size, "line_rounds": size,
+    }  # fmt: skip
+
+
+def loop_bits(most):
+    """Bits of the counter of a loop of up to `most` rounds."""
+    return min(bits for bits in LOOP_TAPS if most < 1 << bits)
+
+
+def loop_feed(count, bits):
+    """What comes in at the bottom of a loop counter: it is a shift register, which takes no adder and begins
+    with zeros. `count`: its bits, lowest first."""
+    return ~(count[bits - 1] ^ count[LOOP_TAPS[bits] - 1])
+
+
+@functools.cache
+def loop_code(rounds, bits):
+    """How a loop's rounds are written: its counter in the last round but one, and a bit above it, set where
+    there is one round only."""
+    count = [0] * bits
+    for _ in range(rounds - 2):
+        count = [loop_feed(count, bits) & 1, *count[:-1]]
+    return sum(bit << place for place, bit in enumerate(count)) | (rounds == 1) << bits
+
+
 def fields(config):
     """Field name -> shape of what the components see of a descriptor (:func:`layout`), in order.
 
     Every address of the window reader is the address of a bit within one plane, modulo the
     address space, so that strides may be negative and padding may start outside of the map.
     """
-    loop = signed(SIZE_BITS + 1)
     size = unsigned(SIZE_BITS)
-    kernel_loop = signed(KERNEL_BITS + 1)
     weight = unsigned(max(1, (config.weight_depth - 1).bit_length()))
     words = unsigned(config.patch_depth.bit_length())
     channel_groups = unsigned(config.param_depth.bit_length())
@@ -98,13 +133,8 @@ def fields(config):
         "in_rows": size,
         "row_bits": unsigned(config.feature_address_bits + 1),
         "run_bits": unsigned(config.feature_address_bits + 1),
-        # run generator: what is left of each loop behind its first two rounds, -1 where there is but one
-        "runs_left": kernel_loop,
-        "kernel_rows_left": kernel_loop,
-        "blocks_left": loop,
-        "groups_left": signed(config.param_depth.bit_length() + 1),
-        "pixels_left": loop,
-        "lines_left": loop,
+        # run generator: rounds of its loops, as loop_code
+        **{name: unsigned(loop_bits(most) + 1) for name, most in loops(config).items()},
         **({"plane_blocks": unsigned(1)} if config.plane_groups > 1 else {}),
         # compute
         "groups": channel_groups,
@@ -220,24 +250,34 @@ def words_per_layer(config):
     return max(word for word, _ in placement(config).values()) + 1
 
 
+def accepted(config):
+    """Field name -> (least, greatest) value that :func:`encode` takes."""
+    ranges = {}
+    for name, shape in shapes(config).items():
+        least = -(1 << (shape.width - 1)) if shape.signed else 0
+        ranges[name] = least, least + (1 << shape.width) - 1
+    return ranges | {name: (1, most) for name, most in loops(config).items()}
+
+
 def encode(config, layer_name, values):
-    """The descriptor `values` (one int per field) as 32-bit words.
+    """The descriptor `values` (one int per field) as 32-bit words. Of a loop the value is its rounds.
 
     Raises :class:`InputError` that names the layer and field when a value does not fit; addresses
     are taken modulo the address space.
     """
-    known = shapes(config)
+    known, ranges, coded = shapes(config), accepted(config), loops(config)
     words = [0] * words_per_layer(config)
     for name, (word, bit) in placement(config).items():
         shape, value = known[name], int(values[name])
         if name.endswith(("address_step", "address_offset")):
             value %= 1 << shape.width
-        least = -(1 << (shape.width - 1)) if shape.signed else 0
-        greatest = (1 << (shape.width - shape.signed)) - 1
+        least, greatest = ranges[name]
         if not least <= value <= greatest:
             raise InputError(
                 f"layer {layer_name}: program field {name} = {value} does not fit its "
                 f"{shape.width} bits; accepted: {least} to {greatest}"
             )
+        if name in coded:
+            value = loop_code(value, shape.width - 1)
         words[word] |= (value & ((1 << shape.width) - 1)) << bit
     return words

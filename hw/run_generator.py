@@ -100,14 +100,14 @@ class RunGenerator(wiring.Component):
             for name in ("row_ends", "kernel_ends", "part_ends", "patch_ends", "set_ends", "groups_end")
         )
         m.d.comb += goes.eq(active & advance)
-        last_run, run_comes = _loop(m, layer.runs_left, start | (goes & row_ends), goes)
+        last_run, run_comes = _loop(m, layer.run_rounds, start | (goes & row_ends), goes)
         last_row, row_comes = _loop(
-            m, layer.kernel_rows_left, start | (goes & kernel_ends), goes & row_ends
+            m, layer.row_rounds, start | (goes & kernel_ends), goes & row_ends
         )
         last_block, block_comes = _loop(
-            m, layer.blocks_left, start | (goes & patch_ends), goes & kernel_ends
+            m, layer.block_rounds, start | (goes & patch_ends), goes & kernel_ends
         )
-        last_group, group_comes = _loop(m, layer.groups_left, start | (goes & groups_end), goes & set_ends)
+        last_group, group_comes = _loop(m, layer.group_rounds, start | (goes & groups_end), goes & set_ends)
         # Registers, so that the loops outside do not wait for all those inside.
         patch_comes = run_comes & row_comes & block_comes
         m.d.sync += patch_ends.eq(patch_comes)
@@ -118,8 +118,8 @@ class RunGenerator(wiring.Component):
         on = goes & (groups_end if config.cols == 1 else patch_ends)
         last_pixel, last_line = Signal(), Signal()
         m.d.comb += [
-            last_pixel.eq(_loop(m, layer.pixels_left, start | (on & last_pixel), on, first)[0]),
-            last_line.eq(_loop(m, layer.lines_left, start, on & last_pixel, first)[0]),
+            last_pixel.eq(_loop(m, layer.pixel_rounds, start | (on & last_pixel), on, first)[0]),
+            last_line.eq(_loop(m, layer.line_rounds, start, on & last_pixel, first)[0]),
             row_ends.eq(last_run),
             kernel_ends.eq(row_ends & last_row),
             part_ends.eq(patch_ends),
@@ -220,18 +220,19 @@ class RunGenerator(wiring.Component):
         return at.y
 
 
-def _loop(m, left, restart, goes_on, first=None):
+def _loop(m, rounds, restart, goes_on, first=None):
     """A loop counter; returns a register that tells its last round, and what it will be in the next cycle.
-    `left`: rounds behind the first two, -1 where there is but one.
+    `rounds` as :func:`program.loop_code` has them.
 
     `first`, a pair: keep the round that comes now; come back to the one that was kept."""
-    count, last = Signal(len(left) - 1), Signal()
+    before_last, one = rounds[:-1], rounds[-1]
+    count, last = Signal.like(before_last), Signal()
     following = Signal.like(Cat(count, last))
     m.d.comb += following.eq(Cat(count, last))
     with m.If(restart):
-        m.d.comb += following.eq(Cat(Const(0, len(count)), left[-1]))
+        m.d.comb += following.eq(Cat(Const(0, len(count)), one))
     with m.Elif(goes_on):
-        m.d.comb += following.eq(Cat((count + 1)[: len(count)], count == left[:-1]))
+        m.d.comb += following.eq(Cat(program.loop_feed(count, len(count)), count[:-1], count == before_last))
     m.d.sync += Cat(count, last).eq(following)
     if first is not None:
         keep, back = first

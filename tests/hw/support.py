@@ -140,6 +140,15 @@ def decode(config, words):
     return values
 
 
+def stored(config, values):
+    """What :func:`decode` finds of `values` that were encoded."""
+    shapes = program.shapes(config)
+    codes = {
+        name: program.loop_code(values[name], shapes[name].width - 1) for name in program.loops(config)
+    }
+    return values | codes
+
+
 def program_values(integer, config, number=0):
     """(Pass, descriptor) of a pass, the descriptor as it comes out of its words in the program."""
     plan = schedule(integer, config)

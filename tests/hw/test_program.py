@@ -7,7 +7,7 @@ from dorefa.golden.errors import InputError
 from dorefa.hw import program
 from dorefa.hw.config import PRESETS, EngineConfig
 
-from .support import decode
+from .support import decode, stored
 
 # Everything at its least, so that fields are as narrow as they get.
 LEAST = EngineConfig(
@@ -62,9 +62,7 @@ def test_layout_is_the_fields():
 def test_what_is_encoded_is_decoded(config, rng):
     for _ in range(20):
         values = {}
-        for name, shape in program.shapes(config).items():
-            least = -(1 << (shape.width - 1)) if shape.signed else 0
-            greatest = least + (1 << shape.width) - 1
+        for name, (least, greatest) in program.accepted(config).items():
             # Ends often: an off-by-one in a width shows there.
             values[name] = [least, greatest, int(rng.integers(least, greatest + 1))][
                 rng.integers(3)
@@ -72,14 +70,14 @@ def test_what_is_encoded_is_decoded(config, rng):
         words = program.encode(config, "conv", values)
         assert len(words) == program.words_per_layer(config)
         assert all(0 <= word < 1 << 32 for word in words)
-        assert decode(config, words) == values
+        assert decode(config, words) == stored(config, values)
 
 
 def test_addresses_are_modulo_the_address_space():
     """Padding starts outside of the map: the first window's address may be negative."""
     config = PRESETS["tiny"].replace(trunk_bits=16, trunk_depth=32)
     space = 1 << config.feature_address_bits
-    values = dict.fromkeys(program.shapes(config), 0)
+    values = dict.fromkeys(program.shapes(config), 1)
     values |= {"start_address_step": -5, "pixel_address_step": space + 3, "row_address_step": -1}
     values |= {"trunk_address_step": 40, "trunk_address_offset": -3}
     read = decode(config, program.encode(config, "conv", values))
@@ -92,8 +90,8 @@ def test_addresses_are_modulo_the_address_space():
 @pytest.mark.parametrize(
     "field, value, accepted",
     [
-        ("kernel_rows_left", 64, "its 7 bits; accepted: -64 to 63"),
-        ("kernel_rows_left", -65, "its 7 bits; accepted: -64 to 63"),
+        ("row_rounds", 64, "its 7 bits; accepted: 1 to 63"),
+        ("row_rounds", 0, "its 7 bits; accepted: 1 to 63"),
         ("in_rows", 1024, "its 10 bits; accepted: 0 to 1023"),
         ("start_y_step", -2049, "its 12 bits; accepted: -2048 to 2047"),
         ("start_y_step", 2048, "its 12 bits; accepted: -2048 to 2047"),
@@ -104,9 +102,24 @@ def test_addresses_are_modulo_the_address_space():
 )
 def test_values_that_do_not_fit(field, value, accepted):
     config = PRESETS["tiny"]
-    values = dict.fromkeys(program.shapes(config), 0) | {field: value}
+    values = dict.fromkeys(program.shapes(config), 1) | {field: value}
     with pytest.raises(InputError) as caught:
         program.encode(config, "conv2", values)
     assert str(caught.value) == (
         f"layer conv2: program field {field} = {value} does not fit {accepted}"
     )
+
+
+@pytest.mark.parametrize("bits", program.LOOP_TAPS)
+def test_loop_counters_are_in_every_state_but_one(bits):
+    """So that rounds can be told apart, up to as many as the bits can count."""
+    most = min((1 << bits) - 1, 5000)
+    count, seen = [0] * bits, set()
+    for rounds in range(2, most + 1):
+        code = sum(bit << place for place, bit in enumerate(count))
+        if bits < 15:
+            assert program.loop_code(rounds, bits) == code
+        seen.add(code)
+        count = [program.loop_feed(count, bits) & 1, *count[:-1]]
+    assert len(seen) == most - 1
+    assert program.loop_code(1, bits) == 1 << bits

@@ -7,7 +7,7 @@ from dorefa.hw import program
 from dorefa.hw.config import EngineConfig
 from dorefa.hw.sequencer import Sequencer
 
-from .support import fields_of, flat, simulate
+from .support import fields_of, flat, simulate, stored
 
 BASE = EngineConfig(
     lanes=32, rows=4, quant=2, fetch_bits=32, port_bytes=4, layer_depth=3, feature_depth=64
@@ -19,9 +19,8 @@ def draw_descriptors(config, rng, layers):
     drawn, words = [], []
     for number in range(layers):
         values = {}
-        for name, shape in program.shapes(config).items():
-            least = -(1 << (shape.width - 1)) if shape.signed else 0
-            values[name] = int(rng.integers(least, least + (1 << shape.width)))
+        for name, (least, greatest) in program.accepted(config).items():
+            values[name] = int(rng.integers(least, greatest + 1))
         drawn.append(values)
         words += program.encode(config, f"layer{number}", values)
     return drawn, words
@@ -118,9 +117,10 @@ def run(config, unit, packets, drawn, rng, *, image_bytes, gaps, words=()):
                 first = ~ctx.get(unit.table.address) & half
                 held = [table[first + word] for word in range(table_words)]
                 assert held == program.encode(config, "", drawn[number])[:table_words]
+                fields = stored(config, drawn[number])
                 for _ in range(int(rng.integers(1, 6))):
                     for name in program.fields(config):
-                        assert ctx.get(unit.layer[name]) == drawn[number][name], (number, name)
+                        assert ctx.get(unit.layer[name]) == fields[name], (number, name)
                     assert ~ctx.get(unit.table.address) & half == first
                     _, _, again, ready = await ctx.tick().sample(unit.start, unit.i.ready)
                     assert not again and not ready
