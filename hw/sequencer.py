@@ -110,14 +110,14 @@ class Sequencer(wiring.Component):
             m.d.sync += [fetching.eq(0), complete.eq(0)]
 
         # Passes up to the next one, whether that is the last, and whether the one that runs is.
-        passes = Signal.like(self.layers)
+        passes, layers = Signal.like(self.layers), Signal.like(self.layers)
         next_last, last = Signal(), Signal()
-        m.d.sync += next_last.eq(passes == self.layers)
+        m.d.sync += next_last.eq(passes == layers)
         with m.FSM() as states:
             with m.State("enable"):
                 m.d.comb += self.load_start.eq(1)
                 m.d.sync += [missing.eq(self.image_bytes), begun.eq(0), over.eq(0)]
-                m.d.sync += [address.eq(0), passes.eq(1)]
+                m.d.sync += [address.eq(0), passes.eq(1), layers.eq(self.layers)]
                 m.d.sync += [fetching.eq(0), asks.eq(0), answers.eq(0), complete.eq(0)]
                 with m.If(self.enable & (self.layers != 0)):
                     m.next = "image"
