@@ -52,17 +52,21 @@ def _reader(part, in_address, config):
     group_address = geometry.source_blocks * block_bits if in_blocks else 0
     x_start = -left * source.channels + part.first_group * group_x
     return {
-        "y_start": -top,
-        "address_start": in_address * config.fetch_bits - top * row_bits + x_start
+        "start_address_step": in_address * config.fetch_bits - top * row_bits + x_start
         + part.first_group * group_address,
+        "start_y_step": -top,
+        "start_x_step": x_start,
+        **_run_steps(geometry, config, row_bits, block_bits, group_x, group_address),
         "x_start": x_start,
         "in_rows": layer.in_shape[0],
         "row_bits": run_bits if geometry.whole_block_is_one_run else row_bits,
-        **_run_steps(geometry, config, row_bits, block_bits, group_x, group_address),
         "run_bits": run_bits,
-        "kernel_rows": kernel_rows,
-        "runs_per_row": runs_per_row,
-        "blocks": source.plane_groups * blocks,
+        "run_rounds": runs_per_row,
+        "row_rounds": kernel_rows,
+        "block_rounds": source.plane_groups * blocks,
+        "group_rounds": geometry.groups,
+        "pixel_rounds": geometry.computed[1],
+        "line_rounds": geometry.computed[0],
         **({"plane_blocks": source.plane_groups > 1} if config.plane_groups > 1 else {}),
         "groups": geometry.groups,
         "out_rows": geometry.computed[0],
@@ -92,29 +96,25 @@ def _run_steps(geometry, config, row_bits, block_bits, group_x, group_address):
     groups_x, groups = (geometry.groups - 1) * group_x, (geometry.groups - 1) * group
     # With several columns, the next group starts from the set's first pixel, not from the last run.
     from_run = config.cols == 1
-    values = {
-        "run_step": run,
-        "row_x_step": -row_end,
-        "row_address_step": kernel_address - row_end,
-        "kernel_y_step": kernel_y,
-        "block_address_step": block - block_end,
-        "window_y_step": -window_y,
-        "group_x_step": group_x - from_run * row_end,
-        "group_address_step": group - from_run * patch_end,
-        "pixel_x_step": pixel - row_end - groups_x,
-        "pixel_address_step": pixel - patch_end - groups,
-        "line_x_step": -line_end - row_end - groups_x,
-        "line_address_step": line - line_end - patch_end - groups,
-        "line_y_step": line_y - window_y,
-    }
+    # address, y, x
+    steps = {
+        "run": (run, 0, run),
+        "row": (kernel_address - row_end, kernel_y, -row_end),
+        "block": (block - block_end, -window_y, -row_end),
+        "group": (
+            group - from_run * patch_end, -from_run * window_y, group_x - from_run * row_end,
+        ),
+        "pixel": (pixel - patch_end - groups, -window_y, pixel - row_end - groups_x),
+        "line": (line - line_end - patch_end - groups, line_y - window_y, -line_end - row_end - groups_x),
+    }  # fmt: skip
     if config.cols > 1:
-        values |= {
-            "column_x_step": pixel - row_end,
-            "column_address_step": pixel - patch_end,
-            "column_line_x_step": -line_end - row_end,
-            "column_line_address_step": line - line_end - patch_end,
-        }
-    return values
+        steps["column"] = pixel - patch_end, -window_y, pixel - row_end
+        steps["column_line"] = line - line_end - patch_end, line_y - window_y, -line_end - row_end
+    return {
+        f"{move}_{part}_step": distance
+        for move, distances in steps.items()
+        for part, distance in zip(("address", "y", "x"), distances, strict=True)
+    }
 
 
 def _compute(part, geometry, config, weight_base):

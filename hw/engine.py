@@ -87,6 +87,7 @@ class Engine(wiring.Component):
                 results.offsets, (value for part in slices for value in part.raw_offsets), strict=True)),
         ]  # fmt: skip
         for part in slices:
+            wiring.connect(m, sequencer.table, part.table)
             m.d.comb += [
                 part.layer.eq(layer),
                 part.start.eq(sequencer.start),

@@ -1,7 +1,14 @@
-"""The layer descriptor: which fields a layer's program holds, and where they lie in its words."""
+"""The layer descriptor: which fields a layer's program holds, and where they lie in its words.
+
+It begins with a table of distances from each run of the window reader to the next one, as many words for
+every move; the other fields follow, in order.
+"""
+
+import functools
 
 from amaranth import signed, unsigned
-from amaranth.lib import data
+from amaranth.lib import data, enum, wiring
+from amaranth.lib.wiring import Out
 
 from dorefa.golden.errors import InputError
 
@@ -14,17 +21,108 @@ KERNEL_BITS = 6  # rows or columns of a kernel or a pooling window
 PHASE_BITS = KERNEL_BITS + 3
 
 
+class Move(enum.Enum, shape=4):
+    """From a run to the next one: from the origin to a pass's first run; further in its kernel row; to the
+    next one; to the window's next block; to the next channel group's window; to the next pixel's, or the next
+    line of pixels', of the next set, and of the same set (column)."""
+
+    START = 0
+    RUN = 1
+    ROW = 2
+    BLOCK = 3
+    GROUP = 4
+    PIXEL = 5
+    LINE = 6
+    COLUMN = 7
+    COLUMN_LINE = 8
+
+
+def moves(config):
+    """Names of an engine's moves in the order of their numbers."""
+    most = Move.COLUMN_LINE if config.cols > 1 else Move.LINE
+    return [move.name.lower() for move in Move if move.value <= most.value]
+
+
+def distance_fields(config):
+    """Part of a move's distance -> shape; address modulo the address space."""
+    return {
+        "address": unsigned(config.feature_address_bits),
+        "y": signed(SIZE_BITS + 2),
+        "x": signed(config.feature_address_bits + 2),
+    }
+
+
+def distance_words(config):
+    """The words of one move's distance, a power of two of them: in each, part -> lowest bit."""
+    words, bit = [{}], 0
+    for part, shape in distance_fields(config).items():
+        if bit + shape.width > WORD_BITS:
+            words.append({})
+            bit = 0
+        words[-1][part] = bit
+        bit += shape.width
+    return words + [{}] * ((1 << (len(words) - 1).bit_length()) - len(words))
+
+
+def table_words(config):
+    """Words of a descriptor's table of distances, which it begins with."""
+    return len(moves(config)) * len(distance_words(config))
+
+
+def table_signature(config):
+    """Writes of the table of distances, the words as they lie in the program. The highest bit of `address`
+    with `prefetch`: which half is written, also while `en` is low; the pass that runs reads the other."""
+    return wiring.Signature(
+        {
+            "en": Out(1),
+            "address": Out((table_words(config) - 1).bit_length() + config.prefetch),
+            "data": Out(WORD_BITS),
+        }
+    )
+
+
+# Bits of a loop counter -> the bit that feeds it together with the highest one, counted from 1.
+LOOP_TAPS = {2: 1, 3: 2, 4: 3, 6: 5, 7: 6, 10: 7, 15: 14, 18: 11}
+
+
+def loops(config):
+    """Field name of each loop of the run generator -> the greatest number of its rounds."""
+    kernel, size = (1 << KERNEL_BITS) - 1, (1 << SIZE_BITS) - 1
+    groups = (1 << config.param_depth.bit_length()) - 1
+    return {
+        "run_rounds": kernel, "row_rounds": kernel, "block_rounds": size, "group_rounds": groups,
+        "pixel_rounds": size, "line_rounds": size,
+    }  # fmt: skip
+
+
+def loop_bits(most):
+    """Bits of the counter of a loop of up to `most` rounds."""
+    return min(bits for bits in LOOP_TAPS if most < 1 << bits)
+
+
+def loop_feed(count, bits):
+    """What comes in at the bottom of a loop counter: it is a shift register, which takes no adder and begins
+    with zeros. `count`: its bits, lowest first."""
+    return ~(count[bits - 1] ^ count[LOOP_TAPS[bits] - 1])
+
+
+@functools.cache
+def loop_code(rounds, bits):
+    """How a loop's rounds are written: its counter in the last round but one, and a bit above it, set where
+    there is one round only."""
+    count = [0] * bits
+    for _ in range(rounds - 2):
+        count = [loop_feed(count, bits) & 1, *count[:-1]]
+    return sum(bit << place for place, bit in enumerate(count)) | (rounds == 1) << bits
+
+
 def fields(config):
-    """Field name -> shape, in the order in which they lie in the program.
+    """Field name -> shape of what the components see of a descriptor (:func:`layout`), in order.
 
     Every address of the window reader is the address of a bit within one plane, modulo the
     address space, so that strides may be negative and padding may start outside of the map.
     """
-    address = unsigned(config.feature_address_bits)
-    offset = signed(config.feature_address_bits + 2)
     size = unsigned(SIZE_BITS)
-    row = signed(SIZE_BITS + 2)
-    kernel = unsigned(KERNEL_BITS)
     weight = unsigned(max(1, (config.weight_depth - 1).bit_length()))
     words = unsigned(config.patch_depth.bit_length())
     channel_groups = unsigned(config.param_depth.bit_length())
@@ -33,37 +131,18 @@ def fields(config):
     drain = unsigned((groups_per_tile * config.cols + pool_spacing(config)).bit_length())
     planes = unsigned(4)
     return {
-        # window reader: origin of the first window, the map's extent
-        "y_start": row,
-        "address_start": address,
-        "x_start": offset,
+        # window reader: the map's extent, the length of a run
+        "x_start": signed(config.feature_address_bits + 2),
         "in_rows": size,
         "row_bits": unsigned(config.feature_address_bits + 1),
-        # window reader: from the last run of a kernel row, block, channel group, pixel or line of pixels,
-        # and from any other run, to the next one
-        "run_step": offset,
-        "row_x_step": offset,
-        "row_address_step": address,
-        "kernel_y_step": row,
-        "block_address_step": address,
-        "window_y_step": row,
-        "group_x_step": offset,
-        "group_address_step": address,
-        "pixel_x_step": offset,
-        "pixel_address_step": address,
-        "line_x_step": offset,
-        "line_address_step": address,
-        "line_y_step": row,
-        **(_columns(offset, address) if config.cols > 1 else {}),
         "run_bits": unsigned(config.feature_address_bits + 1),
-        "kernel_rows": kernel,
-        "runs_per_row": kernel,
-        "blocks": size,
+        # run generator: rounds of its loops, as loop_code
+        **{name: unsigned(loop_bits(most) + 1) for name, most in loops(config).items()},
         **({"plane_blocks": unsigned(1)} if config.plane_groups > 1 else {}),
+        # compute
         "groups": channel_groups,
         "out_cols": size,
         "out_rows": size,
-        # compute
         "words": words,
         "last_word": words,
         "tiles": channel_groups,
@@ -91,16 +170,6 @@ def fields(config):
         "param_base": unsigned(max(1, (config.param_depth - 1).bit_length())),
         "code_mask": unsigned(config.out_bits),
         "out_address": unsigned((config.feature_depth - 1).bit_length()),
-    }
-
-
-def _columns(offset, address):
-    """From the last run of a pixel to the next column's, in the same line of pixels or the next."""
-    return {
-        "column_x_step": offset,
-        "column_address_step": address,
-        "column_line_x_step": offset,
-        "column_line_address_step": address,
     }
 
 
@@ -162,9 +231,23 @@ def layout(config):
     return data.StructLayout(fields(config))
 
 
+def shapes(config):
+    """Field name -> shape of everything in a descriptor: ``<move>_<part>_step`` of the table, then
+    :func:`fields`."""
+    table = {
+        f"{move}_{part}_step": shape
+        for move in moves(config) for part, shape in distance_fields(config).items()
+    }  # fmt: skip
+    return table | fields(config)
+
+
 def placement(config):
-    """Field name -> (word, lowest bit): fields in order, none across two words."""
+    """Field name -> (word, lowest bit): the table, then the fields in order, none across two words."""
     places, word, bit = {}, 0, 0
+    for move in moves(config):
+        for parts in distance_words(config):
+            places |= {f"{move}_{part}_step": (word, start) for part, start in parts.items()}
+            word += 1
     for name, shape in fields(config).items():
         if bit + shape.width > WORD_BITS:
             word, bit = word + 1, 0
@@ -178,24 +261,34 @@ def words_per_layer(config):
     return max(word for word, _ in placement(config).values()) + 1
 
 
+def accepted(config):
+    """Field name -> (least, greatest) value that :func:`encode` takes."""
+    ranges = {}
+    for name, shape in shapes(config).items():
+        least = -(1 << (shape.width - 1)) if shape.signed else 0
+        ranges[name] = least, least + (1 << shape.width) - 1
+    return ranges | {name: (1, most) for name, most in loops(config).items()}
+
+
 def encode(config, layer_name, values):
-    """The descriptor `values` (one int per field) as 32-bit words.
+    """The descriptor `values` (one int per field) as 32-bit words. Of a loop the value is its rounds.
 
     Raises :class:`InputError` that names the layer and field when a value does not fit; addresses
     are taken modulo the address space.
     """
-    shapes = fields(config)
+    known, ranges, coded = shapes(config), accepted(config), loops(config)
     words = [0] * words_per_layer(config)
     for name, (word, bit) in placement(config).items():
-        shape, value = shapes[name], int(values[name])
-        if name.endswith(("address_step", "address_start", "address_offset")):
+        shape, value = known[name], int(values[name])
+        if name.endswith(("address_step", "address_offset")):
             value %= 1 << shape.width
-        least = -(1 << (shape.width - 1)) if shape.signed else 0
-        greatest = (1 << (shape.width - shape.signed)) - 1
+        least, greatest = ranges[name]
         if not least <= value <= greatest:
             raise InputError(
                 f"layer {layer_name}: program field {name} = {value} does not fit its "
                 f"{shape.width} bits; accepted: {least} to {greatest}"
             )
+        if name in coded:
+            value = loop_code(value, shape.width - 1)
         words[word] |= (value & ((1 << shape.width) - 1)) << bit
     return words

@@ -1,10 +1,12 @@
 """Which bit runs of the feature map make the patches of a layer, in order."""
 
-from amaranth import Cat, Module, Mux, Signal, signed
-from amaranth.lib import data, enum, stream, wiring
+from amaranth import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from . import program
+from .program import Move
 
 
 def run_layout(config):
@@ -25,19 +27,9 @@ def run_layout(config):
     )
 
 
-class Move(enum.Enum, shape=3):
-    """Where the next run lies: further in its kernel row, in the next one, in the window's next block, in
-    the next channel group's window, and in those of the next pixel, or line of pixels, of the set
-    (column) or of the next set."""
-
-    RUN = 0
-    ROW = 1
-    BLOCK = 2
-    GROUP = 3
-    COLUMN = 4
-    COLUMN_LINE = 5
-    PIXEL = 6
-    LINE = 7
+def _step_layout():
+    """A move, and what the run before it ends: part, patch, set."""
+    return data.StructLayout({"move": Move, "ends": 3})
 
 
 class RunGenerator(wiring.Component):
@@ -45,13 +37,15 @@ class RunGenerator(wiring.Component):
     block of the input map, kernel row, run. Offers one run per cycle, three cycles after `start`.
 
     The innermost counter that goes on says how far it is to the next run: one distance per counter is
-    in the descriptor (:mod:`dorefa.hw.descriptor`), so address, x and y are one adder each.
+    in the table that the descriptor begins with (:mod:`dorefa.hw.program`), so address, x and y are one
+    adder each. A pass begins at zero with the distance to its first run.
 
     A layer computed in several passes leaves its map in blocks of channels, one behind the other
     (:mod:`dorefa.hw.layout`); a patch takes the window of one block after that of the other. The groups of
     planes of an image are such blocks too, but each is a part of the patch that begins with a word.
 
-    Ports: `layer` (descriptor, stable from `start` on), `start`, `o` (stream of runs).
+    Ports: `layer` (descriptor, stable from `start` on), `table` (writes of the distances, complete before
+    `start`), `start` (while no run is left), `o` (stream of runs).
     """
 
     def __init__(self, config):
@@ -59,6 +53,7 @@ class RunGenerator(wiring.Component):
         super().__init__(
             {
                 "layer": In(program.layout(config)),
+                "table": In(program.table_signature(config)),
                 "start": In(1),
                 "o": Out(stream.Signature(run_layout(config))),
             }
@@ -66,150 +61,184 @@ class RunGenerator(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        # A second run waits where the first is not taken, so that `ready` reaches no counter.
-        waiting, waits = Signal.like(self.o.payload), Signal()
-        advance, valid = Signal(), Signal()
-        m.d.comb += advance.eq(~waits)
-        active, move, ends = self._count(m, advance)
-        step, step_ends = Signal(Move), Signal.like(ends)
+        # A second move waits where the first is not taken, so that `ready` reaches no counter.
+        waiting, waits = Signal(_step_layout()), Signal()
+        taken, step, step_ends = Signal(), Signal.like(waiting), Signal.like(waiting.ends)
+        valid, begins = Signal(), Signal()
+        active, counted = self._count(m, ~waits)
         run = Signal.like(self.o.payload)
-        y = self._move(m, advance & valid, step, run)
+        distance = self._table(m, step.move, taken)
+        y = self._place(m, (taken & valid) | begins, taken, step.move, distance, run)
         m.d.comb += [
-            run.row_ok.eq((y >= 0) & (y < self.layer.in_rows)),
+            taken.eq(~self.o.valid | self.o.ready),
+            step.eq(Mux(waits, waiting, counted)),
+            # A row above the map is a number beyond its last one, too.
+            run.row_ok.eq(y.as_unsigned() < self.layer.in_rows),
             Cat(run.ends_part, run.ends_patch, run.ends_set).eq(step_ends),
         ]
+        m.d.sync += begins.eq(self.start)
+        with m.If(~waits):
+            m.d.sync += waiting.eq(counted)
+        with m.If(taken):
+            m.d.sync += [
+                step_ends.eq(step.ends), valid.eq(waits | active), waits.eq(0),
+                self.o.payload.eq(run), self.o.valid.eq(valid),
+            ]  # fmt: skip
+        with m.Elif(active):
+            m.d.sync += waits.eq(1)
         with m.If(self.start):
             m.d.sync += [valid.eq(0), waits.eq(0), self.o.valid.eq(0)]
-        with m.Else():
-            with m.If(advance):
-                m.d.sync += [valid.eq(active), step.eq(move), step_ends.eq(ends), waiting.eq(run)]
-            with m.If(~self.o.valid | self.o.ready):
-                m.d.sync += [
-                    self.o.valid.eq(valid | waits),
-                    self.o.payload.eq(Mux(waits, waiting, run)),
-                    waits.eq(0),
-                ]
-            with m.Elif(advance):
-                m.d.sync += waits.eq(valid)
         return m
 
     def _count(self, m, advance):
-        """Counts down what is left, from the outermost loop; returns whether there is a run, the Move behind
-        it and what it ends: part, patch, set."""
-        layer, config = self.layer, self._config
-        groups = Signal.like(layer.groups)
-        column = Signal(range(max(2, config.cols)))
-        blocks = Signal.like(layer.blocks)
-        kernel_rows, runs = Signal.like(layer.kernel_rows), Signal.like(layer.runs_per_row)
-        # Pixels of the line and lines, for this column, the set's first one and the one behind it.
-        pixel = data.StructLayout({"x": layer.out_cols.shape(), "y": layer.out_rows.shape()})
-        at, first, following = Signal(pixel), Signal(pixel), Signal(pixel)
-        active = Signal()
-        row_ends, kernel_ends, part_ends, patch_ends = Signal(), Signal(), Signal(), Signal()
-        set_ends, groups_end, line_ends, last_pixel = Signal(), Signal(), Signal(), Signal()
+        """Counts rounds of the loops; returns whether there is a run, and the step behind it (the one to the
+        first run where there is none)."""
+        layer, config, start = self.layer, self._config, self.start
+        active, goes = Signal(), Signal()
+        row_ends, kernel_ends, part_ends, patch_ends, set_ends, groups_end = (
+            Signal(name=name)
+            for name in ("row_ends", "kernel_ends", "part_ends", "patch_ends", "set_ends", "groups_end")
+        )
+        m.d.comb += goes.eq(active & advance)
+        last_run, run_comes = _loop(m, layer.run_rounds, start | (goes & row_ends), goes)
+        last_row, row_comes = _loop(
+            m, layer.row_rounds, start | (goes & kernel_ends), goes & row_ends
+        )
+        last_block, block_comes = _loop(
+            m, layer.block_rounds, start | (goes & patch_ends), goes & kernel_ends
+        )
+        last_group, group_comes = _loop(m, layer.group_rounds, start | (goes & groups_end), goes & set_ends)
+        # Registers, so that the loops outside do not wait for all those inside.
+        patch_comes = run_comes & row_comes & block_comes
+        m.d.sync += patch_ends.eq(patch_comes)
+        # Pixels of the line and lines: of this column, which the next group begins at the set's first again.
+        first = None
+        if config.cols > 1:
+            first = start | (goes & groups_end), goes & set_ends & ~groups_end
+        on = goes & (groups_end if config.cols == 1 else patch_ends)
+        last_pixel, last_line = Signal(), Signal()
         m.d.comb += [
-            row_ends.eq(runs == 1),
-            kernel_ends.eq(row_ends & (kernel_rows == 1)),
-            patch_ends.eq(kernel_ends & (blocks == 1)),
+            last_pixel.eq(_loop(m, layer.pixel_rounds, start | (on & last_pixel), on, first)[0]),
+            last_line.eq(_loop(m, layer.line_rounds, start, on & last_pixel, first)[0]),
+            row_ends.eq(last_run),
+            kernel_ends.eq(row_ends & last_row),
             part_ends.eq(patch_ends),
-            set_ends.eq(patch_ends & ((column + 1 == config.cols) | last_pixel)),
-            groups_end.eq(set_ends & (groups == 1)),
-            line_ends.eq(at.x == 1),
-            last_pixel.eq(line_ends & (at.y == 1)),
-            following.x.eq(Mux(line_ends, layer.out_cols, at.x - 1)),
-            following.y.eq(at.y - line_ends),
         ]
+        if config.cols == 1:
+            m.d.comb += set_ends.eq(patch_ends)
+            m.d.sync += groups_end.eq(patch_comes & group_comes)
+        else:
+            column = Signal(range(config.cols))
+            m.d.comb += groups_end.eq(set_ends & last_group)
+            m.d.comb += set_ends.eq(
+                patch_ends & ((column == config.cols - 1) | (last_pixel & last_line))
+            )
+            with m.If(start | (goes & set_ends)):
+                m.d.sync += column.eq(0)
+            with m.Elif(goes & patch_ends):
+                m.d.sync += column.eq(column + 1)
         if config.plane_groups > 1:
-            m.d.comb += part_ends.eq(kernel_ends & (layer.plane_blocks | (blocks == 1)))
-
-        with m.If(self.start):
-            m.d.sync += [
-                active.eq(1), groups.eq(layer.groups), blocks.eq(layer.blocks),
-                kernel_rows.eq(layer.kernel_rows), runs.eq(layer.runs_per_row),
-                *(value.eq(size) for place in (at, first)
-                  for value, size in ((place.x, layer.out_cols), (place.y, layer.out_rows))),
-            ]  # fmt: skip
-        with m.Elif(active & advance):
-            m.d.sync += runs.eq(runs - 1)
-            with m.If(row_ends):
-                m.d.sync += [runs.eq(layer.runs_per_row), kernel_rows.eq(kernel_rows - 1)]
-            with m.If(kernel_ends):
-                m.d.sync += [kernel_rows.eq(layer.kernel_rows), blocks.eq(blocks - 1)]
-            with m.If(patch_ends):
-                m.d.sync += [blocks.eq(layer.blocks), column.eq(column + 1)]
-                if config.cols > 1:
-                    m.d.sync += at.eq(following)
-            with m.If(set_ends):
-                m.d.sync += [column.eq(0), groups.eq(groups - 1)]
-                if config.cols > 1:
-                    m.d.sync += at.eq(first)
-            with m.If(groups_end):
-                m.d.sync += [groups.eq(layer.groups), at.eq(following), first.eq(following)]
-                m.d.sync += active.eq(~last_pixel)
+            m.d.comb += part_ends.eq(kernel_ends & (layer.plane_blocks | last_block))
+        with m.If(start):
+            m.d.sync += active.eq(1)
+        with m.Elif(goes & groups_end & last_pixel & last_line):
+            m.d.sync += active.eq(0)
 
         move = Signal(Move)
-        with m.If(groups_end):
-            m.d.comb += move.eq(Mux(line_ends, Move.LINE, Move.PIXEL))
+        with m.If(~active):
+            m.d.comb += move.eq(Move.START)
+        with m.Elif(groups_end):
+            m.d.comb += move.eq(Mux(last_pixel, Move.LINE, Move.PIXEL))
         with m.Elif(set_ends):
             m.d.comb += move.eq(Move.GROUP)
-        with m.Elif(patch_ends):
-            m.d.comb += move.eq(Mux(line_ends, Move.COLUMN_LINE, Move.COLUMN))
+        if config.cols > 1:
+            with m.Elif(patch_ends):
+                m.d.comb += move.eq(Mux(last_pixel, Move.COLUMN_LINE, Move.COLUMN))
         with m.Elif(kernel_ends):
             m.d.comb += move.eq(Move.BLOCK)
         with m.Elif(row_ends):
             m.d.comb += move.eq(Move.ROW)
-        return active, move, Cat(part_ends, patch_ends, set_ends)
+        with m.Else():
+            m.d.comb += move.eq(Move.RUN)
+        step = Signal(_step_layout())
+        m.d.comb += [step.move.eq(move), step.ends.eq(Cat(part_ends, patch_ends, set_ends))]
+        return active, step
 
-    def _move(self, m, enable, step, run):
-        """Place of the `run`, and by `step` of the one behind it; returns y."""
-        layer, config = self.layer, self._config
-        place = data.StructLayout(
-            {"address": run.address.shape(), "x": run.x.shape(), "y": layer.y_start.shape()}
-        )
-        at, origin, distance, following = Signal(place), Signal(place), Signal(place), Signal(place)
-        m.d.comb += [origin.eq(at), run.address.eq(at.address), run.x.eq(at.x)]
-        columns = ()
-        if config.cols > 1:
-            columns = (
-                (Move.COLUMN, layer.column_address_step, layer.column_x_step, layer.window_y_step),
-                (Move.COLUMN_LINE, layer.column_line_address_step, layer.column_line_x_step,
-                 layer.line_y_step),
-            )  # fmt: skip
-        with m.Switch(step):
-            for move, address, x, y in (
-                (Move.RUN, layer.run_step, layer.run_step, 0),
-                (Move.ROW, layer.row_address_step, layer.row_x_step, layer.kernel_y_step),
-                (Move.BLOCK, layer.block_address_step, layer.row_x_step, layer.window_y_step),
-                # With several columns, the group begins at the set's first pixel again.
-                (Move.GROUP, layer.group_address_step, layer.group_x_step,
-                 layer.window_y_step if config.cols == 1 else 0),
-                *columns,
-                (Move.PIXEL, layer.pixel_address_step, layer.pixel_x_step, layer.window_y_step),
-                (Move.LINE, layer.line_address_step, layer.line_x_step, layer.line_y_step),
-            ):  # fmt: skip
-                with m.Case(move):
-                    m.d.comb += [distance.address.eq(address), distance.x.eq(x), distance.y.eq(y)]
+    def _table(self, m, move, taken):
+        """The distance of the `move` that was taken, as a dictionary of its parts."""
+        table, shapes = self.table, program.distance_fields(self._config)
+        words = program.distance_words(self._config)
+        number = table.address[: (len(words) - 1).bit_length()]
+        address = table.address[len(number) :]
+        result = {}
+        for word, parts in enumerate(words):
+            if not parts:
+                continue
+            layout = data.StructLayout({part: shapes[part] for part in parts})
+            memory = Memory(shape=layout, depth=1 << len(address), init=[])
+            m.submodules[f"table{word}"] = memory
+            write, read = memory.write_port(), memory.read_port()
+            m.d.comb += [
+                write.en.eq(table.en & (number == word)),
+                write.addr.eq(address),
+                *(write.data[part].eq(table.data[bit:]) for part, bit in parts.items()),
+                read.en.eq(taken),
+                read.addr.eq(move),
+            ]
+            if self._config.prefetch:
+                m.d.comb += read.addr[-1].eq(~address[-1])
+            result |= {part: read.data[part] for part in parts}
+        return result
+
+    def _place(self, m, enable, taken, move, distance, run):
+        """Place of the `run`, and by `distance` of the one behind it; returns y."""
+        place = data.StructLayout(program.distance_fields(self._config))
+        at, origin, following = Signal(place), Signal(place), Signal(place)
         m.d.comb += [
-            part.eq(base + far)
-            for part, base, far in (
-                (following.address, origin.address, distance.address),
-                (following.x, origin.x, distance.x),
-                (following.y, origin.y, distance.y),
-            )
-        ]
-        start = [at.address.eq(layer.address_start), at.x.eq(layer.x_start), at.y.eq(layer.y_start)]
-        if config.cols > 1:
-            first = Signal(place)
-            with m.If(step == Move.GROUP):
-                m.d.comb += origin.eq(first)
-            begins = (step == Move.GROUP) | (step == Move.PIXEL) | (step == Move.LINE)
-            start += [first.address.eq(layer.address_start), first.x.eq(layer.x_start)]
-            start += [first.y.eq(layer.y_start)]
+            origin.eq(at), run.address.eq(at.address), run.x.eq(at.x),
+            *(following[part].eq(origin[part] + far) for part, far in distance.items()),
+        ]  # fmt: skip
         with m.If(self.start):
-            m.d.sync += start
+            m.d.sync += at.eq(0)
         with m.Elif(enable):
             m.d.sync += at.eq(following)
-            if config.cols > 1:
-                with m.If(begins):
-                    m.d.sync += first.eq(following)
+        if self._config.cols > 1:
+            # The next channel group, pixel and line count from the set's first pixel.
+            first, returns, begins = Signal(place), Signal(), Signal()
+            with m.If(taken):
+                m.d.sync += [
+                    returns.eq(move == Move.GROUP),
+                    begins.eq(
+                        (move == Move.START) | (move == Move.GROUP) | (move == Move.PIXEL)
+                        | (move == Move.LINE)
+                    ),
+                ]  # fmt: skip
+            with m.If(returns):
+                m.d.comb += origin.eq(first)
+            with m.If(enable & begins):
+                m.d.sync += first.eq(following)
         return at.y
+
+
+def _loop(m, rounds, restart, goes_on, first=None):
+    """A loop counter; returns a register that tells its last round, and what it will be in the next cycle.
+    `rounds` as :func:`program.loop_code` has them.
+
+    `first`, a pair: keep the round that comes now; come back to the one that was kept."""
+    before_last, one = rounds[:-1], rounds[-1]
+    count, last = Signal.like(before_last), Signal()
+    following = Signal.like(Cat(count, last))
+    m.d.comb += following.eq(Cat(count, last))
+    with m.If(restart):
+        m.d.comb += following.eq(Cat(Const(0, len(count)), one))
+    with m.Elif(goes_on):
+        m.d.comb += following.eq(Cat(program.loop_feed(count, len(count)), count[:-1], count == before_last))
+    m.d.sync += Cat(count, last).eq(following)
+    if first is not None:
+        keep, back = first
+        kept = Signal.like(following)
+        with m.If(keep):
+            m.d.sync += kept.eq(following)
+        with m.If(back):
+            m.d.sync += Cat(count, last).eq(kept)
+    return last, following[-1]

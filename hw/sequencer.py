@@ -1,11 +1,12 @@
 """Images in, layers one after another."""
 
-from amaranth import Module, Signal
+from amaranth import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from . import program
+from .delay import delayed
 from .memory_map import MemoryMap
 
 
@@ -18,16 +19,16 @@ class Sequencer(wiring.Component):
     """Takes one image packet, then runs the program's layers, then takes the next.
 
     The descriptor of the next pass is fetched, one 32-bit word per cycle, while one runs; without
-    `prefetch`, which takes a register for each of its bits, between the two. A packet of another
-    length than `image_bytes` is dropped with a pulse of `wrong_packet`; nothing of it is computed
-    and nothing is written beyond the image.
+    `prefetch`, which takes a register for each of its bits and a second half of the table of distances,
+    between the two. A packet of another length than `image_bytes` is dropped with a pulse of
+    `wrong_packet`; nothing of it is computed and nothing is written beyond the image.
 
     Ports: `i` (image stream); `enable`, `layers`, `image_bytes`; program memory writes; `load` with
     `load_start`, `load_count`, `load_last` (codes for the image's plane packer, which takes them while
     `load_ready` and answers `loaded`);
     `image_begins` (pulse with every beat of an image);
-    `layer`, `start` (pulse, the descriptor is complete) and `layer_ended` (pulse from the engine, looked
-    at while a pass runs);
+    `layer`, `table` (distances, as they are fetched), `start` (pulse, the descriptor is complete) and
+    `layer_ended` (pulse from the engine, looked at while a pass runs);
     `busy`, `ended` (pulse with a pass's end), `finished` (pulse with the last one's).
     """
 
@@ -52,6 +53,7 @@ class Sequencer(wiring.Component):
                 "loaded": In(1),
                 "image_begins": Out(1),
                 "layer": Out(program.layout(config)),
+                "table": Out(program.table_signature(config)),
                 "start": Out(1),
                 "layer_ended": In(1),
                 "busy": Out(1),
@@ -92,32 +94,31 @@ class Sequencer(wiring.Component):
             self.load_count.eq(kept),
         ]
 
-        # The first descriptor is fetched while the image comes in.
-        following = Signal.like(self.layer) if config.prefetch else self.layer
-        address, fetched = Signal.like(read.addr), Signal(range(words + 2))
-        fetching, complete = Signal(), Signal()
+        address, number = Signal.like(read.addr), Signal(range(words))
+        fetching, asks, answers, complete = Signal(), Signal(), Signal(), Signal()
         fetch, swap = Signal(), Signal()
-        m.d.comb += [read.addr.eq(address), complete.eq(fetched == words + 1)]
+        m.d.comb += read.addr.eq(address)
+        m.d.sync += answers.eq(asks)
         with m.If(fetch):
-            m.d.sync += [fetching.eq(1), fetched.eq(0)]
-        with m.Elif(fetching & ~complete):
-            # The memory answers a cycle after the address: word n arrives when fetched is n + 1.
-            m.d.sync += [fetched.eq(fetched + 1), address.eq(address + (fetched < words))]
-            for name, (word, bit) in program.placement(config).items():
-                field = following[name]
-                with m.If(fetched == word + 1):
-                    m.d.sync += field.eq(read.data[bit : bit + len(field)])
+            m.d.sync += [fetching.eq(1), asks.eq(1), number.eq(0)]
+        with m.Elif(asks):
+            m.d.sync += [address.eq(address + 1), number.eq(number + 1), asks.eq(number != words - 1)]
+        with m.If(answers & ~asks):
+            m.d.sync += complete.eq(1)
+        self._descriptor(m, read.data, number, answers, swap)
         with m.If(swap):
-            m.d.sync += [fetching.eq(0), fetched.eq(0)]
-            if config.prefetch:
-                m.d.sync += self.layer.eq(following)
+            m.d.sync += [fetching.eq(0), complete.eq(0)]
 
-        layers_left = Signal.like(self.layers)
+        # Passes up to the next one, whether that is the last, and whether the one that runs is.
+        passes, layers = Signal.like(self.layers), Signal.like(self.layers)
+        next_last, last = Signal(), Signal()
+        m.d.sync += next_last.eq(passes == layers)
         with m.FSM() as states:
             with m.State("enable"):
                 m.d.comb += self.load_start.eq(1)
                 m.d.sync += [missing.eq(self.image_bytes), begun.eq(0), over.eq(0)]
-                m.d.sync += [address.eq(0), layers_left.eq(self.layers), fetching.eq(0), fetched.eq(0)]
+                m.d.sync += [address.eq(0), passes.eq(1), layers.eq(self.layers)]
+                m.d.sync += [fetching.eq(0), asks.eq(0), answers.eq(0), complete.eq(0)]
                 with m.If(self.enable & (self.layers != 0)):
                     m.next = "image"
             with m.State("image"):
@@ -129,6 +130,7 @@ class Sequencer(wiring.Component):
                 with m.If(~begun):
                     m.d.sync += missing.eq(self.image_bytes)
                 with m.If(beat):
+                    # The first descriptor is fetched while the image comes in.
                     m.d.comb += fetch.eq(~fetching)
                     m.d.comb += self.load.eq(fits & ((kept != 0) | self.i.payload.last))
                     m.d.sync += [
@@ -151,13 +153,13 @@ class Sequencer(wiring.Component):
             with m.State("start"):
                 m.d.comb += self.start.eq(1)
                 if config.prefetch:
-                    m.d.comb += fetch.eq(layers_left != 1)
-                m.d.sync += layers_left.eq(layers_left - 1)
+                    m.d.comb += fetch.eq(~next_last)
+                m.d.sync += [passes.eq(passes + 1), last.eq(next_last)]
                 m.next = "layer"
             with m.State("layer"):
                 with m.If(self.layer_ended):
                     m.d.comb += self.ended.eq(1)
-                    with m.If(layers_left == 0):
+                    with m.If(last):
                         m.d.comb += self.finished.eq(1)
                         m.next = "enable"
                     with m.Else():
@@ -166,3 +168,33 @@ class Sequencer(wiring.Component):
                         m.next = "swap"
         m.d.comb += self.busy.eq(~(states.ongoing("enable") | states.ongoing("image")))
         return m
+
+    def _descriptor(self, m, data, number, answers, swap):
+        """Words of a descriptor as they come, in a shift register, which the table's have left in the
+        end; `number` of the word that is asked for while `data` answers for the one before."""
+        config, table = self._config, self.table
+        first = program.table_words(config)
+        words = [
+            Signal(program.WORD_BITS, name=f"word_{word}")
+            for word in range(first, program.words_per_layer(config))
+        ]
+        layer = Signal.like(self.layer)
+        m.d.comb += [
+            layer[name].eq(words[word - first][bit:])
+            for name, (word, bit) in program.placement(config).items() if word >= first
+        ]  # fmt: skip
+        with m.If(answers):
+            m.d.sync += [word.eq(behind) for word, behind in zip(words, [*words[1:], data], strict=True)]
+        # The table takes them from the register's first place.
+        half = Signal()
+        asked = delayed(m, number, 1, "asked")
+        m.d.sync += table.en.eq(answers & (asked < first))
+        m.d.comb += [
+            table.data.eq(words[-1]),
+            table.address.eq(Cat(delayed(m, asked[: (first - 1).bit_length()], 1, "place"), half)),
+        ]
+        if config.prefetch:
+            with m.If(swap):
+                m.d.sync += [self.layer.eq(layer), half.eq(~half)]
+        else:
+            m.d.comb += self.layer.eq(layer)

@@ -35,11 +35,11 @@ class EngineSlice(wiring.Component):
     Slices of one engine have equal feature memories and run the same program at the same time; slice e
     has channels ``[e * quant, (e + 1) * quant)`` of every group of ``engines * quant``.
 
-    Ports: `layer`, `start`; feature-memory writes `f_*` and memory writes `weights_*` (one enable per
-    row), `params_*`, `rescale_*`; `weights_ready` while the pass's weights are there; `raw_valid`,
-    `raw_ready`, `raw_values`, `raw_offsets`, `raw_group` to the results; `valid`, `codes`, `group`
-    to the packer; `set_ends` and `columns` with a set's last group; `trunk_ends` when a layer
-    without codes has stored its last group; `first_read`.
+    Ports: `layer`, `table` (distances for the run generator), `start`; feature-memory writes `f_*` and memory
+    writes `weights_*` (one enable per row), `params_*`, `rescale_*`; `weights_ready` while the pass's
+    weights are there; `raw_valid`, `raw_ready`, `raw_values`, `raw_offsets`, `raw_group` to the results;
+    `valid`, `codes`, `group` to the packer; `set_ends` and `columns` with a set's last group; `trunk_ends`
+    when a layer without codes has stored its last group; `first_read`.
 
     `memories`: this slice's contents of a preloaded engine (``weights``, ``params``, ``rescale``).
     """
@@ -52,6 +52,7 @@ class EngineSlice(wiring.Component):
         super().__init__(
             {
                 "layer": In(program.layout(config)),
+                "table": In(program.table_signature(config)),
                 "start": In(1),
                 "f_en": In(1),
                 "f_address": In((config.feature_depth - 1).bit_length()),
@@ -92,6 +93,7 @@ class EngineSlice(wiring.Component):
         m.submodules.issue = issue = Issue(config)
         m.submodules.array = array = DotArray(config)
         m.submodules.drain = drain = Drain(config)
+        wiring.connect(m, wiring.flipped(self.table), runs.table)
         wiring.connect(m, runs.o, reader.runs)
         wiring.connect(m, reader.w, patch.w)
         for part in (runs, reader, issue, drain):

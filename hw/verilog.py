@@ -106,7 +106,9 @@ def _ignore_collisions(module: str) -> str:
         clocked = re.search(rf"<= {re.escape(found[1])}\[", module)
         return "  (* no_rw_check *)\n" + found[0] if clocked else found[0]
 
-    return re.sub(r"^  reg (?:\[\d+:0\] )?(\w+) \[\d+:0\];", mark, module, flags=re.MULTILINE)
+    # A name that is a keyword is escaped, and ends with a space.
+    name = r"\w+|\\\S+ "
+    return re.sub(rf"^  reg (?:\[\d+:0\] )?({name}) \[\d+:0\];", mark, module, flags=re.MULTILINE)
 
 
 def _tidy(text: str) -> str:

@@ -94,8 +94,8 @@ def map_words(source, codes, fetch, planes):
     return words
 
 
-def read_layer(unit, part, values, config, codes, rng, *, slow):
-    """A testbench that stores `codes`, runs the pass and compares every patch."""
+def read_layer(unit, part, words, config, codes, rng, *, slow, half=0):
+    """A testbench that stores `codes`, writes `half` of the table, runs the pass and compares every patch."""
     geometry, layer = part.geometry, part.geometry.layer
     groups = slice(part.first_group, part.first_group + geometry.groups)
     expected = windows(geometry, codes)[:, groups]
@@ -109,10 +109,24 @@ def read_layer(unit, part, values, config, codes, rng, *, slow):
             await ctx.tick()
         ctx.set(unit.feature.w_en, 0)
 
+    async def fill_table(ctx):
+        table = unit.runs.table
+        ctx.set(table.en, 1)
+        first = half << (len(table.address) - 1)
+        for number, word in enumerate(words[: program.table_words(config)]):
+            ctx.set(table.address, first + number)
+            ctx.set(table.data, word)
+            await ctx.tick()
+        ctx.set(table.en, 0)
+        # What is written during the pass goes to the other half.
+        ctx.set(table.address, first ^ 1 << (len(table.address) - 1))
+
     async def testbench(ctx):
         await store(ctx)
+        await fill_table(ctx)
+        values = decode(config, words)
         for component in (unit.runs, unit.reader):
-            ctx.set(component.layer, values)
+            ctx.set(component.layer, {name: values[name] for name in program.fields(config)})
             ctx.set(component.start, 1)
         await ctx.tick()
         ctx.set(unit.runs.start, 0)
@@ -209,12 +223,13 @@ def run(integer, lanes, fetch, cols, slots, rng, *, source=None, in_address=0, s
     plan = schedule(integer, config)
     plan = dataclasses.replace(plan, passes=tuple(passes), addresses=(in_address, *plan.addresses[1:]))
     benches = []
-    for number, part in [*enumerate(passes)] * repeats:
+    for turn, (number, part) in enumerate([*enumerate(passes)] * repeats):
         codes = rng.integers(0, 1 << layer.a_bits, layer.in_shape).astype(np.uint8)
         said = descriptor(plan, number, config, integer, weight_base=0, param_base=0)
         # Where codes would go does not concern the reader.
         words = program.encode(config, layer.name, said | {"out_address": 0})
-        benches.append(read_layer(unit, part, decode(config, words), config, codes, rng, slow=slow))
+        half = turn % 2 if config.prefetch else 0
+        benches.append(read_layer(unit, part, words, config, codes, rng, slow=slow, half=half))
 
     async def testbench(ctx):
         fill_memories(ctx, memories, rng)

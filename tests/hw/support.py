@@ -134,10 +134,19 @@ def decode(config, words):
     """Field values of a descriptor from the words of a program."""
     values = {}
     for name, (word, bit) in program.placement(config).items():
-        shape = program.fields(config)[name]
+        shape = program.shapes(config)[name]
         value = (words[word] >> bit) & ((1 << shape.width) - 1)
         values[name] = value - (shape.signed and value >> (shape.width - 1)) * (1 << shape.width)
     return values
+
+
+def stored(config, values):
+    """What :func:`decode` finds of `values` that were encoded."""
+    shapes = program.shapes(config)
+    codes = {
+        name: program.loop_code(values[name], shapes[name].width - 1) for name in program.loops(config)
+    }
+    return values | codes
 
 
 def program_values(integer, config, number=0):

@@ -7,7 +7,7 @@ from dorefa.golden.errors import InputError
 from dorefa.hw import program
 from dorefa.hw.config import PRESETS, EngineConfig
 
-from .support import decode
+from .support import decode, stored
 
 # Everything at its least, so that fields are as narrow as they get.
 LEAST = EngineConfig(
@@ -16,22 +16,39 @@ LEAST = EngineConfig(
 )  # fmt: skip
 # Everything that an engine can have, so that no field is left out.
 WHOLE = EngineConfig(
-    weights="stream", engines=2, trunk_bits=20, trunk_depth=1000, sum_values=1, sum_codes=1, pool_slots=8,
+    weights="stream", cols=2, engines=2, trunk_bits=20, trunk_depth=1000, sum_values=1, sum_codes=1,
+    pool_slots=8,
 )  # fmt: skip
-CONFIGS = [*PRESETS.values(), LEAST, WHOLE]
-NAMES = [*PRESETS, "least", "whole"]
+# Addresses so wide that a distance takes more than two words.
+WIDE = WHOLE.replace(feature_depth=1 << 22, prefetch=0)
+CONFIGS = [*PRESETS.values(), LEAST, WHOLE, WIDE]
+NAMES = [*PRESETS, "least", "whole", "wide_addresses"]
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=NAMES)
 def test_no_field_overlaps_or_spans_two_words(config):
     taken = set()
     for name, (word, bit) in program.placement(config).items():
-        width = program.fields(config)[name].width
+        width = program.shapes(config)[name].width
         assert 0 < width and bit + width <= program.WORD_BITS
         places = {(word, bit + n) for n in range(width)}
         assert not places & taken, name
         taken |= places
-    assert {word for word, _ in taken} == set(range(program.words_per_layer(config)))
+    empty = {move * 4 + 3 for move in range(9)} if config is WIDE else set()
+    assert {word for word, _ in taken} == set(range(program.words_per_layer(config))) - empty
+
+
+@pytest.mark.parametrize("config, words", [(LEAST, 7), (WHOLE, 18), (WIDE, 36)])
+def test_moves_begin_the_descriptor(config, words):
+    """As many words for every move, so that their numbers are address bits of the table."""
+    assert program.table_words(config) == words
+    places, moves = program.placement(config), program.moves(config)
+    each = words // len(moves)
+    for part in program.distance_fields(config):
+        first, bit = places[f"start_{part}_step"]
+        for number, move in enumerate(moves):
+            assert places[f"{move}_{part}_step"] == (number * each + first, bit)
+    assert min(places[name][0] for name in program.fields(config)) == words
 
 
 def test_layout_is_the_fields():
@@ -45,9 +62,7 @@ def test_layout_is_the_fields():
 def test_what_is_encoded_is_decoded(config, rng):
     for _ in range(20):
         values = {}
-        for name, shape in program.fields(config).items():
-            least = -(1 << (shape.width - 1)) if shape.signed else 0
-            greatest = least + (1 << shape.width) - 1
+        for name, (least, greatest) in program.accepted(config).items():
             # Ends often: an off-by-one in a width shows there.
             values[name] = [least, greatest, int(rng.integers(least, greatest + 1))][
                 rng.integers(3)
@@ -55,18 +70,18 @@ def test_what_is_encoded_is_decoded(config, rng):
         words = program.encode(config, "conv", values)
         assert len(words) == program.words_per_layer(config)
         assert all(0 <= word < 1 << 32 for word in words)
-        assert decode(config, words) == values
+        assert decode(config, words) == stored(config, values)
 
 
 def test_addresses_are_modulo_the_address_space():
     """Padding starts outside of the map: the first window's address may be negative."""
     config = PRESETS["tiny"].replace(trunk_bits=16, trunk_depth=32)
     space = 1 << config.feature_address_bits
-    values = dict.fromkeys(program.fields(config), 0)
-    values |= {"address_start": -5, "pixel_address_step": space + 3, "row_address_step": -1}
+    values = dict.fromkeys(program.shapes(config), 1)
+    values |= {"start_address_step": -5, "pixel_address_step": space + 3, "row_address_step": -1}
     values |= {"trunk_address_step": 40, "trunk_address_offset": -3}
     read = decode(config, program.encode(config, "conv", values))
-    assert read["address_start"] == space - 5
+    assert read["start_address_step"] == space - 5
     assert read["pixel_address_step"] == 3
     assert read["row_address_step"] == space - 1
     assert (read["trunk_address_step"], read["trunk_address_offset"]) == (8, 29)
@@ -75,21 +90,36 @@ def test_addresses_are_modulo_the_address_space():
 @pytest.mark.parametrize(
     "field, value, accepted",
     [
-        ("kernel_rows", 64, "its 6 bits; accepted: 0 to 63"),
-        ("kernel_rows", -1, "its 6 bits; accepted: 0 to 63"),
+        ("row_rounds", 64, "its 7 bits; accepted: 1 to 63"),
+        ("row_rounds", 0, "its 7 bits; accepted: 1 to 63"),
         ("in_rows", 1024, "its 10 bits; accepted: 0 to 1023"),
-        ("y_start", -2049, "its 12 bits; accepted: -2048 to 2047"),
-        ("y_start", 2048, "its 12 bits; accepted: -2048 to 2047"),
+        ("start_y_step", -2049, "its 12 bits; accepted: -2048 to 2047"),
+        ("start_y_step", 2048, "its 12 bits; accepted: -2048 to 2047"),
         # tiny: 256 words of 16 bits, 12 address bits
-        ("x_start", 1 << 13, "its 14 bits; accepted: -8192 to 8191"),
+        ("start_x_step", 1 << 13, "its 14 bits; accepted: -8192 to 8191"),
         ("out_address", 256, "its 8 bits; accepted: 0 to 255"),
     ],
 )
 def test_values_that_do_not_fit(field, value, accepted):
     config = PRESETS["tiny"]
-    values = dict.fromkeys(program.fields(config), 0) | {field: value}
+    values = dict.fromkeys(program.shapes(config), 1) | {field: value}
     with pytest.raises(InputError) as caught:
         program.encode(config, "conv2", values)
     assert str(caught.value) == (
         f"layer conv2: program field {field} = {value} does not fit {accepted}"
     )
+
+
+@pytest.mark.parametrize("bits", program.LOOP_TAPS)
+def test_loop_counters_are_in_every_state_but_one(bits):
+    """So that rounds can be told apart, up to as many as the bits can count."""
+    most = min((1 << bits) - 1, 5000)
+    count, seen = [0] * bits, set()
+    for rounds in range(2, most + 1):
+        code = sum(bit << place for place, bit in enumerate(count))
+        if bits < 15:
+            assert program.loop_code(rounds, bits) == code
+        seen.add(code)
+        count = [program.loop_feed(count, bits) & 1, *count[:-1]]
+    assert len(seen) == most - 1
+    assert program.loop_code(1, bits) == 1 << bits

@@ -7,7 +7,7 @@ from dorefa.hw import program
 from dorefa.hw.config import EngineConfig
 from dorefa.hw.sequencer import Sequencer
 
-from .support import fields_of, flat, simulate
+from .support import fields_of, flat, simulate, stored
 
 BASE = EngineConfig(
     lanes=32, rows=4, quant=2, fetch_bits=32, port_bytes=4, layer_depth=3, feature_depth=64
@@ -19,9 +19,8 @@ def draw_descriptors(config, rng, layers):
     drawn, words = [], []
     for number in range(layers):
         values = {}
-        for name, shape in program.fields(config).items():
-            least = -(1 << (shape.width - 1)) if shape.signed else 0
-            values[name] = int(rng.integers(least, least + (1 << shape.width)))
+        for name, (least, greatest) in program.accepted(config).items():
+            values[name] = int(rng.integers(least, greatest + 1))
         drawn.append(values)
         words += program.encode(config, f"layer{number}", values)
     return drawn, words
@@ -44,6 +43,7 @@ def beats_of(length, rng, port_bytes, *, empty_last=False):
 def run(config, unit, packets, drawn, rng, *, image_bytes, gaps, words=()):
     """Sends packets (beats, expected: right or not); checks loads, layers, starts and pulses."""
     layers = len(drawn)
+    table_words, table = program.table_words(config), {}
     right = [good for _, good in packets]
     loads, drops, finished = [], [], []
 
@@ -95,6 +95,15 @@ def run(config, unit, packets, drawn, rng, *, image_bytes, gaps, words=()):
                 ctx.set(unit.loaded, wait == 0)
                 wait = wait - 1 if wait else None
 
+    async def distances(ctx):
+        """The table as the run generator has it."""
+        while True:
+            _, _, en, address, data = await ctx.tick().sample(
+                unit.table.en, unit.table.address, unit.table.data
+            )
+            if en:
+                table[address] = data
+
     async def engine(ctx):
         """Ends each layer some cycles after its start; checks the descriptor until then."""
         while True:
@@ -103,9 +112,16 @@ def run(config, unit, packets, drawn, rng, *, image_bytes, gaps, words=()):
                 while not started:
                     _, _, started, busy = await ctx.tick().sample(unit.start, unit.busy)
                 assert busy
+                # The half of the pass that runs is not the one that is written.
+                half = 1 << (len(unit.table.address) - 1) if config.prefetch else 0
+                first = ~ctx.get(unit.table.address) & half
+                held = [table[first + word] for word in range(table_words)]
+                assert held == program.encode(config, "", drawn[number])[:table_words]
+                fields = stored(config, drawn[number])
                 for _ in range(int(rng.integers(1, 6))):
-                    for name, value in drawn[number].items():
-                        assert ctx.get(unit.layer[name]) == value, (number, name)
+                    for name in program.fields(config):
+                        assert ctx.get(unit.layer[name]) == fields[name], (number, name)
+                    assert ~ctx.get(unit.table.address) & half == first
                     _, _, again, ready = await ctx.tick().sample(unit.start, unit.i.ready)
                     assert not again and not ready
                 ctx.set(unit.layer_ended, 1)
@@ -114,7 +130,7 @@ def run(config, unit, packets, drawn, rng, *, image_bytes, gaps, words=()):
                 assert ends == (number == layers - 1)
             finished.append(True)
 
-    simulate(unit, feed, limit=20_000, monitors=[packer, engine])
+    simulate(unit, feed, limit=20_000, monitors=[packer, distances, engine])
     images = [
         np.concatenate([
             fields_of(beat["data"], 8, config.port_bytes)[: beat["keep"].bit_count()]

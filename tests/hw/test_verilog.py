@@ -96,6 +96,16 @@ def test_memories_keep_contents_and_only_those():
 
 
 @pytest.mark.parametrize("name", CONFIGS)
+def test_no_clocked_memory_gets_a_bypass(verilog, name):
+    """Also those whose name is a keyword: the program's."""
+    reg = r"(\(\* no_rw_check \*\)\n)?  reg (?:\[\d+:0\] )?(\S+) {1,2}\[\d+:0\];"
+    memories = re.findall(reg, verilog[name])
+    found = [memory for mark, memory in memories if mark]
+    assert "\\program" in found and "table0" in found
+    assert {memory for mark, memory in memories if not mark} <= {"running"}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
 def test_text_is_plain_verilog(verilog, name):
     text = verilog[name]
     assert "always @*" not in text and "always_" not in text and "logic" not in text
