@@ -41,15 +41,15 @@ class PatchBuffer(wiring.Component):
 
     @staticmethod
     def write_signature(config):
-        """Port that writes one piece (`data`: all planes of group `group`, lowest first) of a patch word."""
+        """Port that writes the piece set in `pieces` (`data`: all planes of group `group`, lowest first) of
+        a patch word; a narrower last piece has the uppermost bits of each plane's data."""
         return wiring.Signature(
             {
-                "en": Out(1),
+                "pieces": Out(config.subwords),
                 "slot": Out(range(config.patch_slots)),
                 "column": Out(range(max(2, config.cols))),
                 "group": Out(range(max(2, config.plane_groups))),
                 "word": Out(range(max(2, config.patch_depth))),
-                "subword": Out(range(max(2, config.subwords))),
                 "data": Out(config.fetch_planes * config.fetch_bits),
             }
         )
@@ -84,13 +84,13 @@ class PatchBuffer(wiring.Component):
                     memory = Memory(shape=count * width, depth=config.patch_slots << word_bits, init=[])
                     m.submodules[f"{prefix}column{column}_piece{subword}"] = memory
                     write, read = memory.write_port(), memory.read_port()
-                    data = [self.w.data[p * fetch : p * fetch + width]
-                            for p in range(lowest, lowest + count)]  # fmt: skip
+                    data = [self.w.data[p * fetch - width : p * fetch]
+                            for p in range(lowest + 1, lowest + count + 1)]  # fmt: skip
                     m.d.comb += [
                         write.addr.eq(address(self.w.word, self.w.group, self.w.slot, word_bits)),
                         write.data.eq(Cat(data)),
                         write.en.eq(
-                            self.w.en & (self.w.column == column) & (self.w.subword == subword)
+                            self.w.pieces[subword] & (self.w.column == column)
                             & (self.w.word >> word_bits == 0)
                         ),
                         read.addr.eq(address(self.word, group, self.slot, word_bits)),
