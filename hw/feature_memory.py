@@ -18,11 +18,11 @@ class FeatureMemory(wiring.Component):
     p at bits ``[p * fetch_bits, (p + 1) * fetch_bits)`` of a row; the planes that only an image uses
     lie likewise in ``image_bank0`` and ``image_bank1``, which are shallower.
 
-    Ports: `r_address` (bit address; `o` holds the bits, one element per plane, three cycles later),
+    Ports: `r_address` (bit address; `o` holds the bits, one element per plane, four cycles later),
     `w_en`, `w_address` (word), `w_data` (all planes side by side, lowest first).
     """
 
-    latency = 3
+    latency = 4
 
     def __init__(self, config):
         self._config = config
@@ -47,7 +47,7 @@ class FeatureMemory(wiring.Component):
         odd = Signal(fetch)
         first = delayed(m, self.r_address[: shift_bits + 1], 1, "first")
         m.d.sync += odd.eq(~(reached(first[:shift_bits], fetch) ^ first[-1].replicate(fetch)))
-        turn = delayed(m, first[:shift_bits], 1, "turn")
+        turn = [delayed(m, first[:shift_bits], cycles, f"turn{cycles}") for cycles in (1, 2)]
 
         classes = [("", config.out_bits, config.feature_depth)]
         if config.image_planes:
@@ -76,9 +76,12 @@ class FeatureMemory(wiring.Component):
                 even_word, odd_word = (word.word_select(plane, fetch) for word in outputs)
                 window = (even_word & ~odd) | (odd_word & odd)
                 for level in range(shift_bits):
+                    late = level >= shift_bits // 2
                     turned = Signal(fetch, name=f"turned_{lowest + plane}_{level}")
-                    m.d.comb += turned.eq(Mux(turn[level], window.rotate_right(1 << level), window))
+                    m.d.comb += turned.eq(Mux(turn[late][level], window.rotate_right(1 << level), window))
                     window = turned
+                    if level == shift_bits // 2 - 1:
+                        window = delayed(m, turned, 1, f"half_turned_{lowest + plane}")
                 m.d.sync += self.o.word_select(lowest + plane, fetch).eq(window)
             lowest += planes
         return m

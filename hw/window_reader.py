@@ -24,7 +24,7 @@ class WindowReader(wiring.Component):
     feature memory (its read latency); `w` to the patch buffer; `filled` pulses when all columns of a slot
     are written, `released` when a slot was read for the last time; `first_read` pulses with the layer's
     first read.
-    Latency: five cycles from a run to the write of its last piece.
+    Latency: six cycles from a run to the write of its last piece.
     """
 
     def __init__(self, config):
@@ -53,7 +53,7 @@ class WindowReader(wiring.Component):
         whole = Signal()
         # Clears a piece that no run reaches.
         tail = Signal()
-        step, piece, to, set_ends = self._steps(m, back, bit, end, whole, tail)
+        step, piece, to, fills = self._steps(m, back, bit, end, whole, tail)
         m.d.sync += self.r_address.eq(self.runs.payload.address - back)
         behind_step = 1 + FeatureMemory.latency
         write = delayed(m, to, behind_step, "to")
@@ -69,11 +69,15 @@ class WindowReader(wiring.Component):
             self.w.group.eq(write.group),
             self.w.word.eq(write.word),
             self.w.data.eq(merged),
-            self.filled.eq(delayed(m, step & set_ends, behind_step + 1, "fills")),
+            self.filled.eq(delayed(m, fills, behind_step, "fills")),
         ]
         writes = delayed(m, piece.any(), behind_step, "writes")
-        with m.If(delayed(m, step, behind_step, "step")):
-            m.d.sync += gathered.eq(Mux(writes, 0, merged))
+        # What is cleared stands outside of what is enabled: then it takes the flip-flops' own reset.
+        valid = delayed(m, step, behind_step, "step")
+        with m.If(writes):
+            m.d.sync += gathered.eq(0)
+        with m.Elif(valid):
+            m.d.sync += gathered.eq(merged)
 
         waiting = Signal()
         m.d.comb += self.first_read.eq(delayed(m, step & waiting, 1, "first"))
@@ -85,7 +89,7 @@ class WindowReader(wiring.Component):
 
     def _steps(self, m, back, bit, end, whole, tail):
         """How many bits each step copies, from where, to where. Returns whether there is a step, the piece
-        that it writes (one-hot), the place of its word, and whether its set of columns ends."""
+        that it writes (one-hot), the place of its word, and whether the step before ended a set."""
         config, layer, run = self._config, self.layer, self.runs.payload
         fetch, subwords, shift = config.fetch_bits, config.subwords, config.fetch_bits.bit_length() - 1
         last_width = config.lanes - (subwords - 1) * fetch
@@ -99,78 +103,81 @@ class WindowReader(wiring.Component):
                 }
             )
         )
-        subword = Signal(subwords)  # one-hot
+        subword = Signal(subwords, init=1)  # one-hot
         # Bits of the run beyond the piece, minus one: negative with a run's last step. The low digit is
         # then that of the run's last bit within the piece; `full` where that is the piece's last bit.
-        beyond, full = Signal(signed(len(layer.run_bits) + 1)), Signal()
+        beyond, full = Signal(signed(len(layer.run_bits) + 1), init=-1), Signal(init=1)
         starting = Signal()
-        clears = Signal()  # a slot's first patch in this layer
-        occupied = Signal(config.patch_slots)  # bit n: more than n slots
-        step, ends, last, piece_ends, cleared = Signal(), Signal(), Signal(), Signal(), Signal()
+        clears = Signal(init=1)  # a slot's first patch in this layer
+        occupied, fills = Signal(config.patch_slots), Signal()  # bit n: more than n slots; one more
+        step, ends, goes_on, full_word = Signal(), Signal(), Signal(), Signal()
         part_ends, set_ends, part_begins = Signal(), Signal(), Signal()
         m.d.comb += [
-            step.eq(self.runs.valid & ~occupied[-1]),
+            step.eq(self.runs.valid & ~occupied[-1] & ~(occupied[-2] & fills)),
             ends.eq(beyond[-1]),
-            last.eq(subword[-1]),
             whole.eq(~ends | full),
-            piece_ends.eq(tail | whole),
-            # The pieces of a part's last word beyond it are cleared once per layer and slot.
-            cleared.eq(Mux(tail, last, ~clears | (full & last))),
-            part_ends.eq((tail | (ends & run.ends_part)) & cleared),
+            full_word.eq(full & subword[-1]),
+            # The pieces of a part's last word beyond it are cleared once per layer and slot. Meanwhile the
+            # part's last run waits, as one that ended with a piece.
+            goes_on.eq(~run.ends_part | ~clears | full_word),
+            self.runs.ready.eq(step & ends & goes_on),
+            part_ends.eq(ends & run.ends_part & (~clears | full_word)),
             set_ends.eq(part_ends & run.ends_set),
-            self.runs.ready.eq(step & (part_ends | (ends & ~tail & ~run.ends_part))),
             part_begins.eq(ends & (starting | run.ends_part)),
         ]
 
         # The next step, from the run's end or the next piece on.
-        narrow, piece_begins = Signal(), Signal()
+        narrow, leaves = Signal(), Signal()
         next_bit, base, following = Signal.like(bit), Signal.like(beyond), Signal.like(beyond)
         if last_width < fetch:
             m.d.comb += narrow.eq(subword[-2] & ~part_begins if subwords > 1 else 1)
         next_width = Mux(narrow, last_width, fetch)
         m.d.comb += [
             end.eq(Mux(ends, beyond[:shift] + 1, 0)),
-            piece_begins.eq(whole | part_begins),
-            next_bit.eq(Mux(piece_begins, Mux(narrow, fetch - last_width, 0), end)),
+            leaves.eq(ends & (full | run.ends_part)),
+            next_bit.eq(Mux(~ends | leaves, Mux(narrow, fetch - last_width, 0), end)),
             # A run that ends has all digits above these set already.
-            base.eq(Cat(Mux(ends & piece_begins, ~next_width, beyond)[: shift + 1], beyond[shift + 1 :])),
+            base.eq(Cat(Mux(leaves, ~next_width, beyond)[: shift + 1], beyond[shift + 1 :])),
             following.eq(base + Mux(ends, layer.run_bits, -next_width)),
         ]
-        with m.If(self.start):
+        with m.If(self.start | (step & ends & ~goes_on)):
             m.d.sync += [beyond.eq(-1), full.eq(1)]
-        with m.Elif(starting | (step & ~tail)):
-            m.d.sync += [
-                beyond.eq(following),
-                full.eq(following[:shift].all()),
-                bit.eq(next_bit),
-                back.eq(Mux(ends, next_bit, back - next_width)),
-            ]
-        m.d.sync += starting.eq(self.start)
+        with m.Elif(step | starting):
+            m.d.sync += [beyond.eq(following), full.eq(following[:shift].all())]
+        with m.If(step | starting):
+            m.d.sync += bit.eq(next_bit)
+        with m.If((step | starting) & ends):
+            m.d.sync += back.eq(next_bit)
+        with m.Elif(step):
+            m.d.sync += back.eq(back - next_width)
+        m.d.sync += [starting.eq(self.start), fills.eq(step & set_ends)]
 
+        with m.If(self.start | (step & part_ends)):
+            m.d.sync += [to.word.eq(0), subword.eq(1)]
+        with m.Elif(step & whole):
+            m.d.sync += subword.eq(subword.rotate_left(1))
+            with m.If(subword[-1]):
+                m.d.sync += to.word.eq(to.word + 1)
+        with m.If(self.start | (step & part_ends & run.ends_patch)):
+            m.d.sync += to.group.eq(0)
+        with m.Elif(step & part_ends):
+            m.d.sync += to.group.eq(to.group + 1)
+        with m.If(self.start | (step & set_ends)):
+            m.d.sync += to.column.eq(0)
+        with m.Elif(step & part_ends & run.ends_patch):
+            m.d.sync += to.column.eq(to.column + 1)
         with m.If(self.start):
-            m.d.sync += [to.eq(0), subword.eq(1), tail.eq(0), clears.eq(1), occupied.eq(0)]
+            m.d.sync += [to.slot.eq(0), tail.eq(0), clears.eq(1), occupied.eq(0)]
         with m.Else():
-            with m.If((step & set_ends) ^ self.released):
-                m.d.sync += occupied.eq(Mux(self.released, occupied >> 1, Cat(1, occupied)))
             with m.If(step):
-                m.d.sync += tail.eq(~cleared & (tail | (ends & run.ends_part)))
-                with m.If(piece_ends):
-                    m.d.sync += subword.eq(subword.rotate_left(1))
-                    with m.If(last):
-                        m.d.sync += to.word.eq(to.word + 1)
-                with m.If(part_ends):
-                    m.d.sync += [to.word.eq(0), subword.eq(1)]
-                    if config.plane_groups > 1:
-                        m.d.sync += to.group.eq(Mux(run.ends_patch, 0, to.group + 1))
-                    if config.cols > 1:
-                        with m.If(run.ends_patch):
-                            m.d.sync += to.column.eq(Mux(run.ends_set, 0, to.column + 1))
-                with m.If(set_ends):
-                    m.d.sync += to.slot.eq(to.slot + 1)
-                    with m.If(to.slot == config.patch_slots - 1):
-                        m.d.sync += clears.eq(0)
-        piece = Mux(step & (piece_ends | part_ends), subword, 0)
-        return step, piece, to, set_ends
+                m.d.sync += tail.eq(ends & ~goes_on)
+            with m.If(step & set_ends):
+                m.d.sync += to.slot.eq(to.slot + 1)
+                m.d.sync += clears.eq(clears & (to.slot != config.patch_slots - 1))
+            with m.If(fills ^ self.released):
+                m.d.sync += occupied.eq(Mux(self.released, occupied >> 1, Cat(1, occupied)))
+        piece = Mux(step & (whole | part_ends), subword, 0)
+        return step, piece, to, fills
 
     def _mask(self, m, back, bit, end, whole, tail):
         """Which bits of the piece are the run's and lie in the map, when the feature memory answers."""
@@ -191,21 +198,25 @@ class WindowReader(wiring.Component):
             first.eq(Mux(~row_start[-1] & (within > low), within, low)),
             beyond.eq(~row_start[-1] & row_start[shift:-1].any()),
         ]
-        # Three cycles: up to `behind`, or to the piece's end.
-        behind, all_copied = Signal.like(bit), Signal()
+        # Three cycles: whether the row ends before the piece, behind it or at first.
         none, far, ends_first = Signal(), Signal(), Signal()
         within = row_end[:shift]
-        m.d.comb += [
+        m.d.sync += [
             none.eq(row_end[-1] | ~copies),
             far.eq(row_end[shift:-1].any()),
-            ends_first.eq(~all_high & (high < within)),
+            ends_first.eq(high < within),
         ]
-        m.d.sync += [
-            behind.eq(Mux(none, 0, Mux(far | ends_first, high, within))),
-            all_copied.eq(~none & far & all_high),
-        ]
-        first, beyond = delayed(m, first, 1, "first"), delayed(m, beyond, 1, "beyond")
-        # Four cycles: two masks, because they are one with the data's gate.
+        high, all_high = delayed(m, high, 1, "ending"), delayed(m, all_high, 1, "all_of_run")
+        within = delayed(m, within, 1, "within")
+        # Four cycles: up to `behind`, or to the piece's end.
+        behind, all_copied = Signal.like(bit), Signal()
+        with m.If(none):
+            m.d.sync += [behind.eq(0), all_copied.eq(0)]
+        with m.Else():
+            m.d.sync += behind.eq(Mux(far | (ends_first & ~all_high), high, within))
+            m.d.sync += all_copied.eq(far & all_high)
+        first, beyond = delayed(m, first, 2, "first"), delayed(m, beyond, 2, "beyond")
+        # Five cycles: two masks, because they are one with the data's gate.
         from_first, to_behind = Signal(fetch), Signal(fetch)
         m.d.sync += [
             from_first.eq(reached(first, fetch) & ~beyond.replicate(fetch)),
