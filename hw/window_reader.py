@@ -93,6 +93,7 @@ class WindowReader(wiring.Component):
         config, layer, run = self._config, self.layer, self.runs.payload
         fetch, subwords, shift = config.fetch_bits, config.subwords, config.fetch_bits.bit_length() - 1
         last_width = config.lanes - (subwords - 1) * fetch
+        first_bit = 0 if subwords > 1 else fetch - last_width
         to = Signal(
             data.StructLayout(
                 {
@@ -144,12 +145,12 @@ class WindowReader(wiring.Component):
             m.d.sync += [beyond.eq(-1), full.eq(1)]
         with m.Elif(step | starting):
             m.d.sync += [beyond.eq(following), full.eq(following[:shift].all())]
-        with m.If(step | starting):
-            m.d.sync += bit.eq(next_bit)
-        with m.If((step | starting) & ends):
-            m.d.sync += back.eq(next_bit)
+        with m.If(self.start):
+            m.d.sync += [bit.eq(first_bit), back.eq(first_bit)]
+        with m.Elif(step & ends):
+            m.d.sync += [bit.eq(next_bit), back.eq(next_bit)]
         with m.Elif(step):
-            m.d.sync += back.eq(back - next_width)
+            m.d.sync += [bit.eq(next_bit), back.eq(back - next_width)]
         m.d.sync += [starting.eq(self.start), fills.eq(step & set_ends)]
 
         with m.If(self.start | (step & part_ends)):
