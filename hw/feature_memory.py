@@ -42,8 +42,8 @@ class FeatureMemory(wiring.Component):
         config = self._config
         fetch, shift_bits = config.fetch_bits, config.fetch_bits.bit_length() - 1
         word = self.r_address[shift_bits:]
-        # In the word of even and that of odd number, the window's first bit has this place, from which on
-        # its first word has them; those before it are of the second one.
+        # From the place of the window's first bit on, the bits are those of its first word, before it those
+        # of its second one: which of them lie in the word of odd number.
         odd = Signal(fetch)
         first = delayed(m, self.r_address[: shift_bits + 1], 1, "first")
         m.d.sync += odd.eq(~(reached(first[:shift_bits], fetch) ^ first[-1].replicate(fetch)))

@@ -93,7 +93,6 @@ class WindowReader(wiring.Component):
         config, layer, run = self._config, self.layer, self.runs.payload
         fetch, subwords, shift = config.fetch_bits, config.subwords, config.fetch_bits.bit_length() - 1
         last_width = config.lanes - (subwords - 1) * fetch
-        first_bit = 0 if subwords > 1 else fetch - last_width
         to = Signal(
             data.StructLayout(
                 {
@@ -131,7 +130,7 @@ class WindowReader(wiring.Component):
         narrow, leaves = Signal(), Signal()
         next_bit, base, following = Signal.like(bit), Signal.like(beyond), Signal.like(beyond)
         if last_width < fetch:
-            m.d.comb += narrow.eq(subword[-2] & ~part_begins if subwords > 1 else 1)
+            m.d.comb += narrow.eq(subword[-2] & ~part_begins)
         next_width = Mux(narrow, last_width, fetch)
         m.d.comb += [
             end.eq(Mux(ends, beyond[:shift] + 1, 0)),
@@ -146,7 +145,7 @@ class WindowReader(wiring.Component):
         with m.Elif(step | starting):
             m.d.sync += [beyond.eq(following), full.eq(following[:shift].all())]
         with m.If(self.start):
-            m.d.sync += [bit.eq(first_bit), back.eq(first_bit)]
+            m.d.sync += [bit.eq(0), back.eq(0)]
         with m.Elif(step & ends):
             m.d.sync += [bit.eq(next_bit), back.eq(next_bit)]
         with m.Elif(step):
