@@ -20,8 +20,8 @@ from .weight_loader import beats_per_address
 FETCH = 3  # cycles around the words of a descriptor, from what asks for it to its start
 END_TO_START = 2  # from the end of a pass to the start of the next
 START_TO_READ = 3  # from start to the window reader's first step
-READ_TO_READY = 6  # from a patch's last copy step to its first computing step
-MEMORIES = 2  # patch buffer and weight memory
+READ_TO_READY = 7  # from a patch's last copy step to its first computing step
+MEMORIES = 3  # patch buffer and weight memory
 DRAIN = 2  # from capture to the first group
 COLUMN_ORDER = 3
 LOADED_TO_READY = 3  # from a packet's last beat to the first computing step

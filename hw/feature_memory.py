@@ -1,11 +1,12 @@
 """Feature maps in bit planes: one plane per activation bit, `x * C + c` packed densely."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from .delay import delayed
+from .thermometer import reached
 
 
 class FeatureMemory(wiring.Component):
@@ -17,11 +18,11 @@ class FeatureMemory(wiring.Component):
     p at bits ``[p * fetch_bits, (p + 1) * fetch_bits)`` of a row; the planes that only an image uses
     lie likewise in ``image_bank0`` and ``image_bank1``, which are shallower.
 
-    Ports: `r_address` (bit address; `o` holds the bits, one element per plane, three cycles later),
+    Ports: `r_address` (bit address; `o` holds the bits, one element per plane, four cycles later),
     `w_en`, `w_address` (word), `w_data` (all planes side by side, lowest first).
     """
 
-    latency = 3
+    latency = 4
 
     def __init__(self, config):
         self._config = config
@@ -41,8 +42,12 @@ class FeatureMemory(wiring.Component):
         config = self._config
         fetch, shift_bits = config.fetch_bits, config.fetch_bits.bit_length() - 1
         word = self.r_address[shift_bits:]
-        # Place of the first bit in the even and the odd word side by side, which are a ring.
-        place = delayed(m, self.r_address[: shift_bits + 1], 2, "place")
+        # From the place of the window's first bit on, the bits are those of its first word, before it those
+        # of its second one: which of them lie in the word of odd number.
+        odd = Signal(fetch)
+        first = delayed(m, self.r_address[: shift_bits + 1], 1, "first")
+        m.d.sync += odd.eq(~(reached(first[:shift_bits], fetch) ^ first[-1].replicate(fetch)))
+        turn = [delayed(m, first[:shift_bits], cycles, f"turn{cycles}") for cycles in (1, 2)]
 
         classes = [("", config.out_bits, config.feature_depth)]
         if config.image_planes:
@@ -68,14 +73,15 @@ class FeatureMemory(wiring.Component):
                 # A block RAM is slow to answer: nothing but a register is behind it.
                 outputs.append(delayed(m, read.data, 1, f"{prefix}word{bank}"))
             for plane in range(planes):
-                ring = Cat(words[plane * fetch : (plane + 1) * fetch] for words in outputs)
-                # From the largest step down, each level keeps only the bits that later ones can reach.
-                for level in reversed(range(shift_bits + 1)):
-                    step, kept = 1 << level, fetch + (1 << level) - 1
-                    turned = Cat(ring[step:], ring[:step]) if len(ring) == 2 * fetch else ring[step:]
-                    later = Signal(kept, name=f"turned_{lowest + plane}_{level}")
-                    m.d.comb += later.eq(Mux(place[level], turned[:kept], ring[:kept]))
-                    ring = later
-                m.d.sync += self.o.word_select(lowest + plane, fetch).eq(ring)
+                even_word, odd_word = (word.word_select(plane, fetch) for word in outputs)
+                window = (even_word & ~odd) | (odd_word & odd)
+                for level in range(shift_bits):
+                    late = level >= shift_bits // 2
+                    turned = Signal(fetch, name=f"turned_{lowest + plane}_{level}")
+                    m.d.comb += turned.eq(Mux(turn[late][level], window.rotate_right(1 << level), window))
+                    window = turned
+                    if level == shift_bits // 2 - 1:
+                        window = delayed(m, turned, 1, f"half_turned_{lowest + plane}")
+                m.d.sync += self.o.word_select(lowest + plane, fetch).eq(window)
             lowest += planes
         return m

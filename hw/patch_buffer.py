@@ -5,6 +5,8 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from .delay import delayed
+
 
 def patch_depth(words, plane_groups):
     """Words of the patch buffer that a patch of `words` words per plane takes in so many groups."""
@@ -25,7 +27,7 @@ class PatchBuffer(wiring.Component):
     up; :func:`patch_depth` is what that takes.
     """
 
-    latency = 2
+    latency = 3
 
     def __init__(self, config):
         self._config = config
@@ -41,15 +43,15 @@ class PatchBuffer(wiring.Component):
 
     @staticmethod
     def write_signature(config):
-        """Port that writes one piece (`data`: all planes of group `group`, lowest first) of a patch word."""
+        """Port that writes the piece set in `pieces` (`data`: all planes of group `group`, lowest first) of
+        a patch word; a narrower last piece has the uppermost bits of each plane's data."""
         return wiring.Signature(
             {
-                "en": Out(1),
+                "pieces": Out(config.subwords),
                 "slot": Out(range(config.patch_slots)),
                 "column": Out(range(max(2, config.cols))),
                 "group": Out(range(max(2, config.plane_groups))),
                 "word": Out(range(max(2, config.patch_depth))),
-                "subword": Out(range(max(2, config.subwords))),
                 "data": Out(config.fetch_planes * config.fetch_bits),
             }
         )
@@ -58,14 +60,15 @@ class PatchBuffer(wiring.Component):
         m = Module()
         config = self._config
         fetch = config.fetch_bits
-        # Plane of its group, when the memories answer.
-        plane = Signal(range(max(2, config.fetch_planes)))
+        # Plane of its group, when the memories' answers are there.
+        plane, asked = (Signal(range(max(2, config.fetch_planes)), name=name) for name in ("plane", "asked"))
+        m.d.sync += plane.eq(asked)
         group = Signal(range(max(2, config.plane_groups)))
         with m.Switch(self.plane):
             for number in range(config.a_bits):
                 with m.Case(number):
                     m.d.comb += group.eq(number // config.fetch_planes)
-                    m.d.sync += plane.eq(number % config.fetch_planes)
+                    m.d.sync += asked.eq(number % config.fetch_planes)
         classes = [("", 0, config.out_bits, config.patch_depth)]
         if config.image_planes:
             classes.append(("image_", config.out_bits, config.image_planes, config.image_patch_depth))
@@ -84,19 +87,21 @@ class PatchBuffer(wiring.Component):
                     memory = Memory(shape=count * width, depth=config.patch_slots << word_bits, init=[])
                     m.submodules[f"{prefix}column{column}_piece{subword}"] = memory
                     write, read = memory.write_port(), memory.read_port()
-                    data = [self.w.data[p * fetch : p * fetch + width]
-                            for p in range(lowest, lowest + count)]  # fmt: skip
+                    data = [self.w.data[p * fetch - width : p * fetch]
+                            for p in range(lowest + 1, lowest + count + 1)]  # fmt: skip
                     m.d.comb += [
                         write.addr.eq(address(self.w.word, self.w.group, self.w.slot, word_bits)),
                         write.data.eq(Cat(data)),
                         write.en.eq(
-                            self.w.en & (self.w.column == column) & (self.w.subword == subword)
+                            self.w.pieces[subword] & (self.w.column == column)
                             & (self.w.word >> word_bits == 0)
                         ),
                         read.addr.eq(address(self.word, group, self.slot, word_bits)),
                         read.en.eq(1),
                     ]  # fmt: skip
-                    planes += [read.data[p * width : (p + 1) * width] for p in range(count)]
+                    # A block RAM is slow to answer: nothing but a register is behind it.
+                    answer = delayed(m, read.data, 1, f"{prefix}column{column}_answer{subword}")
+                    planes += [answer[p * width : (p + 1) * width] for p in range(count)]
                 pieces.append(Array(planes)[plane] if len(planes) > 1 else planes[0])
             lanes = slice(column * config.lanes, (column + 1) * config.lanes)
             m.d.sync += self.a[lanes].eq(Cat(pieces))

@@ -111,11 +111,11 @@ class EngineSlice(wiring.Component):
             issue.filled.eq(reader.filled),
             reader.released.eq(issue.released),
             self.first_read.eq(reader.first_read),
-            # Patches and weights to the array: both memories answer after the same time.
+            # Patches and weights to the array: both memories answer at the same time.
             issue.weights_ready.eq(self.weights_ready),
             patch.slot.eq(issue.slot),
             patch.word.eq(issue.word),
-            weights.address.eq(issue.weight),
+            weights.address.eq(delayed(m, issue.weight, patch.latency - weights.latency, "weight")),
             array.a.eq(patch.a),
             array.w.eq(weights.w),
             array.step.eq(delayed(m, issue.step, patch.latency, "step")),

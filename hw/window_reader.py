@@ -1,6 +1,6 @@
 """Copies bit runs of the feature map, densely packed, into the patch buffer."""
 
-from amaranth import Cat, Const, Module, Mux, Signal, signed
+from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -9,21 +9,7 @@ from .delay import delayed
 from .feature_memory import FeatureMemory
 from .patch_buffer import PatchBuffer
 from .run_generator import run_layout
-
-
-def reached(value, places):
-    """Bit p of the result: ``value <= p``. In two digits, because a comparator for every place would
-    each be a carry chain."""
-    digit = (len(value) + 1) // 2
-    low, high = value[:digit], value[digit:]
-    # The greatest low digit is always reached, and nothing lies below a high digit of zero.
-    low_reached = [*(low <= number for number in range((1 << digit) - 1)), Const(1)]
-    bits = []
-    for place in range(places):
-        own, rest = place >> digit, place % (1 << digit)
-        here = (high == own) & low_reached[rest]
-        bits.append((high < own) | here if own else here)
-    return Cat(bits)
+from .thermometer import reached
 
 
 class WindowReader(wiring.Component):
@@ -31,12 +17,14 @@ class WindowReader(wiring.Component):
     in the current piece (`fetch_bits` wide) of the patch word, zeros where the run lies in padding.
 
     The feature memory is read at the address that puts the run's bits at their place in the piece,
-    so one funnel shifter does both alignments. All planes of a group are copied together.
+    so one funnel shifter does both alignments. All planes of a group are copied together. A word's last
+    piece, where it is narrower, is the upper end of a whole one, so that every piece ends at one place.
 
-    Ports: `layer`, `start`; `runs`; `r_address` and `bits` to the feature memory (its read latency);
-    `w` to the patch buffer; `filled` pulses when all columns of a slot are written, `released` when a
-    slot was read for the last time; `first_read` pulses with the layer's first read.
-    Latency: five cycles from a run to the write of its last piece.
+    Ports: `layer`, `start`; `runs` (from three cycles after `start` on); `r_address` and `bits` to the
+    feature memory (its read latency); `w` to the patch buffer; `filled` pulses when all columns of a slot
+    are written, `released` when a slot was read for the last time; `first_read` pulses with the layer's
+    first read.
+    Latency: six cycles from a run to the write of its last piece.
     """
 
     def __init__(self, config):
@@ -57,145 +45,39 @@ class WindowReader(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        config, run = self._config, self.runs.payload
-        fetch, subwords = config.fetch_bits, config.subwords
-        last_width = config.lanes - (subwords - 1) * fetch
-        piece = data.StructLayout(
-            {
-                "slot": range(config.patch_slots),
-                "column": range(max(2, config.cols)),
-                "group": range(max(2, config.plane_groups)),
-                "word": range(max(2, config.patch_depth)),
-                "subword": range(max(2, subwords)),
-            }
-        )
-
-        # Stage 0: how many bits this step copies, from where, to where.
-        to = Signal(piece)
-        # Bits of the piece that are done, and that are not.
-        bit, room = Signal(range(fetch)), Signal(range(fetch + 1))
-        first_width = min(fetch, config.lanes)
-        left = Signal.like(self.layer.run_bits)  # bits of the run that are still to be copied
-        # From the run's first bit to the bit that lies where the piece begins.
-        offset = Signal.like(self.layer.x_start)
-        fresh = Signal(config.patch_slots)  # slots written in this layer already
+        config = self._config
+        # From the bit that lies where the piece begins to the run's first bit.
+        back = Signal(signed(len(self.layer.x_start)))
+        # Bits of the piece that are done, and that will be: all of them with `whole`.
+        bit, end = Signal(range(config.fetch_bits)), Signal(range(config.fetch_bits))
+        whole = Signal()
+        # Clears a piece that no run reaches.
         tail = Signal()
-        occupied = Signal(range(config.patch_slots + 1))
-        width, next_width, reach = (
-            Signal(range(fetch + 1), name=name) for name in ("width", "next_width", "reach")
-        )
-        last_subword, more = Signal(), Signal()
-        # A run that reaches beyond the piece has more than `fetch` bits or more than there is room for.
-        beyond, low_left = left[len(room) :].any(), left[: len(room)]
-        word_ends, run_ends, part_ends, patch_ends = Signal(), Signal(), Signal(), Signal()
-        step, needs_tail, subword_ends, set_ends = Signal(), Signal(), Signal(), Signal()
-        m.d.comb += [
-            last_subword.eq(to.subword == subwords - 1),
-            width.eq(Mux(last_subword, last_width, fetch)),
-            next_width.eq(Mux(to.subword == subwords - 2, last_width, fetch) if subwords > 1 else last_width),
-            more.eq(beyond | (low_left > room)),
-            subword_ends.eq(tail | beyond | (low_left >= room)),
-            # Where the run ends if it does not fill the piece.
-            reach.eq(bit + low_left),
-            step.eq(self.runs.valid & (occupied != config.patch_slots)),
-            word_ends.eq(subword_ends & last_subword),
-            run_ends.eq(~tail & ~more),
-            # The pieces of a part's last word beyond it are cleared once per layer and slot.
-            needs_tail.eq(~fresh.bit_select(to.slot, 1)),
-            part_ends.eq(((run_ends & run.ends_part) | tail) & (~needs_tail | word_ends)),
-            patch_ends.eq(part_ends & run.ends_patch),
-            set_ends.eq(patch_ends & run.ends_set),
-            self.runs.ready.eq(step & Mux(run.ends_part, part_ends, run_ends)),
-        ]
-        with m.If(self.start):
-            m.d.sync += [to.eq(0), bit.eq(0), room.eq(first_width), offset.eq(0), fresh.eq(0), tail.eq(0)]
-            m.d.sync += [left.eq(self.layer.run_bits), occupied.eq(0)]
-        with m.Else():
-            m.d.sync += occupied.eq(occupied + (step & set_ends) - self.released)
-        with m.If(step & ~self.start):
-            m.d.sync += [
-                left.eq(Mux(run_ends, self.layer.run_bits, left - room)),
-                offset.eq(Mux(run_ends, Mux(subword_ends, 0, -reach), offset + width)),
-                bit.eq(Mux(subword_ends, 0, reach)),
-                room.eq(Mux(subword_ends, next_width, room - low_left)),
-                tail.eq(~part_ends & (tail | (run_ends & run.ends_part))),
-            ]
-            with m.If(subword_ends):
-                m.d.sync += to.subword.eq(Mux(last_subword, 0, to.subword + 1))
-            with m.If(word_ends):
-                m.d.sync += to.word.eq(to.word + 1)
-            with m.If(part_ends):
-                m.d.sync += [to.word.eq(0), to.subword.eq(0), bit.eq(0), room.eq(first_width)]
-                m.d.sync += [offset.eq(0), left.eq(self.layer.run_bits)]
-                if config.plane_groups > 1:
-                    m.d.sync += to.group.eq(Mux(patch_ends, 0, to.group + 1))
-            with m.If(patch_ends):
-                m.d.sync += to.column.eq(Mux(run.ends_set, 0, to.column + 1))
-            with m.If(set_ends):
-                m.d.sync += [to.slot.eq(to.slot + 1), fresh.eq(fresh | (1 << to.slot))]
-
-        # Stage 1: the memory's address; which bits of the piece are the run's.
-        window_x = Signal(signed(len(self.layer.x_start) + 1))
-        low, high = Signal(range(fetch + 1)), Signal(range(fetch + 1))
-        copy = Signal()
-        m.d.sync += [
-            self.r_address.eq(run.address + offset),
-            window_x.eq(run.x + offset),
-            low.eq(bit),
-            high.eq(Mux(subword_ends, width, reach)),
-            copy.eq(run.row_ok & ~tail),
-        ]
-        # Stages 2 to 4: the memory reads and shifts; meanwhile the mask is clipped to the map's row.
-        shift = fetch.bit_length() - 1
-        row_end = Signal(signed(len(window_x) + 1))
-        row_start, first, behind = Signal.like(low), Signal.like(low), Signal.like(high)
-        clipped, run_end, copies = Signal.like(low), Signal.like(high), Signal()
-        in_row = row_end[:shift]
-        near, below, far = Signal(), Signal(), Signal()
-        mask = Signal(fetch)
-        m.d.comb += [
-            # The row begins in this piece, at its end or behind it.
-            near.eq(window_x[shift:].all()),
-            row_start.eq(Mux(near, fetch - window_x[:shift], fetch)),
-            below.eq(row_end[-1]),
-            far.eq(row_end[shift:-1].any()),
-        ]
-        m.d.sync += [
-            row_end.eq(self.layer.row_bits - window_x),
-            clipped.eq(Mux((window_x < 0) & (row_start > low), row_start, low)),
-            run_end.eq(high),
-            copies.eq(copy),
-            first.eq(clipped),
-            behind.eq(Mux(copies & ~below, Mux(far | (run_end < in_row), run_end, in_row), 0)),
-            mask.eq(reached(first, fetch) & ~reached(behind, fetch)),
-        ]
+        step, piece, to, fills = self._steps(m, back, bit, end, whole, tail)
+        m.d.sync += self.r_address.eq(self.runs.payload.address - back)
         behind_step = 1 + FeatureMemory.latency
-        write = Signal(piece)
-        writes = Signal()
-        fills = Signal()
-        valid = Signal()
-        m.d.comb += [
-            write.eq(delayed(m, to, behind_step, "to")),
-            valid.eq(delayed(m, step & ~self.start, behind_step, "step")),
-            writes.eq(delayed(m, step & (subword_ends | part_ends), behind_step, "writes")),
-            fills.eq(delayed(m, step & set_ends, behind_step, "fills")),
-        ]
-
-        # Stage 5: pieces collect the runs that share them.
+        write = delayed(m, to, behind_step, "to")
+        pieces = delayed(m, piece, behind_step, "pieces")
+        # Pieces collect the runs that share them.
         gathered, merged = Signal.like(self.bits), Signal.like(self.bits)
+        mask = self._mask(m, back, bit, end, whole, tail)
         m.d.comb += [
             merged.eq(gathered | (self.bits & mask.replicate(config.fetch_planes))),
-            self.w.en.eq(writes),
+            self.w.pieces.eq(pieces),
             self.w.slot.eq(write.slot),
             self.w.column.eq(write.column),
             self.w.group.eq(write.group),
             self.w.word.eq(write.word),
-            self.w.subword.eq(write.subword),
             self.w.data.eq(merged),
+            self.filled.eq(delayed(m, fills, behind_step, "fills")),
         ]
-        with m.If(valid):
-            m.d.sync += gathered.eq(Mux(writes, Const(0), merged))
-        m.d.sync += self.filled.eq(fills)
+        writes = delayed(m, piece.any(), behind_step, "writes")
+        # What is cleared stands outside of what is enabled: then it takes the flip-flops' own reset.
+        valid = delayed(m, step, behind_step, "step")
+        with m.If(writes):
+            m.d.sync += gathered.eq(0)
+        with m.Elif(valid):
+            m.d.sync += gathered.eq(merged)
 
         waiting = Signal()
         m.d.comb += self.first_read.eq(delayed(m, step & waiting, 1, "first"))
@@ -204,3 +86,140 @@ class WindowReader(wiring.Component):
         with m.Elif(step):
             m.d.sync += waiting.eq(0)
         return m
+
+    def _steps(self, m, back, bit, end, whole, tail):
+        """How many bits each step copies, from where, to where. Returns whether there is a step, the piece
+        that it writes (one-hot), the place of its word, and whether the step before ended a set."""
+        config, layer, run = self._config, self.layer, self.runs.payload
+        fetch, subwords, shift = config.fetch_bits, config.subwords, config.fetch_bits.bit_length() - 1
+        last_width = config.lanes - (subwords - 1) * fetch
+        to = Signal(
+            data.StructLayout(
+                {
+                    "slot": range(config.patch_slots),
+                    "column": range(max(2, config.cols)),
+                    "group": range(max(2, config.plane_groups)),
+                    "word": range(max(2, config.patch_depth)),
+                }
+            )
+        )
+        subword = Signal(subwords, init=1)  # one-hot
+        # Bits of the run beyond the piece, minus one: negative with a run's last step. The low digit is
+        # then that of the run's last bit within the piece; `full` where that is the piece's last bit.
+        beyond, full = Signal(signed(len(layer.run_bits) + 1), init=-1), Signal(init=1)
+        starting = Signal()
+        clears = Signal(init=1)  # a slot's first patch in this layer
+        occupied, fills = Signal(config.patch_slots), Signal()  # bit n: more than n slots; one more
+        step, ends, goes_on, full_word = Signal(), Signal(), Signal(), Signal()
+        part_ends, set_ends, part_begins = Signal(), Signal(), Signal()
+        m.d.comb += [
+            step.eq(self.runs.valid & ~occupied[-1] & ~(occupied[-2] & fills)),
+            ends.eq(beyond[-1]),
+            whole.eq(~ends | full),
+            full_word.eq(full & subword[-1]),
+            # The pieces of a part's last word beyond it are cleared once per layer and slot. Meanwhile the
+            # part's last run waits, as one that ended with a piece.
+            goes_on.eq(~run.ends_part | ~clears | full_word),
+            self.runs.ready.eq(step & ends & goes_on),
+            part_ends.eq(ends & run.ends_part & (~clears | full_word)),
+            set_ends.eq(part_ends & run.ends_set),
+            part_begins.eq(ends & (starting | run.ends_part)),
+        ]
+
+        # The next step, from the run's end or the next piece on.
+        narrow, leaves = Signal(), Signal()
+        next_bit, base, following = Signal.like(bit), Signal.like(beyond), Signal.like(beyond)
+        if last_width < fetch:
+            m.d.comb += narrow.eq(subword[-2] & ~part_begins)
+        next_width = Mux(narrow, last_width, fetch)
+        m.d.comb += [
+            end.eq(Mux(ends, beyond[:shift] + 1, 0)),
+            leaves.eq(ends & (full | run.ends_part)),
+            next_bit.eq(Mux(~ends | leaves, Mux(narrow, fetch - last_width, 0), end)),
+            # A run that ends has all digits above these set already.
+            base.eq(Cat(Mux(leaves, ~next_width, beyond)[: shift + 1], beyond[shift + 1 :])),
+            following.eq(base + Mux(ends, layer.run_bits, -next_width)),
+        ]
+        with m.If(self.start | (step & ends & ~goes_on)):
+            m.d.sync += [beyond.eq(-1), full.eq(1)]
+        with m.Elif(step | starting):
+            m.d.sync += [beyond.eq(following), full.eq(following[:shift].all())]
+        with m.If(self.start):
+            m.d.sync += [bit.eq(0), back.eq(0)]
+        with m.Elif(step & ends):
+            m.d.sync += [bit.eq(next_bit), back.eq(next_bit)]
+        with m.Elif(step):
+            m.d.sync += [bit.eq(next_bit), back.eq(back - next_width)]
+        m.d.sync += [starting.eq(self.start), fills.eq(step & set_ends)]
+
+        with m.If(self.start | (step & part_ends)):
+            m.d.sync += [to.word.eq(0), subword.eq(1)]
+        with m.Elif(step & whole):
+            m.d.sync += subword.eq(subword.rotate_left(1))
+            with m.If(subword[-1]):
+                m.d.sync += to.word.eq(to.word + 1)
+        with m.If(self.start | (step & part_ends & run.ends_patch)):
+            m.d.sync += to.group.eq(0)
+        with m.Elif(step & part_ends):
+            m.d.sync += to.group.eq(to.group + 1)
+        with m.If(self.start | (step & set_ends)):
+            m.d.sync += to.column.eq(0)
+        with m.Elif(step & part_ends & run.ends_patch):
+            m.d.sync += to.column.eq(to.column + 1)
+        with m.If(self.start):
+            m.d.sync += [to.slot.eq(0), tail.eq(0), clears.eq(1), occupied.eq(0)]
+        with m.Else():
+            with m.If(step):
+                m.d.sync += tail.eq(ends & ~goes_on)
+            with m.If(step & set_ends):
+                m.d.sync += to.slot.eq(to.slot + 1)
+                m.d.sync += clears.eq(clears & (to.slot != config.patch_slots - 1))
+            with m.If(fills ^ self.released):
+                m.d.sync += occupied.eq(Mux(self.released, occupied >> 1, Cat(1, occupied)))
+        piece = Mux(step & (whole | part_ends), subword, 0)
+        return step, piece, to, fills
+
+    def _mask(self, m, back, bit, end, whole, tail):
+        """Which bits of the piece are the run's and lie in the map, when the feature memory answers."""
+        fetch, run = self._config.fetch_bits, self.runs.payload
+        shift = fetch.bit_length() - 1
+        # One cycle behind the step: the map's row begins at this bit of the piece.
+        row_start = Signal(signed(len(run.x) + 1))
+        m.d.sync += row_start.eq(back - run.x)
+        low = delayed(m, bit, 1, "low")
+        # Two cycles: the row ends there; the piece's bits are masked from `first` on.
+        row_end = Signal(signed(len(row_start) + 1))
+        first, beyond = Signal.like(bit), Signal()
+        high, all_high = delayed(m, end, 2, "high"), delayed(m, whole, 2, "whole")
+        copies = delayed(m, run.row_ok & ~tail, 2, "copies")
+        within = row_start[:shift]
+        m.d.sync += [
+            row_end.eq(row_start + self.layer.row_bits),
+            first.eq(Mux(~row_start[-1] & (within > low), within, low)),
+            beyond.eq(~row_start[-1] & row_start[shift:-1].any()),
+        ]
+        # Three cycles: whether the row ends before the piece, behind it or at first.
+        none, far, ends_first = Signal(), Signal(), Signal()
+        within = row_end[:shift]
+        m.d.sync += [
+            none.eq(row_end[-1] | ~copies),
+            far.eq(row_end[shift:-1].any()),
+            ends_first.eq(high < within),
+        ]
+        high, all_high = delayed(m, high, 1, "ending"), delayed(m, all_high, 1, "all_of_run")
+        within = delayed(m, within, 1, "within")
+        # Four cycles: up to `behind`, or to the piece's end.
+        behind, all_copied = Signal.like(bit), Signal()
+        with m.If(none):
+            m.d.sync += [behind.eq(0), all_copied.eq(0)]
+        with m.Else():
+            m.d.sync += behind.eq(Mux(far | (ends_first & ~all_high), high, within))
+            m.d.sync += all_copied.eq(far & all_high)
+        first, beyond = delayed(m, first, 2, "first"), delayed(m, beyond, 2, "beyond")
+        # Five cycles: two masks, because they are one with the data's gate.
+        from_first, to_behind = Signal(fetch), Signal(fetch)
+        m.d.sync += [
+            from_first.eq(reached(first, fetch) & ~beyond.replicate(fetch)),
+            to_behind.eq(~reached(behind, fetch) | all_copied.replicate(fetch)),
+        ]
+        return from_first & to_behind

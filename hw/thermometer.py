@@ -1,0 +1,18 @@
+"""Numbers as thermometers: one bit per place, from the number on."""
+
+from amaranth import Cat, Const
+
+
+def reached(value, places):
+    """Bit p of the result: ``value <= p``. In two digits, because a comparator for every place would
+    each be a carry chain."""
+    digit = (len(value) + 1) // 2
+    low, high = value[:digit], value[digit:]
+    # The greatest low digit is always reached, and nothing lies below a high digit of zero.
+    low_reached = [*(low <= number for number in range((1 << digit) - 1)), Const(1)]
+    bits = []
+    for place in range(places):
+        own, rest = place >> digit, place % (1 << digit)
+        here = (high == own) & low_reached[rest]
+        bits.append((high < own) | here if own else here)
+    return Cat(bits)
