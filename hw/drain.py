@@ -74,10 +74,10 @@ class Drain(wiring.Component):
         emitted = Signal.like(self.group.column)  # pixels of the set, so far, that end a window
         row_groups = Signal.like(layer.full_groups)
         index, tile_index = Signal.like(self.group.index), Signal.like(self.group.index)
-        busy = Signal()
+        busy, next_busy = Signal(), Signal()
         last_row_group, last_tile, ends_set = Signal(), Signal(), Signal()
-        row_ends, tile_ends, set_ends, leaves = Signal(), Signal(), Signal(), Signal()
-        taken = Signal()  # a raw group, in the cycle before
+        row_ends, tile_ends, set_ends = Signal(), Signal(), Signal()
+        leaves = Signal()  # a group; a raw one, which was taken in the cycle before
         group = Signal.like(self.group)
         m.submodules.position = position = PixelPosition(config)
         place = position.o
@@ -90,7 +90,6 @@ class Drain(wiring.Component):
             row_ends.eq(last_row_group),
             tile_ends.eq(row_ends & ((column + 1 == config.cols) | position.last)),
             set_ends.eq(tile_ends & ends_set),
-            leaves.eq(busy & (~layer.raw | taken)),
             self.drained.eq(leaves & tile_ends),
             group.count.eq(
                 Mux(row_ends, Mux(last_tile, layer.last_count, layer.full_count), config.total_quant)
@@ -126,12 +125,11 @@ class Drain(wiring.Component):
             with m.If(set_ends):
                 m.d.sync += [index.eq(0), tile_index.eq(0)]
 
-        with m.If(self.start):
-            m.d.sync += busy.eq(0)
-        with m.Elif(self.captured.ends):
-            m.d.sync += busy.eq(1)
-        with m.Elif(self.drained):
-            m.d.sync += busy.eq(0)
+        m.d.comb += next_busy.eq(~self.start & (self.captured.ends | (busy & ~self.drained)))
+        m.d.sync += [
+            busy.eq(next_busy),
+            leaves.eq(next_busy & (~layer.raw | (self.valid & self.ready))),
+        ]
         with m.If(self.captured.ends):
             m.d.sync += [last_tile.eq(self.captured.last), ends_set.eq(self.captured.ends_set)]
             m.d.sync += row_begins(self.captured.last)
@@ -155,8 +153,7 @@ class Drain(wiring.Component):
             m.d.sync += self.valid.eq(0)
         with m.Else():
             # A raw group stays until it is taken, then it leaves, then the next one is shown.
-            m.d.sync += self.valid.eq(busy & ~(layer.raw & ((self.valid & self.ready) | taken)))
-        m.d.sync += taken.eq(self.valid & self.ready)
+            m.d.sync += self.valid.eq(busy & ~(layer.raw & ((self.valid & self.ready) | leaves)))
         if config.sum_row:
             shown_sum = Signal(acc)
             m.d.sync += shown_sum.eq(Array(sums)[column])

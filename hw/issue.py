@@ -53,7 +53,8 @@ class Issue(wiring.Component):
         # What stands at the end of a path is a register, found one step ahead: a patch is there; word,
         # tile and channel group are the last; the drain is not free, or holds raw results.
         has_patch, last_word, last_tile, last_group = Signal(), Signal(), Signal(), Signal()
-        waits, raw_waits = Signal(), Signal()
+        waits, raw_waits, drain_full = Signal(), Signal(), Signal()
+        next_waits, next_raw_waits = Signal(), Signal()
 
         word_ends, diagonal_ends, pairs_end = Signal(), Signal(), Signal()
         tiles_end, groups_end = Signal(), Signal()
@@ -66,7 +67,7 @@ class Issue(wiring.Component):
             pairs_end.eq(diagonal_ends & pairs.last_diagonal),
             tiles_end.eq(pairs_end & last_tile),
             groups_end.eq(tiles_end & last_group),
-            go.eq(has_patch & self.weights_ready & ~(pairs_end & (waits | raw_waits)) & ~self.start),
+            go.eq(has_patch & self.weights_ready & ~(pairs_end & drain_full) & ~self.start),
             self.released.eq(go & tiles_end),
             self.tile.ends.eq(go & pairs_end),
             self.tile.last.eq(last_tile),
@@ -119,20 +120,25 @@ class Issue(wiring.Component):
         next_ready = Signal.like(ready)
         m.d.comb += next_ready.eq(ready + self.filled - self.released)
         with m.If(self.start):
-            m.d.sync += [ready.eq(0), has_patch.eq(0), drain_wait.eq(0), waits.eq(0), raw_waits.eq(0)]
+            m.d.sync += [ready.eq(0), has_patch.eq(0)]
         with m.Else():
             m.d.sync += [ready.eq(next_ready), has_patch.eq(next_ready != 0)]
             # Of raw tiles, no more than one is on its way.
             with m.If(self.tile.ends):
-                m.d.sync += raw_waits.eq(layer.raw)
-            with m.Elif(self.drained):
-                m.d.sync += raw_waits.eq(0)
+                m.d.comb += next_raw_waits.eq(layer.raw)
+            with m.Else():
+                m.d.comb += next_raw_waits.eq(raw_waits & ~self.drained)
             with m.If(self.tile.ends):
                 # The next tile's last step may follow when this one's accumulators have left.
                 wait = Mux(tiles_end, layer.drain_last, layer.drain_full)
-                m.d.sync += [drain_wait.eq(wait), waits.eq(wait != 1)]
+                m.d.comb += next_waits.eq(wait != 1)
+                m.d.sync += drain_wait.eq(wait)
             with m.Elif(waits):
-                m.d.sync += [drain_wait.eq(drain_wait - 1), waits.eq(drain_wait != 2)]
+                m.d.comb += next_waits.eq(drain_wait != 2)
+                m.d.sync += drain_wait.eq(drain_wait - 1)
+        m.d.sync += [
+            waits.eq(next_waits), raw_waits.eq(next_raw_waits), drain_full.eq(next_waits | next_raw_waits)
+        ]  # fmt: skip
         return m
 
 
