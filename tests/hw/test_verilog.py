@@ -96,6 +96,14 @@ def test_memories_keep_contents_and_only_those():
 
 
 @pytest.mark.parametrize("name", CONFIGS)
+def test_clocked_reads_need_no_bypass(verilog, name):
+    """All memories of these engines are read with the clock, the escaped ``program`` among them."""
+    memories = re.findall(r"(.*)\n  reg (?:\[\d+:0\] )?(\S+) +\[\d+:0\];", verilog[name])
+    assert "\\program" in {memory for _, memory in memories}
+    assert [memory for mark, memory in memories if mark != "  (* no_rw_check *)"] == []
+
+
+@pytest.mark.parametrize("name", CONFIGS)
 def test_text_is_plain_verilog(verilog, name):
     text = verilog[name]
     assert "always @*" not in text and "always_" not in text and "logic" not in text
