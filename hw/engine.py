@@ -145,10 +145,10 @@ class Engine(wiring.Component):
         config, layer = self._config, sequencer.layer
         rows = range(config.total_rows)
         if config.weights == "onchip":
-            together, ready = 1, 1
-            address, words = Signal.like(host.weights_address), Signal.like(host.weights_data)
-            m.d.sync += [address.eq(host.weights_address), words.eq(host.weights_data)]
-            enables = self._row_enables(m, host.weights_en, host.weights_memory)
+            # Not from registers, which may be anything before a reset: a preloaded memory would be written.
+            address, together, ready = host.weights_address, 1, 1
+            enables = Cat(host.weights_en & (host.weights_memory == row) for row in rows)
+            words = host.weights_data
         else:
             m.submodules.weight_loader = loader = WeightLoader(config)
             wiring.connect(m, wiring.flipped(self.weights), loader.i)
@@ -172,20 +172,6 @@ class Engine(wiring.Component):
                     Cat(words.word_select(row % together, config.lanes) for row in own)
                 ),
             ]
-
-    def _row_enables(self, m, en, row):
-        """One bit per row, in the cycle after `en` that of `row`.
-
-        The lower half of the number is compared before the registers, the upper half resets them.
-        """
-        half = len(row) // 2
-        enables = Signal(self._config.total_rows)
-        for number, enable in enumerate(enables):
-            with m.If(en & (row[half:] == number >> half)):
-                m.d.sync += enable.eq(row[:half] == number % (1 << half))
-            with m.Else():
-                m.d.sync += enable.eq(0)
-        return enables
 
     def _load(self, m, host, sequencer, packer):
         """The image's bytes to the feature memories."""

@@ -20,8 +20,6 @@ WAIVERS = (
      "Yosys writes `x == 0` as `!x`, which is defined for vectors"),
     ("WIDTHTRUNC", "Operator ASSIGNW expects * but Assign RHS's SHIFT* generates *",
      "the low bits of a shift, which Yosys writes with the width of what is shifted"),
-    ("UNOPTFLAT", "*",
-     "loops between bits of a vector are false; Yosys' `check -assert` finds real ones"),
     ("CASEOVERLAP", "Case conditions overlap *",
      "one-hot selects: one pattern per bit, the others ignored"),
     ("UNUSEDSIGNAL", "Bits of signal are not used: *",

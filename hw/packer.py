@@ -149,9 +149,8 @@ class PlanePacker(wiring.Component):
             m.d.sync += [kept_taken.eq(0), kept_last.eq(0)]
 
         def offered(lane):
-            byte = kept_taken[lane] & ~blocked if lane < port else 0
-            # A layer has at least one code.
-            return byte | (self.valid & (self.count > lane) if lane else self.valid)
+            byte = kept_taken[lane] & ~blocked if lane < port else Const(0)
+            return byte | (self.valid & (self.count > lane)) if lane < config.total_quant else byte
 
         def code(plane, lane):
             stores = plane < stored and lane < config.total_quant
@@ -184,14 +183,14 @@ class PlanePacker(wiring.Component):
         for lane, place in enumerate(places):
             code = Cat(plane[lane] for plane in turned_planes)
             own = [
-                Signal(config.a_bits, name=f"code_{number}_{lane}", reset_less=True)
+                Signal(config.a_bits, name=f"code_{number}_{lane}")
                 for number in range(len(place))
             ]
             for number, into in enumerate(own):
                 with m.If(place[number]):
                     m.d.sync += into.eq(code)
             if not self._two_words:
-                copy = Signal(config.a_bits, name=f"copy_{lane}", reset_less=True)
+                copy = Signal(config.a_bits, name=f"copy_{lane}")
                 with m.If(place[1]):
                     m.d.sync += copy.eq(own[0])
                 own[0] = copy
@@ -218,7 +217,7 @@ class PlanePacker(wiring.Component):
         turns = []
         for group, word in enumerate(words):
             if group:
-                kept = Signal.like(self.w_data, name=f"kept_{group}", reset_less=True)
+                kept = Signal.like(self.w_data, name=f"kept_{group}")
                 with m.If(take):
                     m.d.sync += kept.eq(word)
                 word = kept

@@ -48,7 +48,7 @@ class Results(wiring.Component):
         # The lane that follows in `o`, one bit each; whether the one that is there is the group's last.
         taken, turn, ends = Signal(), Signal(lanes), Signal()
         later, sending, moves = Signal(lanes - 1), Signal(), Signal()
-        follows = Cat(group.count > lane + 1 for lane in range(lanes))
+        follows = Cat(group.count > lane for lane in range(1, lanes))
         m.d.comb += [
             turn.eq(Cat(taken, later)),
             moves.eq(~sending | self.o.ready),
@@ -64,7 +64,7 @@ class Results(wiring.Component):
             m.d.sync += [
                 later.eq(turn & follows),
                 sending.eq(turn.any()),
-                ends.eq(group.ends_layer & (turn & ~follows).any()),
+                ends.eq(group.ends_layer & (turn & ~Cat(follows, 0)).any()),
             ]
         sent = self._chosen(m, "value", self.values, self.valid & self.ready, turn, moves, early=False)
         if config.xnor:
@@ -81,7 +81,7 @@ class Results(wiring.Component):
         for lane, value in enumerate(values):
             shape = Shape.cast(value.shape())
             if lane or not early:
-                kept = Signal(shape, name=f"{name}_{lane}", reset_less=True)
+                kept = Signal(shape, name=f"{name}_{lane}")
                 with m.If(take):
                     m.d.sync += kept.eq(value)
                 value = kept

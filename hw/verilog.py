@@ -100,7 +100,8 @@ def _function(found) -> str:
 
 def _ignore_collisions(module: str) -> str:
     """Marks every memory with a clocked, non-transparent read: what a read of the word being
-    written returns does not matter. Without it, synthesis adds a bypass for each such memory."""
+    written returns does not matter. Without it, synthesis adds a bypass for each such memory. A name that
+    is a keyword (``program``) is escaped: a backslash before it, a space behind."""
 
     def mark(found):
         clocked = re.search(rf"<= {re.escape(found[1])}\[", module)
