@@ -47,20 +47,20 @@ class WindowReader(wiring.Component):
         m = Module()
         config = self._config
         # From the bit that lies where the piece begins to the run's first bit.
-        back = Signal(signed(len(self.layer.x_start)))
+        back = Signal(signed(len(self.layer.x_start)), reset_less=True)
         # Bits of the piece that are done, and that will be: all of them with `whole`.
-        bit, end = Signal(range(config.fetch_bits)), Signal(range(config.fetch_bits))
+        bit, reach = Signal(range(config.fetch_bits)), Signal(range(config.fetch_bits))
         whole = Signal()
         # Clears a piece that no run reaches.
         tail = Signal()
-        step, piece, to, fills = self._steps(m, back, bit, end, whole, tail)
+        step, piece, to, fills = self._steps(m, back, bit, reach, whole, tail)
         m.d.sync += self.r_address.eq(self.runs.payload.address - back)
         behind_step = 1 + FeatureMemory.latency
         write = delayed(m, to, behind_step, "to")
         pieces = delayed(m, piece, behind_step, "pieces")
         # Pieces collect the runs that share them.
         gathered, merged = Signal.like(self.bits), Signal.like(self.bits)
-        mask = self._mask(m, back, bit, end, whole, tail)
+        mask = self._mask(m, back, bit, reach, whole, tail)
         m.d.comb += [
             merged.eq(gathered | (self.bits & mask.replicate(config.fetch_planes))),
             self.w.pieces.eq(pieces),
@@ -87,12 +87,13 @@ class WindowReader(wiring.Component):
             m.d.sync += waiting.eq(0)
         return m
 
-    def _steps(self, m, back, bit, end, whole, tail):
+    def _steps(self, m, back, bit, reach, whole, tail):
         """How many bits each step copies, from where, to where. Returns whether there is a step, the piece
         that it writes (one-hot), the place of its word, and whether the step before ended a set."""
         config, layer, run = self._config, self.layer, self.runs.payload
         fetch, subwords, shift = config.fetch_bits, config.subwords, config.fetch_bits.bit_length() - 1
         last_width = config.lanes - (subwords - 1) * fetch
+        # All that `start` sets needs no other reset: no run comes before it.
         to = Signal(
             data.StructLayout(
                 {
@@ -101,14 +102,16 @@ class WindowReader(wiring.Component):
                     "group": range(max(2, config.plane_groups)),
                     "word": range(max(2, config.patch_depth)),
                 }
-            )
+            ),
+            reset_less=True,
         )
-        subword = Signal(subwords, init=1)  # one-hot
+        subword = Signal(subwords, init=1, reset_less=True)  # one-hot
         # Bits of the run beyond the piece, minus one: negative with a run's last step. The low digit is
         # then that of the run's last bit within the piece; `full` where that is the piece's last bit.
-        beyond, full = Signal(signed(len(layer.run_bits) + 1), init=-1), Signal(init=1)
+        beyond = Signal(signed(len(layer.run_bits) + 1), init=-1, reset_less=True)
+        full = Signal(init=1, reset_less=True)
         starting = Signal()
-        clears = Signal(init=1)  # a slot's first patch in this layer
+        clears = Signal(init=1, reset_less=True)  # a slot's first patch in this layer
         occupied, fills = Signal(config.patch_slots), Signal()  # bit n: more than n slots; one more
         step, ends, goes_on, full_word = Signal(), Signal(), Signal(), Signal()
         part_ends, set_ends, part_begins = Signal(), Signal(), Signal()
@@ -133,9 +136,9 @@ class WindowReader(wiring.Component):
             m.d.comb += narrow.eq(subword[-2] & ~part_begins)
         next_width = Mux(narrow, last_width, fetch)
         m.d.comb += [
-            end.eq(Mux(ends, beyond[:shift] + 1, 0)),
+            reach.eq(Mux(ends, beyond[:shift] + 1, 0)),
             leaves.eq(ends & (full | run.ends_part)),
-            next_bit.eq(Mux(~ends | leaves, Mux(narrow, fetch - last_width, 0), end)),
+            next_bit.eq(Mux(~ends | leaves, Mux(narrow, fetch - last_width, 0), reach)),
             # A run that ends has all digits above these set already.
             base.eq(Cat(Mux(leaves, ~next_width, beyond)[: shift + 1], beyond[shift + 1 :])),
             following.eq(base + Mux(ends, layer.run_bits, -next_width)),
@@ -158,19 +161,16 @@ class WindowReader(wiring.Component):
             m.d.sync += subword.eq(subword.rotate_left(1))
             with m.If(subword[-1]):
                 m.d.sync += to.word.eq(to.word + 1)
-        with m.If(self.start | (step & part_ends & run.ends_patch)):
-            m.d.sync += to.group.eq(0)
-        with m.Elif(step & part_ends):
-            m.d.sync += to.group.eq(to.group + 1)
-        with m.If(self.start | (step & set_ends)):
-            m.d.sync += to.column.eq(0)
-        with m.Elif(step & part_ends & run.ends_patch):
-            m.d.sync += to.column.eq(to.column + 1)
         with m.If(self.start):
-            m.d.sync += [to.slot.eq(0), tail.eq(0), clears.eq(1), occupied.eq(0)]
+            m.d.sync += [to.slot.eq(0), to.column.eq(0), to.group.eq(0)]
+            m.d.sync += [tail.eq(0), clears.eq(1), occupied.eq(0)]
         with m.Else():
             with m.If(step):
                 m.d.sync += tail.eq(ends & ~goes_on)
+            with m.If(step & part_ends):
+                m.d.sync += to.group.eq(Mux(run.ends_patch, 0, to.group + 1))
+                with m.If(run.ends_patch):
+                    m.d.sync += to.column.eq(Mux(run.ends_set, 0, to.column + 1))
             with m.If(step & set_ends):
                 m.d.sync += to.slot.eq(to.slot + 1)
                 m.d.sync += clears.eq(clears & (to.slot != config.patch_slots - 1))
@@ -179,7 +179,7 @@ class WindowReader(wiring.Component):
         piece = Mux(step & (whole | part_ends), subword, 0)
         return step, piece, to, fills
 
-    def _mask(self, m, back, bit, end, whole, tail):
+    def _mask(self, m, back, bit, reach, whole, tail):
         """Which bits of the piece are the run's and lie in the map, when the feature memory answers."""
         fetch, run = self._config.fetch_bits, self.runs.payload
         shift = fetch.bit_length() - 1
@@ -190,7 +190,7 @@ class WindowReader(wiring.Component):
         # Two cycles: the row ends there; the piece's bits are masked from `first` on.
         row_end = Signal(signed(len(row_start) + 1))
         first, beyond = Signal.like(bit), Signal()
-        high, all_high = delayed(m, end, 2, "high"), delayed(m, whole, 2, "whole")
+        high, all_high = delayed(m, reach, 2, "high"), delayed(m, whole, 2, "whole")
         copies = delayed(m, run.row_ok & ~tail, 2, "copies")
         within = row_start[:shift]
         m.d.sync += [
