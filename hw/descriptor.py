@@ -57,7 +57,6 @@ def _reader(part, in_address, config):
         "start_y_step": -top,
         "start_x_step": x_start,
         **_run_steps(geometry, config, row_bits, block_bits, group_x, group_address),
-        "x_start": x_start,
         "in_rows": layer.in_shape[0],
         "row_bits": run_bits if geometry.whole_block_is_one_run else row_bits,
         "run_bits": run_bits,

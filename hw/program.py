@@ -132,7 +132,6 @@ def fields(config):
     planes = unsigned(4)
     return {
         # window reader: the map's extent, the length of a run
-        "x_start": signed(config.feature_address_bits + 2),
         "in_rows": size,
         "row_bits": unsigned(config.feature_address_bits + 1),
         "run_bits": unsigned(config.feature_address_bits + 1),

@@ -47,7 +47,7 @@ class WindowReader(wiring.Component):
         m = Module()
         config = self._config
         # From the bit that lies where the piece begins to the run's first bit.
-        back = Signal(signed(len(self.layer.x_start)), reset_less=True)
+        back = Signal(signed(len(self.runs.payload.x)), reset_less=True)
         # Bits of the piece that are done, and that will be: all of them with `whole`.
         bit, reach = Signal(range(config.fetch_bits)), Signal(range(config.fetch_bits))
         whole = Signal()
