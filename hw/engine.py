@@ -145,7 +145,6 @@ class Engine(wiring.Component):
         config, layer = self._config, sequencer.layer
         rows = range(config.total_rows)
         if config.weights == "onchip":
-            # Not from registers, which may be anything before a reset: a preloaded memory would be written.
             address, together, ready = host.weights_address, 1, 1
             enables = Cat(host.weights_en & (host.weights_memory == row) for row in rows)
             words = host.weights_data

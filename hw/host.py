@@ -3,7 +3,7 @@
 from functools import reduce
 from operator import or_
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,8 +12,8 @@ from .memory_map import REGISTER_BITS, MemoryMap
 
 
 def host_signature(config):
-    """Host bus, seen from the host: a write takes effect on the edge that ends the cycle of `w_en`;
-    `r_data` holds the register at `addr` one cycle later. Memories are write-only."""
+    """Host bus, seen from the host: a register is written on the edge that ends the cycle of `w_en`, a memory
+    one cycle later; `r_data` holds the register at `addr` one cycle later. Memories are write-only."""
     return wiring.Signature(
         {
             "addr": Out(MemoryMap.of(config).address_bits),
@@ -62,17 +62,21 @@ class HostPort(wiring.Component):
 
         widest = max(window.pieces for window in self._map.windows)
         earlier = [Signal(32, name=f"piece_{piece}") for piece in range(widest - 1)]
+        # Memories lie all over the device: what goes there comes from registers. Before a reset, which may be
+        # anything, they must not write to a memory that is preloaded.
+        addr, w_data = Signal.like(host.addr), Signal.like(host.w_data)
+        m.d.sync += [addr.eq(host.addr), w_data.eq(host.w_data)]
         for window in self._map.windows:
             piece = host.addr[: window.piece_bits]
             chosen = host.w_en & (select == window.select)
             depth_ends = window.piece_bits + window.depth_bits
+            complete = Signal(name=f"{window.name}_complete")
+            m.d.sync += complete.eq(chosen & (piece == window.pieces - 1))
             m.d.comb += [
-                getattr(self, f"{window.name}_en").eq(chosen & (piece == window.pieces - 1)),
-                getattr(self, f"{window.name}_address").eq(host.addr[window.piece_bits : depth_ends]),
-                getattr(self, f"{window.name}_memory").eq(host.addr[depth_ends : window.offset_bits]),
-                getattr(self, f"{window.name}_data").eq(
-                    Cat(*earlier[: window.pieces - 1], host.w_data)
-                ),
+                getattr(self, f"{window.name}_en").eq(complete & ~ResetSignal()),
+                getattr(self, f"{window.name}_address").eq(addr[window.piece_bits : depth_ends]),
+                getattr(self, f"{window.name}_memory").eq(addr[depth_ends : window.offset_bits]),
+                getattr(self, f"{window.name}_data").eq(Cat(*earlier[: window.pieces - 1], w_data)),
             ]
             for number in range(window.pieces - 1):
                 with m.If(chosen & (piece == number)):
