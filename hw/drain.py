@@ -69,14 +69,15 @@ class Drain(wiring.Component):
         acc = signed(config.acc_bits)
         accs = [Signal(acc, name=f"kept_{number}") for number in range(len(self.acc))]
         sums = [Signal(acc, name=f"sum_{column}") for column in range(len(self.sums))]
-        # Position in the tile: what is left of its row of groups, and whether that is one group.
+        # Position in the tile: what is left of its row of groups, whether that is one group, and one of the
+        # last row of a set.
         column = Signal(range(max(2, config.cols)))
         emitted = Signal.like(self.group.column)  # pixels of the set, so far, that end a window
         row_groups = Signal.like(layer.full_groups)
         index, tile_index = Signal.like(self.group.index), Signal.like(self.group.index)
         busy, next_busy = Signal(), Signal()
-        last_row_group, last_tile, ends_set = Signal(), Signal(), Signal()
-        row_ends, tile_ends, set_ends = Signal(), Signal(), Signal()
+        last_tile, ends_set, last_of_row, last_of_set = Signal(), Signal(), Signal(), Signal()
+        row_ends, last_column, tile_ends, set_ends = Signal(), Signal(), Signal(), Signal()
         leaves = Signal()  # a group; a raw one, which was taken in the cycle before
         group = Signal.like(self.group)
         m.submodules.position = position = PixelPosition(config)
@@ -87,9 +88,10 @@ class Drain(wiring.Component):
             position.column_ends.eq(leaves & row_ends),
             position.tile_ends.eq(leaves & tile_ends),
             position.set_ends.eq(leaves & set_ends),
-            row_ends.eq(last_row_group),
-            tile_ends.eq(row_ends & ((column + 1 == config.cols) | position.last)),
-            set_ends.eq(tile_ends & ends_set),
+            row_ends.eq(last_of_row),
+            last_column.eq((column + 1 == config.cols) | position.last),
+            tile_ends.eq(row_ends & last_column),
+            set_ends.eq(last_of_set & last_column),
             self.drained.eq(leaves & tile_ends),
             group.count.eq(
                 Mux(row_ends, Mux(last_tile, layer.last_count, layer.full_count), config.total_quant)
@@ -104,20 +106,21 @@ class Drain(wiring.Component):
         if config.trunk_bits:
             self._trunk_address(m, group, leaves & row_ends, leaves & tile_ends, leaves & set_ends)
 
-        def row_begins(last):
-            """A row of the tile begins that is the last of its channel group or not."""
+        def row_begins(last, ends_set):
+            """A row begins of a tile that is the last of its channel group, and of the set, or not."""
+            one_group = Mux(last, layer.last_groups == 1, layer.full_groups == 1)
             return [
                 row_groups.eq(Mux(last, layer.last_groups, layer.full_groups)),
-                last_row_group.eq(Mux(last, layer.last_groups == 1, layer.full_groups == 1)),
-            ]
+                last_of_row.eq(one_group), last_of_set.eq(one_group & ends_set),
+            ]  # fmt: skip
 
         with m.If(self.start):
             m.d.sync += [column.eq(0), index.eq(0), tile_index.eq(0), emitted.eq(0)]
         with m.Elif(leaves):
-            m.d.sync += [row_groups.eq(row_groups - 1), last_row_group.eq(row_groups == 2)]
-            m.d.sync += index.eq(index + 1)
+            m.d.sync += [row_groups.eq(row_groups - 1), index.eq(index + 1)]
+            m.d.sync += [last_of_row.eq(row_groups == 2), last_of_set.eq((row_groups == 2) & ends_set)]
             with m.If(row_ends):
-                m.d.sync += row_begins(last_tile)
+                m.d.sync += row_begins(last_tile, ends_set)
                 m.d.sync += [column.eq(column + 1), index.eq(tile_index)]
                 m.d.sync += emitted.eq(emitted + (place.x_closes & place.y_closes))
             with m.If(tile_ends):
@@ -132,7 +135,7 @@ class Drain(wiring.Component):
         ]
         with m.If(self.captured.ends):
             m.d.sync += [last_tile.eq(self.captured.last), ends_set.eq(self.captured.ends_set)]
-            m.d.sync += row_begins(self.captured.last)
+            m.d.sync += row_begins(self.captured.last, self.captured.ends_set)
             m.d.sync += [kept.eq(now) for kept, now in zip(accs, self.acc, strict=True)]
             m.d.sync += [kept.eq(now) for kept, now in zip(sums, self.sums, strict=True)]
         # The group that leaves, one bit for each. All others are reset to zero on their way, which registers
