@@ -31,14 +31,15 @@ def add_arguments(parser):
     parser.add_argument(
         "--timeout", type=float, default=yosys.DEFAULT_TIMEOUT, metavar="S", help="default 3600 s"
     )
+    parser.add_argument(
+        "--memory",
+        choices=("logic", "macro"),
+        help="macro: memories are left out (default of gates; with --pnr, registers stand in for them); "
+        "logic: they are made of the target's cells, block RAM or, of gates, flip-flops",
+    )
     gates = parser.add_argument_group("gates (--target asic)")
     gates.add_argument(
         "--liberty", metavar="FILE", help="cell library (default: one of this project, in NAND2 equivalents)"
-    )
-    gates.add_argument(
-        "--memory",
-        choices=("logic", "macro"),
-        help="macro: memories are black boxes without area (default); logic: flip-flops, slow",
     )
     routing = parser.add_argument_group("place and route")
     routing.add_argument("--pnr", action="store_true", help="run nextpnr; LUTs are then packed cells")
@@ -77,9 +78,8 @@ def run(args):
     network = args.model and lower(options.load_network(args.model, args))
     config = options.engine_config(args, network or None)
     gates = yosys.find_target(args.target).gates
-    if not gates and (args.liberty or args.memory):
-        option = "liberty" if args.liberty else "memory"
-        raise InputError(f"--{option} is for gates, not for {args.target}; accepted: --target asic")
+    if not gates and args.liberty:
+        raise InputError(f"--liberty is for gates, not for {args.target}; accepted: --target asic")
     memory = args.memory or ("macro" if gates else "logic")
     library = liberty.load(args.liberty) if args.liberty else None
     if args.pnr:
@@ -114,8 +114,7 @@ def run(args):
         routed=routed or None,
         memory_macros=unit.memory_macros,
     )
-    if gates:
-        contents["memory"] = memory
+    contents["memory"] = memory
     contents["config"] = config.as_dict()
     out.say(
         f"{unit.name} on {args.target}: {config.lanes} lanes x {config.rows} rows x "
@@ -138,6 +137,8 @@ def run(args):
         )
     if gates:
         _say_gates(out, contents)
+    for macro in contents["memory_macros"]:
+        out.say(f"left out, counted nowhere: {macro['module']} x {macro['instances']}")
     if routed:
         _say_timing(out, contents)
     out.report(contents)
@@ -161,9 +162,6 @@ def _say_gates(out, contents):
         out.say(f"longest path by the mapper, without wires: {contents['longest_path_ps']:,.0f} ps")
     if contents["memory"] == "logic":
         out.say("memories are flip-flops, counted in the area (--memory macro leaves them out)")
-        return
-    for macro in contents["memory_macros"]:
-        out.say(f"black box without area: {macro['module']} x {macro['instances']}")
 
 
 def _say_timing(out, contents):

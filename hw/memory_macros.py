@@ -81,6 +81,22 @@ class Shape:
             "  end",
         ])  # fmt: skip
 
+    def stand_in(self):
+        """Verilog of registers in the memory's place, for place and route of what is around it: they take
+        what comes and answer with bits that rotate."""
+        bits = self.width
+        taken = sum(width for direction, name, width in self.ports if direction == "input" and name != "clk")
+        rotated = f"{{words[{bits - 2}:0], words[{bits - 1}]}}" if bits > 1 else "~words"
+        return self.verilog([
+            f"  (* keep *) reg {_range(bits)}words;",
+            f"  (* keep *) reg [{taken - 1}:0] taken;",
+            "  assign r_data = words;",
+            "  always @(posedge clk) begin",
+            f"    words <= {rotated};",
+            "    taken <= {r_en, r_addr, w_en, w_addr, w_data};",
+            "  end",
+        ])  # fmt: skip
+
     def bypass(self):
         """Verilog of the logic that makes the macro transparent."""
         return self.verilog([

@@ -154,17 +154,19 @@ class MacroVerilog:
 
 
 def export_macros(
-    component, *, name: str = MODULE, preloaded=(), summary: dict | None = None
+    component, *, name: str = MODULE, preloaded=(), summary: dict | None = None, fabric=None
 ) -> MacroVerilog:
     """:func:`export` with one black-box module per shape of memory, for SRAM macros.
 
     The bypass of a memory whose reads are transparent is logic in `text`, around the macro. Raises
     :class:`InputError` for a memory with initial contents, besides what :func:`export` does.
     """
-    modules = _modules(component, name=name, preloaded=preloaded)
+    modules = _modules(component, name=name, preloaded=preloaded, fabric=fabric)
     shapes = memory_macros.extract(modules)
     boxes = [line for shape in sorted(shapes) for line in shape.black_box()]
-    text = _header(name, summary or {}) + "\n" + _to_verilog("\n".join([rtlil.write(modules), *boxes, ""]))
+    text = _header(name, summary or {}) + "\n" + _to_verilog(
+        "\n".join([rtlil.write(modules), *boxes, ""]), fabric
+    )
     bypasses = [shape.bypass() for shape in sorted(shapes) if shape.transparent]
     macros = sorted({shape.macro for shape in shapes})
     return MacroVerilog(

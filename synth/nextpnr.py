@@ -221,17 +221,17 @@ def place_and_route(
     """Routes a :class:`.units.Unit` once per seed; returns what :func:`summarize` makes of it.
 
     `device` is a name of :data:`DEVICES`, None the target's first one. An engine is routed with its
-    ports on pins where the device has enough, anything else in the :mod:`.harness`. `folder` receives
+    ports on pins where the device has enough, anything else in the :mod:`.harness`; memories that it leaves
+    out have registers in their place. `folder` receives
     netlist, reports and logs. `timeout` is in seconds, for each run of a tool; `command` is for
     :func:`.yosys.write_netlist`. Raises :class:`InputError`.
     """
     chosen = find_device(target, device)
     check_installed(chosen)
     few_pins = chosen[1].few_pins
-    if unit.name == "engine" and not few_pins:
-        text, top, registers = unit.text, unit.top, 0
-    else:
-        text, registers = harness.harness(unit.text, unit.top, output_pins=not few_pins)
+    text, top, registers = unit.text + unit.stand_ins, unit.top, 0
+    if unit.name != "engine" or few_pins:
+        text, registers = harness.harness(text, top, output_pins=not few_pins)
         top = harness.TOP
     for name, contents in chosen[1].constraints.items():
         Path(folder, name).write_text(contents)

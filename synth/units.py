@@ -19,18 +19,21 @@ UNITS = ("engine", "core", "popcount", "dot", "quantizer")
 class Unit:
     """Something to synthesize: `text` (Verilog), its module `top`, and the one-bit products it
     makes and counts per cycle (0 for a quantizer). `memory_macros` lists the memories that `text`
-    leaves as black boxes, as :func:`dorefa.hw.memory_macros.describe` does."""
+    leaves out, as :func:`dorefa.hw.memory_macros.describe` does; `black_boxes` declares them and
+    `stand_ins` are registers in their place."""
 
     name: str
     top: str
     text: str
     binary_ops_per_cycle: int
     memory_macros: tuple[dict, ...] = ()
+    black_boxes: str = ""
+    stand_ins: str = ""
 
     def write(self, folder):
         """Writes the Verilog into `folder` and returns its path."""
         path = Path(folder) / f"{self.top}.v"
-        path.write_text(self.text)
+        path.write_text(self.text + self.black_boxes)
         return path
 
 
@@ -41,7 +44,7 @@ def make_unit(name, config, target=None, *, memory="logic"):
     :data:`dorefa.hw.fabric.FABRICS`; for any other the Verilog is portable.
 
     `engine` is what `generate` writes, `core` the same without AXI4-Lite: streams and the host port.
-    With `memory` ``macro`` its memories are black boxes (and the Verilog is portable).
+    With `memory` ``macro`` its memories are left out.
 
     `popcount` and `dot` are one of the array's units, with the configuration's `lanes`, `structure`
     and `pipeline`; `quantizer` serves `quant` channels per cycle, with its parameter memories.
@@ -70,12 +73,13 @@ def make_unit(name, config, target=None, *, memory="logic"):
         top, component, operations = "dorefa_quantizer", quantizer_class(config)(config), 0
     else:
         raise InputError(f"unknown unit {name!r}; accepted: {', '.join(UNITS)}")
-    if memory == "macro":
-        macros = verilog.export_macros(component, name=top)
-        text, boxes = f"{macros.text}\n{macros.stubs}", tuple(memory_macros.describe(macros.shapes))
-    else:
-        text = verilog.export(component, name=top, fabric=target if target in FABRICS else None)
-        boxes = ()
+    unit = {"name": name, "top": top, "binary_ops_per_cycle": operations}
+    fabric = target if target in FABRICS else None
+    if memory == "logic":
+        return Unit(**unit, text=verilog.export(component, name=top, fabric=fabric))
+    macros = verilog.export_macros(component, name=top, fabric=fabric)
+    shapes = memory_macros.macro_instances(macros.shapes)
     return Unit(
-        name=name, top=top, text=text, binary_ops_per_cycle=operations, memory_macros=boxes
-    )
+        **unit, text=f"{macros.text}\n", memory_macros=tuple(memory_macros.describe(macros.shapes)),
+        black_boxes=macros.stubs, stand_ins="\n".join(shape.stand_in() for shape in shapes),
+    )  # fmt: skip

@@ -97,6 +97,23 @@ def test_distributed_ram_is_counted_once(tmp_path):
     assert routed["luts"] == counted.luts + 2 * 3
 
 
+@pytest.mark.parametrize("target, memory", [("ecp5", "DP16KD"), ("ice40", "ICESTORM_RAM")])
+def test_registers_stand_in_for_memories(target, memory, tmp_path):
+    """What is around memories is routed without them; only the registers in their place come on top."""
+    routed = {}
+    for kind in ("logic", "macro"):
+        made = make_unit("quantizer", CONFIG.replace(param_depth=64), target, memory=kind)
+        folder = tmp_path / kind
+        folder.mkdir()
+        routed[kind] = nextpnr.place_and_route(made, target=target, folder=folder)
+    used = {kind: report["utilization"] for kind, report in routed.items()}
+    assert used["logic"][memory]["used"] > 0 and memory not in used["macro"]
+    assert made.memory_macros
+    if target == "ecp5":  # elsewhere a register takes a logic cell
+        assert used["macro"]["TRELLIS_FF"]["used"] > used["logic"]["TRELLIS_FF"]["used"]
+        assert routed["macro"]["luts"] <= routed["logic"]["luts"]
+
+
 def test_open_chain_ends_saves_the_cells_that_feed_them(tmp_path, monkeypatch):
     made = make_unit("popcount", CONFIG.replace(lanes=64), "ecp5")
     opened = nextpnr.place_and_route(made, target="ecp5", folder=tmp_path)
