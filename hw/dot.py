@@ -58,19 +58,22 @@ class DotUnit(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.popcount = popcount = AndPopcount(**self._popcount_parameters)
-        count = Signal.like(popcount.o)
+        # A sum begins with `clear`: nothing here needs a reset.
+        count = Signal.like(popcount.o, reset_less=True)
+        acc = Signal.like(self.acc, reset_less=True)
         base = Signal.like(self.acc)
         counted, lanes = len(popcount.a), len(self.a)
         m.d.comb += [
             popcount.a.eq(self.a),
             popcount.w.eq(self.w),
+            self.acc.eq(acc),
             base.eq(Mux(self.step.clear, 0, Mux(self.step.shift, self.acc << 1, self.acc))),
         ]
         m.d.sync += count.eq(popcount.o)
         carry = Const(0, 1)
         if counted < lanes:
             product = Operand.product(self.a[counted], self.w[counted], xnor=self._xnor).value()
-            carry = delayed(m, product, self._count_latency, "last_product")
+            carry = delayed(m, product, self._count_latency, "last_product", reset_less=True)
         fabric = find_fabric(platform)
         if fabric and fabric.chains and counted < lanes:
             total = self._add_mapped(m, fabric.chains, base, count, carry)
@@ -79,7 +82,7 @@ class DotUnit(wiring.Component):
         else:
             total = base + count + carry
         with m.If(self.step.enable):
-            m.d.sync += self.acc.eq(total)
+            m.d.sync += acc.eq(total)
         return m
 
     def _add_mapped(self, m, chains, base, count, carry):

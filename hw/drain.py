@@ -67,8 +67,8 @@ class Drain(wiring.Component):
         m = Module()
         config, layer = self._config, self.layer
         acc = signed(config.acc_bits)
-        accs = [Signal(acc, name=f"kept_{number}") for number in range(len(self.acc))]
-        sums = [Signal(acc, name=f"sum_{column}") for column in range(len(self.sums))]
+        accs = [Signal(acc, name=f"kept_{number}", reset_less=True) for number in range(len(self.acc))]
+        sums = [Signal(acc, name=f"sum_{column}", reset_less=True) for column in range(len(self.sums))]
         # Position in the tile: what is left of its row of groups, whether that is one group, and one of the
         # last row of a set.
         column = Signal(range(max(2, config.cols)))
@@ -147,7 +147,7 @@ class Drain(wiring.Component):
                 m.d.sync += turn.eq(p == 0)
             with m.Elif(leaves):
                 m.d.sync += turn.eq(Mux(row_ends, following == p, turn << 1))
-        shown = [Signal(acc, name=f"shown_{number}") for number in range(len(accs))]
+        shown = [Signal(acc, name=f"shown_{number}", reset_less=True) for number in range(len(accs))]
         m.d.sync += self.group.eq(group)
         for number, (value, kept) in enumerate(zip(shown, accs, strict=True)):
             column_of, row = divmod(number, config.rows)
@@ -158,7 +158,7 @@ class Drain(wiring.Component):
             # A raw group stays until it is taken, then it leaves, then the next one is shown.
             m.d.sync += self.valid.eq(busy & ~(layer.raw & ((self.valid & self.ready) | leaves)))
         if config.sum_row:
-            shown_sum = Signal(acc)
+            shown_sum = Signal(acc, reset_less=True)
             m.d.sync += shown_sum.eq(Array(sums)[column])
         for lane, out in enumerate(self.values):
             own = [value for number, value in enumerate(shown) if number % config.rows % config.quant == lane]

@@ -44,7 +44,7 @@ class FeatureMemory(wiring.Component):
         word = self.r_address[shift_bits:]
         # From the place of the window's first bit on, the bits are those of its first word, before it those
         # of its second one: which of them lie in the word of odd number.
-        odd = Signal(fetch)
+        odd = Signal(fetch, reset_less=True)
         first = delayed(m, self.r_address[: shift_bits + 1], 1, "first")
         m.d.sync += odd.eq(~(reached(first[:shift_bits], fetch) ^ first[-1].replicate(fetch)))
         turn = [delayed(m, first[:shift_bits], cycles, f"turn{cycles}") for cycles in (1, 2)]
@@ -71,7 +71,7 @@ class FeatureMemory(wiring.Component):
                     write.en.eq(self.w_en & (self.w_address[0] == bank) & exists),
                 ]
                 # A block RAM is slow to answer: nothing but a register is behind it.
-                outputs.append(delayed(m, read.data, 1, f"{prefix}word{bank}"))
+                outputs.append(delayed(m, read.data, 1, f"{prefix}word{bank}", reset_less=True))
             for plane in range(planes):
                 even_word, odd_word = (word.word_select(plane, fetch) for word in outputs)
                 window = (even_word & ~odd) | (odd_word & odd)
@@ -81,7 +81,8 @@ class FeatureMemory(wiring.Component):
                     m.d.comb += turned.eq(Mux(turn[late][level], window.rotate_right(1 << level), window))
                     window = turned
                     if level == shift_bits // 2 - 1:
-                        window = delayed(m, turned, 1, f"half_turned_{lowest + plane}")
-                m.d.sync += self.o.word_select(lowest + plane, fetch).eq(window)
+                        window = delayed(m, turned, 1, f"half_turned_{lowest + plane}", reset_less=True)
+                window = delayed(m, window, 1, f"turned_{lowest + plane}", reset_less=True)
+                m.d.comb += self.o.word_select(lowest + plane, fetch).eq(window)
             lowest += planes
         return m

@@ -61,10 +61,10 @@ class HostPort(wiring.Component):
         wrong = Signal(2)
 
         widest = max(window.pieces for window in self._map.windows)
-        earlier = [Signal(32, name=f"piece_{piece}") for piece in range(widest - 1)]
+        earlier = [Signal(32, name=f"piece_{piece}", reset_less=True) for piece in range(widest - 1)]
         # Memories lie all over the device: what goes there comes from registers. Before a reset, which may be
         # anything, they must not write to a memory that is preloaded.
-        addr, w_data = Signal.like(host.addr), Signal.like(host.w_data)
+        addr, w_data = (Signal.like(value, reset_less=True) for value in (host.addr, host.w_data))
         m.d.sync += [addr.eq(host.addr), w_data.eq(host.w_data)]
         for window in self._map.windows:
             piece = host.addr[: window.piece_bits]

@@ -183,14 +183,14 @@ class PlanePacker(wiring.Component):
         for lane, place in enumerate(places):
             code = Cat(plane[lane] for plane in turned_planes)
             own = [
-                Signal(config.a_bits, name=f"code_{number}_{lane}")
+                Signal(config.a_bits, name=f"code_{number}_{lane}", reset_less=True)
                 for number in range(len(place))
             ]
             for number, into in enumerate(own):
                 with m.If(place[number]):
                     m.d.sync += into.eq(code)
             if not self._two_words:
-                copy = Signal(config.a_bits, name=f"copy_{lane}")
+                copy = Signal(config.a_bits, name=f"copy_{lane}", reset_less=True)
                 with m.If(place[1]):
                     m.d.sync += copy.eq(own[0])
                 own[0] = copy
@@ -217,7 +217,7 @@ class PlanePacker(wiring.Component):
         turns = []
         for group, word in enumerate(words):
             if group:
-                kept = Signal.like(self.w_data, name=f"kept_{group}")
+                kept = Signal.like(self.w_data, name=f"kept_{group}", reset_less=True)
                 with m.If(take):
                     m.d.sync += kept.eq(word)
                 word = kept

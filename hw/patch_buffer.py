@@ -100,9 +100,11 @@ class PatchBuffer(wiring.Component):
                         read.en.eq(1),
                     ]  # fmt: skip
                     # A block RAM is slow to answer: nothing but a register is behind it.
-                    answer = delayed(m, read.data, 1, f"{prefix}column{column}_answer{subword}")
+                    answer = delayed(
+                        m, read.data, 1, f"{prefix}column{column}_answer{subword}", reset_less=True
+                    )
                     planes += [answer[p * width : (p + 1) * width] for p in range(count)]
                 pieces.append(Array(planes)[plane] if len(planes) > 1 else planes[0])
             lanes = slice(column * config.lanes, (column + 1) * config.lanes)
-            m.d.sync += self.a[lanes].eq(Cat(pieces))
+            m.d.comb += self.a[lanes].eq(delayed(m, Cat(pieces), 1, f"word{column}", reset_less=True))
         return m

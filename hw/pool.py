@@ -79,10 +79,13 @@ class AxisPool(wiring.Component):
         else:
             # A block RAM is slow to answer: nothing but a register is behind it.
             read = memory.read_port()
-            running = delayed(m, read.data, 1, "running")
+            running = delayed(m, read.data, 1, "running", reset_less=True)
         valid = delayed(m, self.valid, waits, "valid")
-        group = delayed(m, self.group, waits, "group")
-        values = [delayed(m, value, waits, f"value_{lane}") for lane, value in enumerate(self.values)]
+        group = delayed(m, self.group, waits, "group", reset_less=True)
+        values = [
+            delayed(m, value, waits, f"value_{lane}", reset_less=True)
+            for lane, value in enumerate(self.values)
+        ]
         place = {name: group.place[f"{axis}_{name}"] for name in ("first", "slot", "closes")}
         alone = ~self.enable
         slots = []
@@ -99,7 +102,7 @@ class AxisPool(wiring.Component):
         m.d.comb += [
             read.addr.eq(address),
             read.en.eq(1),
-            write.addr.eq(delayed(m, address, waits, "write_address")),
+            write.addr.eq(delayed(m, address, waits, "write_address", reset_less=True)),
             write.data.eq(Cat(slots)),
             write.en.eq(valid),
         ]

@@ -115,7 +115,7 @@ class AndPopcount(wiring.Component):
             """Gives each level's values a signal, clocked where the structure has a register."""
             nonlocal level
             level += 1
-            named = [Signal.like(value, name=f"level_{len(value)}") for value in values]
+            named = [Signal.like(value, name=f"level_{len(value)}", reset_less=True) for value in values]
             for signal, value in zip(named, values, strict=True):
                 domain = m.d.sync if every and level % every == 0 else m.d.comb
                 domain += signal.eq(value)

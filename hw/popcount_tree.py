@@ -97,7 +97,7 @@ def registered(m, operand, stages, name):
     """`operand` as it was `stages` cycles ago, every pin delayed."""
     pins = operand.pins
     for _ in range(stages):
-        later = tuple(Signal(name=name) for _ in pins)
+        later = tuple(Signal(name=name, reset_less=True) for _ in pins)
         m.d.sync += [register.eq(pin) for register, pin in zip(later, pins, strict=True)]
         pins = later
     return Operand(pins, operand.table)

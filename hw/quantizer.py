@@ -95,15 +95,14 @@ class ThresholdQuantizer(wiring.Component):
                 )  # fmt: skip
                 if stage == 0:
                     m.d.comb += self.offsets[lane].eq(word[: config.acc_bits])
+                def later(value, cycles, what, name=name):
+                    return delayed(m, value, cycles, f"{what}_{name}", reset_less=True)
+
                 # A block RAM is slow to answer: nothing but a register is behind it.
-                word = delayed(m, word, 1, f"word_{name}")
-                value = delayed(m, value, 2, f"value_{name}")
-                bits = delayed(m, bits, 2, f"bits_{name}")
+                word, value, bits = later(word, 1, "word"), later(value, 2, "value"), later(bits, 2, "bits")
                 reached = value >= word[: config.acc_bits].as_signed()
-                inverts = word[config.acc_bits] if inverted_here else delayed(m, inverts, 2, f"waits_{name}")
-                value = delayed(m, value, 1, f"compared_{name}")
-                bits = delayed(m, Cat(reached, bits), 1, f"found_{name}")
-                inverts = delayed(m, inverts, 1, f"inverts_{name}")
-                param = delayed(m, param, 3, f"param_{name}")
+                inverts = word[config.acc_bits] if inverted_here else later(inverts, 2, "waits")
+                value, bits = later(value, 1, "compared"), later(Cat(reached, bits), 1, "found")
+                inverts, param = later(inverts, 1, "inverts"), later(param, 3, "param")
             m.d.comb += self.codes[lane].eq(bits ^ Mux(inverts, self.code_mask, 0))
         return m

@@ -188,7 +188,7 @@ class EngineSlice(wiring.Component):
         m.d.comb += [
             pool.enable.eq(layer.pool),
             pool.valid.eq(delayed(m, valid, quantizing, "quantizing")),
-            pool.group.eq(delayed(m, group, quantizing, "group")),
+            pool.group.eq(delayed(m, group, quantizing, "group", reset_less=True)),
             *(into.eq(code) for into, code in zip(pool.values, quantizer.codes, strict=True)),
             self.valid.eq(pool.o_valid),
             self.codes.eq(Cat(pool.o_values)),

@@ -40,7 +40,7 @@ class WeightMemory(wiring.Component):
             )
             m.submodules[f"row{row}"] = memory
             write, read = memory.write_port(), memory.read_port()
-            word = Signal(self._config.lanes, name=f"word_{row}")
+            word = Signal(self._config.lanes, name=f"word_{row}", reset_less=True)
             m.d.comb += [
                 write.en.eq(self.w_en[row]),
                 write.addr.eq(self.w_address),
