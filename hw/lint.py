@@ -26,7 +26,7 @@ WAIVERS = (
      "upper bits of sums and fields of buses that one module does not need"),
     ("UNUSEDSIGNAL", "Signal is not used: '_*_'",
      "a net without a name in the source that holds only such unused bits"),
-    ("UNUSEDSIGNAL", "Signal is not used: 'code_mask'", "only the affine quantizer needs it"),
+    ("UNUSEDSIGNAL", "Signal is not used: 'rst'", "modules with nothing but data, which takes no reset"),
     ("UNUSEDSIGNAL", "Signal is not used: 'offsets__*'", "only engines of XNOR products need them"),
     ("UNUSEDSIGNAL", "Signal is not used: 'first_read'", "engines in lock-step: the first one's counts"),
     ("UNUSEDSIGNAL", "Signal is not used: 'group_*'", "engines in lock-step: the first one's counts"),

@@ -82,10 +82,7 @@ class AxisPool(wiring.Component):
             running = delayed(m, read.data, 1, "running", reset_less=True)
         valid = delayed(m, self.valid, waits, "valid")
         group = delayed(m, self.group, waits, "group", reset_less=True)
-        values = [
-            delayed(m, value, waits, f"value_{lane}", reset_less=True)
-            for lane, value in enumerate(self.values)
-        ]
+        values = [delayed(m, value, waits, f"value_{lane}") for lane, value in enumerate(self.values)]
         place = {name: group.place[f"{axis}_{name}"] for name in ("first", "slot", "closes")}
         alone = ~self.enable
         slots = []

@@ -83,7 +83,7 @@ class ThresholdQuantizer(wiring.Component):
         config = self._config
         for lane in range(config.quant):
             value, param, bits = self.values[lane], self.param, Signal(0)
-            inverts = Signal(name=f"inverts_{lane}")
+            inverts = None
             for stage in range(config.out_bits):
                 number = lane * config.out_bits + stage
                 name = f"lane{lane}_stage{stage}"
@@ -101,8 +101,11 @@ class ThresholdQuantizer(wiring.Component):
                 # A block RAM is slow to answer: nothing but a register is behind it.
                 word, value, bits = later(word, 1, "word"), later(value, 2, "value"), later(bits, 2, "bits")
                 reached = value >= word[: config.acc_bits].as_signed()
-                inverts = word[config.acc_bits] if inverted_here else later(inverts, 2, "waits")
+                if config.inverts:
+                    inverts = word[config.acc_bits] if inverted_here else later(inverts, 2, "waits")
+                    inverts = later(inverts, 1, "inverts")
                 value, bits = later(value, 1, "compared"), later(Cat(reached, bits), 1, "found")
-                inverts, param = later(inverts, 1, "inverts"), later(param, 3, "param")
-            m.d.comb += self.codes[lane].eq(bits ^ Mux(inverts, self.code_mask, 0))
+                param = later(param, 3, "param")
+            code = bits ^ Mux(inverts, self.code_mask, 0) if config.inverts else bits
+            m.d.comb += self.codes[lane].eq(code)
         return m

@@ -1,4 +1,6 @@
-"""What every room's tests share: the seed of the random ones."""
+"""What every room's tests share: the seed of the random ones, and which need a tool that may be missing."""
+
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +12,13 @@ def pytest_addoption(parser):
 
 def pytest_report_header(config):
     return f"random tests: --seed {config.getoption('--seed')}"
+
+
+def pytest_collection_modifyitems(items):
+    if shutil.which("iverilog") is None:
+        for item in items:
+            if item.get_closest_marker("icarus"):
+                item.add_marker(pytest.mark.skip(reason="Icarus Verilog is not installed"))
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def test_every_instance_of_a_macro_is_named():
     assert {"core.slice0.weights.row0", "core.slice0.weights.row3"} <= set(
         macros["dorefa_memory_256x16"]["instances"]
     )
-    assert list(macros["dorefa_memory_128x2"]["instances"]) == ["core.slice0.pool.x.running.memory"]
+    assert list(macros["dorefa_memory_128x2"]["instances"]) == ["core.slice0.pool.x.running"]
 
 
 @pytest.mark.parametrize("period", [0.0, -1.0, math.inf, math.nan])

@@ -81,6 +81,7 @@ def test_transparent_read_is_logic_around_the_plain_macro():
     assert "transparent" not in made.models and "transparent" not in made.stubs
 
 
+@pytest.mark.icarus
 @pytest.mark.parametrize("transparent", [False, True])
 def test_model_simulates_like_the_memory(transparent, rng, tmp_path):
     made = export_macros(Table(transparent=transparent), name="lookup")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from dorefa.hw import program
 from dorefa.hw.config import EngineConfig
 from dorefa.hw.pixel_position import PixelPosition
 from dorefa.hw.problems import find_problems
@@ -38,7 +39,7 @@ def run(config, layers, rng, tiles=1):
 
     async def testbench(ctx):
         for rows, columns, values in layers:
-            ctx.set(unit.layer, values)
+            ctx.set(unit.layer, {name: values[name] for name in program.fields(config)})
             ctx.set(unit.start, 1)
             await ctx.tick()
             ctx.set(unit.start, 0)

@@ -10,6 +10,7 @@ from dorefa.sim import cocotb_runner
 from dorefa.sim.job import Job
 
 
+@pytest.mark.icarus
 @pytest.mark.parametrize("weights", ["onchip", "stream"])
 def test_macros_run_like_plain_memories(small, streaming, weights, monkeypatch, seed):
     made = streaming if weights == "stream" else small

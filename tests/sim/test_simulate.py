@@ -1,7 +1,5 @@
 """dorefa.sim.simulate: bit-exact on every back end; bugs planted in the Verilog are found."""
 
-import shutil
-
 import numpy as np
 import pytest
 
@@ -11,10 +9,6 @@ from dorefa.hw.manifest import engine_files
 from dorefa.hw.verilog import MODULE
 from dorefa.sim import cocotb_runner, design, model, simulate, verilator
 from dorefa.sim.job import Job, SimulationError
-
-needs_icarus = pytest.mark.skipif(
-    shutil.which("iverilog") is None, reason="Icarus Verilog is not installed"
-)
 
 
 def run(small, simulator, **options):
@@ -104,7 +98,7 @@ def test_preloaded_verilog_needs_no_loading(small):
     assert (np.stack([trace.results for trace in traces]) == expected).all()
 
 
-@needs_icarus
+@pytest.mark.icarus
 def test_icarus_is_bit_exact_with_stalls(small, seed):
     report = run(small, "icarus", limit=2, stalls=30, seed=seed)
     assert report.bit_exact, report.mismatches[:1]
@@ -129,7 +123,7 @@ def test_amaranth_waits_for_the_memory_of_weights(streaming, seed):
     assert report.cycles > streaming.compiled.cycles
 
 
-@needs_icarus
+@pytest.mark.icarus
 @pytest.mark.parametrize("latency", [0, 300])
 def test_icarus_streams_weights_with_stalls_and_latency(streaming, seed, latency):
     report = run(streaming, "icarus", limit=1, stalls=30, latency=latency, seed=seed)
@@ -137,7 +131,7 @@ def test_icarus_streams_weights_with_stalls_and_latency(streaming, seed, latency
     assert report.cycles > streaming.compiled.cycles
 
 
-@needs_icarus
+@pytest.mark.icarus
 def test_icarus_names_the_first_wrong_element(small, with_bug):
     report = run(small, "icarus", limit=1, verilog_text=with_bug)
     assert report.mismatches[0].layer == small.network.layers[0].name
@@ -186,7 +180,7 @@ def test_wall_clock_watchdog_kills_the_model(small, monkeypatch):
         verilator._execute(["sleep", "60"], job)
 
 
-@needs_icarus
+@pytest.mark.icarus
 def test_watchdog_of_cocotb(small, deaf):
     with pytest.raises(SimulationError, match="image 0: no result after .* before its first layer"):
         run(small, "icarus", verilog_text=deaf)
