@@ -15,9 +15,15 @@ def tile_layout():
     return data.StructLayout({"ends": 1, "last": 1, "ends_set": 1})
 
 
+def _operand_registers(config):
+    """Registers in front of the dot units. Block RAM is slow and lies far away: in a pipelined array it is
+    one step to the register behind it, and another one from there."""
+    return 0 if config.pipeline == "none" else 1
+
+
 def array_latency(config):
     """Cycles from operands to sums."""
-    return dot_latency(
+    return _operand_registers(config) + dot_latency(
         lanes=config.lanes, structure=config.structure, pipeline=config.pipeline
     )
 
@@ -71,6 +77,10 @@ class DotArray(wiring.Component):
             m.d.sync += later_step.eq(step)
             step = later_step
         m.d.comb += self.captured.eq(delayed(m, self.tile, latency, "tile"))
+        a, w = (
+            delayed(m, operands, _operand_registers(config), name, reset_less=True)
+            for operands, name in ((self.a, "activations"), (self.w, "weights"))
+        )
         for column in range(config.cols):
             lanes = slice(column * config.lanes, (column + 1) * config.lanes)
             for row in range(config.rows):
@@ -78,15 +88,15 @@ class DotArray(wiring.Component):
                     m, platform, name=f"dot_{row}_{column}", kind="dot", make=self._unit
                 )
                 m.d.comb += [
-                    unit.a.eq(self.a[lanes]),
-                    unit.w.eq(self.w[row * config.lanes : (row + 1) * config.lanes]),
+                    unit.a.eq(a[lanes]),
+                    unit.w.eq(w[row * config.lanes : (row + 1) * config.lanes]),
                     unit.step.eq(unit_step),
                     self.acc[column * config.rows + row].eq(unit.acc),
                 ]
             if config.sum_row:
                 unit = add_shared(m, platform, name=f"sum_{column}", kind="dot", make=self._unit)
                 m.d.comb += [
-                    unit.a.eq(self.a[lanes]),
+                    unit.a.eq(a[lanes]),
                     unit.w.eq((1 << config.lanes) - 1),
                     unit.step.eq(unit_step),
                     self.sums[column].eq(unit.acc),

@@ -207,4 +207,4 @@ def test_sums_leave_in_order(changes, descriptor, rng):
 
 def test_latency():
     assert array_latency(BASE) == 2
-    assert array_latency(BASE.replace(pipeline="level", structure="sum")) == 5
+    assert array_latency(BASE.replace(pipeline="level", structure="sum")) == 6
