@@ -110,7 +110,6 @@ def test_registers_stand_in_for_memories(target, memory, tmp_path):
     assert used["logic"][memory]["used"] > 0 and memory not in used["macro"]
     assert made.memory_macros
     if target == "ecp5":  # elsewhere a register takes a logic cell
-        assert used["macro"]["TRELLIS_FF"]["used"] > used["logic"]["TRELLIS_FF"]["used"]
         assert routed["macro"]["luts"] <= routed["logic"]["luts"]
 
 

@@ -19,11 +19,11 @@ MAPPED = {
     ("popcount", "ice40", 256, "level"): (540, 411),
     ("popcount", "xilinx", 64, "none"): (101, 0),
     ("popcount", "xilinx", 256, "none"): (395, 0),
-    ("popcount", "xilinx", 256, "level"): (401, 666),
+    ("popcount", "xilinx", 256, "level"): (433, 540),
     ("dot", "ecp5", 64, "none"): (127, 27),
     ("dot", "ecp5", 256, "none"): (429, 29),
-    ("dot", "ice40", 64, "none"): (163, 27),
-    ("dot", "ice40", 256, "none"): (554, 29),
+    ("dot", "ice40", 64, "none"): (162, 27),
+    ("dot", "ice40", 256, "none"): (553, 29),
     ("dot", "xilinx", 64, "none"): (120, 27),
     ("dot", "xilinx", 256, "none"): (414, 29),
 }
@@ -40,7 +40,7 @@ PORTABLE = {
     ("popcount", "xilinx", "compress"): 123,
     ("popcount", "xilinx", "sum"): 143,
     ("dot", "ecp5", "compress"): 204,
-    ("dot", "ice40", "compress"): 205,
+    ("dot", "ice40", "compress"): 204,
     ("dot", "gowin", "compress"): 201,
     ("dot", "xilinx", "compress"): 143,
 }
@@ -49,8 +49,8 @@ PORTABLE = {
 GATES = {
     ("popcount", 64): 552.5,
     ("popcount", 256): 2326.0,
-    ("dot", 64): 967.0,
-    ("dot", 256): 2752.0,
+    ("dot", 64): 938.5,
+    ("dot", 256): 2722.5,
 }
 
 
