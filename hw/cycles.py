@@ -172,9 +172,9 @@ def _send(offered, rows, free, quant):
     A group is taken, then its offsets, then its results are sent one by one; it leaves a cycle later.
     """
     for first_row in range(0, rows, quant):
+        # The next group is offered before the results of this one are gone.
         taken = max(offered, free)
         free = taken + 2 + min(quant, rows - first_row)
-        offered = taken + 3
     return taken + 1, free
 
 

@@ -53,7 +53,7 @@ class Issue(wiring.Component):
         # What stands at the end of a path is a register, found one step ahead: a patch is there; word,
         # tile and channel group are the last; the drain is not free, or holds raw results.
         has_patch, last_word, last_tile, last_group = Signal(), Signal(), Signal(), Signal()
-        waits, raw_waits, drain_full = Signal(), Signal(), Signal()
+        waits, raw_waits, drain_busy = Signal(), Signal(), Signal()
         next_waits, next_raw_waits = Signal(), Signal()
 
         word_ends, diagonal_ends, pairs_end = Signal(), Signal(), Signal()
@@ -67,7 +67,7 @@ class Issue(wiring.Component):
             pairs_end.eq(diagonal_ends & pairs.last_diagonal),
             tiles_end.eq(pairs_end & last_tile),
             groups_end.eq(tiles_end & last_group),
-            go.eq(has_patch & self.weights_ready & ~(pairs_end & drain_full) & ~self.start),
+            go.eq(has_patch & self.weights_ready & ~(pairs_end & drain_busy) & ~self.start),
             self.released.eq(go & tiles_end),
             self.tile.ends.eq(go & pairs_end),
             self.tile.last.eq(last_tile),
@@ -137,7 +137,7 @@ class Issue(wiring.Component):
                 m.d.comb += next_waits.eq(drain_wait != 2)
                 m.d.sync += drain_wait.eq(drain_wait - 1)
         m.d.sync += [
-            waits.eq(next_waits), raw_waits.eq(next_raw_waits), drain_full.eq(next_waits | next_raw_waits)
+            waits.eq(next_waits), raw_waits.eq(next_raw_waits), drain_busy.eq(next_waits | next_raw_waits)
         ]  # fmt: skip
         return m
 

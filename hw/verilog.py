@@ -100,14 +100,13 @@ def _function(found) -> str:
 
 def _ignore_collisions(module: str) -> str:
     """Marks every memory with a clocked, non-transparent read: what a read of the word being
-    written returns does not matter. Without it, synthesis adds a bypass for each such memory. A name that
-    is a keyword (``program``) is escaped: a backslash before it, a space behind."""
+    written returns does not matter. Without it, synthesis adds a bypass for each such memory."""
 
     def mark(found):
         clocked = re.search(rf"<= {re.escape(found[1])}\[", module)
         return "  (* no_rw_check *)\n" + found[0] if clocked else found[0]
 
-    # A name that is a keyword is escaped, and ends with a space.
+    # A name that is a keyword (``program``) is escaped: a backslash before it, a space behind.
     name = r"\w+|\\\S+ "
     return re.sub(rf"^  reg (?:\[\d+:0\] )?({name}) \[\d+:0\];", mark, module, flags=re.MULTILINE)
 

@@ -43,7 +43,8 @@ def harness(verilog, top, *, output_pins=True):
         f"  reg [{total - 1}:0] shifted;",
         *(f"  wire [{width - 1}:0] unit_{name};" for name, width in outputs),
         "  always @(posedge clk) begin",
-        "    shifted <= {shifted, serial};",
+        # An enable that no register of the unit has: otherwise synthesis takes one for the other.
+        "    if (rst) shifted <= {shifted, serial};",
         *(f"    {name} <= unit_{name};" for name, _ in outputs),
         "  end",
         f"  {top} {UNIT}({', '.join(connections)});",

@@ -95,6 +95,9 @@ def test_distributed_ram_is_counted_once(tmp_path):
     routed = nextpnr.place_and_route(made, target="ecp5", folder=tmp_path)
     # One cell more for each of the two comparators: the carry out of its chain.
     assert routed["luts"] == counted.luts + 2
+    # No register of the unit is one of the harness's, of which there are some for every port.
+    outputs = sum(width for kind, _, width in harness.ports_of(made.text, made.top) if kind == "output")
+    assert routed["utilization"]["TRELLIS_FF"]["used"] > counted.ffs + outputs
 
 
 @pytest.mark.parametrize("target, memory", [("ecp5", "DP16KD"), ("ice40", "ICESTORM_RAM")])
@@ -110,6 +113,7 @@ def test_registers_stand_in_for_memories(target, memory, tmp_path):
     assert used["logic"][memory]["used"] > 0 and memory not in used["macro"]
     assert made.memory_macros
     if target == "ecp5":  # elsewhere a register takes a logic cell
+        assert used["macro"]["TRELLIS_FF"]["used"] > used["logic"]["TRELLIS_FF"]["used"]
         assert routed["macro"]["luts"] <= routed["logic"]["luts"]
 
 
