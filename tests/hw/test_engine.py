@@ -125,6 +125,23 @@ def test_more_random_networks(case, seed):
         check_cycles(compiled, outcome)
 
 
+@pytest.mark.parametrize("groups", [1, 2, 3])
+def test_pixels_of_few_groups_wait_for_pooling(groups, rng):
+    """Where a pixel could follow in the next cycle, pooling would not yet know the one before."""
+    channels = 2 * groups
+    body = draw_layer(
+        rng, "conv", (channels, 1, 1, 4), a_bits=2, pool=Pool(kind="max", kernel=(2, 4), stride=(2, 4))
+    )
+    last = draw_layer(rng, "fc", (3, 1, 1, 8 * channels), a_bits=None, kind="fc")
+    integer = lower(network((8, 8, 4), 1, body, last))
+    compiled = compile_network(integer, fit(integer, lanes=8, rows=2, quant=2, fetch_bits=8))
+    assert compiled.config.cols == 1 and compiled.layers[0].bound == 64 * groups
+    images = random_images(integer, 4, int(rng.integers(1 << 31)))
+    outcome = Bench(compiled, rng).run([beats_of(image, 1) for image in images], len(images))
+    compare(compiled, images, outcome)
+    check_cycles(compiled, outcome)
+
+
 def small_network(rng, **last):
     """Two layers on a 4x4 image of 3-bit codes."""
     body = draw_layer(

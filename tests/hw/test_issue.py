@@ -147,15 +147,16 @@ def test_one_step_per_cycle(rng):
     assert stamps == list(range(stamps[0], stamps[0] + len(stamps)))
 
 
+@pytest.mark.parametrize("words", [1, 2])
 @pytest.mark.parametrize("full, last", [(4, 4), (4, 1), (1, 4), (2, 3)])
-def test_tiles_wait_for_the_drain(full, last, rng):
+def test_tiles_wait_for_the_drain(full, last, words, rng):
     """The last step of a tile follows that of the one before after as many cycles as its drain."""
-    values = descriptor(tiles=3, words=2, drain_full=full, drain_last=last)
+    values = descriptor(tiles=3, words=words, drain_full=full, drain_last=last)
     expected, stamps = run(Issue(CONFIG), values, 4, rng=rng, waits=0)
     ends = [(stamp, step["released"]) for step, stamp in zip(expected, stamps, strict=True)
             if step["tile_ends"]]  # fmt: skip
     for (before, was_last), (after, _) in zip(ends, ends[1:], strict=False):
-        assert after - before == max(2, last if was_last else full)
+        assert after - before == max(words, last if was_last else full)
 
 
 @pytest.mark.parametrize("delay", [1, 7])
