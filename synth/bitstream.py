@@ -12,8 +12,7 @@ from pathlib import Path
 from dorefa.golden.errors import InputError
 from dorefa.hw.board_core import BoardCore
 
-from . import board_top, boards, tools
-from .chain_ends import open_chain_ends
+from . import board_top, boards, ecp5_netlist, tools
 from .clock import Clock
 
 DEFAULT_TIMEOUT = 7200
@@ -119,10 +118,7 @@ def make_bitstream(
         if progress is not None:
             progress(number, tool)
         if tool == "nextpnr-ecp5":
-            netlist = folder / f"{_TOP}.json"
-            contents = json.loads(netlist.read_text())
-            open_chain_ends(contents)
-            netlist.write_text(json.dumps(contents))
+            ecp5_netlist.improve(folder / f"{_TOP}.json")
         status, said = tools.run(tool, arguments, folder=folder, timeout=timeout)
         if tool.startswith("nextpnr"):
             log = folder / f"{_TOP}.tim"

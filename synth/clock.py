@@ -22,15 +22,14 @@ class Pll:
 
 
 def _best(candidates, wanted, what):
-    """The candidate with the highest rate up to `wanted`."""
-    fitting = [pll for pll in candidates if pll.rate <= wanted]
-    best = max(fitting, key=lambda pll: pll.rate, default=None)
-    if best is None:
-        least = min((pll.rate for pll in candidates), default=0)
+    """The candidate with the highest rate up to `wanted`, which lies between the least and the highest."""
+    rates = [pll.rate for pll in candidates]
+    least, most = min(rates, default=0), max(rates, default=0)
+    if not least <= wanted <= most:
         raise InputError(
-            f"clock is {wanted / 1e6:g} MHz; accepted with {what}: at least {least / 1e6:.3f} MHz"
+            f"clock is {wanted / 1e6:g} MHz; accepted with {what}: {least / 1e6:.3f} to {most / 1e6:.3f} MHz"
         )
-    return best
+    return max((pll for pll in candidates if pll.rate <= wanted), key=lambda pll: pll.rate)
 
 
 def _ecp5(oscillator, wanted):

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from dorefa.golden.errors import InputError
 
-from . import harness, yosys
-from .chain_ends import open_chain_ends
+from . import ecp5_netlist, harness, yosys
 from .tools import Unfinished, check_ended
 
 
@@ -239,9 +238,7 @@ def place_and_route(
         text, top=top, target=target, folder=folder, timeout=timeout, command=command
     )
     if target == "ecp5":
-        netlist = json.loads(path.read_text())
-        open_chain_ends(netlist)
-        path.write_text(json.dumps(netlist))
+        ecp5_netlist.improve(path)
     reports = {
         seed: route(path, device=chosen, seed=seed, folder=folder, timeout=timeout) for seed in seeds
     }

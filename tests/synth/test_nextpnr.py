@@ -6,7 +6,7 @@ import pytest
 
 from dorefa.golden.errors import InputError
 from dorefa.hw.config import preset
-from dorefa.synth import harness, nextpnr, report, yosys
+from dorefa.synth import ecp5_netlist, harness, nextpnr, report, yosys
 from dorefa.synth.units import make_unit
 
 CONFIG = preset("tiny").replace(structure="mapped", encoding="unsigned")
@@ -120,8 +120,20 @@ def test_registers_stand_in_for_memories(target, memory, tmp_path):
 def test_open_chain_ends_saves_the_cells_that_feed_them(tmp_path, monkeypatch):
     made = make_unit("popcount", CONFIG.replace(lanes=64), "ecp5")
     opened = nextpnr.place_and_route(made, target="ecp5", folder=tmp_path)
-    monkeypatch.setattr(nextpnr, "open_chain_ends", lambda netlist: None)
+    monkeypatch.setattr(ecp5_netlist, "open_chain_ends", lambda netlist: None)
     assert opened["luts"] < nextpnr.place_and_route(made, target="ecp5", folder=tmp_path)["luts"]
+
+
+def test_output_registers_of_block_rams_are_no_others(tmp_path, monkeypatch):
+    """nextpnr takes them, and then knows of as many registers less as there are bits."""
+    made = make_unit("quantizer", CONFIG.replace(param_depth=64), "ecp5")
+    folded = nextpnr.place_and_route(made, target="ecp5", folder=tmp_path)
+    monkeypatch.setattr(ecp5_netlist, "fold_output_registers", lambda netlist: None)
+    plain = nextpnr.place_and_route(made, target="ecp5", folder=tmp_path)
+    before, after = (report["utilization"]["TRELLIS_FF"]["used"] for report in (plain, folded))
+    memories = plain["utilization"]["DP16KD"]["used"]
+    assert memories == folded["utilization"]["DP16KD"]["used"] > 0
+    assert before - after >= memories
 
 
 def test_unknown_device_and_target_without_route():
