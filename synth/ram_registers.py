@@ -25,7 +25,7 @@ def fold_output_registers(netlist):
 
 
 def _readers(module):
-    """(name of the cell, its port) of all inputs that a net drives; an output of the module is (None, name)."""
+    """By net: (cell, its port) of each input that it drives; an output of the module is (None, name)."""
     readers = defaultdict(list)
     for name, port in module["ports"].items():
         if port["direction"] != "input":
