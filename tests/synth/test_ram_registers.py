@@ -9,7 +9,8 @@ from dorefa.synth import yosys
 from dorefa.synth.ram_registers import fold_output_registers
 
 DESIGN = """module before(input clk, input other, input en, input rst, input we,
-                          input [9:0] wa, input [9:0] ra, input [{width}-1:0] d, output reg [{width}-1:0] q, output [{width}-1:0] o);
+                          input [9:0] wa, input [9:0] ra, input [{width}-1:0] d,
+                          output reg [{width}-1:0] q, output [{width}-1:0] o);
     (* no_rw_check *) reg [{width}-1:0] memory [0:{depth}-1];
     reg [{width}-1:0] answer;
     always @(posedge clk) begin
