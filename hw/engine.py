@@ -1,10 +1,11 @@
 """The engine: one image in, a program of layers, one packet of class scores out."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, ResetSignal, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .column_order import ColumnOrder
+from .delay import delayed
 from .host import HostPort, host_signature
 from .memory_map import MemoryMap
 from .packer import PlanePacker
@@ -145,9 +146,17 @@ class Engine(wiring.Component):
         config, layer = self._config, sequencer.layer
         rows = range(config.total_rows)
         if config.weights == "onchip":
-            address, together, ready = host.weights_address, 1, 1
-            enables = Cat(host.weights_en & (host.weights_memory == row) for row in rows)
-            words = host.weights_data
+            together, ready = 1, 1
+            # One register more, for memories all over the device.
+            enables = delayed(
+                m, Cat(host.weights_en & (host.weights_memory == row) for row in rows), 1, "weights_en"
+            )
+            if self._memories:  # before a reset, the register may be anything
+                enables &= ~ResetSignal().replicate(len(rows))
+            address, words = (
+                delayed(m, value, 1, f"weights_{name}", reset_less=True)
+                for name, value in (("address", host.weights_address), ("data", host.weights_data))
+            )
         else:
             m.submodules.weight_loader = loader = WeightLoader(config)
             wiring.connect(m, wiring.flipped(self.weights), loader.i)

@@ -23,7 +23,7 @@ def as_convolution(layer, source_shape):
 
 def pool_spacing(config):
     """Cycles from a group of channels to the same one of the next pixel that pooling asks for."""
-    return 1 if config.cols > 1 else 3
+    return 1 if config.cols > 1 else 4
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,8 +44,8 @@ class AxisPool(wiring.Component):
     `shape` is one value's. `operations`: of ``max`` and ``sum``; where both, `sums` chooses.
 
     A group sees the last result of its place :func:`.geometry.pool_spacing` cycles later, which the issue of
-    tiles takes care of. With several columns, whose pixels may follow one another in the next cycle, the
-    memory's answer is not registered and a result on its way to the memory takes a shortcut.
+    tiles takes care of. With several columns, whose pixels may follow one another in the next cycle, neither
+    the memory's answer nor what is written is registered, and a result on its way takes a shortcut.
 
     Ports: :func:`pool_ports`. Latency: three cycles, two with several columns.
     """
@@ -99,9 +99,9 @@ class AxisPool(wiring.Component):
         m.d.comb += [
             read.addr.eq(address),
             read.en.eq(1),
-            write.addr.eq(delayed(m, address, waits, "write_address", reset_less=True)),
-            write.data.eq(Cat(slots)),
-            write.en.eq(valid),
+            write.addr.eq(delayed(m, address, 2 * waits - 1, "write_address", reset_less=True)),
+            write.data.eq(delayed(m, Cat(slots), waits - 1, "write_data", reset_less=True)),
+            write.en.eq(delayed(m, valid, waits - 1, "write")),
         ]
         m.d.sync += [
             self.o_valid.eq(valid & (alone | place["closes"])),
