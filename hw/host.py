@@ -13,7 +13,8 @@ from .memory_map import REGISTER_BITS, MemoryMap
 
 def host_signature(config):
     """Host bus, seen from the host: a register is written on the edge that ends the cycle of `w_en`, a memory
-    one cycle later, weights two; `r_data` holds the register at `addr` one cycle later. Memories are write-only."""
+    one cycle later, weights two; `r_data` holds the register at `addr` one cycle later. Memories are
+    write-only."""
     return wiring.Signature(
         {
             "addr": Out(MemoryMap.of(config).address_bits),

@@ -7,8 +7,10 @@ from .ram_registers import fold_output_registers
 
 
 def improve(path):
-    """Rewrites the netlist at `path`, a JSON file of Yosys, so that it computes the same in fewer cells."""
+    """Rewrites the netlist at `path`, a JSON file of Yosys, so that it computes the same in fewer cells.
+    Returns the names of the registers that are in block RAMs from then on."""
     netlist = json.loads(path.read_text())
     open_chain_ends(netlist)
-    fold_output_registers(netlist)
+    moved = fold_output_registers(netlist)
     path.write_text(json.dumps(netlist))
+    return moved

@@ -217,7 +217,8 @@ def summarize(reports, *, device, harness_registers):
 def place_and_route(
     unit, *, target, device=None, seeds=(1,), folder, timeout=yosys.DEFAULT_TIMEOUT, command=None
 ):
-    """Routes a :class:`.units.Unit` once per seed; returns what :func:`summarize` makes of it.
+    """Routes a :class:`.units.Unit` once per seed; returns what :func:`summarize` makes of it, and
+    `bram_registers`, how many of the unit's registers became those of block RAMs.
 
     `device` is a name of :data:`DEVICES`, None the target's first one. An engine is routed with its
     ports on pins where the device has enough, anything else in the :mod:`.harness`; memories that it leaves
@@ -237,9 +238,12 @@ def place_and_route(
     path = yosys.write_netlist(
         text, top=top, target=target, folder=folder, timeout=timeout, command=command
     )
+    moved = []
     if target == "ecp5":
-        ecp5_netlist.improve(path)
+        moved = ecp5_netlist.improve(path)
     reports = {
         seed: route(path, device=chosen, seed=seed, folder=folder, timeout=timeout) for seed in seeds
     }
-    return summarize(reports, device=chosen, harness_registers=registers)
+    if top == harness.TOP:
+        moved = [name for name in moved if name.startswith(f"{harness.UNIT}.")]
+    return summarize(reports, device=chosen, harness_registers=registers) | {"bram_registers": len(moved)}

@@ -15,13 +15,15 @@ def fold_output_registers(netlist):
 
     A register moves if nothing else reads the bit of memory, if it has the clock of that port, and neither
     enable nor reset nor a value of 1 to start with: then it holds what the block's own would. All bits of
-    a port that are read move, or none.
+    a port that are read move, or none. Returns the names that those had that moved.
     """
+    moved = []
     for module in netlist["modules"].values():
         readers = _readers(module)
         memories = [cell for cell in module["cells"].values() if cell["type"] == "DP16KD"]
         for memory in memories:
-            _fold(module["cells"], memory, readers)
+            moved += _fold(module["cells"], memory, readers)
+    return moved
 
 
 def _readers(module):
@@ -40,6 +42,7 @@ def _readers(module):
 
 
 def _fold(cells, memory, readers):
+    moved = []
     wide = int(memory["parameters"]["DATA_WIDTH_B"], 2) == _WIDE
     for sides, clock in (("AB", "B"),) if wide else (("A", "A"), ("B", "B")):
         outputs = [f"DO{side}{bit}" for side in sides for bit in range(18)]
@@ -53,6 +56,8 @@ def _fold(cells, memory, readers):
         for side in sides:
             memory["parameters"][f"REGMODE_{side}"] = "OUTREG"
             connections[f"OCE{side}"] = ["1"]
+        moved += registers.values()
+    return moved
 
 
 def _register(cells, readers, memory, clock):

@@ -95,7 +95,11 @@ def test_table_report_and_second_run(dorefa, model, cache, tmp_path):
 def test_an_interrupted_exploration_goes_on(dorefa, model, cache, tmp_path):
     sweep = ("--target", "ice40", "--lanes", "8", "--rows", "1,2,3", "--jobs", "2")
     command = [sys.executable, "-m", "dorefa.cli", "explore", str(model), *sweep, "-o", str(tmp_path / "x")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # A shell's background jobs ignore the signal, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:  # fmt: skip
         while process.poll() is None and not list(cache.glob("*.json")):
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
