@@ -45,8 +45,8 @@ def test_a_bitstream_its_report_and_settings(tmp_path, seed):
     assert settings["input_shape"] == list(compiled.network.input_shape)
     assert settings["scale"] == compiled.network.layers[-1].logit_scale.tolist()
 
-    # The same folder again, with a clock that nothing on this device reaches (and a seed with which the router
-    # comes to an end).
+    # The same folder again, with a clock that nothing on this device reaches; the router does not come to
+    # an end with every seed.
     with pytest.raises(InputError, match=r"clock is 198 MHz, .* reaches [\d.]+ MHz; accepted: --clock"):
         make("ice40_hx8k_b_evn", compiled, tmp_path, clock_hz=200e6, seed=2)
 
