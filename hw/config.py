@@ -280,7 +280,8 @@ PRESETS = {
     "default": EngineConfig(),
     # The smallest reader: image planes two by two. Made for a fabric's own popcount (--target).
     "lean": EngineConfig(
-        plane_groups=4, fetch_bits=16, structure="mapped", pipeline="level2", pool_depth=128, param_depth=512,
+        plane_groups=4, fetch_bits=16, structure="mapped", pipeline="level2", acc_bits=22,
+        pool_depth=128, param_depth=512,
     ),
     "tiny": EngineConfig(
         lanes=16, rows=4, a_bits=2, quant=1, fetch_bits=16, acc_bits=14, weight_depth=256,

