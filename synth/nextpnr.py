@@ -181,7 +181,7 @@ def route(netlist, *, device, seed, folder, timeout):
     except subprocess.TimeoutExpired as error:
         raise Unfinished(
             f"nextpnr took longer than {timeout:g} s (log: {log}); "
-            "accepted: a longer --timeout or a smaller unit"
+            "accepted: a longer --timeout, another seed or a smaller unit"
         ) from error
     check_ended("nextpnr", done.returncode)
     if done.returncode or not report.exists():

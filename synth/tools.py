@@ -78,8 +78,10 @@ def run(name, arguments, *, folder, timeout):
             stderr=subprocess.STDOUT, text=True, timeout=timeout,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
+        # With some seeds a router does not come to an end.
+        seed = ", another --pnr-seed" if name.startswith("nextpnr") else ""
         raise Unfinished(
-            f"{name} took longer than {timeout:g} s; accepted: a longer --timeout or a smaller engine"
+            f"{name} took longer than {timeout:g} s; accepted: a longer --timeout{seed} or a smaller engine"
         ) from error
     check_ended(name, done.returncode)
     return done.returncode, done.stdout

@@ -92,9 +92,14 @@ def test_missing_tool(monkeypatch):
         tools.check_installed(["yosys", "nextpnr-none"])
 
 
-def test_a_tool_that_takes_too_long(tmp_path):
-    with pytest.raises(InputError, match="yosys took longer than 0.01 s; accepted: a longer --timeout"):
-        tools.run("yosys", ["-p", "help"], folder=tmp_path, timeout=0.01)
+@pytest.mark.parametrize(
+    "tool, accepted",
+    [("yosys", "a longer --timeout or a smaller"),
+     ("nextpnr-ice40", "a longer --timeout, another --pnr-seed or a smaller")],
+)  # fmt: skip
+def test_a_tool_that_takes_too_long(tool, accepted, tmp_path):
+    with pytest.raises(InputError, match=f"{tool} took longer than 0.01 s; accepted: {accepted} engine"):
+        tools.run(tool, ["--help"], folder=tmp_path, timeout=0.01)
 
 
 def test_what_a_tool_says_and_its_status(tmp_path):
