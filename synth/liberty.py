@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import re
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from dorefa.golden.errors import InputError
 
 # NAND2 equivalents, written for this project.
 DEFAULT = Path(__file__).with_name("nand2.lib")
+# Bytes of a library's text at most: a compressed file does not say how much is in it.
+LIMIT = 1 << 30
 
 _SPACE = re.compile(r"(?:[\s\\;]++|/\*.*?\*/|//[^\n]*+)*+", re.DOTALL)
 # A group `name (arguments) {`, a complex attribute `name (arguments)`, a simple one `name : value`, or `}`.
@@ -54,16 +58,13 @@ class Library:
 
 
 def load(path=DEFAULT):
-    """The :class:`Library` in a Liberty file.
+    """The :class:`Library` in a Liberty file, compressed with gzip or not.
 
     Raises :class:`InputError` for a file that cannot be read, is malformed or truncated, or has no
     flip-flop or no two-input NAND: without them nothing can be mapped or compared.
     """
     path = Path(path)
-    try:
-        text = path.read_text(errors="replace")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}; accepted: a Liberty file (.lib)") from None
+    text = _read(path)
     name, cells = _cells(path, text)
     if not any(cell.flip_flop for cell in cells.values()):
         raise InputError(
@@ -78,6 +79,21 @@ def load(path=DEFAULT):
         )
     area, nand2 = min(nands)
     return Library(name=name, text=text, cells=cells, nand2=nand2, nand2_area=area)
+
+
+def _read(path):
+    """Text of a file, decompressed where it begins as gzip does."""
+    accepted = "accepted: a Liberty file (.lib or .lib.gz)"
+    try:
+        with path.open("rb") as file:
+            compressed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if compressed else path.open("rb") as file:
+            text = file.read(LIMIT + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}; {accepted}") from None
+    if len(text) > LIMIT:
+        raise InputError(f"{path}: more than {LIMIT:,} bytes; {accepted} of at most that")
+    return text.decode(errors="replace")
 
 
 def _cells(path, text):

@@ -1,5 +1,6 @@
 """dorefa.synth.liberty: reading cell libraries, refusing broken ones, and the project's own."""
 
+import gzip
 import itertools
 import re
 
@@ -118,10 +119,31 @@ def test_broken_libraries_are_refused_in_one_line(text, message, tmp_path):
     assert str(caught.value).startswith(f"{path}: {message}") and "\n" not in str(caught.value)
 
 
+def test_compressed_library(tmp_path):
+    plain = library(tmp_path, NAND, FLIP_FLOP)
+    compressed = tmp_path / "cells.lib.gz"
+    compressed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert liberty.load(compressed) == liberty.load(plain)
+    whole = compressed.read_bytes()
+    for hostile in (whole[:-9], whole[:-1], whole[:2], whole[:12] + b"\xff" * 20):
+        compressed.write_bytes(hostile)
+        with pytest.raises(InputError, match=r"cells\.lib\.gz: [^\n]*; accepted: a Liberty file") as caught:
+            liberty.load(compressed)
+        assert "\n" not in str(caught.value)
+
+
+def test_more_than_a_library(tmp_path, monkeypatch):
+    monkeypatch.setattr(liberty, "LIMIT", 100)
+    compressed = tmp_path / "cells.lib.gz"
+    compressed.write_bytes(gzip.compress(b" " * 101))
+    with pytest.raises(InputError, match=r"more than 100 bytes; accepted: a Liberty file .* of at most that"):
+        liberty.load(compressed)
+
+
 def test_missing_file_and_binary_file(tmp_path):
     with pytest.raises(InputError, match=r"none\.lib: No such file or directory; accepted: a Liberty file"):
         liberty.load(tmp_path / "none.lib")
-    path = tmp_path / "cells.lib.gz"
-    path.write_bytes(b"\x1f\x8b\x08\x00\xff\xfe")
+    path = tmp_path / "cells.lib"
+    path.write_bytes(b"\x1f\x9d\x08\x00\xff\xfe")
     with pytest.raises(InputError, match="line 1: .* is not expected here; accepted: a Liberty file"):
         liberty.load(path)
