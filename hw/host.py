@@ -67,6 +67,7 @@ class HostPort(wiring.Component):
         # anything, they must not write to a memory that is preloaded.
         addr, w_data = (Signal.like(value, reset_less=True) for value in (host.addr, host.w_data))
         m.d.sync += [addr.eq(host.addr), w_data.eq(host.w_data)]
+        taken = [0] * len(earlier)
         for window in self._map.windows:
             piece = host.addr[: window.piece_bits]
             chosen = host.w_en & (select == window.select)
@@ -80,8 +81,12 @@ class HostPort(wiring.Component):
                 getattr(self, f"{window.name}_data").eq(Cat(*earlier[: window.pieces - 1], w_data)),
             ]
             for number in range(window.pieces - 1):
-                with m.If(chosen & (piece == number)):
-                    m.d.sync += earlier[number].eq(host.w_data)
+                taken[number] |= chosen & (piece == number)
+        for number, own in enumerate(earlier):
+            takes = Signal(name=f"takes_{number}")
+            m.d.sync += takes.eq(taken[number])
+            with m.If(takes):
+                m.d.sync += own.eq(w_data)
 
         # Registers repeat up to the first window, so that there is little of an address to compare.
         registers, place = select == 0, host.addr[:REGISTER_BITS]

@@ -83,17 +83,17 @@ class Shape:
 
     def stand_in(self):
         """Verilog of registers in the memory's place, for place and route of what is around it: they take
-        what comes and answer with the word that was written last. Every memory has a write enable of its own;
-        without one, synthesis would take the registers of all memories for the same."""
+        what comes and answer with bits that were written. Every memory has a write enable of its own; without
+        one, synthesis would take the registers of all memories for the same."""
         inputs = [(name, width) for direction, name, width in self.ports if direction == "input"]
-        taken = [(name, width) for name, width in inputs if name not in ("clk", "w_en", "w_data")]
+        taken = [(name, width) for name, width in inputs if name not in ("clk", "w_en")]
         return self.verilog([
             f"  (* keep *) reg {_range(self.width)}words;",
             f"  (* keep *) reg [{sum(width for _, width in taken) - 1}:0] taken;",
             "  assign r_data = words;",
             "  always @(posedge clk)",
             "    if (w_en) begin",
-            "      words <= w_data;",
+            "      words <= {words, w_data[0]};" if self.width > 1 else "      words <= w_data;",
             f"      taken <= {{{', '.join(name for name, _ in taken)}}};",
             "    end",
         ])  # fmt: skip
