@@ -100,7 +100,9 @@ class ThresholdQuantizer(wiring.Component):
 
                 # A block RAM is slow to answer: nothing but a register is behind it.
                 word, value, bits = later(word, 1, "word"), later(value, 2, "value"), later(bits, 2, "bits")
-                reached = value >= word[: config.acc_bits].as_signed()
+                threshold, top = word[: config.acc_bits], config.acc_bits - 1
+                # Signed, as an unsigned comparison with the sign bits exchanged: one carry chain and no more.
+                reached = Cat(value[:top], threshold[top]) >= Cat(threshold[:top], value[top])
                 if config.inverts:
                     inverts = word[config.acc_bits] if inverted_here else later(inverts, 2, "waits")
                     inverts = later(inverts, 1, "inverts")
