@@ -40,7 +40,7 @@ FAMILIES = {
         # Distributed RAM included: nextpnr sets two of these aside for each TRELLIS_RAMW.
         cells={"TRELLIS_COMB": 1},
         brams=("DP16KD",),
-        # The other placer needs two fifths more wire, and the router does not come to an end.
+        # With the default placer the router does not come to an end on large engines.
         routing="--placer static",
     ),
     "ice40": Family(

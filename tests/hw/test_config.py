@@ -180,3 +180,10 @@ def test_missing_file(tmp_path):
     assert str(caught.value) == (
         f"{path}: No such file or directory; accepted: a readable TOML file"
     )
+
+
+def test_lean_holds_the_largest_reduction_that_its_patches_hold():
+    config = preset("lean")
+    reduction = config.patch_depth * config.lanes
+    assert reduction == 4608
+    assert reduction * (2**config.a_bits - 1) < 1 << (config.acc_bits - 1)

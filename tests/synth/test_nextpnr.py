@@ -45,6 +45,8 @@ def test_routed_unit(target, unit, tmp_path):
     assert routed["fmax_mhz"] == max(routed["fmax_by_seed"].values())
     assert set(routed["fmax_by_seed"]) == {"1", "2"}
     assert routed["fmax_median_mhz"] == sum(routed["fmax_by_seed"].values()) / 2
+    static = "Running Static placer" in (tmp_path / "nextpnr_1.log").read_text()
+    assert static == (target == "ecp5")
     path = routed["critical_path"]
     assert path["delay_ns"] == pytest.approx(1000 / routed["fmax_mhz"], abs=0.1)
     if unit == "dot":
