@@ -196,8 +196,9 @@ class AxiTop(wiring.Component):
 
     Ports, beside `clk` and `rst` (synchronous, active high): ``s_axis_*`` (image bytes),
     ``m_axis_*`` (results), ``s_axil_*`` (control and memories) and, where the engine has them,
-    ``s_axis_weights_*`` (whole beats, so without ``tkeep``). ``tkeep`` exists where TDATA is
-    wider than a byte; on ``m_axis`` it is constantly all ones, because results are whole words.
+    ``s_axis_weights_*``, ``s_axis_trunks_*`` and ``m_axis_trunks_*`` (whole beats, so without
+    ``tkeep``). ``tkeep`` exists where TDATA is wider than a byte; on ``m_axis`` it is constantly all
+    ones, because results are whole words.
     Connect ports by name: their order in the Verilog is not specified.
     """
 
@@ -205,13 +206,11 @@ class AxiTop(wiring.Component):
         self._engine = engine
         self._bridge = AxiLiteBridge(addr_bits=len(engine.host.addr), regions=regions)
         ports = {}
-        streams = [("s_axis", engine.i, In, Out), ("m_axis", engine.o, Out, In)]
-        if hasattr(engine, "weights"):
-            streams.append(("s_axis_weights", engine.weights, In, Out))
-        for name, stream, towards, back in streams:
+        for name, stream in self._streams().items():
+            towards, back = (In, Out) if name.startswith("s") else (Out, In)
             width = len(stream.payload.data)
             ports[f"{name}_tdata"] = towards(width)
-            if width > 8 and name != "s_axis_weights":
+            if width > 8 and name in ("s_axis", "m_axis"):
                 ports[f"{name}_tkeep"] = towards(width // 8)
             ports[f"{name}_tlast"] = towards(1)
             ports[f"{name}_tvalid"] = towards(1)
@@ -220,6 +219,15 @@ class AxiTop(wiring.Component):
             if not name.startswith("host_"):
                 ports[f"s_axil_{name}"] = member
         super().__init__(ports)
+
+    def _streams(self):
+        """The engine's streams by the names of their ports."""
+        names = {
+            "s_axis": "i", "m_axis": "o", "s_axis_weights": "weights",
+            "s_axis_trunks": "trunks_i", "m_axis_trunks": "trunks_o",
+        }  # fmt: skip
+        engine = self._engine
+        return {name: getattr(engine, own) for name, own in names.items() if hasattr(engine, own)}
 
     @property
     def engine(self):
@@ -235,23 +243,17 @@ class AxiTop(wiring.Component):
             engine.host.w_data.eq(bridge.host_w_data),
             engine.host.w_en.eq(bridge.host_w_en),
             bridge.host_r_data.eq(engine.host.r_data),
-            engine.i.payload.data.eq(self.s_axis_tdata),
-            engine.i.payload.last.eq(self.s_axis_tlast),
             engine.i.payload.keep.eq(getattr(self, "s_axis_tkeep", 1)),
-            engine.i.valid.eq(self.s_axis_tvalid),
-            self.s_axis_tready.eq(engine.i.ready),
-            self.m_axis_tdata.eq(engine.o.payload.data),
-            self.m_axis_tlast.eq(engine.o.payload.last),
-            self.m_axis_tvalid.eq(engine.o.valid),
-            engine.o.ready.eq(self.m_axis_tready),
         ]
-        if hasattr(engine, "weights"):
-            m.d.comb += [
-                engine.weights.payload.data.eq(self.s_axis_weights_tdata),
-                engine.weights.payload.last.eq(self.s_axis_weights_tlast),
-                engine.weights.valid.eq(self.s_axis_weights_tvalid),
-                self.s_axis_weights_tready.eq(engine.weights.ready),
-            ]
+        for name, stream in self._streams().items():
+            data, last, valid, ready = (
+                getattr(self, f"{name}_t{part}") for part in ("data", "last", "valid", "ready")
+            )
+            pairs = [(stream.payload.data, data), (stream.payload.last, last), (stream.valid, valid)]
+            if name.startswith("s"):
+                m.d.comb += [inner.eq(outer) for inner, outer in pairs] + [ready.eq(stream.ready)]
+            else:
+                m.d.comb += [outer.eq(inner) for inner, outer in pairs] + [stream.ready.eq(ready)]
         if hasattr(self, "m_axis_tkeep"):
             m.d.comb += self.m_axis_tkeep.eq(~0)
         for name, member in bridge.signature.members.items():

@@ -15,6 +15,7 @@ STRUCTURES = ("compress", "sum", "mapped")
 # The index is the number of levels from one register to the next.
 PIPELINES = ("none", "level", "level2", "level3", "level4")
 WEIGHT_SOURCES = ("onchip", "stream")
+TRUNK_PLACES = ("onchip", "stream")
 
 # name: (least, greatest, unit)
 _RANGES = {
@@ -46,7 +47,7 @@ _RANGES = {
     "sum_codes": (0, 1, "whether codes can be summed over pooling windows"),
     "signed_codes": (0, 1, "whether activations can be two's complement"),
     "trunk_bits": (0, 32, "bits of a signed residual trunk, 0 for none"),
-    "trunk_depth": (1, 1 << 20, "groups of `quant` channels of residual trunks"),
+    "trunk_depth": (1, 1 << 20, "groups of `quant` channels of residual trunks, or of a queue of their stream"),
     "trunk_mul_bits": (2, 24, "bits of the signed multiplier that rescales into a trunk"),
     "trunk_bias_bits": (2, 64, "bits of the signed offset that rescales into a trunk"),
     "layer_depth": (1, 4096, "passes of a program: layers, or parts of layers"),
@@ -88,6 +89,9 @@ class EngineConfig:
     constant folded into the thresholds), ``unsigned`` and ``twos_complement`` (AND planes, the
     latter accepts unsigned too) or ``any`` (AND planes and an activation-sum row; each layer
     chooses).
+
+    With `trunks` ``stream`` residual trunks leave the engine as they are made and come back when they are
+    added; `trunk_depth` then is that of two queues.
 
     Raises :class:`InputError` that names the parameter, its value and what is accepted.
     """
@@ -131,6 +135,7 @@ class EngineConfig:
     pipeline: str = "none"
     port_bytes: int = 1
     weights: str = "onchip"
+    trunks: str = "onchip"
     batch: int = 1
 
     def __post_init__(self):
@@ -142,6 +147,7 @@ class EngineConfig:
             ("structure", STRUCTURES),
             ("pipeline", PIPELINES),
             ("weights", WEIGHT_SOURCES),
+            ("trunks", TRUNK_PLACES),
         ):
             if getattr(self, name) not in accepted:
                 raise InputError(f"{name} is {getattr(self, name)!r}; accepted: {', '.join(accepted)}")
@@ -183,11 +189,24 @@ class EngineConfig:
                 f"cols is {self.cols} with batch {self.batch}; accepted: 1, because the results of several "
                 "columns do not leave image by image"
             )
+        if self.trunks == "stream":
+            self._check_trunk_stream()
         if self.engines > 1 and self.rows % self.quant:
             raise InputError(
                 f"rows is {self.rows} with {self.engines} engines; accepted: a multiple of quant = "
                 f"{self.quant}, because the engines' channels alternate in groups of quant"
             )
+
+    def _check_trunk_stream(self):
+        for name, suits, accepted in (
+            ("trunk_bits", self.trunk_bits > 0, "at least 1, because there is no trunk to stream"),
+            ("cols", self.cols == 1, "1, because the channels of several columns do not leave pixel by pixel"),
+            ("trunk_depth", self.trunk_depth >= 4, "at least 4, the least queue"),
+        ):
+            if not suits:
+                raise InputError(
+                    f"{name} is {getattr(self, name)} with trunks 'stream'; accepted: {accepted}"
+                )
 
     @property
     def binary_ops_per_cycle(self) -> int:
@@ -208,6 +227,11 @@ class EngineConfig:
     def xnor(self) -> bool:
         """Whether the dot units count XNOR instead of AND products."""
         return self.encoding == "bipolar"
+
+    @property
+    def trunk_memory(self) -> bool:
+        """Whether residual trunks lie in a memory of the engine."""
+        return self.trunk_bits > 0 and self.trunks == "onchip"
 
     @property
     def inverts(self) -> bool:

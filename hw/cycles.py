@@ -15,6 +15,7 @@ from .array import array_latency
 from .packer import PlanePacker, image_waits
 from .residual import Residual
 from .slice import pipeline_latency
+from .trunk_cycles import TrunkCycles
 from .weight_loader import beats_per_address
 
 FETCH = 3  # cycles around the words of a descriptor, from what asks for it to its start
@@ -32,8 +33,8 @@ IMAGE_TO_PACKER = 1  # from a beat of an image to its codes in the packer
 class PassCycles:
     """Prediction for one pass: `cycles`, the tiling's `bound`, what binds it (``array``, ``window
     reader``, ``drain`` or ``transfer``), the cycles of its weights on the port (`transfer`), those that
-    it would take if they were there (`computing`), and what it takes for them in its steady state
-    (`steady`), which is less than `transfer` where that binds."""
+    it would take if everything that streams in were there (`computing`), and what it takes for them in its
+    steady state (`steady`), which is less than `transfer` where that binds."""
 
     name: str
     cycles: int
@@ -51,6 +52,7 @@ def predict(network, plan, config) -> list[PassCycles]:
     loaded = 0
     fetch = program.words_per_layer(config) + FETCH
     fetched = fetch + 1
+    trunks = TrunkCycles(config) if config.trunks == "stream" else None
     for number, part in enumerate(plan.passes):
         geometry = part.geometry
         transfer, ready = 0, 0
@@ -61,8 +63,14 @@ def predict(network, plan, config) -> list[PassCycles]:
             ready = loaded + LOADED_TO_READY - now
         raw = part.layer == len(network.layers) - 1
         start = max(END_TO_START, fetched - now)
-        cycles = _pass_cycles(network, part, config, start, ready, raw)
-        unhindered = _pass_cycles(network, part, config, start, 0, raw) if ready > 0 else cycles
+        layer = network.layers[part.layer]
+        waits = trunks if layer.trunk or layer.add is not None else None
+        if waits:
+            waits.begin(number, layer, plan.trunk_sources[number])
+        cycles = _pass_cycles(network, part, config, start, ready, raw, now, waits)
+        unhindered = cycles
+        if ready > 0 or waits:
+            unhindered = _pass_cycles(network, part, config, start, 0, raw)
         fetched = now + fetch + (start if config.prefetch else cycles)
         now += cycles
         ends.append(now - 1)
@@ -97,8 +105,9 @@ def _image_end(network, config):
     return done + 1
 
 
-def _pass_cycles(network, part, config, start, weights_ready, raw):
-    """Cycles from the end of the pass before to this one's, which starts at `start`."""
+def _pass_cycles(network, part, config, start, weights_ready, raw, now=0, trunks=None):
+    """Cycles from the end of the pass before, at `now`, to this one's, which starts at `start`; `trunks`:
+    the TrunkCycles that its tiles wait for."""
     geometry = part.geometry
     layer = network.layers[part.layer]
     steps, cleared = geometry.copy_steps
@@ -121,6 +130,10 @@ def _pass_cycles(network, part, config, start, weights_ready, raw):
         for tile in range(geometry.tiles):
             ends = tile == geometry.tiles - 1
             issued = max(issued + geometry.tile_cycles, drain_free)
+            if trunks:
+                groups = geometry.last_groups if ends else geometry.full_groups
+                issued = max(issued, trunks.earliest_end(groups) - now)
+                trunks.ends(now + issued, now + issued + to_drain, groups)
             if raw:
                 issued = max(issued, drained + 1)
                 rows = geometry.last_rows if ends else geometry.rows

@@ -16,7 +16,7 @@ def descriptor(schedule, number, config, network, *, weight_base, param_base):
     values["ends_image"] = number == len(schedule.passes) - 1
     values |= _pooling(layer, geometry, config)
     if config.trunk_bits:
-        values |= _trunk(schedule, part, network)
+        values |= _trunk(schedule, part, network, config)
     if config.signed_codes:
         bits = layer.out_bits or 0
         values |= {
@@ -177,19 +177,23 @@ def _pooling(layer, geometry, config):
     return values
 
 
-def _trunk(schedule, part, network):
+def _trunk(schedule, part, network, config):
     """Residual trunk: what is added, where the sum goes."""
     index, layer = part.layer, network.layers[part.layer]
+    values = {
+        "rescale": layer.rescale is not None,
+        "trunk_only": layer.rescale is not None and layer.code_bits is None,
+        "trunk_add": layer.add is not None,
+        "trunk_store": layer.trunk,
+        "trunk_shift": layer.rescale.f if layer.rescale else 0,
+    }
+    if not config.trunk_memory:
+        return values
     groups = part.geometry.pixel_groups
     store = schedule.trunk_addresses[index]
     added = store if layer.add is None else schedule.trunk_addresses[layer.add]
     first = 0 if added is None else added + part.part * groups
-    return {
-        "rescale": layer.rescale is not None,
-        "trunk_only": layer.rescale is not None and layer.code_bits is None,
-        "trunk_add": layer.add is not None,
-        "trunk_store": store is not None,
-        "trunk_shift": layer.rescale.f if layer.rescale else 0,
+    return values | {
         "trunk_address": first,
         "trunk_address_offset": 0 if store is None else store - added,
         "trunk_address_step": schedule.trunk_steps[index] or 0,

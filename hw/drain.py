@@ -18,8 +18,8 @@ def group_layout(config):
     `count` of the channels of all engines exist; `index` is the group's number within its pixel, `param` its
     parameters' address; `place` is the pixel's in its pooling windows, `column` the number of pixels
     before it in its set that end a window; `ends_set` marks the last group of the columns computed
-    together and `ends_layer` that of the layer. Engines with residual trunks add `trunk`, the group's
-    address in the trunk memory.
+    together and `ends_layer` that of the layer. Engines with a trunk memory add `trunk`, the group's
+    address in it.
     """
     fields = {
         "count": config.total_quant.bit_length(),
@@ -30,7 +30,7 @@ def group_layout(config):
         "ends_set": 1,
         "ends_layer": 1,
     }
-    if config.trunk_bits:
+    if config.trunk_memory:
         fields["trunk"] = range(max(2, config.trunk_depth))
     return data.StructLayout(fields)
 
@@ -103,7 +103,7 @@ class Drain(wiring.Component):
             group.ends_set.eq(set_ends),
             group.ends_layer.eq(set_ends & position.last),
         ]
-        if config.trunk_bits:
+        if config.trunk_memory:
             self._trunk_address(m, group, leaves & row_ends, leaves & tile_ends, leaves & set_ends)
 
         def row_begins(last, ends_set):

@@ -12,6 +12,7 @@ from .packer import PlanePacker
 from .results import Results, result_layout
 from .sequencer import Sequencer, image_layout
 from .slice import EngineSlice
+from .trunk_stream import TrunkStreams, trunk_layout
 from .weight_loader import WeightLoader, rows_per_beat, weights_layout
 
 
@@ -23,6 +24,8 @@ class Engine(wiring.Component):
     - `i`: stream of image beats (:func:`sequencer.image_layout`), NHWC bytes, one image (or batch) per
       packet;
     - `weights`, where weights stream in: beats (:func:`weight_loader.weights_layout`), a packet per pass;
+    - `trunks_o`, `trunks_i`, where residual trunks stream: beats (:func:`trunk_stream.trunk_layout`), a
+      packet per pass that keeps a trunk, which comes back for every pass that adds it;
     - `o`: stream of results (:func:`results.result_layout`), ``sum(v * a)`` of the last layer, int;
     - `host`: registers and memories (:mod:`dorefa.hw.memory_map`);
     - `status`: `busy`; `first_read` pulses with an image's first feature read, `layer_done` in the
@@ -48,6 +51,9 @@ class Engine(wiring.Component):
         }
         if config.weights == "stream":
             ports["weights"] = In(stream.Signature(weights_layout(config)))
+        if config.trunks == "stream":
+            ports["trunks_i"] = In(stream.Signature(trunk_layout(config)))
+            ports["trunks_o"] = Out(stream.Signature(trunk_layout(config)))
         super().__init__(ports)
 
     @property
@@ -99,6 +105,8 @@ class Engine(wiring.Component):
             ]
         self._memory_writes(m, host, slices)
         self._weights(m, host, sequencer, slices)
+        if config.trunks == "stream":
+            self._trunks(m, host, sequencer, slices)
         self._load(m, host, sequencer, packer)
         stored = self._store(m, sequencer, packer, slices)
         m.d.comb += [
@@ -180,6 +188,26 @@ class Engine(wiring.Component):
                     Cat(words.word_select(row % together, config.lanes) for row in own)
                 ),
             ]
+
+    def _trunks(self, m, host, sequencer, slices):
+        """Residual trunks from and to their streams; slices do everything at the same time."""
+        m.submodules.trunks = trunks = TrunkStreams(self._config)
+        wiring.connect(m, wiring.flipped(self.trunks_i), trunks.i)
+        wiring.connect(m, trunks.o, wiring.flipped(self.trunks_o))
+        lead = slices[0].trunk
+        m.d.comb += [
+            trunks.layer.eq(sequencer.layer),
+            trunks.finished.eq(sequencer.finished),
+            trunks.kept.eq(Cat(part.trunk.kept for part in slices)),
+            *(getattr(trunks, name).eq(getattr(lead, name))
+              for name in ("tile", "take", "take_last", "keep", "keep_last")),
+        ]  # fmt: skip
+        for number, part in enumerate(slices):
+            m.d.comb += [
+                part.trunk.tile_ready.eq(trunks.tile_ready),
+                part.trunk.taken.eq(trunks.taken.word_select(number, len(part.trunk.taken))),
+            ]
+        m.d.sync += host.wrong_trunks.eq(trunks.wrong)
 
     def _load(self, m, host, sequencer, packer):
         """The image's bytes to the feature memories."""

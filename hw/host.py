@@ -29,8 +29,8 @@ class HostPort(wiring.Component):
     """Registers of :data:`memory_map.REGISTERS`, and one write port for all memories.
 
     Ports: `host`; per window NAME of the map `NAME_en`, `NAME_memory`, `NAME_address`, `NAME_data`;
-    `enable`, `layers`, `image_bytes`; `busy`, `wrong_packet`, `wrong_weights` (pulses) and `cycles` from
-    the engine.
+    `enable`, `layers`, `image_bytes`; `busy`, `wrong_packet`, `wrong_weights`, `wrong_trunks` (pulses) and
+    `cycles` from the engine.
     `init`: reset values of control, layers and image_bytes of a preloaded engine.
     """
 
@@ -46,6 +46,7 @@ class HostPort(wiring.Component):
             "busy": In(1),
             "wrong_packet": In(1),
             "wrong_weights": In(1),
+            "wrong_trunks": In(1),
             "cycles": In(32),
         }
         for window in self._map.windows:
@@ -59,7 +60,10 @@ class HostPort(wiring.Component):
         config, host = self._config, self.host
         shift = self._map.select_shift
         select = host.addr[shift:]
-        wrong = Signal(2)
+        pulses = [self.wrong_packet, self.wrong_weights]
+        if config.trunks == "stream":
+            pulses.append(self.wrong_trunks)
+        wrong = Signal(len(pulses))
 
         widest = max(window.pieces for window in self._map.windows)
         earlier = [Signal(32, name=f"piece_{piece}", reset_less=True) for piece in range(widest - 1)]
@@ -103,8 +107,8 @@ class HostPort(wiring.Component):
                 with m.Case(address("image_bytes")):
                     m.d.sync += self.image_bytes.eq(host.w_data)
                 with m.Case(address("status")):
-                    m.d.sync += wrong.eq(wrong & ~host.w_data[1:3])
-        for bit, pulse in enumerate((self.wrong_packet, self.wrong_weights)):
+                    m.d.sync += wrong.eq(wrong & ~host.w_data[1 : 1 + len(wrong)])
+        for bit, pulse in enumerate(pulses):
             with m.If(pulse):
                 m.d.sync += wrong[bit].eq(1)
 

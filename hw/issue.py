@@ -15,7 +15,8 @@ class Issue(wiring.Component):
 
     A tile's last step waits until its accumulators find the drain free: `drain_full` (`drain_last`
     for a group's last tile) cycles after the last step of the tile before, and for a layer with raw
-    results, whose receiver may stall, until everything before is drained.
+    results, whose receiver may stall, until everything before is drained. Where residual trunks stream, it
+    waits for `tile_ready` too.
 
     Ports: `layer`, `start`; `weights_ready` (high while the weights are there); `filled` (pulse:
     one more slot to compute), `released` (pulse: a slot is read for the last time this cycle);
@@ -39,6 +40,7 @@ class Issue(wiring.Component):
                 "step": Out(step_layout()),
                 "tile": Out(tile_layout()),
                 "drained": In(1),
+                **({"tile_ready": In(1)} if config.trunks == "stream" else {}),
             }
         )
 
@@ -59,6 +61,7 @@ class Issue(wiring.Component):
         word_ends, diagonal_ends, pairs_end = Signal(), Signal(), Signal()
         tiles_end, groups_end = Signal(), Signal()
         go = Signal()
+        hindered = drain_busy | ~self.tile_ready if config.trunks == "stream" else drain_busy
         pairs = _Pairs(layer, config)
         next_word = Signal.like(self.word)
         m.d.comb += [
@@ -67,7 +70,7 @@ class Issue(wiring.Component):
             pairs_end.eq(diagonal_ends & pairs.last_diagonal),
             tiles_end.eq(pairs_end & last_tile),
             groups_end.eq(tiles_end & last_group),
-            go.eq(has_patch & self.weights_ready & ~(pairs_end & drain_busy) & ~self.start),
+            go.eq(has_patch & self.weights_ready & ~(pairs_end & hindered) & ~self.start),
             self.released.eq(go & tiles_end),
             self.tile.ends.eq(go & pairs_end),
             self.tile.last.eq(last_tile),

@@ -10,6 +10,7 @@ from . import librelane, memory_macros, verilog
 from .axi import AxiTop
 from .engine import Engine
 from .memory_map import IDENTITY, REGISTERS, VERSION, MemoryMap
+from .trunk_stream import trunk_bytes
 from .weight_loader import beats_per_word, rows_per_beat
 
 
@@ -86,6 +87,22 @@ def manifest(top, compiled=None):
             "packet": "the weights of one pass of the program; all passes again for every packet of images",
             "data_bits": 8 * config.port_bytes,
         }
+    trunks = {}
+    if config.trunks == "stream":
+        carries = (
+            f"per pixel its groups of {config.total_quant} channels, in the order of the program's passes; a "
+            f"beat is a group, {config.trunk_bits} bits a channel, two's complement, the first one lowest"
+        )
+        trunks = {
+            "m_axis_trunks": {
+                "carries": carries, "packet": "the residual trunk of one pass that keeps it",
+                "data_bits": 8 * trunk_bytes(config),
+            },
+            "s_axis_trunks": {
+                "carries": carries, "packet": "for every pass that adds a trunk, as it came from m_axis_trunks",
+                "data_bits": 8 * trunk_bytes(config),
+            },
+        }  # fmt: skip
     return {
         "module": verilog.MODULE,
         "config": config.as_dict(),
@@ -102,6 +119,7 @@ def manifest(top, compiled=None):
                 "data_bits": config.result_bits,
             },
             **weights,
+            **trunks,
         },
         "register_map": [
             {"name": name, "offset": 4 * address, "access": access, "meaning": meaning}

@@ -136,10 +136,19 @@ def _trunk_needs(network, config, plan):
         offsets += b.tolist()
     return {
         "trunk_bits": max(network.layers[part.layer].rescale.bits for part in rescaled),
-        "trunk_depth": plan.trunk_groups,
+        "trunk_depth": _trunk_depth(rescaled, network, config, plan),
         "trunk_mul_bits": max(2, _signed_bits(multipliers)),
         "trunk_bias_bits": max(2, _signed_bits(offsets)),
     }
+
+
+def _trunk_depth(rescaled, network, config, plan):
+    """Groups of the trunk memory; of streams, those of a tile, which a queue must hold."""
+    if config.trunks == "onchip":
+        return plan.trunk_groups
+    layers = [(part.geometry, network.layers[part.layer]) for part in rescaled]
+    tiles = [geometry for geometry, layer in layers if layer.trunk or layer.add is not None]
+    return max([4, *(g.full_groups if g.tiles > 1 else g.last_groups for g in tiles)])
 
 
 def _signed_bits(values):
@@ -156,7 +165,7 @@ _MEMORY_UNITS = {
     "param_depth": ("quantizer parameter memory", "channel groups"),
     "pool_depth": ("pooling memory", "channel groups per pixel"),
     "line_depth": ("line memory of pooling", "channel groups per row of pooled pixels"),
-    "trunk_depth": ("trunk memory", "channel groups"),
+    "trunk_depth": ("trunk memory", "channel groups"),  # or queue, of streamed trunks
     "layer_depth": ("program memory", "passes"),
 }
 
@@ -190,7 +199,7 @@ def find_problems(network, config) -> list[str]:
             problems.append(
                 f"{name} is {value}; accepted: at least {least}, which the network needs"
             )
-    problems += _trunk_problems(network, plan)
+    problems += _trunk_problems(network, plan, config)
     if config.quantizer == "affine":
         for layer in network.layers:
             try:
@@ -211,8 +220,9 @@ def _real_groups(plan, index):
     return [group for group in groups if group]
 
 
-def _trunk_problems(network, plan):
-    """A trunk and what is added to it must leave the array in the same groups of channels."""
+def _trunk_problems(network, plan, config):
+    """A trunk and what is added to it must leave the array in the same groups of channels; where trunks
+    stream, in the same passes."""
     for index, layer in enumerate(network.layers):
         if layer.add is None:
             continue
@@ -223,6 +233,23 @@ def _trunk_problems(network, plan):
                 f"{network.layers[layer.add].name}, which it adds ({len(own)} and {len(other)} groups a "
                 "pixel); accepted: rows and channels per group that are multiples of quant"
             )
+            continue
+        if config.trunks == "stream":
+            pixels, stored = (plan.of_layer(number)[0].geometry.pixels for number in (index, layer.add))
+            if pixels != stored:
+                yield (
+                    f"layer {layer.name}: it adds a trunk that streams in, but pooling leaves out "
+                    f"{stored - pixels} of its {stored} pixels; accepted: pooling windows that cover the map, or "
+                    "trunks onchip"
+                )
+            numbers = [number for number, part in enumerate(plan.passes) if part.layer == index]
+            passes, others = len(numbers), len(plan.of_layer(layer.add))
+            if passes != others or any(plan.trunk_sources[number] is None for number in numbers):
+                yield (
+                    f"layer {layer.name}: its {passes} passes leave other channels than the {others} of "
+                    f"{network.layers[layer.add].name}, whose trunk streams in pass by pass; accepted: "
+                    f"trunks onchip, or a weight_depth, now {config.weight_depth}, that cuts both alike"
+                )
 
 
 def _layer_problems(layer, config, last):

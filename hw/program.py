@@ -211,18 +211,19 @@ def _signed_codes(config):
 
 def _trunk(config):
     """Residual trunk: whether accumulators are rescaled, nothing but the trunk is wanted, a stored trunk
-    is added, the sum is stored; where, and how far behind that the sum goes."""
+    is added, the sum is stored; in a trunk memory where, and how far behind that the sum goes."""
     address = unsigned(max(1, (config.trunk_depth - 1).bit_length()))
-    return {
+    result = {
         "rescale": unsigned(1),
         "trunk_only": unsigned(1),
         "trunk_add": unsigned(1),
         "trunk_store": unsigned(1),
         "trunk_shift": unsigned(5),
-        "trunk_address": address,
-        "trunk_address_offset": address,
-        "trunk_address_step": address,
     }
+    if config.trunk_memory:
+        places = ("trunk_address", "trunk_address_offset", "trunk_address_step")
+        result |= dict.fromkeys(places, address)
+    return result
 
 
 def layout(config):

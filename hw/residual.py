@@ -11,15 +11,17 @@ from .drain import group_layout
 
 
 class Residual(wiring.Component):
-    """``t = round_half_even((m * value + b) / 2^trunk_shift) [+ stored trunk]`` per channel, kept in the
-    trunk memory where the layer says so; other layers' values pass through.
+    """``t = round_half_even((m * value + b) / 2^trunk_shift) [+ stored trunk]`` per channel, kept where the
+    layer says so; other layers' values pass through.
 
     The trunk memory holds, per group of `quant` channels, that many signed `trunk_bits`-bit integers.
-    A sum is stored `trunk_address_offset` behind what it adds, mostly in its place. `init`:
-    parameter words per lane.
+    A sum is stored `trunk_address_offset` behind what it adds, mostly in its place. Where trunks stream,
+    there is none: the stored group comes in with the values that it is added to. `init`: parameter words
+    per lane.
 
     Ports: `layer`; `valid`, `values`, `group` in; `o_valid`, `o_values`, `o_group` out,
-    :attr:`latency` cycles later; `w_en`, `w_memory`, `w_address`, `w_data` write a parameter word.
+    :attr:`latency` cycles later; `w_en`, `w_memory`, `w_address`, `w_data` write a parameter word; where
+    trunks stream `taken` (with `values`) and `kept` (with `o_values`), a group each.
     """
 
     latency = 6
@@ -28,6 +30,7 @@ class Residual(wiring.Component):
         self._config = config
         self._init = init
         values = signed(config.acc_bits)
+        streams = {"taken": In(config.quant * config.trunk_bits), "kept": Out(config.quant * config.trunk_bits)}
         super().__init__(
             {
                 "layer": In(program.layout(config)),
@@ -41,6 +44,7 @@ class Residual(wiring.Component):
                 "w_memory": In(range(max(2, config.quant))),
                 "w_address": In(range(max(2, config.param_depth))),
                 "w_data": In(self.param_layout(config).size),
+                **(streams if config.trunks == "stream" else {}),
             }
         )
 
@@ -57,23 +61,16 @@ class Residual(wiring.Component):
         acc, trunk = signed(config.acc_bits), signed(config.trunk_bits)
         product_bits = config.acc_bits + config.trunk_mul_bits
         total_bits = max(product_bits, config.trunk_bias_bits) + 1
-        m.submodules.trunk = memory = Memory(
-            shape=config.quant * config.trunk_bits, depth=config.trunk_depth, init=[]
-        )
-        read, write = memory.read_port(), memory.write_port()
         kept = [Signal(trunk, name=f"kept_{lane}") for lane in range(config.quant)]
         valid = delayed(m, self.valid, self.latency - 1, "valid")
         group = delayed(m, self.group, self.latency - 1, "group")
         m.d.sync += [self.o_valid.eq(valid), self.o_group.eq(group)]
-        m.d.comb += [
-            read.addr.eq(self.group.trunk),
-            read.en.eq(1),
-            write.addr.eq(self.o_group.trunk + layer.trunk_address_offset),
-            write.data.eq(Cat(kept)),
-            *(into.eq(value) for into, value in zip(kept, self.o_values, strict=True)),
-            write.en.eq(self.o_valid & layer.trunk_store),
-        ]
-        stored = delayed(m, read.data, 4, "stored")
+        m.d.comb += [into.eq(value) for into, value in zip(kept, self.o_values, strict=True)]
+        if config.trunks == "stream":
+            stored = delayed(m, self.taken, self.latency - 1, "stored", reset_less=True)
+            m.d.comb += self.kept.eq(Cat(kept))
+        else:
+            stored = self._memory(m, Cat(kept))
         for lane in range(config.quant):
             m.submodules[f"lane{lane}"] = params = Memory(
                 shape=layout.size, depth=config.param_depth, init=self._init[lane] if self._init else []
@@ -115,3 +112,19 @@ class Residual(wiring.Component):
                 self.o_values[lane].eq(Mux(layer.rescale, rounded + added, late_value)),
             ]
         return m
+
+    def _memory(self, m, kept):
+        """The trunk memory, which takes `kept`; returns what it holds of the group that is added."""
+        config, layer = self._config, self.layer
+        m.submodules.trunk = memory = Memory(
+            shape=config.quant * config.trunk_bits, depth=config.trunk_depth, init=[]
+        )
+        read, write = memory.read_port(), memory.write_port()
+        m.d.comb += [
+            read.addr.eq(self.group.trunk),
+            read.en.eq(1),
+            write.addr.eq(self.o_group.trunk + layer.trunk_address_offset),
+            write.data.eq(kept),
+            write.en.eq(self.o_valid & layer.trunk_store),
+        ]
+        return delayed(m, read.data, self.latency - 2, "stored")

@@ -51,7 +51,8 @@ class Schedule:
     (None without), `map_words` and `image_words`, the feature memory's least depths, and `addresses`, the
     first word of the image's and then of each layer's codes; likewise `trunk_groups`, the trunk
     memory's least depth, and per layer `trunk_addresses` and `trunk_steps`, the groups from one pixel to
-    the next (None where none is kept, or made)."""
+    the next (None where none is kept, or made). `trunk_sources`: per pass the one whose trunk it adds, where
+    those two leave the same channels (else None)."""
 
     passes: tuple[Pass, ...]
     maps: tuple[MapLayout | None, ...]
@@ -61,6 +62,14 @@ class Schedule:
     trunk_groups: int
     trunk_addresses: tuple[int | None, ...]
     trunk_steps: tuple[int | None, ...]
+    trunk_sources: tuple[int | None, ...]
+
+    @property
+    def trunk_plan(self) -> tuple[list[int], list[int]]:
+        """Of streamed trunks, the passes whose packets leave, in order; and for every packet that comes in the
+        number of the one that left."""
+        keep = sorted({number for number in self.trunk_sources if number is not None})
+        return keep, [keep.index(number) for number in self.trunk_sources if number is not None]
 
     def of_layer(self, index) -> list[Pass]:
         """The passes of one layer."""
@@ -96,7 +105,7 @@ def schedule(network, config) -> Schedule:
         passes=tuple(passes), maps=tuple(maps), map_words=words,
         image_words=max((addresses[number] + sizes[number] for number in wide), default=0),
         addresses=tuple(addresses), trunk_groups=trunk_groups, trunk_addresses=trunk_addresses,
-        trunk_steps=trunk_steps,
+        trunk_steps=trunk_steps, trunk_sources=_trunk_sources(network, passes),
     )  # fmt: skip
 
 
@@ -126,6 +135,18 @@ def _trunk_steps(network, passes):
         first.append(index if layer.add is None else first[layer.add])
     most = [max(own[at] for at in range(len(own)) if first[at] == first[index]) for index in range(len(own))]
     return tuple(most[i] if layer.rescale is not None else None for i, layer in enumerate(layers))
+
+
+def _trunk_sources(network, passes):
+    sources = []
+    for part in passes:
+        added, groups = network.layers[part.layer].add, list(part.quantizer_groups())
+        sources.append(next(
+            (number for number, other in enumerate(passes) if other.layer == added
+             and other.part == part.part and list(other.quantizer_groups()) == groups),
+            None,
+        ))  # fmt: skip
+    return tuple(sources)
 
 
 def _place_trunks(network, passes, steps):

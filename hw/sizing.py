@@ -22,6 +22,8 @@ from .schedule import schedule
 _LARGE_NETWORK = 20_000_000
 # The configuration's limit.
 _LARGEST_QUANT = 64
+# Groups of streamed trunks on their way through the pipeline, at most.
+_TRUNK_GROUPS_ON_THEIR_WAY = 32
 
 
 def fit(network, **overrides) -> EngineConfig:
@@ -32,7 +34,8 @@ def fit(network, **overrides) -> EngineConfig:
     all weights are; `quantizer` is ``thresholds`` up to 4 bits and where a layer has no affine form;
     `quant` is the least power of two with which no layer waits for its drain; `fetch_bits` and
     `plane_groups` make the smallest window reader that costs at most 1 % of the cycles.
-    Where weights stream in, each half of their memory holds the largest tile.
+    Where weights stream in, each half of their memory holds the largest tile; where residual trunks stream,
+    their queues are long enough for ports that never wait.
     """
     given = network
     if "batch" in overrides:
@@ -61,13 +64,15 @@ def fit(network, **overrides) -> EngineConfig:
     sizes.setdefault("quantizer", "thresholds" if sizes["out_bits"] <= 4 else "affine")
     sizes.setdefault("a_bits", max(max(layer.a_bits, layer.out_bits or 0) for layer in layers))
     sizes["fetch_bits"], sizes["plane_groups"] = _least_reader(network, sizes)
-    draft = EngineConfig(**sizes)
+    draft = EngineConfig(**(_trunk_draft(layers, sizes) | sizes))
     network = merged(network, draft, overrides)
     layers = _convolutions(network)
     if draft.weights == "stream" and "weight_depth" not in sizes:
         draft = _least_stream(network, layers, draft)
     plan = schedule(network, draft)
     for name, least in needs(network, draft, plan).items():
+        if name == "trunk_depth" and draft.trunks == "stream":
+            least = 2 * least + _TRUNK_GROUPS_ON_THEIR_WAY
         sizes.setdefault(name, max(least, 4) if name == "acc_bits" else least)
     if sizes["quantizer"] == "affine":
         try:
@@ -79,6 +84,15 @@ def fit(network, **overrides) -> EngineConfig:
         for name, bits in widths.items():
             sizes.setdefault(name, bits)
     return EngineConfig(**sizes)
+
+
+def _trunk_draft(layers, sizes):
+    """Parameters without which no configuration has streamed trunks, until the network's needs are known."""
+    if sizes.get("trunks") != "stream":
+        return {}
+    if all(layer.add is None for layer in layers):
+        raise InputError("trunks is 'stream'; accepted: 'onchip', because the network adds no residual trunk")
+    return {"trunk_bits": 16, "trunk_depth": 4}
 
 
 def _least_stream(network, layers, draft):

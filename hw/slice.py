@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from . import program
-from .array import DotArray
+from .array import DotArray, tile_layout
 from .delay import delayed
 from .drain import Drain, group_layout
 from .feature_memory import FeatureMemory
@@ -17,6 +17,23 @@ from .residual import Residual
 from .run_generator import RunGenerator
 from .weight_memory import WeightMemory
 from .window_reader import WindowReader
+
+
+def trunk_signature(config):
+    """A slice's side of :class:`.trunk_stream.TrunkStreams`: ports as there, with its own `quant` channels."""
+    bits = config.quant * config.trunk_bits
+    return wiring.Signature(
+        {
+            "tile": Out(tile_layout()),
+            "tile_ready": In(1),
+            "take": Out(1),
+            "take_last": Out(1),
+            "taken": In(bits),
+            "keep": Out(1),
+            "keep_last": Out(1),
+            "kept": Out(bits),
+        }
+    )
 
 
 def pipeline_latency(config):
@@ -39,7 +56,8 @@ class EngineSlice(wiring.Component):
     writes `weights_*` (one enable per row), `params_*`, `rescale_*`; `weights_ready` while the pass's
     weights are there; `raw_valid`, `raw_ready`, `raw_values`, `raw_offsets`, `raw_group` to the results;
     `valid`, `codes`, `group` to the packer; `set_ends` and `columns` with a set's last group; `trunk_ends`
-    when a layer without codes has stored its last group; `first_read`.
+    when a layer without codes has stored its last group; `first_read`; where residual trunks stream,
+    `trunk`.
 
     `memories`: this slice's contents of a preloaded engine (``weights``, ``params``, ``rescale``).
     """
@@ -79,6 +97,7 @@ class EngineSlice(wiring.Component):
                 "columns": Out(range(config.cols + 1)),
                 "trunk_ends": Out(1),
                 "first_read": Out(1),
+                **({"trunk": Out(trunk_signature(config))} if config.trunks == "stream" else {}),
             }
         )
 
@@ -131,6 +150,8 @@ class EngineSlice(wiring.Component):
         ]
         if config.a_bits > 1:  # one plane needs no choice
             m.d.comb += patch.plane.eq(issue.plane)
+        if config.trunks == "stream":
+            m.d.comb += [self.trunk.tile.eq(issue.tile), issue.tile_ready.eq(self.trunk.tile_ready)]
         self._staircase(m, drain)
         return m
 
@@ -151,6 +172,15 @@ class EngineSlice(wiring.Component):
                     residual.o_valid & layer.trunk_only & residual.o_group.ends_layer
                 ),
             ]  # fmt: skip
+            if config.trunks == "stream":
+                m.d.comb += [
+                    self.trunk.take.eq(valid & layer.trunk_add),
+                    self.trunk.take_last.eq(group.ends_layer),
+                    residual.taken.eq(self.trunk.taken),
+                    self.trunk.keep.eq(residual.o_valid & layer.trunk_store),
+                    self.trunk.keep_last.eq(residual.o_group.ends_layer),
+                    self.trunk.kept.eq(residual.kept),
+                ]
             valid = residual.o_valid & ~layer.trunk_only
             values, group = residual.o_values, residual.o_group
         if config.sum_values:

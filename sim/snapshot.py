@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dorefa.golden.integer import signed_codes
+from dorefa.hw.trunk_stream import trunk_bytes
 
 from .design import CORE
 
@@ -22,7 +23,7 @@ class Region:
 
 def regions(compiled) -> list[list[Region]]:
     """Per pass, what to copy when it is done: the block of codes that it leaves and, with a layer's
-    last pass, the layer's trunk."""
+    last pass, the layer's part of the trunk memory."""
     result = []
     for part in compiled.schedule.passes:
         own = []
@@ -30,7 +31,8 @@ def regions(compiled) -> list[list[Region]]:
             for prefix in _prefixes(compiled, part):
                 own += _bank_regions(compiled, part, prefix)
         address = compiled.schedule.trunk_addresses[part.layer]
-        if address is not None and part.part == part.parts - 1:
+        in_memory = address is not None and compiled.config.trunk_memory
+        if in_memory and part.part == part.parts - 1:
             rows = part.geometry.pixels * compiled.schedule.trunk_steps[part.layer]
             own += [
                 Region(f"{CORE}.slice{engine}.residual.trunk", address, rows)
@@ -58,11 +60,16 @@ def _bank_regions(compiled, part, prefix):
     ]
 
 
-def values(compiled, copied) -> dict[str, np.ndarray]:
+def values(compiled, copied, trunk_packets=()) -> dict[str, np.ndarray]:
     """Codes uint8 (H, W, C) and trunks int64 of every layer by the names that golden gives them.
 
-    copied: per pass, one uint8 (rows, bytes) per region, little-endian words.
+    copied: per pass, one uint8 (rows, bytes) per region, little-endian words; trunk_packets: where trunks
+    stream, bytes of the image's packets, in the order in which they left.
     """
+    packets = {}
+    for number, packet in zip(compiled.schedule.trunk_plan[0], trunk_packets, strict=False):
+        part = compiled.schedule.passes[number]
+        packets.setdefault(part.layer, []).append((part, packet))
     result = {}
     for index, layer in enumerate(compiled.network.layers):
         parts = [
@@ -80,8 +87,11 @@ def values(compiled, copied) -> dict[str, np.ndarray]:
             result[layer.name] = signed_codes(codes, layer.out_bits) if layer.out_signed else codes
         if layer.trunk:
             name = layer.name if layer.out_bits is None else f"{layer.name}.trunk"
-            engines = compiled.config.engines
-            result[name] = _trunk(compiled, parts, parts[-1][1][-engines:])
+            if compiled.config.trunk_memory:
+                groups = _memory_groups(compiled, index, parts[-1][1][-compiled.config.engines :])
+            else:
+                groups = _packet_groups(compiled, packets[index])
+            result[name] = _trunk(layer, parts, groups)
     return result
 
 
@@ -108,19 +118,37 @@ def _block_codes(compiled, part, arrays):
     return codes[: height * width * layout.channels].reshape(height, width, layout.channels)
 
 
-def _trunk(compiled, parts, arrays):
-    """Trunk int64 (H, W, C): words of `quant` signed integers per engine, group after group."""
-    config, layer = compiled.config, compiled.network.layers[parts[0][0].layer]
-    bits = config.trunk_bits
-    lanes = []
-    for rows in arrays:
-        unpacked = np.unpackbits(rows, axis=1, bitorder="little")[:, : config.quant * bits]
-        fields = unpacked.reshape(len(rows), config.quant, bits).astype(np.int64)
-        unsigned = (fields << np.arange(bits)).sum(2)
-        lanes.append(unsigned - ((unsigned >> (bits - 1)) << bits))
-    groups = np.concatenate(lanes, axis=1)
+def _integers(rows, count, bits):
+    """Words uint8 (rows, bytes) of `count` signed integers of `bits` bits, as int64 (rows, count)."""
+    fields = np.unpackbits(rows, axis=1, bitorder="little")[:, : count * bits]
+    fields = fields.reshape(len(rows), count, bits).astype(np.int64)
+    unsigned = (fields << np.arange(bits)).sum(2)
+    return unsigned - ((unsigned >> (bits - 1)) << bits)
+
+
+def _memory_groups(compiled, index, arrays):
+    """Integers (pixels, groups, channels of a group) of a layer's part of the trunk memories, one array per
+    engine."""
+    config = compiled.config
+    lanes = [_integers(rows, config.quant, config.trunk_bits) for rows in arrays]
+    steps = compiled.schedule.trunk_steps[index]
+    return np.concatenate(lanes, axis=1).reshape(-1, steps, config.total_quant)
+
+
+def _packet_groups(compiled, packets):
+    """The same of a layer's packets, one per pass."""
+    config = compiled.config
+    result = []
+    for part, packet in packets:
+        rows = np.frombuffer(packet, np.uint8).reshape(-1, trunk_bytes(config))
+        groups = _integers(rows, config.total_quant, config.trunk_bits)
+        result.append(groups.reshape(part.geometry.pixels, -1, config.total_quant))
+    return np.concatenate(result, axis=1)
+
+
+def _trunk(layer, parts, pixels):
+    """Trunk int64 (H, W, C) from its integers (pixels, groups, channels of a group)."""
     height, width, channels = layer.conv_shape
-    pixels = groups.reshape(height * width, -1, config.total_quant)
     result = np.zeros((height * width, channels), np.int64)
     at = 0
     for part, _ in parts:

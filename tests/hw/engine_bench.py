@@ -12,6 +12,7 @@ from dorefa.hw.memory_map import REGISTERS
 from dorefa.hw.weight_loader import weight_packet
 from dorefa.sim.design import CORE
 from dorefa.sim.snapshot import regions, values
+from dorefa.sim.trunk_memory import TrunkMemory
 
 from .support import fill_memories, flat, memories_of, receive, simulate
 
@@ -19,8 +20,8 @@ from .support import fill_memories, flat, memories_of, receive, simulate
 @dataclass
 class Outcome:
     """What an engine did: `results` per image, `values` per image (codes and trunks by golden's
-    names), `cycles` per image and pass, `register` the cycles register at the end, `dropped` and
-    `wrong_weights` its status bits."""
+    names), `cycles` per image and pass, `register` the cycles register at the end, `dropped`,
+    `wrong_weights` and `wrong_trunks` its status bits."""
 
     results: list = field(default_factory=list)
     values: list = field(default_factory=list)
@@ -28,6 +29,7 @@ class Outcome:
     register: int = 0
     dropped: bool = False
     wrong_weights: bool = False
+    wrong_trunks: bool = False
 
 
 def beats_of(codes, port_bytes, rng=None):
@@ -187,14 +189,24 @@ class Bench:
                         spent.append(cycle - began)
                         began = cycle
                 outcome.cycles.append(spent)
-                outcome.values.append(values(self.compiled, copied))
+                packets = trunks.kept[per_image * len(outcome.values) :] if streams else ()
+                outcome.values.append(values(self.compiled, copied, packets))
             outcome.register = await self.read(ctx, "cycles")
             status = await self.read(ctx, "status")
             assert not status & 1, "busy after the last image"
             outcome.dropped = bool(status & 2)
             outcome.wrong_weights = bool(status & 4)
+            outcome.wrong_trunks = bool(status & 8)
 
         monitors = [stream] if self.config.weights == "stream" else []
+        streams = self.config.trunks == "stream"
+        if streams:
+            sent, plan = self.compiled.schedule.trunk_plan
+            per_image = len(sent)
+            trunks = TrunkMemory(
+                engine, plan, per_image, waits=lambda: self.rng.random() < max(self.gaps, self.stalls)
+            )
+            monitors += [trunks.take, trunks.give]
         simulate(self.fragment, feed, take, watch, limit=int(work * slower) + 2000, monitors=monitors)
         return outcome
 

@@ -56,12 +56,13 @@ SIMULATED = 400_000
 # Why a random engine may not run a random network.
 REFUSALS = (
     "the threshold quantizer", "leave in other groups", "weight_depth of at least", "pooling padding",
-    "pooling leaves out",
+    "pooling leaves out", "adds no residual trunk", "whose trunk streams in",
 )  # fmt: skip
 
 
-def draw_case(rng, residual=None, small=True, **limits):
-    """A random network on a random engine, compiled, and two images; `small` ones simulate in seconds."""
+def draw_case(rng, residual=None, small=True, fixed=(), **limits):
+    """A random network on a random engine with the parameters `fixed`, compiled, and two images; `small` ones
+    simulate in seconds."""
     while True:
         encodings = ENCODINGS[rng.integers(len(ENCODINGS))]
         residual_now = bool(rng.integers(2)) if residual is None else residual
@@ -71,7 +72,7 @@ def draw_case(rng, residual=None, small=True, **limits):
             allow_pool_padding=True, **limits,
         )  # fmt: skip
         integer = lower(drawn)
-        sizes = draw_sizes(rng)
+        sizes = draw_sizes(rng) | dict(fixed)
         print(drawn.name, encodings, sizes)
         try:
             config = fit(integer, **sizes)
