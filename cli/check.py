@@ -40,6 +40,7 @@ def run(args):
         "problems": problems,
         "cycles_estimate": None,
         "stream_bytes": None,
+        "trunk_stream_bytes": None,
         "memory_bits": None,
         "config": config.as_dict() if config else None,
         "nearest": None,
@@ -58,6 +59,7 @@ def run(args):
     layers = [layer_report(layer, layer.cycles, config) for layer in compiled.layers]
     report["cycles_estimate"] = per_image(compiled.cycles, config)
     report["stream_bytes"] = per_image(compiled.stream_bytes, config)
+    report["trunk_stream_bytes"] = per_image(compiled.trunk_stream_bytes, config)
     report["memories"] = compiled.memory_bits
     report["memory_bits"] = sum(compiled.memory_bits.values())
     report["layers"] = [vars(layer) for layer in layers]
@@ -69,6 +71,8 @@ def run(args):
     out.say(f"about {report['cycles_estimate']:,} cycles per image")
     if compiled.stream_bytes:
         out.say(f"{report['stream_bytes']:,} bytes of weights stream in per image")
+    if compiled.trunk_stream_bytes:
+        out.say(f"{report['trunk_stream_bytes']:,} bytes of residual trunks stream out and in per image")
     for memory, bits in compiled.memory_bits.items():
         out.say(f"{memory}: {bits:,} bits filled")
     out.report(report)

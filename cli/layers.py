@@ -2,7 +2,8 @@
 
 
 def layer_table(layers, config):
-    """(header, rows) of LayerReports; where weights stream in, with what their transfer asks for."""
+    """(header, rows) of LayerReports; where weights or residual trunks stream, with what that asks
+    for."""
     header = ["layer", "cycles", "tiling bound", "bound by", "utilization"]
     rows = [
         [layer.name, round(layer.cycles), round(layer.bound), layer.bound_by, layer.utilization]
@@ -12,6 +13,10 @@ def layer_table(layers, config):
         header += ["transfer cycles", "bytes per cycle needed", "compute-bound from batch"]
         for row, layer in zip(rows, layers, strict=True):
             row += [round(layer.transfer_cycles), layer.bytes_per_cycle, layer.compute_bound_batch]
+    if config["trunks"] == "stream":
+        header += ["trunk bytes in", "trunk bytes out"]
+        for row, layer in zip(rows, layers, strict=True):
+            row += [round(layer.trunk_bytes_in), round(layer.trunk_bytes_out)]
     return header, rows
 
 

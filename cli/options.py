@@ -110,6 +110,8 @@ _ENGINE_HELP = {
     "engines": "engines that compute different output channels side by side, 1 to 4",
     "port_bytes": "bytes per beat of the image port, and of the port for weights",
     "weights": "onchip, or stream: through a port of their own, for every packet of images again",
+    "trunks": "residual trunks: onchip, or stream: out through a port as they are made, in again as they are "
+    "added",
     "batch": "images per packet, for networks of fully connected layers (weights are read once a packet)",
     "patch_slots": "patches that the window reader may be ahead of the array",
     "prefetch": "0: fetch descriptors between passes, with half the registers and some cycles more",

@@ -27,6 +27,7 @@ class BoardCore(wiring.Component):
         for name, accepted, reason in (
             ("port_bytes", 1, "its serial line carries one byte at a time"),
             ("weights", "onchip", "its serial line is too slow for weights"),
+            ("trunks", "onchip", "its serial line is too slow for residual trunks"),
             ("batch", 1, "results of an image are answered before the next one is sent"),
         ):
             if getattr(config, name) != accepted:

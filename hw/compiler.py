@@ -17,6 +17,7 @@ from .memory_map import REGISTERS, MemoryMap
 from .merged_groups import merged
 from .problems import find_problems
 from .schedule import Schedule, schedule
+from .trunk_stream import trunk_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,9 @@ class CompiledLayer:
     Where weights stream in: `transfer_cycles` that they take on the port, `waiting_cycles`, the part of
     `cycles` without computing until they are there, `bytes_per_cycle`, the least rate with which
     the layer would not be bound by their transfer, and `compute_bound_batch`, the least batch with
-    which it would not (None but for layers of one pixel per image). All counts are those of one packet.
+    which it would not (None but for layers of one pixel per image). Where residual trunks stream:
+    `trunk_bytes_in` that the layer adds and `trunk_bytes_out` that it keeps; `waiting_cycles` then count what
+    it waits for these too. All counts are those of one packet.
     """
 
     name: str
@@ -50,6 +53,8 @@ class CompiledLayer:
     waiting_cycles: int
     bytes_per_cycle: float
     compute_bound_batch: int | None
+    trunk_bytes_in: int
+    trunk_bytes_out: int
 
 
 class CompiledNetwork:
@@ -98,6 +103,11 @@ class CompiledNetwork:
     def stream_bytes(self) -> int:
         """Bytes of weights that stream in for every packet."""
         return self.config.port_bytes * sum(layer.transfer_cycles for layer in self.layers)
+
+    @property
+    def trunk_stream_bytes(self) -> int:
+        """Bytes of residual trunks that stream out for every packet, and in."""
+        return sum(layer.trunk_bytes_in + layer.trunk_bytes_out for layer in self.layers)
 
     @property
     def memory_bits(self) -> dict[str, int]:
@@ -192,7 +202,7 @@ def _layers(given, network, plan, predicted, config):
                 bound=sum(cost.bound for cost in costs), passes=range(first, first + count),
                 merged_groups=layer.groups // computed.groups,
                 shares=_shares(layer, computed, plan.of_layer(index)),
-                **_transfer(layer, costs, config),
+                **_transfer(layer, costs, config), **_trunk_bytes(computed, plan.of_layer(index), config),
             )
         )  # fmt: skip
         first += count
@@ -211,6 +221,16 @@ def _shares(layer, computed, passes):
         "rows": Fraction(channels, tiles * geometry.rows),
         "columns": Fraction(layer.macs, layer.codes.size * geometry.sets * geometry.cols),
     }
+
+
+def _trunk_bytes(layer, passes, config):
+    """The fields of a CompiledLayer that say what streams of its residual trunk."""
+    size = 0
+    if config.trunks == "stream":
+        size = trunk_bytes(config) * sum(p.geometry.pixels * p.geometry.pixel_groups for p in passes)
+    return {
+        "trunk_bytes_in": size if layer.add is not None else 0, "trunk_bytes_out": size if layer.trunk else 0,
+    }  # fmt: skip
 
 
 def _transfer(layer, costs, config):

@@ -47,7 +47,7 @@ _RANGES = {
     "sum_codes": (0, 1, "whether codes can be summed over pooling windows"),
     "signed_codes": (0, 1, "whether activations can be two's complement"),
     "trunk_bits": (0, 32, "bits of a signed residual trunk, 0 for none"),
-    "trunk_depth": (1, 1 << 20, "groups of `quant` channels of residual trunks, or of a queue of their stream"),
+    "trunk_depth": (1, 1 << 20, "groups of `quant` channels of residual trunks, or of their streams' queues"),
     "trunk_mul_bits": (2, 24, "bits of the signed multiplier that rescales into a trunk"),
     "trunk_bias_bits": (2, 64, "bits of the signed offset that rescales into a trunk"),
     "layer_depth": (1, 4096, "passes of a program: layers, or parts of layers"),
@@ -200,7 +200,7 @@ class EngineConfig:
     def _check_trunk_stream(self):
         for name, suits, accepted in (
             ("trunk_bits", self.trunk_bits > 0, "at least 1, because there is no trunk to stream"),
-            ("cols", self.cols == 1, "1, because the channels of several columns do not leave pixel by pixel"),
+            ("cols", self.cols == 1, "1, because several columns do not leave pixel by pixel"),
             ("trunk_depth", self.trunk_depth >= 4, "at least 4, the least queue"),
         ):
             if not suits:

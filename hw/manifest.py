@@ -99,7 +99,8 @@ def manifest(top, compiled=None):
                 "data_bits": 8 * trunk_bytes(config),
             },
             "s_axis_trunks": {
-                "carries": carries, "packet": "for every pass that adds a trunk, as it came from m_axis_trunks",
+                "carries": carries,
+                "packet": "for every pass that adds a trunk, as it came from m_axis_trunks",
                 "data_bits": 8 * trunk_bytes(config),
             },
         }  # fmt: skip

@@ -20,8 +20,8 @@ REGISTERS = {
     "layers": (3, "rw", "passes of the program: layers, or parts of layers"),
     "image_bytes": (4, "rw", "bytes of one image packet"),
     "status": (5, "rw", "bit 0: busy; bit 1: an image had another length and was dropped; bit 2: a pass's "
-               "weights had another length; bit 3: a residual trunk came back with another length (write 1 to "
-               "clear)"),
+               "weights had another length; bit 3: a residual trunk came back with another length (write 1 "
+               "to clear)"),
     "cycles": (6, "ro", "cycles of the last image, from its first feature read to its last result"),
     "array": (7, "ro", "bits 11-0 lanes, 23-12 rows, 31-24 columns"),
     "widths": (8, "ro", "bits 7-0 w_bits, 15-8 a_bits, 23-16 out_bits, 31-24 channels per quantizer cycle"),

@@ -239,8 +239,8 @@ def _trunk_problems(network, plan, config):
             if pixels != stored:
                 yield (
                     f"layer {layer.name}: it adds a trunk that streams in, but pooling leaves out "
-                    f"{stored - pixels} of its {stored} pixels; accepted: pooling windows that cover the map, or "
-                    "trunks onchip"
+                    f"{stored - pixels} of {stored} pixels; accepted: pooling windows that cover the map, "
+                    "or trunks onchip"
                 )
             numbers = [number for number, part in enumerate(plan.passes) if part.layer == index]
             passes, others = len(numbers), len(plan.of_layer(layer.add))

@@ -30,7 +30,8 @@ class Residual(wiring.Component):
         self._config = config
         self._init = init
         values = signed(config.acc_bits)
-        streams = {"taken": In(config.quant * config.trunk_bits), "kept": Out(config.quant * config.trunk_bits)}
+        word = config.quant * config.trunk_bits
+        streams = {"taken": In(word), "kept": Out(word)} if config.trunks == "stream" else {}
         super().__init__(
             {
                 "layer": In(program.layout(config)),
@@ -44,7 +45,7 @@ class Residual(wiring.Component):
                 "w_memory": In(range(max(2, config.quant))),
                 "w_address": In(range(max(2, config.param_depth))),
                 "w_data": In(self.param_layout(config).size),
-                **(streams if config.trunks == "stream" else {}),
+                **streams,
             }
         )
 
@@ -116,9 +117,7 @@ class Residual(wiring.Component):
     def _memory(self, m, kept):
         """The trunk memory, which takes `kept`; returns what it holds of the group that is added."""
         config, layer = self._config, self.layer
-        m.submodules.trunk = memory = Memory(
-            shape=config.quant * config.trunk_bits, depth=config.trunk_depth, init=[]
-        )
+        m.submodules.trunk = memory = Memory(shape=len(kept), depth=config.trunk_depth, init=[])
         read, write = memory.read_port(), memory.write_port()
         m.d.comb += [
             read.addr.eq(self.group.trunk),

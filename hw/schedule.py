@@ -66,8 +66,8 @@ class Schedule:
 
     @property
     def trunk_plan(self) -> tuple[list[int], list[int]]:
-        """Of streamed trunks, the passes whose packets leave, in order; and for every packet that comes in the
-        number of the one that left."""
+        """Of streamed trunks, the passes whose packets leave, in order; and for every packet that comes in
+        the number of the one that left."""
         keep = sorted({number for number in self.trunk_sources if number is not None})
         return keep, [keep.index(number) for number in self.trunk_sources if number is not None]
 
@@ -80,16 +80,12 @@ def schedule(network, config) -> Schedule:
     """The Schedule of an IntegerNetwork on an engine of `config`.
 
     Weights on chip: every layer is one pass. Streamed weights: as many tiles a pass as half the weight
-    memory holds, if the layers that read the map in channel groups can read the blocks. Raises
-    :class:`InputError` that names the layer that cannot be cut so.
+    memory holds, if the layers that read the map in channel groups can read the blocks. Where residual
+    trunks stream too, layers that add to the same trunk are cut alike. Raises :class:`InputError` that
+    names the layer that cannot be cut so.
     """
     image = MapLayout.dense(network.input_shape, -(-network.input_bits // config.fetch_planes))
-    maps, passes = [], []
-    for index, layer in enumerate(network.layers):
-        source = image if layer.source < 0 else maps[layer.source]
-        parts = _cut(network, index, source, config)
-        passes += parts
-        maps.append(_map_of(layer, parts))
+    maps, passes = _cut_layers(network, config, image)
     sizes = [image.words(config.fetch_bits)]
     sizes += [layout.words(config.fetch_bits) if layout else 0 for layout in maps]
     lifetimes = [_lifetime(network, index) for index in range(-1, len(network.layers))]
@@ -126,13 +122,47 @@ def _lifetime(network, index):
     return max(index, 0), max([max(index, 0), *readers])
 
 
+def _cut_layers(network, config, image):
+    """(layout of each layer's codes, passes of all layers), from the layout of the image."""
+    most = {}
+    while True:
+        maps, passes = [], []
+        for index, layer in enumerate(network.layers):
+            source = image if layer.source < 0 else maps[layer.source]
+            parts = _cut(network, index, source, config, most.get(index))
+            passes += parts
+            maps.append(_map_of(layer, parts))
+        if config.weights == "onchip" or config.trunks == "onchip":
+            return maps, passes
+        # The layer with the longest reduction has the fewest tiles to a pass: the others follow it.
+        tiles = {part.layer: part.geometry.tiles for part in passes if part.part == 0}
+        first = _first_of_trunk(network)
+        alike = {
+            index: min(tiles[other] for other in tiles if first[other] == first[index])
+            for index, layer in enumerate(network.layers)
+            if layer.rescale is not None and layer.groups == 1
+        }
+        if alike == most:
+            return maps, passes
+        most = alike
+
+
+def _first_of_trunk(network):
+    """For every layer the one that begins the trunk that it adds to, itself where it adds to none."""
+    first = []
+    for index, layer in enumerate(network.layers):
+        first.append(index if layer.add is None else first[layer.add])
+    return first
+
+
 def _trunk_steps(network, passes):
     """Quantizer groups per pixel in the trunk memory, for every layer that rescales: as many as any layer
     leaves that adds to the same trunk, those of channels that fill up a block included."""
-    layers, own, first = network.layers, [], []
-    for index, layer in enumerate(layers):
-        own.append(sum(part.geometry.pixel_groups for part in passes if part.layer == index))
-        first.append(index if layer.add is None else first[layer.add])
+    layers, first = network.layers, _first_of_trunk(network)
+    own = [
+        sum(part.geometry.pixel_groups for part in passes if part.layer == index)
+        for index in range(len(layers))
+    ]
     most = [max(own[at] for at in range(len(own)) if first[at] == first[index]) for index in range(len(own))]
     return tuple(most[i] if layer.rescale is not None else None for i, layer in enumerate(layers))
 
@@ -173,13 +203,14 @@ def _place_trunks(network, passes, steps):
     return depth, tuple(at[home[index]] if index in home else None for index in range(len(layers)))
 
 
-def _cut(network, index, source, config):
-    """The passes of one layer that reads a map of layout `source`."""
+def _cut(network, index, source, config, most=None):
+    """The passes of one layer that reads a map of layout `source`, of at most `most` tiles each."""
     layer = network.layers[index]
     whole = PassGeometry.of(layer, config, source=source)
     tile_words = layer.w_bits * whole.words
     half = config.weight_depth // 2
-    if config.weights == "onchip" or whole.weight_words <= half:
+    fitting = half // tile_words if most is None else min(half // tile_words, most)
+    if config.weights == "onchip" or whole.groups * whole.tiles <= fitting:
         return [_pass(index, 0, 1, whole, 0, 0)]
     if tile_words > half:
         raise InputError(
@@ -188,7 +219,6 @@ def _cut(network, index, source, config):
             f"{2 * tile_words}, a tile in each half"
         )
     per_group = whole.channels
-    fitting = half // tile_words
     if fitting >= whole.tiles:
         together = max(
             n for n in range(1, layer.groups + 1)

@@ -11,8 +11,9 @@ from amaranth.sim import Simulator
 from dorefa.hw.engine import Engine
 
 from .design import CORE
-from .job import Job, SimulationError, Trace, stuck
+from .job import Job, SimulationError, Trace, check_trunks, stuck
 from .snapshot import regions, values
+from .trunk_memory import TrunkMemory
 
 
 def _memories(fragment, path=CORE):
@@ -55,11 +56,11 @@ class _Record:
         """Whether the first layer has begun."""
         return "first_read" in self._stamps
 
-    def trace(self, compiled):
+    def trace(self, compiled, trunk_packets):
         """The finished record."""
         self._stamps.pop("last_read")
         results = np.array(self.results, np.int64)
-        found = values(compiled, self.copied)
+        found = values(compiled, self.copied, trunk_packets)
         return Trace(**self._stamps, ends=self.ends, results=results, values=found)
 
 
@@ -74,6 +75,7 @@ def run(job: Job) -> tuple[list[Trace], int]:
     simulator.add_clock(1e-6)
     draws = np.random.default_rng(job.seed)
     traces, failure = [], []
+    sizes, plan = job.trunk_plan
 
     def waits():
         return job.stalls and draws.integers(100) < job.stalls
@@ -138,7 +140,9 @@ def run(job: Job) -> tuple[list[Trace], int]:
                     failure.append(SimulationError(reason))
                     return
             if len(record.ends) == passes and len(record.results) == job.beats:
-                traces.append(record.trace(compiled))
+                packets = trunks.kept[len(sizes) * number :] if sizes else []
+                check_trunks(job, packets)
+                traces.append(record.trace(compiled, packets))
                 number, record, started = number + 1, _Record(), cycle
                 job.tick(number)
                 if number == len(job.images):
@@ -153,6 +157,10 @@ def run(job: Job) -> tuple[list[Trace], int]:
     simulator.add_testbench(source, background=True)
     if config.weights == "stream":
         simulator.add_testbench(memory, background=True)
+    if sizes:
+        trunks = TrunkMemory(engine, plan, len(sizes), waits=waits, latency=job.latency)
+        simulator.add_testbench(trunks.take, background=True)
+        simulator.add_testbench(trunks.give, background=True)
     simulator.add_testbench(check)
     simulator.run()
     if failure:

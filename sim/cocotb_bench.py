@@ -5,6 +5,7 @@ file that ``DOREFA_BENCH`` names, results go to ``result.json`` beside it; both 
 :mod:`dorefa.sim.cocotb_runner`.
 """
 
+import itertools
 import json
 import logging
 import os
@@ -69,6 +70,13 @@ class Bench:
             self.memory = AxiStreamSource(bus, dut.clk, dut.rst)
             streams.append(self.memory)
             cocotb.start_soon(self.stream_weights())
+        if self.job["trunks"]:
+            sink, source = (AxiStreamBus.from_prefix(dut, f"{side}_axis_trunks") for side in "ms")
+            self.trunks_out = AxiStreamSink(sink, dut.clk, dut.rst)
+            self.trunks_in = AxiStreamSource(source, dut.clk, dut.rst)
+            streams += [self.trunks_out, self.trunks_in]
+            cocotb.start_soon(self.keep_trunks())
+            cocotb.start_soon(self.stream_trunks())
         channels = (
             *streams,
             self.host.write_if.aw_channel, self.host.write_if.w_channel,
@@ -89,12 +97,34 @@ class Bench:
                 # A packet ahead, so that the queue stays short.
                 await self.memory.wait()
 
+    async def keep_trunks(self):
+        """The memory that holds the residual trunks, the packets of the image."""
+        while True:
+            frame = await self.trunks_out.recv()
+            self.record["trunks"].append(bytes(frame.tdata).hex())
+
+    async def stream_trunks(self):
+        """Sends packets of the image back in the order of the plan, each after its latency."""
+        edge = RisingEdge(self.dut.clk)
+        for image in itertools.count():
+            for number in self.job["trunks"]:
+                while (
+                    len(self.records) < image or self.record is None
+                    or len(self.record["trunks"]) <= number
+                ):  # fmt: skip
+                    await edge
+                for _ in range(self.job["latency"]):
+                    await edge
+                await self.trunks_in.send(bytes.fromhex(self.record["trunks"][number]))
+                await self.trunks_in.wait()
+
     async def reset(self):
         """Four cycles of reset, everything undefined before it, idle buses when it ends."""
         self.dut.rst.value = 1
         ports = ["s_axis_tvalid", "m_axis_tready", "s_axil_awvalid", "s_axil_wvalid", "s_axil_bready",
                  "s_axil_arvalid", "s_axil_rready"]  # fmt: skip
         ports += ["s_axis_weights_tvalid"] if self.job["weights"] else []
+        ports += ["s_axis_trunks_tvalid", "m_axis_trunks_tready"] if self.job["trunks"] else []
         for port in ports:
             getattr(self.dut, port).value = 0
         for _ in range(4):
@@ -157,7 +187,7 @@ class Bench:
 
     async def run_image(self, data):
         """One image in, one packet of results out."""
-        self.record = {"ends": [], "copied": []}
+        self.record = {"ends": [], "copied": [], "trunks": []}
         self.limit = self.cycle + self.job["image_limit"]
         await self.source.send(data)
         frame = await self.sink.recv()

@@ -16,7 +16,7 @@ from dorefa.hw.lint import verilator_command
 from dorefa.hw.verilog import MODULE
 
 from . import design
-from .job import Job, SimulationError, Trace, stuck
+from .job import Job, SimulationError, Trace, check_trunks, stuck
 from .model import cxx_command
 from .snapshot import regions, values
 
@@ -64,6 +64,7 @@ def _job_file(job: Job) -> dict:
         "writes": [(int(address), int(word)) for address, word in job.compiled.host_writes()],
         "images": [np.ascontiguousarray(image).tobytes().hex() for image in job.images],
         "weights": [packet.hex() for packet in job.weight_packets],
+        "trunks": job.trunk_plan[1],
         "snapshots": [
             [
                 {"memory": region.memory, "first": region.first, "rows": region.rows}
@@ -84,7 +85,7 @@ def _rows(strings, row_bytes):
     return result
 
 
-def _values(copied, compiled, memories):
+def _values(copied, compiled, memories, trunk_packets):
     """Codes and trunks of all layers; -1 where a bit of a code is undefined."""
     known, undefined = [], []
     for own, named in zip(copied, regions(compiled), strict=True):
@@ -94,8 +95,9 @@ def _values(copied, compiled, memories):
         ]
         known.append([pair[0] for pair in pairs])
         undefined.append([pair[1] for pair in pairs])
-    result = {name: array.astype(np.int64) for name, array in values(compiled, known).items()}
-    for name, array in values(compiled, undefined).items():
+    found = values(compiled, known, trunk_packets)
+    result = {name: array.astype(np.int64) for name, array in found.items()}
+    for name, array in values(compiled, undefined, [bytes(len(own)) for own in trunk_packets]).items():
         result[name][array != 0] = -1
     return result
 
@@ -107,13 +109,15 @@ def _trace(record, job: Job, memories) -> Trace:
         raise SimulationError(
             f"m_axis_tlast after {len(results)} results; expected after {job.beats}"
         )
+    packets = [bytes.fromhex(packet) for packet in record["trunks"]]
+    check_trunks(job, packets)
     stamps = {
         name: record[name]
         for name in ("first_in", "last_in", "first_read", "first_out", "last_out")
     }
     return Trace(
         **stamps, ends=record["ends"], results=results.astype(np.int64),
-        values=_values(record["copied"], job.compiled, memories),
+        values=_values(record["copied"], job.compiled, memories, packets),
     )  # fmt: skip
 
 

@@ -33,6 +33,9 @@ class Bench {
 #if WEIGHT_STREAM
         top_.s_axis_weights_tvalid = 0;
 #endif
+#if TRUNK_BYTES
+        top_.s_axis_trunks_tvalid = top_.m_axis_trunks_tready = 0;
+#endif
         top_.s_axil_awvalid = top_.s_axil_wvalid = top_.s_axil_arvalid = 0;
         top_.s_axil_bready = top_.s_axil_rready = 0;
         for (int cycle = 0; cycle < 4; ++cycle) {
@@ -63,6 +66,14 @@ class Bench {
     size_t packet_ = 0, packet_byte_ = 0;
     uint64_t waited_ = 0;  // for the packet that is next
     bool weights_offered_ = false;
+#endif
+#if TRUNK_BYTES
+    void offer_trunks(const Job& job, Chance& chance);
+    void take_trunks(const Job& job);
+    std::vector<std::vector<uint8_t>> trunks_;  // packets of the image, the last one not complete
+    size_t trunk_ = 0, trunk_byte_ = 0;         // which one of the plan is next, and where it is
+    uint64_t trunk_waited_ = 0;
+    bool trunks_offered_ = false;
 #endif
 
     Vengine& top_;
@@ -159,13 +170,49 @@ void Bench::take_weights(const Job& job) {
 }
 #endif
 
+#if TRUNK_BYTES
+// The memory of residual trunks: sends back whole packets, each after its latency.
+void Bench::offer_trunks(const Job& job, Chance& chance) {
+    const bool complete = trunk_ < job.trunks.size() && job.trunks[trunk_] + 1 < trunks_.size();
+    if (complete && trunk_waited_ < job.latency) {
+        ++trunk_waited_;
+    } else if (complete && !trunks_offered_ && !chance(job.in_stall)) {
+        const std::vector<uint8_t>& packet = trunks_[job.trunks[trunk_]];
+        std::memset(static_cast<void*>(&top_.s_axis_trunks_tdata), 0, sizeof top_.s_axis_trunks_tdata);
+        std::memcpy(static_cast<void*>(&top_.s_axis_trunks_tdata), &packet[trunk_byte_], TRUNK_BYTES);
+        top_.s_axis_trunks_tlast = trunk_byte_ + TRUNK_BYTES == packet.size();
+        trunks_offered_ = true;
+    }
+    top_.s_axis_trunks_tvalid = trunks_offered_;
+    top_.m_axis_trunks_tready = !chance(job.out_stall);
+}
+
+void Bench::take_trunks(const Job& job) {
+    if (top_.m_axis_trunks_tvalid && top_.m_axis_trunks_tready) {
+        const uint8_t* data = reinterpret_cast<const uint8_t*>(&top_.m_axis_trunks_tdata);
+        trunks_.back().insert(trunks_.back().end(), data, data + TRUNK_BYTES);
+        if (top_.m_axis_trunks_tlast) trunks_.emplace_back();
+    }
+    if (!trunks_offered_ || !top_.s_axis_trunks_tready) return;
+    trunks_offered_ = false;
+    trunk_byte_ += TRUNK_BYTES;
+    if (trunk_byte_ < trunks_[job.trunks[trunk_]].size()) return;
+    trunk_byte_ = 0;
+    trunk_waited_ = 0;
+    ++trunk_;
+}
+#endif
+
 // Per image: cycles of the first and last beat in, of the first read, of the end of each pass and
-// of the first and last result; the results; the snapshots; of a netlist, what its register of cycles
-// says. All cycles count from reset.
+// of the first and last result; the results; the snapshots; the packets of residual trunks; of a netlist,
+// what its register of cycles says. All cycles count from reset.
 uint64_t Bench::run(const Job& job, File& result) {
     Chance chance(job.seed + 2);
 #if WEIGHT_STREAM
     Chance weight_chance(job.seed + 3);
+#endif
+#if TRUNK_BYTES
+    Chance trunk_chance(job.seed + 4);
 #endif
     uint64_t sent = 0, byte = 0;  // image and byte that the source offers
     bool offered = false;
@@ -174,6 +221,10 @@ uint64_t Bench::run(const Job& job, File& result) {
         std::vector<uint64_t> ends, results;
         std::vector<uint8_t> codes;
         const uint64_t limit = cycle_ + job.image_limit;
+#if TRUNK_BYTES
+        trunks_.assign(1, {});
+        trunk_ = 0;
+#endif
         while (ends.size() < job.passes || results.size() < job.beats) {
             if (cycle_ >= limit) {
                 result.put(image);
@@ -192,9 +243,15 @@ uint64_t Bench::run(const Job& job, File& result) {
 #if WEIGHT_STREAM
             offer_weights(job, weight_chance);
 #endif
+#if TRUNK_BYTES
+            offer_trunks(job, trunk_chance);
+#endif
             settle();
 #if WEIGHT_STREAM
             take_weights(job);
+#endif
+#if TRUNK_BYTES
+            take_trunks(job);
 #endif
             if (offered && top_.s_axis_tready) {
                 offered = false;
@@ -233,6 +290,13 @@ uint64_t Bench::run(const Job& job, File& result) {
         for (uint64_t at : {first_out, last_out}) result.put(at);
         result.put(results.data(), results.size() * sizeof results[0]);
         result.put(codes.data(), codes.size());
+#if TRUNK_BYTES
+        trunks_.pop_back();
+        for (const std::vector<uint8_t>& packet : trunks_) {
+            result.put(packet.size());
+            result.put(packet.data(), packet.size());
+        }
+#endif
 #if PORTS_ONLY
         result.put(read(job.cycles_register));
 #endif

@@ -89,6 +89,7 @@ struct Job {
     std::vector<Write> writes;
     std::vector<std::vector<Piece>> snapshots;  // one list per pass
     std::vector<std::vector<uint8_t>> weights;  // one packet per pass, if they stream in
+    std::vector<uint64_t> trunks;               // which packet of the image comes back, in order
     uint64_t images, image_bytes;
     std::vector<uint8_t> pixels;
 };
@@ -108,7 +109,7 @@ Job read_job(const char* path) {
     job.seed = file.number();
     job.in_stall = file.number();
     job.out_stall = file.number();
-    job.latency = file.number();  // of the weights' memory, before each packet
+    job.latency = file.number();  // of the memory outside, before each packet
     job.load_limit = file.number();
     job.image_limit = file.number();
     job.beats = file.number();
@@ -132,6 +133,8 @@ Job read_job(const char* path) {
         packet.resize(file.number());
         file.bytes(packet.data(), packet.size());
     }
+    job.trunks.resize(file.number());
+    for (uint64_t& packet : job.trunks) packet = file.number();
     job.images = file.number();
     job.image_bytes = file.number();
     job.pixels.resize(job.images * job.image_bytes);

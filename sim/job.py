@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from dorefa.hw.trunk_stream import trunk_bytes
 from dorefa.hw.weight_loader import weight_packet
 
 # A layer may take this many times its predicted cycles before the watchdog calls it stuck.
@@ -23,10 +24,10 @@ class Job:
 
     compiled: CompiledNetwork; images: uint8 (packets, H, W, C), what compiled.network takes; stalls:
     chance in percent that a port waits in a cycle, on either side; latency: cycles that the memory
-    behind the weight port takes before each packet; seed: of the stalls and of uninitialized memory;
-    through_port: whether the network is loaded through AXI4-Lite instead of directly; preloaded:
-    whether the Verilog holds the network already, so that nothing is loaded; ports_only: whether the
-    Verilog is a netlist, of which nothing but the ports is known.
+    behind the ports of weights and residual trunks takes before each packet; seed: of the stalls and of
+    uninitialized memory; through_port: whether the network is loaded through AXI4-Lite instead of
+    directly; preloaded: whether the Verilog holds the network already, so that nothing is loaded;
+    ports_only: whether the Verilog is a netlist, of which nothing but the ports is known.
     """
 
     compiled: object
@@ -61,11 +62,24 @@ class Job:
         return [weight_packet(words, config) for words in self.compiled.weight_packets]
 
     @property
+    def trunk_plan(self) -> tuple[list[int], list[int]]:
+        """Of every image, where residual trunks stream: the beats of each packet that leaves, in order; and
+        the number of the one that every packet that comes in is."""
+        schedule = self.compiled.schedule
+        if self.compiled.config.trunks != "stream":
+            return [], []
+        keep, plan = schedule.trunk_plan
+        geometries = [schedule.passes[number].geometry for number in keep]
+        return [geometry.pixels * geometry.pixel_groups for geometry in geometries], plan
+
+    @property
     def image_limit(self) -> int:
         """Cycles after which an image counts as stuck."""
         weights = sum(map(len, self.weight_packets)) / self.compiled.config.port_bytes
-        port = 2 * (self.image_bytes + self.beats + weights) * self.slowdown
-        waits = self.latency * len(self.compiled.weight_packets)
+        sizes, plan = self.trunk_plan
+        trunks = sum(sizes) + sum(sizes[number] for number in plan)
+        port = 2 * (self.image_bytes + self.beats + weights + trunks) * self.slowdown
+        waits = self.latency * (len(self.compiled.weight_packets) + len(plan))
         return int(PATIENCE * (self.compiled.cycles + port + waits)) + 10_000
 
     @property
@@ -121,3 +135,11 @@ def stuck(job: Job, image: int, number: int) -> SimulationError:
         f"image {image}: no result after {job.image_limit} cycles, stopped {place}; "
         f"predicted are {job.compiled.cycles} cycles"
     )
+
+
+def check_trunks(job: Job, packets) -> None:
+    """Raises :class:`SimulationError` unless the packets of residual trunks have their lengths."""
+    size = trunk_bytes(job.compiled.config)
+    found, expected = [len(packet) // size for packet in packets], job.trunk_plan[0]
+    if found != expected:
+        raise SimulationError(f"packets of m_axis_trunks have {found} beats; expected are {expected}")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dorefa.golden.errors import InputError
 from dorefa.hw.lint import verilator_command
+from dorefa.hw.trunk_stream import trunk_bytes
 from dorefa.hw.verilog import MODULE
 
 from .design import CORE, FIRST_READ, LAYER_DONE
@@ -182,16 +183,14 @@ def _digest(*parts) -> str:
     return key.hexdigest()[:32]
 
 
-def build(
-    verilog: str, memories, *, port_bytes: int, streams: bool, cycles: int, ports_only: bool = False
-) -> Path:
+def build(verilog: str, memories, *, config, cycles: int, ports_only: bool = False) -> Path:
     """Path of the executable of this Verilog; built if it is not in the cache.
 
-    memories: :func:`dorefa.sim.design.find_memories`; streams: whether there is a port for weights;
-    cycles: how many are to be simulated, because optimizing a model for a short run takes longer
-    than it saves; ports_only: whether it is a netlist, driven and seen at its ports alone. Several
-    processes may build the same model at once: whichever is first publishes it. Raises
-    :class:`InputError` when Verilator or the compiler is missing, RuntimeError when one of them fails.
+    memories: :func:`dorefa.sim.design.find_memories`; config: its EngineConfig, for the ports; cycles:
+    how many are to be simulated, because optimizing a model for a short run takes longer than it saves;
+    ports_only: whether it is a netlist, driven and seen at its ports alone. Several processes may build
+    the same model at once: whichever is first publishes it. Raises :class:`InputError` when Verilator or
+    the compiler is missing, RuntimeError when one of them fails.
     """
     verilator, environment = verilator_command()
     cxx = cxx_command()
@@ -202,7 +201,9 @@ def build(
     )  # fmt: skip
     fast = FAST if is_long(cycles) else SLOW
     defines = [
-        f"-DPORT_BYTES={port_bytes}", f"-DWEIGHT_STREAM={int(streams)}", f"-DPORTS_ONLY={int(ports_only)}",
+        f"-DPORT_BYTES={config.port_bytes}", f"-DWEIGHT_STREAM={int(config.weights == 'stream')}",
+        f"-DTRUNK_BYTES={trunk_bytes(config) if config.trunks == 'stream' else 0}",
+        f"-DPORTS_ONLY={int(ports_only)}",
     ]  # fmt: skip
     key = _digest(verilog, configuration, HARNESS.read_text(), HEADER.read_text(), *defines, fast, tools)
     cache = cache_directory() / "models"

@@ -17,7 +17,7 @@ class LayerReport:
     """One layer, per image: mean `cycles`, `binary_ops` (one AND and one count of a bit are one),
     `utilization` = binary_ops / (cycles x lanes x rows x cols x engines), `bound` the least cycles its
     tiling allows and `bound_by` what the cycle model says limits it. `transfer_cycles`,
-    `bytes_per_cycle`, `compute_bound_batch` and `merged_groups`: see
+    `bytes_per_cycle`, `compute_bound_batch`, `trunk_bytes_in`, `trunk_bytes_out` and `merged_groups`: see
     :class:`dorefa.hw.compiler.CompiledLayer`. `slow`: why the utilization is below 0.05, None where it is
     not."""
 
@@ -30,6 +30,8 @@ class LayerReport:
     transfer_cycles: float
     bytes_per_cycle: float
     compute_bound_batch: int | None
+    trunk_bytes_in: float
+    trunk_bytes_out: float
     merged_groups: int
     slow: str | None
 
@@ -94,6 +96,8 @@ def layer_report(layer, cycles, config) -> LayerReport:
         bound=per_image(layer.bound, config), bound_by=layer.bound_by,
         transfer_cycles=per_image(layer.transfer_cycles, config),
         bytes_per_cycle=layer.bytes_per_cycle, compute_bound_batch=layer.compute_bound_batch,
+        trunk_bytes_in=per_image(layer.trunk_bytes_in, config),
+        trunk_bytes_out=per_image(layer.trunk_bytes_out, config),
         merged_groups=layer.merged_groups, slow=_why(layer, cycles) if utilization < _SLOW else None,
     )  # fmt: skip
 

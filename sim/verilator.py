@@ -21,7 +21,7 @@ from dorefa.hw.memory_map import REGISTERS
 from dorefa.hw.verilog import MODULE
 
 from . import design, model
-from .job import Job, SimulationError, Trace, stuck
+from .job import Job, SimulationError, Trace, check_trunks, stuck
 from .snapshot import regions, values
 
 # Wall-clock watchdog: after a grace of so many seconds, a model slower than so many cycles per
@@ -69,6 +69,8 @@ def _job_file(job: Job, memories) -> bytes:
     packets = job.weight_packets
     parts.append(_number(len(packets)))
     parts += [_number(len(packet)) + packet for packet in packets]
+    plan = job.trunk_plan[1]
+    parts += [_number(value) for value in (len(plan), *plan)]
     parts += [_number(len(job.images)), _number(job.image_bytes)]
     parts.append(np.ascontiguousarray(job.images).tobytes())
     return b"".join(parts)
@@ -98,6 +100,10 @@ class _Results:
         self._at += size
         return data.reshape(rows, row_bytes)
 
+    def packet(self) -> bytes:
+        """Bytes with their number before them."""
+        return self.rows(*self.numbers(1), 1).tobytes()
+
 
 def _signed(results, bits):
     """Results as they are on the port, `bits` wide, as int64."""
@@ -119,10 +125,12 @@ def _trace(results: _Results, job: Job, memories) -> Trace:
         [results.rows(region.rows, memories[region.memory].row_bytes) for region in own]
         for own in _copies(job)
     ]
+    packets = [results.packet() for _ in job.trunk_plan[0]]
+    check_trunks(job, packets)
     return Trace(
         first_in=first_in, last_in=last_in, first_read=first_read, ends=ends,
         first_out=first_out, last_out=last_out, results=outputs,
-        values={} if job.ports_only else values(compiled, copied),
+        values={} if job.ports_only else values(compiled, copied, packets),
         cycles=results.numbers(1)[0] if job.ports_only else None,
     )  # fmt: skip
 
@@ -161,8 +169,7 @@ def run(job: Job, verilog: str) -> tuple[list[Trace], int]:
     memories = {} if job.ports_only else design.find_memories(verilog, MODULE)
     cycles = len(job.images) * job.compiled.cycles
     executable = model.build(
-        verilog, memories, port_bytes=job.compiled.config.port_bytes,
-        streams=job.compiled.config.weights == "stream", cycles=cycles, ports_only=job.ports_only,
+        verilog, memories, config=job.compiled.config, cycles=cycles, ports_only=job.ports_only,
     )  # fmt: skip
     parts = _parts(job, (os.cpu_count() or 1) if model.is_long(cycles) else 1)
     with ThreadPoolExecutor(len(parts)) as pool:

@@ -69,6 +69,9 @@ def random_case(seed):
             config = fit(network, **options)
             groups = draws.pick(plane_group_choices(config.a_bits, config.stored_bits))
             options |= {"plane_groups": groups, "prefetch": draws.pick((1, 0))}
+            adds = any(layer.add is not None for layer in network.layers)
+            if adds and options["cols"] == 1 and draws.chance(2):
+                options["trunks"] = "stream"
             compiled = compile_network(network, fit(network, **options))
         except InputError as error:
             print(f"not case {seed}: {options}: {error}")

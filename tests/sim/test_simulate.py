@@ -152,7 +152,7 @@ def test_watchdog_of_the_compiled_model(small, deaf):
 
 def test_several_processes_share_the_images(small, seed, monkeypatch):
     built = model.build(
-        small.verilog, design.find_memories(small.verilog, MODULE), port_bytes=2, streams=False, cycles=1
+        small.verilog, design.find_memories(small.verilog, MODULE), config=small.config, cycles=1
     )
     # An optimized model would only take longer to compile.
     monkeypatch.setattr(model, "build", lambda *_, **__: built)
