@@ -42,7 +42,7 @@ def add_arguments(parser):
     )
     parser.add_argument(
         "--latency", type=int, default=0, metavar="N",
-        help="cycles before each packet of streamed weights",
+        help="cycles before each packet of streamed weights or residual trunks",
     )
     parser.add_argument(
         "--sim-seed", type=int, default=1, metavar="N", help="seed of stalls and random images"

@@ -165,9 +165,10 @@ _MEMORY_UNITS = {
     "param_depth": ("quantizer parameter memory", "channel groups"),
     "pool_depth": ("pooling memory", "channel groups per pixel"),
     "line_depth": ("line memory of pooling", "channel groups per row of pooled pixels"),
-    "trunk_depth": ("trunk memory", "channel groups"),  # or queue, of streamed trunks
+    "trunk_depth": ("trunk memory", "channel groups"),
     "layer_depth": ("program memory", "passes"),
 }
+_TRUNK_QUEUES = {"trunk_depth": ("queues of streamed trunks", "channel groups of a tile")}
 
 
 def find_problems(network, config) -> list[str]:
@@ -185,12 +186,13 @@ def find_problems(network, config) -> list[str]:
     except InputError as error:
         return [*problems, str(error)]
     image_only = ("image_depth", "image_patch_depth")
+    memory_units = _MEMORY_UNITS | (_TRUNK_QUEUES if config.trunks == "stream" else {})
     for name, least in needs(network, config, plan).items():
         value = getattr(config, name)
         if value >= least or (name in image_only and not config.image_planes):
             continue
-        if name in _MEMORY_UNITS:
-            memory, unit = _MEMORY_UNITS[name]
+        if name in memory_units:
+            memory, unit = memory_units[name]
             problems.append(
                 f"{memory}: the network needs {least} {unit}, the engine has {name} = {value}, "
                 f"{least - value} too few; accepted: {name} of at least {least}"

@@ -42,7 +42,7 @@ def simulate(
     `EngineConfig` (default: sized for the network); labels: integers (batch,), for the accuracy;
     simulator: ``verilator``, ``icarus``, ``amaranth`` or ``auto`` (the first of these that works
     here); limit: run only the first images; stalls: chance in percent, 0 to 90, that a port waits
-    in a cycle; latency: cycles, 0 to 100,000, that the memory behind the weight port takes before
+    in a cycle; latency: cycles, 0 to 100,000, that the memory outside takes before
     each packet; seed: of stalls and of what uninitialized memory holds; through_port: load the
     network through AXI4-Lite instead of directly into the memories (cocotb always does);
     verilog_text: the Verilog to run instead of exporting the engine's; ports_only: whether that is a

@@ -63,10 +63,14 @@ class Bench:
     `preload`: memories and registers from the start instead of host writes. Every other memory word
     is random before the first cycle. `gaps` and `stalls`: probability of an idle cycle of the host,
     image and weight ports and of a refused one of the result port. `packets_of` (image's number)
-    gives the weight packets of an image where they are not the network's.
+    gives the weight packets of an image where they are not the network's, `trunk_memory` is the class of
+    what streams residual trunks back.
     """
 
-    def __init__(self, compiled, rng, *, gaps=0, stalls=0, preload=True, packets_of=None):
+    def __init__(
+        self, compiled, rng, *, gaps=0, stalls=0, preload=True, packets_of=None, trunk_memory=TrunkMemory
+    ):
+        self.trunk_memory = trunk_memory
         self.compiled, self.rng, self.gaps, self.stalls = compiled, rng, gaps, stalls
         self.preload, self.config = preload, compiled.config
         own = [weight_packet(words, self.config) for words in compiled.weight_packets]
@@ -203,7 +207,7 @@ class Bench:
         if streams:
             sent, plan = self.compiled.schedule.trunk_plan
             per_image = len(sent)
-            trunks = TrunkMemory(
+            trunks = self.trunk_memory(
                 engine, plan, per_image, waits=lambda: self.rng.random() < max(self.gaps, self.stalls)
             )
             monitors += [trunks.take, trunks.give]

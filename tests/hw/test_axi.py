@@ -239,6 +239,18 @@ def test_regions_are_checked():
         AxiLiteBridge(addr_bits=0)
 
 
+def test_ports_of_streamed_trunks():
+    sizes = {"trunk_bits": 18, "trunk_depth": 16, "quant": 2, "engines": 2}
+    for trunks, expected in (("onchip", set()), ("stream", {"tdata", "tvalid", "tready", "tlast"})):
+        top = AxiTop(Engine(preset("tiny").replace(trunks=trunks, **sizes)))
+        Fragment.get(top, None)
+        for side in "sm":
+            names = {name for name in top.signature.members if name.startswith(f"{side}_axis_trunks_")}
+            assert names == {f"{side}_axis_trunks_{name}" for name in expected}
+    # Four integers of 18 bits fill 9 bytes.
+    assert len(top.s_axis_trunks_tdata) == len(top.m_axis_trunks_tdata) == 72
+
+
 @pytest.mark.parametrize("weights", ["onchip", "stream"])
 @pytest.mark.parametrize("port_bytes", [1, 4])
 def test_ports_of_the_top(port_bytes, weights):

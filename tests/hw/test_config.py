@@ -58,6 +58,20 @@ def test_sizes_are_integers(value):
         ({"structure": ""}, "structure is ''; accepted: compress, sum, mapped"),
         ({"pipeline": True}, "pipeline is True; accepted: none, level, level2, level3, level4"),
         ({"weights": "disk"}, "weights is 'disk'; accepted: onchip, stream"),
+        ({"trunks": "disk"}, "trunks is 'disk'; accepted: onchip, stream"),
+        (
+            {"trunks": "stream"},
+            "trunk_bits is 0 with trunks 'stream'; accepted: at least 1, because there is no trunk to stream",
+        ),
+        (
+            {"trunks": "stream", "trunk_bits": 16, "trunk_depth": 64, "cols": 2},
+            "cols is 2 with trunks 'stream'; accepted: 1, because several columns do not leave pixel by "
+            "pixel",
+        ),
+        (
+            {"trunks": "stream", "trunk_bits": 16, "trunk_depth": 3},
+            "trunk_depth is 3 with trunks 'stream'; accepted: at least 4, the least queue",
+        ),
         ({"fetch_bits": 24}, "fetch_bits is 24; accepted: a power of two"),
         ({"patch_slots": 3}, "patch_slots is 3; accepted: a power of two"),
         ({"lanes": 31},

@@ -31,6 +31,9 @@ CONFIGS = {
     "trunks": preset("tiny").replace(
         trunk_bits=20, trunk_depth=40, sum_values=1, pool_slots=2, engines=2, quant=2, cols=2
     ),
+    "trunks outside": preset("tiny").replace(
+        trunk_bits=20, trunk_depth=5, engines=2, quant=2, trunks="stream", weights="stream"
+    ),
     "stream": preset("tiny").replace(
         weights="stream", port_bytes=4, sum_codes=1, out_bits=1, pool_slots=3, rows=3
     ),

@@ -135,6 +135,7 @@ def test_refused_images(seed):
     ("changes", "message"),
     [({"port_bytes": 2}, "port_bytes is 2; accepted on a board: 1"),
      ({"batch": 2}, "batch is 2; accepted on a board: 1"),
+     ({"trunks": "stream", "trunk_bits": 16, "trunk_depth": 8}, "trunks is 'stream'; accepted on a board"),
      ({"weights": "stream"}, "weights is 'stream'; accepted on a board: 'onchip'")],
 )  # fmt: skip
 def test_engines_that_a_line_cannot_feed(changes, message, seed):
