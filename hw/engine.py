@@ -1,11 +1,10 @@
 """The engine: one image in, a program of layers, one packet of class scores out."""
 
-from amaranth import Cat, Module, Mux, ResetSignal, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .column_order import ColumnOrder
-from .delay import delayed
 from .host import HostPort, host_signature
 from .memory_map import MemoryMap
 from .packer import PlanePacker
@@ -134,17 +133,13 @@ class Engine(wiring.Component):
         for window in (memory_map.params, memory_map.rescale):
             if window is None:
                 continue
-            each = window.memories // len(slices)
-            en, memory, address, data = (
-                getattr(host, f"{window.name}_{part}") for part in ("en", "memory", "address", "data")
+            en, address, data = (
+                getattr(host, f"{window.name}_{part}") for part in ("en", "address", "data")
             )
             for number, part in enumerate(slices):
-                here = memory < (number + 1) * each
-                if number:
-                    here &= memory >= number * each
+                own = getattr(part, f"{window.name}_en")
                 m.d.comb += [
-                    getattr(part, f"{window.name}_en").eq(en & (here if len(slices) > 1 else 1)),
-                    getattr(part, f"{window.name}_memory").eq(memory - number * each),
+                    own.eq(en.word_select(number, len(own))),
                     getattr(part, f"{window.name}_address").eq(address),
                     getattr(part, f"{window.name}_data").eq(data),
                 ]
@@ -155,16 +150,7 @@ class Engine(wiring.Component):
         rows = range(config.total_rows)
         if config.weights == "onchip":
             together, ready = 1, 1
-            # One register more, for memories all over the device.
-            enables = delayed(
-                m, Cat(host.weights_en & (host.weights_memory == row) for row in rows), 1, "weights_en"
-            )
-            if self._memories:  # before a reset, the register may be anything
-                enables &= ~ResetSignal().replicate(len(rows))
-            address, words = (
-                delayed(m, value, 1, f"weights_{name}", reset_less=True)
-                for name, value in (("address", host.weights_address), ("data", host.weights_data))
-            )
+            enables, address, words = host.weights_en, host.weights_address, host.weights_data
         else:
             m.submodules.weight_loader = loader = WeightLoader(config)
             wiring.connect(m, wiring.flipped(self.weights), loader.i)

@@ -13,7 +13,7 @@ from .memory_map import REGISTER_BITS, MemoryMap
 
 def host_signature(config):
     """Host bus, seen from the host: a register is written on the edge that ends the cycle of `w_en`, a memory
-    one cycle later, weights two; `r_data` holds the register at `addr` one cycle later. Memories are
+    one cycle later; `r_data` holds the register at `addr` one cycle later. Memories are
     write-only."""
     return wiring.Signature(
         {
@@ -28,7 +28,7 @@ def host_signature(config):
 class HostPort(wiring.Component):
     """Registers of :data:`memory_map.REGISTERS`, and one write port for all memories.
 
-    Ports: `host`; per window NAME of the map `NAME_en`, `NAME_memory`, `NAME_address`, `NAME_data`;
+    Ports: `host`; per window NAME of the map `NAME_en` (one bit per memory), `NAME_address`, `NAME_data`;
     `enable`, `layers`, `image_bytes`; `busy`, `wrong_packet`, `wrong_weights`, `wrong_trunks` (pulses) and
     `cycles` from the engine.
     `init`: reset values of control, layers and image_bytes of a preloaded engine.
@@ -76,12 +76,13 @@ class HostPort(wiring.Component):
             piece = host.addr[: window.piece_bits]
             chosen = host.w_en & (select == window.select)
             depth_ends = window.piece_bits + window.depth_bits
-            complete = Signal(name=f"{window.name}_complete")
-            m.d.sync += complete.eq(chosen & (piece == window.pieces - 1))
+            memory = host.addr[depth_ends : window.offset_bits]
+            complete = Signal(window.memories, name=f"{window.name}_complete")
+            completes = chosen & (piece == window.pieces - 1)
+            m.d.sync += complete.eq(Cat(completes & (memory == number) for number in range(window.memories)))
             m.d.comb += [
-                getattr(self, f"{window.name}_en").eq(complete & ~ResetSignal()),
+                getattr(self, f"{window.name}_en").eq(complete & ~ResetSignal().replicate(window.memories)),
                 getattr(self, f"{window.name}_address").eq(addr[window.piece_bits : depth_ends]),
-                getattr(self, f"{window.name}_memory").eq(addr[depth_ends : window.offset_bits]),
                 getattr(self, f"{window.name}_data").eq(Cat(*earlier[: window.pieces - 1], w_data)),
             ]
             for number in range(window.pieces - 1):

@@ -78,10 +78,10 @@ class Window:
         return (((memory << self.depth_bits) | address) << self.piece_bits) | piece
 
     def write_ports(self, engines: int) -> dict[str, object]:
-        """Port name -> shape of a component that holds one of `engines` equal parts of the memories."""
+        """Port name -> shape of a component that holds one of `engines` equal parts of the memories; `en` has
+        a bit for each."""
         return {
-            "en": 1,
-            "memory": range(max(2, self.memories // engines)),
+            "en": self.memories // engines,
             "address": range(max(2, self.depth)),
             "data": self.width,
         }

@@ -14,8 +14,8 @@ def quantizer_ports(config, *, memories, param_bits):
     `values` (`quant` signed accumulators) and `param` (their group's parameters) go in every cycle,
     `codes` (`quant` codes of `out_bits` bits) come out ``latency(config)`` cycles later; `code_mask` is the
     largest code of the layer. `offsets`, one cycle after `param`, is what a raw result adds to its
-    accumulator (stage 0's threshold, or the affine offset). `w_en`, `w_memory`, `w_address` and
-    `w_data` write a parameter word.
+    accumulator (stage 0's threshold, or the affine offset). `w_en` (one bit per memory),
+    `w_address` and `w_data` write a parameter word.
     """
     return {
         "values": In(signed(config.acc_bits)).array(config.quant),
@@ -23,8 +23,7 @@ def quantizer_ports(config, *, memories, param_bits):
         "code_mask": In(config.out_bits),
         "codes": Out(config.out_bits).array(config.quant),
         "offsets": Out(signed(config.acc_bits)).array(config.quant),
-        "w_en": In(1),
-        "w_memory": In(range(max(2, memories))),
+        "w_en": In(memories),
         "w_address": In(range(max(2, config.param_depth << (config.out_bits - 1)))),
         "w_data": In(param_bits),
     }
@@ -35,7 +34,7 @@ def param_memory(m, component, config, *, name, number, width, depth, address, i
     m.submodules[name] = memory = Memory(shape=width, depth=depth, init=init or [])
     write, read = memory.write_port(), memory.read_port()
     m.d.comb += [
-        write.en.eq(component.w_en & (component.w_memory == number)),
+        write.en.eq(component.w_en[number]),
         write.addr.eq(component.w_address),
         write.data.eq(component.w_data),
         read.addr.eq(address),

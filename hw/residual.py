@@ -20,8 +20,8 @@ class Residual(wiring.Component):
     per lane.
 
     Ports: `layer`; `valid`, `values`, `group` in; `o_valid`, `o_values`, `o_group` out,
-    :attr:`latency` cycles later; `w_en`, `w_memory`, `w_address`, `w_data` write a parameter word; where
-    trunks stream `taken` (with `values`) and `kept` (with `o_values`), a group each.
+    :attr:`latency` cycles later; `w_en` (one bit per lane), `w_address`, `w_data` write a parameter word;
+    where trunks stream `taken` (with `values`) and `kept` (with `o_values`), a group each.
     """
 
     latency = 6
@@ -41,8 +41,7 @@ class Residual(wiring.Component):
                 "o_valid": Out(1),
                 "o_values": Out(values).array(config.quant),
                 "o_group": Out(group_layout(config)),
-                "w_en": In(1),
-                "w_memory": In(range(max(2, config.quant))),
+                "w_en": In(config.quant),
                 "w_address": In(range(max(2, config.param_depth))),
                 "w_data": In(self.param_layout(config).size),
                 **streams,
@@ -78,7 +77,7 @@ class Residual(wiring.Component):
             )
             param_write, param_read = params.write_port(), params.read_port()
             m.d.comb += [
-                param_write.en.eq(self.w_en & (self.w_memory == lane)),
+                param_write.en.eq(self.w_en[lane]),
                 param_write.addr.eq(self.w_address),
                 param_write.data.eq(self.w_data),
                 param_read.addr.eq(self.group.param),

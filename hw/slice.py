@@ -167,7 +167,7 @@ class EngineSlice(wiring.Component):
                 residual.group.eq(group),
                 *(into.eq(value) for into, value in zip(residual.values, values, strict=True)),
                 *(getattr(residual, f"w_{part}").eq(getattr(self, f"rescale_{part}"))
-                  for part in ("en", "memory", "address", "data")),
+                  for part in ("en", "address", "data")),
                 self.trunk_ends.eq(
                     residual.o_valid & layer.trunk_only & residual.o_group.ends_layer
                 ),
@@ -206,7 +206,7 @@ class EngineSlice(wiring.Component):
             *(into.eq(value) for into, value in zip(quantizer.values, values, strict=True)),
             *(out.eq(value) for out, value in zip(self.raw_offsets, quantizer.offsets, strict=True)),
             *(getattr(quantizer, f"w_{part}").eq(getattr(self, f"params_{part}"))
-              for part in ("en", "memory", "address", "data")),
+              for part in ("en", "address", "data")),
             quantizer.param.eq(param),
             quantizer.code_mask.eq(layer.code_mask),
         ]  # fmt: skip

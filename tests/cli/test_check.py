@@ -116,6 +116,28 @@ def test_streamed_weights_say_what_they_need(dorefa):
     assert packed["cycles_estimate"] < report["cycles_estimate"] / 10
 
 
+def test_streamed_trunks_are_said(dorefa):
+    """What leaves comes back, and ports that never wait cost next to nothing."""
+    options = ("--net-size", "32x32", "--lanes", 64, "--rows", 64, "--json", "-")
+    inside = dorefa("check", "resnet18", *options).report
+    outcome = dorefa("check", "resnet18", *options, "--trunks", "stream")
+    report = outcome.report
+    out, back = (sum(layer[f"trunk_bytes_{way}"] for layer in report["layers"]) for way in ("out", "in"))
+    # Stages of 64 to 512 channels of 16 bits, on maps of 8x8 pixels to one; two trunks each.
+    assert out == back == 2 * 2 * sum(64 * 8 * 8 >> stage for stage in range(4))
+    assert report["trunk_stream_bytes"] == out + back
+    assert f"{out + back:,} bytes of residual trunks stream out and in per image" in outcome.err
+    assert "trunk bytes out" in outcome.err
+    assert inside["trunk_stream_bytes"] == 0 and "trunk bytes" not in dorefa("check", "resnet18").err
+    waits = report["cycles_estimate"] - inside["cycles_estimate"]
+    assert 0 <= waits < 0.01 * inside["cycles_estimate"]
+
+
+def test_streamed_trunks_of_a_chain_are_refused(dorefa):
+    error = dorefa("check", "digits", "--trunks", "stream").error
+    assert "trunks is 'stream'; accepted: 'onchip', because the network adds no residual trunk" in error
+
+
 def test_batch_of_a_network_with_maps_is_refused(dorefa):
     outcome = dorefa("check", "digits", "--batch", 4)
     assert "layer conv0: batch is 4, but the layer is a convolution to" in outcome.error

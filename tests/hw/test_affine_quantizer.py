@@ -76,8 +76,7 @@ def test_every_value(changes, round_, seed):
     async def testbench(ctx):
         for param, lanes in enumerate(channels):
             for lane, parameters in enumerate(lanes):
-                ctx.set(unit.w_en, 1)
-                ctx.set(unit.w_memory, lane)
+                ctx.set(unit.w_en, 1 << lane)
                 ctx.set(unit.w_address, param)
                 ctx.set(unit.w_data, word(config, parameters))
                 await ctx.tick()

@@ -58,13 +58,14 @@ def test_words_of_the_memories(name, rng):
             ports = [
                 getattr(unit, f"{window.name}_{port}")
                 for window in memory_map.windows
-                for port in ("en", "memory", "address", "data")
+                for port in ("en", "address", "data")
             ]
             _, _, *values = await ctx.tick().sample(*ports)
             for number, window in enumerate(memory_map.windows):
-                en, *word = values[4 * number : 4 * number + 4]
-                if en:
-                    arrived.append((window.name, *word))
+                enables, *word = values[3 * number : 3 * number + 3]
+                for memory in range(window.memories):
+                    if enables >> memory & 1:
+                        arrived.append((window.name, memory, *word))
 
     simulate(unit, feed, limit=20_000, monitors=[watch])
 

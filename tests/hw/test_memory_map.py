@@ -82,7 +82,7 @@ def test_memories_of_several_engines():
     assert memory_map.params.memories == 2 * 9
     assert (memory_map.rescale.memories, memory_map.rescale.depth) == (2 * 3, 3)
     assert memory_map.rescale.width == TRUNKS.trunk_mul_bits + 50
-    assert memory_map.params.write_ports(2)["memory"] == range(9)
+    assert memory_map.params.write_ports(2)["en"] == 9
 
 
 def test_bits_for():

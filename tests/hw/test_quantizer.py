@@ -31,8 +31,7 @@ async def load(ctx, unit, config, channels):
         for lane, stages in enumerate(lanes):
             for stage, words in enumerate(stages):
                 for n, word in enumerate(words):
-                    ctx.set(unit.w_en, 1)
-                    ctx.set(unit.w_memory, lane * config.out_bits + stage)
+                    ctx.set(unit.w_en, 1 << (lane * config.out_bits + stage))
                     ctx.set(unit.w_address, (param << stage) | n)
                     ctx.set(unit.w_data, word)
                     await ctx.tick()

@@ -78,10 +78,9 @@ def run(config, layers, rng, gaps=0.0, preload=False):
         for param, (ms, bs) in enumerate(zip(layer.m, layer.b, strict=True)):
             for lane, (m, b) in enumerate(zip(ms, bs, strict=True)):
                 word = Residual.param_layout(config).const({"m": int(m), "b": int(b)})
-                ctx.set(unit.w_memory, lane)
                 ctx.set(unit.w_address, param)
                 ctx.set(unit.w_data, word.as_value().value)
-                ctx.set(unit.w_en, 1)
+                ctx.set(unit.w_en, 1 << lane)
                 await ctx.tick()
         ctx.set(unit.w_en, 0)
 
