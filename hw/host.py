@@ -36,6 +36,7 @@ class HostPort(wiring.Component):
 
     def __init__(self, config, *, init=None):
         self._config = config
+        self._preloaded = init is not None
         self._init = {"control": 0, "layers": 1, "image_bytes": 1} | (init or {})
         self._map = MemoryMap.of(config)
         ports = {
@@ -67,8 +68,8 @@ class HostPort(wiring.Component):
 
         widest = max(window.pieces for window in self._map.windows)
         earlier = [Signal(32, name=f"piece_{piece}", reset_less=True) for piece in range(widest - 1)]
-        # Memories lie all over the device: what goes there comes from registers. Before a reset, which may be
-        # anything, they must not write to a memory that is preloaded.
+        # Memories lie all over the device: what goes there comes from registers. Before a reset these may be
+        # anything, and must not write to a memory that is preloaded.
         addr, w_data = (Signal.like(value, reset_less=True) for value in (host.addr, host.w_data))
         m.d.sync += [addr.eq(host.addr), w_data.eq(host.w_data)]
         taken = [0] * len(earlier)
@@ -80,8 +81,9 @@ class HostPort(wiring.Component):
             complete = Signal(window.memories, name=f"{window.name}_complete")
             completes = chosen & (piece == window.pieces - 1)
             m.d.sync += complete.eq(Cat(completes & (memory == number) for number in range(window.memories)))
+            enables = complete & ~ResetSignal().replicate(window.memories) if self._preloaded else complete
             m.d.comb += [
-                getattr(self, f"{window.name}_en").eq(complete & ~ResetSignal().replicate(window.memories)),
+                getattr(self, f"{window.name}_en").eq(enables),
                 getattr(self, f"{window.name}_address").eq(addr[window.piece_bits : depth_ends]),
                 getattr(self, f"{window.name}_data").eq(Cat(*earlier[: window.pieces - 1], w_data)),
             ]

@@ -65,12 +65,12 @@ class Residual(wiring.Component):
         valid = delayed(m, self.valid, self.latency - 1, "valid")
         group = delayed(m, self.group, self.latency - 1, "group")
         m.d.sync += [self.o_valid.eq(valid), self.o_group.eq(group)]
-        m.d.comb += [into.eq(value) for into, value in zip(kept, self.o_values, strict=True)]
         if config.trunks == "stream":
             stored = delayed(m, self.taken, self.latency - 1, "stored", reset_less=True)
             m.d.comb += self.kept.eq(Cat(kept))
         else:
             stored = self._memory(m, Cat(kept))
+            m.d.comb += [into.eq(value) for into, value in zip(kept, self.o_values, strict=True)]
         for lane in range(config.quant):
             m.submodules[f"lane{lane}"] = params = Memory(
                 shape=layout.size, depth=config.param_depth, init=self._init[lane] if self._init else []
@@ -111,6 +111,8 @@ class Residual(wiring.Component):
                 sticky.eq(below.any()),
                 self.o_values[lane].eq(Mux(layer.rescale, rounded + added, late_value)),
             ]
+            if config.trunks == "stream":
+                m.d.sync += kept[lane].eq(rounded + added)
         return m
 
     def _memory(self, m, kept):

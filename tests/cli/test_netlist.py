@@ -76,6 +76,16 @@ def test_netlist_passes_the_vectors_of_the_rtl(network, netlist_of, target, seed
 
 
 @pytest.mark.slow
+def test_netlist_with_streamed_trunks(tmp_path, seed):
+    network = random_network(
+        1, w_bits=1, a_bits=2, residual=True, max_macs=20_000, max_size=6, max_channels=8
+    )
+    config = fit(lower(network), lanes=16, rows=4, quant=2, trunks="stream")
+    made = netlist.make_netlist(make_unit("engine", config, "ecp5"), "ecp5", folder=tmp_path)
+    check(network, config, made.text, seed)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("target, parameters", VARIANTS)
 def test_netlists_of_other_engines(network, netlist_of, target, parameters, seed):
     config, made = netlist_of(target, **parameters)
