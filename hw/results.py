@@ -31,7 +31,7 @@ class Results(wiring.Component):
             {
                 "ends_image": In(1),
                 "valid": In(1),
-                "ready": Out(1),
+                "ready": Out(1, init=1),
                 "values": In(accumulators).array(config.total_quant),
                 "offsets": In(accumulators).array(config.total_quant),
                 "group": In(group_layout(config)),
@@ -48,25 +48,30 @@ class Results(wiring.Component):
         # The lane that follows in `o`, one bit each; whether the one that is there is the group's last.
         taken, turn, ends = Signal(), Signal(lanes), Signal()
         later, sending, moves = Signal(lanes - 1), Signal(), Signal()
+        next_taken, next_sending = Signal(), Signal()
         follows = Cat(group.count > lane for lane in range(1, lanes))
         m.d.comb += [
             turn.eq(Cat(taken, later)),
             moves.eq(~sending | self.o.ready),
-            self.ready.eq(~taken & ~sending),
+            next_taken.eq(self.valid & self.ready),
+            next_sending.eq(Mux(moves, turn.any(), sending)),
             self.o.valid.eq(sending),
             self.o.payload.last.eq(self.ends_image & ends),
             self.done.eq(sending & self.o.ready & ends),
         ]
-        m.d.sync += taken.eq(self.valid & self.ready)
-        with m.If(self.valid & self.ready):
+        # What is kept while nobody asks is not looked at: the enable of registers all over the device comes
+        # from one.
+        m.d.sync += [
+            taken.eq(next_taken), sending.eq(next_sending), self.ready.eq(~next_taken & ~next_sending)
+        ]  # fmt: skip
+        with m.If(self.ready):
             m.d.sync += group.eq(self.group)
         with m.If(moves):
             m.d.sync += [
                 later.eq(turn & follows),
-                sending.eq(turn.any()),
                 ends.eq(group.ends_layer & (turn & ~Cat(follows, 0)).any()),
             ]
-        sent = self._chosen(m, "value", self.values, self.valid & self.ready, turn, moves, early=False)
+        sent = self._chosen(m, "value", self.values, self.ready, turn, moves, early=False)
         if config.xnor:
             sent += self._chosen(m, "offset", self.offsets, taken, turn, moves, early=True)
         m.d.comb += self.o.payload.data.eq(sent)
