@@ -9,10 +9,11 @@ from .register_copies import copy_registers
 
 def improve(path):
     """Rewrites the netlist at `path`, a JSON file of Yosys, so that it computes the same in fewer cells
-    and with shorter wires. Returns the names of the registers that are in block RAMs from then on."""
+    and with shorter wires. Returns the names of the registers that are in block RAMs from then on, and those
+    of the copies of registers."""
     netlist = json.loads(path.read_text())
     open_chain_ends(netlist)
     moved = fold_output_registers(netlist)
-    copy_registers(netlist)
+    copies = copy_registers(netlist)
     path.write_text(json.dumps(netlist))
-    return moved
+    return moved, copies

@@ -222,7 +222,8 @@ def place_and_route(
     unit, *, target, device=None, seeds=(1,), folder, timeout=yosys.DEFAULT_TIMEOUT, command=None
 ):
     """Routes a :class:`.units.Unit` once per seed; returns what :func:`summarize` makes of it, and
-    `bram_registers`, how many of the unit's registers became those of block RAMs.
+    `bram_registers`, how many of the unit's registers became those of block RAMs, and `register_copies`, how
+    many are copies of widely read ones.
 
     `device` is a name of :data:`DEVICES`, None the target's first one. An engine is routed with its
     ports on pins where the device has enough, anything else in the :mod:`.harness`; memories that it leaves
@@ -242,12 +243,15 @@ def place_and_route(
     path = yosys.write_netlist(
         text, top=top, target=target, folder=folder, timeout=timeout, command=command
     )
-    moved = []
+    moved, copies = [], []
     if target == "ecp5":
-        moved = ecp5_netlist.improve(path)
+        moved, copies = ecp5_netlist.improve(path)
     reports = {
         seed: route(path, device=chosen, seed=seed, folder=folder, timeout=timeout) for seed in seeds
     }
     if top == harness.TOP:
-        moved = [name for name in moved if name.startswith(f"{harness.UNIT}.")]
-    return summarize(reports, device=chosen, harness_registers=registers) | {"bram_registers": len(moved)}
+        moved, copies = (
+            [name for name in names if name.startswith(f"{harness.UNIT}.")] for names in (moved, copies)
+        )
+    counts = {"bram_registers": len(moved), "register_copies": len(copies)}
+    return summarize(reports, device=chosen, harness_registers=registers) | counts

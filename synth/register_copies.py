@@ -16,9 +16,9 @@ def copy_registers(netlist):
     about :data:`SERVED` of them each, neighbors by their names; `netlist` is Yosys's JSON.
 
     A component is what has the same path in front of a cell's name. The copies have the inputs of the
-    register, so they hold the same from the first cycle on. Returns how many there are.
+    register, so they hold the same from the first cycle on. Returns their names.
     """
-    return sum(_copy(module) for module in netlist["modules"].values())
+    return [name for module in netlist["modules"].values() for name in _copy(module)]
 
 
 def _copy(module):
@@ -39,7 +39,7 @@ def _copy(module):
                 for cell, port, place in own[component]:
                     cells[cell]["connections"][port][place] = net
     cells.update(copies)
-    return len(copies)
+    return copies
 
 
 def _readers(cells):

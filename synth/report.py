@@ -138,7 +138,7 @@ def report(
     hierarchy, which costs a little, so they add up to `components_luts` instead of `luts`.
     `routed`, from :func:`dorefa.synth.nextpnr.place_and_route`, replaces `luts` by packed cells and
     adds its fields; memories and cells stay those of synthesis, flip-flops too but for `bram_registers`,
-    which are in block RAMs then. With a cell library (target
+    which are in block RAMs then, and `register_copies`. With a cell library (target
     ``asic``): `area` of the cells in `area_unit`, `gate_equivalents` (area / area of the library's NAND2),
     and `longest_path_ps` by the mapper. `memory_macros` are left out, and counted nowhere.
     """
@@ -153,7 +153,7 @@ def report(
         "target": target,
         "luts": luts,
         "lut_kind": "synthesis",
-        "ffs": total.ffs - (routed["bram_registers"] if routed else 0),
+        "ffs": total.ffs + (routed["register_copies"] - routed["bram_registers"] if routed else 0),
         "brams": total.brams,
         "cells": total.cells,
         "cell_types": total.types,

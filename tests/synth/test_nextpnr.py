@@ -138,6 +138,24 @@ def test_output_registers_of_block_rams_are_no_others(tmp_path, monkeypatch):
     assert before - after == folded["bram_registers"] >= memories and plain["bram_registers"] == 0
 
 
+def test_copies_of_widely_read_registers_are_registers(tmp_path, monkeypatch):
+    """In the count of flip-flops, and on the device."""
+    made = make_unit("core", CONFIG.replace(rows=16, quant=4, lanes=8, fetch_bits=8, weight_depth=64), "ecp5")
+    statistics = yosys.synthesize(made.write(tmp_path), top=made.top, target="ecp5", components=False)
+
+    def routed():
+        result = nextpnr.place_and_route(made, target="ecp5", folder=tmp_path)
+        return report.report(
+            statistics, unit=made.name, top=made.top, target="ecp5", binary_ops_per_cycle=1, routed=result
+        ), result["utilization"]["TRELLIS_FF"]["used"]
+
+    copied, copied_used = routed()
+    monkeypatch.setattr(ecp5_netlist, "copy_registers", lambda netlist: [])
+    plain, used = routed()
+    assert copied["register_copies"] > 0 == plain["register_copies"]
+    assert copied["ffs"] - plain["ffs"] == copied_used - used == copied["register_copies"]
+
+
 def test_unknown_device_and_target_without_route():
     with pytest.raises(InputError) as caught:
         nextpnr.find_device("ice40", "HX1K")
