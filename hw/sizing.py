@@ -12,10 +12,11 @@ from dorefa.golden.errors import InputError
 
 from . import cycles
 from .batch import batched
-from .config import EngineConfig, check_range, plane_group_choices
+from .config import EngineConfig, plane_group_choices
 from .geometry import PassGeometry, as_convolution
 from .merged_groups import merged
 from .problems import needs, quantized_bits, summed_pixels, xnor_constants
+from .ranges import check_range
 from .schedule import schedule
 
 # Binary operations per image above which the larger array is the default.

@@ -15,8 +15,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dorefa.golden.errors import InputError
-from dorefa.hw.config import EngineConfig, check_range
+from dorefa.hw.config import EngineConfig
 from dorefa.hw.fabric import FABRICS
+from dorefa.hw.ranges import check_range
 from dorefa.hw.sizing import fit
 from dorefa.sim.model import cache_directory
 

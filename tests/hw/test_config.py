@@ -6,10 +6,9 @@ import re
 import pytest
 
 from dorefa.golden.errors import InputError
-from dorefa.hw import config as config_module
 from dorefa.hw.config import PRESETS, EngineConfig, preset, read_overrides
+from dorefa.hw.ranges import RANGES
 
-RANGES = config_module._RANGES
 # Neighbors that must move along when a parameter goes to the end of its range.
 COMPANIONS = {
     ("lanes", 8): {"fetch_bits": 8},
