@@ -45,8 +45,8 @@ class Results(wiring.Component):
         config = self._config
         lanes = config.total_quant
         group = Signal.like(self.group)
-        # The lane that follows in `o`, one bit each; whether the one that is there is the group's last.
-        taken, turn, ends = Signal(), Signal(lanes), Signal()
+        # The lane that follows in `o`, the one that is there, one bit each; whether that is the group's last.
+        taken, turn, current, ends = Signal(), Signal(lanes), Signal(lanes), Signal()
         later, sending, moves = Signal(lanes - 1), Signal(), Signal()
         next_taken, next_sending = Signal(), Signal()
         follows = Cat(group.count > lane for lane in range(1, lanes))
@@ -69,18 +69,21 @@ class Results(wiring.Component):
         with m.If(moves):
             m.d.sync += [
                 later.eq(turn & follows),
+                current.eq(turn),
                 ends.eq(group.ends_layer & (turn & ~Cat(follows, 0)).any()),
             ]
-        sent = self._chosen(m, "value", self.values, self.ready, turn, moves, early=False)
+        shows = Mux(moves, turn, current)
+        sent = self._chosen(m, "value", self.values, self.ready, shows, moves, early=False)
         if config.xnor:
-            sent += self._chosen(m, "offset", self.offsets, taken, turn, moves, early=True)
+            sent += self._chosen(m, "offset", self.offsets, taken, shows, moves, early=True)
         m.d.comb += self.o.payload.data.eq(sent)
         return m
 
-    def _chosen(self, m, name, values, take, turn, moves, *, early):
-        """The one of `values`, kept with `take`, whose `turn` it was; `early`: the first one's turn is then.
+    def _chosen(self, m, name, values, take, shows, moves, *, early):
+        """The one of `values`, kept with `take`, that `shows` said; `early`: the first one's turn is then.
 
-        All but one are zero, which is less to join than to choose from.
+        All but one are zero, which is less to join than to choose from. A value that is kept needs no enable
+        to stay: the reset of the others is all that hangs on the receiver.
         """
         chosen = []
         for lane, value in enumerate(values):
@@ -90,8 +93,11 @@ class Results(wiring.Component):
                 with m.If(take):
                     m.d.sync += kept.eq(value)
                 value = kept
-            turned = Signal(shape, name=f"turned_{name}_{lane}", reset_less=True)
-            with m.If(moves):
-                m.d.sync += turned.eq(Mux(turn[lane], value, 0))
-            chosen.append(turned)
+            shown = Signal(shape, name=f"shown_{name}_{lane}", reset_less=True)
+            if lane or not early:
+                m.d.sync += shown.eq(Mux(shows[lane], value, 0))
+            else:
+                with m.If(moves):
+                    m.d.sync += shown.eq(Mux(shows[lane], value, 0))
+            chosen.append(shown)
         return reduce(or_, chosen)
