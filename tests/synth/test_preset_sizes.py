@@ -83,6 +83,7 @@ EXPECTED = {
     },
 }
 
+
 def found(name, target, folder):
     """Components of the engine without AXI, as `dorefa synth --unit core` counts them."""
     unit = make_unit("core", preset(name), target)
