@@ -137,10 +137,13 @@ def _cut_layers(network, config, image):
         # The layer with the longest reduction has the fewest tiles to a pass: the others follow it.
         tiles = {part.layer: part.geometry.tiles for part in passes if part.part == 0}
         first = _first_of_trunk(network)
-        alike = {
-            index: min(tiles[other] for other in tiles if first[other] == first[index])
-            for index, layer in enumerate(network.layers)
+        members = [
+            index for index, layer in enumerate(network.layers)
             if layer.rescale is not None and layer.groups == 1
+        ]  # fmt: skip
+        alike = {
+            index: min(tiles[other] for other in members if first[other] == first[index])
+            for index in members
         }
         if alike == most:
             return maps, passes
