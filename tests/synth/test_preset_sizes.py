@@ -81,7 +81,78 @@ EXPECTED = {
         "slice*_weights": (0, 2048, 128),
         "slice*_window_reader": (260, 324, 0),
     },
+    ("default", "ecp5"): {
+        "dorefa_core": (38, 68, 0),
+        "dot": (1280, 864, 0),
+        "dot_popcount": (5248, 0, 0),
+        "host": (114, 207, 0),
+        "packer": (65, 349, 0),
+        "results": (84, 315, 0),
+        "sequencer": (120, 702, 1),
+        "slice*": (2, 247, 0),
+        "slice*_array": (0, 10, 0),
+        "slice*_drain": (333, 1350, 0),
+        "slice*_drain_position": (179, 54, 0),
+        "slice*_feature": (1805, 1070, 20),
+        "slice*_issue": (200, 67, 0),
+        "slice*_patch": (2184, 966, 4),
+        "slice*_pool": (0, 0, 0),
+        "slice*_pool_x": (171, 164, 0),
+        "slice*_pool_y": (30, 173, 1),
+        "slice*_quantizer": (160, 604, 8),
+        "slice*_run_generator": (231, 204, 0),
+        "slice*_weights": (0, 2048, 128),
+        "slice*_window_reader": (537, 577, 0),
+    },
+    ("fixed_point", "ecp5"): {
+        "dorefa_core": (38, 68, 0),
+        "dot": (3663, 1155, 0),
+        "dot_popcount": (5412, 0, 0),
+        "host": (111, 237, 0),
+        "packer": (119, 349, 0),
+        "results": (50, 239, 0),
+        "sequencer": (120, 708, 1),
+        "slice*": (2, 249, 0),
+        "slice*_array": (0, 10, 0),
+        "slice*_drain": (648, 1918, 0),
+        "slice*_drain_position": (175, 54, 0),
+        "slice*_feature": (1801, 1070, 30),
+        "slice*_issue": (320, 105, 0),
+        "slice*_patch": (643, 582, 16),
+        "slice*_pool": (0, 0, 0),
+        "slice*_pool_x": (67, 276, 1),
+        "slice*_pool_y": (75, 293, 1),
+        "slice*_quantizer": (2247, 1496, 12),
+        "slice*_run_generator": (233, 204, 0),
+        "slice*_weights": (0, 2048, 512),
+        "slice*_window_reader": (537, 577, 0),
+    },
+    ("wide", "ecp5"): {
+        "dorefa_core": (38, 68, 0),
+        "dot": (1280, 928, 0),
+        "dot_popcount": (21472, 0, 0),
+        "host": (133, 415, 0),
+        "packer": (179, 699, 0),
+        "results": (186, 644, 0),
+        "sequencer": (133, 673, 1),
+        "slice*": (2, 252, 0),
+        "slice*_array": (0, 10, 0),
+        "slice*_drain": (241, 1346, 0),
+        "slice*_drain_position": (179, 54, 0),
+        "slice*_feature": (3864, 2128, 38),
+        "slice*_issue": (189, 63, 0),
+        "slice*_patch": (8719, 3846, 16),
+        "slice*_pool": (0, 0, 0),
+        "slice*_pool_x": (42, 199, 1),
+        "slice*_pool_y": (50, 216, 1),
+        "slice*_quantizer": (320, 1184, 16),
+        "slice*_run_generator": (242, 210, 0),
+        "slice*_weights": (0, 8192, 256),
+        "slice*_window_reader": (895, 912, 0),
+    },
 }
+
+QUICK = ("tiny", "lean")  # the others take minutes
 
 
 def found(name, target, folder):
@@ -92,7 +163,10 @@ def found(name, target, folder):
     return {line["name"]: (line["luts"], line["ffs"], line["brams"]) for line in lines}
 
 
-@pytest.mark.parametrize("name, target", EXPECTED)
+@pytest.mark.parametrize(
+    "name, target",
+    [pytest.param(*case, marks=() if case[0] in QUICK else pytest.mark.slow) for case in EXPECTED],
+)
 def test_components(name, target, tmp_path):
     sizes = found(name, target, tmp_path)
     print("\n".join(f'        "{component}": {size},' for component, size in sizes.items()))
