@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from .nets import free_net
+
 _PINS = "ABCD"
 
 
@@ -41,10 +43,7 @@ class _Chains:
                     self._carries.update(bits)
         for port in module["ports"].values():
             self._readers.update(port["bits"])
-        nets = (net["bits"] for net in module.get("netnames", {}).values())
-        bits = (bits for cell in self._cells.values() for bits in cell["connections"].values())
-        numbers = [bit for group in (*nets, *bits) for bit in group if isinstance(bit, int)]
-        self._next_net = max(numbers, default=1) + 1
+        self._next_net = free_net(module)
 
     def open(self):
         for name, cell in self._chains.items():

@@ -6,6 +6,8 @@ import copy
 import re
 from collections import defaultdict
 
+from .nets import free_net
+
 REGISTER = "TRELLIS_FF"
 SERVED = 8  # components that one copy serves, about
 _MOST_SERVED = 2 * SERVED - 1
@@ -24,20 +26,19 @@ def copy_registers(netlist):
 def _copy(module):
     cells = module["cells"]
     readers = _readers(cells)
-    numbers = (bit for cell in cells.values() for bits in cell["connections"].values() for bit in bits)
-    net = max((bit for bit in numbers if isinstance(bit, int)), default=1)
+    net = free_net(module)
     copies = {}
     for name, register in cells.items():
         if register["type"] != REGISTER:
             continue
         own = readers[register["connections"]["Q"][0]]
         for number, group in enumerate(_groups(own)[1:], 1):
-            net += 1
             copies[f"{name}_copy{number}"] = same = copy.deepcopy(register)
             same["connections"]["Q"] = [net]
             for component in group:
                 for cell, port, place in own[component]:
                     cells[cell]["connections"][port][place] = net
+            net += 1
     cells.update(copies)
     return copies
 
