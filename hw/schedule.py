@@ -171,15 +171,15 @@ def _trunk_steps(network, passes):
 
 
 def _trunk_sources(network, passes):
-    sources = []
-    for part in passes:
-        added, groups = network.layers[part.layer].add, list(part.quantizer_groups())
-        sources.append(next(
-            (number for number, other in enumerate(passes) if other.layer == added
-             and other.part == part.part and list(other.quantizer_groups()) == groups),
-            None,
-        ))  # fmt: skip
-    return tuple(sources)
+    """Schedule.trunk_sources of these passes."""
+    places = {(part.layer, part.part): number for number, part in enumerate(passes)}
+
+    def source(part):
+        number = places.get((network.layers[part.layer].add, part.part))
+        alike = number is not None and [*passes[number].quantizer_groups()] == [*part.quantizer_groups()]
+        return number if alike else None
+
+    return tuple(map(source, passes))
 
 
 def _place_trunks(network, passes, steps):

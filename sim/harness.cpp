@@ -292,6 +292,7 @@ uint64_t Bench::run(const Job& job, File& result) {
         result.put(codes.data(), codes.size());
 #if TRUNK_BYTES
         trunks_.pop_back();
+        result.put(trunks_.size());
         for (const std::vector<uint8_t>& packet : trunks_) {
             result.put(packet.size());
             result.put(packet.data(), packet.size());

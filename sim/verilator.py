@@ -125,7 +125,9 @@ def _trace(results: _Results, job: Job, memories) -> Trace:
         [results.rows(region.rows, memories[region.memory].row_bytes) for region in own]
         for own in _copies(job)
     ]
-    packets = [results.packet() for _ in job.trunk_plan[0]]
+    packets = []
+    if compiled.config.trunks == "stream":
+        packets = [results.packet() for _ in range(*results.numbers(1))]
     check_trunks(job, packets)
     return Trace(
         first_in=first_in, last_in=last_in, first_read=first_read, ends=ends,
