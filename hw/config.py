@@ -9,15 +9,7 @@ from pathlib import Path
 
 from dorefa.golden.errors import InputError
 
-from .ranges import RANGES, check_range
-
-ENCODINGS = ("bipolar", "twos_complement", "unsigned", "any")
-QUANTIZERS = ("thresholds", "affine")
-STRUCTURES = ("compress", "sum", "mapped")
-# The index is the number of levels from one register to the next.
-PIPELINES = ("none", "level", "level2", "level3", "level4")
-WEIGHT_SOURCES = ("onchip", "stream")
-TRUNK_PLACES = ("onchip", "stream")
+from .ranges import CHOICES, RANGES, check_choice, check_range
 
 
 def plane_group_choices(a_bits, stored_bits):
@@ -95,16 +87,8 @@ class EngineConfig:
     def __post_init__(self):
         for name in RANGES:
             check_range(name, getattr(self, name))
-        for name, accepted in (
-            ("encoding", ENCODINGS),
-            ("quantizer", QUANTIZERS),
-            ("structure", STRUCTURES),
-            ("pipeline", PIPELINES),
-            ("weights", WEIGHT_SOURCES),
-            ("trunks", TRUNK_PLACES),
-        ):
-            if getattr(self, name) not in accepted:
-                raise InputError(f"{name} is {getattr(self, name)!r}; accepted: {', '.join(accepted)}")
+        for name in CHOICES:
+            check_choice(name, getattr(self, name))
         for name in ("fetch_bits", "patch_slots"):
             value = getattr(self, name)
             if value & (value - 1):

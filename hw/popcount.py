@@ -6,9 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from dorefa.golden.errors import InputError
 
-from .config import PIPELINES, STRUCTURES
 from .fabric import find_fabric
 from .popcount_tree import Operand, count_portable, tree_levels
+from .ranges import PIPELINES, STRUCTURES
 
 
 def _halving(terms, stage):

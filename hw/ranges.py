@@ -1,6 +1,19 @@
-"""The range of every engine parameter that is a number."""
+"""What every engine parameter accepts by itself: the range of a number, the choice of names."""
 
 from dorefa.golden.errors import InputError
+
+STRUCTURES = ("compress", "sum", "mapped")
+# The index is the number of levels from one register to the next.
+PIPELINES = ("none", "level", "level2", "level3", "level4")
+
+CHOICES = {
+    "encoding": ("bipolar", "twos_complement", "unsigned", "any"),
+    "quantizer": ("thresholds", "affine"),
+    "structure": STRUCTURES,
+    "pipeline": PIPELINES,
+    "weights": ("onchip", "stream"),
+    "trunks": ("onchip", "stream"),
+}
 
 # name: (least, greatest, unit)
 RANGES = {
@@ -49,3 +62,9 @@ def check_range(name, value):
         raise InputError(f"{name} is {value!r}; accepted: an integer, {least} to {greatest} ({unit})")
     if not least <= value <= greatest:
         raise InputError(f"{name} is {value}; accepted: {least} to {greatest} ({unit})")
+
+
+def check_choice(name, value):
+    """Raises :class:`InputError` unless `value` is a name that engine parameter `name` accepts."""
+    if value not in CHOICES[name]:
+        raise InputError(f"{name} is {value!r}; accepted: {', '.join(CHOICES[name])}")

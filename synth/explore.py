@@ -17,7 +17,7 @@ from pathlib import Path
 from dorefa.golden.errors import InputError
 from dorefa.hw.config import EngineConfig
 from dorefa.hw.fabric import FABRICS
-from dorefa.hw.ranges import check_range
+from dorefa.hw.ranges import CHOICES, RANGES, check_choice, check_range
 from dorefa.hw.sizing import fit
 from dorefa.sim.model import cache_directory
 
@@ -41,8 +41,10 @@ def grid(network, values, goal) -> list[dict]:
     """
     for name, chosen in values.items():
         for value in chosen:
-            if isinstance(getattr(EngineConfig, name, None), int):
+            if name in RANGES:
                 check_range(name, value)
+            elif name in CHOICES:
+                check_choice(name, value)
             else:
                 EngineConfig().replace(**{name: value})
     if goal.board is not None:

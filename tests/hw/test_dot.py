@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from dorefa.hw.config import PIPELINES, STRUCTURES
 from dorefa.hw.dot import DotUnit, dot_latency
+from dorefa.hw.ranges import PIPELINES, STRUCTURES
 
 from .support import simulate
 

@@ -8,8 +8,8 @@ from amaranth import Module
 from amaranth.sim import Simulator
 
 from dorefa.golden.errors import InputError
-from dorefa.hw.config import PIPELINES, STRUCTURES
 from dorefa.hw.popcount import AndPopcount, popcount_latency
+from dorefa.hw.ranges import PIPELINES, STRUCTURES
 
 from .support import simulate
 

@@ -36,6 +36,12 @@ def test_grid_is_every_combination(network):
     assert {point["structure"] for point in points} == {"mapped"}
 
 
+def test_grid_takes_a_value_that_needs_the_network(network):
+    """Streamed trunks: no engine has them without a trunk, which is sized from the network."""
+    points = explore.grid(network, {"trunks": ["onchip", "stream"], "lanes": [8], "rows": [4]}, ICE40)
+    assert [point["trunks"] for point in points] == ["onchip", "stream"]
+
+
 def test_grid_without_values_is_around_the_sized_engine_or_the_boards(network):
     sized = fit(network)
     points = explore.grid(network, {}, Goal(target="asic"))
