@@ -4,11 +4,12 @@ import json
 import re
 
 import pytest
+from amaranth.hdl import Fragment
 
 from dorefa.golden import lower, random_network
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.config import preset
-from dorefa.hw.manifest import address_regions, engine_files
+from dorefa.hw.manifest import address_regions, engine_files, make_top, manifest
 from dorefa.hw.memory_map import MemoryMap
 from dorefa.hw.sizing import fit
 
@@ -68,3 +69,20 @@ def test_memories_have_contents_only_when_preloaded(files, seed):
     assert "initial" in preloaded["engine.v"]
     assert json.loads(preloaded["engine.json"])["preloaded"] == network.name
     assert json.loads(files["engine.json"])["preloaded"] is None
+
+
+def test_streams_are_those_of_the_ports():
+    """Each has the width of its data."""
+    trunks = {"trunk_bits": 18, "trunk_depth": 16, "quant": 2, "engines": 2}
+    for changes, more in (
+        ({}, set()),
+        (trunks, set()),
+        ({"weights": "stream", "port_bytes": 4}, {"s_axis_weights"}),
+        (trunks | {"trunks": "stream"}, {"s_axis_trunks", "m_axis_trunks"}),
+    ):
+        top = make_top(CONFIG.replace(**changes))
+        Fragment.get(top, None)  # elaborates, so that nothing counts as unused
+        described = manifest(top)
+        assert set(described["streams"]) == {"s_axis", "m_axis"} | more
+        for name, stream in described["streams"].items():
+            assert described["ports"][f"{name}_tdata"]["width"] == stream["data_bits"]

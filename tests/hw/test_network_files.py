@@ -12,6 +12,8 @@ from dorefa.hw.network_files import network_files
 from dorefa.hw.sizing import fit
 from dorefa.hw.weight_loader import beats_per_address
 
+from .test_trunk_stream import residual
+
 
 @pytest.fixture(params=["onchip", "stream"])
 def compiled(request, seed):
@@ -53,3 +55,15 @@ def test_logits_follow_from_the_description(compiled):
     outputs = run_integer(network, random_images(network, 3, 1))[network.layers[-1].name]
     own = outputs * np.array(description["logit_scale"]) + np.array(description["logit_bias"])
     assert (own == logits(network, outputs)).all()
+
+
+def test_trunk_packets(rng):
+    """Of streamed residual trunks the host reads how long they are and which comes back when."""
+    integer = residual(rng, adds="third")
+    plain = json.loads(network_files(compile_network(integer, fit(integer)), preloaded=True)["network.json"])
+    assert "trunk_packet_bytes" not in plain
+    compiled = compile_network(integer, fit(integer, lanes=16, rows=4, quant=2, trunks="stream"))
+    description = json.loads(network_files(compiled, preloaded=True)["network.json"])
+    # Twenty pixels of three groups of two integers, 24 bits each; kept by the first pass and the third.
+    assert description["trunk_packet_bytes"] == [20 * 3 * 3] * 2
+    assert description["trunk_packets_in"] == [0, 1]

@@ -57,8 +57,9 @@ def test_random_networks_with_stalls(case, seed):
 
 
 
-def residual(rng, *, inner=3, pool=None, **fields):
-    """A trunk of 6 channels on a 5x4 map, to which two layers are added, the second pooled; integers."""
+def residual(rng, *, inner=3, pool=None, adds="first"):
+    """A trunk of 6 channels on a 5x4 map, to which two layers are added: the second, pooled, to that of the
+    layer `adds`. Integers."""
 
     def rescale():
         m, b = rng.integers(-9, 10, 6), rng.integers(-50, 50, 6)
@@ -70,23 +71,26 @@ def residual(rng, *, inner=3, pool=None, **fields):
     first = conv("first", (6, 1, 1, 2), a_bits=None, rescale=rescale())
     second = conv("second", (inner, 3, 3, 2), source="input", a_bits=2)
     third = conv("third", (6, 3, 3, inner), source="second", add="first", a_bits=2, rescale=rescale())
-    fourth = conv("fourth", (6, 3, 3, 6), add="first", a_bits=2, rescale=rescale(), pool=pool)
+    fourth = conv("fourth", (6, 3, 3, 6), add=adds, a_bits=2, rescale=rescale(), pool=pool)
     pixels = 20 if pool is None else 4
     last = draw_layer(rng, "fc", (3, 1, 1, 6 * pixels), kind="fc", a_bits=None)
     return lower(network((5, 4, 2), 2, first, second, third, fourth, last))
 
 
-def test_a_packet_comes_back_for_every_layer_that_adds_it(rng):
-    integer = residual(rng)
+@pytest.mark.parametrize("adds, plan", [("first", ([0], [0, 0])), ("third", ([0, 2], [0, 1]))])
+def test_a_packet_comes_back_for_every_layer_that_adds_it(adds, plan, rng):
+    """And a sum that is kept is a packet of its own."""
+    integer = residual(rng, adds=adds)
     compiled = compile_network(integer, fit(integer, lanes=16, rows=4, quant=2, trunks="stream"))
-    assert compiled.schedule.trunk_plan == ([0], [0, 0])
+    assert compiled.schedule.trunk_plan == plan
     packets = {layer.name: (layer.trunk_bytes_in, layer.trunk_bytes_out) for layer in compiled.layers}
     # Twenty pixels of three groups of two integers, 24 bits each.
     each = 20 * 3 * 3
     assert packets == {
-        "first": (0, each), "second": (0, 0), "third": (each, 0), "fourth": (each, 0), "fc": (0, 0)
+        "first": (0, each), "second": (0, 0), "third": (each, each * len(plan[0][1:])),
+        "fourth": (each, 0), "fc": (0, 0),
     }  # fmt: skip
-    assert compiled.trunk_stream_bytes == 3 * each
+    assert compiled.trunk_stream_bytes == sum(map(len, plan)) * each
     images = random_images(integer, 2, 4)
     outcome = Bench(compiled, rng).run([beats_of(image, 1) for image in images], 2)
     compare(compiled, images, outcome)
@@ -107,13 +111,15 @@ def test_wrong_packets(change, rng):
             if self.sent != 3:
                 await super()._send(ctx, packet)
             elif change == "long":
-                await super()._send(ctx, packet + bytes(3))
+                # So many groups that the next image would not wait for its own.
+                await super()._send(ctx, packet + bytes(30 * 3))
             else:
                 await super()._send(ctx, packet[:-3])
                 await super()._send(ctx, packet[-3:])
 
     images = random_images(integer, 3, 5)
-    outcome = Bench(compiled, rng, trunk_memory=Wrong).run([beats_of(image, 1) for image in images], 3)
+    bench = Bench(compiled, rng, gaps=0.8, trunk_memory=Wrong)
+    outcome = bench.run([beats_of(image, 1) for image in images], 3)
     assert outcome.wrong_trunks and not outcome.wrong_weights
     for kept in (outcome.results, outcome.values):
         del kept[1]
