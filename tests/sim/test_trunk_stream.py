@@ -5,7 +5,9 @@ import pytest
 from dorefa.golden import lower, random_images, random_network
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.sizing import fit
+from dorefa.hw.trunk_stream import trunk_bytes
 from dorefa.sim import simulate
+from dorefa.sim.job import Job, SimulationError, check_trunks
 
 SIZES = {
     "one engine": {"rows": 4, "quant": 2, "lanes": 16},
@@ -38,3 +40,16 @@ def test_every_simulator(network, sizes, simulator):
         assert {"block1_shortcut", "block1_b.trunk", "block3_shortcut"} < set(report.compared)
         if not options and simulator != "icarus":  # cocotb's models leave a cycle between packets
             assert [layer.cycles for layer in report.layers] == [layer.cycles for layer in compiled.layers]
+
+
+def test_packets_of_another_length_are_said(network):
+    config = fit(network, trunks="stream", **SIZES["one engine"])
+    job = Job(compiled=compile_network(network, config), images=random_images(network, 1, 7))
+    sizes, size = job.trunk_plan[0], trunk_bytes(config)
+    right = [bytes(beats * size) for beats in sizes]
+    check_trunks(job, right)
+    for wrong in (right[:-1], [*right[:-1], right[-1][:-size]], [*right, bytes(size)]):
+        found = [len(packet) // size for packet in wrong]
+        with pytest.raises(SimulationError) as caught:
+            check_trunks(job, wrong)
+        assert str(caught.value) == f"packets of m_axis_trunks have {found} beats; expected are {sizes}"
