@@ -6,7 +6,7 @@ import json
 import struct
 
 from .batch import result_channels
-from .trunk_stream import trunk_bytes
+from .trunk_stream import trunk_bytes, trunk_packets
 from .weight_loader import weight_packet
 
 FORMATS = {
@@ -14,18 +14,6 @@ FORMATS = {
     "AXI4-Lite; the last one makes the engine accept images",
     "weights.bin": "beats of s_axis_weights, one packet per pass; for every image all packets, in order",
 }
-
-
-def _trunk_packets(compiled):
-    """Where residual trunks stream: bytes of an image's packets in the order in which they leave, and which
-    of these comes back, in order."""
-    schedule, config = compiled.schedule, compiled.config
-    if config.trunks == "onchip":
-        return {}
-    keep, plan = schedule.trunk_plan
-    geometries = [schedule.passes[number].geometry for number in keep]
-    sizes = [geometry.pixels * geometry.pixel_groups * trunk_bytes(config) for geometry in geometries]
-    return {"trunk_packet_bytes": sizes, "trunk_packets_in": plan}
 
 
 def network_files(compiled, *, preloaded) -> dict[str, bytes]:
@@ -40,6 +28,7 @@ def network_files(compiled, *, preloaded) -> dict[str, bytes]:
     packets = [weight_packet(words, config) for words in compiled.weight_packets]
     if packets:
         files["weights.bin"] = b"".join(packets)
+    trunks, trunks_in = trunk_packets(compiled.schedule, config)
     network = compiled.network
     last = network.layers[-1]
     description = {
@@ -57,7 +46,8 @@ def network_files(compiled, *, preloaded) -> dict[str, bytes]:
         "logit_scale": last.logit_scale.tolist(),
         "logit_bias": last.logit_bias.tolist(),
         "weight_packet_bytes": [len(packet) for packet in packets],
-        **_trunk_packets(compiled),
+        "trunk_packet_bytes": [beats * trunk_bytes(config) for beats in trunks],
+        "trunk_packets_in": trunks_in,
         "files": {name: FORMATS[name] for name in files},
     }
     return {"network.json": (json.dumps(description, indent=2) + "\n").encode(), **files}

@@ -20,6 +20,16 @@ def trunk_bytes(config):
     return -(-config.total_quant * config.trunk_bits // 8)
 
 
+def trunk_packets(schedule, config):
+    """Packets of an image on an engine of `config`, none where trunks do not stream: the beats of each one
+    that leaves, in order; and for each one that comes in the number of the one that left."""
+    if config.trunks == "onchip":
+        return [], []
+    keep, numbers = schedule.trunk_plan
+    geometries = [schedule.passes[number].geometry for number in keep]
+    return [geometry.pixels * geometry.pixel_groups for geometry in geometries], numbers
+
+
 class TrunkStreams(wiring.Component):
     """Two queues of `trunk_depth` groups, between the residual trunk and its streams.
 

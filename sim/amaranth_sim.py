@@ -75,7 +75,7 @@ def run(job: Job) -> tuple[list[Trace], int]:
     simulator.add_clock(1e-6)
     draws = np.random.default_rng(job.seed)
     traces, failure = [], []
-    sizes, plan = job.trunk_plan
+    sizes, plan = job.trunk_packets
 
     def waits():
         return job.stalls and draws.integers(100) < job.stalls

@@ -64,7 +64,7 @@ def _job_file(job: Job) -> dict:
         "writes": [(int(address), int(word)) for address, word in job.compiled.host_writes()],
         "images": [np.ascontiguousarray(image).tobytes().hex() for image in job.images],
         "weights": [packet.hex() for packet in job.weight_packets],
-        "trunks": job.trunk_plan[1],
+        "trunks": job.trunk_packets[1],
         "snapshots": [
             [
                 {"memory": region.memory, "first": region.first, "rows": region.rows}

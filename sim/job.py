@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dorefa.hw.trunk_stream import trunk_bytes
+from dorefa.hw.trunk_stream import trunk_bytes, trunk_packets
 from dorefa.hw.weight_loader import weight_packet
 
 # A layer may take this many times its predicted cycles before the watchdog calls it stuck.
@@ -62,21 +62,15 @@ class Job:
         return [weight_packet(words, config) for words in self.compiled.weight_packets]
 
     @property
-    def trunk_plan(self) -> tuple[list[int], list[int]]:
-        """Of every image, where residual trunks stream: the beats of each packet that leaves, in order; and
-        the number of the one that every packet that comes in is."""
-        schedule = self.compiled.schedule
-        if self.compiled.config.trunks != "stream":
-            return [], []
-        keep, plan = schedule.trunk_plan
-        geometries = [schedule.passes[number].geometry for number in keep]
-        return [geometry.pixels * geometry.pixel_groups for geometry in geometries], plan
+    def trunk_packets(self) -> tuple[list[int], list[int]]:
+        """:func:`dorefa.hw.trunk_stream.trunk_packets` of every image."""
+        return trunk_packets(self.compiled.schedule, self.compiled.config)
 
     @property
     def image_limit(self) -> int:
         """Cycles after which an image counts as stuck."""
         weights = sum(map(len, self.weight_packets)) / self.compiled.config.port_bytes
-        sizes, plan = self.trunk_plan
+        sizes, plan = self.trunk_packets
         trunks = sum(sizes) + sum(sizes[number] for number in plan)
         port = 2 * (self.image_bytes + self.beats + weights + trunks) * self.slowdown
         waits = self.latency * (len(self.compiled.weight_packets) + len(plan))
@@ -140,6 +134,6 @@ def stuck(job: Job, image: int, number: int) -> SimulationError:
 def check_trunks(job: Job, packets) -> None:
     """Raises :class:`SimulationError` unless the packets of residual trunks have their lengths."""
     size = trunk_bytes(job.compiled.config)
-    found, expected = [len(packet) // size for packet in packets], job.trunk_plan[0]
+    found, expected = [len(packet) // size for packet in packets], job.trunk_packets[0]
     if found != expected:
         raise SimulationError(f"packets of m_axis_trunks have {found} beats; expected are {expected}")

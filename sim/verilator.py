@@ -69,7 +69,7 @@ def _job_file(job: Job, memories) -> bytes:
     packets = job.weight_packets
     parts.append(_number(len(packets)))
     parts += [_number(len(packet)) + packet for packet in packets]
-    plan = job.trunk_plan[1]
+    plan = job.trunk_packets[1]
     parts += [_number(value) for value in (len(plan), *plan)]
     parts += [_number(len(job.images)), _number(job.image_bytes)]
     parts.append(np.ascontiguousarray(job.images).tobytes())

@@ -45,7 +45,7 @@ def test_every_simulator(network, sizes, simulator):
 def test_packets_of_another_length_are_said(network):
     config = fit(network, trunks="stream", **SIZES["one engine"])
     job = Job(compiled=compile_network(network, config), images=random_images(network, 1, 7))
-    sizes, size = job.trunk_plan[0], trunk_bytes(config)
+    sizes, size = job.trunk_packets[0], trunk_bytes(config)
     right = [bytes(beats * size) for beats in sizes]
     check_trunks(job, right)
     for wrong in (right[:-1], [*right[:-1], right[-1][:-size]], [*right, bytes(size)]):
