@@ -36,6 +36,7 @@ class EngineConfig:
     latter accepts unsigned too) or ``any`` (AND planes and an activation-sum row; each layer
     chooses).
 
+    With `column_reads` ``shared`` the window reader fetches what the windows of several columns share once.
     With `trunks` ``stream`` residual trunks leave the engine as they are made and come back when they are
     added; `trunk_depth` then is that of two queues.
 
@@ -82,6 +83,7 @@ class EngineConfig:
     port_bytes: int = 1
     weights: str = "onchip"
     trunks: str = "onchip"
+    column_reads: str = "separate"
     batch: int = 1
 
     def __post_init__(self):
@@ -127,12 +129,25 @@ class EngineConfig:
                 f"cols is {self.cols} with batch {self.batch}; accepted: 1, because the results of several "
                 "columns do not leave image by image"
             )
+        if self.column_reads == "shared":
+            self._check_shared_reads()
         if self.trunks == "stream":
             self._check_trunk_stream()
         if self.engines > 1 and self.rows % self.quant:
             raise InputError(
                 f"rows is {self.rows} with {self.engines} engines; accepted: a multiple of quant = "
                 f"{self.quant}, because the engines' channels alternate in groups of quant"
+            )
+
+    def _check_shared_reads(self):
+        if self.cols == 1:
+            raise InputError(
+                "column_reads is 'shared' with cols 1; accepted: 'separate', because one column shares nothing"
+            )
+        if self.lanes % self.fetch_bits:
+            raise InputError(
+                f"fetch_bits is {self.fetch_bits} with column_reads 'shared'; accepted: a power of two that "
+                f"divides lanes = {self.lanes}, because all pieces of a patch word are whole ones"
             )
 
     def _check_trunk_stream(self):

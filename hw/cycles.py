@@ -21,7 +21,8 @@ from .weight_loader import beats_per_address
 FETCH = 3  # cycles around the words of a descriptor, from what asks for it to its start
 END_TO_START = 2  # from the end of a pass to the start of the next
 START_TO_READ = 3  # from start to the window reader's first step
-READ_TO_READY = 7  # from a patch's last copy step to its first computing step
+# From a patch's last copy step to its first computing step.
+READ_TO_READY = {"separate": 7, "shared": 9}
 MEMORIES = 3  # patch buffer and weight memory
 DRAIN = 2  # from capture to the first group
 COLUMN_ORDER = 3
@@ -110,7 +111,7 @@ def _pass_cycles(network, part, config, start, weights_ready, raw, now=0, trunks
     the TrunkCycles that its tiles wait for."""
     geometry = part.geometry
     layer = network.layers[part.layer]
-    steps, cleared = geometry.copy_steps
+    read_to_ready = READ_TO_READY[config.column_reads]
     last_cols = geometry.pixels - (geometry.sets - 1) * config.cols
     to_drain = MEMORIES + array_latency(config) + DRAIN
     to_store = pipeline_latency(config)
@@ -124,9 +125,9 @@ def _pass_cycles(network, part, config, start, weights_ready, raw, now=0, trunks
     for patch in range(geometry.patches):
         number = patch // geometry.groups
         columns = config.cols if number < geometry.sets - 1 else last_cols
-        begin = max(read_end, released[0]) + 1
-        read_end = begin + columns * (steps + (cleared if patch < config.patch_slots else 0)) - 1
-        issued = max(read_end + READ_TO_READY - 1, issued)
+        steps, cleared = geometry.set_steps(number)
+        read_end = max(read_end, released[0]) + steps + (cleared if patch < config.patch_slots else 0)
+        issued = max(read_end + read_to_ready - 1, issued)
         for tile in range(geometry.tiles):
             ends = tile == geometry.tiles - 1
             issued = max(issued + geometry.tile_cycles, drain_free)
@@ -194,14 +195,15 @@ def _send(offered, rows, free, quant):
 def steady(geometry, raw) -> tuple[str, int]:
     """What a pass's steady state waits for, and the cycles of all its patches then; `raw`: whether its
     accumulators leave the engine."""
+    patches = geometry.patches
     drain = (geometry.tiles - 1) * geometry.full_drain + geometry.last_drain
     if raw:
         # Two cycles around the results of every group, which leave one by one.
         drain = 2 * drain + geometry.cols * geometry.channels
     candidates = {
-        "array": geometry.tile_cycles * geometry.tiles,
-        "window reader": geometry.cols * geometry.copy_steps[0],
-        "drain": drain,
+        "array": geometry.tile_cycles * geometry.tiles * patches,
+        "window reader": geometry.read_steps,
+        "drain": drain * patches,
     }
     slowest = max(candidates, key=candidates.get)
-    return slowest, candidates[slowest] * geometry.patches
+    return slowest, candidates[slowest]

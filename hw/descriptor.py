@@ -60,6 +60,7 @@ def _reader(part, in_address, config):
         "in_rows": layer.in_shape[0],
         "row_bits": run_bits if geometry.whole_block_is_one_run else row_bits,
         "run_bits": run_bits,
+        **(_column_slices(geometry.slices) if config.column_reads == "shared" else {}),
         "run_rounds": runs_per_row,
         "row_rounds": kernel_rows,
         "block_rounds": source.plane_groups * blocks,
@@ -71,6 +72,21 @@ def _reader(part, in_address, config):
         "out_rows": geometry.computed[0],
         "out_cols": geometry.computed[1],
     }
+
+
+def _column_slices(slices):
+    """Shared reads: each column's slice of a run."""
+    values = {
+        "shares": slices.spacing > 0,
+        "column_flush": sum(flush << column for column, flush in enumerate(slices.flush)),
+        "tail_bits": slices.tail,
+        "clear_from": slices.clear_from,
+    }
+    for column in range(slices.cols):
+        values |= {
+            f"column_first_{column}": slices.first(column), f"column_last_{column}": slices.last(column),
+        }  # fmt: skip
+    return values
 
 
 def _run_steps(geometry, config, row_bits, block_bits, group_x, group_address):
@@ -109,6 +125,14 @@ def _run_steps(geometry, config, row_bits, block_bits, group_x, group_address):
     if config.cols > 1:
         steps["column"] = pixel - patch_end, -window_y, pixel - row_end
         steps["column_line"] = line - line_end - patch_end, line_y - window_y, -line_end - row_end
+    if config.column_reads == "shared" and geometry.slices.spacing:
+        # Runs are where the set's first pixel's would be, also those of columns on the lines below.
+        together, width = (count * geometry.slices.spacing for count in (config.cols, pixels))
+        far = together - patch_end - groups, -window_y, together - row_end - groups_x
+        steps["pixel"] = far
+        steps["line"] = far[0] + line - width, line_y - window_y, far[2] - width
+        steps["column"] = 0, 0, 0
+        steps["column_line"] = line - width - patch_end, line_y - window_y, -width - row_end
     return {
         f"{move}_{part}_step": distance
         for move, distances in steps.items()

@@ -18,11 +18,13 @@ class FeatureMemory(wiring.Component):
     p at bits ``[p * fetch_bits, (p + 1) * fetch_bits)`` of a row; the planes that only an image uses
     lie likewise in ``image_bank0`` and ``image_bank1``, which are shallower.
 
-    Ports: `r_address` (bit address; `o` holds the bits, one element per plane, four cycles later),
+    Ports: `r_address` (bit address; `o` holds the bits, one element per plane, four cycles later; where
+    columns share reads, two cycles later, each bit at its place in its word: who takes them turns them),
     `w_en`, `w_address` (word), `w_data` (all planes side by side, lowest first).
     """
 
     latency = 4
+    unturned_latency = 2
 
     def __init__(self, config):
         self._config = config
@@ -75,14 +77,15 @@ class FeatureMemory(wiring.Component):
             for plane in range(planes):
                 even_word, odd_word = (word.word_select(plane, fetch) for word in outputs)
                 window = (even_word & ~odd) | (odd_word & odd)
-                for level in range(shift_bits):
+                for level in range(0 if config.column_reads == "shared" else shift_bits):
                     late = level >= shift_bits // 2
                     turned = Signal(fetch, name=f"turned_{lowest + plane}_{level}")
                     m.d.comb += turned.eq(Mux(turn[late][level], window.rotate_right(1 << level), window))
                     window = turned
                     if level == shift_bits // 2 - 1:
                         window = delayed(m, turned, 1, f"half_turned_{lowest + plane}", reset_less=True)
-                window = delayed(m, window, 1, f"turned_{lowest + plane}", reset_less=True)
+                if config.column_reads == "separate":
+                    window = delayed(m, window, 1, f"turned_{lowest + plane}", reset_less=True)
                 m.d.comb += self.o.word_select(lowest + plane, fetch).eq(window)
             lowest += planes
         return m

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+from .column_slices import ColumnSlices
 from .layout import MapLayout
 
 
@@ -45,6 +46,7 @@ class PassGeometry:
     quant: int
     engines: int
     fetch_bits: int
+    column_reads: str
     pool_spacing: int
 
     @classmethod
@@ -56,7 +58,8 @@ class PassGeometry:
             groups=groups or layer.groups,
             channels=channels or layer.codes.shape[0] // layer.groups,
             lanes=config.lanes, rows=config.total_rows, cols=config.cols, quant=config.total_quant,
-            engines=config.engines, fetch_bits=config.fetch_bits, pool_spacing=pool_spacing(config),
+            engines=config.engines, fetch_bits=config.fetch_bits, column_reads=config.column_reads,
+            pool_spacing=pool_spacing(config),
         )  # fmt: skip
 
     @cached_property
@@ -210,7 +213,7 @@ class PassGeometry:
 
     @cached_property
     def copy_steps(self) -> tuple[int, int]:
-        """Cycles to copy one column's patch, and how many more the first time in a slot."""
+        """Cycles to copy one column's patch by itself, and how many more the first time in a slot."""
         blocks, kernel_rows, runs_per_row, run_bits = self.runs
         steps, position = 0, 0
         for _ in range(blocks * kernel_rows * runs_per_row):
@@ -225,6 +228,63 @@ class PassGeometry:
             position, cleared = position + room, cleared + 1
         groups = self.source.plane_groups
         return groups * steps, groups * cleared
+
+    @cached_property
+    def slices(self) -> ColumnSlices:
+        """What each column takes of a run, where columns share reads: of the run of all columns on a line,
+        or, where that takes no fewer cycles, of a run of its own."""
+        apart = self._slices(0)
+        if not self._rows_are_runs:
+            return apart
+        together = self._slices(self.layer.stride[1] * self.source.channels)
+        return min(apart, together, key=self._shared_steps)
+
+    def _slices(self, spacing):
+        blocks, kernel_rows, runs_per_row, run_bits = self.runs
+        return ColumnSlices(
+            run_bits=run_bits, spacing=spacing, runs=blocks * kernel_rows * runs_per_row, cols=self.cols,
+            lanes=self.lanes, fetch_bits=self.fetch_bits,
+        )  # fmt: skip
+
+    def _segments(self, number, spacing):
+        """The columns of set `number` that are read together, (first, behind the last): those on one line."""
+        first_pixel = number * self.cols
+        columns, width = min(self.cols, self.pixels - first_pixel), self.computed[1]
+        begin = 0
+        while begin < columns:
+            most = width - (first_pixel + begin) % width if spacing else 1
+            behind = min(columns, begin + most)
+            yield begin, behind
+            begin = behind
+
+    def _set_steps(self, number, slices):
+        steps = [slices.steps(*segment) for segment in self._segments(number, slices.spacing)]
+        return tuple(self.source.plane_groups * sum(kind) for kind in zip(*steps, strict=True))
+
+    def _shared_steps(self, slices):
+        """Cycles of all sets for one channel group; where they begin on a line comes again."""
+        period = self.computed[1] // math.gcd(self.computed[1], self.cols)
+        full = self.pixels // self.cols
+        numbers = [(number, full // period + (number < full % period)) for number in range(min(period, full))]
+        if full < self.sets:
+            numbers.append((full, 1))
+        return sum(times * self._set_steps(number, slices)[0] for number, times in numbers)
+
+    def set_steps(self, number: int) -> tuple[int, int]:
+        """Cycles to copy the patches of set `number` for one channel group, and how many more the first time
+        in a slot."""
+        if self.column_reads == "shared":
+            return self._set_steps(number, self.slices)
+        columns = min(self.cols, self.pixels - number * self.cols)
+        steps, cleared = self.copy_steps
+        return columns * steps, columns * cleared
+
+    @cached_property
+    def read_steps(self) -> int:
+        """Cycles to copy all patches, those of slots used the first time left out."""
+        if self.column_reads == "shared":
+            return self.groups * self._shared_steps(self.slices)
+        return self.patches * self.cols * self.copy_steps[0]
 
     def _room(self, position: int) -> int:
         """Bits from `position` of a patch to the end of its piece."""

@@ -44,17 +44,30 @@ class PatchBuffer(wiring.Component):
     @staticmethod
     def write_signature(config):
         """Port that writes the piece set in `pieces` (`data`: all planes of group `group`, lowest first) of
-        a patch word; a narrower last piece has the uppermost bits of each plane's data."""
+        a patch word; a narrower last piece has the uppermost bits of each plane's data. Where columns share
+        reads, each has its own `pieces` (of which several may be set), `word` and `data`."""
+        column = {"column": Out(range(max(2, config.cols)))}
+        piece = {
+            "pieces": Out(config.subwords),
+            "word": Out(range(max(2, config.patch_depth))),
+            "data": Out(config.fetch_planes * config.fetch_bits),
+        }
+        if config.column_reads == "shared":
+            column, piece = {}, {name: member.array(config.cols) for name, member in piece.items()}
         return wiring.Signature(
             {
-                "pieces": Out(config.subwords),
                 "slot": Out(range(config.patch_slots)),
-                "column": Out(range(max(2, config.cols))),
                 "group": Out(range(max(2, config.plane_groups))),
-                "word": Out(range(max(2, config.patch_depth))),
-                "data": Out(config.fetch_planes * config.fetch_bits),
+                **column,
+                **piece,
             }
         )
+
+    def _piece(self, column, subword):
+        """(whether it is written, word, data) of a column's piece."""
+        if self._config.column_reads == "shared":
+            return self.w.pieces[column][subword], self.w.word[column], self.w.data[column]
+        return self.w.pieces[subword] & (self.w.column == column), self.w.word, self.w.data
 
     def elaborate(self, platform):
         m = Module()
@@ -81,21 +94,19 @@ class PatchBuffer(wiring.Component):
             pieces = []
             for subword in range(config.subwords):
                 width = min(fetch, config.lanes - subword * fetch)
+                written, to_word, to_data = self._piece(column, subword)
                 planes = []
                 for prefix, lowest, count, depth in classes:
                     word_bits = max((depth - 1).bit_length(), group_bits)
                     memory = Memory(shape=count * width, depth=config.patch_slots << word_bits, init=[])
                     m.submodules[f"{prefix}column{column}_piece{subword}"] = memory
                     write, read = memory.write_port(), memory.read_port()
-                    data = [self.w.data[p * fetch - width : p * fetch]
+                    data = [to_data[p * fetch - width : p * fetch]
                             for p in range(lowest + 1, lowest + count + 1)]  # fmt: skip
                     m.d.comb += [
-                        write.addr.eq(address(self.w.word, self.w.group, self.w.slot, word_bits)),
+                        write.addr.eq(address(to_word, self.w.group, self.w.slot, word_bits)),
                         write.data.eq(Cat(data)),
-                        write.en.eq(
-                            self.w.pieces[subword] & (self.w.column == column)
-                            & (self.w.word >> word_bits == 0)
-                        ),
+                        write.en.eq(written & (to_word >> word_bits == 0)),
                         read.addr.eq(address(self.word, group, self.slot, word_bits)),
                         read.en.eq(1),
                     ]  # fmt: skip

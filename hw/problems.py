@@ -87,6 +87,13 @@ def _padded_row_bits(layer):
     return (layer.padding[1] + layer.in_shape[1] + layer.padding[3]) * layer.in_shape[2]
 
 
+def _set_bits(geometry):
+    """How far the windows of columns that share reads lie outside of what one window reaches."""
+    if geometry.column_reads == "separate":
+        return 0
+    return geometry.cols * geometry.slices.spacing
+
+
 def needs(network, config, plan) -> dict[str, int]:
     """Least value of each depth and width that `network` needs of an engine of `config`'s lanes,
     rows, cols, engines, quant, fetch_bits, encoding and weights; `plan` is its Schedule there, and
@@ -96,7 +103,7 @@ def needs(network, config, plan) -> dict[str, int]:
     # Windows lie up to the padding's width outside of the map's row: twice the address space holds
     # their offsets and the runs' lengths.
     reaches = [
-        -(-(_padded_row_bits(g.layer) + 1) // (2 * config.fetch_bits)) for g in geometries
+        -(-(_padded_row_bits(g.layer) + _set_bits(g) + 1) // (2 * config.fetch_bits)) for g in geometries
     ]
     pools = [layer.pool for layer in layers if layer.pool is not None]
     overlaps = [-(-pool.kernel[axis] // pool.stride[axis]) for pool in pools for axis in (0, 1)]

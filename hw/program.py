@@ -135,6 +135,7 @@ def fields(config):
         "in_rows": size,
         "row_bits": unsigned(config.feature_address_bits + 1),
         "run_bits": unsigned(config.feature_address_bits + 1),
+        **(_column_slices(config) if config.column_reads == "shared" else {}),
         # run generator: rounds of its loops, as loop_code
         **{name: unsigned(loop_bits(most) + 1) for name, most in loops(config).items()},
         **({"plane_blocks": unsigned(1)} if config.plane_groups > 1 else {}),
@@ -169,6 +170,20 @@ def fields(config):
         "param_base": unsigned(max(1, (config.param_depth - 1).bit_length())),
         "code_mask": unsigned(config.out_bits),
         "out_address": unsigned((config.feature_depth - 1).bit_length()),
+    }
+
+
+def _column_slices(config):
+    """Columns that share reads: whether those on one line do, or each has runs of its own; first and last bit
+    of each column's slice of a run; whether parts that end with the column are flushed; a part's last
+    piece: its bits (0 for all), and the first piece behind it that is cleared (0 for none)."""
+    bit = unsigned(config.feature_address_bits + 1)
+    return {
+        "shares": unsigned(1),
+        **{f"column_{end}_{column}": bit for column in range(config.cols) for end in ("first", "last")},
+        "column_flush": unsigned(config.cols),
+        "tail_bits": unsigned((config.fetch_bits - 1).bit_length()),
+        "clear_from": unsigned(max(1, (config.subwords - 1).bit_length())),
     }
 
 

@@ -13,6 +13,7 @@ CHOICES = {
     "pipeline": PIPELINES,
     "weights": ("onchip", "stream"),
     "trunks": ("onchip", "stream"),
+    "column_reads": ("separate", "shared"),
 }
 
 # name: (least, greatest, unit)

@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from . import program
+from .column_segments import ColumnSegments
 from .program import Move
 
 
@@ -14,7 +15,15 @@ def run_layout(config):
     (negative in the padding), `row_ok` whether the row exists; `ends_part` on the last run of a
     plane group of a patch, `ends_patch` on a patch's last run,
     `ends_set` on the last run of the last of the columns that are computed together.
+
+    Where columns share reads, a run is that of all `columns` of the set on one line (one bit each); address
+    and x are those of the set's column 0, whether or not that is one of them. The steps of `fetch_bits` that
+    have bits for them, counted from there: `first_step` to `last_step`; `flush` as in the descriptor.
     """
+    shared = {}
+    if config.column_reads == "shared":
+        step = config.feature_address_bits + 2 - config.fetch_bits.bit_length()
+        shared = {"columns": config.cols, "first_step": step, "last_step": step, "flush": 1}
     return data.StructLayout(
         {
             "address": config.feature_address_bits,
@@ -23,13 +32,15 @@ def run_layout(config):
             "ends_part": 1,
             "ends_patch": 1,
             "ends_set": 1,
+            **shared,
         }
     )
 
 
-def _step_layout():
-    """A move, and what the run before it ends: part, patch, set."""
-    return data.StructLayout({"move": Move, "ends": 3})
+def _step_layout(config):
+    """A move, and what the run before it ends: part, patch, set; of shared reads, its columns."""
+    shared = {"columns": config.cols} if config.column_reads == "shared" else {}
+    return data.StructLayout({"move": Move, "ends": 3, **shared})
 
 
 class RunGenerator(wiring.Component):
@@ -43,6 +54,9 @@ class RunGenerator(wiring.Component):
     A layer computed in several passes leaves its map in blocks of channels, one behind the other
     (:mod:`dorefa.hw.layout`); a patch takes the window of one block after that of the other. The groups of
     planes of an image are such blocks too, but each is a part of the patch that begins with a word.
+
+    Where columns share reads (:mod:`dorefa.hw.column_slices`), those on one line count as one. Distances are
+    between places of the set's column 0 as if its line went on.
 
     Ports: `layer` (descriptor, stable from `start` on), `table` (writes of the distances, complete before
     `start`), `start` (while no run is left), `o` (stream of runs).
@@ -62,7 +76,7 @@ class RunGenerator(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         # A second move waits where the first is not taken, so that `ready` reaches no counter.
-        waiting, waits = Signal(_step_layout()), Signal()
+        waiting, waits = Signal(_step_layout(self._config)), Signal()
         taken, step, step_ends = Signal(), Signal.like(waiting), Signal.like(waiting.ends)
         valid, begins = Signal(), Signal()
         active, counted = self._count(m, ~waits)
@@ -76,6 +90,8 @@ class RunGenerator(wiring.Component):
             run.row_ok.eq(y.as_unsigned() < self.layer.in_rows),
             Cat(run.ends_part, run.ends_patch, run.ends_set).eq(step_ends),
         ]
+        if self._config.column_reads == "shared":
+            self._columns(m, taken, step, run)
         m.d.sync += begins.eq(self.start)
         with m.If(~waits):
             m.d.sync += waiting.eq(counted)
@@ -117,8 +133,17 @@ class RunGenerator(wiring.Component):
             first = start | (goes & groups_end), goes & set_ends & ~groups_end
         on = goes & (groups_end if config.cols == 1 else patch_ends)
         last_pixel, last_line = Signal(), Signal()
+        if config.column_reads == "shared":
+            m.submodules.segments = segments = ColumnSegments(config)
+            m.d.comb += [
+                segments.shares.eq(layer.shares), segments.pixels.eq(layer.out_cols),
+                segments.start.eq(start), segments.goes_on.eq(on), segments.ends_set.eq(set_ends),
+                Cat(segments.keep, segments.back).eq(Cat(first)), last_pixel.eq(segments.ends_line),
+            ]  # fmt: skip
+        else:
+            pixel_restarts = start | (on & last_pixel)
+            m.d.comb += last_pixel.eq(_loop(m, layer.pixel_rounds, pixel_restarts, on, first)[0])
         m.d.comb += [
-            last_pixel.eq(_loop(m, layer.pixel_rounds, start | (on & last_pixel), on, first)[0]),
             last_line.eq(_loop(m, layer.line_rounds, start, on & last_pixel, first)[0]),
             row_ends.eq(last_run),
             kernel_ends.eq(row_ends & last_row),
@@ -128,8 +153,11 @@ class RunGenerator(wiring.Component):
             m.d.comb += set_ends.eq(patch_ends)
             m.d.sync += groups_end.eq(patch_comes & group_comes)
         else:
-            column = Signal(range(config.cols))
             m.d.comb += groups_end.eq(set_ends & last_group)
+        if config.column_reads == "shared":
+            m.d.comb += set_ends.eq(patch_ends & (segments.columns[-1] | (last_pixel & last_line)))
+        elif config.cols > 1:
+            column = Signal(range(config.cols))
             m.d.comb += set_ends.eq(
                 patch_ends & ((column == config.cols - 1) | (last_pixel & last_line))
             )
@@ -160,9 +188,27 @@ class RunGenerator(wiring.Component):
             m.d.comb += move.eq(Move.ROW)
         with m.Else():
             m.d.comb += move.eq(Move.RUN)
-        step = Signal(_step_layout())
+        step = Signal(_step_layout(config))
         m.d.comb += [step.move.eq(move), step.ends.eq(Cat(part_ends, patch_ends, set_ends))]
+        if config.column_reads == "shared":
+            m.d.comb += step.columns.eq(segments.columns)
         return active, step
+
+    def _columns(self, m, taken, step, run):
+        """Which columns share the `run`, and which steps of it have bits for them."""
+        layer, shift = self.layer, self._config.fetch_bits.bit_length() - 1
+        columns = Signal.like(step.columns)
+        with m.If(taken):
+            m.d.sync += columns.eq(step.columns)
+        m.d.comb += run.columns.eq(columns)
+        for column in range(self._config.cols):
+            begins = columns[column] & ~columns[column - 1] if column else columns[0]
+            with m.If(begins):
+                m.d.comb += run.first_step.eq(layer[f"column_first_{column}"] >> shift)
+            ends = columns[column : column + 2] == 1
+            with m.If(ends):
+                m.d.comb += run.last_step.eq(layer[f"column_last_{column}"] >> shift)
+                m.d.comb += run.flush.eq(layer.column_flush[column])
 
     def _table(self, m, move, taken):
         """The distance of the `move` that was taken, as a dictionary of its parts."""

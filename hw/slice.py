@@ -15,6 +15,7 @@ from .patch_buffer import PatchBuffer
 from .pool import WindowPool, pool_latency
 from .residual import Residual
 from .run_generator import RunGenerator
+from .shared_reader import SharedReader
 from .weight_memory import WeightMemory
 from .window_reader import WindowReader
 
@@ -105,7 +106,8 @@ class EngineSlice(wiring.Component):
         m = Module()
         config, layer = self._config, self.layer
         m.submodules.run_generator = runs = RunGenerator(config)
-        m.submodules.window_reader = reader = WindowReader(config)
+        reader = SharedReader(config) if config.column_reads == "shared" else WindowReader(config)
+        m.submodules.window_reader = reader
         m.submodules.feature = feature = FeatureMemory(config)
         m.submodules.patch = patch = PatchBuffer(config)
         m.submodules.weights = weights = WeightMemory(config, init=self._memories.get("weights"))

@@ -16,6 +16,7 @@ from dorefa.hw.geometry import PassGeometry
 from dorefa.hw.patch_buffer import PatchBuffer, patch_depth
 from dorefa.hw.run_generator import RunGenerator
 from dorefa.hw.schedule import Pass, schedule
+from dorefa.hw.shared_reader import SharedReader
 from dorefa.hw.window_reader import WindowReader
 
 from .support import (
@@ -35,7 +36,8 @@ class Reader(wiring.Component):
     """Feature memory to patches, as in the engine."""
 
     def __init__(self, config):
-        self.runs, self.reader = RunGenerator(config), WindowReader(config)
+        self.runs = RunGenerator(config)
+        self.reader = SharedReader(config) if config.column_reads == "shared" else WindowReader(config)
         self.feature, self.patch = FeatureMemory(config), PatchBuffer(config)
         super().__init__({})
 
@@ -177,18 +179,22 @@ def engine_for(geometry, in_address, slots, spare=0):
     words = patch_depth(geometry.words, plane_groups)
     # Windows may start and end in the padding: their offsets must fit the fields.
     reach = (layer.in_shape[1] + sum(layer.padding[1::2])) * layer.in_shape[2]
+    if geometry.column_reads == "shared":
+        reach += geometry.cols * geometry.slices.spacing
     depth = max(2, in_address + geometry.source.words(fetch), -(-reach // (2 * fetch)) + 1) + spare
     return EngineConfig(
         lanes=geometry.lanes, rows=1, quant=1, cols=geometry.cols, fetch_bits=fetch, a_bits=layer.a_bits,
-        out_bits=1, patch_slots=slots, feature_depth=depth, image_depth=depth,
+        column_reads=geometry.column_reads, out_bits=1, patch_slots=slots, feature_depth=depth, image_depth=depth,
         plane_groups=plane_groups, patch_depth=words, image_patch_depth=words, param_depth=layer.groups + 1,
         pool_depth=layer.groups + 1, pool_slots=4,
     )  # fmt: skip
 
 
-def draft(lanes, fetch, cols):
+def draft(lanes, fetch, cols, column_reads="separate"):
     """What the geometry depends on."""
-    return EngineConfig(lanes=lanes, rows=1, quant=1, cols=cols, fetch_bits=fetch)
+    return EngineConfig(
+        lanes=lanes, rows=1, quant=1, cols=cols, fetch_bits=fetch, column_reads=column_reads
+    )
 
 
 def integer_network(rng, shape, in_shape, a_bits, **fields):
@@ -200,12 +206,12 @@ def integer_network(rng, shape, in_shape, a_bits, **fields):
 
 
 def run(integer, lanes, fetch, cols, slots, rng, *, source=None, in_address=0, spare=0, slow=0.2,
-        repeats=1, **changes):  # fmt: skip
+        repeats=1, column_reads="separate", **changes):  # fmt: skip
     """Reads random images with the network's first layer; `source`: another layout of the image.
 
     With several blocks or several channel groups, also one channel group alone, as in a pass of its own.
     """
-    geometry = PassGeometry.of(integer.layers[0], draft(lanes, fetch, cols), source=source)
+    geometry = PassGeometry.of(integer.layers[0], draft(lanes, fetch, cols, column_reads), source=source)
     config = engine_for(geometry, in_address, slots, spare).replace(**changes)
     layer = geometry.layer
     passes = [
