@@ -4,14 +4,15 @@ from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from .barrel import turned_left
 from .delay import delayed
 from .thermometer import reached
 
 
 def packer_layout(config):
     """One step of shared reads. `copies`: step `number` of a run of the columns in `columns` (one bit each);
-    `position`, where the run begins within a piece of each, and `turn`, how far its bits are turned where
-    they lie in the memory's words; `last_run` of a part. Otherwise `flush`, or `clear` the pieces behind a
+    `position`, where the run begins within a piece of each, `turn`, how far that is from where its first bit
+    lies in a word of the memory; `last_run` of a part. Otherwise `flush`, or `clear` the pieces behind the
     part. `ends` with a part's last step, whichever it is.
     """
     shift = config.fetch_bits.bit_length() - 1
@@ -31,12 +32,13 @@ def packer_layout(config):
 
 
 class ColumnPacker(wiring.Component):
-    """Turns the column's bits to where they belong in a piece of `fetch_bits` bits and collects them there.
+    """Turns the column's bits to where they belong in a piece of `fetch_bits` bits, and collects them there.
     What a step has beyond the piece that it fills waits for the next one.
 
-    Ports: `step` (:func:`packer_layout`); one cycle later `bits`, all planes; `first` and `last` bit of the
-    column's slice; `clear_from`, the first piece to clear; `tail`, the bits of a part's last piece. Three
-    cycles after `step`, a write to the patch buffer: `pieces` (one bit each), `word`, `data`.
+    Ports: `step` (:func:`packer_layout`); one cycle later `bits`, all planes, each bit at its place in the
+    memory's words; `first` and `last` bit of the column's slice; `clear_from`, the first piece to clear;
+    `tail`, the bits of a part's last piece. Three cycles after `step`, a write to the patch buffer: `pieces`
+    (one bit each), `word`, `data`.
     """
 
     latency = 3
@@ -80,12 +82,9 @@ class ColumnPacker(wiring.Component):
         planes = []
         for plane in range(self._config.fetch_planes):
             window = self.bits.word_select(plane, fetch)
-            for level, turns in enumerate(Cat(early[:half], late)):
-                if level == half:
-                    window = delayed(m, window, 1, f"half_turned_{plane}", reset_less=True)
-                turned = Signal(fetch, name=f"turned_{plane}_{level}")
-                m.d.comb += turned.eq(Mux(turns, window.rotate_left(1 << level), window))
-                window = turned
+            window = turned_left(m, window, early[:half], f"early_turned_{plane}")
+            window = delayed(m, window, 1, f"half_turned_{plane}", reset_less=True)
+            window = turned_left(m, window, late, f"late_turned_{plane}", unit=1 << half)
             planes.append(delayed(m, window, 1, f"turned_{plane}", reset_less=True))
         return Cat(planes)
 

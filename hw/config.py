@@ -142,7 +142,8 @@ class EngineConfig:
     def _check_shared_reads(self):
         if self.cols == 1:
             raise InputError(
-                "column_reads is 'shared' with cols 1; accepted: 'separate', because one column shares nothing"
+                "column_reads is 'shared' with cols 1; accepted: 'separate', because one column has "
+                "nothing to share"
             )
         if self.lanes % self.fetch_bits:
             raise InputError(

@@ -82,11 +82,9 @@ def _column_slices(slices):
         "tail_bits": slices.tail,
         "clear_from": slices.clear_from,
     }
-    for column in range(slices.cols):
-        values |= {
-            f"column_first_{column}": slices.first(column), f"column_last_{column}": slices.last(column),
-        }  # fmt: skip
-    return values
+    columns = range(slices.cols)
+    values |= {f"column_first_{column}": slices.first(column) for column in columns[1:]}
+    return values | {f"column_last_{column}": slices.last(column) for column in columns}
 
 
 def _run_steps(geometry, config, row_bits, block_bits, group_x, group_address):

@@ -175,12 +175,14 @@ def fields(config):
 
 def _column_slices(config):
     """Columns that share reads: whether those on one line do, or each has runs of its own; first and last bit
-    of each column's slice of a run; whether parts that end with the column are flushed; a part's last
-    piece: its bits (0 for all), and the first piece behind it that is cleared (0 for none)."""
+    of each column's slice of a run (of column 0 the first is 0); whether parts that end with the column are
+    flushed; a part's last piece: its bits (0 for all), and the first piece behind it that is cleared (0 for
+    none)."""
     bit = unsigned(config.feature_address_bits + 1)
     return {
         "shares": unsigned(1),
-        **{f"column_{end}_{column}": bit for column in range(config.cols) for end in ("first", "last")},
+        **{f"column_first_{column}": bit for column in range(1, config.cols)},
+        **{f"column_last_{column}": bit for column in range(config.cols)},
         "column_flush": unsigned(config.cols),
         "tail_bits": unsigned((config.fetch_bits - 1).bit_length()),
         "clear_from": unsigned(max(1, (config.subwords - 1).bit_length())),

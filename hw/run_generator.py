@@ -202,11 +202,10 @@ class RunGenerator(wiring.Component):
             m.d.sync += columns.eq(step.columns)
         m.d.comb += run.columns.eq(columns)
         for column in range(self._config.cols):
-            begins = columns[column] & ~columns[column - 1] if column else columns[0]
-            with m.If(begins):
-                m.d.comb += run.first_step.eq(layer[f"column_first_{column}"] >> shift)
-            ends = columns[column : column + 2] == 1
-            with m.If(ends):
+            if column:  # of column 0 it is 0
+                with m.If(columns[column] & ~columns[column - 1]):
+                    m.d.comb += run.first_step.eq(layer[f"column_first_{column}"] >> shift)
+            with m.If(columns[column : column + 2] == 1):
                 m.d.comb += run.last_step.eq(layer[f"column_last_{column}"] >> shift)
                 m.d.comb += run.flush.eq(layer.column_flush[column])
 

@@ -56,14 +56,14 @@ class SharedReader(wiring.Component):
         mask = self._mask(m, into, row_ok, address[:shift])
         # The memory is asked so late that its answer comes with the mask.
         m.d.comb += self.r_address.eq(delayed(m, address, _MASK - FeatureMemory.unturned_latency, "asked"))
-        bits = self.bits & mask.replicate(config.fetch_planes)
         early = delayed(m, step, _MASK, "step")
+        bits = self.bits & mask.replicate(config.fetch_planes)
         tail = Signal(fetch)
         m.d.sync += tail.eq(~reached(layer.tail_bits, fetch))
         for column in range(config.cols):
             m.submodules[f"packer{column}"] = packer = ColumnPacker(config, column)
             m.d.comb += [
-                packer.first.eq(layer[f"column_first_{column}"]),
+                packer.first.eq(layer[f"column_first_{column}"] if column else 0),
                 packer.last.eq(layer[f"column_last_{column}"]),
                 packer.clear_from.eq(layer.clear_from),
                 packer.tail.eq(tail),
@@ -87,8 +87,8 @@ class SharedReader(wiring.Component):
         return m
 
     def _steps(self, m):
-        """Returns each step for the packers and its number, unregistered, where it writes to, and whether the step
-        before ended a set."""
+        """Returns each step for the packers, its number, and where its bits go, all unregistered; and whether
+        the step before ended a set."""
         config, layer, run = self._config, self.layer, self.runs.payload
         # All that `start` sets needs no other reset: no run comes before it.
         slot = Signal(range(config.patch_slots), reset_less=True)

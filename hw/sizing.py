@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-from functools import cache
-
 import numpy as np
 
 from dorefa.golden.affine import affine_form
 from dorefa.golden.errors import InputError
 
-from . import cycles
 from .batch import batched
-from .config import EngineConfig, plane_group_choices
+from .config import EngineConfig
 from .geometry import PassGeometry, as_convolution
 from .merged_groups import merged
 from .problems import needs, quantized_bits, summed_pixels, xnor_constants
 from .ranges import check_range
+from .reader_sizing import best_reader
 from .schedule import schedule
 
 # Binary operations per image above which the larger array is the default.
@@ -34,7 +31,8 @@ def fit(network, **overrides) -> EngineConfig:
     64 x 32 for networks of more than 20 million binary operations; `encoding` is ``bipolar`` where
     all weights are; `quantizer` is ``thresholds`` up to 4 bits and where a layer has no affine form;
     `quant` is the least power of two with which no layer waits for its drain; `fetch_bits` and
-    `plane_groups` make the smallest window reader that costs at most 1 % of the cycles.
+    `plane_groups` make the smallest window reader that costs at most 1 % of the cycles. Several columns
+    share reads (`column_reads`) where array and reader do more per LUT then.
     Where weights stream in, each half of their memory holds the largest tile; where residual trunks stream,
     their queues are long enough for ports that never wait.
     """
@@ -64,7 +62,7 @@ def fit(network, **overrides) -> EngineConfig:
     sizes.setdefault("quant", _least_quant(network, draft, min(widest_fetch, _LARGEST_QUANT)))
     sizes.setdefault("quantizer", "thresholds" if sizes["out_bits"] <= 4 else "affine")
     sizes.setdefault("a_bits", max(max(layer.a_bits, layer.out_bits or 0) for layer in layers))
-    sizes["fetch_bits"], sizes["plane_groups"] = _least_reader(network, sizes)
+    sizes |= best_reader(network, sizes)
     draft = EngineConfig(**(_trunk_draft(layers, sizes) | sizes))
     network = merged(network, draft, overrides)
     layers = _convolutions(network)
@@ -148,45 +146,6 @@ def _least_quant(network, draft, largest):
             break
         quant *= 2
     return quant
-
-
-def _least_reader(network, sizes):
-    """(fetch_bits, plane_groups): of those that `sizes` allows, the smallest with which the network takes
-    at most 1 % more cycles than with the fastest."""
-    lanes, a_bits = sizes["lanes"], sizes["a_bits"]
-    sums = any(layer.pool is not None and layer.pool.kind == "average_codes" for layer in network.layers)
-    stored = a_bits if sizes.get("sum_codes", sums) else sizes["out_bits"]
-    least = max(8, 1 << (max(sizes["engines"] * sizes["quant"], sizes["port_bytes"]) - 1).bit_length())
-    widest = 1 << (lanes.bit_length() - 1)
-    widths = [1 << bits for bits in range(least.bit_length() - 1, widest.bit_length())] or [least]
-    fetches = [sizes["fetch_bits"]] if "fetch_bits" in sizes else widths
-    groups = plane_group_choices(a_bits, min(stored, a_bits))
-    if "plane_groups" in sizes:
-        check_range("plane_groups", sizes["plane_groups"])
-        groups = [sizes["plane_groups"]]
-    fixed = {
-        name: sizes[name]
-        for name in (
-            "lanes", "rows", "cols", "engines", "port_bytes", "quant", "w_bits", "a_bits", "out_bits",
-            "encoding",
-        )
-    }
-
-    @cache
-    def total(fetch, groups):
-        draft = EngineConfig(**fixed, fetch_bits=fetch, plane_groups=groups, trunk_bits=16)
-        made = merged(network, draft, ())
-        return sum(part.cycles for part in cycles.predict(made, schedule(made, draft), draft))
-
-    def look_up_tables(candidate):
-        """About what the planes' shifters and registers, the patch buffer's choice of one and the mask
-        take: enough to order the candidates."""
-        fetch, planes = candidate[0], -(-a_bits // candidate[1])
-        return planes * fetch * (fetch.bit_length() + 6) + (planes - 1) * lanes * 3 // 4 + 4 * fetch
-
-    limit = 1.01 * total(fetches[-1], groups[0])
-    candidates = sorted(itertools.product(fetches, groups), key=look_up_tables)
-    return next(candidate for candidate in candidates if total(*candidate) <= limit)
 
 
 def _affine_bits(network, plan, config):

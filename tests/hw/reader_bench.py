@@ -184,7 +184,8 @@ def engine_for(geometry, in_address, slots, spare=0):
     depth = max(2, in_address + geometry.source.words(fetch), -(-reach // (2 * fetch)) + 1) + spare
     return EngineConfig(
         lanes=geometry.lanes, rows=1, quant=1, cols=geometry.cols, fetch_bits=fetch, a_bits=layer.a_bits,
-        column_reads=geometry.column_reads, out_bits=1, patch_slots=slots, feature_depth=depth, image_depth=depth,
+        column_reads=geometry.column_reads, out_bits=1, patch_slots=slots, feature_depth=depth,
+        image_depth=depth,
         plane_groups=plane_groups, patch_depth=words, image_patch_depth=words, param_depth=layer.groups + 1,
         pool_depth=layer.groups + 1, pool_slots=4,
     )  # fmt: skip

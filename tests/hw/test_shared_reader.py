@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-from dorefa.hw.layout import MapLayout
-
 from .reader_bench import integer_network, run
 from .test_window_reader import draw_geometry
 

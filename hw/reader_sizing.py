@@ -1,0 +1,95 @@
+"""The window reader for a network on an array."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+from dorefa.golden.errors import InputError
+
+from . import cycles
+from .config import EngineConfig, plane_group_choices
+from .merged_groups import merged
+from .ranges import check_range
+from .schedule import schedule
+
+# About what the array and its memories' ports take, to weigh a reader against.
+_LUTS_PER_OPERATION = 3
+
+_FIXED = (
+    "lanes", "rows", "cols", "engines", "port_bytes", "quant", "w_bits", "a_bits", "out_bits", "encoding",
+)  # fmt: skip
+
+
+class _Reader(NamedTuple):
+    fetch_bits: int
+    plane_groups: int
+    column_reads: str
+
+
+def best_reader(network, sizes) -> dict:
+    """`fetch_bits`, `plane_groups` and `column_reads` for an integer network on the array in `sizes`, what
+    `sizes` has of them kept; see :func:`dorefa.hw.sizing.fit`."""
+    fetches, groups = _fetches(sizes), _plane_groups(network, sizes)
+    dividing = [fetch for fetch in fetches if sizes["lanes"] % fetch == 0]
+    asked = sizes.get("column_reads")
+    if asked == "shared" and "fetch_bits" not in sizes:
+        if not dividing:
+            raise InputError(
+                f"lanes is {sizes['lanes']} with column_reads 'shared'; accepted: a multiple of fetch_bits, "
+                f"which is a power of two, here at least {fetches[0]}"
+            )
+        fetches = dividing
+
+    @cache
+    def total(reader):
+        fixed = {name: sizes[name] for name in _FIXED}
+        draft = EngineConfig(**fixed, **reader._asdict(), trunk_bits=16)
+        made = merged(network, draft, ())
+        return sum(part.cycles for part in cycles.predict(made, schedule(made, draft), draft))
+
+    def luts(reader):
+        return _look_up_tables(reader, sizes)
+
+    # The smallest that costs at most 1 % more cycles than the fastest.
+    kind = asked or "separate"
+    readers = [_Reader(fetch, count, kind) for fetch in fetches for count in groups]
+    limit = 1.01 * total(_Reader(fetches[-1], groups[0], kind))
+    best = next(reader for reader in sorted(readers, key=luts) if total(reader) <= limit)
+    if asked is None and sizes["cols"] > 1:
+        # Or one that shares reads, if it is worth its size.
+        array = _LUTS_PER_OPERATION * sizes["lanes"] * sizes["rows"] * sizes["cols"]
+        sharing = [_Reader(fetch, count, "shared") for fetch in dividing for count in groups]
+        best = min([best, *sharing], key=lambda reader: total(reader) * (array + luts(reader)))
+    return best._asdict()
+
+
+def _fetches(sizes):
+    """Widths of a fetch that the array allows, in ascending order; the one in `sizes` if it has one."""
+    if "fetch_bits" in sizes:
+        return [sizes["fetch_bits"]]
+    least = max(8, 1 << (max(sizes["engines"] * sizes["quant"], sizes["port_bytes"]) - 1).bit_length())
+    widest = 1 << (sizes["lanes"].bit_length() - 1)
+    return [1 << bits for bits in range(least.bit_length() - 1, widest.bit_length())] or [least]
+
+
+def _plane_groups(network, sizes):
+    """Numbers of plane groups that the widths of codes allow, or the one in `sizes`."""
+    if "plane_groups" in sizes:
+        check_range("plane_groups", sizes["plane_groups"])
+        return [sizes["plane_groups"]]
+    a_bits = sizes["a_bits"]
+    sums = any(layer.pool is not None and layer.pool.kind == "average_codes" for layer in network.layers)
+    stored = a_bits if sizes.get("sum_codes", sums) else sizes["out_bits"]
+    return plane_group_choices(a_bits, min(stored, a_bits))
+
+
+def _look_up_tables(reader, sizes):
+    """About what the planes' shifters and registers, the patch buffer's choice of a plane and the masks take:
+    enough to order readers."""
+    fetch, planes = reader.fetch_bits, -(-sizes["a_bits"] // reader.plane_groups)
+    shift, choice = fetch.bit_length() - 1, (planes - 1) * sizes["lanes"] * 3 // 4
+    if reader.column_reads == "separate":
+        return planes * fetch * (shift + 7) + choice + 4 * fetch
+    column = planes * fetch * (shift + 2) + 4 * fetch + 40
+    return planes * fetch + choice + 6 * fetch + 400 + sizes["cols"] * column
