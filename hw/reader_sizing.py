@@ -88,7 +88,7 @@ def _look_up_tables(reader, sizes):
     """About what the planes' shifters and registers, the patch buffer's choice of a plane and the masks take:
     enough to order readers."""
     fetch, planes = reader.fetch_bits, -(-sizes["a_bits"] // reader.plane_groups)
-    shift, choice = fetch.bit_length() - 1, (planes - 1) * sizes["lanes"] * 3 // 4
+    shift, choice = fetch.bit_length() - 1, sizes["cols"] * (planes - 1) * sizes["lanes"] * 3 // 4
     if reader.column_reads == "separate":
         return planes * fetch * (shift + 7) + choice + 4 * fetch
     column = planes * fetch * (shift + 2) + 4 * fetch + 40

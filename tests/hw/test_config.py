@@ -71,6 +71,17 @@ def test_sizes_are_integers(value):
             {"trunks": "stream", "trunk_bits": 16, "trunk_depth": 3},
             "trunk_depth is 3 with trunks 'stream'; accepted: at least 4, the least queue",
         ),
+        ({"column_reads": "both", "cols": 2}, "column_reads is 'both'; accepted: separate, shared"),
+        (
+            {"column_reads": "shared"},
+            "column_reads is 'shared' with cols 1; accepted: 'separate', because one column has nothing to "
+            "share",
+        ),
+        (
+            {"column_reads": "shared", "cols": 2, "lanes": 48},
+            "fetch_bits is 32 with column_reads 'shared'; accepted: a power of two that divides lanes = 48, "
+            "because all pieces of a patch word are whole ones",
+        ),
         ({"fetch_bits": 24}, "fetch_bits is 24; accepted: a power of two"),
         ({"patch_slots": 3}, "patch_slots is 3; accepted: a power of two"),
         ({"lanes": 31},

@@ -65,6 +65,10 @@ CASES = {
     # Two steps per patch, copied for two columns.
     "window reader": ({"channels": 4, "w_bits": 1, "in_bits": 1},
                       {"lanes": 18, "rows": 4, "cols": 2, "quant": 4, "fetch_bits": 8}),
+    # One column after another would take 12.
+    "window reader, shared": ({"channels": 4, "w_bits": 1, "in_bits": 1},
+                              {"lanes": 24, "rows": 4, "cols": 2, "quant": 4, "fetch_bits": 8,
+                               "column_reads": "shared"}),
     # Sixteen accumulators of each column leave one by one.
     "drain": ({"channels": 16, "w_bits": 1, "in_bits": 1},
               {"lanes": 36, "rows": 16, "cols": 2, "quant": 1, "fetch_bits": 32}),
@@ -78,11 +82,14 @@ def test_what_binds(bound_by, rng):
     integer = chain(rng, **layer_fields)
     config = fit(integer, **sizes)
     said, part = said_of(integer, config)[0]
+    bound_by = bound_by.removesuffix(", shared")
     assert said.bound_by == bound_by
     geometry = part.geometry
+    # Two columns of a line of four: sets do not wrap.
+    assert config.cols == 1 or geometry.computed[1] % config.cols == 0
     steady = {
         "array": geometry.tile_cycles * geometry.tiles,
-        "window reader": config.cols * geometry.copy_steps[0],
+        "window reader": geometry.set_steps(0)[0],
         "drain": config.cols * geometry.pixel_groups,
     }
     assert steady[bound_by] == max(steady.values())

@@ -110,6 +110,19 @@ def test_random_networks_with_stalls(case, seed):
     compare(compiled, images, bench.run(packets, len(images)))
 
 
+@pytest.mark.parametrize("case", range(30, 38))
+def test_columns_that_share_reads(case, seed):
+    rng = np.random.default_rng([seed, case])
+    fixed = {
+        "column_reads": "shared", "cols": int(rng.integers(2, 7)),
+        "fetch_bits": int(rng.choice([8, 16, 32])), "lanes": 32 * int(rng.integers(1, 3)),
+    }  # fmt: skip
+    compiled, images = draw_case(rng, residual=case % 2 == 1, fixed=fixed)
+    outcome = Bench(compiled, rng).run([beats_of(image, compiled.config.port_bytes) for image in images], 2)
+    compare(compiled, images, outcome)
+    check_cycles(compiled, outcome)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("case", range(100, 160))
 def test_more_random_networks(case, seed):

@@ -17,7 +17,7 @@ from .support import draw_layer, network
 def geometry_of(layer, *, source=None, groups=None, channels=None, **sizes):
     """A PassGeometry of these sizes, the whole layer on a dense map unless told otherwise."""
     sizes = {"lanes": 16, "rows": 2, "cols": 1, "quant": 1, "fetch_bits": 8, "engines": 1,
-             "pool_spacing": 1} | sizes  # fmt: skip
+             "column_reads": "separate", "pool_spacing": 1} | sizes  # fmt: skip
     source = source or MapLayout.dense(layer.in_shape)
     return PassGeometry(
         layer=as_convolution(layer, source.shape), source=source, groups=groups or layer.groups,
