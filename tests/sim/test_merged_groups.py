@@ -64,7 +64,8 @@ REASONS = {
     "columns": ({"groups": 16, "w_bits": 8, "size": 1, "image": 1}, {"lanes": 8, "rows": 4, "cols": 16}, 2,
                 "0.062 of the columns are filled by its pixels"),
     "reader": ({"groups": 2, "inner": 14, "outputs": 16, "w_bits": 1, "a_bits": 1},
-               {"lanes": 128, "rows": 16, "cols": 16, "fetch_bits": 8, "quant": 1, "plane_groups": 1}, 1,
+               {"lanes": 128, "rows": 16, "cols": 16, "fetch_bits": 8, "quant": 1, "plane_groups": 1,
+                "column_reads": "separate"}, 1,
                "the array works in 0.003 of the cycles; bound by window reader"),
 }  # fmt: skip
 

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+from dorefa.golden import zoo
 from dorefa.golden.errors import InputError
 from dorefa.golden.inference import run_integer
+from dorefa.golden.lowering import lower
 from dorefa.hw.manifest import engine_files
+from dorefa.hw.sizing import fit
 from dorefa.hw.verilog import MODULE
 from dorefa.sim import cocotb_runner, design, model, simulate, verilator
 from dorefa.sim.job import Job, SimulationError
@@ -103,6 +106,17 @@ def test_icarus_is_bit_exact_with_stalls(small, seed):
     report = run(small, "icarus", limit=2, stalls=30, seed=seed)
     assert report.bit_exact, report.mismatches[:1]
     assert report.network_load_cycles > 0
+
+
+@pytest.mark.icarus
+def test_icarus_has_time_to_load_through_a_port_that_stalls(seed):
+    """The watchdog once allowed for the few writes of a network that is not loaded through the port."""
+    network = lower(zoo.load("digits"))
+    images = np.zeros((1, *network.input_shape), np.uint8)
+    report = simulate(
+        network, config=fit(network), images=images, simulator="icarus", stalls=20, seed=seed
+    )
+    assert report.bit_exact and report.network_load_cycles > 10_200
 
 
 @pytest.mark.parametrize("stalls", [0, 40])
