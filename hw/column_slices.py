@@ -44,13 +44,9 @@ class ColumnSlices:
     @cached_property
     def flush(self) -> list[bool]:
         """Per column, with which the run ends: whether the part's last step leaves bits of a piece behind
-        the one that it fills, which take a step of their own."""
-        steps = [self.last(column) // self.fetch_bits for column in range(self.cols)]
-        straddles = [self._straddles(column) for column in range(self.cols)]
-        return [
-            any(straddles[other] and steps[other] == steps[column] for other in range(column + 1))
-            for column in range(self.cols)
-        ]
+        the one that it fills, which take a step of their own. Others that end in that step have fewer bits in
+        it."""
+        return [self._straddles(column) for column in range(self.cols)]
 
     def _straddles(self, column):
         """Whether the column's last step of a part goes beyond a piece that it fills."""

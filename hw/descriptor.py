@@ -126,7 +126,7 @@ def _run_steps(geometry, config, row_bits, block_bits, group_x, group_address):
     if config.column_reads == "shared" and geometry.slices.spacing:
         # Runs are where the set's first pixel's would be, also those of columns on the lines below.
         together, width = (count * geometry.slices.spacing for count in (config.cols, pixels))
-        far = together - patch_end - groups, -window_y, together - row_end - groups_x
+        far = together - patch_end - groups, -window_y, together - row_end
         steps["pixel"] = far
         steps["line"] = far[0] + line - width, line_y - window_y, far[2] - width
         steps["column"] = 0, 0, 0

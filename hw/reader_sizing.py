@@ -30,16 +30,7 @@ class _Reader(NamedTuple):
 def best_reader(network, sizes) -> dict:
     """`fetch_bits`, `plane_groups` and `column_reads` for an integer network on the array in `sizes`, what
     `sizes` has of them kept; see :func:`dorefa.hw.sizing.fit`."""
-    fetches, groups = _fetches(sizes), _plane_groups(network, sizes)
-    dividing = [fetch for fetch in fetches if sizes["lanes"] % fetch == 0]
-    asked = sizes.get("column_reads")
-    if asked == "shared" and "fetch_bits" not in sizes:
-        if not dividing:
-            raise InputError(
-                f"lanes is {sizes['lanes']} with column_reads 'shared'; accepted: a multiple of fetch_bits, "
-                f"which is a power of two, here at least {fetches[0]}"
-            )
-        fetches = dividing
+    fetches, groups, asked = _fetches(sizes), _plane_groups(network, sizes), sizes.get("column_reads")
 
     @cache
     def total(reader):
@@ -51,17 +42,26 @@ def best_reader(network, sizes) -> dict:
     def luts(reader):
         return _look_up_tables(reader, sizes)
 
-    # The smallest that costs at most 1 % more cycles than the fastest.
-    kind = asked or "separate"
-    readers = [_Reader(fetch, count, kind) for fetch in fetches for count in groups]
-    limit = 1.01 * total(_Reader(fetches[-1], groups[0], kind))
-    best = next(reader for reader in sorted(readers, key=luts) if total(reader) <= limit)
-    if asked is None and sizes["cols"] > 1:
-        # Or one that shares reads, if it is worth its size.
-        array = _LUTS_PER_OPERATION * sizes["lanes"] * sizes["rows"] * sizes["cols"]
-        sharing = [_Reader(fetch, count, "shared") for fetch in dividing for count in groups]
-        best = min([best, *sharing], key=lambda reader: total(reader) * (array + luts(reader)))
-    return best._asdict()
+    readers = []
+    if asked != "shared":
+        # The smallest that costs at most 1 % more cycles than the fastest.
+        kind = asked or "separate"
+        limit = 1.01 * total(_Reader(fetches[-1], groups[0], kind))
+        apart = sorted((_Reader(fetch, count, kind) for fetch in fetches for count in groups), key=luts)
+        readers.append(next(reader for reader in apart if total(reader) <= limit))
+    if asked == "shared" or (asked is None and sizes["cols"] > 1):
+        dividing = [fetch for fetch in fetches if sizes["lanes"] % fetch == 0]
+        if asked and not dividing and "fetch_bits" not in sizes:
+            raise InputError(
+                f"lanes is {sizes['lanes']} with column_reads 'shared'; accepted: a multiple of fetch_bits, "
+                f"which is a power of two, here at least {fetches[0]}"
+            )
+        # Other widths that were asked for are the configuration's to refuse.
+        suits = fetches if asked and not dividing else dividing
+        readers += [_Reader(fetch, count, "shared") for fetch in suits for count in groups]
+    # The one with which array and reader do most per LUT.
+    array = _LUTS_PER_OPERATION * sizes["lanes"] * sizes["rows"] * sizes["cols"]
+    return min(readers, key=lambda reader: total(reader) * (array + luts(reader)))._asdict()
 
 
 def _fetches(sizes):

@@ -32,7 +32,7 @@ def fit(network, **overrides) -> EngineConfig:
     all weights are; `quantizer` is ``thresholds`` up to 4 bits and where a layer has no affine form;
     `quant` is the least power of two with which no layer waits for its drain; `fetch_bits` and
     `plane_groups` make the smallest window reader that costs at most 1 % of the cycles. Several columns
-    share reads (`column_reads`) where array and reader do more per LUT then.
+    share reads (`column_reads`) where array and reader then do more per LUT, with the reader that does most.
     Where weights stream in, each half of their memory holds the largest tile; where residual trunks stream,
     their queues are long enough for ports that never wait.
     """

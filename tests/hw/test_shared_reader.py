@@ -43,8 +43,12 @@ def test_blocks(case, seed):
     """Maps that several passes have left: a pixel's channels lie in blocks of fewer."""
     rng = np.random.default_rng([seed, case])
     shape, in_shape, fields = draw_geometry(rng)
-    fields["groups"], shape = 1, (1, *shape[1:3], in_shape[2])
-    block = int(rng.integers(1, in_shape[2] + 1))
+    if fields["groups"] == 1:
+        block = int(rng.integers(1, in_shape[2] + 1))
+    else:
+        # A group reads whole blocks.
+        per_group = shape[3]
+        block = int(rng.choice([n for n in range(1, per_group + 1) if per_group % n == 0]))
     source = MapLayout(shape=in_shape, blocks=-(-in_shape[2] // block), channels=block)
     integer = integer_network(rng, shape, in_shape, int(rng.integers(1, 4)), **fields)
     print(shape, source, fields)

@@ -174,6 +174,17 @@ def test_columns_share_reads_where_that_is_worth_it(rng):
     assert fit(lower(network((8, 8, 1), 1, single)), cols=4, lanes=64).column_reads == "separate"
 
 
+def test_sets_longer_than_the_map(rng):
+    """The next set's first pixel is as far as sixteen pixels of one line would be; the map has four."""
+    body = draw_layer(rng, "conv", (1, 1, 3, 6), a_bits=1, padding=(0, 1, 0, 1))
+    last = draw_layer(rng, "fc", (2, 1, 1, 4), a_bits=None, kind="fc")
+    integer = lower(network((1, 4, 6), 1, body, last))
+    config = fit(integer, lanes=8, rows=1, fetch_bits=8, cols=16, column_reads="shared")
+    assert compile_network(integer, config).schedule.passes[0].geometry.slices.spacing == 6
+    with pytest.raises(InputError, match="feature_depth of at least"):
+        compile_network(integer, config.replace(feature_depth=config.feature_depth - 1))
+
+
 def test_fetches_of_shared_reads_divide_the_lanes(rng):
     integer = overlapping(rng)
     config = fit(integer, cols=2, lanes=48, quant=4, column_reads="shared")
