@@ -49,7 +49,9 @@ class FeatureMemory(wiring.Component):
         odd = Signal(fetch, reset_less=True)
         first = delayed(m, self.r_address[: shift_bits + 1], 1, "first")
         m.d.sync += odd.eq(~(reached(first[:shift_bits], fetch) ^ first[-1].replicate(fetch)))
-        turn = [delayed(m, first[:shift_bits], cycles, f"turn{cycles}") for cycles in (1, 2)]
+        turns = config.column_reads == "separate"
+        if turns:
+            turn = [delayed(m, first[:shift_bits], cycles, f"turn{cycles}") for cycles in (1, 2)]
 
         classes = [("", config.out_bits, config.feature_depth)]
         if config.image_planes:
@@ -77,15 +79,21 @@ class FeatureMemory(wiring.Component):
             for plane in range(planes):
                 even_word, odd_word = (word.word_select(plane, fetch) for word in outputs)
                 window = (even_word & ~odd) | (odd_word & odd)
-                for level in range(0 if config.column_reads == "shared" else shift_bits):
-                    late = level >= shift_bits // 2
-                    turned = Signal(fetch, name=f"turned_{lowest + plane}_{level}")
-                    m.d.comb += turned.eq(Mux(turn[late][level], window.rotate_right(1 << level), window))
-                    window = turned
-                    if level == shift_bits // 2 - 1:
-                        window = delayed(m, turned, 1, f"half_turned_{lowest + plane}", reset_less=True)
-                if config.column_reads == "separate":
-                    window = delayed(m, window, 1, f"turned_{lowest + plane}", reset_less=True)
+                if turns:
+                    window = self._turned(m, window, turn, lowest + plane)
                 m.d.comb += self.o.word_select(lowest + plane, fetch).eq(window)
             lowest += planes
         return m
+
+    def _turned(self, m, window, turn, plane):
+        """The `window`, its first bit lowest, two cycles later. `turn`: where that bit was, one cycle and two
+        cycles later."""
+        levels = len(turn[0])
+        for level in range(levels):
+            late = level >= levels // 2
+            turned = Signal(len(window), name=f"turned_{plane}_{level}")
+            m.d.comb += turned.eq(Mux(turn[late][level], window.rotate_right(1 << level), window))
+            window = turned
+            if level == levels // 2 - 1:
+                window = delayed(m, turned, 1, f"half_turned_{plane}", reset_less=True)
+        return delayed(m, window, 1, f"turned_{plane}", reset_less=True)

@@ -69,6 +69,29 @@ def test_random_reads_and_writes(changes, rng):
     simulate(memory, testbench, limit=1000)
 
 
+def test_bits_stay_at_their_places_for_shared_reads(rng):
+    """Who takes them turns them: bit n of a plane is at place n of its word, two cycles later."""
+    made = config(feature_depth=16, image_depth=16, cols=2, column_reads="shared")
+    memory = FeatureMemory(made)
+    words = [[int(value) for value in rng.integers(0, 256, 16)] for _ in range(3)]
+
+    async def testbench(ctx):
+        ctx.set(memory.w_en, 1)
+        for address in range(16):
+            ctx.set(memory.w_address, address)
+            ctx.set(memory.w_data, flat([plane[address] for plane in words], 8))
+            await ctx.tick()
+        ctx.set(memory.w_en, 0)
+        for address in rng.permutation(15 * 8).tolist():
+            ctx.set(memory.r_address, address)
+            await ctx.tick().repeat(memory.unturned_latency)
+            for plane, word in enumerate(fields_of(ctx.get(memory.o), 8, 3)):
+                for bit in range(address, address + 8):
+                    assert word >> bit % 8 & 1 == words[plane][bit // 8] >> bit % 8 & 1, (plane, bit)
+
+    simulate(memory, testbench, limit=500)
+
+
 def test_reads_wrap_around():
     """A window that starts in the padding before address 0 reads the map's first bits behind it."""
     made = config(feature_depth=16, image_depth=16)

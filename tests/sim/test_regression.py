@@ -72,6 +72,8 @@ def random_case(seed):
             adds = any(layer.add is not None for layer in network.layers)
             if adds and options["cols"] == 1 and draws.chance(2):
                 options["trunks"] = "stream"
+            if options["cols"] > 1 and options["lanes"] % config.fetch_bits == 0:
+                options["column_reads"] = draws.pick(("separate", "shared", "shared"))
             compiled = compile_network(network, fit(network, **options))
         except InputError as error:
             print(f"not case {seed}: {options}: {error}")
