@@ -178,7 +178,8 @@ def engine_lists(args):
 
 def _preset_and_file(args):
     """Engine parameters of the preset, overridden by those of the file."""
-    from dorefa.hw.config import EngineConfig, preset, read_overrides
+    from dorefa.hw.config import EngineConfig, preset
+    from dorefa.hw.overrides import read_overrides
 
     values = preset(args.preset).as_dict() if args.preset else {}
     if args.config:

@@ -4,8 +4,6 @@ It begins with a table of distances from each run of the window reader to the ne
 every move; the other fields follow, in order.
 """
 
-import functools
-
 from amaranth import signed, unsigned
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import Out
@@ -13,6 +11,7 @@ from amaranth.lib.wiring import Out
 from dorefa.golden.errors import InputError
 
 from .geometry import pool_spacing
+from .loop_counter import loop_bits, loop_code
 
 WORD_BITS = 32
 SIZE_BITS = 10  # rows or columns of a feature map
@@ -81,10 +80,6 @@ def table_signature(config):
     )
 
 
-# Bits of a loop counter -> the bit that feeds it together with the highest one, counted from 1.
-LOOP_TAPS = {2: 1, 3: 2, 4: 3, 6: 5, 7: 6, 10: 7, 15: 14, 18: 11}
-
-
 def loops(config):
     """Field name of each loop of the run generator -> the greatest number of its rounds."""
     kernel, size = (1 << KERNEL_BITS) - 1, (1 << SIZE_BITS) - 1
@@ -93,27 +88,6 @@ def loops(config):
         "run_rounds": kernel, "row_rounds": kernel, "block_rounds": size, "group_rounds": groups,
         "pixel_rounds": size, "line_rounds": size,
     }  # fmt: skip
-
-
-def loop_bits(most):
-    """Bits of the counter of a loop of up to `most` rounds."""
-    return min(bits for bits in LOOP_TAPS if most < 1 << bits)
-
-
-def loop_feed(count, bits):
-    """What comes in at the bottom of a loop counter: it is a shift register, which takes no adder and begins
-    with zeros. `count`: its bits, lowest first."""
-    return ~(count[bits - 1] ^ count[LOOP_TAPS[bits] - 1])
-
-
-@functools.cache
-def loop_code(rounds, bits):
-    """How a loop's rounds are written: its counter in the last round but one, and a bit above it, set where
-    there is one round only."""
-    count = [0] * bits
-    for _ in range(rounds - 2):
-        count = [loop_feed(count, bits) & 1, *count[:-1]]
-    return sum(bit << place for place, bit in enumerate(count)) | (rounds == 1) << bits
 
 
 def fields(config):

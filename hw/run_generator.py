@@ -1,12 +1,13 @@
 """Which bit runs of the feature map make the patches of a layer, in order."""
 
-from amaranth import Cat, Const, Module, Mux, Signal, signed
+from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from . import program
 from .column_segments import ColumnSegments
+from .loop_counter import loop
 from .program import Move
 
 
@@ -116,14 +117,14 @@ class RunGenerator(wiring.Component):
             for name in ("row_ends", "kernel_ends", "part_ends", "patch_ends", "set_ends", "groups_end")
         )
         m.d.comb += goes.eq(active & advance)
-        last_run, run_comes = _loop(m, layer.run_rounds, start | (goes & row_ends), goes)
-        last_row, row_comes = _loop(
+        last_run, run_comes = loop(m, layer.run_rounds, start | (goes & row_ends), goes)
+        last_row, row_comes = loop(
             m, layer.row_rounds, start | (goes & kernel_ends), goes & row_ends
         )
-        last_block, block_comes = _loop(
+        last_block, block_comes = loop(
             m, layer.block_rounds, start | (goes & patch_ends), goes & kernel_ends
         )
-        last_group, group_comes = _loop(m, layer.group_rounds, start | (goes & groups_end), goes & set_ends)
+        last_group, group_comes = loop(m, layer.group_rounds, start | (goes & groups_end), goes & set_ends)
         # Registers, so that the loops outside do not wait for all those inside.
         patch_comes = run_comes & row_comes & block_comes
         m.d.sync += patch_ends.eq(patch_comes)
@@ -142,9 +143,9 @@ class RunGenerator(wiring.Component):
             ]  # fmt: skip
         else:
             pixel_restarts = start | (on & last_pixel)
-            m.d.comb += last_pixel.eq(_loop(m, layer.pixel_rounds, pixel_restarts, on, first)[0])
+            m.d.comb += last_pixel.eq(loop(m, layer.pixel_rounds, pixel_restarts, on, first)[0])
         m.d.comb += [
-            last_line.eq(_loop(m, layer.line_rounds, start, on & last_pixel, first)[0]),
+            last_line.eq(loop(m, layer.line_rounds, start, on & last_pixel, first)[0]),
             row_ends.eq(last_run),
             kernel_ends.eq(row_ends & last_row),
             part_ends.eq(patch_ends),
@@ -263,27 +264,3 @@ class RunGenerator(wiring.Component):
             with m.If(enable & begins):
                 m.d.sync += first.eq(following)
         return at.y
-
-
-def _loop(m, rounds, restart, goes_on, first=None):
-    """A loop counter; returns a register that tells its last round, and what it will be in the next cycle.
-    `rounds` as :func:`program.loop_code` has them.
-
-    `first`, a pair: keep the round that comes now; come back to the one that was kept."""
-    before_last, one = rounds[:-1], rounds[-1]
-    count, last = Signal.like(before_last), Signal()
-    following = Signal.like(Cat(count, last))
-    m.d.comb += following.eq(Cat(count, last))
-    with m.If(restart):
-        m.d.comb += following.eq(Cat(Const(0, len(count)), one))
-    with m.Elif(goes_on):
-        m.d.comb += following.eq(Cat(program.loop_feed(count, len(count)), count[:-1], count == before_last))
-    m.d.sync += Cat(count, last).eq(following)
-    if first is not None:
-        keep, back = first
-        kept = Signal.like(following)
-        with m.If(keep):
-            m.d.sync += kept.eq(following)
-        with m.If(back):
-            m.d.sync += Cat(count, last).eq(kept)
-    return last, following[-1]

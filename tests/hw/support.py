@@ -12,6 +12,7 @@ from amaranth.sim import Simulator
 from dorefa.golden.network import Layer, Network
 from dorefa.hw import program
 from dorefa.hw.descriptor import descriptor
+from dorefa.hw.loop_counter import loop_code
 from dorefa.hw.schedule import schedule
 
 
@@ -144,7 +145,7 @@ def stored(config, values):
     """What :func:`decode` finds of `values` that were encoded."""
     shapes = program.shapes(config)
     codes = {
-        name: program.loop_code(values[name], shapes[name].width - 1) for name in program.loops(config)
+        name: loop_code(values[name], shapes[name].width - 1) for name in program.loops(config)
     }
     return values | codes
 

@@ -6,7 +6,8 @@ import re
 import pytest
 
 from dorefa.golden.errors import InputError
-from dorefa.hw.config import PRESETS, EngineConfig, preset, read_overrides
+from dorefa.hw.config import PRESETS, EngineConfig, preset
+from dorefa.hw.overrides import read_overrides
 from dorefa.hw.ranges import RANGES
 
 # Neighbors that must move along when a parameter goes to the end of its range.

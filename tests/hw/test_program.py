@@ -17,7 +17,7 @@ LEAST = EngineConfig(
 # Everything that an engine can have, so that no field is left out.
 WHOLE = EngineConfig(
     weights="stream", cols=2, engines=2, trunk_bits=20, trunk_depth=1000, sum_values=1, sum_codes=1,
-    pool_slots=8,
+    pool_slots=8, column_reads="shared",
 )  # fmt: skip
 # Addresses so wide that a distance takes more than two words.
 WIDE = WHOLE.replace(feature_depth=1 << 22, prefetch=0)
@@ -108,18 +108,3 @@ def test_values_that_do_not_fit(field, value, accepted):
     assert str(caught.value) == (
         f"layer conv2: program field {field} = {value} does not fit {accepted}"
     )
-
-
-@pytest.mark.parametrize("bits", program.LOOP_TAPS)
-def test_loop_counters_are_in_every_state_but_one(bits):
-    """So that rounds can be told apart, up to as many as the bits can count."""
-    most = min((1 << bits) - 1, 5000)
-    count, seen = [0] * bits, set()
-    for rounds in range(2, most + 1):
-        code = sum(bit << place for place, bit in enumerate(count))
-        if bits < 15:
-            assert program.loop_code(rounds, bits) == code
-        seen.add(code)
-        count = [program.loop_feed(count, bits) & 1, *count[:-1]]
-    assert len(seen) == most - 1
-    assert program.loop_code(1, bits) == 1 << bits
