@@ -81,12 +81,14 @@ def table_signature(config):
 
 
 def loops(config):
-    """Field name of each loop of the run generator -> the greatest number of its rounds."""
+    """Field name of each loop of the run generator -> the greatest number of its rounds. Columns that share
+    reads count pixels otherwise (:mod:`dorefa.hw.column_segments`)."""
     kernel, size = (1 << KERNEL_BITS) - 1, (1 << SIZE_BITS) - 1
     groups = (1 << config.param_depth.bit_length()) - 1
+    pixels = {} if config.column_reads == "shared" else {"pixel_rounds": size}
     return {
-        "run_rounds": kernel, "row_rounds": kernel, "block_rounds": size, "group_rounds": groups,
-        "pixel_rounds": size, "line_rounds": size,
+        "run_rounds": kernel, "row_rounds": kernel, "block_rounds": size, "group_rounds": groups, **pixels,
+        "line_rounds": size,
     }  # fmt: skip
 
 
