@@ -26,6 +26,8 @@ VARIANTS = [
     ("gowin", {"quantizer": "affine"}),
     ("ice40", {"weights": "stream", "port_bytes": 2}),
     ("gatemate", {"engines": 2, "cols": 2}),
+    ("ecp5", {"cols": 3, "column_reads": "shared"}),
+    ("ice40", {"cols": 2, "column_reads": "shared"}),
 ]
 
 
