@@ -143,6 +143,12 @@ class EngineConfig:
                 "column_reads is 'shared' with cols 1; accepted: 'separate', because one column has "
                 "nothing to share"
             )
+        least = RANGES["fetch_bits"][0]
+        if self.lanes % least:
+            raise InputError(
+                f"lanes is {self.lanes} with column_reads 'shared'; accepted: a multiple of {least}, because "
+                "all pieces of a patch word are whole ones"
+            )
         if self.lanes % self.fetch_bits:
             raise InputError(
                 f"fetch_bits is {self.fetch_bits} with column_reads 'shared'; accepted: a power of two that "

@@ -79,6 +79,11 @@ def test_sizes_are_integers(value):
             "share",
         ),
         (
+            {"column_reads": "shared", "cols": 2, "lanes": 33},
+            "lanes is 33 with column_reads 'shared'; accepted: a multiple of 8, because all pieces of a "
+            "patch word are whole ones",
+        ),
+        (
             {"column_reads": "shared", "cols": 2, "lanes": 48},
             "fetch_bits is 32 with column_reads 'shared'; accepted: a power of two that divides lanes = 48, "
             "because all pieces of a patch word are whole ones",
