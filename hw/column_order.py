@@ -14,7 +14,7 @@ class ColumnOrder(wiring.Component):
 
     Ports: `valid`, `codes`, `group` in; with a set's last group, whether it is valid or not, `set_ends`
     and `columns`, how many pixels the set leaves after pooling; `o_valid`, `o_codes`, `o_count`,
-    `o_last` out. The groups of a set leave in a row, the first three cycles after `set_ends`.
+    `o_last` out. The groups of a set leave in a row, the first four cycles after `set_ends`.
     """
 
     def __init__(self, config, *, code_bits):
@@ -62,12 +62,16 @@ class ColumnOrder(wiring.Component):
             read.addr.eq(at),
             read.en.eq(1),
             ends.eq(current.valid & (at.as_value() == current.last.as_value())),
+        ]
+        m.d.sync += [
+            reading.eq(current.valid),
+            ends_layer.eq(ends & current.ends_layer),
+            # A block RAM is slow to answer: nothing but a register is behind it.
             self.o_valid.eq(reading),
             self.o_codes.eq(read.data.codes),
             self.o_count.eq(read.data.count),
             self.o_last.eq(ends_layer),
         ]
-        m.d.sync += [reading.eq(current.valid), ends_layer.eq(ends & current.ends_layer)]
         with m.If(self.set_ends & (self.columns != 0)):
             m.d.sync += [
                 buffer.eq(~buffer),

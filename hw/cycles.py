@@ -25,7 +25,7 @@ START_TO_READ = 3  # from start to the window reader's first step
 READ_TO_READY = {"separate": 7, "shared": 9}
 MEMORIES = 3  # patch buffer and weight memory
 DRAIN = 2  # from capture to the first group
-COLUMN_ORDER = 3
+COLUMN_ORDER = 4
 LOADED_TO_READY = 3  # from a packet's last beat to the first computing step
 IMAGE_TO_PACKER = 1  # from a beat of an image to its codes in the packer
 
