@@ -11,9 +11,9 @@ class ColumnSegments(wiring.Component):
     """Counts through the pixels of each line, as many at once as the set has columns left.
 
     Ports: `columns`, the segment's columns of the set, one bit each, and `ends_line`, whether it ends the
-    line of `pixels` pixels, both registers; `goes_on` to the next segment, of a new set with `ends_set`;
-    `start` with a layer's first. `keep` the segment that comes now, come `back` to the one that was kept.
-    Without `shares` every segment is one pixel.
+    line of `pixels` pixels, both registers; `goes_on` to the next segment, `start` with a layer's first.
+    `keep` the segment that comes now, come `back` to the one that was kept. Without `shares` every
+    segment is one pixel.
     """
 
     def __init__(self, config):
@@ -24,7 +24,6 @@ class ColumnSegments(wiring.Component):
                 "pixels": In(program.SIZE_BITS),
                 "start": In(1),
                 "goes_on": In(1),
-                "ends_set": In(1),
                 "keep": In(1),
                 "back": In(1),
                 "columns": Out(config.cols),
@@ -35,26 +34,31 @@ class ColumnSegments(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         cols = self._config.cols
-        # The segment's first column and the one behind its last; pixels of the line behind it.
+        # The segment; and of the one behind it the first column, and the pixels left of its line.
         place = data.StructLayout(
-            {"first": range(cols), "behind": range(cols + 1), "rest": program.SIZE_BITS, "ends_line": 1}
+            {"columns": cols, "ends_line": 1, "next_first": range(cols), "next_left": program.SIZE_BITS}
         )
         now, following, kept = Signal(place), Signal(place), Signal(place)
-        left, most, count = Signal(program.SIZE_BITS), Signal(range(cols + 1)), Signal(range(cols + 1))
-        new_line, fits = Signal(), Signal()
+        first, left = Signal.like(now.next_first), Signal.like(now.next_left)
+        room, fits = Signal(range(cols + 1)), Signal()
         m.d.comb += [
-            self.columns.eq(Cat((now.first <= column) & (now.behind > column) for column in range(cols))),
+            self.columns.eq(now.columns),
             self.ends_line.eq(now.ends_line),
-            new_line.eq(self.start | now.ends_line),
-            left.eq(Mux(new_line, self.pixels, now.rest)),
-            following.first.eq(Mux(self.start | self.ends_set, 0, now.behind)),
-            most.eq(Mux(self.shares, cols - following.first, 1)),
-            fits.eq(left <= most),
-            count.eq(Mux(fits, left, most)),
-            following.behind.eq(following.first + count),
-            following.rest.eq(left - count),
+            first.eq(Mux(self.start, 0, now.next_first)),
+            left.eq(Mux(self.start, self.pixels, now.next_left)),
+            room.eq(Mux(self.shares, cols - first, 1)),
+            # In two parts, which is less than a carry chain.
+            fits.eq(~left[len(room) :].any() & (left[: len(room)] <= room)),
             following.ends_line.eq(fits),
+            following.next_left.eq(Mux(fits, self.pixels, left - room)),
         ]
+        # Up to the line's end, or as many as there is room for: both beside the comparison.
+        for case, behind in ((fits, first + left[: len(room)]), (~fits, first + room)):
+            with m.If(case):
+                m.d.comb += [
+                    following.columns.eq(Cat((first <= column) & (behind > column) for column in range(cols))),
+                    following.next_first.eq(Mux(behind == cols, 0, behind)),
+                ]
         with m.If(self.back):
             m.d.sync += now.eq(kept)
         with m.Elif(self.start | self.goes_on):

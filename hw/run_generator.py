@@ -138,7 +138,7 @@ class RunGenerator(wiring.Component):
             m.submodules.segments = segments = ColumnSegments(config)
             m.d.comb += [
                 segments.shares.eq(layer.shares), segments.pixels.eq(layer.out_cols),
-                segments.start.eq(start), segments.goes_on.eq(on), segments.ends_set.eq(set_ends),
+                segments.start.eq(start), segments.goes_on.eq(on),
                 Cat(segments.keep, segments.back).eq(Cat(first)), last_pixel.eq(segments.ends_line),
             ]  # fmt: skip
         else:

@@ -49,11 +49,10 @@ def test_layers(cols, groups, rng):
                         assert (ctx.get(unit.columns), ctx.get(unit.ends_line)) == (columns, ends_line)
                         again = ends_set and group < groups - 1
                         ctx.set(unit.goes_on, 1)
-                        ctx.set(unit.ends_set, ends_set)
                         ctx.set(unit.keep, ends_set and not again)
                         ctx.set(unit.back, again)
                         await ctx.tick()
-                        for port in (unit.goes_on, unit.ends_set, unit.keep, unit.back):
+                        for port in (unit.goes_on, unit.keep, unit.back):
                             ctx.set(port, 0)
 
     simulate(unit, testbench, limit=10_000)
