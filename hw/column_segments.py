@@ -55,10 +55,9 @@ class ColumnSegments(wiring.Component):
         # Up to the line's end, or as many as there is room for: both beside the comparison.
         for case, behind in ((fits, first + left[: len(room)]), (~fits, first + room)):
             with m.If(case):
-                m.d.comb += [
-                    following.columns.eq(Cat((first <= column) & (behind > column) for column in range(cols))),
-                    following.next_first.eq(Mux(behind == cols, 0, behind)),
-                ]
+                m.d.comb += following.next_first.eq(Mux(behind == cols, 0, behind))
+                for column in range(cols):
+                    m.d.comb += following.columns[column].eq((first <= column) & (behind > column))
         with m.If(self.back):
             m.d.sync += now.eq(kept)
         with m.Elif(self.start | self.goes_on):
