@@ -1,6 +1,6 @@
 """Which columns of a set are read together: neighbors on one line of the map."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
