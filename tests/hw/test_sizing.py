@@ -166,6 +166,9 @@ def test_columns_share_reads_where_that_is_worth_it(rng):
         for made in (apart, config)
     )
     assert takes < took
+    # One row works so long on a patch that no wider reader is worth its size.
+    narrow = fit(integer, cols=4, lanes=64, rows=1, quant=1)
+    assert (narrow.column_reads, narrow.fetch_bits) == ("shared", 8)
     # Nothing to share, and lanes that no fetch divides.
     assert fit(integer, cols=1, **sizes).column_reads == "separate"
     assert fit(integer, cols=4, **sizes | {"lanes": 60}).column_reads == "separate"
