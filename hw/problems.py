@@ -87,11 +87,13 @@ def _padded_row_bits(layer):
     return (layer.padding[1] + layer.in_shape[1] + layer.padding[3]) * layer.in_shape[2]
 
 
-def _set_bits(geometry):
-    """How far the windows of columns that share reads lie outside of what one window reaches."""
-    if geometry.column_reads == "separate":
-        return 0
-    return geometry.cols * geometry.slices.spacing
+def _reach_bits(geometry):
+    """Bits that offsets and runs of the window reader reach over. Windows lie up to the padding's width
+    outside of the map's row; where columns share reads, a set reaches over all of them on one line."""
+    row = _padded_row_bits(geometry.layer)
+    if geometry.column_reads == "shared":
+        row = max(row, geometry.slices.run_bits) + geometry.cols * geometry.slices.spacing
+    return row + 1
 
 
 def needs(network, config, plan) -> dict[str, int]:
@@ -100,11 +102,8 @@ def needs(network, config, plan) -> dict[str, int]:
     `network` what :func:`dorefa.hw.merged_groups.merged` makes of it."""
     layers, passes = network.layers, plan.passes
     geometries = [part.geometry for part in passes]
-    # Windows lie up to the padding's width outside of the map's row: twice the address space holds
-    # their offsets and the runs' lengths.
-    reaches = [
-        -(-(_padded_row_bits(g.layer) + _set_bits(g) + 1) // (2 * config.fetch_bits)) for g in geometries
-    ]
+    # Twice the address space holds offsets and lengths.
+    reaches = [-(-_reach_bits(geometry) // (2 * config.fetch_bits)) for geometry in geometries]
     pools = [layer.pool for layer in layers if layer.pool is not None]
     overlaps = [-(-pool.kernel[axis] // pool.stride[axis]) for pool in pools for axis in (0, 1)]
     words = [g.weight_words for g in geometries]
