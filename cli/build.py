@@ -1,7 +1,7 @@
 """`dorefa build`: a board's bitstream with a network inside."""
 
 from . import options
-from .output import Output, Progress, make_folder, new_file
+from .output import Output, Progress, make_folder, new_file, new_folder
 
 SUMMARY = "make a bitstream with the network inside for a board"
 EXAMPLE = "dorefa build digits --board ulx3s_85f -o ulx3s"
@@ -55,9 +55,9 @@ def run(args):
     network = lower(options.load_network(args.model, args))
     config = options.engine_config(args, network, sizes=board.sizes)
     compiled = compile_network(network, config)
-    folder = make_folder(args.output)
-    keep = args.keep and make_folder(args.keep)
     with ExitStack() as stack:
+        folder = stack.enter_context(new_folder(args.output))
+        keep = args.keep and make_folder(args.keep)
         scratch = keep or stack.enter_context(tempfile.TemporaryDirectory(prefix="dorefa-"))
         progress = stack.enter_context(Progress("build", 3))
         made = bitstream.make_bitstream(

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +148,20 @@ def make_folder(path):
         ) from error
     require_writable(path / "file")
     return path
+
+
+@contextmanager
+def new_folder(path):
+    """:func:`make_folder` for long work: the folders that it made go again if an error leaves them empty."""
+    path = Path(path)
+    made = [folder for folder in (path, *path.parents) if not os.path.exists(folder)]
+    try:
+        yield make_folder(path)
+    except BaseException:
+        with suppress(OSError):  # not empty, or not made
+            for folder in made:
+                folder.rmdir()
+        raise
 
 
 class Progress:

@@ -45,4 +45,4 @@ def test_a_line_rate_that_the_clock_cannot_make(dorefa, tmp_path):
     assert outcome.error == (
         "baud is 5000000 at a clock of 12 MHz; accepted: at most 3000000 (4 cycles a bit)"
     )
-    assert os.listdir(tmp_path / "board") == []
+    assert os.listdir(tmp_path) == []

@@ -47,6 +47,26 @@ def test_folder_that_cannot_be_made(tmp_path):
         output.make_folder(tmp_path / "file" / "new")
 
 
+@pytest.mark.parametrize("error", [InputError, KeyboardInterrupt])
+def test_new_folders_go_again_with_an_error(error, tmp_path):
+    """The ones that it made; not what was there, nor what something was written to."""
+    (tmp_path / "there").mkdir()
+    for name in ("a/b", "there/c", "there"):
+        with pytest.raises(error):
+            with output.new_folder(tmp_path / name) as folder:
+                assert folder.is_dir()
+                raise error("refused")
+        assert [path.name for path in tmp_path.rglob("*")] == ["there"]
+    with pytest.raises(error):
+        with output.new_folder(tmp_path / "d" / "e") as folder:
+            (folder / "file").write_text("")
+            raise error("late")
+    assert (tmp_path / "d" / "e" / "file").exists()
+    with output.new_folder(tmp_path / "f"):
+        pass
+    assert (tmp_path / "f").is_dir()
+
+
 def test_disk_error_while_writing_is_one_line(tmp_path):
     with pytest.raises(InputError, match="y: cannot be written: No space left"):
         with output.new_file(tmp_path / "y"):
