@@ -1,15 +1,12 @@
 """Copies bit runs that several columns share into their patches: every bit is fetched once."""
 
 from amaranth import Cat, Module, Mux, Signal, signed
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import wiring
 
-from . import program
 from .column_packer import ColumnPacker, packer_layout
 from .delay import delayed
 from .feature_memory import FeatureMemory
-from .patch_buffer import PatchBuffer
-from .run_generator import run_layout
+from .reader_ports import count_slots, first_of_layer, may_step, reader_ports
 from .thermometer import reached
 
 # Cycles from a step's address to the mask of its bits.
@@ -24,25 +21,13 @@ class SharedReader(wiring.Component):
     Steps follow one another without a gap, but behind a part of a patch there may be one that writes what
     its last step left, and in a slot's first patch one that clears the pieces behind the part.
 
-    Ports: as those of :class:`.window_reader.WindowReader`; `bits` from the memory as they lie in its words.
+    Ports: :func:`.reader_ports.reader_ports`, `bits` from the memory as they lie in its words.
     Latency: eight cycles from a run to the write of its last piece.
     """
 
     def __init__(self, config):
         self._config = config
-        super().__init__(
-            {
-                "layer": In(program.layout(config)),
-                "start": In(1),
-                "runs": In(stream.Signature(run_layout(config))),
-                "r_address": Out(config.feature_address_bits),
-                "bits": In(config.fetch_planes * config.fetch_bits),
-                "w": Out(PatchBuffer.write_signature(config)),
-                "filled": Out(1),
-                "released": In(1),
-                "first_read": Out(1),
-            }
-        )
+        super().__init__(reader_ports(config))
 
     def elaborate(self, platform):
         m = Module()
@@ -78,12 +63,7 @@ class SharedReader(wiring.Component):
             Cat(self.w.slot, self.w.group).eq(delayed(m, place, to_write, "place")),
             self.filled.eq(delayed(m, fills, to_write, "fills")),
         ]
-        waiting = Signal()
-        m.d.comb += self.first_read.eq(delayed(m, step.copies & waiting, 1, "first"))
-        with m.If(self.start):
-            m.d.sync += waiting.eq(1)
-        with m.Elif(step.copies):
-            m.d.sync += waiting.eq(0)
+        m.d.comb += self.first_read.eq(first_of_layer(m, self.start, step.copies))
         return m
 
     def _steps(self, m):
@@ -98,12 +78,12 @@ class SharedReader(wiring.Component):
         flushes, clears = Signal(reset_less=True), Signal(reset_less=True)
         position = Signal.like(step.position, reset_less=True)
         first_patch = Signal(reset_less=True)  # of its slot, in this layer
-        occupied, fills = Signal(config.patch_slots), Signal()  # bit n: more than n slots; one more
+        occupied, fills = Signal(config.patch_slots), Signal()
         goes, run_ends, part_ends, set_ends = Signal(), Signal(), Signal(), Signal()
         last_copied, to_flush, to_clear = Signal(), Signal(), Signal()
         number = Mux(begins, run.first_step, count)
         m.d.comb += [
-            goes.eq(self.runs.valid & ~occupied[-1] & ~(occupied[-2] & fills)),
+            goes.eq(may_step(self.runs, occupied, fills)),
             last_copied.eq(~flushes & ~clears & (number == run.last_step)),
             to_flush.eq(last_copied & run.ends_part & run.flush),
             to_clear.eq(
@@ -128,6 +108,7 @@ class SharedReader(wiring.Component):
             m.d.sync += [begins.eq(1), flushes.eq(0), clears.eq(0), position.eq(0)]
             m.d.sync += [slot.eq(0), group.eq(0), first_patch.eq(1), occupied.eq(0)]
         with m.Else():
+            count_slots(m, occupied, fills, self.released)
             with m.If(goes):
                 m.d.sync += [count.eq(number + 1), begins.eq(run_ends)]
                 m.d.sync += [flushes.eq(to_flush), clears.eq(to_clear)]
@@ -138,8 +119,6 @@ class SharedReader(wiring.Component):
                 with m.If(set_ends):
                     m.d.sync += slot.eq(slot + 1)
                     m.d.sync += first_patch.eq(first_patch & (slot != config.patch_slots - 1))
-            with m.If(fills ^ self.released):
-                m.d.sync += occupied.eq(Mux(self.released, occupied >> 1, Cat(1, occupied)))
         return step, number, Cat(slot, group), fills
 
     def _mask(self, m, into, row_ok, first):

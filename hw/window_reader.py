@@ -1,14 +1,11 @@
 """Copies bit runs of the feature map, densely packed, into the patch buffer."""
 
 from amaranth import Cat, Module, Mux, Signal, signed
-from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import data, wiring
 
-from . import program
 from .delay import delayed
 from .feature_memory import FeatureMemory
-from .patch_buffer import PatchBuffer
-from .run_generator import run_layout
+from .reader_ports import count_slots, first_of_layer, may_step, reader_ports
 from .thermometer import reached
 
 
@@ -20,28 +17,13 @@ class WindowReader(wiring.Component):
     so one funnel shifter does both alignments. All planes of a group are copied together. A word's last
     piece, where it is narrower, is the upper end of a whole one, so that every piece ends at one place.
 
-    Ports: `layer`, `start`; `runs` (from three cycles after `start` on); `r_address` and `bits` to the
-    feature memory (its read latency); `w` to the patch buffer; `filled` pulses when all columns of a slot
-    are written, `released` when a slot was read for the last time; `first_read` pulses with the layer's
-    first read.
+    Ports: :func:`.reader_ports.reader_ports`, `bits` with the memory's read latency.
     Latency: six cycles from a run to the write of its last piece.
     """
 
     def __init__(self, config):
         self._config = config
-        super().__init__(
-            {
-                "layer": In(program.layout(config)),
-                "start": In(1),
-                "runs": In(stream.Signature(run_layout(config))),
-                "r_address": Out(config.feature_address_bits),
-                "bits": In(config.fetch_planes * config.fetch_bits),
-                "w": Out(PatchBuffer.write_signature(config)),
-                "filled": Out(1),
-                "released": In(1),
-                "first_read": Out(1),
-            }
-        )
+        super().__init__(reader_ports(config))
 
     def elaborate(self, platform):
         m = Module()
@@ -79,12 +61,7 @@ class WindowReader(wiring.Component):
         with m.Elif(valid):
             m.d.sync += gathered.eq(merged)
 
-        waiting = Signal()
-        m.d.comb += self.first_read.eq(delayed(m, step & waiting, 1, "first"))
-        with m.If(self.start):
-            m.d.sync += waiting.eq(1)
-        with m.Elif(step):
-            m.d.sync += waiting.eq(0)
+        m.d.comb += self.first_read.eq(first_of_layer(m, self.start, step))
         return m
 
     def _steps(self, m, back, bit, reach, whole, tail):
@@ -112,11 +89,11 @@ class WindowReader(wiring.Component):
         full = Signal(init=1, reset_less=True)
         starting = Signal()
         clears = Signal(init=1, reset_less=True)  # a slot's first patch in this layer
-        occupied, fills = Signal(config.patch_slots), Signal()  # bit n: more than n slots; one more
+        occupied, fills = Signal(config.patch_slots), Signal()
         step, ends, goes_on, full_word = Signal(), Signal(), Signal(), Signal()
         part_ends, set_ends, part_begins = Signal(), Signal(), Signal()
         m.d.comb += [
-            step.eq(self.runs.valid & ~occupied[-1] & ~(occupied[-2] & fills)),
+            step.eq(may_step(self.runs, occupied, fills)),
             ends.eq(beyond[-1]),
             whole.eq(~ends | full),
             full_word.eq(full & subword[-1]),
@@ -174,8 +151,7 @@ class WindowReader(wiring.Component):
             with m.If(step & set_ends):
                 m.d.sync += to.slot.eq(to.slot + 1)
                 m.d.sync += clears.eq(clears & (to.slot != config.patch_slots - 1))
-            with m.If(fills ^ self.released):
-                m.d.sync += occupied.eq(Mux(self.released, occupied >> 1, Cat(1, occupied)))
+            count_slots(m, occupied, fills, self.released)
         piece = Mux(step & (whole | part_ends), subword, 0)
         return step, piece, to, fills
 

@@ -133,12 +133,13 @@ def read_layer(unit, part, words, config, codes, rng, *, slow, half=0):
         await ctx.tick()
         ctx.set(unit.runs.start, 0)
         ctx.set(unit.reader.start, 0)
-        slot, filled = 0, 0
+        slot, filled, firsts = 0, 0, 0
 
         async def tick():
-            nonlocal filled
-            _, _, pulse = await ctx.tick().sample(unit.reader.filled)
+            nonlocal filled, firsts
+            _, _, pulse, first = await ctx.tick().sample(unit.reader.filled, unit.reader.first_read)
             filled += pulse
+            firsts += first
             assert filled <= config.patch_slots
 
         for first in range(0, geometry.pixels, config.cols):
@@ -168,6 +169,7 @@ def read_layer(unit, part, words, config, codes, rng, *, slow, half=0):
         for _ in range(20):
             await tick()
         assert not filled and not ctx.get(unit.runs.o.valid), "patches beyond the last"
+        assert firsts == 1, "the layer's first read is one"
 
     return testbench
 

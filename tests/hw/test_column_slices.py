@@ -1,5 +1,7 @@
 """Shared reads counted bit by bit, and the sets of columns on their lines."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from dorefa.hw.config import EngineConfig
 from dorefa.hw.geometry import PassGeometry
 
 from .reader_bench import integer_network
-from .test_window_reader import draw_geometry
+from .reader_layers import draw_geometry
 
 
 def draw_slices(rng):
@@ -65,7 +67,7 @@ def test_ends_of_parts(seed):
     for _ in range(200):
         slices = draw_slices(rng)
         bits = slices.runs * slices.run_bits
-        last_word = [bits % slices.lanes or slices.lanes][0]
+        last_word = bits % slices.lanes or slices.lanes
         pieces = -(-last_word // slices.fetch_bits)
         assert slices.tail == bits % slices.fetch_bits
         assert slices.clear_from == (pieces if pieces < slices.lanes // slices.fetch_bits else 0)
@@ -107,8 +109,9 @@ def test_columns_share_where_it_takes_fewer_steps(seed):
     shares = 0
     for _ in range(60):
         geometry = read_of(rng)
-        apart = geometry._shared_steps(geometry._slices(0))
-        assert geometry.read_steps <= geometry.groups * apart
-        assert (geometry.read_steps < geometry.groups * apart) == (geometry.slices.spacing > 0)
+        apart, _ = dataclasses.replace(geometry.slices, spacing=0).steps(0, 1)
+        apart *= geometry.pixels * geometry.groups
+        assert geometry.read_steps <= apart
+        assert (geometry.read_steps < apart) == (geometry.slices.spacing > 0)
         shares += geometry.slices.spacing > 0
     assert 10 < shares < 60

@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 
-from dorefa.hw.layout import MapLayout
-
 from .reader_bench import integer_network, run
-from .test_window_reader import draw_geometry
+from .reader_layers import draw_blocks, draw_geometry, draw_plane_groups
 
 
 @pytest.mark.parametrize("case", range(300, 332))
@@ -28,30 +26,17 @@ def test_random_layers(case, seed):
 def test_plane_groups(case, seed):
     """Images of more planes than are read together: every part may be flushed and cleared."""
     rng = np.random.default_rng([seed, case])
-    shape, in_shape, fields = draw_geometry(rng)
-    a_bits = int(rng.integers(2, 9))
-    plane_groups = -(-a_bits // int(rng.integers(1, a_bits)))
-    integer = integer_network(rng, shape, in_shape, a_bits, **fields)
+    integer, source = draw_plane_groups(rng)
     fetch = int(rng.choice([8, 16]))
-    print(shape, in_shape, fields, a_bits, plane_groups)
-    run(integer, fetch * int(rng.integers(1, 5)), fetch, int(rng.integers(2, 6)), 2, rng,
-        source=MapLayout.dense(in_shape, plane_groups), column_reads="shared")  # fmt: skip
+    run(integer, fetch * int(rng.integers(1, 5)), fetch, int(rng.integers(2, 6)), 2, rng, source=source,
+        column_reads="shared")  # fmt: skip
 
 
 @pytest.mark.parametrize("case", range(500, 516))
 def test_blocks(case, seed):
     """Maps that several passes have left: a pixel's channels lie in blocks of fewer."""
     rng = np.random.default_rng([seed, case])
-    shape, in_shape, fields = draw_geometry(rng)
-    if fields["groups"] == 1:
-        block = int(rng.integers(1, in_shape[2] + 1))
-    else:
-        # A group reads whole blocks.
-        per_group = shape[3]
-        block = int(rng.choice([n for n in range(1, per_group + 1) if per_group % n == 0]))
-    source = MapLayout(shape=in_shape, blocks=-(-in_shape[2] // block), channels=block)
-    integer = integer_network(rng, shape, in_shape, int(rng.integers(1, 4)), **fields)
-    print(shape, source, fields)
+    integer, source = draw_blocks(rng)
     run(integer, 8 * int(rng.integers(1, 5)), 8, int(rng.integers(2, 6)), 2, rng, source=source,
         in_address=int(rng.integers(0, 5)), column_reads="shared")  # fmt: skip
 

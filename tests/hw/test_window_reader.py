@@ -3,38 +3,11 @@
 import numpy as np
 import pytest
 
-from dorefa.golden.network import Pool
 from dorefa.hw.geometry import PassGeometry
 from dorefa.hw.layout import MapLayout
 
 from .reader_bench import draft, integer_network, run
-
-
-def draw_geometry(rng):
-    """A random layer (shape, input shape, fields) with at least one output pixel."""
-    while True:
-        height, width, per_group = (int(rng.integers(1, top)) for top in (7, 7, 4))
-        groups = int(rng.choice([1, 1, 2, 3]))
-        kernel = rng.integers(1, 4, 2)
-        dilation = rng.choice([1, 1, 1, 2], 2)
-        stride = rng.choice([1, 1, 2, 3], 2)
-        padding = rng.integers(0, 4, 4) * rng.integers(0, 2, 4)
-        padded = np.array([height, width]) + padding[:2] + padding[2:]
-        conv = (padded - ((kernel - 1) * dilation + 1)) // stride + 1
-        pool = None
-        if rng.random() < 0.5:
-            pool_kernel = rng.integers(1, 4, 2)
-            pool_stride = np.minimum(rng.integers(1, 4, 2), pool_kernel)
-            pool = Pool(kind="max", kernel=tuple(map(int, pool_kernel)),
-                        stride=tuple(map(int, pool_stride)))  # fmt: skip
-        if (conv >= (pool.kernel if pool else 1)).all():
-            break
-    fields = {
-        "groups": groups, "pool": pool, "stride": tuple(map(int, stride)),
-        "dilation": tuple(map(int, dilation)), "padding": tuple(map(int, padding)),
-    }  # fmt: skip
-    shape = (groups, *map(int, kernel), per_group)
-    return shape, (height, width, per_group * groups), fields
+from .reader_layers import draw_blocks, draw_geometry, draw_plane_groups
 
 
 @pytest.mark.parametrize("case", range(24))
@@ -56,31 +29,17 @@ def test_random_layers(case, seed):
 def test_plane_groups(case, seed):
     """Images of more planes than are read together."""
     rng = np.random.default_rng([seed, case])
-    shape, in_shape, fields = draw_geometry(rng)
-    a_bits = int(rng.integers(2, 9))
-    plane_groups = -(-a_bits // int(rng.integers(1, a_bits)))
-    integer = integer_network(rng, shape, in_shape, a_bits, **fields)
+    integer, source = draw_plane_groups(rng)
     fetch = int(rng.choice([8, 16]))
-    print(shape, in_shape, fields, a_bits, plane_groups)
-    run(integer, int(rng.integers(fetch, 40)), fetch, int(rng.integers(1, 4)), 2, rng,
-        source=MapLayout.dense(in_shape, plane_groups), in_address=int(rng.integers(0, 5)))  # fmt: skip
+    run(integer, int(rng.integers(fetch, 40)), fetch, int(rng.integers(1, 4)), 2, rng, source=source,
+        in_address=int(rng.integers(0, 5)))  # fmt: skip
 
 
 @pytest.mark.parametrize("case", range(100, 116))
 def test_blocks(case, seed):
     """Maps that several passes have left, of whole blocks or with a last one filled up with zeros."""
     rng = np.random.default_rng([seed, case])
-    shape, in_shape, fields = draw_geometry(rng)
-    groups, channels = fields["groups"], in_shape[2]
-    per_group = channels // groups
-    if groups > 1:
-        # A group reads whole blocks: any number of them that divides its channels.
-        block = int(rng.choice([n for n in range(1, per_group + 1) if per_group % n == 0]))
-    else:
-        block = int(rng.integers(1, channels + 1))
-    source = MapLayout(shape=in_shape, blocks=-(-channels // block), channels=block)
-    integer = integer_network(rng, shape, in_shape, int(rng.integers(1, 4)), **fields)
-    print(shape, source, fields)
+    integer, source = draw_blocks(rng)
     run(integer, int(rng.integers(8, 40)), 8, int(rng.integers(1, 4)), 2, rng, source=source,
         in_address=int(rng.integers(0, 5)))  # fmt: skip
 
