@@ -9,7 +9,8 @@ synthesized for ECP5 (with four rows: it does not depend on them). About four mi
 
 import tempfile
 
-from dorefa.golden import lower, zoo
+from dorefa.golden import lower
+from dorefa.golden.zoo import catalog
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.sizing import fit
 from dorefa.synth import report, yosys
@@ -33,7 +34,7 @@ def reader_counts(config):
 
 
 def main():
-    network = lower(zoo.load("svhn-a", net_w=1, net_a=2))
+    network = lower(catalog.load("svhn-a", net_w=1, net_a=2))
     print("| " + " | ".join(HEAD) + " |")
     print("|---" * len(HEAD) + "|")
     for cols in (2, 4, 8):

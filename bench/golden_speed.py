@@ -11,10 +11,11 @@ import time
 
 import numpy as np
 
-from dorefa.golden import bitplanes, integer, zoo
-from dorefa.golden.datasets import digits_sample
-from dorefa.golden.inference import run_integer
-from dorefa.golden.lowering import lower
+from dorefa.golden.lowering.lower import lower
+from dorefa.golden.run import bitplanes, matmul
+from dorefa.golden.run.integer import run_integer
+from dorefa.golden.zoo import catalog
+from dorefa.golden.zoo.datasets import digits_sample
 
 
 def fastest(run, repeat):
@@ -44,7 +45,7 @@ def main():
     parser.add_argument("--repeat", type=int, default=3, help="runs, of which the fastest counts")
     options = parser.parse_args()
 
-    network = lower(zoo.load("digits"))
+    network = lower(catalog.load("digits"))
     images = digits_sample()[0][: options.images]
     name = network.layers[-1].name
     report(
@@ -61,7 +62,7 @@ def main():
     report(
         "alexnet conv3", len(codes),
         [
-            lambda: integer.convolve(codes, values, **geometry),
+            lambda: matmul.convolve(codes, values, **geometry),
             lambda: bitplanes.convolve(
                 codes, weights, a_bits=2, w_bits=1, encoding="bipolar", **geometry
             ),

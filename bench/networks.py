@@ -9,7 +9,8 @@ simulated ones.
 
 import math
 
-from dorefa.golden import lower, zoo
+from dorefa.golden import lower
+from dorefa.golden.zoo import catalog
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.sizing import fit
 
@@ -28,7 +29,7 @@ FIRST = (("svhn-a", 64, 32), ("svhn-a", 64, 64), ("svhn-a", 75, 48), ("svhn-a", 
 
 def compiled(name, lanes, rows):
     """The network called `name` on an engine of `lanes` x `rows`."""
-    network = lower(zoo.load(name, net_w=1, net_a=2))
+    network = lower(catalog.load(name, net_w=1, net_a=2))
     return compile_network(network, fit(network, lanes=lanes, rows=rows, **OPTIONS[name]))
 
 

@@ -11,7 +11,8 @@ im2col nor pipeline fill is counted against them.
 import argparse
 import math
 
-from dorefa.golden import lower, zoo
+from dorefa.golden import lower
+from dorefa.golden.zoo import catalog
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.sizing import fit
 
@@ -86,7 +87,7 @@ def main():
     args = parser.parse_args()
     print("network  layer    W  A    K  Cout   this engine    RBE  RBE, idle planes off  BISMO")
     for name, layers in LAYERS.items():
-        network = lower(zoo.load(name, net_w=1, net_a=2))
+        network = lower(catalog.load(name, net_w=1, net_a=2))
         config = fit(network, lanes=args.lanes, rows=args.rows, **OPTIONS[name])
         compiled = compile_network(network, config)
         for index, layer in enumerate(network.layers):

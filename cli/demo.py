@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from dorefa.golden import logits, lower, run_integer, zoo
-from dorefa.golden.datasets import digits_sample
-from dorefa.golden.float_inference import run_float
+from dorefa.golden import logits, lower, run_integer
+from dorefa.golden.run.exact_float import run_float
+from dorefa.golden.zoo import catalog
+from dorefa.golden.zoo.datasets import digits_sample
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.manifest import engine_files
 from dorefa.hw.sizing import fit
@@ -48,7 +49,7 @@ def main(argv=None):
 
     out.say("digits, 1-bit weights and 2-bit activations, trained with 6-bit gradients")
     out.say(f"simulator: {simulator}, {limit} images ({why})")
-    network = zoo.load("digits", net_w=1, net_a=2)
+    network = catalog.load("digits", net_w=1, net_a=2)
     integer = lower(network)
     config = fit(integer, lanes=LANES, rows=ROWS)
     compiled = compile_network(integer, config)

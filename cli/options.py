@@ -56,20 +56,21 @@ def load_network(model, args):
 
     An .onnx file is an IntegerNetwork already; `lower` takes both.
     """
-    from dorefa.golden import zoo as networks
+    from dorefa.golden.zoo import catalog as networks
 
     return _named_network(model, args, networks.load)
 
 
 def network_outline(model, args):
     """The network of :func:`load_network`; without weights for a zoo name, so at once."""
-    from dorefa.golden import zoo as networks
+    from dorefa.golden.zoo import catalog as networks
 
     return _named_network(model, args, networks.outline)
 
 
 def _named_network(model, args, from_zoo):
-    from dorefa.golden import npz, qonnx
+    from dorefa.golden.network import npz
+    from dorefa.golden.onnx import importer
 
     given = {
         keyword: getattr(args, option)
@@ -89,7 +90,7 @@ def _named_network(model, args, from_zoo):
             f"--{option.replace('_', '-')} {getattr(args, option)} is for zoo names only; "
             f"{model} has its own widths"
         )
-    return npz.load(model) if suffix == ".npz" else qonnx.load(model, args.image_type)
+    return npz.load(model) if suffix == ".npz" else importer.load(model, args.image_type)
 
 
 _ENGINE_HELP = {
@@ -223,7 +224,7 @@ def read_images(path, network):
 
     Signed codes may be int8 in the file; they are returned as two's complement of input_bits.
     """
-    from dorefa.golden.inference import check_images, unsigned_images
+    from dorefa.golden.run.integer import check_images, unsigned_images
 
     images = read_array(path, "uint8 images (batch, height, width, channels)")
     try:

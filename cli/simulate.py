@@ -156,7 +156,7 @@ def _verilog(out, args, network, config, simulator):
 def _images(args, network, simulator, batch):
     """(images, labels or None) that the command line asks for."""
     from dorefa.golden import random_images
-    from dorefa.golden.datasets import digits_sample
+    from dorefa.golden.zoo.datasets import digits_sample
 
     few = -(-_FEW_IMAGES // batch) * batch
     count = args.limit or (few if args.netlist else _DEFAULT_IMAGES[simulator])

@@ -37,10 +37,12 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the verb; returns the exit status."""
-    from dorefa.golden import architectures, npz, qonnx
-    from dorefa.golden.datasets import load_mnist
-    from dorefa.golden.onnx_file import import_onnx
-    from dorefa.golden.training import train
+    from dorefa.golden.network import npz
+    from dorefa.golden.onnx import importer
+    from dorefa.golden.onnx.file import import_onnx
+    from dorefa.golden.train.train import train
+    from dorefa.golden.zoo import architectures
+    from dorefa.golden.zoo.datasets import load_mnist
 
     out = Output(args.json)
     architecture = architectures.find(args.network)
@@ -78,7 +80,7 @@ def run(args):
             test=(data.test_images, data.test_labels),
             progress=show,
         )
-    save = npz.save if args.output.endswith(".npz") else qonnx.save
+    save = npz.save if args.output.endswith(".npz") else importer.save
     save(result.network, args.output)
     out.table(
         ["epoch", "loss", "training accuracy", "test accuracy"],

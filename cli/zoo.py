@@ -20,7 +20,7 @@ def add_arguments(parser):
 
 def run(args):
     """Runs the verb; returns the exit status."""
-    from dorefa.golden import zoo as networks
+    from dorefa.golden.zoo import catalog as networks
 
     out = Output(args.json)
     report = {"networks": []}
@@ -60,7 +60,7 @@ def run(args):
 def _describe(layer, shapes, links):
     """One layer's line. `a_bits` are of the activations read, `feature_bits` of those written,
     `trunk_bits` of the integers that a later addition needs."""
-    from dorefa.golden.shapes import macs
+    from dorefa.golden.network.shapes import macs
 
     height, width, channels = shapes.out_shape
     count = macs(layer, shapes.conv_shape, shapes.out_shape, links.trunk)

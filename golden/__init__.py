@@ -5,13 +5,18 @@ runs that (by matrix product or by bit planes) and `run_float` runs the descript
 agree on every code of every layer.
 """
 
-from .affine import Affine, affine_form
 from .errors import InputError
-from .inference import logits, run_float, run_integer
-from .lowering import IntegerLayer, IntegerNetwork, lower
-from .network import BatchNorm, Layer, Network, Pool, Rescale, rescale_of
-from .quantizers import quantize_activations, quantize_gradients, quantize_k, quantize_weights
-from .random_network import random_images, random_network
+from .lowering.affine_form import Affine, affine_form
+from .lowering.lower import IntegerLayer, IntegerNetwork, lower
+from .network.network import BatchNorm, Layer, Network, Pool, Rescale, rescale_of
+from .quantizers.dorefa import (
+    quantize_activations,
+    quantize_gradients,
+    quantize_k,
+    quantize_weights,
+)
+from .random.network import random_images, random_network
+from .run.integer import logits, run_float, run_integer
 
 __all__ = [
     "Affine",

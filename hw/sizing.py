@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dorefa.golden.affine import affine_form
 from dorefa.golden.errors import InputError
+from dorefa.golden.lowering.affine_form import affine_form
 
 from .batch import batched
 from .config import EngineConfig

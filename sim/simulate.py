@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from dorefa.golden.errors import InputError
-from dorefa.golden.inference import check_images, logits, run_integer
-from dorefa.golden.lowering import IntegerNetwork, lower
+from dorefa.golden.lowering.lower import IntegerNetwork, lower
+from dorefa.golden.run.integer import check_images, logits, run_integer
 from dorefa.hw.batch import results_by_image
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.manifest import engine_files

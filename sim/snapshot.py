@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dorefa.golden.integer import signed_codes
+from dorefa.golden.run.matmul import signed_codes
 from dorefa.hw.trunk_stream import trunk_bytes
 
 from .design import CORE

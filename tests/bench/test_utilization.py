@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dorefa.golden import lower, zoo
+from dorefa.golden import lower
+from dorefa.golden.zoo import catalog
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.sizing import fit
 
@@ -36,7 +37,7 @@ def test_cycles_of_the_matrix_engine(bench):
 
 
 def test_shares_are_shares(bench):
-    network = lower(zoo.load("digits", net_w=1, net_a=2))
+    network = lower(catalog.load("digits", net_w=1, net_a=2))
     config = fit(network, lanes=32, rows=16)
     compiled = compile_network(network, config)
     for index, layer in enumerate(network.layers[:-1]):

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from dorefa.cli.main import main
-from dorefa.golden import npz, random_images, random_network
-from dorefa.golden.datasets import digits_sample
-from dorefa.golden.lowering import lower
+from dorefa.golden import random_images, random_network
+from dorefa.golden.lowering.lower import lower
+from dorefa.golden.network import npz
+from dorefa.golden.zoo.datasets import digits_sample
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import helper
 
-from dorefa.golden import qonnx
+from dorefa.golden.onnx import importer
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.sizing import fit
 
@@ -37,7 +37,7 @@ def model(tmp_path):
 
 def expected(path):
     """(layer, padded, cycles): with one plane the array takes half of its tiling bound."""
-    network = qonnx.load(path)
+    network = importer.load(path)
     compiled = compile_network(network, fit(network, **ENGINE))
     return [
         {"layer": layer.name, "encoding": "twos_complement", "planes": 2, "padded": layer.name == "b",

@@ -5,7 +5,8 @@ import os
 
 import numpy as np
 
-from dorefa.golden import lower, npz, random_network
+from dorefa.golden import lower, random_network
+from dorefa.golden.network import npz
 
 
 def test_files_and_report(dorefa, tmp_path, seed):

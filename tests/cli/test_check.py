@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from dorefa.golden import npz
+from dorefa.golden.network import npz
 
 from ..hw.separable import separable_network
 

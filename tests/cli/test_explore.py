@@ -12,7 +12,8 @@ import distributed
 import platformdirs
 import pytest
 
-from dorefa.golden import npz, random_network
+from dorefa.golden import random_network
+from dorefa.golden.network import npz
 
 SWEEP = ("--target", "ice40", "--lanes", "8,16", "--rows", "1,2", "--fetch-bits", "16")
 

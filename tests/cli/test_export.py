@@ -5,8 +5,11 @@ import sys
 import numpy as np
 import pytest
 
-from dorefa.golden import logits, lower, npz, qonnx, random_images, run_integer, zoo
-from dorefa.golden.datasets import digits_sample
+from dorefa.golden import logits, lower, random_images, run_integer
+from dorefa.golden.network import npz
+from dorefa.golden.onnx import importer
+from dorefa.golden.zoo import catalog
+from dorefa.golden.zoo.datasets import digits_sample
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def test_golden_gives_the_same_files(dorefa, digits, tmp_path):
 
 
 def test_simulate_gives_the_logits(dorefa, digits, tmp_path, seed):
-    network = lower(zoo.load("digits-small", seed=3))
+    network = lower(catalog.load("digits-small", seed=3))
     images = random_images(network, 2, seed)
     np.save(tmp_path / "x.npy", images)
     outcome = dorefa("simulate", digits, "--input", tmp_path / "x.npy", "--output", tmp_path / "y.npy",
@@ -47,7 +50,7 @@ def test_a_network_from_a_file(dorefa, small, tmp_path):
     model, images, network = small
     assert dorefa("export", model, "-o", tmp_path / "small.onnx").status == 0
     images = np.load(images)
-    found = run_integer(qonnx.load(tmp_path / "small.onnx"), images)
+    found = run_integer(importer.load(tmp_path / "small.onnx"), images)
     for name, codes in run_integer(network, images).items():
         assert np.array_equal(codes, found[name]), name
 
@@ -58,7 +61,7 @@ def test_train_writes_qonnx(dorefa, few_digits, tmp_path):
                          "--epochs", 1, "--batch", 32)  # fmt: skip
         assert outcome.status == 0, outcome
         assert f"wrote {tmp_path / name}" in outcome.out
-    qonnx.save(npz.load(tmp_path / "t.npz"), tmp_path / "again.onnx")
+    importer.save(npz.load(tmp_path / "t.npz"), tmp_path / "again.onnx")
     assert (tmp_path / "again.onnx").read_bytes() == (tmp_path / "t.onnx").read_bytes()
 
 

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from dorefa.golden import logits, lower, npz, random_images, random_network, run_integer
-from dorefa.golden.datasets import digits_sample
+from dorefa.golden import logits, lower, random_images, random_network, run_integer
+from dorefa.golden.network import npz
+from dorefa.golden.zoo.datasets import digits_sample
 
 
 def test_files_hold_what_the_model_computes(dorefa, small, tmp_path):

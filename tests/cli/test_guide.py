@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dorefa.golden import qonnx
+from dorefa.golden.onnx import importer
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guide.md").read_text()
 # What the guide's script wrote, without the exporter's notes on its machine.
@@ -54,7 +54,7 @@ def test_commands(dorefa, folder):
     assert float(accuracy[1].split()[1]) > 0.9
     scores = np.load("scores.npy")
     assert scores.dtype == np.float64 and scores.shape == (int(accuracy[2]), 10)
-    names = [layer.name for layer in qonnx.load("digits8.onnx").layers]
+    names = [layer.name for layer in importer.load("digits8.onnx").layers]
     assert all(f"\n{name} " in outputs["check"] for name in names)
     assert "50 images in " in outputs["simulate"] and "bit-exact: yes" in outputs["simulate"]
     assert "module dorefa_engine(" in (folder / "engine" / "engine.v").read_text()

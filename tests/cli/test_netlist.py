@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from dorefa.golden import lower, npz, random_images, random_network
+from dorefa.golden import lower, random_images, random_network
 from dorefa.golden.errors import InputError
+from dorefa.golden.network import npz
 from dorefa.hw.sizing import fit
 from dorefa.sim import simulate
 from dorefa.sim.job import SimulationError

@@ -5,7 +5,8 @@ import onnx
 import pytest
 from onnx import helper
 
-from dorefa.golden import logits, qonnx, run_integer
+from dorefa.golden import logits, run_integer
+from dorefa.golden.onnx import importer
 
 from .onnx_support import QONNX, model_of
 
@@ -37,7 +38,7 @@ def model(tmp_path):
 
 
 def test_files_hold_what_the_model_computes(dorefa, model, tmp_path, rng):
-    network = qonnx.load(model)
+    network = importer.load(model)
     values = rng.integers(-4, 4, (70, 4, 4, 2), dtype=np.int8)
     np.save(tmp_path / "signed.npy", values)
     np.save(tmp_path / "x.npy", values.view(np.uint8) & 7)

@@ -5,8 +5,8 @@ import os
 
 import numpy as np
 
-from dorefa.golden import npz
-from dorefa.golden.datasets import digits_sample
+from dorefa.golden.network import npz
+from dorefa.golden.zoo.datasets import digits_sample
 
 
 def test_generate_writes_three_files(dorefa, tmp_path):

@@ -1,7 +1,7 @@
 """Random networks compiled for random engines, and their programs decoded again."""
 
-from dorefa.golden.lowering import lower
-from dorefa.golden.random_network import random_network
+from dorefa.golden.lowering.lower import lower
+from dorefa.golden.random.network import random_network
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.problems import find_problems
 from dorefa.hw.sizing import fit

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from amaranth import ResetInserter, Shape, Signal
 
-from dorefa.golden.inference import run_integer
+from dorefa.golden.run.integer import run_integer
 from dorefa.hw.cycles import predict
 from dorefa.hw.engine import Engine
 from dorefa.hw.memory_map import REGISTERS

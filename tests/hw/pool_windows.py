@@ -3,8 +3,8 @@
 import itertools
 from dataclasses import dataclass
 
-from dorefa.golden.lowering import lower
-from dorefa.golden.network import Pool
+from dorefa.golden.lowering.lower import lower
+from dorefa.golden.network.network import Pool
 
 from .support import draw_layer, network
 

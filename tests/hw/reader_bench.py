@@ -6,8 +6,8 @@ import numpy as np
 from amaranth import Module
 from amaranth.lib import wiring
 
-from dorefa.golden.lowering import lower
-from dorefa.golden.shapes import layer_shapes
+from dorefa.golden.lowering.lower import lower
+from dorefa.golden.network.shapes import layer_shapes
 from dorefa.hw import program
 from dorefa.hw.config import EngineConfig
 from dorefa.hw.descriptor import descriptor

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dorefa.golden.network import Pool
+from dorefa.golden.network.network import Pool
 from dorefa.hw.layout import MapLayout
 
 from .reader_bench import integer_network

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dorefa.golden.lowering import lower
+from dorefa.golden.lowering.lower import lower
 
 from .support import draw_layer, network
 

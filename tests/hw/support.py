@@ -9,7 +9,7 @@ from amaranth.hdl import Fragment
 from amaranth.hdl._mem import MemoryInstance
 from amaranth.sim import Simulator
 
-from dorefa.golden.network import Layer, Network
+from dorefa.golden.network.network import Layer, Network
 from dorefa.hw import program
 from dorefa.hw.descriptor import descriptor
 from dorefa.hw.loop_counter import loop_code

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dorefa.golden.affine import affine_form
-from dorefa.golden.lowering import lower
+from dorefa.golden.lowering.affine_form import affine_form
+from dorefa.golden.lowering.lower import lower
 from dorefa.hw.affine_quantizer import AffineQuantizer
 from dorefa.hw.config import EngineConfig
 

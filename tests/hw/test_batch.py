@@ -5,7 +5,7 @@ import pytest
 
 from dorefa.golden import lower, random_images, random_network, run_integer
 from dorefa.golden.errors import InputError
-from dorefa.golden.network import Pool
+from dorefa.golden.network.network import Pool
 from dorefa.hw.batch import batched, result_channels, results_by_image
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.config import EngineConfig

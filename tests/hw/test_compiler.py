@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from dorefa.golden.errors import InputError
-from dorefa.golden.lowering import lower
-from dorefa.golden.random_network import random_images
+from dorefa.golden.lowering.lower import lower
+from dorefa.golden.random.network import random_images
 from dorefa.hw.affine_quantizer import AffineQuantizer
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.geometry import PassGeometry

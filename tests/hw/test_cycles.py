@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from dorefa.golden.lowering import lower
-from dorefa.golden.network import Pool
-from dorefa.golden.random_network import random_network
+from dorefa.golden.lowering.lower import lower
+from dorefa.golden.network.network import Pool
+from dorefa.golden.random.network import random_network
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.cycles import END_TO_START, FETCH, predict
 from dorefa.hw.geometry import PassGeometry

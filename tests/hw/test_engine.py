@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from dorefa.golden.errors import InputError
-from dorefa.golden.lowering import lower
-from dorefa.golden.network import Pool
-from dorefa.golden.random_network import random_images, random_network
+from dorefa.golden.lowering.lower import lower
+from dorefa.golden.network.network import Pool
+from dorefa.golden.random.network import random_images, random_network
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.sizing import fit
 

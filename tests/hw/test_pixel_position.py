@@ -7,14 +7,7 @@ from dorefa.hw.config import EngineConfig
 from dorefa.hw.pixel_position import PixelPosition
 from dorefa.hw.problems import find_problems
 
-from .pool_windows import (
-    Axis,
-    axes,
-    check_axis_place,
-    draw_axis,
-    pooled_network,
-    raster_sets,
-)
+from .pool_windows import Axis, axes, check_axis_place, draw_axis, pooled_network, raster_sets
 from .support import program_values, simulate
 
 CONFIG = EngineConfig(

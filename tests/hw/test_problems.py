@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from dorefa.golden.errors import InputError
-from dorefa.golden.integer import convolve
-from dorefa.golden.lowering import lower
-from dorefa.golden.network import Pool
-from dorefa.golden.random_network import random_images, random_network
-from dorefa.golden.shapes import layer_shapes
+from dorefa.golden.lowering.lower import lower
+from dorefa.golden.network.network import Pool
+from dorefa.golden.network.shapes import layer_shapes
+from dorefa.golden.random.network import random_images, random_network
+from dorefa.golden.run.matmul import convolve
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.config import EngineConfig
 from dorefa.hw.geometry import PassGeometry

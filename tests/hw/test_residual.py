@@ -5,9 +5,9 @@ import pytest
 from amaranth import Cat
 
 from dorefa.golden.errors import InputError
-from dorefa.golden.integer import rescale
-from dorefa.golden.layer_parts import Rescale
-from dorefa.golden.lowering import lower
+from dorefa.golden.lowering.lower import lower
+from dorefa.golden.network.parts import Rescale
+from dorefa.golden.run.matmul import rescale
 from dorefa.hw import program
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.config import EngineConfig

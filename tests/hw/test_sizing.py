@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dorefa.golden.errors import InputError
-from dorefa.golden.lowering import lower
-from dorefa.golden.random_network import random_network
+from dorefa.golden.lowering.lower import lower
+from dorefa.golden.random.network import random_network
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.cycles import predict
 from dorefa.hw.geometry import PassGeometry

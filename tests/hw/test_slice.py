@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dorefa.golden.lowering import lower
-from dorefa.golden.random_network import random_images, random_network
+from dorefa.golden.lowering.lower import lower
+from dorefa.golden.random.network import random_images, random_network
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.problems import find_problems
 from dorefa.hw.sizing import fit

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from dorefa.golden.errors import InputError
-from dorefa.golden.layer_parts import Rescale
-from dorefa.golden.lowering import lower
-from dorefa.golden.network import Pool
-from dorefa.golden.random_network import random_images
+from dorefa.golden.lowering.lower import lower
+from dorefa.golden.network.network import Pool
+from dorefa.golden.network.parts import Rescale
+from dorefa.golden.random.network import random_images
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.problems import find_problems
 from dorefa.hw.schedule import schedule

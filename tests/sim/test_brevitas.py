@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dorefa.golden import qonnx, random_images
-from dorefa.golden.datasets import digits_sample
+from dorefa.golden import random_images
+from dorefa.golden.onnx import importer
+from dorefa.golden.zoo.datasets import digits_sample
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.manifest import engine_files
 from dorefa.hw.sizing import fit
@@ -18,7 +19,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.onnx"))
 
 def run(name, images, **engine):
     """Simulates and checks the network `name`; images: None for random ones, 3 in number."""
-    network = qonnx.load(FOLDER / f"{name}.onnx")
+    network = importer.load(FOLDER / f"{name}.onnx")
     config = fit(network, **engine)
     if images is None:
         images = random_images(network, 3, 1)
@@ -47,7 +48,7 @@ def test_more_engines(name, engine):
 @pytest.mark.parametrize("name", sorted({*NAMES} - {"mlp", "xnor"}))
 def test_digits(name):
     """The image quantizer of the convolutional networks: 8 bits, the scale of the training's maximum."""
-    found = qonnx.load_import(FOLDER / f"{name}.onnx")
+    found = importer.load_import(FOLDER / f"{name}.onnx")
     scale = next(float(t.scale[0]) for t in found.tensors.values() if t.source < 0)
     images = np.rint(digits_sample()[0][800:830] / 256 / scale).clip(0, 255).astype(np.uint8)
     run(name, images, lanes=32, rows=8)

@@ -6,9 +6,10 @@ import struct
 import numpy as np
 import pytest
 
-from dorefa.golden import lower, random_images, zoo
-from dorefa.golden.datasets import digits_sample
+from dorefa.golden import lower, random_images
 from dorefa.golden.errors import InputError
+from dorefa.golden.zoo import catalog
+from dorefa.golden.zoo.datasets import digits_sample
 from dorefa.hw import compile_network, fit, serial_host
 from dorefa.hw.board_core import BoardCore
 from dorefa.sim.driver import Board
@@ -42,7 +43,7 @@ def test_images_through_the_pins(seed):
 def test_trained_digits_through_the_pins_of_an_icebreaker():
     """The engine of `dorefa build digits-small --board icebreaker`, four cycles a bit: it answers the first
     test images with golden's accumulators."""
-    network = lower(zoo.load("digits-small"))
+    network = lower(catalog.load("digits-small"))
     compiled = compile_network(network, fit(network, **find_board("icebreaker").sizes))
     board, _ = board_of(compiled)
     board.connect()

@@ -3,7 +3,7 @@
 import pytest
 
 from dorefa.golden import random_images
-from dorefa.golden.raw_draws import RawDraws
+from dorefa.golden.random.draws import RawDraws
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.sizing import fit
 from dorefa.sim import simulate

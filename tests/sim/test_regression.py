@@ -11,7 +11,7 @@ import pytest
 
 from dorefa.golden import lower, random_images, random_network
 from dorefa.golden.errors import InputError
-from dorefa.golden.raw_draws import RawDraws
+from dorefa.golden.random.draws import RawDraws
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.config import plane_group_choices
 from dorefa.hw.manifest import engine_files

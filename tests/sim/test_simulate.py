@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from dorefa.golden import zoo
 from dorefa.golden.errors import InputError
-from dorefa.golden.inference import run_integer
-from dorefa.golden.lowering import lower
+from dorefa.golden.lowering.lower import lower
+from dorefa.golden.run.integer import run_integer
+from dorefa.golden.zoo import catalog
 from dorefa.hw.manifest import engine_files
 from dorefa.hw.sizing import fit
 from dorefa.hw.verilog import MODULE
@@ -111,7 +111,7 @@ def test_icarus_is_bit_exact_with_stalls(small, seed):
 @pytest.mark.icarus
 def test_icarus_has_time_to_load_through_a_port_that_stalls(seed):
     """The watchdog once allowed for the few writes of a network that is not loaded through the port."""
-    network = lower(zoo.load("digits"))
+    network = lower(catalog.load("digits"))
     images = np.zeros((1, *network.input_shape), np.uint8)
     report = simulate(
         network, config=fit(network), images=images, simulator="icarus", stalls=20, seed=seed

@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from dorefa.golden.lowering import lower
-from dorefa.golden.random_network import random_images, random_network
+from dorefa.golden.lowering.lower import lower
+from dorefa.golden.random.network import random_images, random_network
 from dorefa.hw.lint import lint
 from dorefa.hw.manifest import engine_files
 from dorefa.hw.sizing import fit

@@ -67,11 +67,12 @@ def test_overfull_kinds():
 
 @pytest.mark.slow
 def test_a_network_that_does_not_fit(tmp_path):
-    from dorefa.golden import lower, zoo
+    from dorefa.golden import lower
+    from dorefa.golden.zoo import catalog
     from dorefa.hw import compile_network, fit
 
     board = boards.find_board("icebreaker")
-    network = lower(zoo.load("digits"))
+    network = lower(catalog.load("digits"))
     compiled = compile_network(network, fit(network, **board.sizes))
     with pytest.raises(InputError, match=r"does not fit .*: it needs .* ICESTORM_RAM of 30; accepted"):
         make("icebreaker", compiled, tmp_path)

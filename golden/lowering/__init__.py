@@ -1,0 +1,1 @@
+"""From a network in float to integers, exactly."""

@@ -1,0 +1,197 @@
+"""The staircase of a layer as one multiplication per channel, found by integer search and proved.
+
+    result = (m * acc + b) >> f, one less where `tie` is set, the result is odd and the f bits
+    shifted out are all zero; then clipped to 0..n. It equals count(acc >= T_t), so the code, and
+    n - code where the layer is inverted. acc stands for the value that the thresholds see.
+
+Every threshold inside the value's range is two linear constraints on (m, b); one saturated
+to an end of the range is one. Only the convex hulls of the two sets matter.
+"""
+
+import weakref
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from .. import checks
+from ..errors import InputError
+
+# Largest shift tried: six bits hold it.
+MAX_SHIFT = 63
+_HALF = Fraction(1, 2)
+# (multiplier bits, form) of layers that had one: the search takes seconds and is asked for repeatedly.
+_KNOWN = weakref.WeakKeyDictionary()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Affine:
+    """Per channel, int64 (Cout,): multiplier m >= 0, offset b, shift f, tie 0 or 1."""
+
+    m: np.ndarray
+    b: np.ndarray
+    f: np.ndarray
+    tie: np.ndarray
+
+    def codes(self, accumulators, layer):
+        """Codes of values int64 (..., Cout) that the layer's thresholds see, uint8."""
+        levels = (1 << layer.code_bits) - 1
+        # Python integers: the product may need more than 64 bits.
+        total = accumulators.astype(object) * self.m.astype(object) + self.b.astype(object)
+        f = self.f.astype(object)
+        result = total >> f
+        exact = (result << f) == total
+        result = result - ((self.tie == 1) & exact & (result % 2 == 1)).astype(object)
+        codes = np.clip(result, 0, levels).astype(np.uint8)
+        return np.where(layer.inverted, np.uint8(levels) - codes, codes)
+
+
+def affine_form(layer, mul_bits):
+    """The Affine form of an IntegerLayer that has thresholds: least f, then least m, per channel.
+
+    mul_bits: bits of the unsigned multiplier. The equality with the thresholds is proved over
+    [value_min, value_max] here. InputError names the layer and the channel that has no such form.
+    """
+    checks.integer(mul_bits, "affine_form: mul_bits", 1, 62)
+    known = _KNOWN.get(layer)
+    if known is not None and known[0] <= mul_bits:
+        return known[1]
+    if layer.thresholds is None:
+        raise InputError(
+            f"layer {layer.name}: has no thresholds; "
+            "accepted for the affine form: a layer with codes"
+        )
+    forms = []
+    for channel in range(len(layer.codes)):
+        where = f"layer {layer.name} channel {channel}:"
+        form = _search(layer, channel)
+        if form is None:
+            form = _exact_ties(layer, channel, where)
+        if not -(1 << 63) <= form[1] < 1 << 63:
+            raise InputError(
+                f"{where} the affine offset {form[1]} needs {form[1].bit_length() + 1} bits; "
+                "accepted: at most 64, or the threshold quantizer"
+            )
+        needed = form[0].bit_length()
+        if needed > mul_bits:
+            raise InputError(
+                f"{where} the affine multiplier {form[0]} needs {needed} bits; "
+                f"accepted: at most {mul_bits} (mul_bits), or the threshold quantizer"
+            )
+        _prove(layer, channel, form)
+        forms.append(form)
+    m, b, f, tie = np.array(forms, dtype=np.int64).T
+    _KNOWN[layer] = max(form[0].bit_length() for form in forms), Affine(m=m, b=b, f=f, tie=tie)
+    return _KNOWN[layer][1]
+
+
+def _search(layer, channel):
+    """(m, b, f, 0) of one channel, or None if no shift up to MAX_SHIFT has one."""
+    thresholds = layer.thresholds[channel]
+    levels = np.arange(1, len(thresholds) + 1)
+    reached = thresholds <= layer.value_max
+    passed = thresholds > layer.value_min
+    # At least t at acc = T_t, and less than t at acc = T_t - 1, wherever the range has these.
+    at_least = _hull(thresholds[reached], levels[reached], upper=True)
+    less_than = _hull(thresholds[passed] - 1, levels[passed], upper=False)
+    if not at_least:
+        return 0, 0, 0, 0
+    if not less_than:
+        return 0, len(thresholds), 0, 0
+    pairs = [(x - x_low, t - t_low) for x_low, t_low in at_least for x, t in less_than]
+
+    def multipliers(f):
+        """Least and largest m with an integer b: m * dx <= dt * 2^f - 1 for every pair."""
+        least = max((-(((dt << f) - 1) // -dx) for dx, dt in pairs if dx < 0), default=0)
+        largest = min((((dt << f) - 1) // dx for dx, dt in pairs if dx > 0), default=least)
+        return least, largest
+
+    def feasible(f):
+        least, largest = multipliers(f)
+        return least <= largest
+
+    if not feasible(MAX_SHIFT):
+        return None
+    # Doubling m and b turns a form of shift f into one of f + 1: bisection finds the least.
+    low, high = 0, MAX_SHIFT
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if feasible(middle) else (middle + 1, high)
+    m = multipliers(low)[0]
+    b_least = max((t << low) - m * x for x, t in at_least)
+    b_largest = min((t << low) - 1 - m * x for x, t in less_than)
+    return m, min(max(0, b_least), b_largest), low, 0
+
+
+def _hull(x, t, upper):
+    """Vertices (x, t) of the upper or lower convex hull of points sorted by x, then t."""
+    sign = 1 if upper else -1
+    hull = []
+    for point in zip(x.tolist(), t.tolist(), strict=True):
+        if hull and hull[-1][0] == point[0]:
+            # Of equal x only the highest (lowest) level binds.
+            if not upper:
+                continue
+            hull.pop()
+        while len(hull) > 1 and sign * _turn(hull[-2], hull[-1], point) >= 0:
+            hull.pop()
+        hull.append(point)
+    return hull
+
+
+def _turn(first, second, third):
+    """Positive for a left turn along three points."""
+    return (second[0] - first[0]) * (third[1] - first[1]) - (second[1] - first[1]) * (
+        third[0] - first[0]
+    )
+
+
+def _exact_ties(layer, channel, where):
+    """(m, b, f, 1) with m / 2^f the slope and b / 2^f the offset + 1/2, exactly."""
+    if layer.slope is None:
+        raise InputError(
+            f"{where} no affine form with a shift of at most {MAX_SHIFT} bits equals the "
+            "thresholds; accepted: the threshold quantizer"
+        )
+    slope, offset = layer.slope[channel], layer.offset[channel] + _HALF
+    f = max(slope.denominator, offset.denominator).bit_length() - 1
+    power = 1 << f
+    reason = None
+    if layer.inverted[channel]:
+        reason = "ties and a negative slope"
+    elif (slope * power).denominator != 1 or (offset * power).denominator != 1:
+        numbers = f"slope {float(slope):.9g}, offset {float(offset - _HALF):.9g}"
+        reason = f"{numbers} are no binary fractions"
+    elif f > MAX_SHIFT:
+        reason = f"exact slope and offset need a shift of {f} bits"
+    if reason:
+        raise InputError(
+            f"{where} no affine form with a shift of at most {MAX_SHIFT} bits equals the "
+            f"thresholds: {reason}; accepted: the threshold quantizer"
+        )
+    return int(slope * power), int(offset * power), f, 1
+
+
+def _prove(layer, channel, form):
+    """Complete proof that the form equals the thresholds on the whole range.
+
+    Both sides are nondecreasing in acc (with ties too: the sum grows by m >= 1 per step, so below
+    an odd result without fraction the result is smaller already). The thresholds' side is
+    constant between two neighbors of T_t - 1, T_t and the ends of the range, so equality at all of
+    these points is equality everywhere.
+    """
+    thresholds = layer.thresholds[channel]
+    levels = len(thresholds)
+    points = np.concatenate((thresholds - 1, thresholds, [layer.value_min, layer.value_max]))
+    points = np.unique(points.clip(layer.value_min, layer.value_max))
+    expected = np.searchsorted(thresholds, points, side="right")
+    m, b, f, tie = form
+    for acc, code in zip(points.tolist(), expected.tolist(), strict=True):
+        total = m * acc + b
+        result = total >> f
+        if tie and result & 1 and total == result << f:
+            result -= 1
+        if min(max(result, 0), levels) != code:
+            raise AssertionError(
+                f"layer {layer.name} channel {channel}: {form} gives {result} at {acc}, not {code}"
+            )

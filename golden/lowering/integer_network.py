@@ -1,0 +1,120 @@
+"""What lowering produces: a network in integers, ready for integer golden and for hardware."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from ..network.network import Pool, Rescale, weight_values
+from ..network.shapes import macs
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class IntegerLayer:
+    """One layer in integers: count = sum(value >= T_t), or n_out - sum where `inverted`.
+
+    acc is sum(v * a) over the kernel, v the integer weight of a code (see network.Layer) and a
+    the input code. Without rescale the value is acc; with rescale it is the trunk
+    t = round_half_even((m * acc + b) / 2^f), plus the trunk of the layer `add`. Average pooling sums
+    the value over its window, max pooling and average_codes take counts. The stored code is
+    (code_step * count + code_offset) mod 2^out_bits, which is the count itself by default.
+
+    codes: uint8 (Cout, Kh, Kw, Cin / groups); bipolar channels of negative slope are already
+        complemented (q -> 2^w_bits - 1 - q, so acc -> -acc), the last layer and layers with rescale
+        never are.
+    in_shape, conv_shape, out_shape: (H, W, C); for fc (1, 1, H * W * C) and (1, 1, Cout).
+    source: position of the layer whose codes are read, -1 the image; a_bits: bits of these codes;
+        levels: their code that stands for 1.0, which is the largest; a_signed: they are two's
+        complement. Padding is the value 0 always.
+    rescale: None, or m, b, f of the trunk, see network.Rescale; add: position of the layer whose
+        trunk is added, or None; trunk: whether a later layer adds this one's trunk, which has
+        conv_shape.
+    code_bits: bits of the quantizer's codes; out_bits: bits of the stored codes, more than
+        code_bits for average_codes, whose stored code is the sum over the window. None for the last
+        layer and for one that yields only its trunk.
+    code_step, code_offset: from counts to stored codes. A negative offset makes them two's
+        complement (`out_signed`): signed k bits have the offset -2^(k-1), narrow ones one more,
+        bipolar activations the step 2, the offset -1 and out_bits 2.
+    acc_min, acc_max: Python ints, bounds of acc of one pixel over all inputs and channels; 0 is
+        between them.
+    value_min, value_max: Python ints, bounds of what the thresholds see.
+    thresholds: int64 (Cout, 2^code_bits - 1), nondecreasing along t, saturated to
+        [value_min, value_max + 1]; None without codes.
+    inverted: bool (Cout,), true for channels of negative slope that are not complemented.
+    slope, offset: lists of Fraction, (2^code_bits - 1) * z = slope * value + offset with z the real
+        value before the clip; slope is negative only where inverted. None without codes and in
+        imported networks, whose thresholds need not come from one affine map.
+    logit_scale, logit_bias: float64 (Cout,), logit = scale * acc + bias, for the last layer only.
+    """
+
+    name: str
+    kind: str
+    codes: np.ndarray
+    w_bits: int
+    encoding: str
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    groups: int
+    dilation: tuple[int, int]
+    pool: Pool | None
+    in_shape: tuple[int, int, int]
+    conv_shape: tuple[int, int, int]
+    out_shape: tuple[int, int, int]
+    source: int
+    a_bits: int
+    levels: int
+    rescale: Rescale | None
+    add: int | None
+    trunk: bool
+    code_bits: int | None
+    out_bits: int | None
+    acc_min: int
+    acc_max: int
+    value_min: int
+    value_max: int
+    thresholds: np.ndarray | None
+    inverted: np.ndarray
+    slope: list[Fraction] | None
+    offset: list[Fraction] | None
+    logit_scale: np.ndarray | None
+    logit_bias: np.ndarray | None
+    a_signed: bool = False
+    code_step: int = 1
+    code_offset: int = 0
+
+    @property
+    def out_signed(self):
+        """Whether the stored codes are two's complement."""
+        return self.code_offset < 0
+
+    @property
+    def values(self):
+        """Integer weights v of the codes, int16, shaped like codes."""
+        return weight_values(self.codes, self.w_bits, self.encoding)
+
+    @property
+    def macs(self):
+        """Multiply-accumulates per image, padded window positions included.
+
+        Convolution pixels that no pooling window and no trunk keeps do not count.
+        """
+        return macs(self, self.conv_shape, self.out_shape, self.trunk)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class IntegerNetwork:
+    """Integer layers in topological order on uint8 images (H, W, C) of codes below 2^input_bits.
+
+    input_signed: the codes are two's complement of input_bits bits.
+    """
+
+    name: str
+    input_shape: tuple[int, int, int]
+    input_bits: int
+    layers: tuple[IntegerLayer, ...]
+    input_signed: bool = False
+
+    @property
+    def classes(self):
+        """Number of outputs of the last layer."""
+        return self.layers[-1].codes.shape[0]

@@ -1,0 +1,187 @@
+"""The float description of a network: what it means is exact arithmetic on these numbers.
+
+A layer computes, in this order: convolution (or fully connected), + bias, batch normalization,
+pooling, clip to [0, 1], quantize to `a_bits`. The real value of an input code is
+code / (2^input_bits - 1), of an activation code / levels (2^a_bits - 1; times the window where
+pooling sums codes). With `rescale` the integers of a residual trunk stand between convolution and
+batch normalization. Images are NHWC.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .. import checks
+from ..errors import InputError
+from .layer import ENCODINGS, INPUT, MAX_BITS, TRUNK, Layer, weight_values
+from .parts import BatchNorm, Pool, Rescale, rescale_of
+from .shapes import layer_shapes
+
+__all__ = [
+    "ENCODINGS",
+    "INPUT",
+    "MAX_BITS",
+    "TRUNK",
+    "BatchNorm",
+    "Layer",
+    "Links",
+    "Network",
+    "Pool",
+    "Rescale",
+    "rescale_of",
+    "weight_values",
+]
+
+
+class Links(NamedTuple):
+    """A layer's place in the graph, as positions in `Network.layers`.
+
+    source: the layer whose codes are read, -1 the image; levels: the code of that input that stands
+    for 1.0; bits: of its codes. add: the layer whose trunk is added, or None; trunk: whether a
+    later layer adds the trunk of this one.
+    """
+
+    source: int
+    levels: int
+    bits: int
+    add: int | None
+    trunk: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Network:
+    """Layers in topological order, on images of `input_shape` (H, W, C), codes of `input_bits` bits.
+
+    The last layer gives the accumulators of the classes. Everything is checked on creation;
+    InputError names the layer and the parameter. `shapes` and `links` hold the LayerShapes and the
+    Links of every layer.
+    """
+
+    name: str
+    input_shape: tuple[int, int, int]
+    input_bits: int
+    layers: tuple[Layer, ...]
+
+    def __post_init__(self):
+        if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
+            raise InputError(f"network name is {self.name!r}; accepted: printable text, not empty")
+        where = f"network {self.name}:"
+        shape = checks.integers(self.input_shape, f"{where} input_shape", "HWC", 1)
+        _set(self, "input_shape", shape)
+        bits = checks.integer(self.input_bits, f"{where} input_bits", 1, MAX_BITS)
+        _set(self, "input_bits", bits)
+        _set(self, "layers", tuple(self.layers))
+        if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
+            raise InputError(f"{where} layers is {self.layers!r}; accepted: one or more Layer")
+        names = [layer.name for layer in self.layers]
+        for name in names:
+            if names.count(name) > 1:
+                raise InputError(f"layer {name}: the name is used {names.count(name)} times; "
+                                 "accepted: each name once")
+        for layer in self.layers[:-1]:
+            if layer.a_bits is None and layer.rescale is None:
+                raise InputError(
+                    f"layer {layer.name}: a_bits is None; accepted before the last layer: 1..8"
+                )
+        sources = [self._source(index) for index in range(len(self.layers))]
+        _set(self, "shapes", self._shapes(sources))
+        adds = [self._add(index) for index in range(len(self.layers))]
+        _set(self, "links", tuple(self._link(i, sources[i], adds) for i in range(len(sources))))
+        self._check_last()
+        self._check_used(sources, adds)
+
+    def _earlier(self, index, field):
+        """Position of the layer that `field` of layer `index` names; it must come before it."""
+        layer = self.layers[index]
+        name = getattr(layer, field)
+        earlier = [other.name for other in self.layers[:index]]
+        if name not in earlier:
+            known = any(other.name == name for other in self.layers[index:])
+            reason = "which does not come before it" if known else "which no layer is called"
+            raise InputError(
+                f"layer {layer.name}: {field} is {name!r}, {reason}; accepted: "
+                + ", ".join(([INPUT] if field == "source" else []) + earlier)
+            )
+        return earlier.index(name)
+
+    def _source(self, index):
+        layer = self.layers[index]
+        if layer.source == INPUT:
+            return -1
+        source = index - 1 if layer.source is None else self._earlier(index, "source")
+        if source >= 0 and self.layers[source].a_bits is None:
+            raise InputError(
+                f"layer {layer.name}: source is {self.layers[source].name!r}, whose a_bits is None; "
+                "accepted: a layer with codes (a_bits 1..8)"
+            )
+        return source
+
+    def _shapes(self, sources):
+        shapes = []
+        for layer, source in zip(self.layers, sources, strict=True):
+            before = self.input_shape if source < 0 else shapes[source].out_shape
+            shapes.append(layer_shapes(layer, before))
+        return tuple(shapes)
+
+    def _add(self, index):
+        layer = self.layers[index]
+        if layer.add is None:
+            return None
+        where = f"layer {layer.name}: add is {layer.add!r}"
+        add = self._earlier(index, "add")
+        other = self.layers[add]
+        if other.rescale is None:
+            raise InputError(f"{where}, which has no rescale; accepted: a layer with a trunk")
+        shape, expected = self.shapes[add].conv_shape, self.shapes[index].conv_shape
+        if shape != expected:
+            raise InputError(f"{where}, whose trunk has shape {shape}; accepted: {expected}")
+        if other.rescale.scale != layer.rescale.scale:
+            raise InputError(
+                f"{where}, whose rescale scale is {other.rescale.scale}; "
+                f"accepted: {layer.rescale.scale}, as here"
+            )
+        return add
+
+    def _link(self, index, source, adds):
+        if source < 0:
+            levels, bits = (1 << self.input_bits) - 1, self.input_bits
+        else:
+            levels, bits = self.layers[source].levels, self.layers[source].out_bits
+        return Links(source, levels, bits, adds[index], index in adds)
+
+    def _check_last(self):
+        last = self.layers[-1]
+        for name in ("a_bits", "rescale"):
+            value = getattr(last, name)
+            if value is not None:
+                value = value if name == "a_bits" else "given"
+                raise InputError(
+                    f"layer {last.name}: {name} is {value}; accepted for the last layer: None"
+                )
+        if self.shapes[-1].out_shape[:2] != (1, 1):
+            height, width, _ = self.shapes[-1].out_shape
+            raise InputError(
+                f"layer {last.name}: output is {height}x{width} pixels; "
+                "accepted for the last layer: 1x1"
+            )
+
+    def _check_used(self, sources, adds):
+        for index, layer in enumerate(self.layers[:-1]):
+            if layer.a_bits is not None and index not in sources:
+                others = ", or a_bits None" if index in adds else ""
+                raise InputError(
+                    f"layer {layer.name}: no layer reads its codes; "
+                    f"accepted: the source of a later layer{others}"
+                )
+            if layer.a_bits is None and index not in adds:
+                raise InputError(
+                    f"layer {layer.name}: no layer adds its trunk; accepted: the add of a later layer"
+                )
+
+    @property
+    def classes(self):
+        """Number of outputs of the last layer."""
+        return self.layers[-1].out_channels
+
+
+# The way to normalize a field of a frozen dataclass on creation.
+_set = object.__setattr__

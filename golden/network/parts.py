@@ -1,0 +1,174 @@
+"""The parts of a layer: pooling, batch normalization, the rounding into a residual trunk."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from .. import checks
+from ..errors import InputError
+
+POOL_KINDS = ("max", "average", "average_codes")
+# Limits of a Rescale: bits of |m|, of b with its sign, of the shift, of a trunk value with its sign.
+M_BITS, B_BITS, MAX_SHIFT, MAX_TRUNK_BITS = 20, 48, 31, 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Pooling; kernel and stride (h, w); padding top, left, bottom, right (max only; a padded place
+    never wins). Output sizes round down.
+
+    kind: "max"; "average", the mean in front of clip and quantizer; "average_codes", the mean of
+    the quantized activations, kept exactly as the integer sum of their codes.
+    """
+
+    kind: str
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    def __post_init__(self):
+        checks.choice(self.kind, "pool: kind", POOL_KINDS)
+        _set(self, "kernel", checks.integers(self.kernel, "pool: kernel", "hw", 1))
+        _set(self, "stride", checks.integers(self.stride, "pool: stride", "hw", 1))
+        _set(self, "padding", checks.integers(self.padding, "pool: padding", SIDES, 0))
+        if self.kind != "max" and any(self.padding):
+            raise InputError(
+                f"pool: padding is {self.padding}; accepted for {self.kind} pooling: (0, 0, 0, 0)"
+            )
+        for side, pad in enumerate(self.padding):
+            if pad >= self.kernel[side % 2]:
+                raise InputError(
+                    f"pool: padding {SIDES[side]} is {pad}; "
+                    f"accepted: less than the kernel {self.kernel[side % 2]}"
+                )
+
+    @property
+    def area(self):
+        """Pixels of a window."""
+        return self.kernel[0] * self.kernel[1]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BatchNorm:
+    """y = gamma * (x - mean) / sigma + beta, all float32 (Cout,); eps is rounded to float32.
+
+    sigma is the correctly rounded float64 square root of float64(var) + float64(eps); the rest is
+    exact arithmetic.
+    """
+
+    gamma: np.ndarray
+    beta: np.ndarray
+    mean: np.ndarray
+    var: np.ndarray
+    eps: float
+
+    def __post_init__(self):
+        for name in ("gamma", "beta", "mean", "var"):
+            _set(self, name, checks.array(getattr(self, name), f"norm: {name}", "float32"))
+            if getattr(self, name).shape != self.gamma.shape or self.gamma.ndim != 1:
+                raise InputError(
+                    f"norm: {name} has shape {getattr(self, name).shape}; accepted: one axis, "
+                    f"as long as gamma {self.gamma.shape}"
+                )
+        if not isinstance(self.eps, float | int | np.floating) or isinstance(self.eps, bool):
+            raise InputError(f"norm: eps is {self.eps!r}; accepted: a finite number")
+        with np.errstate(over="ignore"):
+            _set(self, "eps", float(np.float32(self.eps)))
+        checks.finite(np.asarray(self.eps), "norm: eps")
+        total = self.var.astype(np.float64) + self.eps
+        if not (total > 0).all():
+            channel = int(np.argmin(total > 0))
+            raise InputError(
+                f"norm: var + eps is {total[channel]:g} (= {self.var[channel]:g} + {self.eps:g}) "
+                f"in channel {channel}; accepted: more than 0"
+            )
+
+    @property
+    def sigma(self):
+        """Standard deviation, float64 (Cout,)."""
+        return np.sqrt(self.var.astype(np.float64) + self.eps)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rescale:
+    """From the accumulator to a residual trunk: t = round_half_even((m * acc + b) / 2^f).
+
+    m, b: int64 (Cout,), |m| < 2^20, b in 48 signed bits; f: 0..31, one for all channels. scale:
+    float32 (), more than 0: the real value of t is scale * t. bits: signed bits, 2..32, that every
+    trunk value must fit, also after an addition.
+    """
+
+    m: np.ndarray
+    b: np.ndarray
+    f: int
+    scale: np.ndarray
+    bits: int = 16
+
+    def __post_init__(self):
+        _set(self, "m", checks.array(self.m, "rescale: m", "int64"))
+        if self.m.ndim != 1:
+            raise InputError(f"rescale: m has shape {self.m.shape}; accepted: (Cout,)")
+        _set(self, "b", checks.array(self.b, "rescale: b", "int64", self.m.shape))
+        _within(self.m, "rescale: m", 1 - (1 << M_BITS), (1 << M_BITS) - 1)
+        _within(self.b, "rescale: b", -(1 << (B_BITS - 1)), (1 << (B_BITS - 1)) - 1)
+        _set(self, "f", checks.integer(self.f, "rescale: f", 0, MAX_SHIFT))
+        _set(self, "scale", checks.array(self.scale, "rescale: scale", "float32", ()))
+        if not self.scale > 0:
+            raise InputError(f"rescale: scale is {self.scale}; accepted: more than 0")
+        _set(self, "bits", checks.integer(self.bits, "rescale: bits", 2, MAX_TRUNK_BITS))
+
+    @property
+    def trunk_range(self):
+        """Least and greatest trunk value."""
+        return -(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1
+
+
+def rescale_of(layer, levels, scale, bits=16):
+    """The Rescale whose trunk is closest to the real values of `layer` (a Layer without rescale).
+
+    levels: the code of the layer's input that stands for 1.0; scale: the trunk's unit, a number
+    that is rounded to float32; bits: see Rescale. m / 2^f is the layer's scale over all divisors
+    and the unit, b / 2^f its bias over the unit, with |m| below 2^16 and the greatest f that
+    allows, then without common factors of two. InputError where no f does.
+    """
+    unit = Fraction(float(np.float32(scale)))
+    if not unit > 0:
+        raise InputError(f"layer {layer.name}: trunk scale is {scale}; accepted: more than 0")
+    divisor = levels
+    if layer.encoding == "bipolar":
+        divisor *= (1 << layer.w_bits) - 1
+    channels = layer.out_channels
+    gains = [Fraction(float(s)) / divisor / unit for s in np.broadcast_to(layer.scale, (channels,))]
+    bias = np.zeros(channels) if layer.bias is None else layer.bias
+    shifts = [Fraction(float(b)) / unit for b in bias]
+    for f in range(MAX_SHIFT, -1, -1):
+        m = [round(gain * (1 << f)) for gain in gains]
+        b = [round(shift * (1 << f)) for shift in shifts]
+        if max(map(abs, m)) < 1 << 16 and max(map(abs, b)) < 1 << (B_BITS - 1):
+            break
+    else:
+        raise InputError(
+            f"layer {layer.name}: trunk scale is {scale}, a step of the accumulator is "
+            f"{float(max(map(abs, gains))):g} of it and the bias at most "
+            f"{float(max(map(abs, shifts))):g}; "
+            f"accepted: a scale with less than {1 << 16} and less than 2^{B_BITS - 1}"
+        )
+    while f and not any(value & 1 for value in m + b):
+        m, b, f = [value >> 1 for value in m], [value >> 1 for value in b], f - 1
+    return Rescale(
+        m=np.array(m, np.int64), b=np.array(b, np.int64), f=f, scale=np.float32(scale), bits=bits
+    )
+
+
+def _within(values, where, low, high):
+    """Refuses an array with a value outside of low..high and says where the first one is."""
+    bad = (values < low) | (values > high)
+    if bad.any():
+        channel = int(np.argmax(bad))
+        raise InputError(f"{where} is {values[channel]} in channel {channel}; accepted: {low}..{high}")
+
+
+SIDES = ("top", "left", "bottom", "right")
+# The way to normalize a field of a frozen dataclass on creation.
+_set = object.__setattr__

@@ -1,0 +1,1 @@
+"""Networks from QONNX files and to them."""

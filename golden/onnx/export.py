@@ -1,0 +1,231 @@
+"""Writes a network description as QONNX, so that the file means exactly what the network means.
+
+Every tensor of codes has the scale 1, and what the scales would be stands in Mul and Div nodes whose
+constants are float32 numbers of the network or small integers: a scale of 1 / 3 has no exact float32.
+"""
+
+import numpy as np
+
+from ..errors import InputError
+from ..files import whole_file
+from .file import MAX_BYTES, import_onnx
+
+_QONNX = "qonnx.custom_op.general"
+_NOTE = ("Input: the {bits}-bit codes of the images as floating-point integers, channels first. "
+         "Output: the scores of the classes.")  # fmt: skip
+
+
+def save(network, path):
+    """Writes the Network to the QONNX file `path`: complete or not at all, the same bytes every time.
+
+    The input is float32 (1, C, H, W), the image's codes; the output float32 (1, classes). InputError
+    where the file cannot be written or would be larger than the import reads.
+    """
+    onnx = import_onnx(path, "writing")
+    weights = sum(4 * layer.codes.size for layer in network.layers)
+    if weights > MAX_BYTES * 0.99:
+        raise InputError(
+            f"{path}: the weights of {network.name} as float32 have {weights} bytes; "
+            f"accepted: less than {MAX_BYTES}"
+        )
+    content = _Export(onnx, network).model().SerializeToString()
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+class _Export:
+    """The nodes of a network. `codes` and `trunks`: layer name -> tensor, "" the image's."""
+
+    def __init__(self, onnx, network):
+        self._onnx, self._network = onnx, network
+        self._nodes, self._constants = [], []
+        self._names = {layer.name for layer in network.layers}
+        self._flat = set()
+        self.codes, self.trunks = {}, {}
+
+    def model(self):
+        """The ModelProto."""
+        network, helper = self._network, self._onnx.helper
+        height, width, channels = network.input_shape
+        image, scores = self._free("image"), self._free("scores")
+        self.codes[""] = self._quant("image_codes", image, network.input_bits)
+        for layer, shapes, links in zip(
+            network.layers, network.shapes, network.links, strict=True
+        ):
+            result = self._layer(layer, shapes, links)
+        if result not in self._flat:
+            self._flattened(f"{layer.name}/scores", result)
+        self._nodes[-1].output[0] = scores
+        value, kind = helper.make_tensor_value_info, self._onnx.TensorProto.FLOAT
+        graph = helper.make_graph(
+            self._nodes, network.name, [value(image, kind, (1, channels, height, width))],
+            [value(scores, kind, (1, network.classes))], self._constants,
+            doc_string=_NOTE.format(bits=network.input_bits),
+        )  # fmt: skip
+        opsets = [helper.make_opsetid("", 13), helper.make_opsetid(_QONNX, 1)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=8, producer_name="dorefa")
+
+    def _layer(self, layer, shapes, links):
+        """Writes one layer; returns the tensor of its real values in front of clip and quantizer."""
+        name = layer.name
+        source = "" if links.source < 0 else self._network.layers[links.source].name
+        x = self._sums(layer, shapes, source)
+        if layer.rescale is None:
+            x = self._scaled(layer, links, x)
+        else:
+            x = self._trunk(layer, links, x)
+            if layer.a_bits is None:
+                return x
+            x = self._per_channel("Mul", f"{name}/Mul", x, layer.rescale.scale)
+        if layer.norm is not None:
+            parts = [self._constant(f"{name}/{part}", getattr(layer.norm, part))
+                     for part in ("gamma", "beta", "mean", "var")]  # fmt: skip
+            x = self._node("BatchNormalization", f"{name}/BatchNormalization", [x, *parts],
+                           epsilon=layer.norm.eps)  # fmt: skip
+        if layer.a_bits is None:
+            return x
+        pool = layer.pool
+        if pool is not None and pool.kind != "average_codes":
+            x = self._pool(name, x, pool)
+        x = self._per_channel("Mul", f"{name}/levels", x, (1 << layer.a_bits) - 1)
+        x = self._quant(f"{name}/codes", x, layer.a_bits)
+        if pool is not None and pool.kind == "average_codes":
+            # The executor's mean is rounded: the quantizer makes the integer sum of it again.
+            x = self._pool(name, x, pool)
+            x = self._per_channel("Mul", f"{name}/area", x, pool.area)
+            x = self._quant(f"{name}/sums", x, layer.out_bits)
+        self.codes[name] = x
+        return x
+
+    def _sums(self, layer, shapes, source):
+        """Conv or Gemm: the integer accumulators."""
+        name, x = layer.name, self.codes[source]
+        if layer.kind == "conv":
+            if x in self._flat:
+                shape = self._constant(f"{name}/shape", np.array([0, -1, 1, 1], np.int64))
+                x = self._node("Reshape", f"{name}/Reshape", [x, shape])
+            weights = self._weights(layer, layer.values.transpose(0, 3, 1, 2))
+            return self._node(
+                "Conv", name, [x, weights], kernel_shape=layer.codes.shape[1:3],
+                strides=layer.stride, pads=layer.padding, dilations=layer.dilation,
+                group=layer.groups,
+            )  # fmt: skip
+        values = layer.values.reshape(layer.out_channels, -1)
+        if x not in self._flat:
+            x = self._flattened(f"{name}/Flatten", x)
+            # Weights are in the order rows, columns, channels; the file's map has channels first.
+            height, width, channels = self._shape(source)
+            values = values.reshape(-1, height * width, channels).transpose(0, 2, 1)
+        weights = self._weights(layer, values.reshape(layer.out_channels, -1))
+        return self._node("Gemm", name, [x, weights], transB=1)
+
+    def _shape(self, source):
+        """(H, W, C) of the codes of the layer called `source`, "" the image."""
+        if not source:
+            return self._network.input_shape
+        names = [layer.name for layer in self._network.layers]
+        return self._network.shapes[names.index(source)].out_shape
+
+    def _weights(self, layer, values):
+        """Integer weights through the quantizer of their encoding, scale 1."""
+        name, bits = f"{layer.name}/weights", layer.w_bits
+        x = self._constant(f"{layer.name}/weight", values.astype(np.float32))
+        if layer.encoding == "bipolar" and bits == 1:
+            one = self._constant(f"{name}/scale", np.float32(1))
+            return self._node("BipolarQuant", name, [x, one], domain=_QONNX)
+        if layer.encoding == "bipolar":
+            # The odd integers -n..n.
+            return self._quant(name, x, bits + 1, signed=1, narrow=1)
+        if layer.encoding == "twos_complement" and bits == 1:
+            # A signed quantizer of one bit would be bipolar: this one gives 0 - 1 and 1 - 1.
+            return self._quant(name, x, 1, zero=1)
+        return self._quant(name, x, bits, signed=int(layer.encoding == "twos_complement"))
+
+    def _scaled(self, layer, links, x):
+        """Real values of accumulators, the bias added."""
+        divisor = links.levels
+        if layer.encoding == "bipolar":
+            divisor *= (1 << layer.w_bits) - 1
+        x = self._per_channel("Mul", f"{layer.name}/scale", x, layer.scale)
+        x = self._per_channel("Div", f"{layer.name}/divisor", x, divisor)
+        if layer.bias is not None:
+            x = self._per_channel("Add", f"{layer.name}/bias", x, layer.bias)
+        return x
+
+    def _trunk(self, layer, links, x):
+        """Integers of the trunk: rounded in float64, where m * acc + b is exact, and added."""
+        name, rescale, kinds = layer.name, layer.rescale, self._onnx.TensorProto
+        x = self._node("Cast", f"{name}/Cast", [x], to=kinds.DOUBLE)
+        for op, part, array in (
+            ("Mul", "m", rescale.m), ("Add", "b", rescale.b), ("Mul", "f", 0.5**rescale.f),
+        ):  # fmt: skip
+            x = self._per_channel(op, f"{name}/{part}", x, np.asarray(array, np.float64))
+        x = self._quant(f"{name}/own", x, rescale.bits, signed=1)
+        if links.add is not None:
+            other = self.trunks[layer.add]
+            x = self._node("Add", f"{name}/Add", self._same_rank(name, other, x))
+        self.trunks[name] = x
+        return x
+
+    def _same_rank(self, name, *tensors):
+        """The tensors, flattened maps of 1x1 pixels where another one is flat."""
+        if not any(tensor in self._flat for tensor in tensors):
+            return tensors
+        return [tensor if tensor in self._flat else self._flattened(f"{name}/Flatten", tensor)
+                for tensor in tensors]  # fmt: skip
+
+    def _flattened(self, name, x):
+        x = self._node("Flatten", name, [x], axis=1)
+        self._flat.add(x)
+        return x
+
+    def _pool(self, name, x, pool):
+        if pool.kind == "max":
+            return self._node("MaxPool", f"{name}/MaxPool", [x], kernel_shape=pool.kernel,
+                              strides=pool.stride, pads=pool.padding)  # fmt: skip
+        return self._node("AveragePool", f"{name}/AveragePool", [x], kernel_shape=pool.kernel,
+                          strides=pool.stride)  # fmt: skip
+
+    def _per_channel(self, op, name, x, number):
+        """Mul, Div or Add with one number or one per channel; nothing where it changes nothing."""
+        array = np.asarray(number)
+        if (array == (0 if op == "Add" else 1)).all():
+            return x
+        dtype = np.float64 if array.dtype == np.float64 else np.float32
+        if array.ndim and x not in self._flat:
+            array = array.reshape(-1, 1, 1)
+        return self._node(op, name, [x, self._constant(f"{name}/constant", array.astype(dtype))])
+
+    def _quant(self, name, x, bits, signed=0, narrow=0, zero=0):
+        """A Quant node of scale 1."""
+        inputs = [
+            self._constant(f"{name}/{what}", np.float32(number))
+            for what, number in (("scale", 1), ("zero", zero), ("bits", bits))
+        ]
+        return self._node("Quant", name, [x, *inputs], domain=_QONNX, signed=signed, narrow=narrow,
+                          rounding_mode="ROUND")  # fmt: skip
+
+    def _node(self, op, name, inputs, domain="", **attributes):
+        """Adds a node; returns its output, flat where its first input is."""
+        name = name if name in self._names and op in ("Conv", "Gemm") else self._free(name)
+        output = f"{name}:0"
+        self._nodes.append(
+            self._onnx.helper.make_node(
+                op, inputs, [output], name=name, domain=domain, **attributes
+            )
+        )
+        if inputs[0] in self._flat and op != "Reshape":
+            self._flat.add(output)
+        return output
+
+    def _constant(self, name, array):
+        name = self._free(name)
+        self._constants.append(self._onnx.numpy_helper.from_array(np.asarray(array), name))
+        return name
+
+    def _free(self, name):
+        """`name`, longer where it is taken."""
+        while name in self._names:
+            name += "_"
+        self._names.add(name)
+        return name

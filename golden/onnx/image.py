@@ -1,0 +1,144 @@
+"""The image of an imported network: which integers stand for it, by its quantizer or its type."""
+
+import re
+from dataclasses import replace
+from fractions import Fraction
+
+from ..errors import InputError
+from ..network.network import MAX_BITS
+from .quantizers import bits_of, integer_range, parameter, read_quantizer, scalar, step_of_zero
+from .tensors import Codes, per_channel
+
+_NAMED = {"BINARY": (0, 1), "BIPOLAR": (-1, 1), "TERNARY": (-1, 1)}
+_WHOLE = re.compile(r"(U?)INT([0-9]{1,3})")
+_FIXED = re.compile(r"FIXED<([0-9]{1,3}),(-?[0-9]{1,3})>")
+ACCEPTED_TYPES = (
+    f"UINT1..{MAX_BITS}, INT2..{MAX_BITS}, BINARY, BIPOLAR, TERNARY or FIXED<bits,integer bits>, "
+    "where it is needed with a divisor, as UINT8/255"
+)
+
+
+def read_type(text):
+    """(low, high, scale) of an image type: integers low..high, real value scale * integer.
+
+    `text` is a data type of QONNX, and after a slash the number that its values are divided by.
+    """
+    name, slash, divisor = text.partition("/")
+    name = name.strip().upper()
+    scale = Fraction(1)
+    whole, fixed = _WHOLE.fullmatch(name), _FIXED.fullmatch(name)
+    if name in _NAMED:
+        low, high = _NAMED[name]
+    elif whole and whole[2] != "0" and not (whole[2] == "1" and not whole[1]):
+        low, high = integer_range(int(whole[2]), not whole[1], False)
+    elif fixed and fixed[1] != "0":
+        low, high = integer_range(int(fixed[1]), True, False)
+        scale = Fraction(2) ** (int(fixed[2]) - int(fixed[1]))
+    else:
+        raise InputError(f"image type is {text[:40]!r}; accepted: {ACCEPTED_TYPES}")
+    if bits_of(low, high) > MAX_BITS:
+        raise InputError(f"image type is {name}, {bits_of(low, high)} bits; accepted: {ACCEPTED_TYPES}")
+    if slash:
+        try:
+            scale /= Fraction(divisor.strip())
+        except (ValueError, ZeroDivisionError):
+            scale = Fraction(0)
+        if scale <= 0:
+            raise InputError(f"image type is {text[:40]!r}; accepted: a divisor above 0, as UINT8/255")
+    return low, high, scale
+
+
+def declared_codes(text, sizes, channel):
+    """The Codes of an image of the type `text`; sizes, channel: see image_codes."""
+    low, high, scale = read_type(text)
+    codes = _blank(low, high, sizes, channel)
+    channels = codes.shape[2]
+    return replace(codes, scale=[scale] * channels, offset=[Fraction(0)] * channels)
+
+
+def image_codes(node, sizes, channel, constants):
+    """The Codes of the image behind its first quantizer: v = d * (q - zero), see step_of_zero.
+
+    sizes: the tensor's axes after the batch; channel: which of them holds the channels, None if one of
+    size 1 is added for them.
+    """
+    quantizer = read_quantizer(node, constants)
+    if quantizer.bits > MAX_BITS:
+        node.refuse(f"quantizes the image to {quantizer.bits} bits", f"1..{MAX_BITS} bits")
+    step, zero = step_of_zero(node, quantizer.zero)
+    low, high = step * quantizer.low - zero, step * quantizer.high - zero
+    _check_bits(node, low, high, "minus the zero point ")
+    blank = _blank(low, high, sizes, channel)
+    scale = per_channel(node, blank, quantizer.scale, "the scale")
+    return replace(blank, scale=[s / step for s in scale], offset=[Fraction(0)] * blank.shape[2])
+
+
+def counted_codes(node, behind, sizes, channel, constants):
+    """The Codes of the image behind the MultiThreshold `node`: integers whose 0 is the real 0.
+
+    behind: the nodes that scale and shift its result before anything else reads it.
+    """
+    table = parameter(node, constants, 1, "threshold table")
+    if table.ndim != 2 or table.shape[1] >= 1 << MAX_BITS:
+        node.refuse(f"thresholds have shape {table.shape}",
+                    f"two axes, at most {(1 << MAX_BITS) - 1} thresholds per channel")  # fmt: skip
+    own = scale, offset = _out_affine(node)
+    for step in behind:
+        place = next(p for p, name in enumerate(step.inputs) if name in constants)
+        value = Fraction(scalar(step, constants, place, "operand"))
+        if step.op in ("Mul", "Div"):
+            if not value:
+                break
+            factor = value if step.op == "Mul" else 1 / value
+            scale, offset = scale * factor, offset * factor
+        else:
+            offset += value if step.op == "Add" else -value
+    # Where the real 0 is no code, the counts themselves are the image.
+    zero = offset / scale if scale else Fraction(0)
+    step, zero = zero.denominator, zero.numerator
+    low, high = zero, step * table.shape[1] + zero
+    if not low <= 0 <= high or bits_of(low, high) > MAX_BITS:
+        step, zero, low, high = 1, 0, 0, table.shape[1]
+    scale, offset = own
+    codes = _blank(low, high, sizes, channel)
+    channels = codes.shape[2]
+    return replace(codes, scale=[scale / step] * channels,
+                   offset=[offset - scale * zero / step] * channels)  # fmt: skip
+
+
+def reshaped_axes(axes, before, after):
+    """Which of the image's axes each axis of size `after` is, None for a new one of size 1.
+
+    axes: the same for the sizes `before`. None if an axis is split or joined.
+    """
+    if [size for size in before if size > 1] != [size for size in after if size > 1]:
+        return None
+    long = iter([axis for axis, size in zip(axes, before, strict=True) if size > 1])
+    short = iter([axis for axis, size in zip(axes, before, strict=True) if size == 1])
+    return [next(long) if size > 1 else next(short, None) for size in after]
+
+
+def _out_affine(node):
+    scale, bias = Fraction(node.number("out_scale", 1.0)), Fraction(node.number("out_bias", 0.0))
+    if scale <= 0:
+        node.refuse(f"out_scale is {float(scale):g}", "a number above 0")
+    return scale, bias
+
+
+def _check_bits(node, low, high, what):
+    if bits_of(low, high) > MAX_BITS:
+        node.refuse(f"its integers {what}are {low}..{high}, {bits_of(low, high)} bits",
+                    f"at most {MAX_BITS} bits")  # fmt: skip
+
+
+def _blank(low, high, sizes, channel):
+    """Codes of the image without scale and offset."""
+    bits, signed = bits_of(low, high), low < 0
+    spatial = len(sizes) - (channel is not None)
+    names = iter("HW"[2 - spatial :])
+    dims = tuple(("C",) if axis == channel else (next(names),) for axis in range(len(sizes)))
+    size_of = {dim[0]: size for dim, size in zip(dims, sizes, strict=True)}
+    shape = tuple(size_of.get(name, 1) for name in "HWC")
+    # Every code of the width is accepted as image, so all of them bound the sums.
+    least, greatest = integer_range(bits, signed, False)
+    return Codes(-1, [], [], least, greatest, bits, signed, shape, dims)

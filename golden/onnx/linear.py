@@ -1,0 +1,214 @@
+"""Conv, Gemm and MatMul with constant weights: the layers of the integer network."""
+
+from fractions import Fraction
+
+import numpy as np
+
+from ..lowering.staircase import Affine
+from .draft import Draft
+from .file import MAX_ELEMENTS
+from .quantizers import parameter, scalar
+from .tensors import Padded, Sums, as_map, feature_order, map_dims, relabelled
+from .weights import choose_encoding, integer_weights
+
+# Padding beyond any kernel, and elements of a map: what a file claims is bounded.
+_MAX_PADDING = 1024
+
+
+def channels_last(node):
+    """Whether the node's maps are NHWC."""
+    return "channels_last" in node.domain or node.op in ("Im2Col", "MaxPoolNHWC")
+
+
+def padded(node, codes, constants):
+    """`codes` as Padded by a Pad node, which must add zeros around the pixels."""
+    mode = node.text("mode", "constant")
+    if mode != "constant":
+        node.refuse(f"mode is {mode!r}", "constant")
+    rank = len(codes.dims) + 1
+    value = node.number("value", 0.0)
+    if len(node.inputs) > 2 and node.inputs[2]:
+        value = scalar(node, constants, 2, "value")
+    if value:
+        node.refuse(f"pads with {value:g}", "0")
+    pads = node.integers("pads")
+    if pads is None:
+        pads = tuple(int(size) for size in parameter(node, constants, 1, "pads").ravel())
+    if len(node.inputs) > 3 or len(pads) != 2 * rank or min(pads) < 0:
+        node.refuse(f"pads are {pads}", f"{2 * rank} integers >= 0, no axes")
+    sides = {name: (0, 0) for name in "HW"}
+    for axis, before, after in zip(range(rank), pads[:rank], pads[rank:], strict=True):
+        name = codes.dims[axis - 1] if axis else ()
+        if name in (("H",), ("W",)):
+            sides[name[0]] = (before, after)
+        elif before or after:
+            node.refuse(f"pads axis {axis} by {before} and {after}", "padding of rows and columns")
+    (top, bottom), (left, right) = sides["H"], sides["W"]
+    return Padded(codes, (top, left, bottom, right))
+
+
+def convolution(node, codes, constants):
+    """Sums of a Conv node on Codes or Padded."""
+    padding = (0, 0, 0, 0)
+    if isinstance(codes, Padded):
+        codes, padding = codes.codes, codes.padding
+    last = channels_last(node)
+    in_shape = as_map(node, codes, last)
+    if any(padding) and in_shape != codes.shape:
+        node.refuse("reads padded rows as columns", "axes in the order that the Pad node saw")
+    codes = relabelled(node, codes, in_shape, map_dims(len(codes.dims), last))
+    values, scale, declared = integer_weights(node, constants)
+    rank = len(codes.dims) - 1
+    if values.ndim != rank + 2:
+        node.refuse(f"weights have shape {values.shape} for a map of {rank + 2} axes",
+                    f"{rank + 2} axes")  # fmt: skip
+    if last:
+        # The operators for channels last have their weights in that order too.
+        values = np.moveaxis(values, -1, 1)
+    if rank == 1:
+        values = values[:, :, None]
+    values = values.transpose(0, 2, 3, 1)
+    groups = node.integer("group", 1)
+    out_channels, *kernel, inner = values.shape
+    if groups < 1 or out_channels % groups or inner * groups != in_shape[2]:
+        node.refuse(f"weights of {inner} input and {out_channels} output channels with group "
+                    f"{groups} on {in_shape[2]} channels",
+                    f"{in_shape[2]} / group input channels, outputs in {groups} groups")  # fmt: skip
+    given = node.integers("kernel_shape")
+    if given is not None and tuple(given) != tuple(kernel[2 - rank :]):
+        node.refuse(f"kernel_shape is {given} with weights of {tuple(kernel[2 - rank :])}",
+                    "as the weights")  # fmt: skip
+    height, width, channels = in_shape
+    inner_shape = (height + padding[0] + padding[2], width + padding[1] + padding[3], channels)
+    stride, own, dilation = window_geometry(node, rank, kernel, inner_shape)
+    padding = tuple(a + b for a, b in zip(own, padding, strict=True))
+    sizes = window_count(node, in_shape, kernel, stride, padding, dilation)
+    conv_shape = (*sizes, out_channels)
+    slope, offset = _fold_inputs(node, codes, values, scale, groups, padding)
+    offset = _with_bias(node, constants, 2, offset, 1)
+    w_bits, encoding = choose_encoding(node, values, declared)
+    draft = Draft(
+        name=node.name, position=node.position, kind="conv", values=values, w_bits=w_bits,
+        encoding=encoding, inputs=codes, in_shape=in_shape, conv_shape=conv_shape,
+        stride=stride, padding=padding, groups=groups, dilation=dilation,
+    )  # fmt: skip
+    return Sums(draft, (Affine(slope, offset),), conv_shape, map_dims(rank + 1, last))
+
+
+def product(node, codes, constants):
+    """Sums of a Gemm or MatMul node on `codes`."""
+    values, scale, declared = integer_weights(node, constants)
+    gain, bias_gain = 1, 1
+    if node.op == "Gemm":
+        if node.integer("transA", 0):
+            node.refuse("transA is 1", "0, images as rows")
+        gain, bias_gain = (
+            Fraction(node.number(name, 1.0)) for name in ("alpha", "beta")
+        )
+        if len(codes.dims) != 1:
+            node.refuse(f"reads {len(codes.dims) + 1} axes", "2, flattened images")
+    inner, out_channels = values.shape[1], values.shape[0]
+    if len(codes.dims) == 1:
+        kind, in_shape = "fc", (1, 1, int(np.prod(codes.shape)))
+        conv_shape, dims = (1, 1, out_channels), (("C",),)
+    else:
+        kind, in_shape = "conv", as_map(node, codes, True)
+        codes = relabelled(node, codes, in_shape, map_dims(len(codes.dims), True))
+        conv_shape, dims = (*in_shape[:2], out_channels), map_dims(len(codes.dims), True)
+    if inner != in_shape[2]:
+        node.refuse(f"weights have {inner} inputs on {in_shape[2]} features",
+                    f"{in_shape[2]} inputs")  # fmt: skip
+    if kind == "fc":
+        values = values[:, feature_order(codes)]
+    values = values[:, None, None, :]
+    slope, offset = _fold_inputs(node, codes, values, scale, 1, (0, 0, 0, 0))
+    slope, offset = [gain * s for s in slope], [gain * o for o in offset]
+    offset = _with_bias(node, constants, 2, offset, bias_gain)
+    w_bits, encoding = choose_encoding(node, values, declared)
+    draft = Draft(
+        name=node.name, position=node.position, kind=kind, values=values, w_bits=w_bits,
+        encoding=encoding, inputs=codes, in_shape=in_shape, conv_shape=conv_shape,
+    )  # fmt: skip
+    return Sums(draft, (Affine(slope, offset),), conv_shape, dims)
+
+
+def _fold_inputs(node, codes, values, scale, groups, padding):
+    """(slope, offset) per output channel: scales and offsets of the input folded in."""
+    out_channels, inner = values.shape[0], values.shape[3]
+    features = np.arange(inner * groups) % codes.shape[2]
+    slope, offset = [], []
+    same = len(set(codes.scale)) == 1 and not any(codes.offset)
+    if any(codes.offset) and any(padding):
+        node.refuse("pads a tensor whose value 0 has no code",
+                    "no padding, or a quantizer in front whose grid holds 0")  # fmt: skip
+    totals = None if same else values.sum(axis=(1, 2), dtype=np.int64).tolist()
+    for channel in range(out_channels):
+        if same:
+            slope.append(scale[channel] * codes.scale[0])
+            offset.append(Fraction(0))
+            continue
+        first = channel // (out_channels // groups) * inner
+        read = [features[first + k] for k in range(inner)]
+        if len({codes.scale[c] for c in read}) != 1:
+            node.refuse("reads activations whose scale differs between channels",
+                        "one scale per tensor (per channel only in front of depthwise layers)")  # fmt: skip
+        slope.append(scale[channel] * codes.scale[read[0]])
+        offset.append(scale[channel] * sum(
+            (codes.offset[c] * total for c, total in zip(read, totals[channel], strict=True)),
+            Fraction(0),
+        ))  # fmt: skip
+    return slope, offset
+
+
+def _with_bias(node, constants, position, offset, gain):
+    if position >= len(node.inputs) or not node.inputs[position]:
+        return offset
+    bias = parameter(node, constants, position, "bias")
+    if bias.size not in (1, len(offset)):
+        node.refuse(f"bias has shape {bias.shape}", f"({len(offset)},)")
+    spread = np.broadcast_to(bias.ravel(), (len(offset),)).tolist()
+    return [o + gain * Fraction(b) for o, b in zip(offset, spread, strict=True)]
+
+
+def window_geometry(node, rank, kernel, shape):
+    """(stride, padding, dilation) of a node with windows on `rank` spatial axes of (H, W, C)."""
+    result = []
+    for name, count in (("strides", rank), ("dilations", rank), ("pads", 2 * rank)):
+        given = node.integers(name)
+        given = given if given is not None else (int(name != "pads"),) * count
+        if len(given) != count or min(given) < (name != "pads"):
+            node.refuse(f"{name} is {given!r}",
+                        f"{count} integers >= {int(name != 'pads')}")  # fmt: skip
+        result.append(given)
+    stride, dilation, pads = result
+    if rank == 1:
+        stride, dilation, pads = (1, *stride), (1, *dilation), (0, pads[0], 0, pads[1])
+    mode = node.text("auto_pad", "NOTSET")
+    if mode == "VALID":
+        pads = (0, 0, 0, 0)
+    elif mode in ("SAME_UPPER", "SAME_LOWER"):
+        total = [
+            max(0, (-(-size // s) - 1) * s + d * (k - 1) + 1 - size)
+            for size, s, d, k in zip(shape, stride, dilation, kernel, strict=False)
+        ]
+        less, more = [t // 2 for t in total], [t - t // 2 for t in total]
+        pads = (*less, *more) if mode == "SAME_UPPER" else (*more, *less)
+    elif mode != "NOTSET":
+        node.refuse(f"auto_pad is {mode!r}", "NOTSET, VALID, SAME_UPPER, SAME_LOWER")
+    return stride, pads, dilation
+
+
+def window_count(node, shape, kernel, stride, padding, dilation=(1, 1)):
+    """Window positions (rows, columns); partial windows do not count."""
+    counts = []
+    for axis in (0, 1):
+        extent = dilation[axis] * (kernel[axis] - 1) + 1
+        padded = shape[axis] + padding[axis] + padding[axis + 2]
+        if extent > padded:
+            node.refuse(f"its window covers {extent} of {padded} padded pixels",
+                        f"at most {padded}")  # fmt: skip
+        counts.append((padded - extent) // stride[axis] + 1)
+    if max(padding) >= _MAX_PADDING or counts[0] * counts[1] * shape[2] > MAX_ELEMENTS:
+        node.refuse(f"makes a map of {counts[0]}x{counts[1]} with the padding {padding}",
+                    f"padding below {_MAX_PADDING}, at most {MAX_ELEMENTS} elements")  # fmt: skip
+    return tuple(counts)

@@ -1,0 +1,122 @@
+"""MaxPool, AveragePool and the global ones on codes and on sums."""
+
+from dataclasses import replace
+
+from ..errors import InputError
+from ..lowering.staircase import Affine, is_integer_step
+from ..network.network import MAX_BITS
+from ..network.parts import Pool
+from .draft import identity
+from .linear import channels_last, window_count, window_geometry
+from .quantizers import parameter
+from .tensors import Codes, Sums, as_map, map_dims, relabelled, sizes
+
+
+def pool(node, tensor, builder, constants):
+    """Sums of `tensor` (Codes or Sums) pooled by a pooling node."""
+    kind = "max" if "Max" in node.op else "average"
+    dropped = ()
+    if node.op == "ReduceMean":
+        node, dropped = _as_average(node, tensor, constants)
+    last = channels_last(node)
+    shape = as_map(node, tensor, last)
+    geometry = _geometry(node, kind, shape, len(tensor.dims) - 1)
+    if kind == "average" and _joins(tensor, geometry, shape):
+        rows, columns = window_count(node, shape, geometry.kernel, geometry.stride, (0, 0, 0, 0))
+        geometry = replace(geometry, kind="average_codes")
+        pooled = replace(tensor, shape=(rows, columns, shape[2]), pool=geometry,
+                         dims=_dims(tensor, last, dropped))  # fmt: skip
+        return builder.codes(node, pooled)
+    if not isinstance(tensor, Codes) and _separate(tensor, kind, shape):
+        tensor = builder.codes(node, tensor)
+    if isinstance(tensor, Codes):
+        tensor = identity(node.name, relabelled(node, tensor, shape, tensor.dims), node.position)
+        if kind == "max" and min(tensor.draft.inputs.scale) < 0:
+            node.refuse("the scale of its input is negative", "a positive scale")
+    steps = tensor.steps
+    if kind == "average":
+        # The mean is linear: the sum over the window goes through one affine step.
+        (affine,) = steps
+        slope = [s / geometry.area for s in affine.slope]
+        steps = (Affine(slope, affine.offset),)
+    rows, columns = window_count(
+        node, shape, geometry.kernel, geometry.stride, geometry.padding
+    )
+    return replace(tensor, steps=steps, shape=(rows, columns, shape[2]), pool=geometry,
+                   pooled=len(steps), dims=_dims(tensor, last, dropped))  # fmt: skip
+
+
+def _dims(tensor, last, dropped):
+    dims = map_dims(len(tensor.dims), last)
+    return tuple(dim for axis, dim in enumerate(dims, 1) if axis not in dropped)
+
+
+def _joins(tensor, geometry, shape):
+    """Whether the mean of codes joins the layer that stores them, as the sum of their counts."""
+    if not isinstance(tensor, Sums) or tensor.pool is not None or shape != tensor.shape:
+        return False
+    last = max((i for i, step in enumerate(tensor.steps) if is_integer_step(step)), default=None)
+    if last is None:
+        return False
+    final, rest = tensor.steps[last], tensor.steps[last + 1 :]
+    counts = final.low == 0 and final.high * geometry.area < 1 << MAX_BITS
+    return counts and all(isinstance(step, Affine) and not any(step.offset) for step in rest)
+
+
+def _separate(tensor, kind, shape):
+    """Whether pooling needs the tensor's codes stored, because it cannot join its layer."""
+    if tensor.pool is not None or shape != tensor.shape:
+        return True
+    return kind == "average" and not all(isinstance(step, Affine) for step in tensor.steps)
+
+
+def _as_average(node, tensor, constants):
+    """A ReduceMean over rows, columns or both as AveragePool, and the axes that it drops."""
+    axes = node.integers("axes")
+    if axes is None and len(node.inputs) > 1:
+        axes = tuple(int(axis) for axis in parameter(node, constants, 1, "axes").ravel())
+    rank = len(tensor.dims) + 1
+    spatial = {place for place, dim in enumerate(tensor.dims, 1) if dim != ("C",)}
+    chosen = {axis % rank for axis in axes or ()}
+    if not chosen or not chosen <= spatial:
+        node.refuse(f"averages the axes {axes}",
+                    f"rows, columns or both, of {tuple(sorted(spatial))}")  # fmt: skip
+    size = dict(enumerate(sizes(tensor), 1))
+    attributes = {"kernel_shape": tuple(size[a] if a in chosen else 1 for a in sorted(spatial))}
+    domain = "channels_last" if tensor.dims[-1] == ("C",) and rank > 2 else ""
+    dropped = () if node.integer("keepdims", 1) else chosen
+    return replace(node, op="AveragePool", domain=domain, attributes=attributes), dropped
+
+
+def _geometry(node, kind, shape, rank):
+    if "Global" in node.op:
+        return Pool(kind=kind, kernel=shape[:2], stride=(1, 1))
+    kernel = node.integers("kernel_shape")
+    if kernel is None or len(kernel) != rank or min(kernel, default=0) < 1:
+        node.refuse(f"kernel_shape is {kernel!r}", f"{rank} integers >= 1")
+    kernel = (1, *kernel) if rank == 1 else kernel
+    stride, padding, dilation = window_geometry(node, rank, kernel, shape)
+    if dilation != (1, 1):
+        node.refuse(f"dilations is {dilation}", "1")
+    if node.integer("ceil_mode", 0):
+        padding = _ceiled(shape, kernel, stride, padding)
+    if kind == "average" and any(padding):
+        node.refuse(f"averages with the padding {padding}", "no padding, ceil_mode 0")
+    try:
+        return Pool(kind=kind, kernel=kernel, stride=stride, padding=padding)
+    except InputError as error:
+        node.refuse(str(error), "padding smaller than the kernel")
+
+
+def _ceiled(shape, kernel, stride, padding):
+    """The padding that makes the last, partial windows whole."""
+    padding = list(padding)
+    for axis in (0, 1):
+        size = shape[axis] + padding[axis] + padding[axis + 2] - kernel[axis]
+        windows = -(-size // stride[axis]) + 1
+        # A window that would begin behind the map and its padding does not exist.
+        if (windows - 1) * stride[axis] >= shape[axis] + padding[axis]:
+            windows -= 1
+        needed = (windows - 1) * stride[axis] - size
+        padding[axis + 2] = max(padding[axis + 2] + needed, padding[axis + 2])
+    return tuple(padding)

@@ -1,0 +1,184 @@
+"""What the quantizers of QONNX mean: their parameters, and weights on their grid."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from ..lowering.staircase import ROUNDING
+from ..network.network import MAX_BITS
+
+QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant")
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A quantized constant: its real value is scale * values.
+
+    values: int16, or int64 where they need it; scale: float64, same shape; bits: of the codes with
+    their sign.
+    """
+
+    values: np.ndarray
+    scale: np.ndarray
+    bits: int
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """A tensor known from the file; grid: its integers, where a quantizer made it."""
+
+    array: np.ndarray
+    grid: Grid | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Quantizer:
+    """q = round(clamp(x / scale + zero, low, high)), real value scale * (q - zero).
+
+    mode: a key of ROUNDING, or "BIPOLAR": q = 1 for x / scale + zero >= 0, else -1. scale and zero:
+    float32 arrays. bits: the declared width.
+    """
+
+    mode: str
+    low: int
+    high: int
+    scale: np.ndarray
+    zero: np.ndarray
+    bits: int
+
+
+def parameter(node, constants, position, what, finite=True):
+    """The constant input at `position`, which must be there, and finite unless not `finite`."""
+    name = node.inputs[position] if position < len(node.inputs) else ""
+    if not name:
+        node.refuse(f"has no {what} (input {position})", f"{what} as a constant")
+    if name not in constants:
+        node.refuse(f"{what} {name} is computed from the image", f"{what} as a constant")
+    array = constants[name].array
+    if not array.size:
+        node.refuse(f"{what} {name} is empty", "at least one number")
+    if np.isnan(array).any() or finite and not np.isfinite(array).all():
+        node.refuse(f"{what} {name} is not finite", "finite numbers")
+    return array
+
+
+def scalar(node, constants, position, what, finite=True):
+    """The constant input at `position` as a number."""
+    array = parameter(node, constants, position, what, finite)
+    if array.size != 1:
+        node.refuse(f"{what} has shape {array.shape}", "one number")
+    return array.item()
+
+
+def width(node, value, most):
+    """A width as an int in 1..most."""
+    if value != int(value) or not 1 <= value <= most:
+        node.refuse(f"bit width is {value:g}", f"an integer in 1..{most}")
+    return int(value)
+
+
+def rounding_mode(node, default="ROUND"):
+    """The node's rounding mode, a key of ROUNDING."""
+    mode = node.text("rounding_mode", default)
+    if mode.upper() not in ROUNDING:
+        node.refuse(f"rounding_mode is {mode!r}", ", ".join(ROUNDING))
+    return mode.upper()
+
+
+def scale_of(node, constants, position=1):
+    """The quantizer's scale, float32, positive."""
+    scale = parameter(node, constants, position, "scale").astype(np.float32)
+    if not (scale > 0).all():
+        node.refuse(f"scale is {scale.min():g}", "more than 0")
+    return scale
+
+
+def integer_range(bits, signed, narrow):
+    """Least and greatest integer of a width."""
+    if signed:
+        return -(1 << (bits - 1)) + bool(narrow), (1 << (bits - 1)) - 1
+    return 0, (1 << bits) - 1 - bool(narrow)
+
+
+def read_quantizer(node, constants):
+    """The Quantizer of a Quant, IntQuant or BipolarQuant node; any width up to 32 bits."""
+    scale = scale_of(node, constants)
+    if node.op == "BipolarQuant":
+        return Quantizer("BIPOLAR", -1, 1, scale, np.float32(0), 1)
+    zero = parameter(node, constants, 2, "zero point").astype(np.float32)
+    bits = width(node, scalar(node, constants, 3, "bit width"), 32)
+    signed, narrow = node.integer("signed", 1), node.integer("narrow", 0)
+    if bits == 1 and signed:
+        return Quantizer("BIPOLAR", -1, 1, scale, zero, 1)
+    low, high = integer_range(bits, signed, narrow)
+    return Quantizer(rounding_mode(node), low, high, scale, zero, bits)
+
+
+def step_of_zero(node, zero):
+    """(d, z): the integers d * (q - zero) = d * q - z with the least d, one zero for all."""
+    if zero.size and (zero != zero.flat[0]).any():
+        node.refuse("zero points differ between channels", "one zero point per tensor")
+    exact = Fraction(float(zero.flat[0]))
+    if exact.denominator > 1 << MAX_BITS or abs(exact) > 1 << 31:
+        node.refuse(f"zero point is {float(exact):g}", "an integer or a half")
+    return exact.denominator, exact.numerator
+
+
+def quantize_constant(node, constant, quantizer):
+    """The Constant that a Quantizer makes of a Constant.
+
+    In float32, operation by operation as every executor does it: weights were trained like that.
+    """
+    array = np.asarray(constant.array, np.float32)
+    with np.errstate(all="ignore"):
+        try:
+            y = array / quantizer.scale + quantizer.zero
+        except ValueError:
+            node.refuse(f"scale of shape {quantizer.scale.shape} does not fit {array.shape}",
+                        "shapes that broadcast")  # fmt: skip
+    if y.shape != array.shape:
+        node.refuse(f"scale of shape {quantizer.scale.shape} enlarges {array.shape}",
+                    "a scale that broadcasts to it")  # fmt: skip
+    if not np.isfinite(y).all():
+        node.refuse("a weight over its scale is not finite", "finite weights")
+    q = _round(y, quantizer)
+    step, zero = step_of_zero(node, quantizer.zero)
+    low, high = step * quantizer.low - zero, step * quantizer.high - zero
+    # Weights may be many: the narrow type where it holds every step of the way.
+    narrow = max(abs(low), abs(high), abs(zero), quantizer.high) < 1 << 14
+    values = step * q.astype(np.int16 if narrow else np.int64) - zero
+    real = ((q.astype(np.float32) - quantizer.zero) * quantizer.scale).astype(np.float32)
+    scale = np.broadcast_to(quantizer.scale.astype(np.float64) / step, array.shape)
+    return Constant(real, Grid(values, scale, declared_bits(quantizer, low, high)))
+
+
+def declared_bits(quantizer, low, high):
+    """Width of integers low..high, at least what the quantizer declares."""
+    if quantizer.mode == "BIPOLAR":
+        return 1
+    return max(quantizer.bits, bits_of(low, high))
+
+
+def bits_of(low, high):
+    """Least width that holds low..high, two's complement if low is negative."""
+    if low < 0:
+        return max((-low - 1).bit_length(), high.bit_length() if high > 0 else 0) + 1
+    return max(high.bit_length(), 1)
+
+
+def _round(y, quantizer):
+    if quantizer.mode == "BIPOLAR":
+        return np.where(y >= 0, np.float32(1), np.float32(-1))
+    y = np.clip(y, np.float32(quantizer.low), np.float32(quantizer.high))
+    sign, size, half = np.sign(y), np.abs(y), np.float32(0.5)
+    return {
+        "ROUND": lambda: np.round(y),
+        "HALF_EVEN": lambda: np.round(y),
+        "CEIL": lambda: np.ceil(y),
+        "FLOOR": lambda: np.floor(y),
+        "UP": lambda: sign * np.ceil(size),
+        "DOWN": lambda: np.fix(y),
+        "HALF_UP": lambda: sign * np.floor(size + half),
+        "HALF_DOWN": lambda: sign * np.ceil(size - half),
+    }[quantizer.mode]()

@@ -1,0 +1,119 @@
+"""Residual trunks: what a quantizer of more than 8 bits makes, and Add of two feature maps."""
+
+from dataclasses import replace
+from fractions import Fraction
+from math import gcd
+
+from ..lowering.staircase import Affine
+from ..network.network import MAX_BITS
+from ..network.parts import B_BITS, M_BITS, MAX_SHIFT, MAX_TRUNK_BITS
+from .builder import trunk_bits
+from .draft import identity
+from .elementwise import quantizer_steps
+from .quantizers import read_quantizer
+from .tensors import Sums
+
+_TIES_TO_EVEN = ("ROUND", "HALF_EVEN")
+
+
+def is_wide(node, constants):
+    """Whether a quantizer of activations has more bits than a code."""
+    return MAX_BITS < read_quantizer(node, constants).bits
+
+
+def trunk(node, tensor, builder, constants):
+    """Sums of the integers round_half_even((m * acc + b) / 2^f) that a wide quantizer makes.
+
+    They are a trunk, in the declared width: only sums of trunks and quantizers can read them.
+    """
+    quantizer = read_quantizer(node, constants)
+    accepted = f"1..{MAX_BITS} bits, or a trunk: (m * acc + b) / 2^f with ties to even, nothing clamped"
+    problem = f"quantizes activations to {quantizer.bits} bits"
+    tensor = _linear(node, tensor, builder)
+    before, middle, after = quantizer_steps(node, tensor, quantizer)
+    (steps,) = tensor.extended(before).steps
+    f = max(number.denominator for number in steps.slope + steps.offset).bit_length() - 1
+    m, b = ([number * (1 << f) for number in part] for part in (steps.slope, steps.offset))
+    if tensor.draft.m is not None or quantizer.mode not in _TIES_TO_EVEN or f > MAX_SHIFT:
+        node.refuse(problem, accepted)
+    if any(number.denominator > 1 for number in m + b):
+        node.refuse(problem, accepted)
+    m, b = [int(number) for number in m], [int(number) for number in b]
+    if max(map(abs, m)) >> M_BITS or max(map(abs, b)) >> (B_BITS - 1):
+        node.refuse(problem, accepted)
+    draft = replace(tensor.draft, m=m, b=b, f=f, bits=quantizer.bits)
+    reached = draft.value_ranges()
+    low, high = min(a for a, _ in reached), max(b for _, b in reached)
+    if low < middle.low or high > middle.high or quantizer.bits > MAX_TRUNK_BITS:
+        node.refuse(f"{problem}, which do not hold {low}..{high}", accepted)
+    return Sums(draft, (after,), tensor.shape, tensor.dims)
+
+
+def residual_add(node, tensors, builder):
+    """Sums of the two tensors (Codes or Sums), exactly: m1 * acc1 + m2 * acc2 in one unit."""
+    first, second = (_linear(node, tensor, builder) for tensor in tensors)
+    if first.shape != second.shape or first.dims != second.dims:
+        node.refuse(f"adds maps of {first.shape} and {second.shape}", "equal shapes and layouts")
+    if second.draft.add is not None:
+        first, second = second, first
+    (a,), (b,) = first.steps, second.steps
+    unit = [_unit(x, y) for x, y in zip(a.slope, b.slope, strict=True)]
+    drafts = [
+        _scaled(node, tensor.draft, [int(s / u) for s, u in zip(step.slope, unit, strict=True)])
+        for tensor, step in ((first, a), (second, b))
+    ]
+    for draft in drafts:
+        _check(node, draft)
+    if drafts[0].name == node.name:
+        drafts[0] = replace(drafts[0], name=f"{node.name}.skip")
+    offset = [x + y for x, y in zip(a.offset, b.offset, strict=True)]
+    draft = _joined(drafts[1], drafts[0])
+    bits = trunk_bits(draft.value_ranges())
+    if bits > MAX_TRUNK_BITS:
+        node.refuse(f"its sum needs {bits} bits", f"at most {MAX_TRUNK_BITS} bits")
+    return Sums(draft, (Affine(unit, offset),), second.shape, second.dims)
+
+
+def _linear(node, tensor, builder):
+    """`tensor` as Sums that are linear in the integer of their layer."""
+    if (isinstance(tensor, Sums) and tensor.pool is None
+            and all(isinstance(step, Affine) for step in tensor.steps)):  # fmt: skip
+        return tensor
+    return identity(node.name, builder.codes(node, tensor), node.position)
+
+
+def _scaled(node, draft, factors):
+    """`draft` with its integer, a trunk, times `factors` (one per channel)."""
+    if draft.m is not None and set(factors) == {1}:
+        # The same object: its layer is not made a second time.
+        return draft
+    if draft.f:
+        node.refuse(f"the scales of its two inputs differ, and one is the trunk of {draft.name}",
+                    "one scale for all trunks that are added")  # fmt: skip
+    m, b = draft.m or [1] * len(factors), draft.b or [0] * len(factors)
+    m, b = ([a * c for a, c in zip(part, factors, strict=True)] for part in (m, b))
+    return replace(draft, m=m, b=b, add=draft.add and _scaled(node, draft.add, factors))
+
+
+def _joined(draft, other):
+    """`draft` with the trunk of `other` added, behind all that it adds already."""
+    return replace(draft, add=other if draft.add is None else _joined(draft.add, other))
+
+
+def _check(node, draft):
+    """Refuses a factor that the trunk's multipliers cannot hold."""
+    largest = max(map(abs, draft.m))
+    if not largest >> M_BITS and max(map(abs, draft.b)) >> (B_BITS - 1):
+        node.refuse(f"the offset of {draft.name} is {max(map(abs, draft.b))} steps",
+                    f"below 2^{B_BITS - 1}")  # fmt: skip
+    if largest >> M_BITS:
+        node.refuse(f"the scales of its two inputs have no small ratio ({largest} to 1 in steps)",
+                    "one quantizer for both, or scales that are powers of two")  # fmt: skip
+    if draft.add is not None:
+        _check(node, draft.add)
+
+
+def _unit(x, y):
+    """Greatest positive Fraction that both are multiples of."""
+    common = x.denominator * y.denominator
+    return Fraction(gcd(int(x * common), int(y * common)) or 1, common)

@@ -1,0 +1,67 @@
+"""Operators of streamlined files: convolutions as Im2Col and MatMul, binary products as XNOR counts."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from ..lowering.staircase import Affine
+from .constants import map_constant
+from .linear import convolution, product
+from .quantizers import Constant, parameter
+from .tensors import Patches
+
+
+def patches(node, codes):
+    """The Patches that an Im2Col node makes of Codes."""
+    kernel, stride = node.integers("kernel_size"), node.integers("stride")
+    for name, given in (("kernel_size", kernel), ("stride", stride)):
+        if given is None or len(given) != 2 or min(given) < 1:
+            node.refuse(f"{name} is {given!r}", "2 integers >= 1")
+    if node.integer("pad_value", 0):
+        node.refuse(f"pad_value is {node.integer('pad_value', 0)}", "0")
+    attributes = {"strides": stride}
+    for own, name in (("pad_amount", "pads"), ("dilations", "dilations")):
+        if node.integers(own) is not None:
+            attributes[name] = node.integers(own)
+    return Patches(codes, kernel, attributes)
+
+
+def patch_product(node, tensor, constants):
+    """Sums of a MatMul node on Patches: the convolution that both are together."""
+    array = parameter(node, constants, 1, "weight tensor")
+    rows, columns = tensor.kernel
+    inner, outputs = array.shape if array.ndim == 2 else (0, 0)
+    # Im2Col reads axes that are channels last: (batch, rows, columns, channels).
+    if len(tensor.codes.dims) != 3:
+        node.refuse(f"reads patches of {len(tensor.codes.dims) + 1} axes", "4, channels last")
+    channels = inner // (rows * columns)
+    if not channels or inner != rows * columns * channels:
+        node.refuse(f"weights have shape {array.shape} on patches of {rows}x{columns} pixels",
+                    "a matrix with one row per number of a patch")  # fmt: skip
+    shape = (outputs, rows, columns, channels)
+    weights = map_constant(constants[node.inputs[1]], lambda values: values.T.reshape(shape))
+    attributes = dict(tensor.attributes)
+    if outputs == channels > 1 and _diagonal(weights.array):
+        own = np.arange(channels)
+        weights = map_constant(weights, lambda values: values[own, :, :, own][..., None])
+        attributes["group"] = channels
+    conv = replace(node, op="Conv", domain="channels_last", attributes=attributes)
+    return convolution(conv, tensor.codes, constants | {node.inputs[1]: weights})
+
+
+def _diagonal(weights):
+    """Whether each output channel reads the input channel of its own number only."""
+    own = np.eye(len(weights), dtype=bool)[:, None, None, :]
+    return not weights[np.broadcast_to(~own, weights.shape)].any()
+
+
+def xnor_product(node, codes, constants):
+    """Sums of XnorPopcountMatMul: equal pairs of bits, sum(a * (2w - 1)) + sum(1 - w)."""
+    array = parameter(node, constants, 1, "weight tensor")
+    if array.ndim != 2 or not np.isin(array, (0, 1)).all():
+        node.refuse(f"weights of shape {array.shape} are not a matrix of 0 and 1", "one")
+    weights = Constant((2 * array - 1).astype(np.float32))
+    sums = product(replace(node, op="MatMul"), codes, constants | {node.inputs[1]: weights})
+    zeros = [Fraction(int(count)) for count in (array == 0).sum(axis=0)]
+    return sums.extended(Affine([Fraction(1)] * len(zeros), zeros))

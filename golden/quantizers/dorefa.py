@@ -1,0 +1,136 @@
+"""The quantizers of the paper (equations 5 to 14) and their straight-through backward pieces.
+
+A quantizer returns integer codes; real values are an affine map of them (`n` = 2^bits - 1):
+activation code / n, weight scale * (2 code - n) / n, gradient maximum * (2 code - n) / n.
+"""
+
+import numpy as np
+
+from .. import checks
+from ..errors import InputError
+from ..network.network import MAX_BITS
+
+
+def quantize_k(r, k):
+    """Eq. 5: round((2^k - 1) r) / (2^k - 1), ties to even.
+
+    r: float32 or float64 in [0, 1], any shape; k: 1..8. Returns the dtype and shape of r.
+    """
+    r = _floats(r, "quantize_k: r")
+    levels = (1 << k) - 1
+    return (unit_codes(r, k) / levels).astype(r.dtype)
+
+
+def unit_codes(r, k):
+    """round((2^k - 1) r), exact with ties to even: uint8, shaped like r.
+
+    r: float32 or float64 in [0, 1]; k: 1..8. InputError for anything outside, NaN included.
+    """
+    bits = checks.integer(k, "quantize_k: k", 1, MAX_BITS)
+    r = _floats(r, "quantize_k: r")
+    if r.size and not (r.min() >= 0 and r.max() <= 1):
+        bad = r[~((r >= 0) & (r <= 1))].flat[0]
+        raise InputError(f"quantize_k: r has the value {bad}; accepted: 0..1")
+    return _round_product(r, (1 << bits) - 1)
+
+
+def _round_product(r, levels):
+    """round(levels * r), ties to even, as if computed with infinite precision."""
+    # The product with a float32 is exact in float64 (24 + 8 bits); a float64 is split in two
+    # parts so that both products are. The sign of a float sum is always exact.
+    high = r.astype(np.float32).astype(np.float64)
+    product = levels * high
+    whole = np.floor(product)
+    excess = product - whole - 0.5
+    if r.dtype == np.float64:
+        excess += levels * (r - high)
+    up = (excess > 0) | ((excess == 0) & (whole % 2 == 1))
+    return (whole + up).astype(np.uint8)
+
+
+def quantize_weights(w, bits):
+    """Weight codes and scale, Eq. 7 (bits = 1) and Eq. 9 (bits > 1).
+
+    w: float32 or float64, any shape; bits: 1..8. Returns (codes uint8 shaped like w, scale
+    float32 ()): real weight = scale * (2 code - n) / n. For one bit the scale is the mean of
+    |w| over the layer and code 1 stands for w >= 0; otherwise it is 1. All-zero weights of
+    several bits quantize like tanh(0) = 0.
+    """
+    bits = checks.integer(bits, "quantize_weights: bits", 1, MAX_BITS)
+    w = _floats(w, "quantize_weights: w")
+    checks.finite(w, "quantize_weights: w")
+    if not w.size:
+        raise InputError(f"quantize_weights: w has shape {w.shape}; accepted: one or more weights")
+    if bits == 1:
+        return (w >= 0).astype(np.uint8), np.float32(np.abs(w).mean(dtype=np.float64))
+    bounded = np.tanh(w.astype(np.float64))
+    largest = np.abs(bounded).max()
+    unit = bounded / (2 * largest) + 0.5 if largest > 0 else np.full(w.shape, 0.5)
+    return unit_codes(unit, bits), np.float32(1)
+
+
+def quantize_weights_backward(gradient, w, bits):
+    """Eq. 8 and 10: gradient of the float weights from that of the quantized ones.
+
+    Identity for one bit. For more, straight through the rounding, then the chain rule through
+    tanh(w) / max|tanh(w)|, with the maximum taken as a constant. Shaped and typed like `w`.
+    """
+    if bits == 1:
+        return gradient
+    bounded = np.tanh(w)
+    largest = np.abs(bounded).max()
+    if largest == 0:
+        return gradient
+    return gradient * ((1 - bounded * bounded) / largest)
+
+
+def quantize_activations(r, bits):
+    """Activation codes, Eq. 11: round((2^bits - 1) clip(r, 0, 1)), ties to even.
+
+    r: float32 or float64, any shape; bits: 1..8. Returns uint8 shaped like r; NaN is refused.
+    """
+    r = _floats(r, "quantize_activations: r")
+    return unit_codes(np.clip(r, 0, 1), bits)
+
+
+def quantize_activations_backward(gradient, r):
+    """Straight through the rounding; zero where the clip to [0, 1] was active (r outside)."""
+    return gradient * ((r >= 0) & (r <= 1))
+
+
+def quantize_gradients(g, bits, noise):
+    """Gradient codes and maxima, Eq. 12 to 14, in the form floor(n (g / 2m + 1/2) + u).
+
+    g: float32 or float64 (batch, ...); bits: 1..8; noise: u, uniform in [0, 1), shaped like g
+    (0.5 everywhere rounds to nearest). Returns (codes uint8 shaped like g, m: one maximum of |g|
+    per sample, dtype of g, shape (batch, 1, ...)). Real value m * (2 code - n) / n, which is 0 for
+    a sample of zeros.
+    """
+    bits = checks.integer(bits, "quantize_gradients: bits", 1, MAX_BITS)
+    g = _floats(g, "quantize_gradients: g")
+    checks.finite(g, "quantize_gradients: g")
+    noise = np.asarray(noise)
+    if g.ndim < 1 or not g.size:
+        raise InputError(f"quantize_gradients: g has shape {g.shape}; accepted: (batch, ...)")
+    if noise.size and not (noise.min() >= 0 and noise.max() < 1):
+        bad = noise[~((noise >= 0) & (noise < 1))].flat[0]
+        raise InputError(f"quantize_gradients: noise has the value {bad}; accepted: 0 <= u < 1")
+    levels = (1 << bits) - 1
+    maxima = np.abs(g).max(axis=tuple(range(1, g.ndim)), keepdims=True)
+    divisor = np.where(maxima > 0, maxima, 1).astype(np.float64)
+    codes = np.floor(levels * (g / divisor * 0.5 + 0.5) + noise)
+    # Only the rounding of levels + u, u just below 1, can reach levels + 1.
+    return np.minimum(codes, levels).astype(np.uint8), maxima
+
+
+def bipolar_values(codes, bits, scale, dtype=np.float32):
+    """scale * (2 code - n) / n with n = 2^bits - 1: real weights or gradients of their codes."""
+    levels = (1 << bits) - 1
+    return (scale * ((2 * codes.astype(dtype) - levels) / dtype(levels))).astype(dtype)
+
+
+def _floats(value, where):
+    value = np.asarray(value)
+    if value.dtype not in (np.float32, np.float64):
+        raise InputError(f"{where} has dtype {value.dtype}; accepted: float32 or float64")
+    return value

@@ -1,0 +1,1 @@
+"""Seeded random networks and images, the same on every machine."""

@@ -1,0 +1,1 @@
+"""Networks run: by matrix products, by bit planes, in exact float."""

@@ -1,0 +1,64 @@
+"""Walks the graph of a network: slices of images, layer after layer, results by name."""
+
+import numpy as np
+
+from ..errors import InputError
+from ..network.network import TRUNK
+
+# Bytes for the accumulators of the largest layer, of which a few copies exist at a time.
+_BYTES = 1 << 26
+_LARGEST_BATCH = 64
+
+
+def result_names(layers, links):
+    """Keys of the results: a layer's name, and with the ending TRUNK for a kept trunk beside codes.
+
+    layers: Layer or IntegerLayer; links: Links or IntegerLayer of the same network.
+    """
+    names = []
+    for layer, link in zip(layers, links, strict=True):
+        names.append(layer.name)
+        if link.trunk and layer.out_bits is not None:
+            names.append(layer.name + TRUNK)
+    return names
+
+
+def run_graph(images, layers, links, shapes, compute, outputs=None):
+    """Dict of results of all images, in the order of `result_names`.
+
+    compute(index, codes, added) gives (result, trunk) of a layer: its codes, or the accumulators of
+    the last, or None for one that yields only its trunk; the trunk, or None. `codes` are those it
+    reads and `added` the trunk it adds, or None. shapes: something with `conv_shape` per layer.
+    outputs: the names to return, None for all; what nobody needs any more is forgotten.
+    """
+    names = result_names(layers, links)
+    for name in outputs or ():
+        if name not in names:
+            raise InputError(f"outputs has {name!r}; accepted: {', '.join(names)}")
+    per_image = 8 * max(int(np.prod(shape.conv_shape)) for shape in shapes)
+    batch = min(_LARGEST_BATCH, max(1, _BYTES // per_image))
+    parts = [
+        _run_batch(images[start : start + batch], layers, links, compute, outputs or names)
+        for start in range(0, len(images), batch)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _run_batch(images, layers, links, compute, outputs):
+    codes, trunks, results = {-1: images}, {}, {}
+    last_read = {link.source: index for index, link in enumerate(links)}
+    last_add = {link.add: index for index, link in enumerate(links)}
+    for index, (layer, link) in enumerate(zip(layers, links, strict=True)):
+        result, trunk = compute(index, codes[link.source], trunks.get(link.add))
+        codes[index] = result
+        produced = {layer.name: trunk if result is None else result}
+        if link.trunk:
+            trunks[index] = trunk
+            if result is not None:
+                produced[layer.name + TRUNK] = trunk
+        results |= {name: array for name, array in produced.items() if name in outputs}
+        if last_read[link.source] == index:
+            del codes[link.source]
+        if last_add[link.add] == index:
+            trunks.pop(link.add, None)
+    return results

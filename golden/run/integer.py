@@ -1,0 +1,104 @@
+"""Running a network: integer golden (two implementations) and its float counterpart.
+
+All return the same dict: layer name -> codes after pooling, uint8, or int8 where they are signed
+(IntegerLayer.out_signed), (batch, H, W, C); for a layer
+that yields only its trunk, the trunk, int64 (batch, H, W, C); for the last layer its accumulators
+sum(v * a), int64 (batch, classes). A layer with codes whose trunk is added later has the trunk
+(before pooling) too, under its name + ".trunk".
+"""
+
+import numpy as np
+
+from .. import checks
+from ..checks import check_images
+from ..errors import InputError
+from . import bitplanes, matmul
+from .exact_float import run_float
+from .graph import run_graph
+
+__all__ = ["check_images", "logits", "run_float", "run_integer", "unsigned_images"]
+
+
+def run_integer(network, images, implementation="matmul", outputs=None):
+    """Results of every layer of an IntegerNetwork.
+
+    images: uint8 (batch, H, W, C) of codes below 2^input_bits, two's complement if the network's
+    input_signed; implementation: "matmul" or
+    "bitplanes" (AND and popcount), which agree on everything. outputs: names of the results to
+    return, None for all. InputError for images or names that do not fit.
+    """
+    checks.choice(implementation, "implementation", ("matmul", "bitplanes"))
+    check_images(network, images)
+    layers = network.layers
+    if network.input_signed:
+        images = matmul.signed_codes(images, network.input_bits)
+
+    def compute(index, codes, added):
+        return _run_layer(layers[index], codes, added, implementation)
+
+    return run_graph(images, layers, layers, layers, compute, outputs)
+
+
+def unsigned_images(network, images):
+    """int8 images of a network with input_signed as uint8 two's complement of input_bits.
+
+    Other images are returned as they are. InputError for values that input_bits cannot hold.
+    """
+    if not network.input_signed or not isinstance(images, np.ndarray) or images.dtype != np.int8:
+        return images
+    half = 1 << (network.input_bits - 1)
+    bad = (images < -half) | (images >= half)
+    if bad.any():
+        index = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise InputError(
+            f"images has the value {images[index]} at {index}; accepted: {-half}..{half - 1}"
+        )
+    return images.view(np.uint8) & np.uint8(2 * half - 1)
+
+
+def logits(network, accumulators):
+    """accumulators * scale + bias of the last layer: float64 (batch, classes)."""
+    last = network.layers[-1]
+    return accumulators * last.logit_scale + last.logit_bias
+
+
+def _run_layer(layer, codes, added, implementation):
+    """(codes, trunk) of an IntegerLayer, see run_graph."""
+    geometry = {
+        "stride": layer.stride,
+        "padding": layer.padding,
+        "dilation": layer.dilation,
+        "groups": layer.groups,
+    }
+    codes = codes.reshape(-1, *layer.in_shape)
+    if implementation == "matmul":
+        values = matmul.convolve(codes, layer.values, **geometry)
+    else:
+        values = bitplanes.convolve(
+            codes,
+            layer.codes,
+            a_bits=layer.a_bits,
+            w_bits=layer.w_bits,
+            encoding=layer.encoding,
+            a_signed=layer.a_signed,
+            **geometry,
+        )
+    trunk = None
+    if layer.rescale is not None:
+        trunk = matmul.rescale(values, layer.rescale)
+        if added is not None:
+            trunk += added
+        values = trunk
+    elif layer.thresholds is None:
+        return values.reshape(len(codes), -1), None
+    if layer.thresholds is None:
+        return None, trunk
+    kind = layer.pool and layer.pool.kind
+    if kind == "average":
+        values = matmul.sum_pool(values, layer.pool)
+    codes = matmul.apply_thresholds(values, layer.thresholds, layer.inverted)
+    if kind == "max":
+        codes = matmul.max_pool(codes, layer.pool)
+    elif kind == "average_codes":
+        codes = matmul.sum_pool(codes, layer.pool)
+    return matmul.stored_codes(codes, layer), trunk

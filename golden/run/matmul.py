@@ -1,0 +1,135 @@
+"""Integer convolution by matrix product and integer pooling.
+
+The matrix product runs in floating point, where sums of integers below 2^24 (float32) or 2^53
+(float64) are exact in any order; the bound is checked on every call.
+"""
+
+import numpy as np
+
+from ..errors import InputError
+
+# Patch elements gathered at a time: bounds memory to some tens of megabytes.
+_CHUNK = 1 << 22
+
+
+def convolve(codes, values, *, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1), groups=1):
+    """sum(v * a) over every window position.
+
+    codes: uint8 or int8 (batch, H, W, Cin); values: integer weights (Cout, Kh, Kw, Cin / groups);
+    padding top, left, bottom, right with code 0. Returns int64 (batch, Ho, Wo, Cout).
+    """
+    out_channels, height, width, inner = values.shape
+    largest = max(int(codes.max(initial=0)), -int(codes.min(initial=0))) * int(
+        np.abs(values).reshape(out_channels, -1).sum(axis=1, dtype=np.int64).max()
+    )
+    if largest >= 1 << 53:
+        raise InputError(f"convolve: sums reach {largest}; accepted: below 2^53")
+    exact = np.float32 if largest < 1 << 24 else np.float64
+    top, left, bottom, right = padding
+    padded = np.pad(codes, ((0, 0), (top, bottom), (left, right), (0, 0)))
+    extent = (dilation[0] * (height - 1) + 1, dilation[1] * (width - 1) + 1)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, extent, axis=(1, 2))
+    windows = windows[:, :: stride[0], :: stride[1], :, :: dilation[0], :: dilation[1]]
+    windows = windows.transpose(0, 1, 2, 4, 5, 3)
+    batch, rows, columns = windows.shape[:3]
+    result = np.empty((batch, rows, columns, out_channels), np.int64)
+    weights = values.reshape(groups, out_channels // groups, -1).astype(exact)
+    step = max(1, _CHUNK // (rows * columns * height * width * inner))
+    for start in range(0, batch, step):
+        for group in range(groups):
+            inputs = windows[start : start + step, ..., group * inner : (group + 1) * inner]
+            patches = inputs.reshape(-1, height * width * inner).astype(exact)
+            outputs = slice(group * len(weights[0]), (group + 1) * len(weights[0]))
+            product = patches @ weights[group].T
+            result[start : start + step, ..., outputs] = product.reshape(
+                len(inputs), rows, columns, -1
+            )
+    return result
+
+
+def max_pool(codes, pool):
+    """Maximum over each window of codes (batch, H, W, C), same dtype; padding never wins."""
+    top, left, bottom, right = pool.padding
+    padded = np.pad(codes, ((0, 0), (top, bottom), (left, right), (0, 0)))
+    windows = _window_pixels(padded, pool)
+    result = windows[0].copy()
+    for window in windows[1:]:
+        np.maximum(result, window, out=result)
+    return result
+
+
+def sum_pool(values, pool):
+    """Sum over each window of integers (batch, H, W, C), same dtype, which the sums must fit."""
+    windows = _window_pixels(values, pool)
+    result = windows[0].copy()
+    for window in windows[1:]:
+        result += window
+    return result
+
+
+def rescale(accumulators, parameters):
+    """round_half_even((m * acc + b) / 2^f) of accumulators int64 (..., Cout), int64.
+
+    parameters: the Rescale. InputError where m * acc + b may not fit 63 bits.
+    """
+    largest = int(np.abs(accumulators).max(initial=0))
+    largest = largest * int(np.abs(parameters.m).max()) + int(np.abs(parameters.b).max())
+    if largest >= 1 << 62:
+        raise InputError(f"rescale: m * acc + b may reach {largest}; accepted: below 2^62")
+    total = accumulators * parameters.m + parameters.b
+    if not parameters.f:
+        return total
+    # One half less one, and the one as well where the result below is odd.
+    total += (1 << (parameters.f - 1)) - 1 + ((total >> parameters.f) & 1)
+    return total >> parameters.f
+
+
+def signed_codes(codes, bits):
+    """int8 values of two's complement codes, uint8 of any shape; higher bits do not count."""
+    unused = 8 - bits
+    return (codes << unused).view(np.int8) >> unused
+
+
+def stored_codes(counts, layer):
+    """What an IntegerLayer stores for the counts of its thresholds, uint8 or int8, see there."""
+    if layer.code_step == 1 and layer.code_offset == 0:
+        return counts
+    codes = (layer.code_step * counts.astype(np.int64) + layer.code_offset) % (1 << layer.out_bits)
+    codes = codes.astype(np.uint8)
+    return signed_codes(codes, layer.out_bits) if layer.out_signed else codes
+
+
+def _window_pixels(array, pool):
+    """The pixels of all windows as Kh * Kw strided views of `array` (batch, H, W, C)."""
+    counts = [
+        (size - kernel) // stride + 1
+        for size, kernel, stride in zip(array.shape[1:3], pool.kernel, pool.stride, strict=True)
+    ]
+    return [
+        array[
+            :,
+            y : y + (counts[0] - 1) * pool.stride[0] + 1 : pool.stride[0],
+            x : x + (counts[1] - 1) * pool.stride[1] + 1 : pool.stride[1],
+        ]
+        for y in range(pool.kernel[0])
+        for x in range(pool.kernel[1])
+    ]
+
+
+def apply_thresholds(accumulators, thresholds, inverted):
+    """Codes of accumulators: count(acc >= T_t), or the rest of the levels where inverted.
+
+    accumulators: int64 (batch, H, W, C); thresholds: int64 (C, levels), nondecreasing; inverted:
+    bool (C,). Returns uint8 shaped like accumulators.
+    """
+    levels = thresholds.shape[1]
+    codes = np.empty(accumulators.shape, np.uint8)
+    if levels <= 15:
+        codes[:] = 0
+        for t in range(levels):
+            codes += accumulators >= thresholds[:, t]
+    else:
+        for channel, row in enumerate(thresholds):
+            counts = np.searchsorted(row, accumulators[..., channel], side="right")
+            codes[..., channel] = counts
+    return np.where(inverted, np.uint8(levels) - codes, codes)

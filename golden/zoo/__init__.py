@@ -1,0 +1,1 @@
+"""Networks that have a name, their weights, and data sets."""

@@ -1,0 +1,134 @@
+"""What an architecture is: layers as data without widths or weights, for zoo and training."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..errors import InputError
+from ..network.network import INPUT, Layer, Pool
+from ..network.shapes import LayerShapes, layer_shapes
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSpec:
+    """One layer: convolution or fully connected, then optional batch normalization and pooling.
+
+    `channels` are output channels, `padding` is (top, left, bottom, right). A fully connected
+    layer reads its whole input flattened in height, width, channel order; it has no `kernel`.
+    `source` and `add` name earlier layers, see network.Layer. A layer with `trunk` yields integers
+    of a residual trunk; without `codes` it yields nothing else. `global_pool` sums the codes of the
+    whole map, whatever its size. `positive_slopes`: batch normalization stands behind the pooling
+    in the original, and only where no gamma is negative that is the same as in front of it.
+    """
+
+    name: str
+    kind: str
+    channels: int
+    kernel: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    groups: int = 1
+    pool: Pool | None = None
+    norm: bool = True
+    bias: bool = False
+    source: str | None = None
+    add: str | None = None
+    trunk: bool = False
+    codes: bool = True
+    global_pool: bool = False
+    positive_slopes: bool = False
+
+    def weights_shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int, int]:
+        """(Cout, Kh, Kw, Cin / groups) of this layer's weights on an input of `shape` (H, W, C)."""
+        inputs = shape[0] * shape[1] * shape[2] if self.kind == "fc" else shape[2] // self.groups
+        return (self.channels, *self.kernel, inputs)
+
+    def layer(self, **parameters) -> Layer:
+        """The network layer of this geometry; `parameters` are the other fields of `Layer`."""
+        return Layer(
+            name=self.name,
+            kind=self.kind,
+            stride=self.stride,
+            padding=self.padding,
+            groups=self.groups,
+            pool=self.pool,
+            source=self.source,
+            add=self.add,
+            **parameters,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """Layers on inputs of `input_shape` (height, width, channels), `input_bits` wide.
+
+    `first_w` and `last_w` are the weight widths of the first and the last layer unless the caller
+    chooses others; the layers between have the network's width. None for `input_bits` or `first_w`
+    stands for the network's activation or weight width.
+    """
+
+    name: str
+    input_shape: tuple[int, int, int]
+    input_bits: int | None
+    layers: tuple[LayerSpec, ...]
+    first_w: int | None
+    last_w: int
+
+    def weight_bits(self, w_bits: int, first_w: int | None, last_w: int | None) -> list[int]:
+        """Weight width of every layer; None stands for the architecture's own first or last."""
+        widths = [w_bits] * len(self.layers)
+        widths[0] = next(bits for bits in (first_w, self.first_w, w_bits) if bits is not None)
+        widths[-1] = self.last_w if last_w is None else last_w
+        return widths
+
+    def activation_bits(self, a_bits: int) -> list[int | None]:
+        """Width of every layer's activation, None for the last and those without codes.
+
+        Codes that global pooling sums take the widest width up to a_bits whose sum fits 8 bits, or
+        1. For an architecture of one size, see `sized`.
+        """
+        widths = []
+        for spec in self.layers:
+            bits = a_bits if spec.codes and spec is not self.layers[-1] else None
+            while spec.global_pool and bits > 1 and ((1 << bits) - 1) * spec.pool.area > 255:
+                bits -= 1
+            widths.append(bits)
+        return widths
+
+    def shapes(self, size: tuple[int, int] | None = None) -> list[LayerShapes]:
+        """Shapes of every layer for images of `size` (height, width); default: the usual size.
+
+        Raises InputError that names the first layer whose kernel or pooling does not fit.
+        """
+        return self.sized(size)[1]
+
+    def sized(self, size: tuple[int, int] | None = None) -> tuple["Architecture", list[LayerShapes]]:
+        """The architecture for images of `size`, global pools sized, and what `shapes` gives."""
+        height, width = size or self.input_shape[:2]
+        image = (height, width, self.input_shape[2])
+        specs, results = [], []
+        outputs = {INPUT: image}
+        before = INPUT
+        for spec in self.layers:
+            shape = outputs[spec.source or before]
+            try:
+                found = layer_shapes(_blank(spec, shape), shape)
+                if spec.global_pool:
+                    pixels = found.conv_shape[:2]
+                    pool = Pool(kind="average_codes", kernel=pixels, stride=pixels)
+                    spec = replace(spec, pool=pool)
+                    found = layer_shapes(_blank(spec, shape), shape)
+            except InputError as error:
+                raise InputError(f"{self.name} on {height}x{width} images: {error}") from None
+            specs.append(spec)
+            results.append(found)
+            before = spec.name
+            outputs[before] = found.out_shape
+        return replace(self, input_shape=image, layers=tuple(specs)), results
+
+
+def _blank(spec, shape):
+    """A layer with the spec's geometry, for its shapes only."""
+    codes = np.broadcast_to(np.uint8(0), spec.weights_shape(shape))
+    alone = replace(spec, add=None)
+    return alone.layer(codes=codes, w_bits=1, scale=np.float32(1), a_bits=1)

@@ -1,0 +1,150 @@
+"""Reproducible random weights and statistics in a realistic range, so that codes spread."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from ..network.network import INPUT, BatchNorm, Layer, Network, weight_values
+from ..network.parts import rescale_of
+from ..random.draws import RawDraws
+from .architecture import Architecture, LayerSpec
+
+# By how much the maximum of a window lies above its mean, for outputs with a standard deviation of
+# about 0.4 behind batch normalization: overlapping windows of nine are of neighbors much alike.
+_MAXIMUM = {4: 0.4, 9: 0.5}
+# Share of the variance that is left in the mean of 2x2 neighboring pixels, which are much alike.
+_AVERAGE_SHARE = 0.4
+# Bound for the magnitude of a trunk; the rest of 16 bits is for roundings.
+_LARGEST_TRUNK = 32_000
+
+
+def random_weights(architecture: Architecture, widths, a_bits, seed, shapes) -> Network:
+    """A network of `architecture` (one size, see Architecture.sized) with weights for `seed`.
+
+    widths, a_bits, shapes: per layer its weight bits, activation bits or None, and LayerShapes.
+    Weight codes are uniform. Statistics fit uniform input codes; those of a sum of a residual trunk
+    are the sums of its parts'. The same bits for the same arguments on every machine.
+    """
+    first = architecture.layers[0].source or INPUT
+    builder = _Builder(architecture, widths, shapes, RawDraws(seed))
+    builder.levels[first] = (1 << architecture.input_bits) - 1
+    layers = []
+    before = first
+    for spec, w_bits, out_bits, shape in zip(
+        architecture.layers, widths, a_bits, shapes, strict=True
+    ):
+        levels = builder.levels[spec.source or before]
+        layer = builder.layer(spec, shape.in_shape, w_bits, levels, out_bits)
+        layers.append(layer)
+        before = spec.name
+        builder.levels[before] = layer.levels
+    return Network(
+        name=architecture.name,
+        input_shape=architecture.input_shape,
+        input_bits=architecture.input_bits,
+        layers=tuple(layers),
+    )
+
+
+class _Builder:
+    """What the layers of one network share: the stream of draws, trunk units, statistics."""
+
+    def __init__(self, architecture, widths, shapes, draws):
+        self.draws = draws
+        # Layer name -> the output code that stands for 1.0; mean and variance of its trunk.
+        self.levels = {}
+        self._trunks = {}
+        self._units = _trunk_units(architecture, widths, shapes)
+
+    def layer(self, spec: LayerSpec, in_shape, w_bits, levels, out_bits) -> Layer:
+        """Uniform weight codes; statistics that fit uniform input codes, so that outputs spread."""
+        draws = self.draws
+        codes = draws.codes(spec.weights_shape(in_shape), w_bits)
+        scale = _weight_scale(spec, codes[0].size, w_bits, out_bits)
+        mean, var = _moments(codes, w_bits, scale, levels)
+        parameters = {}
+        if spec.bias:
+            bias = draws.reals(spec.channels, -0.5, 0.5)
+            if not spec.norm and out_bits is not None:
+                # Nothing else centers the outputs, whose standard deviation is about 0.3.
+                bias = 0.5 - _above_mean(spec) * 0.75 - mean + bias / 2
+            parameters["bias"] = bias.astype(np.float32)
+            mean = mean + parameters["bias"]
+        if spec.trunk:
+            added = self._trunks.get(spec.add, (0, 0))
+            mean, var = mean + added[0], var + added[1]
+            self._trunks[spec.name] = mean, var
+        if spec.norm:
+            parameters["norm"] = _random_norm(spec, mean, var, draws)
+        parameters |= {"codes": codes, "w_bits": w_bits, "scale": scale, "a_bits": out_bits}
+        if not spec.trunk:
+            return spec.layer(**parameters)
+        plain = replace(spec, add=None).layer(**parameters)
+        rescale = rescale_of(plain, levels, self._units[spec.name])
+        return replace(plain, rescale=rescale, add=spec.add)
+
+
+def _weight_scale(spec, fan_in, w_bits, out_bits):
+    """The scale of weights: their variance is 1 / fan_in where no statistics correct it."""
+    if w_bits > 1 and (out_bits is None or spec.norm) and not spec.trunk:
+        return np.float32(1)
+    # Variance of weights that are uniform over their grid of -1 to 1.
+    levels = (1 << w_bits) - 1
+    return np.float32(np.sqrt(3 * levels / ((levels + 2) * fan_in)))
+
+
+def _trunk_units(architecture, widths, shapes):
+    """Layer name -> unit of its trunk, one for all layers that add up.
+
+    The least power of two with which the sum of the largest outputs that any weights and inputs
+    could give still fits.
+    """
+    roots, bounds = {}, {}
+    for spec, w_bits, shape in zip(architecture.layers, widths, shapes, strict=True):
+        if spec.trunk:
+            root = roots.get(spec.add, spec.name)
+            roots[spec.name] = root
+            fan_in = math.prod(spec.weights_shape(shape.in_shape)[1:])
+            bound = fan_in * float(_weight_scale(spec, fan_in, w_bits, 0))
+            bounds[root] = bounds.get(root, 0) + bound
+    # frexp is exact: bound / largest is a fraction of at least 1/2 and below 1 times 2^exponent.
+    units = {
+        root: math.ldexp(1.0, math.frexp(bound / _LARGEST_TRUNK)[1])
+        for root, bound in bounds.items()
+    }
+    return {name: units[root] for name, root in roots.items()}
+
+
+def _moments(codes, w_bits, scale, levels):
+    """Mean and variance per channel of the real outputs for input codes uniform in 0..levels."""
+    values = weight_values(codes, w_bits, "bipolar").reshape(len(codes), -1)
+    # The inputs as reals code / n have mean 1/2 and variance (n + 2) / 12n.
+    unit = float(scale) / ((1 << w_bits) - 1)
+    mean = unit * values.sum(axis=1, dtype=np.int64) / 2
+    squares = np.einsum("ij,ij->i", values, values, dtype=np.int64)
+    return mean, unit * unit * squares * ((levels + 2) / (12 * levels))
+
+
+def _above_mean(spec):
+    if spec.pool is None or spec.pool.kind != "max":
+        return 0
+    return _MAXIMUM[spec.pool.area]
+
+
+def _random_norm(spec, mean, var, draws):
+    if spec.pool is not None and spec.pool.kind == "average":
+        var = var * _AVERAGE_SHARE
+    gamma = draws.reals(spec.channels, 0.25, 0.6)
+    # One channel in eight has a negative slope, as trained networks have some.
+    negative = draws.codes(spec.channels, 3) == 0
+    beta = draws.reals(spec.channels, 0.3, 0.7) - _above_mean(spec)
+    if not spec.positive_slopes:
+        gamma = np.where(negative, -gamma, gamma)
+    return BatchNorm(
+        gamma=gamma.astype(np.float32),
+        beta=beta.astype(np.float32),
+        mean=mean.astype(np.float32),
+        var=var.astype(np.float32),
+        eps=1e-4,
+    )

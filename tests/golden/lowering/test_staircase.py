@@ -1,0 +1,71 @@
+"""Thresholds of chains of steps against the chain evaluated at every integer."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from dorefa.golden.lowering.staircase import (
+    ROUNDING,
+    Affine,
+    Clamp,
+    Count,
+    Leaky,
+    Round,
+    append,
+    apply,
+    direction,
+    thresholds,
+)
+
+
+def draw_step(rng):
+    kind = rng.integers(6)
+    number = lambda low, high: Fraction(int(rng.integers(low, high)), int(rng.choice([1, 2, 3, 4])))  # noqa: E731
+    if kind == 0:
+        return Clamp(number(-9, 1) if rng.random() < 0.7 else None,
+                     number(1, 9) if rng.random() < 0.7 else None)  # fmt: skip
+    if kind == 1:
+        return Leaky([number(1, 5)])
+    if kind == 2:
+        low = int(rng.integers(-6, 2))
+        return Round(str(rng.choice(list(ROUNDING))), low, low + int(rng.integers(1, 9)))
+    if kind == 3:
+        return Count([sorted(number(-9, 9) for _ in range(int(rng.integers(1, 6))))])
+    return Affine([number(-6, 6)], [number(-6, 6)])
+
+
+@pytest.mark.parametrize("draw", range(300))
+def test_thresholds_are_the_chain(draw, seed):
+    rng = np.random.default_rng([seed, draw])
+    steps = ()
+    for _ in range(int(rng.integers(0, 6))):
+        steps = append(steps, draw_step(rng))
+    mode = str(rng.choice(list(ROUNDING)))
+    steps = append(steps, Round(mode, -int(rng.integers(0, 4)), int(rng.integers(1, 5))))
+    low, high = -int(rng.integers(0, 30)), int(rng.integers(0, 30))
+    falling, levels = thresholds(steps, 0, low, high)
+    results = [apply(steps, 0, Fraction(x)) for x in range(low, high + 1)]
+    assert len(levels) == steps[-1].high - steps[-1].low and levels == sorted(levels)
+    assert all(low <= level <= high + 1 for level in levels)
+    for x, result in zip(range(low, high + 1), results, strict=True):
+        count = sum(x >= level for level in levels)
+        assert result == (steps[-1].high - count if falling else steps[-1].low + count)
+    if results[0] != results[-1]:
+        assert direction(steps, 0) == (1 if results[-1] > results[0] else -1)
+
+
+@pytest.mark.parametrize("mode", ROUNDING)
+def test_rounding_is_that_of_the_qonnx_package(mode):
+    from qonnx.custom_op.general.intquant import resolve_rounding_mode
+
+    values = np.arange(-24, 25) / 4
+    step = Round(mode, -9, 9)
+    expected = resolve_rounding_mode(mode)(values)
+    assert [step.apply(0, Fraction(value)) for value in values.tolist()] == expected.tolist()
+
+
+def test_affine_steps_merge():
+    first, second = Affine([Fraction(2)], [Fraction(3)]), Affine([Fraction(-1, 2)], [Fraction(1)])
+    (merged,) = append((first,), second)
+    assert (merged.slope, merged.offset) == ([Fraction(-1)], [Fraction(-1, 2)])

@@ -1,0 +1,75 @@
+"""Quantizers of more than 8 bits in QONNX files: rounded trunks, or refused."""
+
+import re
+
+import numpy as np
+import onnx
+import pytest
+
+from dorefa.golden import InputError
+from dorefa.golden.onnx import importer
+
+from .support import Graph, check, head, weights_of
+
+
+def conv(graph, rng, tensor, name, channels, **attributes):
+    """A 3x3 convolution that keeps the map; sums are multiples of 1/64."""
+    w = graph.weights(weights_of(rng, *channels, 3, 3), f"{name}_w", 1 / 8, 4)
+    return graph.node("Conv", [tensor, w], name, pads=[1] * 4, **attributes)
+
+
+def trunks(rng, batch=1, scales=(1 / 8, 1 / 8, 1 / 8), bits=(12, 12, 12), **quantizer):
+    """Blocks around a trunk of rounded sums, whose codes a quantizer makes for the next block."""
+    graph = Graph((batch, 3, 6, 6))
+    x = graph.quant("x", "image", 1 / 8, 4)
+    trunk = None
+    for number, (scale, width) in enumerate(zip(scales, bits, strict=True)):
+        y = conv(graph, rng, x, f"conv{number}", (4, 3 if number == 0 else 4))
+        y = graph.quant(y, f"own{number}", scale, width, signed=1, **quantizer)
+        trunk = y if trunk is None else graph.node("Add", [trunk, y], f"sum{number}")
+        x = graph.norm(trunk, f"norm{number}", rng, 4)
+        x = graph.quant(x, f"act{number}", 0.5, 3)
+    return graph.model(head(graph, x, rng, 4 * 36))
+
+
+def test_rounded_trunks_equal_the_executor(tmp_path, seed, rng):
+    found = check(lambda batch: trunks(np.random.default_rng(seed), batch), tmp_path, rng)
+    layers = {layer.name: layer for layer in found.network.layers}
+    assert list(layers) == ["conv0", "conv1", "conv2", "scores"]
+    for number, name in enumerate(("conv0", "conv1", "conv2")):
+        rescale = layers[name].rescale
+        # A sum is a multiple of 1/64 behind the image and of 1/16 behind the others, in units of 1/8.
+        assert (rescale.f, rescale.bits) == (1 if number else 3, 12) and set(rescale.m.tolist()) == {1}
+        assert layers[name].add == (None if number == 0 else number - 1)
+    assert [layer.trunk for layer in found.network.layers] == [True, True, False, False]
+
+
+REFUSED = {
+    "no power of two": ({"scales": (0.1,) * 3}, r"node own0 \(Quant\): quantizes activations to 12 bits; "
+                        r"accepted: 1\.\.8 bits, or a trunk: "),
+    "too few bits": ({"bits": (12, 9, 12), "scales": (1 / 64,) * 3},
+                     r"node own1 \(Quant\): quantizes activations to 9 bits, which do not hold -\d"),
+    "rounded down": ({"mode": "FLOOR"}, r"node own0 \(Quant\): quantizes activations to 12 bits; "),
+    "two units": ({"scales": (1 / 8, 1 / 16, 1 / 8)},
+                  r"node sum1 \(Add\): the scales of its two inputs differ, and one is the trunk of conv0; "
+                  "accepted: one scale for all trunks that are added"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name, tmp_path, rng):
+    changes, message = REFUSED[name]
+    onnx.save(trunks(rng, **changes), tmp_path / "net.onnx")
+    with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path / 'net.onnx'))}: {message}"):
+        importer.load(tmp_path / "net.onnx")
+
+
+def test_a_trunk_is_no_tensor_of_codes(tmp_path, rng):
+    graph = Graph((1, 3, 6, 6))
+    x = graph.quant("x", "image", 1 / 8, 4)
+    x = graph.quant(conv(graph, rng, x, "conv0", (4, 3)), "wide", 1 / 64, 13, signed=1)
+    onnx.save(graph.model(head(graph, conv(graph, rng, x, "conv1", (4, 4)), rng, 4 * 36)),
+              tmp_path / "net.onnx")  # fmt: skip
+    message = r"node conv1 \(Conv\): reads the values of conv0, which are a trunk"
+    with pytest.raises(InputError, match=message):
+        importer.load(tmp_path / "net.onnx")

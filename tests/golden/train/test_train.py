@@ -1,0 +1,193 @@
+"""Training from a seed: it learns, it repeats itself bit for bit, it refuses what does not fit."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dorefa.golden.errors import InputError
+from dorefa.golden.train.train import network_accuracy, train
+from dorefa.golden.zoo.architectures import DIGITS, find
+from dorefa.golden.zoo.datasets import digits_sample
+
+
+def arrays_of(network):
+    for layer in network.layers:
+        yield layer.codes
+        yield layer.scale
+        if layer.bias is not None:
+            yield layer.bias
+        if layer.norm is not None:
+            yield from (layer.norm.gamma, layer.norm.beta, layer.norm.mean, layer.norm.var)
+
+
+def test_training_on_the_sample_learns(seed):
+    images, labels = digits_sample()
+    result = train(
+        DIGITS,
+        images[:800],
+        labels[:800],
+        w_bits=1,
+        a_bits=2,
+        g_bits=6,
+        epochs=4,
+        seed=seed,
+        test=(images[800:], labels[800:]),
+        batch=32,
+        rate=2e-3,
+    )
+    assert [entry["epoch"] for entry in result.history] == [1, 2, 3, 4]
+    assert result.history[-1]["loss"] < result.history[0]["loss"] / 2
+    # Chance is 0.1; seeds differ by a few hundredths.
+    assert result.accuracy > 0.7
+    assert result.accuracy == network_accuracy(result.network, images[800:], labels[800:])
+    assert [layer.w_bits for layer in result.network.layers] == [1, 1, 1, 1, 1, 8]
+    assert [layer.a_bits for layer in result.network.layers] == [2, 2, 2, 2, 2, None]
+
+
+def test_a_seed_gives_the_same_bits_and_another_seed_others(seed):
+    images, labels = digits_sample()
+    runs = [
+        train(
+            DIGITS,
+            images[:40],
+            labels[:40],
+            w_bits=2,
+            a_bits=1,
+            g_bits=4,
+            epochs=2,
+            seed=run_seed,
+            first_w=3,
+            last_w=1,
+            batch=16,
+        )
+        for run_seed in (seed, seed, seed + 1)
+    ]
+    assert runs[0].history == runs[1].history != runs[2].history
+    assert runs[0].accuracy is None
+    for first, second in zip(*(arrays_of(run.network) for run in runs[:2]), strict=True):
+        np.testing.assert_array_equal(first, second)
+    other = zip(*(arrays_of(run.network) for run in runs[::2]), strict=True)
+    assert any(not np.array_equal(first, second) for first, second in other)
+    assert [layer.w_bits for layer in runs[0].network.layers] == [3, 2, 2, 2, 2, 1]
+
+
+def test_progress_is_told_after_every_batch():
+    images, labels = digits_sample()
+    calls = []
+    train(
+        DIGITS,
+        images[:20],
+        labels[:20],
+        w_bits=1,
+        a_bits=1,
+        g_bits=32,
+        epochs=2,
+        seed=0,
+        batch=8,
+        progress=lambda *call: calls.append(call),
+    )
+    assert [call[:2] for call in calls] == [(step, 6) for step in range(1, 7)]
+    assert [call[2]["epoch"] for call in calls] == [1, 1, 1, 2, 2, 2]
+    assert all(np.isfinite(call[2]["loss"]) for call in calls)
+
+
+@pytest.mark.parametrize(
+    "changed, message",
+    [
+        ({"w_bits": 9}, "train: weight bits of layer conv1 is 9; accepted: an integer in 1..8"),
+        ({"last_w": 0}, "train: weight bits of layer fc1 is 0; accepted: an integer in 1..8"),
+        ({"a_bits": 32}, "train: a_bits is 32; accepted: an integer in 1..8"),
+        ({"g_bits": 16}, "train: g_bits (or 32 for float) is 16; accepted: an integer in 1..8"),
+        ({"epochs": 0}, "train: epochs is 0; accepted: an integer >= 1"),
+        ({"batch": 0}, "train: batch is 0; accepted: an integer >= 1"),
+        ({"seed": -1}, "train: seed is -1; accepted: an integer >= 0"),
+        ({"rate": float("nan")}, "train: rate is nan; accepted: a finite number above 0"),
+    ],
+)
+def test_bad_arguments_are_refused(changed, message):
+    images, labels = digits_sample()
+    arguments = {"w_bits": 1, "a_bits": 2, "g_bits": 6, "epochs": 1, "seed": 0} | changed
+    with pytest.raises(InputError) as error:
+        train(DIGITS, images[:2], labels[:2], **arguments)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    "images, labels, message",
+    [
+        (
+            np.zeros((2, 20, 20, 1), np.uint8),
+            np.zeros(2, np.uint8),
+            "test set: images are uint8 (2, 20, 20, 1); "
+            "accepted: uint8 (N, 28, 28, 1), N at least 1",
+        ),
+        (
+            np.zeros((2, 28, 28, 1), np.float32),
+            np.zeros(2, np.uint8),
+            "test set: images are float32 (2, 28, 28, 1); "
+            "accepted: uint8 (N, 28, 28, 1), N at least 1",
+        ),
+        (
+            np.zeros((2, 28, 28, 1), np.uint8),
+            np.zeros(3, np.uint8),
+            "test set: labels are uint8 (3,); accepted: integers (2,), one per image",
+        ),
+        (
+            np.zeros((2, 28, 28, 1), np.uint8),
+            np.array([3, 10]),
+            "test set: labels from 3 to 10; accepted: 0..9",
+        ),
+    ],
+)
+def test_bad_sets_are_refused(images, labels, message):
+    good = digits_sample()
+    with pytest.raises(InputError) as error:
+        train(
+            DIGITS,
+            good[0][:2],
+            good[1][:2],
+            w_bits=1,
+            a_bits=2,
+            g_bits=6,
+            epochs=1,
+            seed=0,
+            test=(images, labels),
+        )
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        (
+            "alexnet",
+            "train: alexnet: layer conv1: groups is 2; accepted in training: 1",
+        ),
+        (
+            "resnet18",
+            "train: resnet18: layer conv1: pool is max with padding (1, 1, 1, 1); "
+            "accepted in training: max without padding",
+        ),
+        (
+            "alexnet-fc",
+            "train: alexnet-fc reads codes of another network; accepted: images",
+        ),
+    ],
+)
+def test_architectures_without_a_backward_pass_are_refused(name, message):
+    images, labels = digits_sample()
+    with pytest.raises(InputError) as error:
+        train(find(name), images, labels, w_bits=1, a_bits=2, g_bits=6, epochs=1, seed=0)
+    assert str(error.value) == message
+
+
+def test_residual_layers_are_refused():
+    images, labels = digits_sample()
+    unpadded = replace(find("resnet18").layers[0], pool=None)
+    architecture = replace(find("resnet18"), layers=(unpadded, *find("resnet18").layers[1:]))
+    with pytest.raises(InputError) as error:
+        train(architecture, images, labels, w_bits=1, a_bits=2, g_bits=6, epochs=1, seed=0)
+    assert str(error.value) == (
+        "train: resnet18: layer conv2_1_shortcut: source is 'conv1'; accepted in training: None"
+    )
