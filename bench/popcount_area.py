@@ -9,7 +9,7 @@ Logic cells are nextpnr's after packing (carry cells included; ECP5: LFE5U-85F-6
 import argparse
 import tempfile
 
-from dorefa.hw.config import preset
+from dorefa.hw.config.engine import preset
 from dorefa.synth import nextpnr, report, yosys
 from dorefa.synth.units import make_unit
 

@@ -127,7 +127,7 @@ _ENGINE_HELP = {
 def add_engine_options(parser, *, lists=False):
     """Adds one option per engine parameter, `--config` and `--preset`; with `lists` each takes several
     values, for :func:`engine_lists`."""
-    from dorefa.hw.config import PRESETS, EngineConfig
+    from dorefa.hw.config.engine import PRESETS, EngineConfig
 
     if lists:
         title = "engine (each option takes one value or several, as 32,64; what is not given is sized)"
@@ -149,7 +149,7 @@ def add_engine_options(parser, *, lists=False):
 
 def engine_overrides(args):
     """Engine parameters that the command line fixes: preset, then file, then single options."""
-    from dorefa.hw.config import EngineConfig
+    from dorefa.hw.config.engine import EngineConfig
 
     values = _preset_and_file(args)
     for field in fields(EngineConfig):
@@ -161,7 +161,7 @@ def engine_overrides(args):
 
 def engine_lists(args):
     """Engine parameters of the command line where each takes several values: {name: list}."""
-    from dorefa.hw.config import EngineConfig
+    from dorefa.hw.config.engine import EngineConfig
 
     values = {name: [value] for name, value in _preset_and_file(args).items()}
     for field in fields(EngineConfig):
@@ -179,8 +179,8 @@ def engine_lists(args):
 
 def _preset_and_file(args):
     """Engine parameters of the preset, overridden by those of the file."""
-    from dorefa.hw.config import EngineConfig, preset
-    from dorefa.hw.overrides import read_overrides
+    from dorefa.hw.config.engine import EngineConfig, preset
+    from dorefa.hw.config.toml_file import read_overrides
 
     values = preset(args.preset).as_dict() if args.preset else {}
     if args.config:
@@ -197,7 +197,7 @@ def _preset_and_file(args):
 def engine_config(args, network=None, sizes=None):
     """The :class:`EngineConfig` of the command line, sized for `network` (integer) if given; `sizes` are
     parameters that it fixes unless the command line does."""
-    from dorefa.hw.config import preset
+    from dorefa.hw.config.engine import preset
     from dorefa.hw.sizing import fit
 
     overrides = (sizes or {}) | engine_overrides(args)

@@ -1,7 +1,7 @@
 """The generated hardware: configuration, engine, and the compiler from a lowered network to it."""
 
 from .compiler import CompiledNetwork, compile_network
-from .config import PRESETS, EngineConfig, preset
+from .config.engine import PRESETS, EngineConfig, preset
 from .cycles import predict
 from .engine import Engine
 from .problems import find_problems

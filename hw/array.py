@@ -4,9 +4,9 @@ from amaranth import Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .delay import delayed
-from .dot import DotUnit, dot_latency, step_layout
-from .shared import add_shared
+from .arith.dot import DotUnit, dot_latency, step_layout
+from .lib.delay import delayed
+from .lib.shared import add_shared
 
 
 def tile_layout():

@@ -4,9 +4,9 @@ from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .barrel import turned_left
-from .delay import delayed
-from .thermometer import reached
+from .lib.delay import delayed
+from .lib.rotate import turned_left
+from .lib.thermometer import reached
 
 
 def packer_layout(config):

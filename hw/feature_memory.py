@@ -5,8 +5,8 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .delay import delayed
-from .thermometer import reached
+from .lib.delay import delayed
+from .lib.thermometer import reached
 
 
 class FeatureMemory(wiring.Component):

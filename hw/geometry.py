@@ -33,7 +33,7 @@ class PassGeometry:
 
     `layer` is a convolution (:func:`as_convolution` of an IntegerLayer), `source` the layout of the map
     it reads; `rows` and `quant` are those of all engines together, the other fields those of
-    :class:`dorefa.hw.config.EngineConfig`.
+    :class:`dorefa.hw.config.engine.EngineConfig`.
     """
 
     layer: object

@@ -5,8 +5,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from . import program
+from .arith.dot import step_layout
 from .array import tile_layout
-from .dot import step_layout
 
 
 class Issue(wiring.Component):

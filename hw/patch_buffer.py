@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .delay import delayed
+from .lib.delay import delayed
 
 
 def patch_depth(words, plane_groups):

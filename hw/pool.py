@@ -9,8 +9,8 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .delay import delayed
 from .drain import group_layout
+from .lib.delay import delayed
 
 
 def pool_latency(config):

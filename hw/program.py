@@ -11,7 +11,7 @@ from amaranth.lib.wiring import Out
 from dorefa.golden.errors import InputError
 
 from .geometry import pool_spacing
-from .loop_counter import loop_bits, loop_code
+from .lib.lfsr_counter import loop_bits, loop_code
 
 WORD_BITS = 32
 SIZE_BITS = 10  # rows or columns of a feature map

@@ -5,7 +5,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from . import program
-from .delay import delayed
+from .lib.delay import delayed
 from .patch_buffer import PatchBuffer
 from .run_generator import run_layout
 

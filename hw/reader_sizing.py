@@ -8,9 +8,9 @@ from typing import NamedTuple
 from dorefa.golden.errors import InputError
 
 from . import cycles
-from .config import EngineConfig, plane_group_choices
+from .config.engine import EngineConfig, plane_group_choices
+from .config.ranges import check_range
 from .merged_groups import merged
-from .ranges import check_range
 from .schedule import schedule
 
 # About what the array and its memories' ports take, to weigh a reader against.

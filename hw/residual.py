@@ -6,8 +6,8 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from . import program
-from .delay import delayed
 from .drain import group_layout
+from .lib.delay import delayed
 
 
 class Residual(wiring.Component):

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from . import program
 from .column_segments import ColumnSegments
-from .loop_counter import loop
+from .lib.lfsr_counter import loop
 from .program import Move
 
 

@@ -6,7 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from . import program
-from .delay import delayed
+from .lib.delay import delayed
 from .memory_map import MemoryMap
 
 

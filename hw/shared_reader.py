@@ -4,10 +4,10 @@ from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 
 from .column_packer import ColumnPacker, packer_layout
-from .delay import delayed
 from .feature_memory import FeatureMemory
+from .lib.delay import delayed
+from .lib.thermometer import reached
 from .reader_ports import count_slots, first_of_layer, may_step, reader_ports
-from .thermometer import reached
 
 # Cycles from a step's address to the mask of its bits.
 _MASK = 4

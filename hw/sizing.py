@@ -8,11 +8,11 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.affine_form import affine_form
 
 from .batch import batched
-from .config import EngineConfig
+from .config.engine import EngineConfig
+from .config.ranges import check_range
 from .geometry import PassGeometry, as_convolution
 from .merged_groups import merged
 from .problems import needs, quantized_bits, summed_pixels, xnor_constants
-from .ranges import check_range
 from .reader_sizing import best_reader
 from .schedule import schedule
 

@@ -6,10 +6,10 @@ from amaranth.lib.wiring import In, Out
 
 from . import program
 from .array import DotArray, tile_layout
-from .delay import delayed
 from .drain import Drain, group_layout
 from .feature_memory import FeatureMemory
 from .issue import Issue
+from .lib.delay import delayed
 from .memory_map import MemoryMap, quantizer_class
 from .patch_buffer import PatchBuffer
 from .pool import WindowPool, pool_latency

@@ -3,10 +3,10 @@
 from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 
-from .delay import delayed
 from .feature_memory import FeatureMemory
+from .lib.delay import delayed
+from .lib.thermometer import reached
 from .reader_ports import count_slots, first_of_layer, may_step, reader_ports
-from .thermometer import reached
 
 
 class WindowReader(wiring.Component):

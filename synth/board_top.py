@@ -6,7 +6,7 @@ from amaranth import ClockDomain, ClockSignal, Elaboratable, Instance, Module, R
 from amaranth.lib import io
 
 from dorefa.hw import verilog
-from dorefa.hw.fabric import FABRICS
+from dorefa.hw.fabric.families import FABRICS
 from dorefa.hw.manifest import network_memories
 
 MODULE = "dorefa_board"

@@ -8,7 +8,7 @@ import importlib.util
 from dataclasses import dataclass, field
 
 from dorefa.golden.errors import InputError
-from dorefa.hw.fabric import FABRICS
+from dorefa.hw.fabric.families import FABRICS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dorefa.golden.errors import InputError
-from dorefa.hw.fabric import FABRICS
+from dorefa.hw.fabric.families import FABRICS
 
 from . import yosys
 

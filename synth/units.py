@@ -5,12 +5,12 @@ from pathlib import Path
 
 from dorefa.golden.errors import InputError
 from dorefa.hw import memory_macros, verilog
-from dorefa.hw.dot import DotUnit
+from dorefa.hw.arith.dot import DotUnit
+from dorefa.hw.arith.popcount import AndPopcount
 from dorefa.hw.engine import Engine
-from dorefa.hw.fabric import FABRICS
+from dorefa.hw.fabric.families import FABRICS
 from dorefa.hw.manifest import make_top
 from dorefa.hw.memory_map import quantizer_class
-from dorefa.hw.popcount import AndPopcount
 
 UNITS = ("engine", "core", "popcount", "dot", "quantizer")
 
@@ -41,7 +41,7 @@ def make_unit(name, config, target=None, *, memory="logic"):
     """The :class:`Unit` called `name` (one of :data:`UNITS`) of an engine of `config`.
 
     Structure ``mapped`` uses the cells of `target` where that is a name of
-    :data:`dorefa.hw.fabric.FABRICS`; for any other the Verilog is portable.
+    :data:`dorefa.hw.fabric.families.FABRICS`; for any other the Verilog is portable.
 
     `engine` is what `generate` writes, `core` the same without AXI4-Lite: streams and the host port.
     With `memory` ``macro`` its memories are left out.

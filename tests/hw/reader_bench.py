@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from dorefa.golden.lowering.lower import lower
 from dorefa.golden.network.shapes import layer_shapes
 from dorefa.hw import program
-from dorefa.hw.config import EngineConfig
+from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.descriptor import descriptor
 from dorefa.hw.feature_memory import FeatureMemory
 from dorefa.hw.geometry import PassGeometry

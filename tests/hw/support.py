@@ -12,7 +12,7 @@ from amaranth.sim import Simulator
 from dorefa.golden.network.network import Layer, Network
 from dorefa.hw import program
 from dorefa.hw.descriptor import descriptor
-from dorefa.hw.loop_counter import loop_code
+from dorefa.hw.lib.lfsr_counter import loop_code
 from dorefa.hw.schedule import schedule
 
 

@@ -6,7 +6,7 @@ import pytest
 from dorefa.golden.lowering.affine_form import affine_form
 from dorefa.golden.lowering.lower import lower
 from dorefa.hw.affine_quantizer import AffineQuantizer
-from dorefa.hw.config import EngineConfig
+from dorefa.hw.config.engine import EngineConfig
 
 from .support import draw_layer, network, simulate
 from .test_quantizer import stream

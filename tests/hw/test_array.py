@@ -6,7 +6,7 @@ from amaranth.lib import wiring
 
 from dorefa.hw import program
 from dorefa.hw.array import DotArray, array_latency
-from dorefa.hw.config import EngineConfig
+from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.drain import Drain
 
 from .pool_windows import Axis, check_axis_place, closes_both

@@ -8,7 +8,7 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.network.network import Pool
 from dorefa.hw.batch import batched, result_channels, results_by_image
 from dorefa.hw.compiler import compile_network
-from dorefa.hw.config import EngineConfig
+from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.problems import find_problems
 from dorefa.hw.sizing import fit
 

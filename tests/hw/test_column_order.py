@@ -3,7 +3,7 @@
 import pytest
 
 from dorefa.hw.column_order import ColumnOrder
-from dorefa.hw.config import EngineConfig
+from dorefa.hw.config.engine import EngineConfig
 
 from .support import fields_of, flat, simulate
 

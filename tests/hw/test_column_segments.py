@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dorefa.hw.column_segments import ColumnSegments
-from dorefa.hw.config import EngineConfig
+from dorefa.hw.config.engine import EngineConfig
 
 from .support import simulate
 

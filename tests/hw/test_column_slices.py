@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dorefa.hw.column_slices import ColumnSlices
-from dorefa.hw.config import EngineConfig
+from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.geometry import PassGeometry
 
 from .reader_bench import integer_network

@@ -7,7 +7,7 @@ from dorefa.golden.lowering.lower import lower
 from dorefa.golden.network.network import Pool
 from dorefa.golden.network.shapes import layer_shapes
 from dorefa.golden.random.network import random_network
-from dorefa.hw.config import EngineConfig
+from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.geometry import PassGeometry, as_convolution
 from dorefa.hw.layout import MapLayout
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from dorefa.hw import program
-from dorefa.hw.config import EngineConfig
+from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.issue import Issue
 
 from .support import simulate

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from dorefa.golden.errors import InputError
-from dorefa.hw.config import preset
+from dorefa.hw.config.engine import preset
 from dorefa.hw.librelane import config_file
 from dorefa.hw.manifest import engine_files
 

@@ -12,7 +12,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from dorefa.golden.errors import InputError
-from dorefa.hw.config import preset
+from dorefa.hw.config.engine import preset
 from dorefa.hw.manifest import engine_files
 from dorefa.hw.memory_macros import Shape, macro_instances
 from dorefa.hw.verilog import export_macros

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from dorefa.hw.config import PRESETS, EngineConfig
+from dorefa.hw.config.engine import PRESETS, EngineConfig
 from dorefa.hw.memory_map import REGISTERS, MemoryMap, bits_for
 
 LEAST = EngineConfig(

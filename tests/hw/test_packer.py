@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dorefa.hw.config import EngineConfig
+from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.packer import PlanePacker, image_waits
 
 from .support import bits_of, fields_of, flat, simulate

@@ -3,7 +3,7 @@
 import pytest
 
 from dorefa.hw import program
-from dorefa.hw.config import EngineConfig
+from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.pixel_position import PixelPosition
 from dorefa.hw.problems import find_problems
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from amaranth import Cat, signed, unsigned
 
-from dorefa.hw.config import EngineConfig
+from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.geometry import pool_spacing
 from dorefa.hw.pool import AxisPool, WindowPool, pool_latency
 

@@ -13,7 +13,7 @@ from dorefa.golden.network.shapes import layer_shapes
 from dorefa.golden.random.network import random_images, random_network
 from dorefa.golden.run.matmul import convolve
 from dorefa.hw.compiler import compile_network
-from dorefa.hw.config import EngineConfig
+from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.geometry import PassGeometry
 from dorefa.hw.problems import (
     ACCEPTED_ENCODINGS,

@@ -5,7 +5,7 @@ from amaranth.hdl import Shape
 
 from dorefa.golden.errors import InputError
 from dorefa.hw import program
-from dorefa.hw.config import PRESETS, EngineConfig
+from dorefa.hw.config.engine import PRESETS, EngineConfig
 
 from .support import decode, stored
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dorefa.hw.config import EngineConfig
+from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.quantizer import ThresholdQuantizer
 
 from .support import simulate

@@ -10,7 +10,7 @@ from dorefa.golden.network.parts import Rescale
 from dorefa.golden.run.matmul import rescale
 from dorefa.hw import program
 from dorefa.hw.compiler import compile_network
-from dorefa.hw.config import EngineConfig
+from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.geometry import PassGeometry
 from dorefa.hw.images import append_rescale
 from dorefa.hw.problems import needs, xnor_constants

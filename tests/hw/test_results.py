@@ -2,7 +2,7 @@
 
 import pytest
 
-from dorefa.hw.config import EngineConfig
+from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.results import Results, result_layout
 
 from .support import receive, simulate

@@ -11,7 +11,7 @@ from dorefa.golden.network.network import Pool
 from dorefa.golden.network.parts import Rescale
 from dorefa.golden.random.network import random_images, random_network
 from dorefa.hw.compiler import compile_network
-from dorefa.hw.config import EngineConfig
+from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.layout import MapLayout
 from dorefa.hw.problems import find_problems
 from dorefa.hw.schedule import schedule

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dorefa.hw import program
-from dorefa.hw.config import EngineConfig
+from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.sequencer import Sequencer
 
 from .support import fields_of, flat, simulate, stored

@@ -16,7 +16,7 @@ from amaranth.lib.wiring import In, Out
 from dorefa.golden.errors import InputError
 from dorefa.hw import lint as lint_module
 from dorefa.hw import rtlil
-from dorefa.hw.config import preset
+from dorefa.hw.config.engine import preset
 from dorefa.hw.lint import WAIVERS, lint, waiver_file
 from dorefa.hw.manifest import make_top
 from dorefa.hw.verilog import YOSYS_PASSES, export, run_yosys, to_rtlil
@@ -149,7 +149,7 @@ def test_lint_finds_what_is_wrong(verilog):
 
 def test_same_text_in_another_process(verilog, tmp_path):
     script = (
-        "from dorefa.hw.config import preset; from dorefa.hw.manifest import make_top;"
+        "from dorefa.hw.config.engine import preset; from dorefa.hw.manifest import make_top;"
         "from dorefa.hw.verilog import export; import sys;"
         "c = preset('tiny'); sys.stdout.write(export(make_top(c), summary=c.as_dict()))"
     )

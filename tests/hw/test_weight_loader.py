@@ -2,7 +2,7 @@
 
 import pytest
 
-from dorefa.hw.config import EngineConfig
+from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.weight_loader import (
     WeightLoader,
     beats_per_address,

@@ -10,7 +10,7 @@ import pytest
 from dorefa.golden import lower, random_network
 from dorefa.golden.errors import InputError
 from dorefa.hw.compiler import compile_network
-from dorefa.hw.config import EngineConfig
+from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.sizing import fit
 from dorefa.synth import explore, nextpnr, tools, units, yosys
 from dorefa.synth.explore_point import FIGURES, Goal, measure

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dorefa.golden.errors import InputError
-from dorefa.hw.config import preset
+from dorefa.hw.config.engine import preset
 from dorefa.synth import ecp5_netlist, harness, nextpnr, report, yosys
 from dorefa.synth.units import make_unit
 

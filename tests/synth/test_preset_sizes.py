@@ -6,7 +6,7 @@ test finds is printed in the form in which it is expected here.
 
 import pytest
 
-from dorefa.hw.config import preset
+from dorefa.hw.config.engine import preset
 from dorefa.synth import report, yosys
 from dorefa.synth.units import make_unit
 

@@ -5,7 +5,7 @@ A change of these numbers is a change of what users get: edit them with the reas
 
 import pytest
 
-from dorefa.hw.config import preset
+from dorefa.hw.config.engine import preset
 from dorefa.synth import report, yosys
 from dorefa.synth.units import make_unit
 

@@ -3,7 +3,7 @@
 import pytest
 
 from dorefa.golden.errors import InputError
-from dorefa.hw.config import preset
+from dorefa.hw.config.engine import preset
 from dorefa.synth import report, yosys
 from dorefa.synth.units import UNITS, make_unit
 

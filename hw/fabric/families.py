@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import mapped_ecp5, mapped_ice40, mapped_xilinx
+from . import ecp5, ice40, xilinx
 from .chains import Chains
 
 
@@ -31,10 +31,10 @@ class Fabric:
 
 
 FABRICS = {
-    "ecp5": Fabric("+/ecp5/cells_sim.v", mapped_ecp5.CHAINS, mapped_ecp5.CHAINS.count),
-    "ice40": Fabric("+/ice40/cells_sim.v", mapped_ice40.CHAINS, mapped_ice40.count),
+    "ecp5": Fabric("+/ecp5/cells_sim.v", ecp5.CHAINS, ecp5.CHAINS.count),
+    "ice40": Fabric("+/ice40/cells_sim.v", ice40.CHAINS, ice40.count),
     # No chains for accumulators: abc9 of the pinned Yosys (0.70) crashes on a DotUnit with one.
-    "xilinx": Fabric("+/xilinx/cells_sim.v", None, mapped_xilinx.CHAINS.count),
+    "xilinx": Fabric("+/xilinx/cells_sim.v", None, xilinx.CHAINS.count),
 }
 
 

@@ -6,9 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from dorefa.golden.errors import InputError
 
-from .fabric import find_fabric
-from .popcount_tree import Operand, count_portable, tree_levels
-from .ranges import PIPELINES, STRUCTURES
+from ..config.ranges import PIPELINES, STRUCTURES
+from ..fabric.families import find_fabric
+from ..fabric.tree import Operand, count_portable, tree_levels
 
 
 def _halving(terms, stage):

@@ -3,16 +3,16 @@
 
 import pytest
 
-from dorefa.hw import fabric as fabrics
 from dorefa.hw import verilog
+from dorefa.hw.arith.dot import DotUnit, dot_latency
+from dorefa.hw.arith.popcount import AndPopcount, popcount_latency
 from dorefa.hw.array import DotArray
-from dorefa.hw.chains import Chains
-from dorefa.hw.config import preset
-from dorefa.hw.dot import DotUnit, dot_latency
+from dorefa.hw.config.engine import preset
+from dorefa.hw.fabric import families as fabrics
+from dorefa.hw.fabric.chains import Chains
+from dorefa.hw.fabric.tree import plan
 from dorefa.hw.lint import lint
 from dorefa.hw.manifest import make_top
-from dorefa.hw.popcount import AndPopcount, popcount_latency
-from dorefa.hw.popcount_tree import plan
 
 from .cells import MODELS, Netlist, prove_equal
 

@@ -13,7 +13,7 @@ import dataclasses
 from amaranth import Const, Instance, Signal
 
 from .chains import Chains, Slot
-from .popcount_tree import ZERO
+from .tree import ZERO
 
 
 def _inverts(x, y):

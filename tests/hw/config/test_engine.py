@@ -6,9 +6,9 @@ import re
 import pytest
 
 from dorefa.golden.errors import InputError
-from dorefa.hw.config import PRESETS, EngineConfig, preset
-from dorefa.hw.overrides import read_overrides
-from dorefa.hw.ranges import RANGES
+from dorefa.hw.config.engine import PRESETS, EngineConfig, preset
+from dorefa.hw.config.ranges import RANGES
+from dorefa.hw.config.toml_file import read_overrides
 
 # Neighbors that must move along when a parameter goes to the end of its range.
 COMPANIONS = {

@@ -4,10 +4,10 @@ from amaranth import Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .delay import delayed
-from .fabric import find_fabric
+from ..fabric.families import find_fabric
+from ..fabric.tree import ZERO, Operand
+from ..lib.delay import delayed
 from .popcount import AndPopcount, popcount_latency
-from .popcount_tree import ZERO, Operand
 
 
 def step_layout():

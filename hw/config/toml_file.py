@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dorefa.golden.errors import InputError
 
-from .config import EngineConfig
+from .engine import EngineConfig
 
 
 def read_overrides(path: str | Path) -> dict[str, int | str]:

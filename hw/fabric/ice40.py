@@ -10,7 +10,7 @@ from __future__ import annotations
 from amaranth import Const, Instance, Signal
 
 from .chains import Chains
-from .popcount_tree import Operand, registered, tree_levels
+from .tree import Operand, registered, tree_levels
 
 # Lanes of a running sum: longer is smaller and slower.
 _RUN, _FAST_RUN = 16, 8

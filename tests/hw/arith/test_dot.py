@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 
-from dorefa.hw.dot import DotUnit, dot_latency
-from dorefa.hw.ranges import PIPELINES, STRUCTURES
+from dorefa.hw.arith.dot import DotUnit, dot_latency
+from dorefa.hw.config.ranges import PIPELINES, STRUCTURES
 
-from .support import simulate
+from ..support import simulate
 
 
 def drive(unit, latency, steps, check):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from amaranth import Signal
 
-from .popcount_tree import ZERO, Operand, count_tree
+from .tree import ZERO, Operand, count_tree
 
 
 @dataclass(frozen=True)

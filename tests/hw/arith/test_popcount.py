@@ -8,10 +8,10 @@ from amaranth import Module
 from amaranth.sim import Simulator
 
 from dorefa.golden.errors import InputError
-from dorefa.hw.popcount import AndPopcount, popcount_latency
-from dorefa.hw.ranges import PIPELINES, STRUCTURES
+from dorefa.hw.arith.popcount import AndPopcount, popcount_latency
+from dorefa.hw.config.ranges import PIPELINES, STRUCTURES
 
-from .support import simulate
+from ..support import simulate
 
 VARIANTS = list(itertools.product(STRUCTURES, PIPELINES, (False, True)))
 

@@ -3,9 +3,9 @@
 import pytest
 from amaranth import Module, Signal
 
-from dorefa.hw.thermometer import reached
+from dorefa.hw.lib.thermometer import reached
 
-from .support import simulate
+from ..support import simulate
 
 
 @pytest.mark.parametrize("bits", range(1, 7))

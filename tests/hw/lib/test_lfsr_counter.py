@@ -2,7 +2,7 @@
 
 import pytest
 
-from dorefa.hw.loop_counter import LOOP_TAPS, loop_code, loop_feed
+from dorefa.hw.lib.lfsr_counter import LOOP_TAPS, loop_code, loop_feed
 
 
 @pytest.mark.parametrize("bits", LOOP_TAPS)

@@ -1,0 +1,1 @@
+"""Popcounts and dot products of bit planes."""

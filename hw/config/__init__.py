@@ -1,0 +1,1 @@
+"""Engine parameters: what each accepts, and what must hold between them."""

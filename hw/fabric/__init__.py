@@ -1,0 +1,1 @@
+"""Counters and adders made of the cells of one family of devices."""
