@@ -4,7 +4,7 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from . import program
+from .interface import program
 
 
 class ColumnSegments(wiring.Component):

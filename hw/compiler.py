@@ -9,11 +9,12 @@ from functools import cached_property
 
 from dorefa.golden.errors import InputError
 
-from . import cycles, program
+from . import cycles
 from .batch import batched
 from .descriptor import descriptor
 from .images import append_params, append_rescale, param_rows, weight_words
-from .memory_map import REGISTERS, MemoryMap
+from .interface import program
+from .interface.memory_map import REGISTERS, MemoryMap
 from .merged_groups import merged
 from .problems import find_problems
 from .schedule import Schedule, schedule

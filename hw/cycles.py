@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from . import program
 from .array import array_latency
+from .interface import program
 from .packer import PlanePacker, image_waits
 from .residual import Residual
 from .slice import pipeline_latency

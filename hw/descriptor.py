@@ -6,7 +6,7 @@ from .layout import MapLayout
 
 
 def descriptor(schedule, number, config, network, *, weight_base, param_base):
-    """Values of the program fields (:mod:`dorefa.hw.program`) of pass `number` of a Schedule."""
+    """Values of the program fields (:mod:`dorefa.hw.interface.program`) of pass `number` of a Schedule."""
     part = schedule.passes[number]
     layer = network.layers[part.layer]
     geometry = part.geometry

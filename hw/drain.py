@@ -7,8 +7,8 @@ from amaranth import Array, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from . import program
 from .array import tile_layout
+from .interface import program
 from .pixel_position import PixelPosition, place_layout
 
 

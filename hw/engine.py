@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from .column_order import ColumnOrder
 from .host import HostPort, host_signature
-from .memory_map import MemoryMap
+from .interface.memory_map import MemoryMap
 from .packer import PlanePacker
 from .results import Results, result_layout
 from .sequencer import Sequencer, image_layout
@@ -26,7 +26,7 @@ class Engine(wiring.Component):
     - `trunks_o`, `trunks_i`, where residual trunks stream: beats (:func:`trunk_stream.trunk_layout`), a
       packet per pass that keeps a trunk, which comes back for every pass that adds it;
     - `o`: stream of results (:func:`results.result_layout`), ``sum(v * a)`` of the last layer, int;
-    - `host`: registers and memories (:mod:`dorefa.hw.memory_map`);
+    - `host`: registers and memories (:mod:`dorefa.hw.interface.memory_map`);
     - `status`: `busy`; `first_read` pulses with an image's first feature read, `layer_done` in the
       cycle after a pass's last write or last result.
 

@@ -7,8 +7,8 @@ from amaranth import Cat, Module, Mux, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from . import memory_map
-from .memory_map import REGISTER_BITS, MemoryMap
+from .interface import memory_map
+from .interface.memory_map import REGISTER_BITS, MemoryMap
 
 
 def host_signature(config):

@@ -4,9 +4,9 @@ from amaranth import Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from . import program
 from .arith.dot import step_layout
 from .array import tile_layout
+from .interface import program
 
 
 class Issue(wiring.Component):

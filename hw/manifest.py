@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In
 from . import librelane, memory_macros, verilog
 from .axi import AxiTop
 from .engine import Engine
-from .memory_map import IDENTITY, REGISTERS, VERSION, MemoryMap
+from .interface.memory_map import IDENTITY, REGISTERS, VERSION, MemoryMap
 from .trunk_stream import trunk_bytes
 from .weight_loader import beats_per_word, rows_per_beat
 

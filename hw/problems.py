@@ -7,9 +7,9 @@ import numpy as np
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.affine_form import affine_form
 
-from . import program
 from .batch import batched
 from .geometry import PassGeometry, as_convolution
+from .interface import program
 from .merged_groups import merged
 from .schedule import patch_needs, schedule
 

@@ -4,7 +4,7 @@ from amaranth import Cat, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from . import program
+from .interface import program
 from .lib.delay import delayed
 from .patch_buffer import PatchBuffer
 from .run_generator import run_layout

@@ -5,8 +5,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from . import program
 from .drain import group_layout
+from .interface import program
 from .lib.delay import delayed
 
 

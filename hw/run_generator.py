@@ -5,10 +5,10 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from . import program
 from .column_segments import ColumnSegments
+from .interface import program
+from .interface.program import Move
 from .lib.lfsr_counter import loop
-from .program import Move
 
 
 def run_layout(config):
@@ -49,7 +49,7 @@ class RunGenerator(wiring.Component):
     block of the input map, kernel row, run. Offers one run per cycle, three cycles after `start`.
 
     The innermost counter that goes on says how far it is to the next run: one distance per counter is
-    in the table that the descriptor begins with (:mod:`dorefa.hw.program`), so address, x and y are one
+    in the table that the descriptor begins with (:mod:`dorefa.hw.interface.program`), so address, x and y are one
     adder each. A pass begins at zero with the distance to its first run.
 
     A layer computed in several passes leaves its map in blocks of channels, one behind the other

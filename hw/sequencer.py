@@ -5,9 +5,9 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from . import program
+from .interface import program
+from .interface.memory_map import MemoryMap
 from .lib.delay import delayed
-from .memory_map import MemoryMap
 
 
 def image_layout(config):

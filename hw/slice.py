@@ -4,13 +4,13 @@ from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from . import program
 from .array import DotArray, tile_layout
 from .drain import Drain, group_layout
 from .feature_memory import FeatureMemory
+from .interface import program
+from .interface.memory_map import MemoryMap, quantizer_class
 from .issue import Issue
 from .lib.delay import delayed
-from .memory_map import MemoryMap, quantizer_class
 from .patch_buffer import PatchBuffer
 from .pool import WindowPool, pool_latency
 from .residual import Residual

@@ -5,8 +5,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
-from . import program
 from .array import tile_layout
+from .interface import program
 
 
 def trunk_layout(config):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from dorefa.hw.memory_map import quantizer_class
+from dorefa.hw.interface.memory_map import quantizer_class
 from dorefa.hw.quantizer import ThresholdQuantizer
 
 _MODULE = re.compile(r"^module (\w+)\s*\(")

@@ -7,7 +7,8 @@ import struct
 import numpy as np
 
 from dorefa.golden.errors import InputError
-from dorefa.hw import memory_map, serial_host
+from dorefa.hw import serial_host
+from dorefa.hw.interface import memory_map
 
 _ERRORS = ("a break or a low stop bit", "an image byte while it was busy", "an unknown command")
 

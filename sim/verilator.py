@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dorefa.hw.memory_map import REGISTERS
+from dorefa.hw.interface.memory_map import REGISTERS
 from dorefa.hw.verilog import MODULE
 
 from . import design, model

@@ -9,8 +9,8 @@ from dorefa.hw.arith.dot import DotUnit
 from dorefa.hw.arith.popcount import AndPopcount
 from dorefa.hw.engine import Engine
 from dorefa.hw.fabric.families import FABRICS
+from dorefa.hw.interface.memory_map import quantizer_class
 from dorefa.hw.manifest import make_top
-from dorefa.hw.memory_map import quantizer_class
 
 UNITS = ("engine", "core", "popcount", "dot", "quantizer")
 

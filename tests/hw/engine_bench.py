@@ -8,7 +8,7 @@ from amaranth import ResetInserter, Shape, Signal
 from dorefa.golden.run.integer import run_integer
 from dorefa.hw.cycles import predict
 from dorefa.hw.engine import Engine
-from dorefa.hw.memory_map import REGISTERS
+from dorefa.hw.interface.memory_map import REGISTERS
 from dorefa.hw.weight_loader import weight_packet
 from dorefa.sim.design import CORE
 from dorefa.sim.snapshot import regions, values

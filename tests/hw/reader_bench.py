@@ -8,11 +8,11 @@ from amaranth.lib import wiring
 
 from dorefa.golden.lowering.lower import lower
 from dorefa.golden.network.shapes import layer_shapes
-from dorefa.hw import program
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.descriptor import descriptor
 from dorefa.hw.feature_memory import FeatureMemory
 from dorefa.hw.geometry import PassGeometry
+from dorefa.hw.interface import program
 from dorefa.hw.patch_buffer import PatchBuffer, patch_depth
 from dorefa.hw.run_generator import RunGenerator
 from dorefa.hw.schedule import Pass, schedule

@@ -10,8 +10,8 @@ from amaranth.hdl._mem import MemoryInstance
 from amaranth.sim import Simulator
 
 from dorefa.golden.network.network import Layer, Network
-from dorefa.hw import program
 from dorefa.hw.descriptor import descriptor
+from dorefa.hw.interface import program
 from dorefa.hw.lib.lfsr_counter import loop_code
 from dorefa.hw.schedule import schedule
 

@@ -4,10 +4,10 @@ import pytest
 from amaranth import Cat, Module, Signal
 from amaranth.lib import wiring
 
-from dorefa.hw import program
 from dorefa.hw.array import DotArray, array_latency
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.drain import Drain
+from dorefa.hw.interface import program
 
 from .pool_windows import Axis, check_axis_place, closes_both
 from .support import fields_of, flat, simulate

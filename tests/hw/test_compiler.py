@@ -9,8 +9,8 @@ from dorefa.golden.random.network import random_images
 from dorefa.hw.affine_quantizer import AffineQuantizer
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.geometry import PassGeometry
+from dorefa.hw.interface.memory_map import REGISTERS, MemoryMap
 from dorefa.hw.layout import MapLayout
-from dorefa.hw.memory_map import REGISTERS, MemoryMap
 from dorefa.hw.problems import xnor_constants
 from dorefa.hw.sizing import fit
 

@@ -9,7 +9,7 @@ from dorefa.golden.random.network import random_network
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.cycles import END_TO_START, FETCH, predict
 from dorefa.hw.geometry import PassGeometry
-from dorefa.hw.program import words_per_layer
+from dorefa.hw.interface.program import words_per_layer
 from dorefa.hw.schedule import schedule
 from dorefa.hw.sizing import fit
 from dorefa.hw.weight_loader import beats_per_address

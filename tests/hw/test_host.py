@@ -3,10 +3,10 @@
 import pytest
 
 from dorefa.hw.host import HostPort
-from dorefa.hw.memory_map import REGISTERS, MemoryMap
+from dorefa.hw.interface.memory_map import REGISTERS, MemoryMap
 
+from .interface.test_memory_map import AFFINE, CONFIGS, LEAST, ODD
 from .support import simulate
-from .test_memory_map import AFFINE, CONFIGS, LEAST, ODD
 
 ADDRESS = {name: place[0] for name, place in REGISTERS.items()}
 

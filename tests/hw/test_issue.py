@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from dorefa.hw import program
 from dorefa.hw.config.engine import EngineConfig
+from dorefa.hw.interface import program
 from dorefa.hw.issue import Issue
 
 from .support import simulate

@@ -9,8 +9,8 @@ from amaranth.hdl import Fragment
 from dorefa.golden import lower, random_network
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.config.engine import preset
+from dorefa.hw.interface.memory_map import MemoryMap
 from dorefa.hw.manifest import address_regions, engine_files, make_top, manifest
-from dorefa.hw.memory_map import MemoryMap
 from dorefa.hw.sizing import fit
 
 CONFIG = preset("tiny")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dorefa.hw import program
 from dorefa.hw.config.engine import EngineConfig
+from dorefa.hw.interface import program
 from dorefa.hw.pixel_position import PixelPosition
 from dorefa.hw.problems import find_problems
 

@@ -8,11 +8,11 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.lower import lower
 from dorefa.golden.network.parts import Rescale
 from dorefa.golden.run.matmul import rescale
-from dorefa.hw import program
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.geometry import PassGeometry
 from dorefa.hw.images import append_rescale
+from dorefa.hw.interface import program
 from dorefa.hw.problems import needs, xnor_constants
 from dorefa.hw.residual import Residual
 from dorefa.hw.schedule import schedule

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dorefa.hw import program
 from dorefa.hw.config.engine import EngineConfig
+from dorefa.hw.interface import program
 from dorefa.hw.sequencer import Sequencer
 
 from .support import fields_of, flat, simulate, stored

@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from dorefa.hw.config.engine import preset
-from dorefa.hw.memory_map import MemoryMap
+from dorefa.hw.interface.memory_map import MemoryMap
 from dorefa.hw.serial_host import BOARD_IDENTITY, BOARD_WORDS, IMAGE, READ, WRITE, SerialHost
 
 from .support import simulate

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..affine_quantizer import AffineQuantizer
+from ..quantizer import ThresholdQuantizer
+from ..residual import Residual
 from . import program
-from .affine_quantizer import AffineQuantizer
-from .quantizer import ThresholdQuantizer
-from .residual import Residual
 
 IDENTITY = 0x444F5245  # "DORE"
 VERSION = 2

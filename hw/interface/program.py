@@ -10,8 +10,8 @@ from amaranth.lib.wiring import Out
 
 from dorefa.golden.errors import InputError
 
-from .geometry import pool_spacing
-from .lib.lfsr_counter import loop_bits, loop_code
+from ..geometry import pool_spacing
+from ..lib.lfsr_counter import loop_bits, loop_code
 
 WORD_BITS = 32
 SIZE_BITS = 10  # rows or columns of a feature map

@@ -4,10 +4,10 @@ import pytest
 from amaranth.hdl import Shape
 
 from dorefa.golden.errors import InputError
-from dorefa.hw import program
 from dorefa.hw.config.engine import PRESETS, EngineConfig
+from dorefa.hw.interface import program
 
-from .support import decode, stored
+from ..support import decode, stored
 
 # Everything at its least, so that fields are as narrow as they get.
 LEAST = EngineConfig(

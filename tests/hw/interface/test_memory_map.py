@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from dorefa.hw.config.engine import PRESETS, EngineConfig
-from dorefa.hw.memory_map import REGISTERS, MemoryMap, bits_for
+from dorefa.hw.interface.memory_map import REGISTERS, MemoryMap, bits_for
 
 LEAST = EngineConfig(
     lanes=8, rows=1, quant=1, fetch_bits=8, weight_depth=1, feature_depth=2, image_depth=2,

@@ -1,0 +1,1 @@
+"""What compiler, engine and host agree on."""
