@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from amaranth.sim import Simulator
 
-from dorefa.hw.engine import Engine
+from dorefa.hw.engine.engine import Engine
 
 
 class _OpenEngine(Engine):

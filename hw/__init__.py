@@ -3,7 +3,7 @@
 from .compiler import CompiledNetwork, compile_network
 from .config.engine import PRESETS, EngineConfig, preset
 from .cycles import predict
-from .engine import Engine
+from .engine.engine import Engine
 from .problems import find_problems
 from .sizing import fit
 

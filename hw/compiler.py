@@ -12,13 +12,13 @@ from dorefa.golden.errors import InputError
 from . import cycles
 from .batch import batched
 from .descriptor import descriptor
+from .engine.output.trunk_streams import trunk_bytes
 from .images import append_params, append_rescale, param_rows, weight_words
 from .interface import program
 from .interface.memory_map import REGISTERS, MemoryMap
 from .merged_groups import merged
 from .problems import find_problems
 from .schedule import Schedule, schedule
-from .trunk_stream import trunk_bytes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .array import array_latency
+from .engine.array.array import array_latency
+from .engine.array.weight_loader import beats_per_address
+from .engine.output.plane_packer import PlanePacker, image_waits
+from .engine.output.residual import Residual
+from .engine.slice import pipeline_latency
 from .interface import program
-from .packer import PlanePacker, image_waits
-from .residual import Residual
-from .slice import pipeline_latency
 from .trunk_cycles import TrunkCycles
-from .weight_loader import beats_per_address
 
 FETCH = 3  # cycles around the words of a descriptor, from what asks for it to its start
 END_TO_START = 2  # from the end of a pass to the start of the next

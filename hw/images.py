@@ -7,9 +7,9 @@ import numpy as np
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.affine_form import affine_form
 
-from .affine_quantizer import AffineQuantizer
+from .engine.output.affine_quantizer import AffineQuantizer
+from .engine.output.residual import Residual
 from .problems import raw_range, summed_pixels, xnor_constants
-from .residual import Residual
 from .schedule import zero_count
 
 

@@ -8,10 +8,10 @@ from amaranth.lib.wiring import In
 
 from . import librelane, memory_macros, verilog
 from .axi import AxiTop
-from .engine import Engine
+from .engine.array.weight_loader import beats_per_word, rows_per_beat
+from .engine.engine import Engine
+from .engine.output.trunk_streams import trunk_bytes
 from .interface.memory_map import IDENTITY, REGISTERS, VERSION, MemoryMap
-from .trunk_stream import trunk_bytes
-from .weight_loader import beats_per_word, rows_per_beat
 
 
 def network_memories(config):

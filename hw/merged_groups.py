@@ -9,9 +9,9 @@ import numpy as np
 from dorefa.golden.errors import InputError
 
 from .cycles import steady
+from .engine.array.weight_loader import beats_per_address
 from .geometry import PassGeometry
 from .schedule import patch_needs, schedule
-from .weight_loader import beats_per_address
 
 _DEEPEST = 1 << 20  # words of the weight memory that a configuration may ask for
 _DEPTHS = ("weight_depth", "patch_depth", "image_patch_depth")

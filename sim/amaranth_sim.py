@@ -8,7 +8,7 @@ from amaranth.hdl import Fragment
 from amaranth.hdl._mem import MemoryInstance
 from amaranth.sim import Simulator
 
-from dorefa.hw.engine import Engine
+from dorefa.hw.engine.engine import Engine
 
 from .design import CORE
 from .job import Job, SimulationError, Trace, check_trunks, stuck

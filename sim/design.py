@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from dorefa.hw.engine.output.threshold_quantizer import ThresholdQuantizer
 from dorefa.hw.interface.memory_map import quantizer_class
-from dorefa.hw.quantizer import ThresholdQuantizer
 
 _MODULE = re.compile(r"^module (\w+)\s*\(")
 _INSTANCE = re.compile(r"^  (\w+)\s+(\w+) \($")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dorefa.hw.trunk_stream import trunk_bytes, trunk_packets
-from dorefa.hw.weight_loader import weight_packet
+from dorefa.hw.engine.array.weight_loader import weight_packet
+from dorefa.hw.engine.output.trunk_streams import trunk_bytes, trunk_packets
 
 # A layer may take this many times its predicted cycles before the watchdog calls it stuck.
 PATIENCE = 4
@@ -63,7 +63,7 @@ class Job:
 
     @property
     def trunk_packets(self) -> tuple[list[int], list[int]]:
-        """:func:`dorefa.hw.trunk_stream.trunk_packets` of every image."""
+        """:func:`dorefa.hw.engine.engine.output.trunk_streams.trunk_packets` of every image."""
         return trunk_packets(self.compiled.schedule, self.compiled.config)
 
     @property

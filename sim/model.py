@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dorefa.golden.errors import InputError
+from dorefa.hw.engine.output.trunk_streams import trunk_bytes
 from dorefa.hw.lint import verilator_command
-from dorefa.hw.trunk_stream import trunk_bytes
 from dorefa.hw.verilog import MODULE
 
 from .design import CORE, FIRST_READ, LAYER_DONE

@@ -7,7 +7,7 @@ from dorefa.golden.errors import InputError
 from dorefa.hw import memory_macros, verilog
 from dorefa.hw.arith.dot import DotUnit
 from dorefa.hw.arith.popcount import AndPopcount
-from dorefa.hw.engine import Engine
+from dorefa.hw.engine.engine import Engine
 from dorefa.hw.fabric.families import FABRICS
 from dorefa.hw.interface.memory_map import quantizer_class
 from dorefa.hw.manifest import make_top

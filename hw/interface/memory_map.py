@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..affine_quantizer import AffineQuantizer
-from ..quantizer import ThresholdQuantizer
-from ..residual import Residual
+from ..engine.output.affine_quantizer import AffineQuantizer
+from ..engine.output.residual import Residual
+from ..engine.output.threshold_quantizer import ThresholdQuantizer
 from . import program
 
 IDENTITY = 0x444F5245  # "DORE"

@@ -9,7 +9,7 @@ from amaranth.sim import Simulator
 from dorefa.golden.errors import InputError
 from dorefa.hw.axi import DECODE_ERROR, OKAY, SLAVE_ERROR, AxiLiteBridge, AxiTop
 from dorefa.hw.config.engine import preset
-from dorefa.hw.engine import Engine
+from dorefa.hw.engine.engine import Engine
 
 LIMIT = 20_000
 ADDR_BITS = 5

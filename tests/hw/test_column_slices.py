@@ -9,8 +9,8 @@ from dorefa.hw.column_slices import ColumnSlices
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.geometry import PassGeometry
 
-from .reader_bench import integer_network
-from .reader_layers import draw_geometry
+from .engine.reader.reader_bench import integer_network
+from .engine.reader.reader_layers import draw_geometry
 
 
 def draw_slices(rng):

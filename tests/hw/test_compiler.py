@@ -6,16 +6,16 @@ import pytest
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.lower import lower
 from dorefa.golden.random.network import random_images
-from dorefa.hw.affine_quantizer import AffineQuantizer
 from dorefa.hw.compiler import compile_network
+from dorefa.hw.engine.output.affine_quantizer import AffineQuantizer
 from dorefa.hw.geometry import PassGeometry
 from dorefa.hw.interface.memory_map import REGISTERS, MemoryMap
 from dorefa.hw.layout import MapLayout
 from dorefa.hw.problems import xnor_constants
 from dorefa.hw.sizing import fit
 
-from .compiled_networks import descriptors, draw_compiled
-from .engine_bench import Bench, beats_of, compare
+from .engine.compiled_networks import descriptors, draw_compiled
+from .engine.engine_bench import Bench, beats_of, compare
 from .support import draw_layer, layer, network
 
 

@@ -8,13 +8,13 @@ from dorefa.golden.network.network import Pool
 from dorefa.golden.random.network import random_network
 from dorefa.hw.compiler import compile_network
 from dorefa.hw.cycles import END_TO_START, FETCH, predict
+from dorefa.hw.engine.array.weight_loader import beats_per_address
 from dorefa.hw.geometry import PassGeometry
 from dorefa.hw.interface.program import words_per_layer
 from dorefa.hw.schedule import schedule
 from dorefa.hw.sizing import fit
-from dorefa.hw.weight_loader import beats_per_address
 
-from .engine_bench import Bench, beats_of, check_cycles, compare
+from .engine.engine_bench import Bench, beats_of, check_cycles, compare
 from .support import draw_layer, network
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from dorefa.hw.problems import raw_range, summed_pixels, xnor_constants
 
-from .compiled_networks import descriptors, draw_compiled, signed
+from .engine.compiled_networks import descriptors, draw_compiled, signed
 
 
 def channel_places(part, config):

@@ -15,8 +15,8 @@ from dorefa.hw.problems import needs
 from dorefa.hw.schedule import schedule
 from dorefa.hw.sizing import fit
 
-from .compiled_networks import draw_compiled
-from .engine_bench import Bench, beats_of, check_cycles, compare
+from .engine.compiled_networks import draw_compiled
+from .engine.engine_bench import Bench, beats_of, check_cycles, compare
 from .separable import separable
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from dorefa.golden import lower, random_images, random_network
 from dorefa.hw.compiler import compile_network
+from dorefa.hw.engine.array.weight_loader import beats_per_address
 from dorefa.hw.network_files import network_files
 from dorefa.hw.sizing import fit
-from dorefa.hw.weight_loader import beats_per_address
 
-from .test_trunk_stream import residual
+from .engine.output.test_trunk_streams import residual
 
 
 @pytest.fixture(params=["onchip", "stream"])

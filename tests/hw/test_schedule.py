@@ -17,7 +17,7 @@ from dorefa.hw.problems import find_problems
 from dorefa.hw.schedule import schedule
 from dorefa.hw.sizing import fit
 
-from .engine_bench import Bench, beats_of, compare
+from .engine.engine_bench import Bench, beats_of, compare
 from .support import draw_layer, network
 
 

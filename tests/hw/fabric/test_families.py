@@ -6,8 +6,8 @@ import pytest
 from dorefa.hw import verilog
 from dorefa.hw.arith.dot import DotUnit, dot_latency
 from dorefa.hw.arith.popcount import AndPopcount, popcount_latency
-from dorefa.hw.array import DotArray
 from dorefa.hw.config.engine import preset
+from dorefa.hw.engine.array.array import DotArray
 from dorefa.hw.fabric import families as fabrics
 from dorefa.hw.fabric.chains import Chains
 from dorefa.hw.fabric.tree import plan

@@ -1,0 +1,1 @@
+"""The engine that runs whole networks, layer by layer."""

@@ -1,0 +1,1 @@
+"""Dot products of patches and weights."""

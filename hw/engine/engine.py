@@ -1,0 +1,280 @@
+"""The engine: one image in, a program of layers, one packet of class scores out."""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..interface.memory_map import MemoryMap
+from .array.weight_loader import WeightLoader, rows_per_beat, weights_layout
+from .host_port import HostPort, host_signature
+from .output.column_order import ColumnOrder
+from .output.plane_packer import PlanePacker
+from .output.results import Results, result_layout
+from .output.trunk_streams import TrunkStreams, trunk_layout
+from .sequencer import Sequencer, image_layout
+from .slice import EngineSlice
+
+
+class Engine(wiring.Component):
+    """A bit-plane popcount convolution engine that runs whole networks.
+
+    Ports (all in the `sync` domain, reset drops every `valid`):
+
+    - `i`: stream of image beats (:func:`sequencer.image_layout`), NHWC bytes, one image (or batch) per
+      packet;
+    - `weights`, where weights stream in: beats (:func:`weight_loader.weights_layout`), a packet per pass;
+    - `trunks_o`, `trunks_i`, where residual trunks stream: beats (:func:`trunk_stream.trunk_layout`), a
+      packet per pass that keeps a trunk, which comes back for every pass that adds it;
+    - `o`: stream of results (:func:`results.result_layout`), ``sum(v * a)`` of the last layer, int;
+    - `host`: registers and memories (:mod:`dorefa.hw.interface.memory_map`);
+    - `status`: `busy`; `first_read` pulses with an image's first feature read, `layer_done` in the
+      cycle after a pass's last write or last result.
+
+    `memories` preloads the engine: ``program`` (words), ``weights`` (words per row of all engines),
+    ``params`` and ``rescale`` (words per memory) and ``registers`` (reset values), as in
+    ``CompiledNetwork.memories``.
+
+    Latency of a layer: see :mod:`dorefa.hw.cycles`, which predicts it to the cycle.
+    """
+
+    def __init__(self, config, *, memories=None):
+        self._config = config
+        self._memories = memories or {}
+        ports = {
+            "i": In(stream.Signature(image_layout(config))),
+            "o": Out(stream.Signature(result_layout(config))),
+            "host": In(host_signature(config)),
+            "status": Out(
+                wiring.Signature({"busy": Out(1), "first_read": Out(1), "layer_done": Out(1)})
+            ),
+        }
+        if config.weights == "stream":
+            ports["weights"] = In(stream.Signature(weights_layout(config)))
+        if config.trunks == "stream":
+            ports["trunks_i"] = In(stream.Signature(trunk_layout(config)))
+            ports["trunks_o"] = Out(stream.Signature(trunk_layout(config)))
+        super().__init__(ports)
+
+    @property
+    def config(self):
+        """The :class:`EngineConfig`."""
+        return self._config
+
+    def elaborate(self, platform):
+        m = Module()
+        config, memories = self._config, self._memories
+        m.submodules.host = host = HostPort(config, init=memories.get("registers"))
+        m.submodules.sequencer = sequencer = Sequencer(config, init=memories.get("program"))
+        m.submodules.packer = packer = PlanePacker(config)
+        m.submodules.results = results = Results(config)
+        slices = [
+            EngineSlice(config, memories=self._slice_memories(number))
+            for number in range(config.engines)
+        ]
+        for number, part in enumerate(slices):
+            m.submodules[f"slice{number}"] = part
+        layer, lead = sequencer.layer, slices[0]
+        wiring.connect(m, wiring.flipped(self.host), host.host)
+        wiring.connect(m, wiring.flipped(self.i), sequencer.i)
+        wiring.connect(m, results.o, wiring.flipped(self.o))
+        m.d.comb += [
+            sequencer.enable.eq(host.enable),
+            sequencer.layers.eq(host.layers),
+            sequencer.image_bytes.eq(host.image_bytes),
+            sequencer.w_en.eq(host.program_en),
+            sequencer.w_address.eq(host.program_address),
+            sequencer.w_data.eq(host.program_data),
+            results.ends_image.eq(layer.ends_image),
+            results.valid.eq(lead.raw_valid),
+            results.group.eq(lead.raw_group),
+            *(into.eq(value) for into, value in zip(
+                results.values, (value for part in slices for value in part.raw_values), strict=True)),
+            *(into.eq(value) for into, value in zip(
+                results.offsets, (value for part in slices for value in part.raw_offsets), strict=True)),
+        ]  # fmt: skip
+        for part in slices:
+            wiring.connect(m, sequencer.table, part.table)
+            m.d.comb += [
+                part.layer.eq(layer),
+                part.start.eq(sequencer.start),
+                part.raw_ready.eq(results.ready),
+                part.f_en.eq(packer.w_en),
+                part.f_address.eq(packer.w_address),
+                part.f_data.eq(packer.w_data),
+            ]
+        self._memory_writes(m, host, slices)
+        self._weights(m, host, sequencer, slices)
+        if config.trunks == "stream":
+            self._trunks(m, host, sequencer, slices)
+        self._load(m, host, sequencer, packer)
+        stored = self._store(m, sequencer, packer, slices)
+        m.d.comb += [
+            # Of a pass only one of both can come.
+            sequencer.layer_ended.eq(results.done | stored),
+            host.busy.eq(sequencer.busy),
+            self.status.busy.eq(sequencer.busy),
+        ]
+        m.d.sync += host.wrong_packet.eq(sequencer.wrong_packet)
+        self._count(m, host, sequencer, lead)
+        return m
+
+    def _slice_memories(self, number):
+        """The part of the preloaded memories that slice `number` holds."""
+        engines = self._config.engines
+        return {
+            name: contents[number * len(contents) // engines : (number + 1) * len(contents) // engines]
+            for name, contents in self._memories.items()
+            if name in ("weights", "params", "rescale")
+        }
+
+    def _memory_writes(self, m, host, slices):
+        """Parameters from the host port to the slice that holds the memory."""
+        memory_map = MemoryMap.of(self._config)
+        for window in (memory_map.params, memory_map.rescale):
+            if window is None:
+                continue
+            en, address, data = (
+                getattr(host, f"{window.name}_{part}") for part in ("en", "address", "data")
+            )
+            for number, part in enumerate(slices):
+                own = getattr(part, f"{window.name}_en")
+                m.d.comb += [
+                    own.eq(en.word_select(number, len(own))),
+                    getattr(part, f"{window.name}_address").eq(address),
+                    getattr(part, f"{window.name}_data").eq(data),
+                ]
+
+    def _weights(self, m, host, sequencer, slices):
+        """Weights from the host port, or from their stream."""
+        config, layer = self._config, sequencer.layer
+        rows = range(config.total_rows)
+        if config.weights == "onchip":
+            together, ready = 1, 1
+            enables, address, words = host.weights_en, host.weights_address, host.weights_data
+        else:
+            m.submodules.weight_loader = loader = WeightLoader(config)
+            wiring.connect(m, wiring.flipped(self.weights), loader.i)
+            m.d.comb += [
+                loader.image_begins.eq(sequencer.image_begins),
+                loader.passes.eq(sequencer.layers),
+                loader.finished.eq(sequencer.finished),
+                loader.taken.eq(sequencer.ended),
+                loader.expected.eq(layer.weight_words),
+            ]
+            m.d.sync += host.wrong_weights.eq(loader.wrong & sequencer.ended)
+            address, together, ready = loader.w_address, rows_per_beat(config), loader.available
+            enables, words = loader.w_en, loader.w_data
+        for number, part in enumerate(slices):
+            own = rows[number * config.rows : (number + 1) * config.rows]
+            m.d.comb += [
+                part.weights_ready.eq(ready),
+                part.weights_en.eq(Cat(enables[row] for row in own)),
+                part.weights_address.eq(address),
+                part.weights_data.eq(
+                    Cat(words.word_select(row % together, config.lanes) for row in own)
+                ),
+            ]
+
+    def _trunks(self, m, host, sequencer, slices):
+        """Residual trunks from and to their streams; slices do everything at the same time."""
+        m.submodules.trunks = trunks = TrunkStreams(self._config)
+        wiring.connect(m, wiring.flipped(self.trunks_i), trunks.i)
+        wiring.connect(m, trunks.o, wiring.flipped(self.trunks_o))
+        lead = slices[0].trunk
+        m.d.comb += [
+            trunks.layer.eq(sequencer.layer),
+            trunks.finished.eq(sequencer.finished),
+            trunks.kept.eq(Cat(part.trunk.kept for part in slices)),
+            *(getattr(trunks, name).eq(getattr(lead, name))
+              for name in ("tile", "take", "take_last", "keep", "keep_last")),
+        ]  # fmt: skip
+        for number, part in enumerate(slices):
+            m.d.comb += [
+                part.trunk.tile_ready.eq(trunks.tile_ready),
+                part.trunk.taken.eq(trunks.taken.word_select(number, len(part.trunk.taken))),
+            ]
+        m.d.sync += host.wrong_trunks.eq(trunks.wrong)
+
+    def _load(self, m, host, sequencer, packer):
+        """The image's bytes to the feature memories."""
+        config, image = self._config, sequencer.i.payload.data
+        m.d.comb += [
+            packer.start.eq(sequencer.load_start | (sequencer.start & ~sequencer.layer.raw)),
+            packer.image.eq(sequencer.load_start),
+            packer.image_bytes.eq(host.image_bytes),
+            packer.image_valid.eq(sequencer.load),
+            packer.image_codes.eq(
+                Cat(image[8 * byte : 8 * byte + config.a_bits] for byte in range(config.port_bytes))
+            ),
+            packer.image_count.eq(sequencer.load_count),
+            packer.image_last.eq(sequencer.load_last),
+            sequencer.load_ready.eq(packer.ready),
+            sequencer.loaded.eq(packer.done),
+        ]
+
+    def _store(self, m, sequencer, packer, slices):
+        """Codes of layers to the feature memories; returns the end of a layer."""
+        config, layer, lead = self._config, sequencer.layer, slices[0]
+        bits = config.stored_bits
+        codes = Cat(part.codes for part in slices)
+        stored = Signal(config.total_quant * bits)
+        store, count = Signal(), Signal(config.total_quant.bit_length())
+        last = Signal()
+        if config.cols == 1:
+            m.d.comb += [
+                store.eq(lead.valid),
+                stored.eq(codes),
+                count.eq(lead.group.count),
+                last.eq(lead.group.ends_layer),
+            ]
+        else:
+            m.submodules.column_order = order = ColumnOrder(config, code_bits=bits)
+            m.d.comb += [
+                order.valid.eq(lead.valid),
+                order.codes.eq(codes),
+                order.group.eq(lead.group),
+                order.set_ends.eq(lead.set_ends),
+                order.columns.eq(lead.columns),
+                store.eq(order.o_valid),
+                stored.eq(order.o_codes),
+                count.eq(order.o_count),
+                last.eq(order.o_last),
+            ]
+        m.d.comb += [
+            packer.address.eq(layer.out_address),
+            packer.valid.eq(store),
+            packer.codes.eq(
+                Cat(
+                    self._code(layer, stored.word_select(lane, bits))[:bits]
+                    for lane in range(config.total_quant)
+                )
+            ),
+            packer.count.eq(count),
+            packer.last.eq(last),
+        ]
+        return packer.done | lead.trunk_ends if config.trunk_bits else packer.done
+
+    def _code(self, layer, count):
+        """The code that is stored for a pooled count, as wide as the count."""
+        if not self._config.signed_codes:
+            return count
+        low = count[: self._config.out_bits]
+        code = (Mux(layer.code_double, low << 1, low) + layer.code_offset) & layer.stored_mask
+        return Cat(code[: len(low)], count[len(low) :])
+
+    def _count(self, m, host, sequencer, lead):
+        """Status signals, and the cycles of an image from its first read to its last result."""
+        running, ended = Signal(), Signal()
+        # From the first read to the cycle of the last result, both included, and kept in the one after it.
+        counter = Signal(32, init=1)
+        first_read = lead.first_read & ~running
+        m.d.comb += self.status.first_read.eq(first_read)
+        m.d.sync += [self.status.layer_done.eq(sequencer.ended), ended.eq(sequencer.finished)]
+        with m.If(running):
+            m.d.sync += counter.eq(counter + 1)
+        with m.Else():
+            m.d.sync += counter.eq(1)
+        with m.If(ended):
+            m.d.sync += [running.eq(0), host.cycles.eq(counter)]
+        with m.Elif(first_read):
+            m.d.sync += running.eq(1)

@@ -1,0 +1,88 @@
+"""The staircase by one multiplication: accumulator to activation code."""
+
+from amaranth import Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+
+from .threshold_quantizer import param_memory, quantizer_ports
+
+
+class AffineQuantizer(wiring.Component):
+    """``code = clip(((m * value + b) >> f) - tie, 0, code_mask)`` per channel; `tie` is one where the
+    channel's tie bit is set, the shifted result is odd and the fraction shifted out is zero.
+
+    Memory `lane` holds, at `param`, a word of :meth:`param_layout`. Latency: 6 cycles.
+    """
+
+    def __init__(self, config, *, init=None):
+        self._config = config
+        self._init = init
+        super().__init__(
+            quantizer_ports(config, memories=config.quant, param_bits=self.param_bits(config))
+        )
+
+    @staticmethod
+    def param_layout(config):
+        """Fields of a parameter word, lowest first; `invert` takes the code from `code_mask`."""
+        return data.StructLayout(
+            {
+                "m": config.mul_bits,
+                "b": signed(config.bias_bits),
+                "f": config.shift_bits,
+                "tie": 1,
+                "invert": 1,
+            }
+        )
+
+    @classmethod
+    def param_bits(cls, config):
+        """Width of a parameter word."""
+        return cls.param_layout(config).size
+
+    @staticmethod
+    def latency(config):
+        """Cycles from accumulators to codes."""
+        return 6
+
+    def elaborate(self, platform):
+        m = Module()
+        config, layout = self._config, self.param_layout(self._config)
+        product_bits = config.acc_bits + config.mul_bits + 1
+        sum_bits = max(product_bits, config.bias_bits) + 1
+        for lane in range(config.quant):
+            word = param_memory(
+                m, self, config,
+                name=f"lane{lane}", number=lane, width=layout.size, depth=config.param_depth,
+                address=self.param, init=self._init and self._init[lane],
+            )  # fmt: skip
+            waiting, value = (Signal(signed(config.acc_bits), name=f"{name}_{lane}")
+                              for name in ("waiting", "value"))  # fmt: skip
+            params = [Signal(layout, name=f"params_{lane}_{stage}") for stage in range(4)]
+            product = Signal(signed(product_bits), name=f"product_{lane}")
+            total = Signal(signed(sum_bits), name=f"total_{lane}")
+            shifted = Signal(signed(sum_bits), name=f"shifted_{lane}")
+            exact = Signal(name=f"exact_{lane}")
+            adjusted = Signal(signed(sum_bits), name=f"adjusted_{lane}")
+            code = Signal(config.out_bits, name=f"code_{lane}")
+            read = Signal(layout, name=f"read_{lane}")
+            fraction = Signal(1 << config.shift_bits, name=f"fraction_{lane}")
+            m.d.sync += [
+                waiting.eq(self.values[lane]),
+                value.eq(waiting),
+                params[0].eq(read),
+                product.eq(params[0].m * value),
+                total.eq(product + params[1].b),
+                shifted.eq(total >> params[2].f),
+                exact.eq((total & fraction) == 0),
+            ]
+            m.d.sync += [after.eq(before) for before, after in zip(params[:3], params[1:4], strict=True)]
+            m.d.comb += [
+                read.eq(word),
+                self.offsets[lane].eq(read.b),
+                fraction.eq((1 << params[2].f) - 1),
+                adjusted.eq(shifted - (params[3].tie & exact & shifted[0])),
+                code.eq(
+                    Mux(adjusted < 0, 0, Mux(adjusted > self.code_mask, self.code_mask, adjusted))
+                ),
+            ]
+            m.d.sync += self.codes[lane].eq(Mux(params[3].invert, self.code_mask - code, code))
+        return m

@@ -1,0 +1,1 @@
+"""From the feature memory to patches."""

@@ -1,0 +1,67 @@
+"""Which columns of a set are read together: neighbors on one line of the map."""
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from ...interface import program
+
+
+class ColumnSegments(wiring.Component):
+    """Counts through the pixels of each line, as many at once as the set has columns left.
+
+    Ports: `columns`, the segment's columns of the set, one bit each, and `ends_line`, whether it ends the
+    line of `pixels` pixels, both registers; `goes_on` to the next segment, `start` with a layer's first.
+    `keep` the segment that comes now, come `back` to the one that was kept. Without `shares` every
+    segment is one pixel.
+    """
+
+    def __init__(self, config):
+        self._config = config
+        super().__init__(
+            {
+                "shares": In(1),
+                "pixels": In(program.SIZE_BITS),
+                "start": In(1),
+                "goes_on": In(1),
+                "keep": In(1),
+                "back": In(1),
+                "columns": Out(config.cols),
+                "ends_line": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        cols = self._config.cols
+        # The segment; and of the one behind it the first column, and the pixels left of its line.
+        place = data.StructLayout(
+            {"columns": cols, "ends_line": 1, "next_first": range(cols), "next_left": program.SIZE_BITS}
+        )
+        now, following, kept = Signal(place), Signal(place), Signal(place)
+        first, left = Signal.like(now.next_first), Signal.like(now.next_left)
+        room, fits = Signal(range(cols + 1)), Signal()
+        m.d.comb += [
+            self.columns.eq(now.columns),
+            self.ends_line.eq(now.ends_line),
+            first.eq(Mux(self.start, 0, now.next_first)),
+            left.eq(Mux(self.start, self.pixels, now.next_left)),
+            room.eq(Mux(self.shares, cols - first, 1)),
+            # In two parts, which is less than a carry chain.
+            fits.eq(~left[len(room) :].any() & (left[: len(room)] <= room)),
+            following.ends_line.eq(fits),
+            following.next_left.eq(Mux(fits, self.pixels, left - room)),
+        ]
+        # Up to the line's end, or as many as there is room for: both beside the comparison.
+        for case, behind in ((fits, first + left[: len(room)]), (~fits, first + room)):
+            with m.If(case):
+                m.d.comb += following.next_first.eq(Mux(behind == cols, 0, behind))
+                for column in range(cols):
+                    m.d.comb += following.columns[column].eq((first <= column) & (behind > column))
+        with m.If(self.back):
+            m.d.sync += now.eq(kept)
+        with m.Elif(self.start | self.goes_on):
+            m.d.sync += now.eq(following)
+        with m.If(self.keep):
+            m.d.sync += kept.eq(following)
+        return m

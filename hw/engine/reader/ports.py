@@ -1,0 +1,49 @@
+"""What both window readers have: their ports, the slots that they fill, the sign of a layer's first read."""
+
+from amaranth import Cat, Mux, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out
+
+from ...interface import program
+from ...lib.delay import delayed
+from .patch_buffer import PatchBuffer
+from .run_generator import run_layout
+
+
+def reader_ports(config):
+    """`layer`, `start`; `runs` (from three cycles after `start` on); `r_address` and `bits` to the feature
+    memory; `w` to the patch buffer; `filled` pulses when all columns of a slot are written, `released` when a
+    slot was read for the last time; `first_read` pulses with the layer's first read."""
+    return {
+        "layer": In(program.layout(config)),
+        "start": In(1),
+        "runs": In(stream.Signature(run_layout(config))),
+        "r_address": Out(config.feature_address_bits),
+        "bits": In(config.fetch_planes * config.fetch_bits),
+        "w": Out(PatchBuffer.write_signature(config)),
+        "filled": Out(1),
+        "released": In(1),
+        "first_read": Out(1),
+    }
+
+
+def first_of_layer(m, start, step):
+    """Whether the step of the cycle before was the first one behind `start`."""
+    waiting = Signal()
+    first = delayed(m, step & waiting, 1, "first")
+    with m.If(start):
+        m.d.sync += waiting.eq(1)
+    with m.Elif(step):
+        m.d.sync += waiting.eq(0)
+    return first
+
+
+def may_step(runs, occupied, fills):
+    """Whether there is a run and a slot for it. Bit n of `occupied`: more than n slots; `fills`: one more."""
+    return runs.valid & ~occupied[-1] & ~(occupied[-2] & fills)
+
+
+def count_slots(m, occupied, fills, released):
+    """One slot more, or one less."""
+    with m.If(fills ^ released):
+        m.d.sync += occupied.eq(Mux(released, occupied >> 1, Cat(1, occupied)))

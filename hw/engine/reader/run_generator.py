@@ -1,0 +1,266 @@
+"""Which bit runs of the feature map make the patches of a layer, in order."""
+
+from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from ...interface import program
+from ...interface.program import Move
+from ...lib.lfsr_counter import loop
+from .column_segments import ColumnSegments
+
+
+def run_layout(config):
+    """One run: `address` of its first bit in the plane, `x` of that bit within the map's row
+    (negative in the padding), `row_ok` whether the row exists; `ends_part` on the last run of a
+    plane group of a patch, `ends_patch` on a patch's last run,
+    `ends_set` on the last run of the last of the columns that are computed together.
+
+    Where columns share reads, a run is that of all `columns` of the set on one line (one bit each); address
+    and x are those of the set's column 0, whether or not that is one of them. The steps of `fetch_bits` that
+    have bits for them, counted from there: `first_step` to `last_step`; `flush` as in the descriptor.
+    """
+    shared = {}
+    if config.column_reads == "shared":
+        step = config.feature_address_bits + 2 - config.fetch_bits.bit_length()
+        shared = {"columns": config.cols, "first_step": step, "last_step": step, "flush": 1}
+    return data.StructLayout(
+        {
+            "address": config.feature_address_bits,
+            "x": signed(config.feature_address_bits + 2),
+            "row_ok": 1,
+            "ends_part": 1,
+            "ends_patch": 1,
+            "ends_set": 1,
+            **shared,
+        }
+    )
+
+
+def _step_layout(config):
+    """A move, and what the run before it ends: part, patch, set; of shared reads, its columns."""
+    shared = {"columns": config.cols} if config.column_reads == "shared" else {}
+    return data.StructLayout({"move": Move, "ends": 3, **shared})
+
+
+class RunGenerator(wiring.Component):
+    """Nested counters: set of `cols` convolution pixels in raster order, channel group, column, channel
+    block of the input map, kernel row, run. Offers one run per cycle, three cycles after `start`.
+
+    The innermost counter that goes on says how far it is to the next run: one distance per counter is
+    in the table that the descriptor begins with (:mod:`dorefa.hw.interface.program`), so address, x and y are one
+    adder each. A pass begins at zero with the distance to its first run.
+
+    A layer computed in several passes leaves its map in blocks of channels, one behind the other
+    (:mod:`dorefa.hw.layout`); a patch takes the window of one block after that of the other. The groups of
+    planes of an image are such blocks too, but each is a part of the patch that begins with a word.
+
+    Where columns share reads (:mod:`dorefa.hw.column_slices`), those on one line count as one. Distances are
+    between places of the set's column 0 as if its line went on.
+
+    Ports: `layer` (descriptor, stable from `start` on), `table` (writes of the distances, complete before
+    `start`), `start` (while no run is left), `o` (stream of runs).
+    """
+
+    def __init__(self, config):
+        self._config = config
+        super().__init__(
+            {
+                "layer": In(program.layout(config)),
+                "table": In(program.table_signature(config)),
+                "start": In(1),
+                "o": Out(stream.Signature(run_layout(config))),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        # A second move waits where the first is not taken, so that `ready` reaches no counter.
+        waiting, waits = Signal(_step_layout(self._config)), Signal()
+        taken, step, step_ends = Signal(), Signal.like(waiting), Signal.like(waiting.ends)
+        valid, begins = Signal(), Signal()
+        active, counted = self._count(m, ~waits)
+        run = Signal.like(self.o.payload)
+        distance = self._table(m, step.move, taken)
+        y = self._place(m, (taken & valid) | begins, taken, step.move, distance, run)
+        m.d.comb += [
+            taken.eq(~self.o.valid | self.o.ready),
+            step.eq(Mux(waits, waiting, counted)),
+            # A row above the map is a number beyond its last one, too.
+            run.row_ok.eq(y.as_unsigned() < self.layer.in_rows),
+            Cat(run.ends_part, run.ends_patch, run.ends_set).eq(step_ends),
+        ]
+        if self._config.column_reads == "shared":
+            self._columns(m, taken, step, run)
+        m.d.sync += begins.eq(self.start)
+        with m.If(~waits):
+            m.d.sync += waiting.eq(counted)
+        with m.If(taken):
+            m.d.sync += [
+                step_ends.eq(step.ends), valid.eq(waits | active), waits.eq(0),
+                self.o.payload.eq(run), self.o.valid.eq(valid),
+            ]  # fmt: skip
+        with m.Elif(active):
+            m.d.sync += waits.eq(1)
+        with m.If(self.start):
+            m.d.sync += [valid.eq(0), waits.eq(0), self.o.valid.eq(0)]
+        return m
+
+    def _count(self, m, advance):
+        """Counts rounds of the loops; returns whether there is a run, and the step behind it (the one to the
+        first run where there is none)."""
+        layer, config, start = self.layer, self._config, self.start
+        active, goes = Signal(), Signal()
+        row_ends, kernel_ends, part_ends, patch_ends, set_ends, groups_end = (
+            Signal(name=name)
+            for name in ("row_ends", "kernel_ends", "part_ends", "patch_ends", "set_ends", "groups_end")
+        )
+        m.d.comb += goes.eq(active & advance)
+        last_run, run_comes = loop(m, layer.run_rounds, start | (goes & row_ends), goes)
+        last_row, row_comes = loop(
+            m, layer.row_rounds, start | (goes & kernel_ends), goes & row_ends
+        )
+        last_block, block_comes = loop(
+            m, layer.block_rounds, start | (goes & patch_ends), goes & kernel_ends
+        )
+        last_group, group_comes = loop(m, layer.group_rounds, start | (goes & groups_end), goes & set_ends)
+        # Registers, so that the loops outside do not wait for all those inside.
+        patch_comes = run_comes & row_comes & block_comes
+        m.d.sync += patch_ends.eq(patch_comes)
+        # Pixels of the line and lines: of this column, which the next group begins at the set's first again.
+        first = None
+        if config.cols > 1:
+            first = start | (goes & groups_end), goes & set_ends & ~groups_end
+        on = goes & (groups_end if config.cols == 1 else patch_ends)
+        last_pixel, last_line = Signal(), Signal()
+        if config.column_reads == "shared":
+            m.submodules.segments = segments = ColumnSegments(config)
+            m.d.comb += [
+                segments.shares.eq(layer.shares), segments.pixels.eq(layer.out_cols),
+                segments.start.eq(start), segments.goes_on.eq(on),
+                Cat(segments.keep, segments.back).eq(Cat(first)), last_pixel.eq(segments.ends_line),
+            ]  # fmt: skip
+        else:
+            pixel_restarts = start | (on & last_pixel)
+            m.d.comb += last_pixel.eq(loop(m, layer.pixel_rounds, pixel_restarts, on, first)[0])
+        m.d.comb += [
+            last_line.eq(loop(m, layer.line_rounds, start, on & last_pixel, first)[0]),
+            row_ends.eq(last_run),
+            kernel_ends.eq(row_ends & last_row),
+            part_ends.eq(patch_ends),
+        ]
+        if config.cols == 1:
+            m.d.comb += set_ends.eq(patch_ends)
+            m.d.sync += groups_end.eq(patch_comes & group_comes)
+        else:
+            m.d.comb += groups_end.eq(set_ends & last_group)
+        if config.column_reads == "shared":
+            m.d.comb += set_ends.eq(patch_ends & (segments.columns[-1] | (last_pixel & last_line)))
+        elif config.cols > 1:
+            column = Signal(range(config.cols))
+            m.d.comb += set_ends.eq(
+                patch_ends & ((column == config.cols - 1) | (last_pixel & last_line))
+            )
+            with m.If(start | (goes & set_ends)):
+                m.d.sync += column.eq(0)
+            with m.Elif(goes & patch_ends):
+                m.d.sync += column.eq(column + 1)
+        if config.plane_groups > 1:
+            m.d.comb += part_ends.eq(kernel_ends & (layer.plane_blocks | last_block))
+        with m.If(start):
+            m.d.sync += active.eq(1)
+        with m.Elif(goes & groups_end & last_pixel & last_line):
+            m.d.sync += active.eq(0)
+
+        move = Signal(Move)
+        with m.If(~active):
+            m.d.comb += move.eq(Move.START)
+        with m.Elif(groups_end):
+            m.d.comb += move.eq(Mux(last_pixel, Move.LINE, Move.PIXEL))
+        with m.Elif(set_ends):
+            m.d.comb += move.eq(Move.GROUP)
+        if config.cols > 1:
+            with m.Elif(patch_ends):
+                m.d.comb += move.eq(Mux(last_pixel, Move.COLUMN_LINE, Move.COLUMN))
+        with m.Elif(kernel_ends):
+            m.d.comb += move.eq(Move.BLOCK)
+        with m.Elif(row_ends):
+            m.d.comb += move.eq(Move.ROW)
+        with m.Else():
+            m.d.comb += move.eq(Move.RUN)
+        step = Signal(_step_layout(config))
+        m.d.comb += [step.move.eq(move), step.ends.eq(Cat(part_ends, patch_ends, set_ends))]
+        if config.column_reads == "shared":
+            m.d.comb += step.columns.eq(segments.columns)
+        return active, step
+
+    def _columns(self, m, taken, step, run):
+        """Which columns share the `run`, and which steps of it have bits for them."""
+        layer, shift = self.layer, self._config.fetch_bits.bit_length() - 1
+        columns = Signal.like(step.columns)
+        with m.If(taken):
+            m.d.sync += columns.eq(step.columns)
+        m.d.comb += run.columns.eq(columns)
+        for column in range(self._config.cols):
+            if column:  # of column 0 it is 0
+                with m.If(columns[column] & ~columns[column - 1]):
+                    m.d.comb += run.first_step.eq(layer[f"column_first_{column}"] >> shift)
+            with m.If(columns[column : column + 2] == 1):
+                m.d.comb += run.last_step.eq(layer[f"column_last_{column}"] >> shift)
+                m.d.comb += run.flush.eq(layer.column_flush[column])
+
+    def _table(self, m, move, taken):
+        """The distance of the `move` that was taken, as a dictionary of its parts."""
+        table, shapes = self.table, program.distance_fields(self._config)
+        words = program.distance_words(self._config)
+        number = table.address[: (len(words) - 1).bit_length()]
+        address = table.address[len(number) :]
+        result = {}
+        for word, parts in enumerate(words):
+            if not parts:
+                continue
+            layout = data.StructLayout({part: shapes[part] for part in parts})
+            memory = Memory(shape=layout, depth=1 << len(address), init=[])
+            m.submodules[f"table{word}"] = memory
+            write, read = memory.write_port(), memory.read_port()
+            m.d.comb += [
+                write.en.eq(table.en & (number == word)),
+                write.addr.eq(address),
+                *(write.data[part].eq(table.data[bit:]) for part, bit in parts.items()),
+                read.en.eq(taken),
+                read.addr.eq(move),
+            ]
+            if self._config.prefetch:
+                m.d.comb += read.addr[-1].eq(~address[-1])
+            result |= {part: read.data[part] for part in parts}
+        return result
+
+    def _place(self, m, enable, taken, move, distance, run):
+        """Place of the `run`, and by `distance` of the one behind it; returns y."""
+        place = data.StructLayout(program.distance_fields(self._config))
+        at, origin, following = Signal(place), Signal(place), Signal(place)
+        m.d.comb += [
+            origin.eq(at), run.address.eq(at.address), run.x.eq(at.x),
+            *(following[part].eq(origin[part] + far) for part, far in distance.items()),
+        ]  # fmt: skip
+        with m.If(self.start):
+            m.d.sync += at.eq(0)
+        with m.Elif(enable):
+            m.d.sync += at.eq(following)
+        if self._config.cols > 1:
+            # The next channel group, pixel and line count from the set's first pixel.
+            first, returns, begins = Signal(place), Signal(), Signal()
+            with m.If(taken):
+                m.d.sync += [
+                    returns.eq(move == Move.GROUP),
+                    begins.eq(
+                        (move == Move.START) | (move == Move.GROUP) | (move == Move.PIXEL)
+                        | (move == Move.LINE)
+                    ),
+                ]  # fmt: skip
+            with m.If(returns):
+                m.d.comb += origin.eq(first)
+            with m.If(enable & begins):
+                m.d.sync += first.eq(following)
+        return at.y

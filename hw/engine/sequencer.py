@@ -1,0 +1,200 @@
+"""Images in, layers one after another."""
+
+from amaranth import Cat, Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from ..interface import program
+from ..interface.memory_map import MemoryMap
+from ..lib.delay import delayed
+
+
+def image_layout(config):
+    """One beat of an image: bytes, lowest first, of which `keep` marks a prefix."""
+    return data.StructLayout({"data": 8 * config.port_bytes, "keep": config.port_bytes, "last": 1})
+
+
+class Sequencer(wiring.Component):
+    """Takes one image packet, then runs the program's layers, then takes the next.
+
+    The descriptor of the next pass is fetched, one 32-bit word per cycle, while one runs; without
+    `prefetch`, which takes a register for each of its bits and a second half of the table of distances,
+    between the two. A packet of another length than `image_bytes` is dropped with a pulse of
+    `wrong_packet`; nothing of it is computed and nothing is written beyond the image.
+
+    Ports: `i` (image stream); `enable`, `layers`, `image_bytes`; program memory writes; `load` with
+    `load_start`, `load_count`, `load_last` (codes for the image's plane packer, which takes them while
+    `load_ready` and answers `loaded`);
+    `image_begins` (pulse with every beat of an image);
+    `layer`, `table` (distances, as they are fetched), `start` (pulse, the descriptor is complete) and
+    `layer_ended` (pulse from the engine, looked at while a pass runs);
+    `busy`, `ended` (pulse with a pass's end), `finished` (pulse with the last one's).
+    """
+
+    def __init__(self, config, *, init=None):
+        self._config = config
+        self._init = init
+        depth = MemoryMap.of(config).program.depth
+        super().__init__(
+            {
+                "i": In(stream.Signature(image_layout(config))),
+                "enable": In(1),
+                "layers": In(config.layer_depth.bit_length()),
+                "image_bytes": In(config.image_bytes_bits),
+                "w_en": In(1),
+                "w_address": In(range(max(2, depth))),
+                "w_data": In(program.WORD_BITS),
+                "load_ready": In(1),
+                "load": Out(1),
+                "load_start": Out(1),
+                "load_count": Out(config.port_bytes.bit_length()),
+                "load_last": Out(1),
+                "loaded": In(1),
+                "image_begins": Out(1),
+                "layer": Out(program.layout(config)),
+                "table": Out(program.table_signature(config)),
+                "start": Out(1),
+                "layer_ended": In(1),
+                "busy": Out(1),
+                "ended": Out(1),
+                "finished": Out(1),
+                "wrong_packet": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self._config
+        words = program.words_per_layer(config)
+        m.submodules.program = memory = Memory(
+            shape=program.WORD_BITS,
+            depth=MemoryMap.of(config).program.depth,
+            init=self._init or [],
+        )
+        write, read = memory.write_port(), memory.read_port()
+        m.d.comb += [
+            write.en.eq(self.w_en),
+            write.addr.eq(self.w_address),
+            write.data.eq(self.w_data),
+            read.en.eq(1),
+        ]
+
+        # Bytes of the packet that are missing, and whether there were any, or too many.
+        missing, begun, over = Signal.like(self.image_bytes), Signal(), Signal()
+        beat, kept = Signal(), Signal.like(self.load_count)
+        many, few = missing[len(kept) :].any(), missing[: len(kept)]
+        fits, right = Signal(), Signal()
+        m.d.comb += [
+            kept.eq(sum(self.i.payload.keep[byte] for byte in range(config.port_bytes))),
+            fits.eq(~over & (many | (few >= kept))),
+            right.eq(~over & ~many & (few == kept)),
+            beat.eq(self.i.valid & self.i.ready),
+            self.image_begins.eq(beat),
+            self.load_count.eq(kept),
+        ]
+
+        address, number = Signal.like(read.addr), Signal(range(words))
+        fetching, asks, answers, complete = Signal(), Signal(), Signal(), Signal()
+        fetch, swap = Signal(), Signal()
+        m.d.comb += read.addr.eq(address)
+        m.d.sync += answers.eq(asks)
+        with m.If(fetch):
+            m.d.sync += [fetching.eq(1), asks.eq(1), number.eq(0)]
+        with m.Elif(asks):
+            m.d.sync += [address.eq(address + 1), number.eq(number + 1), asks.eq(number != words - 1)]
+        with m.If(answers & ~asks):
+            m.d.sync += complete.eq(1)
+        self._descriptor(m, read.data, number, answers, swap)
+        with m.If(swap):
+            m.d.sync += [fetching.eq(0), complete.eq(0)]
+
+        # Passes up to the next one, whether that is the last, and whether the one that runs is.
+        passes, layers = Signal.like(self.layers), Signal.like(self.layers)
+        next_last, last = Signal(), Signal()
+        m.d.sync += next_last.eq(passes == layers)
+        with m.FSM() as states:
+            with m.State("enable"):
+                m.d.comb += self.load_start.eq(1)
+                m.d.sync += [missing.eq(self.image_bytes), begun.eq(0), over.eq(0)]
+                m.d.sync += [address.eq(0), passes.eq(1), layers.eq(self.layers)]
+                m.d.sync += [fetching.eq(0), asks.eq(0), answers.eq(0), complete.eq(0)]
+                with m.If(self.enable & (self.layers != 0)):
+                    m.next = "image"
+            with m.State("image"):
+                accepted = Signal()
+                m.d.comb += accepted.eq(self.enable | begun)
+                m.d.comb += self.i.ready.eq(accepted & self.load_ready)
+                with m.If(~accepted):
+                    m.next = "enable"
+                with m.If(~begun):
+                    m.d.sync += missing.eq(self.image_bytes)
+                with m.If(beat):
+                    # The first descriptor is fetched while the image comes in.
+                    m.d.comb += fetch.eq(~fetching)
+                    m.d.comb += self.load.eq(fits & ((kept != 0) | self.i.payload.last))
+                    m.d.sync += [
+                        missing.eq(missing - kept), begun.eq(begun | (kept != 0)), over.eq(~fits)
+                    ]  # fmt: skip
+                    with m.If(self.i.payload.last):
+                        m.d.comb += self.load_last.eq(right)
+                        m.d.comb += self.wrong_packet.eq(~right)
+                        with m.If(right):
+                            m.next = "write"
+                        with m.Else():
+                            m.next = "enable"
+            with m.State("write"):
+                with m.If(self.loaded):
+                    m.next = "swap"
+            with m.State("swap"):
+                with m.If(complete):
+                    m.d.comb += swap.eq(1)
+                    m.next = "start"
+            with m.State("start"):
+                m.d.comb += self.start.eq(1)
+                if config.prefetch:
+                    m.d.comb += fetch.eq(~next_last)
+                m.d.sync += [passes.eq(passes + 1), last.eq(next_last)]
+                m.next = "layer"
+            with m.State("layer"):
+                with m.If(self.layer_ended):
+                    m.d.comb += self.ended.eq(1)
+                    with m.If(last):
+                        m.d.comb += self.finished.eq(1)
+                        m.next = "enable"
+                    with m.Else():
+                        if not config.prefetch:
+                            m.d.comb += fetch.eq(1)
+                        m.next = "swap"
+        m.d.comb += self.busy.eq(~(states.ongoing("enable") | states.ongoing("image")))
+        return m
+
+    def _descriptor(self, m, data, number, answers, swap):
+        """Words of a descriptor as they come, in a shift register, which the table's have left in the
+        end; `number` of the word that is asked for while `data` answers for the one before."""
+        config, table = self._config, self.table
+        first = program.table_words(config)
+        words = [
+            Signal(program.WORD_BITS, name=f"word_{word}")
+            for word in range(first, program.words_per_layer(config))
+        ]
+        layer = Signal.like(self.layer)
+        m.d.comb += [
+            layer[name].eq(words[word - first][bit:])
+            for name, (word, bit) in program.placement(config).items() if word >= first
+        ]  # fmt: skip
+        with m.If(answers):
+            m.d.sync += [word.eq(behind) for word, behind in zip(words, [*words[1:], data], strict=True)]
+        # The table takes them from the register's first place.
+        half = Signal()
+        asked = delayed(m, number, 1, "asked")
+        m.d.sync += table.en.eq(answers & (asked < first))
+        m.d.comb += [
+            table.data.eq(words[-1]),
+            table.address.eq(Cat(delayed(m, asked[: (first - 1).bit_length()], 1, "place"), half)),
+        ]
+        if config.prefetch:
+            with m.If(swap):
+                m.d.sync += [self.layer.eq(layer), half.eq(~half)]
+        else:
+            m.d.comb += self.layer.eq(layer)

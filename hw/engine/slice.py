@@ -1,0 +1,243 @@
+"""One engine of several that compute different channels of the same pixels in lock-step."""
+
+from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..interface import program
+from ..interface.memory_map import MemoryMap, quantizer_class
+from ..lib.delay import delayed
+from .array.array import DotArray, tile_layout
+from .array.issue import Issue
+from .array.weight_memory import WeightMemory
+from .output.drain import Drain, group_layout
+from .output.pool import WindowPool, pool_latency
+from .output.residual import Residual
+from .reader.feature_memory import FeatureMemory
+from .reader.patch_buffer import PatchBuffer
+from .reader.run_generator import RunGenerator
+from .reader.shared_reader import SharedReader
+from .reader.window_reader import WindowReader
+
+
+def trunk_signature(config):
+    """A slice's side of :class:`.trunk_stream.TrunkStreams`: as there, of its own `quant` channels."""
+    bits = config.quant * config.trunk_bits
+    return wiring.Signature(
+        {
+            "tile": Out(tile_layout()),
+            "tile_ready": In(1),
+            "take": Out(1),
+            "take_last": Out(1),
+            "taken": In(bits),
+            "keep": Out(1),
+            "keep_last": Out(1),
+            "kept": Out(bits),
+        }
+    )
+
+
+def pipeline_latency(config):
+    """Cycles from the drain's group to its pooled codes: trunk, sums, quantizer, pooling."""
+    latency = quantizer_class(config).latency(config) + pool_latency(config)
+    if config.trunk_bits:
+        latency += Residual.latency
+    if config.sum_values:
+        latency += pool_latency(config)
+    return latency
+
+
+class EngineSlice(wiring.Component):
+    """Everything from the feature memory to pooled codes for `rows` of the output channels.
+
+    Slices of one engine have equal feature memories and run the same program at the same time; slice e
+    has channels ``[e * quant, (e + 1) * quant)`` of every group of ``engines * quant``.
+
+    Ports: `layer`, `table` (distances for the run generator), `start`; feature-memory writes `f_*` and memory
+    writes `weights_*` (one enable per row), `params_*`, `rescale_*`; `weights_ready` while the pass's
+    weights are there; `raw_valid`, `raw_ready`, `raw_values`, `raw_offsets`, `raw_group` to the results;
+    `valid`, `codes`, `group` to the packer; `set_ends` and `columns` with a set's last group; `trunk_ends`
+    when a layer without codes has stored its last group; `first_read`; where residual trunks stream,
+    `trunk`.
+
+    `memories`: this slice's contents of a preloaded engine (``weights``, ``params``, ``rescale``).
+    """
+
+    def __init__(self, config, *, memories=None):
+        self._config = config
+        self._memories = memories or {}
+        values = signed(config.acc_bits)
+        memory_map = MemoryMap.of(config)
+        super().__init__(
+            {
+                "layer": In(program.layout(config)),
+                "table": In(program.table_signature(config)),
+                "start": In(1),
+                "f_en": In(1),
+                "f_address": In((config.feature_depth - 1).bit_length()),
+                "f_data": In(config.fetch_planes * config.fetch_bits),
+                "weights_en": In(config.rows),
+                "weights_address": In(range(max(2, config.weight_depth))),
+                "weights_data": In(config.rows * config.lanes),
+                **{
+                    f"{name}_{part}": In(shape)
+                    for name, window in (("params", memory_map.params), ("rescale", memory_map.rescale))
+                    if window is not None
+                    for part, shape in window.write_ports(config.engines).items()
+                },
+                "weights_ready": In(1),
+                "raw_valid": Out(1),
+                "raw_ready": In(1),
+                "raw_values": Out(values).array(config.quant),
+                "raw_offsets": Out(values).array(config.quant),
+                "raw_group": Out(group_layout(config)),
+                "valid": Out(1),
+                "codes": Out(config.quant * config.stored_bits),
+                "group": Out(group_layout(config)),
+                "set_ends": Out(1),
+                "columns": Out(range(config.cols + 1)),
+                "trunk_ends": Out(1),
+                "first_read": Out(1),
+                **({"trunk": Out(trunk_signature(config))} if config.trunks == "stream" else {}),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config, layer = self._config, self.layer
+        m.submodules.run_generator = runs = RunGenerator(config)
+        reader = SharedReader(config) if config.column_reads == "shared" else WindowReader(config)
+        m.submodules.window_reader = reader
+        m.submodules.feature = feature = FeatureMemory(config)
+        m.submodules.patch = patch = PatchBuffer(config)
+        m.submodules.weights = weights = WeightMemory(config, init=self._memories.get("weights"))
+        m.submodules.issue = issue = Issue(config)
+        m.submodules.array = array = DotArray(config)
+        m.submodules.drain = drain = Drain(config)
+        wiring.connect(m, wiring.flipped(self.table), runs.table)
+        wiring.connect(m, runs.o, reader.runs)
+        wiring.connect(m, reader.w, patch.w)
+        for part in (runs, reader, issue, drain):
+            m.d.comb += [part.layer.eq(layer), part.start.eq(self.start)]
+        m.d.comb += [
+            feature.w_en.eq(self.f_en),
+            feature.w_address.eq(self.f_address),
+            feature.w_data.eq(self.f_data),
+            weights.w_en.eq(self.weights_en),
+            weights.w_address.eq(self.weights_address),
+            weights.w_data.eq(self.weights_data),
+            # Feature memory to patches.
+            feature.r_address.eq(reader.r_address),
+            reader.bits.eq(feature.o),
+            issue.filled.eq(reader.filled),
+            reader.released.eq(issue.released),
+            self.first_read.eq(reader.first_read),
+            # Patches and weights to the array: both memories answer at the same time.
+            issue.weights_ready.eq(self.weights_ready),
+            patch.slot.eq(issue.slot),
+            patch.word.eq(issue.word),
+            weights.address.eq(delayed(m, issue.weight, patch.latency - weights.latency, "weight")),
+            array.a.eq(patch.a),
+            array.w.eq(weights.w),
+            array.step.eq(delayed(m, issue.step, patch.latency, "step")),
+            array.tile.eq(delayed(m, issue.tile, patch.latency, "tile")),
+            drain.captured.eq(array.captured),
+            *(kept.eq(acc) for kept, acc in zip(drain.acc, array.acc, strict=True)),
+            *(kept.eq(acc) for kept, acc in zip(drain.sums, array.sums, strict=True)),
+            issue.drained.eq(drain.drained),
+            drain.ready.eq(self.raw_ready),
+            self.raw_valid.eq(drain.valid & layer.raw),
+            self.raw_group.eq(drain.group),
+            *(out.eq(value) for out, value in zip(self.raw_values, drain.values, strict=True)),
+        ]
+        if config.a_bits > 1:  # one plane needs no choice
+            m.d.comb += patch.plane.eq(issue.plane)
+        if config.trunks == "stream":
+            m.d.comb += [self.trunk.tile.eq(issue.tile), issue.tile_ready.eq(self.trunk.tile_ready)]
+        self._staircase(m, drain)
+        return m
+
+    def _staircase(self, m, drain):
+        """Accumulators to codes: residual trunk, sums, quantizer, pooling."""
+        config, layer = self._config, self.layer
+        valid, values, group = drain.valid & ~layer.raw, drain.values, drain.group
+        if config.trunk_bits:
+            m.submodules.residual = residual = Residual(config, init=self._memories.get("rescale"))
+            m.d.comb += [
+                residual.layer.eq(layer),
+                residual.valid.eq(valid),
+                residual.group.eq(group),
+                *(into.eq(value) for into, value in zip(residual.values, values, strict=True)),
+                *(getattr(residual, f"w_{part}").eq(getattr(self, f"rescale_{part}"))
+                  for part in ("en", "address", "data")),
+                self.trunk_ends.eq(
+                    residual.o_valid & layer.trunk_only & residual.o_group.ends_layer
+                ),
+            ]  # fmt: skip
+            if config.trunks == "stream":
+                m.d.comb += [
+                    self.trunk.take.eq(valid & layer.trunk_add),
+                    self.trunk.take_last.eq(group.ends_layer),
+                    residual.taken.eq(self.trunk.taken),
+                    self.trunk.keep.eq(residual.o_valid & layer.trunk_store),
+                    self.trunk.keep_last.eq(residual.o_group.ends_layer),
+                    self.trunk.kept.eq(residual.kept),
+                ]
+            valid = residual.o_valid & ~layer.trunk_only
+            values, group = residual.o_values, residual.o_group
+        if config.sum_values:
+            m.submodules.sums = sums = WindowPool(
+                config, shape=signed(config.acc_bits), operations=("sum",)
+            )
+            m.d.comb += [
+                sums.enable.eq(layer.pool_values),
+                sums.valid.eq(valid),
+                sums.group.eq(group),
+                *(into.eq(value) for into, value in zip(sums.values, values, strict=True)),
+            ]
+            valid, values, group = sums.o_valid, sums.o_values, sums.o_group
+
+        m.submodules.quantizer = quantizer = quantizer_class(config)(
+            config, init=self._memories.get("params")
+        )
+        # Raw results take their offsets from the parameters of the group that leaves the drain.
+        param = group.param
+        if group is not drain.group:
+            param = Mux(layer.raw, drain.group.param, group.param)
+        m.d.comb += [
+            *(into.eq(value) for into, value in zip(quantizer.values, values, strict=True)),
+            *(out.eq(value) for out, value in zip(self.raw_offsets, quantizer.offsets, strict=True)),
+            *(getattr(quantizer, f"w_{part}").eq(getattr(self, f"params_{part}"))
+              for part in ("en", "address", "data")),
+            quantizer.param.eq(param),
+            quantizer.code_mask.eq(layer.code_mask),
+        ]  # fmt: skip
+        operations = ("max", "sum") if config.sum_codes else ("max",)
+        m.submodules.pool = pool = WindowPool(
+            config, shape=config.stored_bits, operations=operations
+        )
+        quantizing = quantizer.latency(config)
+        m.d.comb += [
+            pool.enable.eq(layer.pool),
+            pool.valid.eq(delayed(m, valid, quantizing, "quantizing")),
+            pool.group.eq(delayed(m, group, quantizing, "group", reset_less=True)),
+            *(into.eq(code) for into, code in zip(pool.values, quantizer.codes, strict=True)),
+            self.valid.eq(pool.o_valid),
+            self.codes.eq(Cat(pool.o_values)),
+            self.group.eq(pool.o_group),
+        ]
+        if config.sum_codes:
+            m.d.comb += pool.sums.eq(layer.pool_sums)
+        if config.cols > 1:
+            # A set ends whether or not its last pixel ends a window.
+            latency = pipeline_latency(config)
+            ends = drain.valid & drain.group.ends_set & ~layer.raw
+            if config.trunk_bits:
+                ends = ends & ~layer.trunk_only
+            place = drain.group.place
+            columns = Signal.like(self.columns)
+            m.d.comb += [
+                columns.eq(drain.group.column + (place.x_closes & place.y_closes)),
+                self.set_ends.eq(delayed(m, ends, latency, "set_ends")),
+                self.columns.eq(delayed(m, columns, latency, "columns")),
+            ]

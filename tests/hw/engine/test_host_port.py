@@ -1,0 +1,150 @@
+"""The host port: registers, words put together from pieces, status bits."""
+
+import pytest
+
+from dorefa.hw.engine.host_port import HostPort
+from dorefa.hw.interface.memory_map import REGISTERS, MemoryMap
+
+from ..interface.test_memory_map import AFFINE, CONFIGS, LEAST, ODD
+from ..support import simulate
+
+ADDRESS = {name: place[0] for name, place in REGISTERS.items()}
+
+
+async def write(ctx, unit, address, data):
+    ctx.set(unit.host.addr, address)
+    ctx.set(unit.host.w_data, data)
+    ctx.set(unit.host.w_en, 1)
+    await ctx.tick()
+    ctx.set(unit.host.w_en, 0)
+
+
+async def read(ctx, unit, address):
+    ctx.set(unit.host.addr, address)
+    await ctx.tick()
+    return ctx.get(unit.host.r_data)
+
+
+@pytest.mark.parametrize("name", ["least", "odd", "affine", "tiny", "trunks", "stream"])
+def test_words_of_the_memories(name, rng):
+    """Random words of random memories arrive once, whole; gaps and reads between pieces."""
+    config = CONFIGS[name]
+    memory_map = MemoryMap.of(config)
+    unit = HostPort(config)
+    sent, arrived = [], []
+
+    async def feed(ctx):
+        for _ in range(120):
+            window = memory_map.windows[rng.integers(len(memory_map.windows))]
+            memory, address = int(rng.integers(window.memories)), int(rng.integers(window.depth))
+            word = int.from_bytes(rng.bytes(128), "little") & ((1 << window.width) - 1)
+            for place, data in memory_map.writes(window, memory, address, word):
+                if rng.random() < 0.3:
+                    # A read of the same place, and noise on the data, change nothing.
+                    ctx.set(unit.host.addr, place)
+                    ctx.set(unit.host.w_data, 0xFFFFFFFF)
+                    await ctx.tick()
+                    assert ctx.get(unit.host.r_data) == 0
+                await write(ctx, unit, place, data)
+            sent.append((window.name, memory, address, word))
+        await ctx.tick()
+        assert arrived == sent
+        # Memory writes, whatever their low address bits, leave the registers alone.
+        for name, value in (("control", 0), ("layers", 1), ("image_bytes", 1)):
+            assert await read(ctx, unit, ADDRESS[name]) == value
+
+    async def watch(ctx):
+        while True:
+            ports = [
+                getattr(unit, f"{window.name}_{port}")
+                for window in memory_map.windows
+                for port in ("en", "address", "data")
+            ]
+            _, _, *values = await ctx.tick().sample(*ports)
+            for number, window in enumerate(memory_map.windows):
+                enables, *word = values[3 * number : 3 * number + 3]
+                for memory in range(window.memories):
+                    if enables >> memory & 1:
+                        arrived.append((window.name, memory, *word))
+
+    simulate(unit, feed, limit=20_000, monitors=[watch])
+
+
+def test_registers():
+    unit = HostPort(ODD)
+
+    async def testbench(ctx):
+        expected = {
+            "identity": 0x444F5245,
+            "version": 2,
+            "control": 0,
+            "layers": 1,
+            "image_bytes": 1,
+            "status": 0,
+            "cycles": 123,
+            "array": 97 | 3 << 12 | 1 << 24,
+            "widths": 1 | 8 << 8 | 3 << 16 | 3 << 24,
+        }
+        ctx.set(unit.cycles, 123)
+        for name, value in expected.items():
+            assert await read(ctx, unit, ADDRESS[name]) == value, name
+        # Read-only registers, and addresses without register, ignore writes.
+        for address in range(16):
+            if address not in (ADDRESS["control"], ADDRESS["layers"], ADDRESS["image_bytes"]):
+                await write(ctx, unit, address, 0xFFFFFFFF)
+        for address in range(16):
+            assert await read(ctx, unit, address) == dict(enumerate(expected.values())).get(
+                address, 0
+            )
+        for name, value, port in (
+            ("control", 1, unit.enable),
+            ("layers", 3, unit.layers),
+            ("image_bytes", 0x89ABCDEF % (1 << ODD.image_bytes_bits), unit.image_bytes),
+        ):
+            await write(ctx, unit, ADDRESS[name], value)
+            assert ctx.get(port) == value
+            assert await read(ctx, unit, ADDRESS[name]) == value
+            # Registers repeat up to the first window.
+            first = MemoryMap.of(ODD).address(MemoryMap.of(ODD).program, 0, 0)
+            assert await read(ctx, unit, first - 16 + ADDRESS[name]) == value
+        await write(ctx, unit, ADDRESS["control"], 2)
+        assert ctx.get(unit.enable) == 0
+
+    simulate(unit, testbench, limit=200)
+
+
+@pytest.mark.parametrize("bit, pulse, other", [(2, "wrong_packet", 4), (4, "wrong_weights", 2)])
+def test_status(bit, pulse, other):
+    unit = HostPort(LEAST)
+    status, wrong = ADDRESS["status"], getattr(unit, pulse)
+
+    async def testbench(ctx):
+        ctx.set(unit.busy, 1)
+        assert await read(ctx, unit, status) == 1
+        ctx.set(unit.busy, 0)
+        ctx.set(wrong, 1)
+        await ctx.tick()
+        ctx.set(wrong, 0)
+        assert await read(ctx, unit, status) == bit
+        await write(ctx, unit, status, 1 | other)
+        assert await read(ctx, unit, status) == bit  # only a one in its own bit clears it
+        await write(ctx, unit, status, bit)
+        assert await read(ctx, unit, status) == 0
+        # What happens in the very cycle of the clearing write is not forgotten.
+        ctx.set(wrong, 1)
+        await write(ctx, unit, status, bit)
+        ctx.set(wrong, 0)
+        assert await read(ctx, unit, status) == bit
+
+    simulate(unit, testbench, limit=50)
+
+
+def test_reset_values_of_a_preloaded_engine():
+    unit = HostPort(AFFINE, init={"control": 1, "layers": 3, "image_bytes": 784})
+
+    async def testbench(ctx):
+        assert ctx.get(unit.enable) == 1
+        assert await read(ctx, unit, ADDRESS["layers"]) == 3
+        assert await read(ctx, unit, ADDRESS["image_bytes"]) == 784
+
+    simulate(unit, testbench, limit=10)

@@ -1,0 +1,130 @@
+"""Several engines in lock-step, and their weights from a stream: directed cases."""
+
+import numpy as np
+import pytest
+
+from dorefa.golden.lowering.lower import lower
+from dorefa.golden.random.network import random_images, random_network
+from dorefa.hw.compiler import compile_network
+from dorefa.hw.engine.array.weight_loader import beats_per_address, weight_packet
+from dorefa.hw.problems import find_problems
+from dorefa.hw.sizing import fit
+
+from ..support import draw_layer, network
+from .engine_bench import Bench, beats_of, check_cycles, compare
+
+
+def draw_network(rng, *engines):
+    """A residual network and its configuration on engines of these sizes, which all can run it."""
+    while True:
+        integer = lower(
+            random_network(
+                int(rng.integers(1 << 31)), max_macs=20_000, max_size=4, max_channels=16, residual=True,
+                a_bits=2, w_bits=1, conv_layers=2,
+            )
+        )  # fmt: skip
+        configs = [fit(integer, **sizes) for sizes in engines]
+        if not any(find_problems(integer, config) for config in configs):
+            return integer, configs
+
+
+def run(compiled, images, rng, **options):
+    bench = Bench(compiled, rng, **options)
+    outcome = bench.run([beats_of(image, compiled.config.port_bytes) for image in images], len(images))
+    compare(compiled, images, outcome)
+    return outcome
+
+
+@pytest.mark.parametrize("engines", [2, 3, 4])
+@pytest.mark.parametrize("cols", [1, 2])
+def test_engines_are_one_wider_engine(engines, cols, rng):
+    """E engines against one of E x rows and E x quant channels: same passes, same cycles, same results."""
+    common = {"lanes": 16, "cols": cols, "fetch_bits": 16}
+    integer, configs = draw_network(
+        rng, {"engines": engines, "rows": 4, "quant": 2} | common,
+        {"rows": 4 * engines, "quant": 2 * engines} | common,
+    )  # fmt: skip
+    images = random_images(integer, 1, 3)
+    made = [compile_network(integer, config) for config in configs]
+    assert [layer.cycles for layer in made[0].layers] == [layer.cycles for layer in made[1].layers]
+    assert made[0].memories["params"] == made[1].memories["params"]
+    assert made[0].memories["program"] == made[1].memories["program"]
+    outcomes = [run(compiled, images, rng) for compiled in made]
+    assert outcomes[0].results == outcomes[1].results
+    assert outcomes[0].cycles == outcomes[1].cycles
+    check_cycles(made[0], outcomes[0])
+
+
+@pytest.mark.parametrize("engines", [2, 3])
+def test_parameters_reach_their_engine(engines, rng):
+    """Loaded through the host port into memories full of noise."""
+    sizes = {"lanes": 16, "rows": 2, "quant": 1, "fetch_bits": 16, "engines": engines}
+    integer, (config,) = draw_network(rng, sizes)
+    run(compile_network(integer, config), random_images(integer, 1, 4), rng, preload=False)
+
+
+def streamed(rng, **sizes):
+    """Two layers of two and one passes, on a 4x4 image of 3-bit codes."""
+    body = draw_layer(
+        rng, "conv", (12, 3, 3, 2), w_bits=2, a_bits=2, padding=(1, 1, 1, 1), stride=(2, 2), scale=0.3,
+        bias=np.full(12, 0.4, np.float32),
+    )  # fmt: skip
+    last = draw_layer(rng, "fc", (3, 1, 1, 48), a_bits=None, kind="fc")
+    integer = lower(network((4, 4, 2), 3, body, last))
+    sizes = {"lanes": 16, "rows": 4, "quant": 2, "fetch_bits": 8, "port_bytes": 3} | sizes
+    config = fit(integer, weights="stream", **sizes)
+    compiled = compile_network(integer, config)
+    assert [len(layer.passes) for layer in compiled.layers] == [2, 1]
+    return compiled
+
+
+@pytest.mark.parametrize("change", ["short", "long", "partial"])
+def test_wrong_weights(change, rng):
+    """A packet of another length raises the status bit; results of the images after it are right."""
+    compiled = streamed(rng, weight_depth=16)
+    config = compiled.config
+    right = [weight_packet(words, config) for words in compiled.weight_packets]
+    address = beats_per_address(config) * config.port_bytes
+    wrong = list(right)
+    number = int(rng.integers(len(right)))
+    if change == "short":
+        wrong[number] = right[number][:-address]
+    elif change == "long":
+        wrong[number] = right[number] + bytes(address)
+    else:
+        wrong[number] = right[number][: -config.port_bytes]
+    assert wrong[number]
+    images = random_images(compiled.network, 3, 5)
+    bench = Bench(compiled, rng, packets_of=lambda image: wrong if image == 1 else right)
+    outcome = bench.run([beats_of(image, config.port_bytes) for image in images], 3)
+    assert outcome.wrong_weights and not outcome.dropped
+    for kept in (outcome.results, outcome.values):
+        del kept[1]
+    compare(compiled, images[[0, 2]], outcome)
+
+
+@pytest.mark.parametrize("engines, rows", [(1, 4), (2, 2)])
+def test_reset_while_weights_come_in(engines, rows, rng):
+    """In the middle of a packet and of a pass: the next image, with all its packets, is right."""
+    compiled = streamed(rng, weight_depth=16, engines=engines, rows=rows)
+    packets = [weight_packet(words, compiled.config) for words in compiled.weight_packets]
+    images = random_images(compiled.network, 1, 6)
+    bench = Bench(compiled, rng)
+    engine = bench.engine
+
+    async def before(ctx):
+        for stop in (1, 7, 40):
+            await bench.send(ctx, beats_of(images[0], 3))
+            ctx.set(engine.weights.payload, {"data": int.from_bytes(packets[0][:3], "little"), "last": 0})
+            ctx.set(engine.weights.valid, 1)
+            await ctx.tick().repeat(stop)
+            ctx.set(engine.weights.valid, 0)
+            ctx.set(bench.reset, 1)
+            await ctx.tick()
+            ctx.set(bench.reset, 0)
+            assert not ctx.get(engine.weights.ready) and not ctx.get(engine.status.busy)
+
+    outcome = bench.run([beats_of(images[0], 3)], 1, before)
+    compare(compiled, images, outcome)
+    check_cycles(compiled, outcome)
+    assert not outcome.wrong_weights
