@@ -11,8 +11,8 @@ import tempfile
 
 from dorefa.golden import lower
 from dorefa.golden.zoo import catalog
-from dorefa.hw.compiler import compile_network
-from dorefa.hw.sizing import fit
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.sizing import fit
 from dorefa.synth import report, yosys
 from dorefa.synth.units import make_unit
 

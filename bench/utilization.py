@@ -13,8 +13,8 @@ import math
 
 from dorefa.golden import lower
 from dorefa.golden.zoo import catalog
-from dorefa.hw.compiler import compile_network
-from dorefa.hw.sizing import fit
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.sizing import fit
 
 LAYERS = {
     "svhn-a": tuple(f"conv{number}" for number in range(7)),

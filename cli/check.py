@@ -22,7 +22,7 @@ def run(args):
     """Runs the verb; returns the exit status. Where the network is not supported, writes the report
     and raises :class:`InputError` with the first problem."""
     from dorefa.golden import lower
-    from dorefa.hw.compiler import compile_network
+    from dorefa.hw.compiler.compile import compile_network
     from dorefa.sim.report import layer_report, per_image
 
     out = Output(args.json)
@@ -100,8 +100,8 @@ def _say_problems(out, report):
 
 def _configure(network, overrides):
     """(configuration or None, problems): every reason at once why the engine cannot be."""
-    from dorefa.hw.problems import find_problems
-    from dorefa.hw.sizing import fit
+    from dorefa.hw.compiler.problems import find_problems
+    from dorefa.hw.compiler.sizing import fit
 
     try:
         config = fit(network, **overrides)
@@ -133,8 +133,8 @@ def _nearest(network, overrides):
 
     Every parameter asked for is kept that can be kept.
     """
-    from dorefa.hw.problems import find_problems
-    from dorefa.hw.sizing import fit
+    from dorefa.hw.compiler.problems import find_problems
+    from dorefa.hw.compiler.sizing import fit
 
     def runs(parameters):
         try:

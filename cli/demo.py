@@ -11,9 +11,9 @@ from dorefa.golden import logits, lower, run_integer
 from dorefa.golden.run.exact_float import run_float
 from dorefa.golden.zoo import catalog
 from dorefa.golden.zoo.datasets import digits_sample
-from dorefa.hw.compiler import compile_network
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.manifest import engine_files
-from dorefa.hw.sizing import fit
 from dorefa.sim import backends, simulate
 from dorefa.synth import report as synthesis
 from dorefa.synth import yosys

@@ -36,7 +36,7 @@ def add_arguments(parser):
 def run(args):
     """Runs the verb; returns the exit status."""
     from dorefa.golden import lower
-    from dorefa.hw.compiler import compile_network
+    from dorefa.hw.compiler.compile import compile_network
     from dorefa.hw.manifest import engine_files
     from dorefa.hw.network_files import network_files
 

@@ -197,8 +197,8 @@ def _preset_and_file(args):
 def engine_config(args, network=None, sizes=None):
     """The :class:`EngineConfig` of the command line, sized for `network` (integer) if given; `sizes` are
     parameters that it fixes unless the command line does."""
+    from dorefa.hw.compiler.sizing import fit
     from dorefa.hw.config.engine import preset
-    from dorefa.hw.sizing import fit
 
     overrides = (sizes or {}) | engine_overrides(args)
     if network is not None:

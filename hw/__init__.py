@@ -1,11 +1,11 @@
 """The generated hardware: configuration, engine, and the compiler from a lowered network to it."""
 
-from .compiler import CompiledNetwork, compile_network
+from .compiler.compile import CompiledNetwork, compile_network
+from .compiler.cycles import predict
+from .compiler.problems import find_problems
+from .compiler.sizing import fit
 from .config.engine import PRESETS, EngineConfig, preset
-from .cycles import predict
 from .engine.engine import Engine
-from .problems import find_problems
-from .sizing import fit
 
 __all__ = [
     "PRESETS",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 
-from .batch import result_channels
+from .compiler.batch import result_channels
 from .engine.array.weight_loader import weight_packet
 from .engine.output.trunk_streams import trunk_bytes, trunk_packets
 

@@ -18,7 +18,7 @@ class LayerReport:
     `utilization` = binary_ops / (cycles x lanes x rows x cols x engines), `bound` the least cycles its
     tiling allows and `bound_by` what the cycle model says limits it. `transfer_cycles`,
     `bytes_per_cycle`, `compute_bound_batch`, `trunk_bytes_in`, `trunk_bytes_out` and `merged_groups`: see
-    :class:`dorefa.hw.compiler.CompiledLayer`. `slow`: why the utilization is below 0.05, None where it is
+    :class:`dorefa.hw.compiler.compile.CompiledLayer`. `slow`: why the utilization is below 0.05, None where it is
     not."""
 
     name: str

@@ -7,10 +7,10 @@ import numpy as np
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.lower import IntegerNetwork, lower
 from dorefa.golden.run.integer import check_images, logits, run_integer
-from dorefa.hw.batch import results_by_image
-from dorefa.hw.compiler import compile_network
+from dorefa.hw.compiler.batch import results_by_image
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.manifest import engine_files
-from dorefa.hw.sizing import fit
 
 from . import backends
 from .compare import Comparison

@@ -15,10 +15,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dorefa.golden.errors import InputError
+from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.config.ranges import CHOICES, RANGES, check_choice, check_range
 from dorefa.hw.fabric.families import FABRICS
-from dorefa.hw.sizing import fit
 from dorefa.sim.model import cache_directory
 
 from . import boards, nextpnr

@@ -6,8 +6,8 @@ import tempfile
 from dataclasses import dataclass
 
 from dorefa.golden.errors import InputError
-from dorefa.hw.compiler import compile_network
-from dorefa.hw.sizing import fit
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.sizing import fit
 from dorefa.sim.report import per_image
 
 from . import bitstream, boards, devices, nextpnr, report, yosys

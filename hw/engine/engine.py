@@ -34,7 +34,7 @@ class Engine(wiring.Component):
     ``params`` and ``rescale`` (words per memory) and ``registers`` (reset values), as in
     ``CompiledNetwork.memories``.
 
-    Latency of a layer: see :mod:`dorefa.hw.cycles`, which predicts it to the cycle.
+    Latency of a layer: see :mod:`dorefa.hw.compiler.cycles`, which predicts it to the cycle.
     """
 
     def __init__(self, config, *, memories=None):

@@ -7,8 +7,8 @@ import pytest
 
 from dorefa.golden import lower
 from dorefa.golden.zoo import catalog
-from dorefa.hw.compiler import compile_network
-from dorefa.hw.sizing import fit
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.sizing import fit
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import pytest
 from onnx import helper
 
 from dorefa.golden.onnx import importer
-from dorefa.hw.compiler import compile_network
-from dorefa.hw.sizing import fit
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.sizing import fit
 
 from .onnx_support import QONNX, model_of
 

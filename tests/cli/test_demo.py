@@ -6,9 +6,9 @@ import pytest
 
 from dorefa.cli import demo, pictures, waveform
 from dorefa.golden import lower, random_images, random_network
-from dorefa.hw.compiler import compile_network
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import PRESETS
-from dorefa.hw.sizing import fit
 
 PICTURES = ("digits.png", "engine.png", "utilization.png", "waveform.png")
 

@@ -8,7 +8,7 @@ import pytest
 from dorefa.golden import lower, random_images, random_network
 from dorefa.golden.errors import InputError
 from dorefa.golden.network import npz
-from dorefa.hw.sizing import fit
+from dorefa.hw.compiler.sizing import fit
 from dorefa.sim import simulate
 from dorefa.sim.job import SimulationError
 from dorefa.synth import netlist, yosys

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dorefa.golden import run_integer
-from dorefa.hw.sizing import fit
+from dorefa.hw.compiler.sizing import fit
 
 
 def test_report_and_files(dorefa, small, tmp_path):

@@ -10,10 +10,10 @@ from amaranth.hdl._mem import MemoryInstance
 from amaranth.sim import Simulator
 
 from dorefa.golden.network.network import Layer, Network
-from dorefa.hw.descriptor import descriptor
+from dorefa.hw.compiler.descriptor import descriptor
+from dorefa.hw.compiler.schedule import schedule
 from dorefa.hw.interface import program
 from dorefa.hw.lib.lfsr_counter import loop_code
-from dorefa.hw.schedule import schedule
 
 
 def simulate(component, *testbenches, limit, monitors=()):

@@ -7,11 +7,11 @@ import pytest
 from amaranth.hdl import Fragment
 
 from dorefa.golden import lower, random_network
-from dorefa.hw.compiler import compile_network
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import preset
 from dorefa.hw.interface.memory_map import MemoryMap
 from dorefa.hw.manifest import address_regions, engine_files, make_top, manifest
-from dorefa.hw.sizing import fit
 
 CONFIG = preset("tiny")
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from dorefa.golden import lower, random_images, random_network
-from dorefa.hw.compiler import compile_network
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.engine.array.weight_loader import beats_per_address
 from dorefa.hw.network_files import network_files
-from dorefa.hw.sizing import fit
 
 from .engine.output.test_trunk_streams import residual
 

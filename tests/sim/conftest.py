@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from dorefa.golden import lower, random_images, random_network
-from dorefa.hw.compiler import compile_network
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.manifest import engine_files
-from dorefa.hw.sizing import fit
 
 
 @dataclass(frozen=True)

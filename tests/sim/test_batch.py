@@ -8,8 +8,8 @@ import pytest
 from dorefa.golden import lower, random_images, run_integer
 from dorefa.golden.errors import InputError
 from dorefa.golden.network.network import Layer, Network
-from dorefa.hw.compiler import compile_network
-from dorefa.hw.sizing import fit
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.sizing import fit
 from dorefa.sim import simulate
 
 

@@ -8,9 +8,9 @@ import pytest
 from dorefa.golden import random_images
 from dorefa.golden.onnx import importer
 from dorefa.golden.zoo.datasets import digits_sample
-from dorefa.hw.compiler import compile_network
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.manifest import engine_files
-from dorefa.hw.sizing import fit
 from dorefa.sim import simulate
 
 FOLDER = Path(__file__).parents[1] / "golden" / "brevitas"

@@ -4,8 +4,8 @@ import pytest
 
 from dorefa.golden import random_images
 from dorefa.golden.random.draws import RawDraws
-from dorefa.hw.compiler import compile_network
-from dorefa.hw.sizing import fit
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.sizing import fit
 from dorefa.sim import simulate
 from dorefa.sim.report import layer_report
 

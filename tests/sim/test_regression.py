@@ -12,10 +12,10 @@ import pytest
 from dorefa.golden import lower, random_images, random_network
 from dorefa.golden.errors import InputError
 from dorefa.golden.random.draws import RawDraws
-from dorefa.hw.compiler import compile_network
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import plane_group_choices
 from dorefa.hw.manifest import engine_files
-from dorefa.hw.sizing import fit
 from dorefa.sim import simulate
 
 ENCODINGS = (

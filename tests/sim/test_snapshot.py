@@ -5,8 +5,8 @@ import pytest
 
 from dorefa.golden import lower, random_images, random_network, run_integer
 from dorefa.golden.errors import InputError
-from dorefa.hw.compiler import compile_network
-from dorefa.hw.sizing import fit
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.sizing import fit
 from dorefa.sim.snapshot import regions, values
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from dorefa.golden import lower, random_network
 from dorefa.golden.errors import InputError
-from dorefa.hw.compiler import compile_network
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig
-from dorefa.hw.sizing import fit
 from dorefa.synth import explore, nextpnr, tools, units, yosys
 from dorefa.synth.explore_point import FIGURES, Goal, measure
 from dorefa.synth.report import count

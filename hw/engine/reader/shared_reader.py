@@ -15,7 +15,7 @@ _MASK = 4
 
 class SharedReader(wiring.Component):
     """One step per cycle fetches `fetch_bits` bits of a run; a :class:`ColumnPacker` of every column takes
-    its slice (:mod:`dorefa.hw.column_slices`), which may end one piece and begin the next. Bits in the
+    its slice (:mod:`dorefa.hw.compiler.compile.column_slices`), which may end one piece and begin the next. Bits in the
     padding are zero. All planes of a group are copied together.
 
     Steps follow one another without a gap, but behind a part of a patch there may be one that writes what

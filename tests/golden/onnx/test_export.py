@@ -25,9 +25,9 @@ from dorefa.golden.network.network import ENCODINGS
 from dorefa.golden.onnx import importer
 from dorefa.golden.zoo import catalog
 from dorefa.golden.zoo.datasets import digits_sample
-from dorefa.hw.compiler import compile_network
-from dorefa.hw.problems import find_problems
-from dorefa.hw.sizing import fit
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.problems import find_problems
+from dorefa.hw.compiler.sizing import fit
 
 from .support import in_file_order
 

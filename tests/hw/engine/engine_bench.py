@@ -6,7 +6,7 @@ import numpy as np
 from amaranth import ResetInserter, Shape, Signal
 
 from dorefa.golden.run.integer import run_integer
-from dorefa.hw.cycles import predict
+from dorefa.hw.compiler.cycles import predict
 from dorefa.hw.engine.array.weight_loader import weight_packet
 from dorefa.hw.engine.engine import Engine
 from dorefa.hw.interface.memory_map import REGISTERS

@@ -7,8 +7,8 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.lower import lower
 from dorefa.golden.network.network import Pool
 from dorefa.golden.random.network import random_images, random_network
-from dorefa.hw.compiler import compile_network
-from dorefa.hw.sizing import fit
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.sizing import fit
 
 from ..support import draw_layer, network
 from .engine_bench import Bench, beats_of, check_cycles, compare

@@ -2,10 +2,10 @@
 
 import pytest
 
+from dorefa.hw.compiler.problems import find_problems
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.engine.output.pixel_position import PixelPosition
 from dorefa.hw.interface import program
-from dorefa.hw.problems import find_problems
 
 from ...support import program_values, simulate
 from .pool_windows import Axis, axes, check_axis_place, draw_axis, pooled_network, raster_sets

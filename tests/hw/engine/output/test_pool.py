@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from amaranth import Cat, signed, unsigned
 
+from dorefa.hw.compiler.geometry import pool_spacing
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.engine.output.pool import AxisPool, WindowPool, pool_latency
-from dorefa.hw.geometry import pool_spacing
 
 from ...support import fields_of, flat, simulate
 from .pool_windows import Axis, axes, axis_place, closes_both, draw_axis, raster_sets

@@ -8,15 +8,15 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.lower import lower
 from dorefa.golden.network.parts import Rescale
 from dorefa.golden.run.matmul import rescale
-from dorefa.hw.compiler import compile_network
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.geometry import PassGeometry
+from dorefa.hw.compiler.memory_images import append_rescale
+from dorefa.hw.compiler.problems import needs, xnor_constants
+from dorefa.hw.compiler.schedule import schedule
+from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.engine.output.residual import Residual
-from dorefa.hw.geometry import PassGeometry
-from dorefa.hw.images import append_rescale
 from dorefa.hw.interface import program
-from dorefa.hw.problems import needs, xnor_constants
-from dorefa.hw.schedule import schedule
-from dorefa.hw.sizing import fit
 
 from ...support import draw_layer, fields_of, fill_memories, memories_of, network, simulate
 

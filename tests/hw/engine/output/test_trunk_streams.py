@@ -10,10 +10,10 @@ from dorefa.golden.lowering.lower import lower
 from dorefa.golden.network.network import Pool
 from dorefa.golden.network.parts import Rescale
 from dorefa.golden.random.network import random_images
-from dorefa.hw.compiler import compile_network
-from dorefa.hw.problems import find_problems
-from dorefa.hw.schedule import schedule
-from dorefa.hw.sizing import fit
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.problems import find_problems
+from dorefa.hw.compiler.schedule import schedule
+from dorefa.hw.compiler.sizing import fit
 from dorefa.sim.trunk_memory import TrunkMemory
 
 from ...support import draw_layer, network

@@ -8,16 +8,16 @@ from amaranth.lib import wiring
 
 from dorefa.golden.lowering.lower import lower
 from dorefa.golden.network.shapes import layer_shapes
+from dorefa.hw.compiler.descriptor import descriptor
+from dorefa.hw.compiler.geometry import PassGeometry
+from dorefa.hw.compiler.schedule import Pass, schedule
 from dorefa.hw.config.engine import EngineConfig
-from dorefa.hw.descriptor import descriptor
 from dorefa.hw.engine.reader.feature_memory import FeatureMemory
 from dorefa.hw.engine.reader.patch_buffer import PatchBuffer, patch_depth
 from dorefa.hw.engine.reader.run_generator import RunGenerator
 from dorefa.hw.engine.reader.shared_reader import SharedReader
 from dorefa.hw.engine.reader.window_reader import WindowReader
-from dorefa.hw.geometry import PassGeometry
 from dorefa.hw.interface import program
-from dorefa.hw.schedule import Pass, schedule
 
 from ...support import (
     bits_of,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dorefa.golden.network.network import Pool
-from dorefa.hw.layout import MapLayout
+from dorefa.hw.compiler.map_layout import MapLayout
 
 from .reader_bench import integer_network
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dorefa.hw.geometry import PassGeometry
-from dorefa.hw.layout import MapLayout
+from dorefa.hw.compiler.geometry import PassGeometry
+from dorefa.hw.compiler.map_layout import MapLayout
 
 from .reader_bench import draft, integer_network, run
 from .reader_layers import draw_blocks, draw_geometry, draw_plane_groups

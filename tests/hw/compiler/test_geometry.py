@@ -7,11 +7,11 @@ from dorefa.golden.lowering.lower import lower
 from dorefa.golden.network.network import Pool
 from dorefa.golden.network.shapes import layer_shapes
 from dorefa.golden.random.network import random_network
+from dorefa.hw.compiler.geometry import PassGeometry, as_convolution
+from dorefa.hw.compiler.map_layout import MapLayout
 from dorefa.hw.config.engine import EngineConfig
-from dorefa.hw.geometry import PassGeometry, as_convolution
-from dorefa.hw.layout import MapLayout
 
-from .support import draw_layer, network
+from ..support import draw_layer, network
 
 
 def geometry_of(layer, *, source=None, groups=None, channels=None, **sizes):

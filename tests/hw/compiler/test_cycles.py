@@ -6,16 +6,16 @@ import pytest
 from dorefa.golden.lowering.lower import lower
 from dorefa.golden.network.network import Pool
 from dorefa.golden.random.network import random_network
-from dorefa.hw.compiler import compile_network
-from dorefa.hw.cycles import END_TO_START, FETCH, predict
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.cycles import END_TO_START, FETCH, predict
+from dorefa.hw.compiler.geometry import PassGeometry
+from dorefa.hw.compiler.schedule import schedule
+from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.engine.array.weight_loader import beats_per_address
-from dorefa.hw.geometry import PassGeometry
 from dorefa.hw.interface.program import words_per_layer
-from dorefa.hw.schedule import schedule
-from dorefa.hw.sizing import fit
 
-from .engine.engine_bench import Bench, beats_of, check_cycles, compare
-from .support import draw_layer, network
+from ..engine.engine_bench import Bench, beats_of, check_cycles, compare
+from ..support import draw_layer, network
 
 
 def said_of(integer, config):

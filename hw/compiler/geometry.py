@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .column_slices import ColumnSlices
-from .layout import MapLayout
+from .map_layout import MapLayout
 
 
 def as_convolution(layer, source_shape):

@@ -7,8 +7,8 @@ import numpy as np
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.affine_form import affine_form
 
-from .engine.output.affine_quantizer import AffineQuantizer
-from .engine.output.residual import Residual
+from ..engine.output.affine_quantizer import AffineQuantizer
+from ..engine.output.residual import Residual
 from .problems import raw_range, summed_pixels, xnor_constants
 from .schedule import zero_count
 

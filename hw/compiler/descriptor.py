@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .layout import MapLayout
+from .map_layout import MapLayout
 
 
 def descriptor(schedule, number, config, network, *, weight_base, param_base):

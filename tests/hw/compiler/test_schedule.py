@@ -10,15 +10,15 @@ from dorefa.golden.lowering.lower import lower
 from dorefa.golden.network.network import Pool
 from dorefa.golden.network.parts import Rescale
 from dorefa.golden.random.network import random_images, random_network
-from dorefa.hw.compiler import compile_network
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.map_layout import MapLayout
+from dorefa.hw.compiler.problems import find_problems
+from dorefa.hw.compiler.schedule import schedule
+from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig
-from dorefa.hw.layout import MapLayout
-from dorefa.hw.problems import find_problems
-from dorefa.hw.schedule import schedule
-from dorefa.hw.sizing import fit
 
-from .engine.engine_bench import Bench, beats_of, compare
-from .support import draw_layer, network
+from ..engine.engine_bench import Bench, beats_of, compare
+from ..support import draw_layer, network
 
 
 def draw_case(rng, **sizes):

@@ -9,13 +9,13 @@ from functools import cached_property
 
 from dorefa.golden.errors import InputError
 
+from ..engine.output.trunk_streams import trunk_bytes
+from ..interface import program
+from ..interface.memory_map import REGISTERS, MemoryMap
 from . import cycles
 from .batch import batched
 from .descriptor import descriptor
-from .engine.output.trunk_streams import trunk_bytes
-from .images import append_params, append_rescale, param_rows, weight_words
-from .interface import program
-from .interface.memory_map import REGISTERS, MemoryMap
+from .memory_images import append_params, append_rescale, param_rows, weight_words
 from .merged_groups import merged
 from .problems import find_problems
 from .schedule import Schedule, schedule
@@ -60,7 +60,7 @@ class CompiledLayer:
 
 class CompiledNetwork:
     """A network on one engine: `config`, `network` (the integer network, :func:`batched`), `schedule` (of
-    what :func:`dorefa.hw.merged_groups.merged` makes of it), `layers`, `memories`, and `weight_packets`:
+    what :func:`dorefa.hw.compiler.compile.merged_groups.merged` makes of it), `layers`, `memories`, and `weight_packets`:
     per pass the words of each row, where weights stream in.
 
     `memories` has ``program`` (32-bit words), ``weights`` (per row, words of `lanes` bits), ``params``
@@ -132,7 +132,7 @@ class CompiledNetwork:
 def compile_network(network, config) -> CompiledNetwork:
     """Program and memory images that run `network` (:class:`IntegerNetwork`) on an engine of `config`.
 
-    Raises :class:`InputError` with the first problem; :func:`dorefa.hw.problems.find_problems` lists
+    Raises :class:`InputError` with the first problem; :func:`dorefa.hw.compiler.problems.find_problems` lists
     them all.
     """
     problems = find_problems(network, config)

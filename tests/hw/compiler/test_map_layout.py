@@ -2,7 +2,7 @@
 
 import pytest
 
-from dorefa.hw.layout import MapLayout, place, place_all
+from dorefa.hw.compiler.map_layout import MapLayout, place, place_all
 
 
 def draw_regions(rng, count):

@@ -1,4 +1,4 @@
-"""dorefa.hw.merged_groups: merged channel groups compute the same codes in fewer cycles."""
+"""dorefa.hw.compiler.compile.merged_groups: merged channel groups compute the same codes in fewer cycles."""
 
 import math
 from fractions import Fraction
@@ -8,16 +8,16 @@ import pytest
 
 from dorefa.golden import lower, random_images, random_network, run_integer
 from dorefa.golden.errors import InputError
-from dorefa.hw.compiler import compile_network
-from dorefa.hw.cycles import predict
-from dorefa.hw.merged_groups import merge, merged
-from dorefa.hw.problems import needs
-from dorefa.hw.schedule import schedule
-from dorefa.hw.sizing import fit
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.cycles import predict
+from dorefa.hw.compiler.merged_groups import merge, merged
+from dorefa.hw.compiler.problems import needs
+from dorefa.hw.compiler.schedule import schedule
+from dorefa.hw.compiler.sizing import fit
 
-from .engine.compiled_networks import draw_compiled
-from .engine.engine_bench import Bench, beats_of, check_cycles, compare
-from .separable import separable
+from ..engine.compiled_networks import draw_compiled
+from ..engine.engine_bench import Bench, beats_of, check_cycles, compare
+from ..separable import separable
 
 
 def divisors(number):

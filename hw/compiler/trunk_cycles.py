@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .engine.output.residual import Residual
+from ..engine.output.residual import Residual
 
 COUNTED = 2  # cycles from a beat to the first step that knows of it, or from a tile's end to the next
 QUEUE = 2  # from a group's write to its beat

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from dorefa.golden.errors import InputError
 
-from .engine.reader.patch_buffer import patch_depth
+from ..engine.reader.patch_buffer import patch_depth
 from .geometry import PassGeometry
-from .layout import MapLayout, place_all
+from .map_layout import MapLayout, place_all
 
 
 @dataclass(frozen=True, kw_only=True)

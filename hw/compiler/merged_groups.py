@@ -8,8 +8,8 @@ import numpy as np
 
 from dorefa.golden.errors import InputError
 
+from ..engine.array.weight_loader import beats_per_address
 from .cycles import steady
-from .engine.array.weight_loader import beats_per_address
 from .geometry import PassGeometry
 from .schedule import patch_needs, schedule
 
@@ -18,7 +18,7 @@ _DEPTHS = ("weight_depth", "patch_depth", "image_patch_depth")
 
 
 def merged(network, config, limits=None):
-    """`network` (IntegerNetwork, :func:`dorefa.hw.batch.batched`) with the channel groups of every layer
+    """`network` (IntegerNetwork, :func:`dorefa.hw.compiler.batch.batched`) with the channel groups of every layer
     merged as takes the fewest cycles on an engine of `config`; the codes of all layers stay the same.
 
     m neighbors of G groups become one (m divides G): K is m times as long, and a group has m times as

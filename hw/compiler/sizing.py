@@ -7,9 +7,9 @@ import numpy as np
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.affine_form import affine_form
 
+from ..config.engine import EngineConfig
+from ..config.ranges import check_range
 from .batch import batched
-from .config.engine import EngineConfig
-from .config.ranges import check_range
 from .geometry import PassGeometry, as_convolution
 from .merged_groups import merged
 from .problems import needs, quantized_bits, summed_pixels, xnor_constants

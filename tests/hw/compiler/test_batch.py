@@ -1,4 +1,4 @@
-"""dorefa.hw.batch: fully connected layers over a row of images compute what they compute singly."""
+"""dorefa.hw.compiler.batch: fully connected layers over a row of images compute what they compute singly."""
 
 import numpy as np
 import pytest
@@ -6,13 +6,13 @@ import pytest
 from dorefa.golden import lower, random_images, random_network, run_integer
 from dorefa.golden.errors import InputError
 from dorefa.golden.network.network import Pool
-from dorefa.hw.batch import batched, result_channels, results_by_image
-from dorefa.hw.compiler import compile_network
+from dorefa.hw.compiler.batch import batched, result_channels, results_by_image
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.problems import find_problems
+from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig
-from dorefa.hw.problems import find_problems
-from dorefa.hw.sizing import fit
 
-from .support import draw_layer, network
+from ..support import draw_layer, network
 
 
 @pytest.fixture

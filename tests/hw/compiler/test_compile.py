@@ -6,17 +6,17 @@ import pytest
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.lower import lower
 from dorefa.golden.random.network import random_images
-from dorefa.hw.compiler import compile_network
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.geometry import PassGeometry
+from dorefa.hw.compiler.map_layout import MapLayout
+from dorefa.hw.compiler.problems import xnor_constants
+from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.engine.output.affine_quantizer import AffineQuantizer
-from dorefa.hw.geometry import PassGeometry
 from dorefa.hw.interface.memory_map import REGISTERS, MemoryMap
-from dorefa.hw.layout import MapLayout
-from dorefa.hw.problems import xnor_constants
-from dorefa.hw.sizing import fit
 
-from .engine.compiled_networks import descriptors, draw_compiled
-from .engine.engine_bench import Bench, beats_of, compare
-from .support import draw_layer, layer, network
+from ..engine.compiled_networks import descriptors, draw_compiled
+from ..engine.engine_bench import Bench, beats_of, compare
+from ..support import draw_layer, layer, network
 
 
 def test_descriptors(rng):

@@ -12,20 +12,20 @@ from dorefa.golden.network.network import Pool
 from dorefa.golden.network.shapes import layer_shapes
 from dorefa.golden.random.network import random_images, random_network
 from dorefa.golden.run.matmul import convolve
-from dorefa.hw.compiler import compile_network
-from dorefa.hw.config.engine import EngineConfig
-from dorefa.hw.geometry import PassGeometry
-from dorefa.hw.problems import (
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.geometry import PassGeometry
+from dorefa.hw.compiler.problems import (
     ACCEPTED_ENCODINGS,
     accumulator_bits,
     find_problems,
     needs,
     xnor_constants,
 )
-from dorefa.hw.schedule import schedule
-from dorefa.hw.sizing import fit
+from dorefa.hw.compiler.schedule import schedule
+from dorefa.hw.compiler.sizing import fit
+from dorefa.hw.config.engine import EngineConfig
 
-from .support import draw_layer, layer, network
+from ..support import draw_layer, layer, network
 
 
 def example(rng, **fields):

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from dorefa.golden.errors import InputError
 
+from ..config.engine import EngineConfig, plane_group_choices
+from ..config.ranges import check_range
 from . import cycles
-from .config.engine import EngineConfig, plane_group_choices
-from .config.ranges import check_range
 from .merged_groups import merged
 from .schedule import schedule
 
@@ -29,7 +29,7 @@ class _Reader(NamedTuple):
 
 def best_reader(network, sizes) -> dict:
     """`fetch_bits`, `plane_groups` and `column_reads` for an integer network on the array in `sizes`, what
-    `sizes` has of them kept; see :func:`dorefa.hw.sizing.fit`."""
+    `sizes` has of them kept; see :func:`dorefa.hw.compiler.sizing.fit`."""
     fetches, groups, asked = _fetches(sizes), _plane_groups(network, sizes), sizes.get("column_reads")
 
     @cache

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from dorefa.hw.problems import raw_range, summed_pixels, xnor_constants
+from dorefa.hw.compiler.problems import raw_range, summed_pixels, xnor_constants
 
-from .engine.compiled_networks import descriptors, draw_compiled, signed
+from ..engine.compiled_networks import descriptors, draw_compiled, signed
 
 
 def channel_places(part, config):

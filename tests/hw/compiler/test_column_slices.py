@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dorefa.hw.column_slices import ColumnSlices
+from dorefa.hw.compiler.column_slices import ColumnSlices
+from dorefa.hw.compiler.geometry import PassGeometry
 from dorefa.hw.config.engine import EngineConfig
-from dorefa.hw.geometry import PassGeometry
 
-from .engine.reader.reader_bench import integer_network
-from .engine.reader.reader_layers import draw_geometry
+from ..engine.reader.reader_bench import integer_network
+from ..engine.reader.reader_layers import draw_geometry
 
 
 def draw_slices(rng):

@@ -8,14 +8,14 @@ import pytest
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.lower import lower
 from dorefa.golden.random.network import random_network
-from dorefa.hw.compiler import compile_network
-from dorefa.hw.cycles import predict
-from dorefa.hw.geometry import PassGeometry
-from dorefa.hw.problems import find_problems, needs
-from dorefa.hw.schedule import schedule
-from dorefa.hw.sizing import fit
+from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.cycles import predict
+from dorefa.hw.compiler.geometry import PassGeometry
+from dorefa.hw.compiler.problems import find_problems, needs
+from dorefa.hw.compiler.schedule import schedule
+from dorefa.hw.compiler.sizing import fit
 
-from .support import draw_layer, network
+from ..support import draw_layer, network
 
 
 def draw_network(rng, **limits):

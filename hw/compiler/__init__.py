@@ -1,0 +1,1 @@
+"""From a lowered network to a program and memory images."""
