@@ -13,7 +13,7 @@ from dorefa.golden.zoo import catalog
 from dorefa.golden.zoo.datasets import digits_sample
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
-from dorefa.hw.manifest import engine_files
+from dorefa.hw.generate.manifest import engine_files
 from dorefa.sim import backends, simulate
 from dorefa.synth import report as synthesis
 from dorefa.synth import yosys

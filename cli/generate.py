@@ -37,8 +37,8 @@ def run(args):
     """Runs the verb; returns the exit status."""
     from dorefa.golden import lower
     from dorefa.hw.compiler.compile import compile_network
-    from dorefa.hw.manifest import engine_files
-    from dorefa.hw.network_files import network_files
+    from dorefa.hw.generate.manifest import engine_files
+    from dorefa.hw.generate.network_files import network_files
 
     out = Output(args.json)
     if args.preload and not args.model:

@@ -38,7 +38,7 @@ def run(args):
     """Runs the verb; returns the exit status."""
     import time
 
-    from dorefa.sim.driver import Board
+    from dorefa.hw.shell.driver import Board
 
     out = Output(args.json)
     settings = _read_settings(args.settings)

@@ -137,7 +137,7 @@ def _verilog(out, args, network, config, simulator):
     import tempfile
 
     from dorefa.hw import compile_network
-    from dorefa.hw.manifest import engine_files
+    from dorefa.hw.generate.manifest import engine_files
     from dorefa.sim import backends
     from dorefa.synth.netlist import make_netlist
     from dorefa.synth.units import make_unit

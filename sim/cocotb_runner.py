@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from dorefa.hw.lint import verilator_command
-from dorefa.hw.verilog import MODULE
+from dorefa.hw.verilog.export import MODULE
 
 from . import design
 from .job import Job, SimulationError, Trace, check_trunks, stuck

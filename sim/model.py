@@ -14,7 +14,7 @@ from pathlib import Path
 from dorefa.golden.errors import InputError
 from dorefa.hw.engine.output.trunk_streams import trunk_bytes
 from dorefa.hw.lint import verilator_command
-from dorefa.hw.verilog import MODULE
+from dorefa.hw.verilog.export import MODULE
 
 from .design import CORE, FIRST_READ, LAYER_DONE
 

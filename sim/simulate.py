@@ -10,7 +10,7 @@ from dorefa.golden.run.integer import check_images, logits, run_integer
 from dorefa.hw.compiler.batch import results_by_image
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
-from dorefa.hw.manifest import engine_files
+from dorefa.hw.generate.manifest import engine_files
 
 from . import backends
 from .compare import Comparison

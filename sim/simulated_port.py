@@ -6,17 +6,17 @@ from collections import deque
 
 from amaranth.sim import Simulator
 
-from dorefa.hw.uart import FRAME_BITS
+from dorefa.hw.shell.uart import FRAME_BITS
 
 _BREAK_BITS = 3 * FRAME_BITS
 
 
 class SimulatedPort:
-    """A serial port whose other end is the pins of a simulated :class:`~dorefa.hw.board_core.BoardCore`.
+    """A serial port whose other end is the pins of a simulated :class:`~dorefa.hw.shell.board_core.BoardCore`.
 
     `core`: the component, or an elaborated fragment of it given beside it as `fragment`; `divisor`:
     clock cycles a bit of this side, which may differ a little from the board's; `timeout`: cycles for
-    which :meth:`read` waits for a byte. Offers what :class:`~dorefa.sim.driver.Board` needs of pyserial.
+    which :meth:`read` waits for a byte. Offers what :class:`~dorefa.hw.shell.driver.Board` needs of pyserial.
     """
 
     def __init__(self, core, *, divisor, timeout, fragment=None):

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from dorefa.hw.interface.memory_map import REGISTERS
-from dorefa.hw.verilog import MODULE
+from dorefa.hw.verilog.export import MODULE
 
 from . import design, model
 from .job import Job, SimulationError, Trace, check_trunks, stuck

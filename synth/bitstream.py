@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dorefa.golden.errors import InputError
-from dorefa.hw.board_core import BoardCore
+from dorefa.hw.shell.board_core import BoardCore
 
 from . import board_top, boards, ecp5_netlist, tools
 from .clock import Clock

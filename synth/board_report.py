@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from dorefa.hw import serial_host
-from dorefa.hw.uart import FRAME_BITS
+from dorefa.hw.shell import serial_host
+from dorefa.hw.shell.uart import FRAME_BITS
 
 # A command and the length of an image.
 _HEADER_BYTES = 5

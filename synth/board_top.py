@@ -5,15 +5,15 @@ from __future__ import annotations
 from amaranth import ClockDomain, ClockSignal, Elaboratable, Instance, Module, ResetSignal, Signal
 from amaranth.lib import io
 
-from dorefa.hw import verilog
 from dorefa.hw.fabric.families import FABRICS
-from dorefa.hw.manifest import network_memories
+from dorefa.hw.generate.manifest import network_memories
+from dorefa.hw.verilog import export as verilog
 
 MODULE = "dorefa_board"
 
 
 def core_verilog(core, family):
-    """Verilog of a :class:`~dorefa.hw.board_core.BoardCore` as module :data:`MODULE`, its network in
+    """Verilog of a :class:`~dorefa.hw.shell.board_core.BoardCore` as module :data:`MODULE`, its network in
     ``initial`` blocks, with cells of the device family where the engine's structure is ``mapped``."""
     config = core.compiled.config
     return verilog.export(

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dorefa.golden.errors import InputError
-from dorefa.hw import memory_macros, verilog
 from dorefa.hw.arith.dot import DotUnit
 from dorefa.hw.arith.popcount import AndPopcount
 from dorefa.hw.engine.engine import Engine
 from dorefa.hw.fabric.families import FABRICS
+from dorefa.hw.generate.manifest import make_top
 from dorefa.hw.interface.memory_map import quantizer_class
-from dorefa.hw.manifest import make_top
+from dorefa.hw.verilog import export as verilog
+from dorefa.hw.verilog import memory_macros
 
 UNITS = ("engine", "core", "popcount", "dot", "quantizer")
 
@@ -19,7 +20,7 @@ UNITS = ("engine", "core", "popcount", "dot", "quantizer")
 class Unit:
     """Something to synthesize: `text` (Verilog), its module `top`, and the one-bit products it
     makes and counts per cycle (0 for a quantizer). `memory_macros` lists the memories that `text`
-    leaves out, as :func:`dorefa.hw.memory_macros.describe` does; `black_boxes` declares them and
+    leaves out, as :func:`dorefa.hw.verilog.export.memory_macros.describe` does; `black_boxes` declares them and
     `stand_ins` are registers in their place."""
 
     name: str

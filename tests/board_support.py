@@ -4,7 +4,7 @@ import numpy as np
 
 from dorefa.golden import lower, random_network, run_integer
 from dorefa.hw import compile_network, fit
-from dorefa.hw.board_core import BoardCore
+from dorefa.hw.shell.board_core import BoardCore
 from dorefa.sim.simulated_port import SimulatedPort
 
 BAUD, DIVISOR = 1_000_000, 4

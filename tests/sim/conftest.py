@@ -8,7 +8,7 @@ import pytest
 from dorefa.golden import lower, random_images, random_network
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
-from dorefa.hw.manifest import engine_files
+from dorefa.hw.generate.manifest import engine_files
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dorefa.golden.onnx import importer
 from dorefa.golden.zoo.datasets import digits_sample
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
-from dorefa.hw.manifest import engine_files
+from dorefa.hw.generate.manifest import engine_files
 from dorefa.sim import simulate
 
 FOLDER = Path(__file__).parents[1] / "golden" / "brevitas"

@@ -5,9 +5,9 @@ import pytest
 from dorefa.golden import lower, random_network
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
+from dorefa.hw.generate.manifest import engine_files
 from dorefa.hw.interface.memory_map import MemoryMap
-from dorefa.hw.manifest import engine_files
-from dorefa.hw.verilog import MODULE
+from dorefa.hw.verilog.export import MODULE
 from dorefa.sim.design import find_memories, memory_images
 from dorefa.sim.snapshot import regions
 

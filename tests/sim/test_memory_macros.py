@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dorefa.hw.manifest import engine_files
+from dorefa.hw.generate.manifest import engine_files
 from dorefa.sim import cocotb_runner
 from dorefa.sim.job import Job
 

@@ -15,7 +15,7 @@ from dorefa.golden.random.draws import RawDraws
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import plane_group_choices
-from dorefa.hw.manifest import engine_files
+from dorefa.hw.generate.manifest import engine_files
 from dorefa.sim import simulate
 
 ENCODINGS = (

@@ -8,8 +8,8 @@ from dorefa.golden.lowering.lower import lower
 from dorefa.golden.run.integer import run_integer
 from dorefa.golden.zoo import catalog
 from dorefa.hw.compiler.sizing import fit
-from dorefa.hw.manifest import engine_files
-from dorefa.hw.verilog import MODULE
+from dorefa.hw.generate.manifest import engine_files
+from dorefa.hw.verilog.export import MODULE
 from dorefa.sim import cocotb_runner, design, model, simulate, verilator
 from dorefa.sim.job import Job, SimulationError
 

@@ -9,8 +9,8 @@ import pytest
 from dorefa.golden.lowering.lower import lower
 from dorefa.golden.random.network import random_images, random_network
 from dorefa.hw.compiler.sizing import fit
+from dorefa.hw.generate.manifest import engine_files
 from dorefa.hw.lint import lint
-from dorefa.hw.manifest import engine_files
 from dorefa.sim import simulate
 
 ALWAYS = [(1, 1), (1, 2), (2, 3), (5, 4), (3, 7), (8, 8)]

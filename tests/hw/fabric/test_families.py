@@ -3,7 +3,6 @@
 
 import pytest
 
-from dorefa.hw import verilog
 from dorefa.hw.arith.dot import DotUnit, dot_latency
 from dorefa.hw.arith.popcount import AndPopcount, popcount_latency
 from dorefa.hw.config.engine import preset
@@ -11,8 +10,9 @@ from dorefa.hw.engine.array.array import DotArray
 from dorefa.hw.fabric import families as fabrics
 from dorefa.hw.fabric.chains import Chains
 from dorefa.hw.fabric.tree import plan
+from dorefa.hw.generate.manifest import make_top
 from dorefa.hw.lint import lint
-from dorefa.hw.manifest import make_top
+from dorefa.hw.verilog import export as verilog
 
 from .cells import MODELS, Netlist, prove_equal
 

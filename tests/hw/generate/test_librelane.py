@@ -1,4 +1,4 @@
-"""dorefa.hw.librelane: the configuration file, against what LibreLane documents."""
+"""dorefa.hw.generate.librelane: the configuration file, against what LibreLane documents."""
 
 import json
 import math
@@ -8,8 +8,8 @@ import pytest
 
 from dorefa.golden.errors import InputError
 from dorefa.hw.config.engine import preset
-from dorefa.hw.librelane import config_file
-from dorefa.hw.manifest import engine_files
+from dorefa.hw.generate.librelane import config_file
+from dorefa.hw.generate.manifest import engine_files
 
 # Variables and fields by the types that LibreLane's documentation gives them.
 VARIABLES = {

@@ -1,4 +1,4 @@
-"""dorefa.hw.manifest: the description must agree with the Verilog and with the memory map."""
+"""dorefa.hw.generate.manifest: the description must agree with the Verilog and with the memory map."""
 
 import json
 import re
@@ -10,8 +10,8 @@ from dorefa.golden import lower, random_network
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import preset
+from dorefa.hw.generate.manifest import address_regions, engine_files, make_top, manifest
 from dorefa.hw.interface.memory_map import MemoryMap
-from dorefa.hw.manifest import address_regions, engine_files, make_top, manifest
 
 CONFIG = preset("tiny")
 

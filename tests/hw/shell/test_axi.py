@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""dorefa.hw.axi: AXI4-Lite rules under random stalls, errors, speed, ports of the top."""
+"""dorefa.hw.shell.axi: AXI4-Lite rules under random stalls, errors, speed, ports of the top."""
 
 import pytest
 from amaranth import Module
@@ -7,9 +7,9 @@ from amaranth.hdl import Fragment
 from amaranth.sim import Simulator
 
 from dorefa.golden.errors import InputError
-from dorefa.hw.axi import DECODE_ERROR, OKAY, SLAVE_ERROR, AxiLiteBridge, AxiTop
 from dorefa.hw.config.engine import preset
 from dorefa.hw.engine.engine import Engine
+from dorefa.hw.shell.axi import DECODE_ERROR, OKAY, SLAVE_ERROR, AxiLiteBridge, AxiTop
 
 LIMIT = 20_000
 ADDR_BITS = 5

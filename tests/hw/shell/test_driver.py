@@ -10,12 +10,13 @@ from dorefa.golden import lower, random_images
 from dorefa.golden.errors import InputError
 from dorefa.golden.zoo import catalog
 from dorefa.golden.zoo.datasets import digits_sample
-from dorefa.hw import compile_network, fit, serial_host
-from dorefa.hw.board_core import BoardCore
-from dorefa.sim.driver import Board
+from dorefa.hw import compile_network, fit
+from dorefa.hw.shell import serial_host
+from dorefa.hw.shell.board_core import BoardCore
+from dorefa.hw.shell.driver import Board
 from dorefa.synth.boards import find_board
 
-from ..board_support import BAUD, DIVISOR, port_of, scores, small_network
+from ...board_support import BAUD, DIVISOR, port_of, scores, small_network
 
 
 def board_of(compiled, name="board", **changes):

@@ -6,9 +6,9 @@ import pytest
 
 from dorefa.hw.config.engine import preset
 from dorefa.hw.interface.memory_map import MemoryMap
-from dorefa.hw.serial_host import BOARD_IDENTITY, BOARD_WORDS, IMAGE, READ, WRITE, SerialHost
+from dorefa.hw.shell.serial_host import BOARD_IDENTITY, BOARD_WORDS, IMAGE, READ, WRITE, SerialHost
 
-from .support import simulate
+from ..support import simulate
 
 CONFIG = preset("tiny")
 BREAK = None

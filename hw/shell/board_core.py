@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from dorefa.golden.errors import InputError
 
-from .engine.engine import Engine
+from ..engine.engine import Engine
 from .serial_host import SerialHost
 from .uart import UartReceiver, UartTransmitter, baud_divisor
 

@@ -189,7 +189,7 @@ class AxiLiteBridge(wiring.Component):
 
 
 class AxiTop(wiring.Component):
-    """An engine with AXI ports, the module that :mod:`dorefa.hw.verilog` exports.
+    """An engine with AXI ports, the module that :mod:`dorefa.hw.verilog.export` exports.
 
     `engine` has the streams `i` (payload `data`, `keep`, `last`) and `o` (payload `data`, `last`)
     and the bus `host`; it becomes the submodule ``core``. `regions` as in :class:`AxiLiteBridge`.

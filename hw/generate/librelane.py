@@ -11,7 +11,8 @@ import math
 
 from dorefa.golden.errors import InputError
 
-from . import memory_macros, verilog
+from ..verilog import export as verilog
+from ..verilog import memory_macros
 
 
 def config_file(*, period_ns, shapes=None):

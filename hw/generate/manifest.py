@@ -6,12 +6,14 @@ import json
 
 from amaranth.lib.wiring import In
 
-from . import librelane, memory_macros, verilog
-from .axi import AxiTop
-from .engine.array.weight_loader import beats_per_word, rows_per_beat
-from .engine.engine import Engine
-from .engine.output.trunk_streams import trunk_bytes
-from .interface.memory_map import IDENTITY, REGISTERS, VERSION, MemoryMap
+from ..engine.array.weight_loader import beats_per_word, rows_per_beat
+from ..engine.engine import Engine
+from ..engine.output.trunk_streams import trunk_bytes
+from ..interface.memory_map import IDENTITY, REGISTERS, VERSION, MemoryMap
+from ..shell.axi import AxiTop
+from ..verilog import export as verilog
+from ..verilog import memory_macros
+from . import librelane
 
 
 def network_memories(config):

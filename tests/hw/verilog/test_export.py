@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""dorefa.hw.verilog, rtlil and lint: plain, deterministic, clean Verilog with each module once."""
+"""dorefa.hw.verilog.export, rtlil and lint: plain, deterministic, clean Verilog with each module once."""
 
 import os
 import re
@@ -15,11 +15,11 @@ from amaranth.lib.wiring import In, Out
 
 from dorefa.golden.errors import InputError
 from dorefa.hw import lint as lint_module
-from dorefa.hw import rtlil
 from dorefa.hw.config.engine import preset
+from dorefa.hw.generate.manifest import make_top
 from dorefa.hw.lint import WAIVERS, lint, waiver_file
-from dorefa.hw.manifest import make_top
-from dorefa.hw.verilog import YOSYS_PASSES, export, run_yosys, to_rtlil
+from dorefa.hw.verilog import rtlil
+from dorefa.hw.verilog.export import YOSYS_PASSES, export, run_yosys, to_rtlil
 
 CONFIGS = {
     "tiny": preset("tiny"),
@@ -149,8 +149,8 @@ def test_lint_finds_what_is_wrong(verilog):
 
 def test_same_text_in_another_process(verilog, tmp_path):
     script = (
-        "from dorefa.hw.config.engine import preset; from dorefa.hw.manifest import make_top;"
-        "from dorefa.hw.verilog import export; import sys;"
+        "from dorefa.hw.config.engine import preset; from dorefa.hw.generate.manifest import make_top;"
+        "from dorefa.hw.verilog.export import export; import sys;"
         "c = preset('tiny'); sys.stdout.write(export(make_top(c), summary=c.as_dict()))"
     )
     other = subprocess.run(

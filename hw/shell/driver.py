@@ -7,8 +7,9 @@ import struct
 import numpy as np
 
 from dorefa.golden.errors import InputError
-from dorefa.hw import serial_host
-from dorefa.hw.interface import memory_map
+
+from ..interface import memory_map
+from . import serial_host
 
 _ERRORS = ("a break or a low stop bit", "an image byte while it was busy", "an unknown command")
 

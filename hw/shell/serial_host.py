@@ -20,9 +20,9 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .engine.host_port import host_signature
-from .engine.output.results import result_layout
-from .engine.sequencer import image_layout
+from ..engine.host_port import host_signature
+from ..engine.output.results import result_layout
+from ..engine.sequencer import image_layout
 
 WRITE, READ, IMAGE = b"W"[0], b"R"[0], b"I"[0]
 BOARD_SPACE = 1 << 31

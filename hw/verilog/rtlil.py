@@ -16,8 +16,8 @@ from amaranth.hdl._ast import SignalDict
 from amaranth.hdl._ir import PortDirection, build_netlist
 from amaranth.lib import wiring
 
-from .fabric.families import FabricPlatform
-from .lib.shared import SharedModules
+from ..fabric.families import FabricPlatform
+from ..lib.shared import SharedModules
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\\\S+')
 _DECLARED = re.compile(r"^  (?:wire|memory) .*(\\\S+)$")

@@ -6,9 +6,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from dorefa.golden.errors import InputError
-from dorefa.hw.uart import FRAME_BITS, UartReceiver, UartTransmitter, baud_divisor
+from dorefa.hw.shell.uart import FRAME_BITS, UartReceiver, UartTransmitter, baud_divisor
 
-from .support import simulate
+from ..support import simulate
 
 DIVISORS = [4, 5, 16, 87]
 

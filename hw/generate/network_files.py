@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import struct
 
-from .compiler.batch import result_channels
-from .engine.array.weight_loader import weight_packet
-from .engine.output.trunk_streams import trunk_bytes, trunk_packets
+from ..compiler.batch import result_channels
+from ..engine.array.weight_loader import weight_packet
+from ..engine.output.trunk_streams import trunk_bytes, trunk_packets
 
 FORMATS = {
     "load.bin": "pairs of little-endian 32-bit words, byte address and data, to be written in order through "

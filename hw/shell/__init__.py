@@ -1,0 +1,1 @@
+"""What an engine is wrapped in, and the other end of its lines."""

@@ -1,0 +1,1 @@
+"""From Amaranth to plain Verilog; knows no engine."""
