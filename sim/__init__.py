@@ -1,6 +1,6 @@
 """Simulation of the generated hardware, compared with golden layer by layer."""
 
 from .report import LayerReport, SimulationReport
-from .simulate import simulate
+from .simulation import simulate
 
 __all__ = ["LayerReport", "SimulationReport", "simulate"]

@@ -6,9 +6,9 @@ import importlib.util
 import shutil
 
 from dorefa.golden.errors import InputError
-from dorefa.hw.lint import verilator_command
 
-from . import model
+from .verilator import build as model
+from .verilator.lint import verilator_command
 
 NAMES = ("verilator", "icarus", "amaranth")
 
@@ -64,13 +64,13 @@ def needs_verilog(simulator: str) -> bool:
 def run(simulator: str, job, verilog: str | None):
     """(one Trace per image, cycles of loading the network through AXI4-Lite)."""
     if simulator == "verilator":
-        from . import verilator
+        from .verilator import run as verilator
 
         return verilator.run(job, verilog)
     if simulator == "icarus":
-        from . import cocotb_runner
+        from .cocotb import runner
 
-        return cocotb_runner.run(job, verilog, simulator="icarus")
-    from . import amaranth_sim
+        return runner.run(job, verilog, simulator="icarus")
+    from .amaranth import run as amaranth_sim
 
     return amaranth_sim.run(job)

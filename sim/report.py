@@ -38,7 +38,7 @@ class LayerReport:
 
 @dataclass(frozen=True, kw_only=True)
 class SimulationReport:
-    """Outcome of :func:`dorefa.sim.simulate`.
+    """Outcome of :func:`dorefa.sim.simulation`.
 
     - `bit_exact`: every value that was compared equals golden's.
     - `compared`: names of the layers and trunks that were compared: all of them, or of a netlist the last
@@ -120,7 +120,7 @@ def _why(layer, cycles):
 def make_report(
     *, compiled, traces, comparison, compared, labels, outputs, logits, simulator, why, network_load_cycles
 ):
-    """The :class:`SimulationReport` of one :class:`dorefa.sim.job.Trace` per packet of images."""
+    """The :class:`SimulationReport` of one :class:`dorefa.sim.job.job.Trace` per packet of images."""
     config = compiled.config
     if traces[0].cycles is None:
         per_layer = np.mean([trace.layer_cycles(compiled.layers) for trace in traces], axis=0).tolist()

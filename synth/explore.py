@@ -19,7 +19,7 @@ from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.config.ranges import CHOICES, RANGES, check_choice, check_range
 from dorefa.hw.fabric.families import FABRICS
-from dorefa.sim.model import cache_directory
+from dorefa.sim.verilator.build import cache_directory
 
 from . import boards, nextpnr
 from .explore_point import measure

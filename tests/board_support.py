@@ -5,7 +5,7 @@ import numpy as np
 from dorefa.golden import lower, random_network, run_integer
 from dorefa.hw import compile_network, fit
 from dorefa.hw.shell.board_core import BoardCore
-from dorefa.sim.simulated_port import SimulatedPort
+from dorefa.sim.amaranth.serial_port import SimulatedPort
 
 BAUD, DIVISOR = 1_000_000, 4
 

@@ -53,7 +53,7 @@ def test_difference_is_status_1_and_the_report_is_written(dorefa, small, tmp_pat
         results[network.layers[0].name][0, 0, 0, 0] ^= 1
         return results
 
-    monkeypatch.setattr(import_module("dorefa.sim.simulate"), "run_integer", wrong)
+    monkeypatch.setattr(import_module("dorefa.sim.simulation"), "run_integer", wrong)
     path = tmp_path / "report.json"
     outcome = dorefa("simulate", model, "--input", images, "--limit", 1, "--json", path)
     first = f"layer {network.layers[0].name}, image 0"

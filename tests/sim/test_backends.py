@@ -3,7 +3,8 @@
 import pytest
 
 from dorefa.golden.errors import InputError
-from dorefa.sim import backends, model
+from dorefa.sim import backends
+from dorefa.sim.verilator import build as model
 
 
 def missing(message):

@@ -69,7 +69,7 @@ def test_wrong_image_is_named(network, seed, monkeypatch):
         results["fc1"][4, 0, 0, 17] ^= 1
         return results
 
-    monkeypatch.setattr(import_module("dorefa.sim.simulate"), "run_integer", wrong)
+    monkeypatch.setattr(import_module("dorefa.sim.simulation"), "run_integer", wrong)
     config = fit(network, lanes=16, rows=4, batch=3)
     images = random_images(network, 6, seed)
     report = simulate(network, images=images, config=config, simulator="amaranth")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dorefa.hw.generate.manifest import engine_files
-from dorefa.sim import cocotb_runner
-from dorefa.sim.job import Job
+from dorefa.sim.cocotb import runner
+from dorefa.sim.job.job import Job
 
 
 @pytest.mark.icarus
@@ -15,19 +15,19 @@ from dorefa.sim.job import Job
 def test_macros_run_like_plain_memories(small, streaming, weights, monkeypatch, seed):
     made = streaming if weights == "stream" else small
     job = Job(compiled=made.compiled, images=made.images[:2], stalls=20, seed=seed, through_port=True)
-    plain, load_cycles = cocotb_runner.run(job, made.verilog, simulator="icarus")
+    plain, load_cycles = runner.run(job, made.verilog, simulator="icarus")
     files = engine_files(made.config, memory="macro")
     # The contents are one level deeper: in the model, under this name.
-    own = cocotb_runner.regions
+    own = runner.regions
     monkeypatch.setattr(
-        cocotb_runner,
+        runner,
         "regions",
         lambda compiled: [
             [replace(region, memory=f"{region.memory}.words") for region in part] for part in own(compiled)
         ],
     )
     text = files["engine.v"] + files["memories.v"]
-    macros, macro_load_cycles = cocotb_runner.run(job, text, simulator="icarus")
+    macros, macro_load_cycles = runner.run(job, text, simulator="icarus")
     assert macro_load_cycles == load_cycles
     for one, other in zip(plain, macros, strict=True):
         assert (one.ends, one.last_out) == (other.ends, other.last_out)

@@ -1,4 +1,4 @@
-"""dorefa.sim.simulate: bit-exact on every back end; bugs planted in the Verilog are found."""
+"""dorefa.sim.simulation: bit-exact on every back end; bugs planted in the Verilog are found."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,12 @@ from dorefa.golden.zoo import catalog
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.generate.manifest import engine_files
 from dorefa.hw.verilog.export import MODULE
-from dorefa.sim import cocotb_runner, design, model, simulate, verilator
-from dorefa.sim.job import Job, SimulationError
+from dorefa.sim import simulate
+from dorefa.sim.cocotb import runner
+from dorefa.sim.job import design
+from dorefa.sim.job.job import Job, SimulationError
+from dorefa.sim.verilator import build as model
+from dorefa.sim.verilator import run as verilator
 
 
 def run(small, simulator, **options):
@@ -202,7 +206,7 @@ def test_watchdog_of_cocotb(small, deaf):
 
 def test_cocotb_runs_on_verilator_too(small, seed):
     job = Job(compiled=small.compiled, images=small.images[:1], stalls=20, seed=seed)
-    (trace,), load_cycles = cocotb_runner.run(job, small.verilog, simulator="verilator")
+    (trace,), load_cycles = runner.run(job, small.verilog, simulator="verilator")
     expected = run_integer(small.network, small.images[:1])
     got = trace.values | {small.network.layers[-1].name: trace.results}
     for name, values in expected.items():

@@ -10,8 +10,8 @@ from dorefa.golden.lowering.lower import lower
 from dorefa.golden.random.network import random_images, random_network
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.generate.manifest import engine_files
-from dorefa.hw.lint import lint
 from dorefa.sim import simulate
+from dorefa.sim.verilator.lint import lint
 
 ALWAYS = [(1, 1), (1, 2), (2, 3), (5, 4), (3, 7), (8, 8)]
 OTHERS = [pair for pair in itertools.product(range(1, 9), repeat=2) if pair not in ALWAYS]

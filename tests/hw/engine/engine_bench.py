@@ -10,9 +10,9 @@ from dorefa.hw.compiler.cycles import predict
 from dorefa.hw.engine.array.weight_loader import weight_packet
 from dorefa.hw.engine.engine import Engine
 from dorefa.hw.interface.memory_map import REGISTERS
-from dorefa.sim.design import CORE
-from dorefa.sim.snapshot import regions, values
-from dorefa.sim.trunk_memory import TrunkMemory
+from dorefa.sim.amaranth.trunk_memory import TrunkMemory
+from dorefa.sim.job.design import CORE
+from dorefa.sim.job.snapshot import regions, values
 
 from ..support import fill_memories, flat, memories_of, receive, simulate
 

@@ -11,8 +11,8 @@ from dorefa.hw.fabric import families as fabrics
 from dorefa.hw.fabric.chains import Chains
 from dorefa.hw.fabric.tree import plan
 from dorefa.hw.generate.manifest import make_top
-from dorefa.hw.lint import lint
 from dorefa.hw.verilog import export as verilog
+from dorefa.sim.verilator.lint import lint
 
 from .cells import MODELS, Netlist, prove_equal
 

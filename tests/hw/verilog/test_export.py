@@ -14,12 +14,12 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from dorefa.golden.errors import InputError
-from dorefa.hw import lint as lint_module
 from dorefa.hw.config.engine import preset
 from dorefa.hw.generate.manifest import make_top
-from dorefa.hw.lint import WAIVERS, lint, waiver_file
 from dorefa.hw.verilog import rtlil
 from dorefa.hw.verilog.export import YOSYS_PASSES, export, run_yosys, to_rtlil
+from dorefa.sim.verilator import lint as lint_module
+from dorefa.sim.verilator.lint import WAIVERS, lint, waiver_file
 
 CONFIGS = {
     "tiny": preset("tiny"),

@@ -14,7 +14,7 @@ from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.problems import find_problems
 from dorefa.hw.compiler.schedule import schedule
 from dorefa.hw.compiler.sizing import fit
-from dorefa.sim.trunk_memory import TrunkMemory
+from dorefa.sim.amaranth.trunk_memory import TrunkMemory
 
 from ...support import draw_layer, network
 from ..engine_bench import Bench, beats_of, check_cycles, compare

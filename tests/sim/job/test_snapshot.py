@@ -1,4 +1,4 @@
-"""dorefa.sim.snapshot: what the memories hold is read back as golden's codes and trunks."""
+"""dorefa.sim.job.job.snapshot: what the memories hold is read back as golden's codes and trunks."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from dorefa.golden import lower, random_images, random_network, run_integer
 from dorefa.golden.errors import InputError
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
-from dorefa.sim.snapshot import regions, values
+from dorefa.sim.job.snapshot import regions, values
 
 
 class Memories:

@@ -20,9 +20,10 @@ import numpy as np
 from dorefa.hw.interface.memory_map import REGISTERS
 from dorefa.hw.verilog.export import MODULE
 
-from . import design, model
-from .job import Job, SimulationError, Trace, check_trunks, stuck
-from .snapshot import regions, values
+from ..job import design
+from ..job.job import Job, SimulationError, Trace, check_trunks, stuck
+from ..job.snapshot import regions, values
+from . import build as model
 
 # Wall-clock watchdog: after a grace of so many seconds, a model slower than so many cycles per
 # second is taken for dead.

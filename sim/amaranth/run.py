@@ -10,9 +10,9 @@ from amaranth.sim import Simulator
 
 from dorefa.hw.engine.engine import Engine
 
-from .design import CORE
-from .job import Job, SimulationError, Trace, check_trunks, stuck
-from .snapshot import regions, values
+from ..job.design import CORE
+from ..job.job import Job, SimulationError, Trace, check_trunks, stuck
+from ..job.snapshot import regions, values
 from .trunk_memory import TrunkMemory
 
 

@@ -1,4 +1,4 @@
-"""dorefa.sim.design: every memory that the host fills is found in the Verilog under its name."""
+"""dorefa.sim.job.job.design: every memory that the host fills is found in the Verilog under its name."""
 
 import pytest
 
@@ -8,8 +8,8 @@ from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.generate.manifest import engine_files
 from dorefa.hw.interface.memory_map import MemoryMap
 from dorefa.hw.verilog.export import MODULE
-from dorefa.sim.design import find_memories, memory_images
-from dorefa.sim.snapshot import regions
+from dorefa.sim.job.design import find_memories, memory_images
+from dorefa.sim.job.snapshot import regions
 
 
 @pytest.fixture(

@@ -1,4 +1,4 @@
-"""Runs :mod:`dorefa.sim.cocotb_bench` on the exported Verilog, in Icarus or Verilator."""
+"""Runs :mod:`dorefa.sim.cocotb.bench` on the exported Verilog, in Icarus or Verilator."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from dorefa.hw.lint import verilator_command
 from dorefa.hw.verilog.export import MODULE
 
-from . import design
-from .job import Job, SimulationError, Trace, check_trunks, stuck
-from .model import cxx_command
-from .snapshot import regions, values
+from ..job import design
+from ..job.job import Job, SimulationError, Trace, check_trunks, stuck
+from ..job.snapshot import regions, values
+from ..verilator.build import cxx_command
+from ..verilator.lint import verilator_command
 
 # Wall-clock watchdog: a simulation slower than this many cycles per second is taken for dead.
 _SLOWEST = 50
@@ -153,7 +153,7 @@ def _run_child(simulator, directory, environment, seconds, job):
     """Runs this module as a program, in a process group of its own that can be killed whole."""
     with open(Path(directory, "child.log"), "wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dorefa.sim.cocotb_runner", simulator, directory],
+            [sys.executable, "-m", "dorefa.sim.cocotb.runner", simulator, directory],
             env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
@@ -200,7 +200,7 @@ def main(simulator, directory):
         log_file=folder / "build.log",
     )  # fmt: skip
     runner.test(
-        hdl_toplevel=MODULE, test_module="dorefa.sim.cocotb_bench", build_dir=folder / "build",
+        hdl_toplevel=MODULE, test_module="dorefa.sim.cocotb.bench", build_dir=folder / "build",
         test_dir=folder, timescale=("1ns", "1ps"), log_file=folder / "test.log",
         plusargs=["+verilator+rand+reset+2"] if simulator == "verilator" else [],
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 The bus models are cocotbext-axi's, which know nothing of the engine. The job comes from the JSON
 file that ``DOREFA_BENCH`` names, results go to ``result.json`` beside it; both are described in
-:mod:`dorefa.sim.cocotb_runner`.
+:mod:`dorefa.sim.cocotb.runner`.
 """
 
 import itertools

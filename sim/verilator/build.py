@@ -13,10 +13,10 @@ from pathlib import Path
 
 from dorefa.golden.errors import InputError
 from dorefa.hw.engine.output.trunk_streams import trunk_bytes
-from dorefa.hw.lint import verilator_command
 from dorefa.hw.verilog.export import MODULE
 
-from .design import CORE, FIRST_READ, LAYER_DONE
+from ..job.design import CORE, FIRST_READ, LAYER_DONE
+from .lint import verilator_command
 
 HARNESS = Path(__file__).with_name("harness.cpp")
 HEADER = Path(__file__).with_name("harness_job.h")
@@ -186,7 +186,7 @@ def _digest(*parts) -> str:
 def build(verilog: str, memories, *, config, cycles: int, ports_only: bool = False) -> Path:
     """Path of the executable of this Verilog; built if it is not in the cache.
 
-    memories: :func:`dorefa.sim.design.find_memories`; config: its EngineConfig, for the ports; cycles:
+    memories: :func:`dorefa.sim.job.job.design.find_memories`; config: its EngineConfig, for the ports; cycles:
     how many are to be simulated, because optimizing a model for a short run takes longer than it saves;
     ports_only: whether it is a netlist, driven and seen at its ports alone. Several processes may build
     the same model at once: whichever is first publishes it. Raises :class:`InputError` when Verilator or

@@ -1,0 +1,1 @@
+"""The generated Verilog behind its own ports, in Icarus or Verilator."""

@@ -1,0 +1,1 @@
+"""What is simulated, and what comes back."""
