@@ -13,8 +13,8 @@ from dorefa.golden import lower
 from dorefa.golden.zoo import catalog
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
-from dorefa.synth import report, yosys
-from dorefa.synth.units import make_unit
+from dorefa.synth.flow import report, yosys
+from dorefa.synth.flow.units import make_unit
 
 PARTS = ("_feature", "_patch", "_run_generator", "_window_reader")
 HEAD = ("cols", "column_reads", "fetch_bits", "planes", "cycles", "utilization", "LUTs", "FFs", "block RAMs")

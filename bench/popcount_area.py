@@ -10,8 +10,8 @@ import argparse
 import tempfile
 
 from dorefa.hw.config.engine import preset
-from dorefa.synth import nextpnr, report, yosys
-from dorefa.synth.units import make_unit
+from dorefa.synth.flow import nextpnr, report, yosys
+from dorefa.synth.flow.units import make_unit
 
 # (target, what it is called, structure, pipeline, Yosys command or None for ours)
 VARIANTS = (

@@ -11,7 +11,7 @@ DEFAULT_BAUD = 1_000_000
 
 def add_arguments(parser):
     """Adds the verb's options to `parser`."""
-    from dorefa.synth import bitstream
+    from dorefa.synth.boards import bitstream
 
     parser.add_argument("model", metavar="MODEL", help=options.MODEL_HELP)
     parser.add_argument("--board", required=True, metavar="B", help="a name; a wrong one lists them")
@@ -48,10 +48,11 @@ def run(args):
 
     from dorefa.golden import lower
     from dorefa.hw import compile_network
-    from dorefa.synth import bitstream, board_report, boards
+    from dorefa.synth.boards import bitstream, catalog
+    from dorefa.synth.boards import report as board_report
 
     out = Output(args.json)
-    board = boards.find_board(args.board)
+    board = catalog.find_board(args.board)
     network = lower(options.load_network(args.model, args))
     config = options.engine_config(args, network, sizes=board.sizes)
     compiled = compile_network(network, config)

@@ -15,8 +15,8 @@ from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.generate.manifest import engine_files
 from dorefa.sim import backends, simulate
-from dorefa.synth import report as synthesis
-from dorefa.synth import yosys
+from dorefa.synth.flow import report as synthesis
+from dorefa.synth.flow import yosys
 
 from .output import Output, Progress, make_folder, write_text
 

@@ -15,7 +15,7 @@ _ALWAYS = ("lanes", "rows", "cols", "quantizer", "structure", "pipeline")
 
 def add_arguments(parser):
     """Adds the verb's options to `parser`."""
-    from dorefa.synth import yosys
+    from dorefa.synth.flow import yosys
 
     parser.add_argument("model", metavar="MODEL", help=options.MODEL_HELP)
     parser.add_argument(
@@ -45,7 +45,7 @@ def run(args):
     """Runs the verb; returns the exit status."""
     from dorefa.golden import lower
     from dorefa.golden.errors import InputError
-    from dorefa.synth import explore
+    from dorefa.synth.explore import explore
 
     out = Output(args.json)
     goal = _goal(args)
@@ -82,10 +82,11 @@ def run(args):
 def _goal(args):
     """The :class:`Goal` of the command line."""
     from dorefa.golden.errors import InputError
-    from dorefa.synth import bitstream, boards, devices, nextpnr, tools
-    from dorefa.synth.explore_point import Goal
+    from dorefa.synth.boards import bitstream, catalog, devices
+    from dorefa.synth.explore.point import Goal
+    from dorefa.synth.flow import nextpnr, tools
 
-    board = args.board and boards.find_board(args.board)
+    board = args.board and catalog.find_board(args.board)
     if board and args.target not in (None, board.family):
         raise InputError(f"--target is {args.target!r}; accepted with board {args.board}: {board.family}")
     if board and args.device is not None:
@@ -114,7 +115,7 @@ def _parameters(point, names):
 
 def _write(folder, points, names, title):
     """Writes table and plots; returns their names."""
-    from dorefa.synth.explore_point import FIGURES
+    from dorefa.synth.explore.point import FIGURES
 
     from . import explore_plots
 

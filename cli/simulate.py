@@ -20,7 +20,7 @@ _NETLIST_TARGET = "ecp5"
 
 def add_arguments(parser):
     """Adds the verb's options to `parser`."""
-    from dorefa.synth import netlist
+    from dorefa.synth.flow import netlist
 
     parser.add_argument("model", metavar="MODEL", help=options.MODEL_HELP)
     parser.add_argument(
@@ -139,8 +139,8 @@ def _verilog(out, args, network, config, simulator):
     from dorefa.hw import compile_network
     from dorefa.hw.generate.manifest import engine_files
     from dorefa.sim import backends
-    from dorefa.synth.netlist import make_netlist
-    from dorefa.synth.units import make_unit
+    from dorefa.synth.flow.netlist import make_netlist
+    from dorefa.synth.flow.units import make_unit
 
     if not args.netlist:
         # What `generate` writes, so that what is compared is what a user gets.

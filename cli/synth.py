@@ -12,7 +12,7 @@ EXAMPLE = "dorefa synth --target ecp5 --lanes 64 --rows 16 --unit engine"
 
 def add_arguments(parser):
     """Adds the verb's options to `parser`."""
-    from dorefa.synth import yosys
+    from dorefa.synth.flow import yosys
 
     parser.add_argument("--target", choices=yosys.TARGETS, default="ecp5", help="default ecp5")
     parser.add_argument(
@@ -71,8 +71,8 @@ def run(args):
     import tempfile
 
     from dorefa.golden import lower
-    from dorefa.synth import liberty, nextpnr, report, yosys
-    from dorefa.synth.units import make_unit
+    from dorefa.synth.flow import liberty, nextpnr, report, yosys
+    from dorefa.synth.flow.units import make_unit
 
     out = Output(args.json)
     network = args.model and lower(options.load_network(args.model, args))

@@ -176,7 +176,7 @@ def test_refusals(dorefa, cache, arguments, message, tmp_path):
 
 
 def test_cluster_without_scheduler_or_with_another_dorefa(dorefa, model, cache, monkeypatch):
-    from dorefa.synth import explore
+    from dorefa.synth.explore import explore
 
     with distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster:
         address = cluster.scheduler_address

@@ -11,8 +11,8 @@ from dorefa.golden.network import npz
 from dorefa.hw.compiler.sizing import fit
 from dorefa.sim import simulate
 from dorefa.sim.job.job import SimulationError
-from dorefa.synth import netlist, yosys
-from dorefa.synth.units import make_unit
+from dorefa.synth.flow import netlist, yosys
+from dorefa.synth.flow.units import make_unit
 
 # The families but the first take longer; all run the same test.
 TARGETS = [

@@ -14,7 +14,7 @@ from dorefa.hw import compile_network, fit
 from dorefa.hw.shell import serial_host
 from dorefa.hw.shell.board_core import BoardCore
 from dorefa.hw.shell.driver import Board
-from dorefa.synth.boards import find_board
+from dorefa.synth.boards.catalog import find_board
 
 from ...board_support import BAUD, DIVISOR, port_of, scores, small_network
 

@@ -132,11 +132,11 @@ def report(
 ):
     """The machine-readable report of one synthesis, a dictionary ready for JSON.
 
-    `statistics` comes from :func:`dorefa.synth.yosys.synthesize`. `luts` and
+    `statistics` comes from :func:`dorefa.synth.flow.yosys.synthesize`. `luts` and
     `luts_per_binary_op` are None for gates, and the latter for units that do no binary operations.
     The totals are of the flattened design; `components` (empty when not asked for) keep the
     hierarchy, which costs a little, so they add up to `components_luts` instead of `luts`.
-    `routed`, from :func:`dorefa.synth.nextpnr.place_and_route`, replaces `luts` by packed cells and
+    `routed`, from :func:`dorefa.synth.flow.nextpnr.place_and_route`, replaces `luts` by packed cells and
     adds its fields; memories and cells stay those of synthesis, flip-flops too but for `bram_registers`,
     which are in block RAMs then, and `register_copies`. With a cell library (target
     ``asic``): `area` of the cells in `area_unit`, `gate_equivalents` (area / area of the library's NAND2),

@@ -7,8 +7,8 @@ test finds is printed in the form in which it is expected here.
 import pytest
 
 from dorefa.hw.config.engine import preset
-from dorefa.synth import report, yosys
-from dorefa.synth.units import make_unit
+from dorefa.synth.flow import report, yosys
+from dorefa.synth.flow.units import make_unit
 
 # {(preset, target): {component: (LUTs, flip-flops, block RAMs) of all its instances}}
 EXPECTED = {

@@ -1,12 +1,12 @@
-"""dorefa.synth.netlist: what a netlist is made of, and refusals where a cell has no model."""
+"""dorefa.synth.flow.netlist: what a netlist is made of, and refusals where a cell has no model."""
 
 import re
 
 import pytest
 
 from dorefa.golden.errors import InputError
-from dorefa.synth import netlist, yosys
-from dorefa.synth.units import Unit
+from dorefa.synth.flow import netlist, yosys
+from dorefa.synth.flow.units import Unit
 
 # A memory that every family would put into block RAM, a product, a sum and registers.
 TEXT = """

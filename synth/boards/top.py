@@ -25,7 +25,7 @@ def core_verilog(core, family):
 class BoardTop(Elaboratable):
     """Connects the module :data:`MODULE` to a board's pins.
 
-    `board`: a :class:`~dorefa.synth.boards.Board`; `clock`: its :class:`~dorefa.synth.clock.Clock`.
+    `board`: a :class:`~dorefa.synth.boards.catalog.Board`; `clock`: its :class:`~dorefa.synth.boards.clock.Clock`.
     """
 
     def __init__(self, board, clock):

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from dorefa.golden.errors import InputError
 
-from . import ecp5_netlist, harness, yosys
+from ..ecp5 import improve
+from . import harness, yosys
 from .tools import Unfinished, check_ended
 
 
@@ -245,7 +246,7 @@ def place_and_route(
     )
     moved, copies = [], []
     if target == "ecp5":
-        moved, copies = ecp5_netlist.improve(path)
+        moved, copies = improve.improve(path)
     reports = {
         seed: route(path, device=chosen, seed=seed, folder=folder, timeout=timeout) for seed in seeds
     }

@@ -6,9 +6,12 @@ import json
 import pytest
 
 from dorefa.golden.errors import InputError
-from dorefa.synth import bitstream, board_report, boards, tools
+from dorefa.synth.boards import bitstream
+from dorefa.synth.boards import catalog as boards
+from dorefa.synth.boards import report as board_report
+from dorefa.synth.flow import tools
 
-from ..board_support import small_network
+from ...board_support import small_network
 
 LOG = """\
 Info: Device utilisation:

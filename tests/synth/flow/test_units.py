@@ -1,11 +1,11 @@
-"""dorefa.synth.units: the engine and its components alone, small enough to synthesize in a test."""
+"""dorefa.synth.flow.units: the engine and its components alone, small enough to synthesize in a test."""
 
 import pytest
 
 from dorefa.golden.errors import InputError
 from dorefa.hw.config.engine import preset
-from dorefa.synth import report, yosys
-from dorefa.synth.units import UNITS, make_unit
+from dorefa.synth.flow import report, yosys
+from dorefa.synth.flow.units import UNITS, make_unit
 
 CONFIG = preset("tiny")
 

@@ -21,8 +21,9 @@ from dorefa.hw.config.ranges import CHOICES, RANGES, check_choice, check_range
 from dorefa.hw.fabric.families import FABRICS
 from dorefa.sim.verilator.build import cache_directory
 
-from . import boards, nextpnr
-from .explore_point import measure
+from ..boards import catalog
+from ..flow import nextpnr
+from .point import measure
 
 # Packages whose versions move the figures; those that are not installed count as such.
 _TOOLS = (
@@ -48,7 +49,7 @@ def grid(network, values, goal) -> list[dict]:
             else:
                 EngineConfig().replace(**{name: value})
     if goal.board is not None:
-        sizes = boards.find_board(goal.board).sizes
+        sizes = catalog.find_board(goal.board).sizes
     else:
         sized = fit(network)
         sizes = {"lanes": sized.lanes, "rows": sized.rows}

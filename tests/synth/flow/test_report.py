@@ -1,8 +1,8 @@
-"""dorefa.synth.report: counting cells."""
+"""dorefa.synth.flow.report: counting cells."""
 
 import pytest
 
-from dorefa.synth import liberty, report
+from dorefa.synth.flow import liberty, report
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""dorefa.synth.nextpnr and harness: place and route of small units, and its failures."""
+"""dorefa.synth.flow.nextpnr and harness: place and route of small units, and its failures."""
 
 import json
 
@@ -6,8 +6,9 @@ import pytest
 
 from dorefa.golden.errors import InputError
 from dorefa.hw.config.engine import preset
-from dorefa.synth import ecp5_netlist, harness, nextpnr, report, yosys
-from dorefa.synth.units import make_unit
+from dorefa.synth.ecp5 import improve
+from dorefa.synth.flow import harness, nextpnr, report, yosys
+from dorefa.synth.flow.units import make_unit
 
 CONFIG = preset("tiny").replace(structure="mapped", encoding="unsigned")
 
@@ -122,7 +123,7 @@ def test_registers_stand_in_for_memories(target, memory, tmp_path):
 def test_open_chain_ends_saves_the_cells_that_feed_them(tmp_path, monkeypatch):
     made = make_unit("popcount", CONFIG.replace(lanes=64), "ecp5")
     opened = nextpnr.place_and_route(made, target="ecp5", folder=tmp_path)
-    monkeypatch.setattr(ecp5_netlist, "open_chain_ends", lambda netlist: None)
+    monkeypatch.setattr(improve, "open_chain_ends", lambda netlist: None)
     assert opened["luts"] < nextpnr.place_and_route(made, target="ecp5", folder=tmp_path)["luts"]
 
 
@@ -130,7 +131,7 @@ def test_output_registers_of_block_rams_are_no_others(tmp_path, monkeypatch):
     """nextpnr takes them, and then knows of as many registers less as there are bits."""
     made = make_unit("quantizer", CONFIG.replace(param_depth=64), "ecp5")
     folded = nextpnr.place_and_route(made, target="ecp5", folder=tmp_path)
-    monkeypatch.setattr(ecp5_netlist, "fold_output_registers", lambda netlist: [])
+    monkeypatch.setattr(improve, "fold_output_registers", lambda netlist: [])
     plain = nextpnr.place_and_route(made, target="ecp5", folder=tmp_path)
     before, after = (report["utilization"]["TRELLIS_FF"]["used"] for report in (plain, folded))
     memories = plain["utilization"]["DP16KD"]["used"]
@@ -150,7 +151,7 @@ def test_copies_of_widely_read_registers_are_registers(tmp_path, monkeypatch):
         ), result["utilization"]["TRELLIS_FF"]["used"]
 
     copied, copied_used = routed()
-    monkeypatch.setattr(ecp5_netlist, "copy_registers", lambda netlist: [])
+    monkeypatch.setattr(improve, "copy_registers", lambda netlist: [])
     plain, used = routed()
     assert copied["register_copies"] > 0 == plain["register_copies"]
     assert copied["ffs"] - plain["ffs"] == copied_used - used == copied["register_copies"]

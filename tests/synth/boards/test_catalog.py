@@ -6,31 +6,31 @@ import re
 import pytest
 
 from dorefa.golden.errors import InputError
-from dorefa.synth import board_top, boards
-from dorefa.synth.clock import Clock
+from dorefa.synth.boards import catalog, top
+from dorefa.synth.boards.clock import Clock
 
 
 def test_unknown_board():
     with pytest.raises(InputError, match="unknown board 'nexys'; accepted: ulx3s_12f, .*, icebreaker"):
-        boards.find_board("nexys")
+        catalog.find_board("nexys")
 
 
-@pytest.mark.parametrize("name", boards.BOARDS)
+@pytest.mark.parametrize("name", catalog.BOARDS)
 def test_the_oscillator_is_the_platforms(name):
-    board = boards.find_board(name)
-    platform = boards.make_platform(board)
+    board = catalog.find_board(name)
+    platform = catalog.make_platform(board)
     resource, rate = board.oscillator
     assert platform.default_clk == resource
     assert platform.default_clk_frequency == rate
 
 
-@pytest.mark.parametrize("name", boards.BOARDS)
+@pytest.mark.parametrize("name", catalog.BOARDS)
 def test_the_plan_places_every_pin(name):
     """Line, clock and lights have pins, and the engine's clock is constrained."""
-    board = boards.find_board(name)
-    platform = boards.make_platform(board)
+    board = catalog.find_board(name)
+    platform = catalog.make_platform(board)
     clock = Clock(board.family, board.oscillator, board.clock)
-    plan = platform.build(board_top.BoardTop(board, clock), do_build=False, do_program=False)
+    plan = platform.build(top.BoardTop(board, clock), do_build=False, do_program=False)
     constraints = next(
         text if isinstance(text, str) else text.decode()
         for file, text in plan.files.items()

@@ -1,9 +1,9 @@
-"""dorefa.synth.yosys: running Yosys, its targets, its failures."""
+"""dorefa.synth.flow.yosys: running Yosys, its targets, its failures."""
 
 import pytest
 
 from dorefa.golden.errors import InputError
-from dorefa.synth import yosys
+from dorefa.synth.flow import yosys
 
 ADDER = """
 module top(input clk, input [7:0] a, input [7:0] b, output reg [7:0] sum, output [3:0] both);

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from dorefa.synth import yosys
-from dorefa.synth.register_copies import copy_registers
+from dorefa.synth.ecp5.register_copies import copy_registers
+from dorefa.synth.flow import yosys
 
 from .netlist_proof import INDUCTION, prove_equal
 

@@ -6,8 +6,8 @@ A change of these numbers is a change of what users get: edit them with the reas
 import pytest
 
 from dorefa.hw.config.engine import preset
-from dorefa.synth import report, yosys
-from dorefa.synth.units import make_unit
+from dorefa.synth.flow import report, yosys
+from dorefa.synth.flow.units import make_unit
 
 # (unit, target, lanes, pipeline): (LUTs, flip-flops) with structure `mapped`
 MAPPED = {

@@ -1,4 +1,4 @@
-"""dorefa.synth.liberty: reading cell libraries, refusing broken ones, and the project's own."""
+"""dorefa.synth.flow.liberty: reading cell libraries, refusing broken ones, and the project's own."""
 
 import gzip
 import itertools
@@ -7,7 +7,7 @@ import re
 import pytest
 
 from dorefa.golden.errors import InputError
-from dorefa.synth import liberty
+from dorefa.synth.flow import liberty
 
 NAND = 'cell (ND2) { area : 4; pin (A) { direction : input; } pin ("B") { direction : input; } ' + (
     'pin (Z) { direction : output; function : "!(A & B)"; timing () { related_pin : "A"; } } }'

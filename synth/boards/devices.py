@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from dorefa.golden.errors import InputError
 
-from . import boards, yosys
+from ..flow import yosys
+from . import catalog
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +70,6 @@ def find_capacity(target, name=None) -> Capacity | None:
 
 def capacity_of(board) -> Capacity:
     """The :class:`Capacity` of the device on a :class:`.boards.Board`."""
-    platform = boards.make_platform(board)
+    platform = catalog.make_platform(board)
     name = getattr(platform, "device", None) or platform.family
     return next(device for device in CAPACITIES.values() if re.match(device.pattern, name))

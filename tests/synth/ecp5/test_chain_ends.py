@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from dorefa.synth import yosys
-from dorefa.synth.chain_ends import open_chain_ends
+from dorefa.synth.ecp5.chain_ends import open_chain_ends
+from dorefa.synth.flow import yosys
 
 from .netlist_proof import prove_equal
 

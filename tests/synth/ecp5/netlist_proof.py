@@ -2,7 +2,7 @@
 
 import json
 
-from dorefa.synth import yosys
+from dorefa.synth.flow import yosys
 
 
 def prove_equal(before, rewrite, folder, *, models="", sat=""):

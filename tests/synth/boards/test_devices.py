@@ -1,10 +1,11 @@
-"""dorefa.synth.devices: what devices hold, and which one is on a board."""
+"""dorefa.synth.boards.catalog.devices: what devices hold, and which one is on a board."""
 
 import pytest
 
 from dorefa.golden.errors import InputError
-from dorefa.synth import devices, nextpnr
-from dorefa.synth.boards import BOARDS
+from dorefa.synth.boards import devices
+from dorefa.synth.boards.catalog import BOARDS
+from dorefa.synth.flow import nextpnr
 
 
 def test_every_board_has_a_device_of_its_family():

@@ -1,4 +1,4 @@
-"""dorefa.synth.explore and explore_point: grids, single points, the cache, the choice among points."""
+"""dorefa.synth.explore.explore and explore_point: grids, single points, the cache, the choice among points."""
 
 import os
 import signal
@@ -12,9 +12,10 @@ from dorefa.golden.errors import InputError
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig
-from dorefa.synth import explore, nextpnr, tools, units, yosys
-from dorefa.synth.explore_point import FIGURES, Goal, measure
-from dorefa.synth.report import count
+from dorefa.synth.explore import explore
+from dorefa.synth.explore.point import FIGURES, Goal, measure
+from dorefa.synth.flow import nextpnr, tools, units, yosys
+from dorefa.synth.flow.report import count
 
 ICE40 = Goal(target="ice40", device="iCE40-HX8K")
 

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from dorefa.synth import yosys
-from dorefa.synth.ram_registers import fold_output_registers
+from dorefa.synth.ecp5.ram_registers import fold_output_registers
+from dorefa.synth.flow import yosys
 
 from .netlist_proof import INDUCTION, prove_equal
 

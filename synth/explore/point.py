@@ -10,9 +10,10 @@ from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
 from dorefa.sim.report import per_image
 
-from . import bitstream, boards, devices, nextpnr, report, yosys
-from .tools import Unfinished
-from .units import make_unit
+from ..boards import bitstream, catalog, devices
+from ..flow import nextpnr, report, yosys
+from ..flow.tools import Unfinished
+from ..flow.units import make_unit
 
 # Figures of a point, None where there are none, in the order of the table.
 FIGURES = (
@@ -89,7 +90,7 @@ def _predict_and_build(point, network, parameters, goal, folder):
         )  # fmt: skip
         _count(point, statistics, unit, goal, routed)
     elif goal.pnr:
-        board = boards.find_board(goal.board)
+        board = catalog.find_board(goal.board)
         made = bitstream.make_bitstream(
             compiled, board, clock_hz=board.clock, baud=_BAUD, seed=goal.seed, folder=folder,
             timeout=goal.timeout,

@@ -12,7 +12,9 @@ from pathlib import Path
 from dorefa.golden.errors import InputError
 from dorefa.hw.shell.board_core import BoardCore
 
-from . import board_top, boards, ecp5_netlist, tools
+from ..ecp5 import improve
+from ..flow import tools
+from . import catalog, top
 from .clock import Clock
 
 DEFAULT_TIMEOUT = 7200
@@ -100,11 +102,11 @@ def make_bitstream(
     # Refusals leave these two unused, which the file's first line says is no mistake.
     clock = Clock(board.family, board.oscillator, clock_hz)
     core = BoardCore(compiled, clock_hz=clock.rate, baud=baud)
-    platform = boards.make_platform(board)
-    verilog = board_top.core_verilog(core, board.family)
-    platform.add_file(f"{board_top.MODULE}.v", verilog)
+    platform = catalog.make_platform(board)
+    verilog = top.core_verilog(core, board.family)
+    platform.add_file(f"{top.MODULE}.v", verilog)
     plan = platform.build(
-        board_top.BoardTop(board, clock), name=_TOP, do_build=False, do_program=False,
+        top.BoardTop(board, clock), name=_TOP, do_build=False, do_program=False,
         synth_opts=family.synthesis,
         nextpnr_opts=f"--report {_REPORT} --seed {seed} --freq {clock.rate / 1e6} --timing-allow-fail "
         + family.routing,
@@ -120,7 +122,7 @@ def make_bitstream(
         if progress is not None:
             progress(number, tool)
         if tool == "nextpnr-ecp5":
-            ecp5_netlist.improve(folder / f"{_TOP}.json")
+            improve.improve(folder / f"{_TOP}.json")
         status, said = tools.run(tool, arguments, folder=folder, timeout=timeout)
         if tool.startswith("nextpnr"):
             log = folder / f"{_TOP}.tim"

@@ -1,0 +1,1 @@
+"""Many engines for one network, and the choice among them."""
