@@ -83,8 +83,8 @@ class AndPopcount(wiring.Component):
 
     Ports: `a`, `w` (`lanes` bits), `o` (enough bits for `lanes`). Latency:
     :func:`popcount_latency`. `structure` is ``"compress"`` (3:2 compressors), ``"sum"`` (binary
-    adder tree) or ``"mapped"``: the tree of :mod:`.popcount_tree`, made of the fabric's own cells
-    when elaborated for a platform with a `fabric` (:mod:`.fabric`), of additions for any other.
+    adder tree) or ``"mapped"``: the tree of :mod:`.tree`, made of the fabric's own cells
+    when elaborated for a platform with a `fabric` (:mod:`.families`), of additions for any other.
     """
 
     def __init__(self, *, lanes, structure="compress", pipeline="none", xnor=False):

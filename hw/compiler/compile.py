@@ -60,7 +60,7 @@ class CompiledLayer:
 
 class CompiledNetwork:
     """A network on one engine: `config`, `network` (the integer network, :func:`batched`), `schedule` (of
-    what :func:`dorefa.hw.compiler.compile.merged_groups.merged` makes of it), `layers`, `memories`, and `weight_packets`:
+    what :func:`dorefa.hw.compiler.merged_groups.merged` makes of it), `layers`, `memories`, and `weight_packets`:
     per pass the words of each row, where weights stream in.
 
     `memories` has ``program`` (32-bit words), ``weights`` (per row, words of `lanes` bits), ``params``

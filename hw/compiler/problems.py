@@ -99,7 +99,7 @@ def _reach_bits(geometry):
 def needs(network, config, plan) -> dict[str, int]:
     """Least value of each depth and width that `network` needs of an engine of `config`'s lanes,
     rows, cols, engines, quant, fetch_bits, encoding and weights; `plan` is its Schedule there, and
-    `network` what :func:`dorefa.hw.compiler.compile.merged_groups.merged` makes of it."""
+    `network` what :func:`dorefa.hw.compiler.merged_groups.merged` makes of it."""
     layers, passes = network.layers, plan.passes
     geometries = [part.geometry for part in passes]
     # Twice the address space holds offsets and lengths.

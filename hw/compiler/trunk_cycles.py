@@ -11,7 +11,7 @@ QUEUE = 2  # from a group's write to its beat
 
 
 class TrunkCycles:
-    """The queues of :class:`.trunk_stream.TrunkStreams` through a program, with ports that never wait and a
+    """The queues of :class:`.trunk_streams.TrunkStreams` through a program, with ports that never wait and a
     memory that sends a packet from the cycle on in which it has taken its last beat. Cycles count as
     those of the program do."""
 

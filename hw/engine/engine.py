@@ -20,12 +20,12 @@ class Engine(wiring.Component):
 
     Ports (all in the `sync` domain, reset drops every `valid`):
 
-    - `i`: stream of image beats (:func:`sequencer.image_layout`), NHWC bytes, one image (or batch) per
+    - `i`: stream of image beats (:func:`.streams.image_layout`), NHWC bytes, one image (or batch) per
       packet;
-    - `weights`, where weights stream in: beats (:func:`weight_loader.weights_layout`), a packet per pass;
-    - `trunks_o`, `trunks_i`, where residual trunks stream: beats (:func:`trunk_stream.trunk_layout`), a
+    - `weights`, where weights stream in: beats (:func:`.streams.weights_layout`), a packet per pass;
+    - `trunks_o`, `trunks_i`, where residual trunks stream: beats (:func:`.streams.trunk_layout`), a
       packet per pass that keeps a trunk, which comes back for every pass that adds it;
-    - `o`: stream of results (:func:`results.result_layout`), ``sum(v * a)`` of the last layer, int;
+    - `o`: stream of results (:func:`.streams.result_layout`), ``sum(v * a)`` of the last layer, int;
     - `host`: registers and memories (:mod:`dorefa.hw.interface.memory_map`);
     - `status`: `busy`; `first_read` pulses with an image's first feature read, `layer_done` in the
       cycle after a pass's last write or last result.

@@ -26,7 +26,7 @@ def host_signature(config):
 
 
 class HostPort(wiring.Component):
-    """Registers of :data:`memory_map.REGISTERS`, and one write port for all memories.
+    """Registers of :data:`.registers.REGISTERS`, and one write port for all memories.
 
     Ports: `host`; per window NAME of the map `NAME_en` (one bit per memory), `NAME_address`, `NAME_data`;
     `enable`, `layers`, `image_bytes`; `busy`, `wrong_packet`, `wrong_weights`, `wrong_trunks` (pulses) and

@@ -21,7 +21,7 @@ from .reader.window_reader import WindowReader
 
 
 def trunk_signature(config):
-    """A slice's side of :class:`.trunk_stream.TrunkStreams`: as there, of its own `quant` channels."""
+    """A slice's side of :class:`.trunk_streams.TrunkStreams`: as there, of its own `quant` channels."""
     bits = config.quant * config.trunk_bits
     return wiring.Signature(
         {

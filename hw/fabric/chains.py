@@ -50,7 +50,7 @@ class Chains:
         self.emit(m, slots, name)
 
     def count(self, m, lanes, every, first_level=1):
-        """:func:`.popcount_tree.count_tree` in chains."""
+        """:func:`..fabric.tree.count_tree` in chains."""
         slots = self.fast_slots if every == 1 else self.slots
 
         def add_level(m, level, terms):

@@ -23,7 +23,7 @@ class FabricPlatform:
 @dataclass(frozen=True)
 class Fabric:
     """`library` is the file of cell models, as Yosys finds it; `chains` makes additions (None: plain
-    ones are better) and `count(m, lanes, every)` counts lanes as :func:`.popcount_tree.count_tree`."""
+    ones are better) and `count(m, lanes, every)` counts lanes as :func:`..fabric.tree.count_tree`."""
 
     library: str
     chains: Chains | None

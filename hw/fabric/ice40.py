@@ -114,7 +114,7 @@ def _front(m, lanes, run):
 
 
 def count(m, lanes, every):
-    """:func:`.popcount_tree.count_tree` of lanes: the first level is the LUTs' part."""
+    """:func:`..fabric.tree.count_tree` of lanes: the first level is the LUTs' part."""
     one, twos = _front(m, lanes, _FAST_RUN if every == 1 else _RUN)
     if not twos:
         return [Operand.bit(one)]

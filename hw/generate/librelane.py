@@ -18,7 +18,7 @@ from ..verilog import memory_macros
 def config_file(*, period_ns, shapes=None):
     """Text of ``config.json`` beside ``engine.v``; the clock has a period of `period_ns` nanoseconds.
 
-    `shapes`, of :class:`.verilog.MacroVerilog`, makes a macro of each shape of memory: views are
+    `shapes`, of :class:`.export.MacroVerilog`, makes a macro of each shape of memory: views are
     expected at ``macros/MODULE.gds``, ``.lef`` and ``.lib``, locations of the instances (um) are the
     user's. Raises :class:`InputError` for a period that is no positive number.
     """

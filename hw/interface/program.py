@@ -82,7 +82,7 @@ def table_signature(config):
 
 def loops(config):
     """Field name of each loop of the run generator -> the greatest number of its rounds. Columns that share
-    reads count pixels otherwise (:mod:`dorefa.hw.engine.engine.reader.column_segments`)."""
+    reads count pixels otherwise (:mod:`dorefa.hw.engine.reader.column_segments`)."""
     kernel, size = (1 << KERNEL_BITS) - 1, (1 << SIZE_BITS) - 1
     groups = (1 << config.param_depth.bit_length()) - 1
     pixels = {} if config.column_reads == "shared" else {"pixel_rounds": size}

@@ -61,7 +61,7 @@ def convert(component, *, name: str, preloaded=(), fabric=None) -> str:
 
     Memories have initial contents when some bit of them is set, or when their instance path starts
     with a string in `preloaded` (which may be all zeros on purpose). `fabric` names the family whose
-    cells components may use (:mod:`.fabric`).
+    cells components may use (:mod:`.families`).
     """
     shared = SharedModules(name, fabric)
     builder = backend.Design(emit_src=False)

@@ -63,7 +63,7 @@ class Job:
 
     @property
     def trunk_packets(self) -> tuple[list[int], list[int]]:
-        """:func:`dorefa.hw.engine.engine.output.trunk_streams.trunk_packets` of every image."""
+        """:func:`dorefa.hw.engine.output.trunk_streams.trunk_packets` of every image."""
         return trunk_packets(self.compiled.schedule, self.compiled.config)
 
     @property

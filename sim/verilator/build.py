@@ -186,7 +186,7 @@ def _digest(*parts) -> str:
 def build(verilog: str, memories, *, config, cycles: int, ports_only: bool = False) -> Path:
     """Path of the executable of this Verilog; built if it is not in the cache.
 
-    memories: :func:`dorefa.sim.job.job.design.find_memories`; config: its EngineConfig, for the ports; cycles:
+    memories: :func:`dorefa.sim.job.design.find_memories`; config: its EngineConfig, for the ports; cycles:
     how many are to be simulated, because optimizing a model for a short run takes longer than it saves;
     ports_only: whether it is a netlist, driven and seen at its ports alone. Several processes may build
     the same model at once: whichever is first publishes it. Raises :class:`InputError` when Verilator or

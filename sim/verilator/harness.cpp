@@ -3,7 +3,7 @@
 //   engine JOB RESULT
 //
 // Both files are sequences of little-endian 64-bit integers, strings (length, bytes) and raw bytes;
-// dorefa/sim/verilator.py writes the one and reads the other, in the order of `read_job` and `run`.
+// sim/verilator/run.py writes the one and reads the other, in the order of `read_job` and `run`.
 // A result file says at its end why the run stopped: 0 done, 1 watchdog, 2 protocol violation.
 #include <cstdint>
 #include <cstdio>

@@ -90,7 +90,7 @@ class Bitstream:
 def make_bitstream(
     compiled, board, *, clock_hz, baud, seed=1, folder, timeout=DEFAULT_TIMEOUT, progress=None
 ):
-    """The :class:`Bitstream` of a :class:`CompiledNetwork` on a :class:`.boards.Board`.
+    """The :class:`Bitstream` of a :class:`CompiledNetwork` on a :class:`.catalog.Board`.
 
     `clock_hz`: wanted rate of the engine, met or the next one below that the board's PLL makes; `baud`: of
     the serial line; `seed`: of nextpnr; `folder`: receives everything the tools read and write; `timeout`:

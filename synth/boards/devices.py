@@ -69,7 +69,7 @@ def find_capacity(target, name=None) -> Capacity | None:
 
 
 def capacity_of(board) -> Capacity:
-    """The :class:`Capacity` of the device on a :class:`.boards.Board`."""
+    """The :class:`Capacity` of the device on a :class:`.catalog.Board`."""
     platform = catalog.make_platform(board)
     name = getattr(platform, "device", None) or platform.family
     return next(device for device in CAPACITIES.values() if re.match(device.pattern, name))

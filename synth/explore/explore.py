@@ -71,8 +71,9 @@ def source_digest() -> str:
     for room in _ROOMS:
         folder = Path(importlib.util.find_spec(f"dorefa.{room}").origin).parent
         # Code, and the library that gates are mapped to.
-        for path in sorted([*folder.glob("*.py"), *folder.glob("*.lib")]):
-            digest.update(f"{room}/{path.name}\0".encode() + path.read_bytes() + b"\0")
+        for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.lib")]):
+            name = f"{room}/{path.relative_to(folder).as_posix()}"
+            digest.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

@@ -30,7 +30,7 @@ class Goal:
     """What the points of an exploration are measured for.
 
     target: a name of :data:`.yosys.TARGETS`; device: one of :data:`.devices.CAPACITIES`, None for targets
-    without; board: a name of :data:`.boards.BOARDS` or None; pnr: whether to place and route, with a board
+    without; board: a name of :data:`.catalog.BOARDS` or None; pnr: whether to place and route, with a board
     as ``dorefa build`` does; seed: of nextpnr; timeout: seconds per run of a tool.
     """
 

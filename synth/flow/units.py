@@ -20,7 +20,7 @@ UNITS = ("engine", "core", "popcount", "dot", "quantizer")
 class Unit:
     """Something to synthesize: `text` (Verilog), its module `top`, and the one-bit products it
     makes and counts per cycle (0 for a quantizer). `memory_macros` lists the memories that `text`
-    leaves out, as :func:`dorefa.hw.verilog.export.memory_macros.describe` does; `black_boxes` declares them and
+    leaves out, as :func:`dorefa.hw.verilog.memory_macros.describe` does; `black_boxes` declares them and
     `stand_ins` are registers in their place."""
 
     name: str

@@ -13,7 +13,7 @@ from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.generate.manifest import engine_files
 from dorefa.sim import simulate
 
-FOLDER = Path(__file__).parents[1] / "golden" / "brevitas"
+FOLDER = Path(__file__).parents[1] / "golden" / "onnx" / "brevitas"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.onnx"))
 
 

@@ -43,7 +43,7 @@ class AxisPool(wiring.Component):
 
     `shape` is one value's. `operations`: of ``max`` and ``sum``; where both, `sums` chooses.
 
-    A group sees the last result of its place :func:`.geometry.pool_spacing` cycles later, which the issue of
+    A group sees the last result of its place :func:`dorefa.hw.config.engine.pool_spacing` cycles later, which the issue of
     tiles takes care of. With several columns, whose pixels may follow one another in the next cycle, neither
     the memory's answer nor what is written is registered, and a result on its way takes a shortcut.
 

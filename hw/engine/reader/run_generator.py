@@ -56,7 +56,7 @@ class RunGenerator(wiring.Component):
     (:mod:`dorefa.hw.compiler.map_layout`); a patch takes the window of one block after that of the other. The groups of
     planes of an image are such blocks too, but each is a part of the patch that begins with a word.
 
-    Where columns share reads (:mod:`dorefa.hw.compiler.compile.column_slices`), those on one line count as one. Distances are
+    Where columns share reads (:mod:`dorefa.hw.compiler.column_slices`), those on one line count as one. Distances are
     between places of the set's column 0 as if its line went on.
 
     Ports: `layer` (descriptor, stable from `start` on), `table` (writes of the distances, complete before

@@ -17,7 +17,7 @@ class WindowReader(wiring.Component):
     so one funnel shifter does both alignments. All planes of a group are copied together. A word's last
     piece, where it is narrower, is the upper end of a whole one, so that every piece ends at one place.
 
-    Ports: :func:`.reader_ports.reader_ports`, `bits` with the memory's read latency.
+    Ports: :func:`.ports.reader_ports`, `bits` with the memory's read latency.
     Latency: six cycles from a run to the write of its last piece.
     """
 

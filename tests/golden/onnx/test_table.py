@@ -6,6 +6,6 @@ from dorefa.golden.onnx.importer import SUPPORTED
 
 
 def test_the_guide_lists_the_supported_operators():
-    text = (Path(__file__).parents[2] / "docs" / "qonnx.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "qonnx.md").read_text()
     section = text.split("## Operators\n")[1].strip().split("\n\n")[0]
     assert section.replace("\n", " ").split(", ") == list(SUPPORTED)

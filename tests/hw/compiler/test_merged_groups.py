@@ -1,4 +1,4 @@
-"""dorefa.hw.compiler.compile.merged_groups: merged channel groups compute the same codes in fewer cycles."""
+"""dorefa.hw.compiler.merged_groups: merged channel groups compute the same codes in fewer cycles."""
 
 import math
 from fractions import Fraction

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""dorefa.hw.verilog.export.memory_macros: memories as black boxes, their shapes, their models, their refusals."""
+"""dorefa.hw.verilog.memory_macros: memories as black boxes, their shapes, their models, their refusals."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""dorefa.sim.job.job.design: every memory that the host fills is found in the Verilog under its name."""
+"""dorefa.sim.job.design: every memory that the host fills is found in the Verilog under its name."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""dorefa.sim.job.job.snapshot: what the memories hold is read back as golden's codes and trunks."""
+"""dorefa.sim.job.snapshot: what the memories hold is read back as golden's codes and trunks."""
 
 import numpy as np
 import pytest
