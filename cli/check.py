@@ -22,8 +22,8 @@ def run(args):
     """Runs the verb; returns the exit status. Where the network is not supported, writes the report
     and raises :class:`InputError` with the first problem."""
     from dorefa.golden import lower
-    from dorefa.hw.compiler.compile import compile_network
-    from dorefa.sim.report import layer_report, per_image
+    from dorefa.hw.compiler.compile import compile_network, per_image
+    from dorefa.sim.report import layer_report
 
     out = Output(args.json)
     network = lower(options.load_network(args.model, args))

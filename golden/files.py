@@ -26,3 +26,9 @@ def whole_file(path):
         raise InputError(
             f"{path}: cannot be written ({error.strerror}); accepted: a file in a writable folder"
         ) from None
+
+
+def cache_directory() -> Path:
+    """Where compiled models are kept: ``$XDG_CACHE_HOME/dorefa`` or ``~/.cache/dorefa``."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "dorefa"

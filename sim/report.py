@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from dorefa.hw.compiler.compile import per_image
+
 from .compare import Mismatch
 
 # Utilization below which a report says why.
@@ -80,11 +82,6 @@ class SimulationReport:
         fields["layers"] = [vars(layer) for layer in self.layers]
         fields["mismatches"] = [mismatch.as_dict() for mismatch in self.mismatches]
         return fields
-
-
-def per_image(count, config):
-    """Part of a packet's `count` that falls to each of its images."""
-    return count / config.batch if config.batch > 1 else count
 
 
 def layer_report(layer, cycles, config) -> LayerReport:

@@ -9,9 +9,9 @@ from functools import cached_property
 
 from dorefa.golden.errors import InputError
 
-from ..engine.output.trunk_streams import trunk_bytes
 from ..interface import program
 from ..interface.memory_map import REGISTERS, MemoryMap
+from ..interface.streams import trunk_bytes
 from . import cycles
 from .batch import batched
 from .descriptor import descriptor
@@ -249,3 +249,8 @@ def _transfer(layer, costs, config):
         "bytes_per_cycle": transfer * config.port_bytes / steady,
         "compute_bound_batch": -(-transfer * config.batch // steady) if transfer and one_pixel else None,
     }
+
+
+def per_image(count, config):
+    """Part of a packet's `count` that falls to each of its images."""
+    return count / config.batch if config.batch > 1 else count

@@ -11,11 +11,11 @@ import math
 from dataclasses import dataclass
 
 from ..engine.array.array import array_latency
-from ..engine.array.weight_loader import beats_per_address
 from ..engine.output.plane_packer import PlanePacker, image_waits
 from ..engine.output.residual import Residual
 from ..engine.slice import pipeline_latency
 from ..interface import program
+from ..interface.streams import beats_per_address
 from .trunk_cycles import TrunkCycles
 
 FETCH = 3  # cycles around the words of a descriptor, from what asks for it to its start

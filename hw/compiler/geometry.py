@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..config.engine import pool_spacing
 from .column_slices import ColumnSlices
 from .map_layout import MapLayout
 
@@ -20,11 +21,6 @@ def as_convolution(layer, source_shape):
         layer, kind="conv", codes=layer.codes.reshape(channels, *source_shape),
         in_shape=tuple(source_shape), conv_shape=(1, 1, channels),
     )  # fmt: skip
-
-
-def pool_spacing(config):
-    """Cycles from a group of channels to the same one of the next pixel that pooling asks for."""
-    return 1 if config.cols > 1 else 4
 
 
 @dataclass(frozen=True, kw_only=True)

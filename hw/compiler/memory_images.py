@@ -7,9 +7,8 @@ import numpy as np
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.affine_form import affine_form
 
-from ..engine.output.affine_quantizer import AffineQuantizer
-from ..engine.output.residual import Residual
-from .problems import raw_range, summed_pixels, xnor_constants
+from ..interface.parameters import affine_layout, rescale_layout
+from .needs import raw_range, summed_pixels, xnor_constants
 from .schedule import zero_count
 
 
@@ -105,7 +104,7 @@ def append_params(params, part, rows, fills, config):
 
 def append_rescale(images, part, layer, config):
     """Adds a pass's words to the rescaling memories' images."""
-    layout = Residual.param_layout(config)
+    layout = rescale_layout(config)
     constants = xnor_constants(layer, part.geometry, config)
     groups = list(part.quantizer_groups())
     for lane, image in enumerate(images):
@@ -184,4 +183,4 @@ def _affine_word(layer, channel, config, *, b, f=0, **fields):
             f"not fit bias_bits = {config.bias_bits} and shift_bits = {config.shift_bits}; "
             "accepted: wider ones, or quantizer thresholds"
         )
-    return AffineQuantizer.param_layout(config).const({"b": b, "f": f, **fields}).as_value().value
+    return affine_layout(config).const({"b": b, "f": f, **fields}).as_value().value

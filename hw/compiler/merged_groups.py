@@ -8,7 +8,7 @@ import numpy as np
 
 from dorefa.golden.errors import InputError
 
-from ..engine.array.weight_loader import beats_per_address
+from ..interface.streams import beats_per_address
 from .cycles import steady
 from .geometry import PassGeometry
 from .schedule import patch_needs, schedule

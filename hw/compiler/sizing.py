@@ -12,7 +12,7 @@ from ..config.ranges import check_range
 from .batch import batched
 from .geometry import PassGeometry, as_convolution
 from .merged_groups import merged
-from .problems import needs, quantized_bits, summed_pixels, xnor_constants
+from .needs import needs, quantized_bits, summed_pixels, xnor_constants
 from .reader_sizing import best_reader
 from .schedule import schedule
 

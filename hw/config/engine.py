@@ -284,3 +284,8 @@ def preset(name: str) -> EngineConfig:
     if name not in PRESETS:
         raise InputError(f"unknown preset {name!r}; accepted: {', '.join(PRESETS)}")
     return PRESETS[name]
+
+
+def pool_spacing(config):
+    """Cycles from a group of channels to the same one of the next pixel that pooling asks for."""
+    return 1 if config.cols > 1 else 4

@@ -5,13 +5,21 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..interface.memory_map import MemoryMap
-from .array.weight_loader import WeightLoader, rows_per_beat, weights_layout
-from .host_port import HostPort, host_signature
+from ..interface.streams import (
+    host_signature,
+    image_layout,
+    result_layout,
+    rows_per_beat,
+    trunk_layout,
+    weights_layout,
+)
+from .array.weight_loader import WeightLoader
+from .host_port import HostPort
 from .output.column_order import ColumnOrder
 from .output.plane_packer import PlanePacker
-from .output.results import Results, result_layout
-from .output.trunk_streams import TrunkStreams, trunk_layout
-from .sequencer import Sequencer, image_layout
+from .output.results import Results
+from .output.trunk_streams import TrunkStreams
+from .sequencer import Sequencer
 from .slice import EngineSlice
 
 

@@ -9,20 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..interface import memory_map
 from ..interface.memory_map import REGISTER_BITS, MemoryMap
-
-
-def host_signature(config):
-    """Host bus, seen from the host: a register is written on the edge that ends the cycle of `w_en`, a memory
-    one cycle later; `r_data` holds the register at `addr` one cycle later. Memories are
-    write-only."""
-    return wiring.Signature(
-        {
-            "addr": Out(MemoryMap.of(config).address_bits),
-            "w_data": Out(32),
-            "w_en": Out(1),
-            "r_data": In(32),
-        }
-    )
+from ..interface.streams import host_signature
 
 
 class HostPort(wiring.Component):

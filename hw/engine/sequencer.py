@@ -1,18 +1,14 @@
 """Images in, layers one after another."""
 
 from amaranth import Cat, Module, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..interface import program
 from ..interface.memory_map import MemoryMap
+from ..interface.streams import image_layout
 from ..lib.delay import delayed
-
-
-def image_layout(config):
-    """One beat of an image: bytes, lowest first, of which `keep` marks a prefix."""
-    return data.StructLayout({"data": 8 * config.port_bytes, "keep": config.port_bytes, "last": 1})
 
 
 class Sequencer(wiring.Component):

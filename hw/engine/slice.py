@@ -5,14 +5,16 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..interface import program
-from ..interface.memory_map import MemoryMap, quantizer_class
+from ..interface.memory_map import MemoryMap
 from ..lib.delay import delayed
 from .array.array import DotArray, tile_layout
 from .array.issue import Issue
 from .array.weight_memory import WeightMemory
+from .output.affine_quantizer import AffineQuantizer
 from .output.drain import Drain, group_layout
 from .output.pool import WindowPool, pool_latency
 from .output.residual import Residual
+from .output.threshold_quantizer import ThresholdQuantizer
 from .reader.feature_memory import FeatureMemory
 from .reader.patch_buffer import PatchBuffer
 from .reader.run_generator import RunGenerator
@@ -241,3 +243,8 @@ class EngineSlice(wiring.Component):
                 self.set_ends.eq(delayed(m, ends, latency, "set_ends")),
                 self.columns.eq(delayed(m, columns, latency, "columns")),
             ]
+
+
+def quantizer_class(config):
+    """The quantizer component of this configuration."""
+    return ThresholdQuantizer if config.quantizer == "thresholds" else AffineQuantizer

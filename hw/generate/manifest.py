@@ -6,10 +6,9 @@ import json
 
 from amaranth.lib.wiring import In
 
-from ..engine.array.weight_loader import beats_per_word, rows_per_beat
 from ..engine.engine import Engine
-from ..engine.output.trunk_streams import trunk_bytes
 from ..interface.memory_map import IDENTITY, REGISTERS, VERSION, MemoryMap
+from ..interface.streams import beats_per_word, rows_per_beat, trunk_bytes
 from ..shell.axi import AxiTop
 from ..verilog import export as verilog
 from ..verilog import memory_macros

@@ -6,8 +6,8 @@ import json
 import struct
 
 from ..compiler.batch import result_channels
-from ..engine.array.weight_loader import weight_packet
-from ..engine.output.trunk_streams import trunk_bytes, trunk_packets
+from ..compiler.packets import trunk_packets, weight_packet
+from ..interface.streams import trunk_bytes
 
 FORMATS = {
     "load.bin": "pairs of little-endian 32-bit words, byte address and data, to be written in order through "

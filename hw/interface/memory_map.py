@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..engine.output.affine_quantizer import AffineQuantizer
-from ..engine.output.residual import Residual
-from ..engine.output.threshold_quantizer import ThresholdQuantizer
 from . import program
+from .parameters import quantizer_bits, rescale_layout
 
 IDENTITY = 0x444F5245  # "DORE"
 VERSION = 2
@@ -27,11 +25,6 @@ REGISTERS = {
     "widths": (8, "ro", "bits 7-0 w_bits, 15-8 a_bits, 23-16 out_bits, 31-24 channels per quantizer cycle"),
 }  # fmt: skip
 REGISTER_BITS = 4  # of an address that tell registers apart
-
-
-def quantizer_class(config):
-    """The quantizer component of this configuration."""
-    return ThresholdQuantizer if config.quantizer == "thresholds" else AffineQuantizer
 
 
 def bits_for(count):
@@ -101,7 +94,6 @@ class MemoryMap:
     @classmethod
     def of(cls, config) -> MemoryMap:
         """The map of an engine of this configuration."""
-        quantizer = quantizer_class(config)
         thresholds = config.quantizer == "thresholds"
         stages = config.out_bits if thresholds else 1
         weights = rescale = None
@@ -113,7 +105,7 @@ class MemoryMap:
         if config.trunk_bits:
             rescale = Window(
                 name="rescale", select=4, memories=config.total_quant,
-                width=Residual.param_layout(config).size, depth=config.param_depth,
+                width=rescale_layout(config).size, depth=config.param_depth,
             )  # fmt: skip
         return cls(
             program=Window(
@@ -123,7 +115,7 @@ class MemoryMap:
             weights=weights,
             params=Window(
                 name="params", select=3, memories=config.total_quant * stages,
-                width=quantizer.param_bits(config), depth=config.param_depth << (stages - 1),
+                width=quantizer_bits(config), depth=config.param_depth << (stages - 1),
             ),
             rescale=rescale,
         )  # fmt: skip

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import Out
 
 from dorefa.golden.errors import InputError
 
-from ..compiler.geometry import pool_spacing
+from ..config.engine import pool_spacing
 from ..lib.lfsr_counter import loop_bits, loop_code
 
 WORD_BITS = 32

@@ -20,9 +20,7 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..engine.host_port import host_signature
-from ..engine.output.results import result_layout
-from ..engine.sequencer import image_layout
+from ..interface.streams import host_signature, image_layout, result_layout
 
 WRITE, READ, IMAGE = b"W"[0], b"R"[0], b"I"[0]
 BOARD_SPACE = 1 << 31

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from dorefa.hw.engine.output.trunk_streams import trunk_bytes
+from dorefa.hw.interface.streams import trunk_bytes
 
 
 class TrunkMemory:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from dorefa.hw.engine.output.threshold_quantizer import ThresholdQuantizer
-from dorefa.hw.interface.memory_map import quantizer_class
+from dorefa.hw.engine.slice import quantizer_class
 
 _MODULE = re.compile(r"^module (\w+)\s*\(")
 _INSTANCE = re.compile(r"^  (\w+)\s+(\w+) \($")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dorefa.hw.engine.array.weight_loader import weight_packet
-from dorefa.hw.engine.output.trunk_streams import trunk_bytes, trunk_packets
+from dorefa.hw.compiler.packets import trunk_packets, weight_packet
+from dorefa.hw.interface.streams import trunk_bytes
 
 # A layer may take this many times its predicted cycles before the watchdog calls it stuck.
 PATIENCE = 4

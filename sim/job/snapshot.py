@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dorefa.golden.run.matmul import signed_codes
-from dorefa.hw.engine.output.trunk_streams import trunk_bytes
+from dorefa.hw.interface.streams import trunk_bytes
 
 from .design import CORE
 

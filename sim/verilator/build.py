@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dorefa.golden.errors import InputError
-from dorefa.hw.engine.output.trunk_streams import trunk_bytes
+from dorefa.golden.files import cache_directory
+from dorefa.hw.interface.streams import trunk_bytes
 from dorefa.hw.verilog.export import MODULE
 
 from ..job.design import CORE, FIRST_READ, LAYER_DONE
@@ -57,12 +58,6 @@ def cxx_command() -> list[str]:
         if shutil.which(name):
             return [name]
     raise InputError("no C++ compiler; accepted: g++ or clang++ on PATH, or CXX naming one")
-
-
-def cache_directory() -> Path:
-    """Where compiled models are kept: ``$XDG_CACHE_HOME/dorefa`` or ``~/.cache/dorefa``."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "dorefa"
 
 
 def _output(command, environment=None):

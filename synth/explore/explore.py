@@ -15,11 +15,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dorefa.golden.errors import InputError
+from dorefa.golden.files import cache_directory
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.config.ranges import CHOICES, RANGES, check_choice, check_range
 from dorefa.hw.fabric.families import FABRICS
-from dorefa.sim.verilator.build import cache_directory
 
 from ..boards import catalog
 from ..flow import nextpnr

@@ -6,9 +6,8 @@ import tempfile
 from dataclasses import dataclass
 
 from dorefa.golden.errors import InputError
-from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.compile import compile_network, per_image
 from dorefa.hw.compiler.sizing import fit
-from dorefa.sim.report import per_image
 
 from ..boards import bitstream, catalog, devices
 from ..flow import nextpnr, report, yosys

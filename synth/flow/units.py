@@ -7,9 +7,9 @@ from dorefa.golden.errors import InputError
 from dorefa.hw.arith.dot import DotUnit
 from dorefa.hw.arith.popcount import AndPopcount
 from dorefa.hw.engine.engine import Engine
+from dorefa.hw.engine.slice import quantizer_class
 from dorefa.hw.fabric.families import FABRICS
 from dorefa.hw.generate.manifest import make_top
-from dorefa.hw.interface.memory_map import quantizer_class
 from dorefa.hw.verilog import export as verilog
 from dorefa.hw.verilog import memory_macros
 

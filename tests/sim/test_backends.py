@@ -3,6 +3,7 @@
 import pytest
 
 from dorefa.golden.errors import InputError
+from dorefa.golden.files import cache_directory
 from dorefa.sim import backends
 from dorefa.sim.verilator import build as model
 
@@ -54,7 +55,7 @@ def test_compiler_of_the_environment(monkeypatch):
 
 def test_cache_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert model.cache_directory() == tmp_path / "dorefa"
+    assert cache_directory() == tmp_path / "dorefa"
 
 
 def test_unusable_cache_is_refused(monkeypatch, tmp_path, small):

@@ -5,7 +5,7 @@ import pytest
 from dorefa.golden import lower, random_images, random_network
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
-from dorefa.hw.engine.output.trunk_streams import trunk_bytes
+from dorefa.hw.interface.streams import trunk_bytes
 from dorefa.sim import simulate
 from dorefa.sim.job.job import Job, SimulationError, check_trunks
 

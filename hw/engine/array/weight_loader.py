@@ -1,43 +1,10 @@
 """Weights that stream in pass by pass: one half of the weight memory fills while the other computes."""
 
 from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-
-def weights_layout(config):
-    """One beat of weights, and whether it ends a pass."""
-    return data.StructLayout({"data": 8 * config.port_bytes, "last": 1})
-
-
-def rows_per_beat(config):
-    """Rows whose words of `lanes` bits one beat carries."""
-    return max(1, 8 * config.port_bytes // config.lanes)
-
-
-def beats_per_word(config):
-    """Beats of one row's word."""
-    return -(-config.lanes // (8 * config.port_bytes))
-
-
-def beats_per_address(config):
-    """Beats that fill one address of the weight memories of all rows."""
-    return -(-config.total_rows // rows_per_beat(config)) * beats_per_word(config)
-
-
-def weight_packet(words, config) -> bytes:
-    """The packet of one pass, beat after beat of `port_bytes` bytes; words: per row of all engines, its
-    words of `lanes` bits."""
-    together, beat_bytes = rows_per_beat(config), config.port_bytes
-    size = beats_per_word(config) * beat_bytes
-    parts = []
-    for address in range(len(words[0])):
-        for row in range(0, len(words), together):
-            joined = 0
-            for number, own in enumerate(words[row : row + together]):
-                joined |= own[address] << (number * config.lanes)
-            parts.append(joined.to_bytes(size, "little"))
-    return b"".join(parts)
+from ...interface.streams import beats_per_word, rows_per_beat, weights_layout
 
 
 class WeightLoader(wiring.Component):

@@ -1,8 +1,9 @@
 """The staircase by one multiplication: accumulator to activation code."""
 
 from amaranth import Module, Mux, Signal, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 
+from ...interface.parameters import affine_layout
 from .threshold_quantizer import param_memory, quantizer_ports
 
 
@@ -10,33 +11,15 @@ class AffineQuantizer(wiring.Component):
     """``code = clip(((m * value + b) >> f) - tie, 0, code_mask)`` per channel; `tie` is one where the
     channel's tie bit is set, the shifted result is odd and the fraction shifted out is zero.
 
-    Memory `lane` holds, at `param`, a word of :meth:`param_layout`. Latency: 6 cycles.
+    Memory `lane` holds, at `param`, a word of :func:`.parameters.affine_layout`. Latency: 6 cycles.
     """
 
     def __init__(self, config, *, init=None):
         self._config = config
         self._init = init
         super().__init__(
-            quantizer_ports(config, memories=config.quant, param_bits=self.param_bits(config))
+            quantizer_ports(config, memories=config.quant, param_bits=affine_layout(config).size)
         )
-
-    @staticmethod
-    def param_layout(config):
-        """Fields of a parameter word, lowest first; `invert` takes the code from `code_mask`."""
-        return data.StructLayout(
-            {
-                "m": config.mul_bits,
-                "b": signed(config.bias_bits),
-                "f": config.shift_bits,
-                "tie": 1,
-                "invert": 1,
-            }
-        )
-
-    @classmethod
-    def param_bits(cls, config):
-        """Width of a parameter word."""
-        return cls.param_layout(config).size
 
     @staticmethod
     def latency(config):
@@ -45,7 +28,7 @@ class AffineQuantizer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        config, layout = self._config, self.param_layout(self._config)
+        config, layout = self._config, affine_layout(self._config)
         product_bits = config.acc_bits + config.mul_bits + 1
         sum_bits = max(product_bits, config.bias_bits) + 1
         for lane in range(config.quant):

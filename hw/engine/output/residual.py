@@ -1,11 +1,12 @@
 """Residual trunks: accumulators become integers of one scale, to which a stored trunk is added."""
 
 from amaranth import Cat, Module, Mux, Signal, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ...interface import program
+from ...interface.parameters import rescale_layout
 from ...lib.delay import delayed
 from .drain import group_layout
 
@@ -43,21 +44,14 @@ class Residual(wiring.Component):
                 "o_group": Out(group_layout(config)),
                 "w_en": In(config.quant),
                 "w_address": In(range(max(2, config.param_depth))),
-                "w_data": In(self.param_layout(config).size),
+                "w_data": In(rescale_layout(config).size),
                 **streams,
             }
         )
 
-    @staticmethod
-    def param_layout(config):
-        """Fields of a parameter word, lowest first."""
-        return data.StructLayout(
-            {"m": signed(config.trunk_mul_bits), "b": signed(config.trunk_bias_bits)}
-        )
-
     def elaborate(self, platform):
         m = Module()
-        config, layer, layout = self._config, self.layer, self.param_layout(self._config)
+        config, layer, layout = self._config, self.layer, rescale_layout(self._config)
         acc, trunk = signed(config.acc_bits), signed(config.trunk_bits)
         product_bits = config.acc_bits + config.trunk_mul_bits
         total_bits = max(product_bits, config.trunk_bias_bits) + 1

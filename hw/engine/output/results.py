@@ -4,15 +4,11 @@ from functools import reduce
 from operator import or_
 
 from amaranth import Cat, Module, Mux, Shape, Signal, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ...interface.streams import result_layout
 from .drain import group_layout
-
-
-def result_layout(config):
-    """One signed accumulator ``sum(v * a)``, and whether it is the image's last."""
-    return data.StructLayout({"data": signed(config.result_bits), "last": 1})
 
 
 class Results(wiring.Component):

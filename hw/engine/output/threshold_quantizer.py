@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ...interface.parameters import threshold_bits
 from ...lib.delay import delayed
 
 
@@ -63,14 +64,9 @@ class ThresholdQuantizer(wiring.Component):
             quantizer_ports(
                 config,
                 memories=config.quant * config.out_bits,
-                param_bits=self.param_bits(config),
+                param_bits=threshold_bits(config),
             )
         )
-
-    @staticmethod
-    def param_bits(config):
-        """Width of a parameter word: a threshold, and where needed the bit that inverts."""
-        return config.acc_bits + config.inverts
 
     @staticmethod
     def latency(config):

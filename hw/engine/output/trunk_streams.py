@@ -1,33 +1,13 @@
 """Residual trunks outside of the engine: they leave in a stream and come back in one."""
 
 from amaranth import Module, Mux, ResetInserter, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from ...interface import program
+from ...interface.streams import trunk_layout
 from ..array.array import tile_layout
-
-
-def trunk_layout(config):
-    """One beat: a group of channels of all engines, a signed integer of `trunk_bits` bits each, the lowest
-    channel in the lowest bits, filled up to whole bytes; and whether it ends a pass."""
-    return data.StructLayout({"data": 8 * trunk_bytes(config), "last": 1})
-
-
-def trunk_bytes(config):
-    """Bytes of a beat."""
-    return -(-config.total_quant * config.trunk_bits // 8)
-
-
-def trunk_packets(schedule, config):
-    """Packets of an image on an engine of `config`, none where trunks do not stream: the beats of each one
-    that leaves, in order; and for each one that comes in the number of the one that left."""
-    if config.trunks == "onchip":
-        return [], []
-    keep, numbers = schedule.trunk_plan
-    geometries = [schedule.passes[number].geometry for number in keep]
-    return [geometry.pixels * geometry.pixel_groups for geometry in geometries], numbers
 
 
 class TrunkStreams(wiring.Component):

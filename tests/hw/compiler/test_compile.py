@@ -9,10 +9,10 @@ from dorefa.golden.random.network import random_images
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.geometry import PassGeometry
 from dorefa.hw.compiler.map_layout import MapLayout
-from dorefa.hw.compiler.problems import xnor_constants
+from dorefa.hw.compiler.needs import xnor_constants
 from dorefa.hw.compiler.sizing import fit
-from dorefa.hw.engine.output.affine_quantizer import AffineQuantizer
 from dorefa.hw.interface.memory_map import REGISTERS, MemoryMap
+from dorefa.hw.interface.parameters import affine_layout
 
 from ..engine.compiled_networks import descriptors, draw_compiled
 from ..engine.engine_bench import Bench, beats_of, compare
@@ -173,7 +173,7 @@ def test_affine_parameters_that_do_not_fit(rng):
     config = fit(integer, lanes=8, rows=2, quantizer="affine")
     compiled = compile_network(integer, config)
     words = [
-        AffineQuantizer.param_layout(config).from_bits(image[0])
+        affine_layout(config).from_bits(image[0])
         for image in compiled.memories["params"]
     ]
     b, f = words[0].b, words[0].f

@@ -11,8 +11,8 @@ from dorefa.hw.compiler.cycles import END_TO_START, FETCH, predict
 from dorefa.hw.compiler.geometry import PassGeometry
 from dorefa.hw.compiler.schedule import schedule
 from dorefa.hw.compiler.sizing import fit
-from dorefa.hw.engine.array.weight_loader import beats_per_address
 from dorefa.hw.interface.program import words_per_layer
+from dorefa.hw.interface.streams import beats_per_address
 
 from ..engine.engine_bench import Bench, beats_of, check_cycles, compare
 from ..support import draw_layer, network

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dorefa.hw.compiler.problems import raw_range, summed_pixels, xnor_constants
+from dorefa.hw.compiler.needs import raw_range, summed_pixels, xnor_constants
 
 from ..engine.compiled_networks import descriptors, draw_compiled, signed
 

@@ -11,7 +11,7 @@ from dorefa.golden.errors import InputError
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.cycles import predict
 from dorefa.hw.compiler.merged_groups import merge, merged
-from dorefa.hw.compiler.problems import needs
+from dorefa.hw.compiler.needs import needs
 from dorefa.hw.compiler.schedule import schedule
 from dorefa.hw.compiler.sizing import fit
 

@@ -14,13 +14,8 @@ from dorefa.golden.random.network import random_images, random_network
 from dorefa.golden.run.matmul import convolve
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.geometry import PassGeometry
-from dorefa.hw.compiler.problems import (
-    ACCEPTED_ENCODINGS,
-    accumulator_bits,
-    find_problems,
-    needs,
-    xnor_constants,
-)
+from dorefa.hw.compiler.needs import accumulator_bits, needs, xnor_constants
+from dorefa.hw.compiler.problems import ACCEPTED_ENCODINGS, find_problems
 from dorefa.hw.compiler.schedule import schedule
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig

@@ -7,7 +7,7 @@ from amaranth import ResetInserter, Shape, Signal
 
 from dorefa.golden.run.integer import run_integer
 from dorefa.hw.compiler.cycles import predict
-from dorefa.hw.engine.array.weight_loader import weight_packet
+from dorefa.hw.compiler.packets import weight_packet
 from dorefa.hw.engine.engine import Engine
 from dorefa.hw.interface.memory_map import REGISTERS
 from dorefa.sim.amaranth.trunk_memory import TrunkMemory

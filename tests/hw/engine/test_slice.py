@@ -6,9 +6,10 @@ import pytest
 from dorefa.golden.lowering.lower import lower
 from dorefa.golden.random.network import random_images, random_network
 from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.packets import weight_packet
 from dorefa.hw.compiler.problems import find_problems
 from dorefa.hw.compiler.sizing import fit
-from dorefa.hw.engine.array.weight_loader import beats_per_address, weight_packet
+from dorefa.hw.interface.streams import beats_per_address
 
 from ..support import draw_layer, network
 from .engine_bench import Bench, beats_of, check_cycles, compare

@@ -9,8 +9,8 @@ import pytest
 from dorefa.golden import lower, random_images, random_network
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
-from dorefa.hw.engine.array.weight_loader import beats_per_address
 from dorefa.hw.generate.network_files import network_files
+from dorefa.hw.interface.streams import beats_per_address
 
 from ..engine.output.test_trunk_streams import residual
 

@@ -2,14 +2,10 @@
 
 import pytest
 
+from dorefa.hw.compiler.packets import weight_packet
 from dorefa.hw.config.engine import EngineConfig
-from dorefa.hw.engine.array.weight_loader import (
-    WeightLoader,
-    beats_per_address,
-    beats_per_word,
-    rows_per_beat,
-    weight_packet,
-)
+from dorefa.hw.engine.array.weight_loader import WeightLoader
+from dorefa.hw.interface.streams import beats_per_address, beats_per_word, rows_per_beat
 
 from ...support import fields_of, simulate
 

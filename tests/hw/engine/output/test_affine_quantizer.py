@@ -7,6 +7,7 @@ from dorefa.golden.lowering.affine_form import affine_form
 from dorefa.golden.lowering.lower import lower
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.engine.output.affine_quantizer import AffineQuantizer
+from dorefa.hw.interface.parameters import affine_layout
 
 from ...support import draw_layer, network, simulate
 from .test_threshold_quantizer import stream
@@ -18,7 +19,7 @@ BASE = EngineConfig(
 
 
 def word(config, parameters):
-    return AffineQuantizer.param_layout(config).const(parameters).as_value().value
+    return affine_layout(config).const(parameters).as_value().value
 
 
 def reference(value, parameters, mask):
@@ -142,4 +143,4 @@ def test_staircases_of_layers(sign, rng):
 
 
 def test_width_of_a_word():
-    assert AffineQuantizer.param_bits(BASE) == 5 + 12 + 3 + 2
+    assert affine_layout(BASE).size == 5 + 12 + 3 + 2

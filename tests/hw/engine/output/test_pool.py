@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from amaranth import Cat, signed, unsigned
 
-from dorefa.hw.compiler.geometry import pool_spacing
-from dorefa.hw.config.engine import EngineConfig
+from dorefa.hw.config.engine import EngineConfig, pool_spacing
 from dorefa.hw.engine.output.pool import AxisPool, WindowPool, pool_latency
 
 from ...support import fields_of, flat, simulate

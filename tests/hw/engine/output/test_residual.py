@@ -11,12 +11,13 @@ from dorefa.golden.run.matmul import rescale
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.geometry import PassGeometry
 from dorefa.hw.compiler.memory_images import append_rescale
-from dorefa.hw.compiler.problems import needs, xnor_constants
+from dorefa.hw.compiler.needs import needs, xnor_constants
 from dorefa.hw.compiler.schedule import schedule
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.engine.output.residual import Residual
 from dorefa.hw.interface import program
+from dorefa.hw.interface.parameters import rescale_layout
 
 from ...support import draw_layer, fields_of, fill_memories, memories_of, network, simulate
 
@@ -62,7 +63,7 @@ def run(config, layers, rng, gaps=0.0, preload=False):
     """Layers one after another, as the sequencer runs them; parameters through the write port."""
     init = None
     if preload:
-        layout = Residual.param_layout(config)
+        layout = rescale_layout(config)
         (layer,) = layers
         init = [
             [layout.const({"m": int(m), "b": int(b)}).as_value().value
@@ -77,7 +78,7 @@ def run(config, layers, rng, gaps=0.0, preload=False):
     async def write_parameters(ctx, layer):
         for param, (ms, bs) in enumerate(zip(layer.m, layer.b, strict=True)):
             for lane, (m, b) in enumerate(zip(ms, bs, strict=True)):
-                word = Residual.param_layout(config).const({"m": int(m), "b": int(b)})
+                word = rescale_layout(config).const({"m": int(m), "b": int(b)})
                 ctx.set(unit.w_address, param)
                 ctx.set(unit.w_data, word.as_value().value)
                 ctx.set(unit.w_en, 1 << lane)

@@ -3,7 +3,8 @@
 import pytest
 
 from dorefa.hw.config.engine import EngineConfig
-from dorefa.hw.engine.output.results import Results, result_layout
+from dorefa.hw.engine.output.results import Results
+from dorefa.hw.interface.streams import result_layout
 
 from ...support import receive, simulate
 

@@ -5,6 +5,7 @@ import pytest
 
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.engine.output.threshold_quantizer import ThresholdQuantizer
+from dorefa.hw.interface.parameters import threshold_bits
 
 from ...support import simulate
 
@@ -142,6 +143,6 @@ def test_preloaded(rng):
 
 def test_width_of_a_word():
     """The bit that inverts exists only where a channel may need it."""
-    assert ThresholdQuantizer.param_bits(BASE) == BASE.acc_bits
+    assert threshold_bits(BASE) == BASE.acc_bits
     for encoding in ("unsigned", "twos_complement", "any"):
-        assert ThresholdQuantizer.param_bits(BASE.replace(encoding=encoding)) == BASE.acc_bits + 1
+        assert threshold_bits(BASE.replace(encoding=encoding)) == BASE.acc_bits + 1

@@ -1,0 +1,62 @@
+"""What one beat of each stream of the engine carries, and its host bus."""
+
+from amaranth import signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from .memory_map import MemoryMap
+
+
+def image_layout(config):
+    """One beat of an image: bytes, lowest first, of which `keep` marks a prefix."""
+    return data.StructLayout({"data": 8 * config.port_bytes, "keep": config.port_bytes, "last": 1})
+
+
+def result_layout(config):
+    """One signed accumulator ``sum(v * a)``, and whether it is the image's last."""
+    return data.StructLayout({"data": signed(config.result_bits), "last": 1})
+
+
+def host_signature(config):
+    """Host bus, seen from the host: a register is written on the edge that ends the cycle of `w_en`, a memory
+    one cycle later; `r_data` holds the register at `addr` one cycle later. Memories are
+    write-only."""
+    return wiring.Signature(
+        {
+            "addr": Out(MemoryMap.of(config).address_bits),
+            "w_data": Out(32),
+            "w_en": Out(1),
+            "r_data": In(32),
+        }
+    )
+
+
+def weights_layout(config):
+    """One beat of weights, and whether it ends a pass."""
+    return data.StructLayout({"data": 8 * config.port_bytes, "last": 1})
+
+
+def rows_per_beat(config):
+    """Rows whose words of `lanes` bits one beat carries."""
+    return max(1, 8 * config.port_bytes // config.lanes)
+
+
+def beats_per_word(config):
+    """Beats of one row's word."""
+    return -(-config.lanes // (8 * config.port_bytes))
+
+
+def beats_per_address(config):
+    """Beats that fill one address of the weight memories of all rows."""
+    return -(-config.total_rows // rows_per_beat(config)) * beats_per_word(config)
+
+
+def trunk_layout(config):
+    """One beat: a group of channels of all engines, a signed integer of `trunk_bits` bits each, the lowest
+    channel in the lowest bits, filled up to whole bytes; and whether it ends a pass."""
+    return data.StructLayout({"data": 8 * trunk_bytes(config), "last": 1})
+
+
+def trunk_bytes(config):
+    """Bytes of a beat."""
+    return -(-config.total_quant * config.trunk_bits // 8)
