@@ -15,6 +15,7 @@ test: venv
 
 lint: venv
 	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
 
 venv: $(STAMP)
 

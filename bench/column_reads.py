@@ -26,9 +26,12 @@ def reader_counts(config):
     with tempfile.TemporaryDirectory() as folder:
         statistics = yosys.synthesize(unit.write(folder), top=unit.top, target="ecp5", components=True)
     made = report.report(
-        statistics, unit=unit.name, top=unit.top, target="ecp5",
+        statistics,
+        unit=unit.name,
+        top=unit.top,
+        target="ecp5",
         binary_ops_per_cycle=unit.binary_ops_per_cycle,
-    )  # fmt: skip
+    )
     own = [part for part in made["components"] if any(name in part["name"] for name in PARTS)]
     return tuple(sum(part[kind] for part in own) for kind in ("luts", "ffs", "brams"))
 
@@ -45,9 +48,14 @@ def main():
             used = sum(layer.binary_ops for layer in made.layers) / made.cycles
             used /= config.binary_ops_per_cycle
             cells = (
-                cols, kind, config.fetch_bits, config.fetch_planes, f"{made.cycles:,}", f"{used:.3f}",
+                cols,
+                kind,
+                config.fetch_bits,
+                config.fetch_planes,
+                f"{made.cycles:,}",
+                f"{used:.3f}",
                 *(f"{count:,}" for count in reader_counts(config)),
-            )  # fmt: skip
+            )
             print("| " + " | ".join(map(str, cells)) + " |", flush=True)
             took, before = made.cycles, took
         print(f"{cols} columns: {before / took:.2f} times as fast with shared reads")

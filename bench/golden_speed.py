@@ -49,10 +49,11 @@ def main():
     images = digits_sample()[0][: options.images]
     name = network.layers[-1].name
     report(
-        "digits", len(images),
+        "digits",
+        len(images),
         [lambda how=how: run_integer(network, images, how)[name] for how in ("matmul", "bitplanes")],
         options.repeat,
-    )  # fmt: skip
+    )
 
     draws = np.random.Generator(np.random.PCG64(1))
     codes = draws.integers(0, 4, (4, 14, 14, 384), dtype=np.uint8)
@@ -60,15 +61,14 @@ def main():
     geometry = {"padding": (1, 1, 1, 1), "groups": 2}
     values = 2 * weights.astype(np.int64) - 1
     report(
-        "alexnet conv3", len(codes),
+        "alexnet conv3",
+        len(codes),
         [
             lambda: matmul.convolve(codes, values, **geometry),
-            lambda: bitplanes.convolve(
-                codes, weights, a_bits=2, w_bits=1, encoding="bipolar", **geometry
-            ),
+            lambda: bitplanes.convolve(codes, weights, a_bits=2, w_bits=1, encoding="bipolar", **geometry),
         ],
         options.repeat,
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

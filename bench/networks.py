@@ -16,15 +16,30 @@ from dorefa.hw.compiler.sizing import fit
 
 STREAM = {"weights": "stream", "port_bytes": 8}
 OPTIONS = {
-    "svhn-a": {}, "svhn-b": {}, "svhn-c": {}, "svhn-d": {}, "alexnet": STREAM, "resnet18": {},
-}  # fmt: skip
+    "svhn-a": {},
+    "svhn-b": {},
+    "svhn-c": {},
+    "svhn-d": {},
+    "alexnet": STREAM,
+    "resnet18": {},
+}
 # network, rows at 64 lanes, the quantized convolutions whose utilization counts
 QUANTIZED = (
-    ("svhn-a", 32, "conv1 to conv6"), ("svhn-a", 64, "conv1 to conv6"), ("svhn-b", 32, "conv1 to conv6"),
-    ("svhn-c", 32, "conv1 to conv6"), ("svhn-d", 32, "conv1 to conv6"), ("alexnet", 64, "conv1 to conv4"),
-)  # fmt: skip
-FIRST = (("svhn-a", 64, 32), ("svhn-a", 64, 64), ("svhn-a", 75, 48), ("svhn-a", 80, 16),
-         ("alexnet", 64, 64), ("alexnet", 72, 48))  # fmt: skip
+    ("svhn-a", 32, "conv1 to conv6"),
+    ("svhn-a", 64, "conv1 to conv6"),
+    ("svhn-b", 32, "conv1 to conv6"),
+    ("svhn-c", 32, "conv1 to conv6"),
+    ("svhn-d", 32, "conv1 to conv6"),
+    ("alexnet", 64, "conv1 to conv4"),
+)
+FIRST = (
+    ("svhn-a", 64, 32),
+    ("svhn-a", 64, 64),
+    ("svhn-a", 75, 48),
+    ("svhn-a", 80, 16),
+    ("alexnet", 64, 64),
+    ("alexnet", 72, 48),
+)
 
 
 def compiled(name, lanes, rows):
@@ -56,8 +71,17 @@ def main():
         run = compiled(name, 64, 64)
         integers = run.network.layers
         for layer, integer in zip(run.layers, integers, strict=True):
-            line(name, layer.name, integer.w_bits, integer.a_bits, integer.macs, layer.cycles,
-                 layer.bound, share([layer], run.config), layer.bound_by)  # fmt: skip
+            line(
+                name,
+                layer.name,
+                integer.w_bits,
+                integer.a_bits,
+                integer.macs,
+                layer.cycles,
+                layer.bound,
+                share([layer], run.config),
+                layer.bound_by,
+            )
         macs = sum(layer.macs for layer in integers)
         line(name, "**all**", "", "", macs, run.cycles, "", share(run.layers, run.config), "")
 
@@ -66,8 +90,12 @@ def main():
         run = compiled(name, 64, rows)
         last = int(which[-1])
         layers = run.layers[1 : last + 1]
-        line(f"{name}, {which}", f"64 x {rows}", sum(layer.cycles for layer in layers),
-             share(layers, run.config))  # fmt: skip
+        line(
+            f"{name}, {which}",
+            f"64 x {rows}",
+            sum(layer.cycles for layer in layers),
+            share(layers, run.config),
+        )
 
     head("first layer", "K", "lanes x rows", "cycles", "ceil(K/lanes) ceil(Cout/rows) pixels W 8", "more")
     for name, lanes, rows in FIRST:
@@ -77,8 +105,14 @@ def main():
         pixels = layer.conv_shape[0] * layer.conv_shape[1]
         least = -(-reduction // lanes) * -(-channels // rows) * pixels * layer.w_bits * 8
         cycles = run.layers[0].cycles
-        line(f"{name} {layer.name}", reduction, f"{lanes} x {rows}", cycles, least,
-             f"{100 * (cycles / least - 1):.2f} %")  # fmt: skip
+        line(
+            f"{name} {layer.name}",
+            reduction,
+            f"{lanes} x {rows}",
+            cycles,
+            least,
+            f"{100 * (cycles / least - 1):.2f} %",
+        )
 
 
 if __name__ == "__main__":

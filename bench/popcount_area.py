@@ -37,13 +37,9 @@ def measure(target, structure, pipeline, command, lanes, seeds):
     unit = make_unit("popcount", preset("default").replace(encoding="unsigned", **parameters), target)
     with tempfile.TemporaryDirectory() as folder:
         if target != "xilinx":
-            routed = nextpnr.place_and_route(
-                unit, target=target, seeds=seeds, folder=folder, command=command
-            )
+            routed = nextpnr.place_and_route(unit, target=target, seeds=seeds, folder=folder, command=command)
             return routed["luts"], routed["fmax_mhz"]
-        statistics = yosys.synthesize(
-            unit.write(folder), top=unit.top, target=target, components=False
-        )
+        statistics = yosys.synthesize(unit.write(folder), top=unit.top, target=target, components=False)
     counted = report.report(
         statistics, unit=unit.name, top=unit.top, target=target, binary_ops_per_cycle=lanes
     )

@@ -65,9 +65,13 @@ def utilizations(layer, compiled, geometry, config):
     """(this engine, RBE, RBE without the planes that A leaves idle, BISMO) on one layer."""
     outputs, *kernel, channels = layer.codes.shape
     shape = {
-        "pixels": geometry.computed, "kernel": kernel, "channels": channels,
-        "outputs": outputs // layer.groups, "w_bits": layer.w_bits, "a_bits": layer.a_bits,
-    }  # fmt: skip
+        "pixels": geometry.computed,
+        "kernel": kernel,
+        "channels": channels,
+        "outputs": outputs // layer.groups,
+        "w_bits": layer.w_bits,
+        "a_bits": layer.a_bits,
+    }
     operations = layer.macs * layer.w_bits * layer.a_bits
     rbe = layer.groups * rbe_cycles(stride=layer.stride, **shape)
     bismo = layer.groups * bismo_cycles(**shape)

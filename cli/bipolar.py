@@ -13,10 +13,15 @@ def bipolar_inputs(network, layers):
             continue
         source = network.layers[layer.source]
         if (source.code_step, source.code_offset, source.out_bits) == (2, -1, 2):
-            entries.append({
-                "layer": layer.name, "encoding": "twos_complement", "planes": layer.a_bits,
-                "padded": any(layer.padding), "cycles": report.bound * (layer.a_bits - 1) / layer.a_bits,
-            })  # fmt: skip
+            entries.append(
+                {
+                    "layer": layer.name,
+                    "encoding": "twos_complement",
+                    "planes": layer.a_bits,
+                    "padded": any(layer.padding),
+                    "cycles": report.bound * (layer.a_bits - 1) / layer.a_bits,
+                }
+            )
     return entries
 
 

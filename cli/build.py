@@ -21,15 +21,11 @@ def add_arguments(parser):
     parser.add_argument(
         "--clock", type=float, metavar="MHZ", help="rate of the engine (default: the board's)"
     )
-    parser.add_argument(
-        "--baud", type=int, default=DEFAULT_BAUD, metavar="N", help=f"default {DEFAULT_BAUD}"
-    )
+    parser.add_argument("--baud", type=int, default=DEFAULT_BAUD, metavar="N", help=f"default {DEFAULT_BAUD}")
     parser.add_argument(
         "--pnr-seed", type=int, default=1, metavar="N", help="seed of place and route (default 1)"
     )
-    parser.add_argument(
-        "--keep", metavar="DIR", help="keep what the tools read and write here"
-    )
+    parser.add_argument("--keep", metavar="DIR", help="keep what the tools read and write here")
     parser.add_argument(
         "--timeout",
         type=float,

@@ -92,9 +92,7 @@ def _say_problems(out, report):
     for problem in report["problems"]:
         out.say(f"problem: {problem}")
     if report["nearest"]:
-        changes = " ".join(
-            f"--{key.replace('_', '-')} {value}" for key, value in report["nearest"].items()
-        )
+        changes = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in report["nearest"].items())
         out.say(f"nearest engine that runs it: {changes}")
 
 

@@ -23,9 +23,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--device", metavar="D", help="what has to hold the engine (a wrong name lists them)")
     parser.add_argument("--board", metavar="B", help="a board that has to hold it (a wrong name lists them)")
-    parser.add_argument(
-        "-o", "--output", metavar="DIR", help=f"where {TABLE} and the plots (PNG, SVG) go"
-    )
+    parser.add_argument("-o", "--output", metavar="DIR", help=f"where {TABLE} and the plots (PNG, SVG) go")
     parser.add_argument(
         "--pnr", action="store_true", help="place and route each point; with --board, its whole bitstream"
     )
@@ -34,9 +32,12 @@ def add_arguments(parser):
     where.add_argument("--jobs", type=int, metavar="N", help="points at a time (default: one per processor)")
     where.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler whose workers do it instead")
     parser.add_argument(
-        "--timeout", type=float, default=yosys.DEFAULT_TIMEOUT, metavar="S",
+        "--timeout",
+        type=float,
+        default=yosys.DEFAULT_TIMEOUT,
+        metavar="S",
         help=f"of each run of a tool (default {yosys.DEFAULT_TIMEOUT} s)",
-    )  # fmt: skip
+    )
     options.add_network_options(parser)
     options.add_engine_options(parser, lists=True)
 
@@ -71,11 +72,18 @@ def run(args):
         out.say(f"wrote {name}")
     out.report(
         {
-            "network": network.name, "target": goal.target, "device": goal.device, "board": goal.board,
-            "points": points, "measured": len(points) - cached, "cached": cached,
-            "recommended": best, "files": files, "tools": explore.tool_versions(),
+            "network": network.name,
+            "target": goal.target,
+            "device": goal.device,
+            "board": goal.board,
+            "points": points,
+            "measured": len(points) - cached,
+            "cached": cached,
+            "recommended": best,
+            "files": files,
+            "tools": explore.tool_versions(),
         }
-    )  # fmt: skip
+    )
     return 0
 
 
@@ -98,9 +106,13 @@ def _goal(args):
     elif args.pnr:
         nextpnr.check_installed(nextpnr.find_device(target, capacity and capacity.name))
     return Goal(
-        target=target, device=capacity and capacity.name, board=args.board, pnr=args.pnr,
-        seed=args.pnr_seed, timeout=args.timeout,
-    )  # fmt: skip
+        target=target,
+        device=capacity and capacity.name,
+        board=args.board,
+        pnr=args.pnr,
+        seed=args.pnr_seed,
+        timeout=args.timeout,
+    )
 
 
 def _place(goal):
@@ -138,9 +150,12 @@ def _say(out, points, names, cached, best, goal):
     changing = [name for name, own in zip(names, columns, strict=True) if len({*own} - {None}) > 1]
     area = "cells" if goal.target == "asic" else "luts"
     figures = {
-        "cycles": "cycles", "utilization": "utilization", area: area.replace("luts", "LUTs"), "ffs": "FFs",
+        "cycles": "cycles",
+        "utilization": "utilization",
+        area: area.replace("luts", "LUTs"),
+        "ffs": "FFs",
         "brams": "BRAMs",
-    }  # fmt: skip
+    }
     if goal.pnr:
         figures |= {"fmax_mhz": "MHz", "images_per_second": "images/s"}
     else:

@@ -66,9 +66,13 @@ def _throughput(axis, points):
     axis.plot([area(p) for p in front], [speed(p) for p in front], color=_MAIN, label="Pareto front")
     for point in front:
         axis.annotate(
-            _label(point), (area(point), speed(point)), (0, 6), textcoords="offset points", fontsize=8,
+            _label(point),
+            (area(point), speed(point)),
+            (0, 6),
+            textcoords="offset points",
+            fontsize=8,
             ha="center",
-        )  # fmt: skip
+        )
     axis.margins(0.08)
     axis.set_xlabel(_area_name(points))
     axis.set_ylabel("images per second" if routed else "images per second and MHz")

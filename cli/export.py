@@ -12,9 +12,7 @@ EXAMPLE = "dorefa export digits -o digits.onnx"
 def add_arguments(parser):
     """Adds the verb's options to `parser`."""
     parser.add_argument("model", metavar="MODEL", help="a .npz network or a zoo name (see `dorefa zoo`)")
-    parser.add_argument(
-        "-o", "--output", required=True, metavar="FILE.onnx", help="where the network goes"
-    )
+    parser.add_argument("-o", "--output", required=True, metavar="FILE.onnx", help="where the network goes")
     options.add_network_options(parser)
 
 

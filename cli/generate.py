@@ -12,21 +12,28 @@ EXAMPLE = "dorefa generate -o engine --model digits --preload"
 def add_arguments(parser):
     """Adds the verb's options to `parser`."""
     parser.add_argument(
-        "-o", "--output", required=True, metavar="DIR",
+        "-o",
+        "--output",
+        required=True,
+        metavar="DIR",
         help="gets engine.v, .json, .core and what loads the network",
     )
     parser.add_argument(
         "--model", metavar="MODEL", help="size the engine for this network, write what loads it"
     )
+    parser.add_argument("--preload", action="store_true", help="put the network of --model into the Verilog")
     parser.add_argument(
-        "--preload", action="store_true", help="put the network of --model into the Verilog"
-    )
-    parser.add_argument(
-        "--memory", choices=("logic", "macro"), default="logic",
+        "--memory",
+        choices=("logic", "macro"),
+        default="logic",
         help="macro: a black-box module per shape of memory in engine.v, models of them in memories.v",
     )
     parser.add_argument(
-        "--librelane", nargs="?", type=float, const=10.0, metavar="NS",
+        "--librelane",
+        nargs="?",
+        type=float,
+        const=10.0,
+        metavar="NS",
         help="write config.json for LibreLane, with this clock period (default 10 ns)",
     )
     options.add_network_options(parser)
@@ -48,9 +55,11 @@ def run(args):
     # Compiled even when not preloaded: an engine that cannot run its model is not worth a file.
     compiled = compile_network(network, config) if network else None
     texts = engine_files(
-        config, compiled if args.preload else None,
-        memory=args.memory, librelane_period_ns=args.librelane,
-    )  # fmt: skip
+        config,
+        compiled if args.preload else None,
+        memory=args.memory,
+        librelane_period_ns=args.librelane,
+    )
     folder = make_folder(args.output)
     contents = {name: text.encode() for name, text in texts.items()}
     if compiled:

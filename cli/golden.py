@@ -17,9 +17,11 @@ def add_arguments(parser):
     """Adds the verb's options to `parser`."""
     parser.add_argument("model", metavar="MODEL", help=options.MODEL_HELP)
     parser.add_argument(
-        "--input", required=True, metavar="X.npy",
+        "--input",
+        required=True,
+        metavar="X.npy",
         help="uint8 images (batch, H, W, C); of a QONNX file: its first quantizer's integers",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--output", metavar="Y.npy", help="int64 accumulators of the last layer (batch, classes)"
     )

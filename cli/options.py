@@ -25,9 +25,7 @@ def add_network_options(parser, *, seed=True):
     """Adds the widths and, unless `seed` is false, the seed that complete a zoo name."""
     group = parser.add_argument_group("network from the zoo")
     group.add_argument("--net-w", type=int, metavar="BITS", help="weight bits, 1 to 8 (default 1)")
-    group.add_argument(
-        "--net-a", type=int, metavar="BITS", help="activation bits, 1 to 8 (default 2)"
-    )
+    group.add_argument("--net-a", type=int, metavar="BITS", help="activation bits, 1 to 8 (default 2)")
     parser.set_defaults(seed=None)
     if seed:
         group.add_argument(
@@ -37,9 +35,10 @@ def add_network_options(parser, *, seed=True):
     group.add_argument("--net-last-w", type=int, metavar="BITS", help="weight bits, last layer")
     group.add_argument("--net-size", type=image_size, metavar="HxW", help="image size")
     parser.add_argument(
-        "--image-type", metavar="TYPE",
+        "--image-type",
+        metavar="TYPE",
         help="QONNX file: integers of its input, as INT8 or UINT8/255 (default: what the file quantizes)",
-    )  # fmt: skip
+    )
 
 
 def image_size(text):
@@ -188,9 +187,7 @@ def _preset_and_file(args):
     for field in fields(EngineConfig):
         if field.name in values and type(values[field.name]) is not type(field.default):
             accepted = "an integer" if isinstance(field.default, int) else "a string"
-            raise InputError(
-                f"{args.config}: {field.name} is {values[field.name]!r}; accepted: {accepted}"
-            )
+            raise InputError(f"{args.config}: {field.name} is {values[field.name]!r}; accepted: {accepted}")
     return values
 
 

@@ -128,9 +128,7 @@ def require_writable(path):
     path = Path(path)
     folder = path.parent
     if not folder.is_dir():
-        raise InputError(
-            f"{path}: cannot be written: {folder} is no folder; accepted: an existing one"
-        )
+        raise InputError(f"{path}: cannot be written: {folder} is no folder; accepted: an existing one")
     if path.is_dir():
         raise InputError(f"{path}: cannot be written: it is a folder; accepted: a file name")
     if not os.access(folder, os.W_OK | os.X_OK):

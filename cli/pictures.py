@@ -56,15 +56,11 @@ def draw_utilization(path, layers, total):
 
 
 def _box(axis, x, y, title, text, width=2.5, height=1.0):
-    axis.add_patch(
-        plt.Rectangle((x, y), width, height, facecolor=_PALE, edgecolor=_MAIN, linewidth=1.5)
-    )
+    axis.add_patch(plt.Rectangle((x, y), width, height, facecolor=_PALE, edgecolor=_MAIN, linewidth=1.5))
     middle = x + width / 2
     top = y + height - 0.28
     axis.text(middle, top, title, ha="center", weight="bold", fontsize=9, color=_DARK)
-    axis.text(
-        middle, top - 0.1, text, ha="center", va="top", fontsize=7.5, color=_DARK, linespacing=1.3
-    )
+    axis.text(middle, top - 0.1, text, ha="center", va="top", fontsize=7.5, color=_DARK, linespacing=1.3)
 
 
 def _arrow(axis, start, end, text="", shift=(0, 0.08)):
@@ -92,21 +88,54 @@ def draw_engine(path, config):
         stairs = f"(m acc + b) >> f, m of {config.mul_bits} bits"
     multiply = "XNOR" if config.xnor else "AND"
     _box(axis, 0.2, 2.6, "feature memory", f"{planes}\n{words}", height=1.3)
-    _box(axis, 3.6, 2.6, "window reader", f"{config.fetch_bits} bits a cycle and plane\n"
-         "bit runs, zero fill", height=1.3)  # fmt: skip
-    _box(axis, 7.0, 2.6, "patch buffer", f"{config.patch_slots} patches of up to\n"
-         f"{config.patch_depth} x {config.lanes} bits a plane", height=1.3)  # fmt: skip
-    _box(axis, 10.4, 2.3, "dot array", f"{config.rows} rows x {config.cols} columns of\n"
-         f"{config.lanes} lanes: {multiply}, popcount\n{config.acc_bits}-bit accumulators\n"
-         f"{config.binary_ops_per_cycle:,} operations a cycle", width=2.8, height=1.9)  # fmt: skip
-    _box(axis, 10.4, 5.0, "weight memory", f"{config.rows} rows x {config.weight_depth} words\n"
-         f"{config.rows * config.weight_depth * config.lanes:,} bits", width=2.8)  # fmt: skip
+    _box(
+        axis,
+        3.6,
+        2.6,
+        "window reader",
+        f"{config.fetch_bits} bits a cycle and plane\nbit runs, zero fill",
+        height=1.3,
+    )
+    _box(
+        axis,
+        7.0,
+        2.6,
+        "patch buffer",
+        f"{config.patch_slots} patches of up to\n{config.patch_depth} x {config.lanes} bits a plane",
+        height=1.3,
+    )
+    _box(
+        axis,
+        10.4,
+        2.3,
+        "dot array",
+        f"{config.rows} rows x {config.cols} columns of\n"
+        f"{config.lanes} lanes: {multiply}, popcount\n{config.acc_bits}-bit accumulators\n"
+        f"{config.binary_ops_per_cycle:,} operations a cycle",
+        width=2.8,
+        height=1.9,
+    )
+    _box(
+        axis,
+        10.4,
+        5.0,
+        "weight memory",
+        f"{config.rows} rows x {config.weight_depth} words\n"
+        f"{config.rows * config.weight_depth * config.lanes:,} bits",
+        width=2.8,
+    )
     _box(axis, 10.4, 0.2, "drain", f"{config.quant} channels a cycle", width=2.8)
     _box(axis, 7.0, 0.2, f"quantizer: {config.quantizer}", stairs)
     _box(axis, 3.6, 0.2, "max pooling", f"{config.pool_depth} channel groups")
     _box(axis, 0.2, 0.2, "plane packer", f"codes to {config.out_bits} bit planes")
-    _box(axis, 5.3, 5.0, "sequencer", f"program of up to {config.layer_depth} layers\nW up to "
-         f"{config.w_bits}, A up to {config.a_bits}, per layer")  # fmt: skip
+    _box(
+        axis,
+        5.3,
+        5.0,
+        "sequencer",
+        f"program of up to {config.layer_depth} layers\nW up to "
+        f"{config.w_bits}, A up to {config.a_bits}, per layer",
+    )
     _arrow(axis, (2.7, 3.25), (3.6, 3.25))
     _arrow(axis, (6.1, 3.25), (7.0, 3.25))
     _arrow(axis, (9.5, 3.25), (10.4, 3.25), "broadcast")
@@ -118,8 +147,9 @@ def draw_engine(path, config):
     _arrow(axis, (1.45, 1.2), (1.45, 2.6))
     _arrow(axis, (6.55, 5.0), (5.4, 3.9))
     _arrow(axis, (7.8, 5.2), (10.4, 3.9))
-    _arrow(axis, (1.45, 5.2), (1.45, 3.9), f"s_axis: images,\n{8 * config.port_bytes} bits a beat",
-           (0.8, 0.4))  # fmt: skip
+    _arrow(
+        axis, (1.45, 5.2), (1.45, 3.9), f"s_axis: images,\n{8 * config.port_bytes} bits a beat", (0.8, 0.4)
+    )
     _arrow(axis, (4.1, 5.5), (5.3, 5.5), "s_axil: control, memories", (-0.3, 0.12))
     _arrow(axis, (11.8, 0.2), (11.8, -0.5), "m_axis: scores", (0.75, -0.1))
     axis.set_title(f"dorefa_engine, {config.lanes} x {config.rows} x {config.cols}", color=_DARK)
@@ -155,9 +185,7 @@ def draw_waveform(path, traces, *, first, title):
 def _draw_number(axis, values, base):
     edges = [0, *(np.flatnonzero(np.diff(values)) + 1), len(values)]
     for start, end in zip(edges, edges[1:], strict=False):
-        axis.add_patch(
-            plt.Rectangle((start, base), end - start, 0.6, facecolor=_PALE, edgecolor=_MAIN, lw=1)
-        )
+        axis.add_patch(plt.Rectangle((start, base), end - start, 0.6, facecolor=_PALE, edgecolor=_MAIN, lw=1))
         text = str(values[start])
         if 0.22 * len(text) <= end - start + 0.3:
             axis.text((start + end) / 2, base + 0.17, text, ha="center", fontsize=6.5, color=_DARK)

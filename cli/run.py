@@ -15,9 +15,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--port", required=True, metavar="DEV", help="serial port of the board, as /dev/ttyUSB1 or COM3"
     )
-    parser.add_argument(
-        "--input", required=True, metavar="X.npy", help="uint8 images (batch, H, W, C)"
-    )
+    parser.add_argument("--input", required=True, metavar="X.npy", help="uint8 images (batch, H, W, C)")
     parser.add_argument(
         "--settings",
         metavar="FILE",
@@ -26,9 +24,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--baud", type=int, metavar="N", help=f"default: that of the settings, or else {DEFAULT_BAUD}"
     )
-    parser.add_argument(
-        "--wait", type=float, default=2.0, metavar="S", help="for an answer (default 2 s)"
-    )
+    parser.add_argument("--wait", type=float, default=2.0, metavar="S", help="for an answer (default 2 s)")
     parser.add_argument("--labels", metavar="L.npy", help="true classes; gives the accuracy")
     parser.add_argument("--output", metavar="Y.npy", help="int64 accumulators (batch, classes)")
     parser.add_argument("--logits", metavar="L.npy", help="float64 accumulators x scale + bias")

@@ -26,8 +26,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--input",
         metavar="X.npy",
-        help="uint8 images (batch, H, W, C); default: the shipped test images for digits, else "
-        "random ones",
+        help="uint8 images (batch, H, W, C); default: the shipped test images for digits, else random ones",
     )
     parser.add_argument("--labels", metavar="L.npy", help="true classes; gives the accuracy")
     parser.add_argument(
@@ -37,26 +36,24 @@ def add_arguments(parser):
         help="auto takes the fastest that works here",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="run only the first N images")
+    parser.add_argument("--stalls", type=int, default=0, metavar="PERCENT", help="random waits on the ports")
     parser.add_argument(
-        "--stalls", type=int, default=0, metavar="PERCENT", help="random waits on the ports"
-    )
-    parser.add_argument(
-        "--latency", type=int, default=0, metavar="N",
+        "--latency",
+        type=int,
+        default=0,
+        metavar="N",
         help="cycles before each packet of streamed weights or residual trunks",
     )
     parser.add_argument(
         "--sim-seed", type=int, default=1, metavar="N", help="seed of stalls and random images"
     )
+    parser.add_argument("--through-port", action="store_true", help="load the network through AXI4-Lite")
     parser.add_argument(
-        "--through-port", action="store_true", help="load the network through AXI4-Lite"
-    )
-    parser.add_argument(
-        "--netlist", action="store_true",
+        "--netlist",
+        action="store_true",
         help="synthesize, and run the netlist with the vendor's cell models; compares the results",
     )
-    parser.add_argument(
-        "--target", choices=netlist.FLOWS, help=f"of --netlist, default {_NETLIST_TARGET}"
-    )
+    parser.add_argument("--target", choices=netlist.FLOWS, help=f"of --netlist, default {_NETLIST_TARGET}")
     parser.add_argument("--output", metavar="Y.npy", help="int64 accumulators (batch, classes)")
     parser.add_argument("--logits", metavar="L.npy", help="float64 accumulators x scale + bias")
     options.add_network_options(parser)
@@ -112,8 +109,7 @@ def run(args):
         return 0
     first = result.mismatches[0]
     print(
-        f"dorefa: {args.model} is not bit-exact: {result.mismatch_count} differences, the first: "
-        f"{first}",
+        f"dorefa: {args.model} is not bit-exact: {result.mismatch_count} differences, the first: {first}",
         file=sys.stderr,
     )
     return 1

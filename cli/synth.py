@@ -10,6 +10,7 @@ from .output import Output, make_folder
 SUMMARY = "synthesize, place and route an engine or one of its components"
 EXAMPLE = "dorefa synth --target ecp5 --lanes 64 --rows 16 --unit engine"
 
+
 def add_arguments(parser):
     """Adds the verb's options to `parser`."""
     from dorefa.synth.flow import yosys
@@ -43,9 +44,7 @@ def add_arguments(parser):
     )
     routing = parser.add_argument_group("place and route")
     routing.add_argument("--pnr", action="store_true", help="run nextpnr; LUTs are then packed cells")
-    routing.add_argument(
-        "--device", metavar="D", help="default LFE5U-85F-6, iCE40-HX8K, GW1NR-9C, CCGM1A1"
-    )
+    routing.add_argument("--device", metavar="D", help="default LFE5U-85F-6, iCE40-HX8K, GW1NR-9C, CCGM1A1")
     routing.add_argument(
         "--seed",
         dest="pnr_seeds",
@@ -117,8 +116,7 @@ def run(args):
     contents["memory"] = memory
     contents["config"] = config.as_dict()
     out.say(
-        f"{unit.name} on {args.target}: {config.lanes} lanes x {config.rows} rows x "
-        f"{config.cols} columns"
+        f"{unit.name} on {args.target}: {config.lanes} lanes x {config.rows} rows x {config.cols} columns"
     )
     # Gates have an area where fabrics have LUTs.
     columns = {"area": contents["area_unit"]} if gates else {"luts": "LUTs"}

@@ -5,22 +5,21 @@ from dorefa.golden.errors import InputError
 from .output import Output, Progress, require_writable
 
 SUMMARY = "train a network with low-bitwidth weights, activations and gradients"
-EXAMPLE = (
-    "dorefa train digits -o digits.npz --net-w 1 --net-a 2 --net-g 6 --data mnist"
-)
+EXAMPLE = "dorefa train digits -o digits.npz --net-w 1 --net-a 2 --net-g 6 --data mnist"
 
 
 def add_arguments(parser):
     """Adds the verb's options to `parser`."""
     parser.add_argument("network", metavar="NET", help="zoo name of the architecture")
     parser.add_argument(
-        "-o", "--output", required=True, metavar="FILE",
+        "-o",
+        "--output",
+        required=True,
+        metavar="FILE",
         help="where the network goes: a name ending in .npz, or in .onnx for QONNX",
-    )  # fmt: skip
-    parser.add_argument("--net-w", type=int, default=1, metavar="BITS", help="weight bits, 1 to 8")
-    parser.add_argument(
-        "--net-a", type=int, default=2, metavar="BITS", help="activation bits, 1 to 8"
     )
+    parser.add_argument("--net-w", type=int, default=1, metavar="BITS", help="weight bits, 1 to 8")
+    parser.add_argument("--net-a", type=int, default=2, metavar="BITS", help="activation bits, 1 to 8")
     parser.add_argument(
         "--net-g", type=int, default=6, metavar="BITS", help="gradient bits, 1 to 8, or 32: float"
     )
@@ -30,9 +29,7 @@ def add_arguments(parser):
     parser.add_argument("--batch", type=int, default=64, metavar="N", help="default 64")
     parser.add_argument("--rate", type=float, default=1e-3, metavar="R", help="default 0.001")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="default 1")
-    parser.add_argument(
-        "--data", metavar="DIR", help="folder with the four IDX files of MNIST, .gz or not"
-    )
+    parser.add_argument("--data", metavar="DIR", help="folder with the four IDX files of MNIST, .gz or not")
 
 
 def run(args):

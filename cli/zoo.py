@@ -28,9 +28,7 @@ def run(args):
         network = options.network_outline(name, args)
         layers = [
             _describe(layer, shapes, links)
-            for layer, shapes, links in zip(
-                network.layers, network.shapes, network.links, strict=True
-            )
+            for layer, shapes, links in zip(network.layers, network.shapes, network.links, strict=True)
         ]
         totals = {
             key: sum(layer[key] for layer in layers)
@@ -44,14 +42,20 @@ def run(args):
         )
         if args.table:
             out.table(
-                ["layer", "output", "W", "A", "MACs", "binary ops", "weight bits", "feature bits",
-                 "trunk bits"],
-                [list(layer.values()) for layer in layers]
-                + [["total", "", None, None, *totals.values()]],
+                [
+                    "layer",
+                    "output",
+                    "W",
+                    "A",
+                    "MACs",
+                    "binary ops",
+                    "weight bits",
+                    "feature bits",
+                    "trunk bits",
+                ],
+                [list(layer.values()) for layer in layers] + [["total", "", None, None, *totals.values()]],
             )
-    trained = ", ".join(
-        f"{name} {w}-{a}-{g}" for (name, w, a), g in networks.TRAINED.items()
-    )
+    trained = ", ".join(f"{name} {w}-{a}-{g}" for (name, w, a), g in networks.TRAINED.items())
     out.say(f"trained weights (W-A-G): {trained}; all other widths: random weights from --seed")
     out.report(report)
     return 0

@@ -20,9 +20,7 @@ def integers(value, where, names, low):
     accepted = f"{len(names)} integers >= {low} ({', '.join(names)})"
     if not isinstance(value, tuple | list) or len(value) != len(names):
         raise InputError(f"{where} is {value!r}; accepted: {accepted}")
-    return tuple(
-        integer(item, f"{where} {name}", low) for item, name in zip(value, names, strict=True)
-    )
+    return tuple(integer(item, f"{where} {name}", low) for item, name in zip(value, names, strict=True))
 
 
 def choice(value, where, accepted):
@@ -66,8 +64,7 @@ def codes(value, where, bits):
     if value.size and int(value.max()) >= 1 << bits:
         index = tuple(int(i) for i in np.argwhere(value >= 1 << bits)[0])
         raise InputError(
-            f"{where} has the code {value[index]} at {index}; "
-            f"accepted: 0..{(1 << bits) - 1} ({bits} bits)"
+            f"{where} has the code {value[index]} at {index}; accepted: 0..{(1 << bits) - 1} ({bits} bits)"
         )
 
 
@@ -79,7 +76,5 @@ def check_images(network, images):
         raise InputError(f"images has dtype {images.dtype}; accepted: uint8")
     if images.ndim != 4 or images.shape[1:] != network.input_shape or not len(images):
         expected = ", ".join(str(size) for size in network.input_shape)
-        raise InputError(
-            f"images has shape {images.shape}; accepted: (batch, {expected}), batch at least 1"
-        )
+        raise InputError(f"images has shape {images.shape}; accepted: (batch, {expected}), batch at least 1")
     codes(images, "images", network.input_bits)

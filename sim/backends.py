@@ -27,9 +27,7 @@ def _check_icarus():
             )
     for package, install in (("cocotb", "cocotb"), ("cocotbext.axi", "cocotbext-axi")):
         if importlib.util.find_spec(package.partition(".")[0]) is None:
-            raise InputError(
-                f"Python package {package} is missing; accepted: `pip install {install}`"
-            )
+            raise InputError(f"Python package {package} is missing; accepted: `pip install {install}`")
 
 
 _CHECKS = {"verilator": _check_verilator, "icarus": _check_icarus, "amaranth": lambda: None}

@@ -57,7 +57,13 @@ class Comparison:
             difference = want ^ have
             self.mismatches.append(
                 Mismatch(
-                    layer=layer, image=image, y=y, x=x, channel=channel,
-                    plane=(difference & -difference).bit_length() - 1, expected=want, got=have,
+                    layer=layer,
+                    image=image,
+                    y=y,
+                    x=x,
+                    channel=channel,
+                    plane=(difference & -difference).bit_length() - 1,
+                    expected=want,
+                    got=have,
                 )
-            )  # fmt: skip
+            )

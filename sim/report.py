@@ -20,8 +20,8 @@ class LayerReport:
     `utilization` = binary_ops / (cycles x lanes x rows x cols x engines), `bound` the least cycles its
     tiling allows and `bound_by` what the cycle model says limits it. `transfer_cycles`,
     `bytes_per_cycle`, `compute_bound_batch`, `trunk_bytes_in`, `trunk_bytes_out` and `merged_groups`: see
-    :class:`dorefa.hw.compiler.compile.CompiledLayer`. `slow`: why the utilization is below 0.05, None where it is
-    not."""
+    :class:`dorefa.hw.compiler.compile.CompiledLayer`. `slow`: why the utilization is below 0.05, None where
+    it is not."""
 
     name: str
     cycles: float
@@ -76,9 +76,7 @@ class SimulationReport:
 
     def as_dict(self) -> dict:
         """Plain data for JSON."""
-        fields = {
-            name: getattr(self, name) for name in self.__dataclass_fields__ if name != "outputs"
-        }
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "outputs"}
         fields["layers"] = [vars(layer) for layer in self.layers]
         fields["mismatches"] = [mismatch.as_dict() for mismatch in self.mismatches]
         return fields
@@ -88,15 +86,20 @@ def layer_report(layer, cycles, config) -> LayerReport:
     """The :class:`LayerReport` of a CompiledLayer that took `cycles` per packet of images."""
     utilization = layer.binary_ops / (cycles * config.binary_ops_per_cycle)
     return LayerReport(
-        name=layer.name, cycles=per_image(cycles, config),
-        binary_ops=layer.binary_ops // config.batch, utilization=utilization,
-        bound=per_image(layer.bound, config), bound_by=layer.bound_by,
+        name=layer.name,
+        cycles=per_image(cycles, config),
+        binary_ops=layer.binary_ops // config.batch,
+        utilization=utilization,
+        bound=per_image(layer.bound, config),
+        bound_by=layer.bound_by,
         transfer_cycles=per_image(layer.transfer_cycles, config),
-        bytes_per_cycle=layer.bytes_per_cycle, compute_bound_batch=layer.compute_bound_batch,
+        bytes_per_cycle=layer.bytes_per_cycle,
+        compute_bound_batch=layer.compute_bound_batch,
         trunk_bytes_in=per_image(layer.trunk_bytes_in, config),
         trunk_bytes_out=per_image(layer.trunk_bytes_out, config),
-        merged_groups=layer.merged_groups, slow=_why(layer, cycles) if utilization < _SLOW else None,
-    )  # fmt: skip
+        merged_groups=layer.merged_groups,
+        slow=_why(layer, cycles) if utilization < _SLOW else None,
+    )
 
 
 def _why(layer, cycles):

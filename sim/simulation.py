@@ -68,10 +68,15 @@ def simulate(
     if len(images) % batch:
         raise InputError(f"images has {len(images)} images; accepted: a multiple of batch = {batch}")
     job = Job(
-        compiled=compiled, images=images.reshape(-1, *compiled.network.input_shape), stalls=stalls,
-        latency=latency, seed=seed, through_port=through_port or ports_only, ports_only=ports_only,
+        compiled=compiled,
+        images=images.reshape(-1, *compiled.network.input_shape),
+        stalls=stalls,
+        latency=latency,
+        seed=seed,
+        through_port=through_port or ports_only,
+        ports_only=ports_only,
         progress=progress,
-    )  # fmt: skip
+    )
     if verilog_text is None and backends.needs_verilog(name):
         verilog_text = engine_files(compiled.config)["engine.v"]
     traces, network_load_cycles = backends.run(name, job, verilog_text)
@@ -85,10 +90,17 @@ def simulate(
             comparison.add(result, image, expected[result][image], got[result])
     results = np.stack([values[compiled.layers[-1].name] for values in found])
     return make_report(
-        compiled=compiled, traces=traces, comparison=comparison, compared=compared, labels=labels,
-        outputs=results, logits=logits(integer, results), simulator=name, why=why,
+        compiled=compiled,
+        traces=traces,
+        comparison=comparison,
+        compared=compared,
+        labels=labels,
+        outputs=results,
+        logits=logits(integer, results),
+        simulator=name,
+        why=why,
         network_load_cycles=network_load_cycles,
-    )  # fmt: skip
+    )
 
 
 def _per_image(compiled, trace):

@@ -14,9 +14,7 @@ def small_network(seed):
     """A compiled network with a small image that computes for longer than a command takes on the line."""
     for attempt in range(seed * 1000, seed * 1000 + 1000):
         network = lower(
-            random_network(
-                attempt, conv_layers=1, a_bits=2, max_macs=20_000, max_size=6, max_channels=6
-            )
+            random_network(attempt, conv_layers=1, a_bits=2, max_macs=20_000, max_size=6, max_channels=6)
         )
         compiled = compile_network(network, fit(network, lanes=8, rows=2))
         if np.prod(network.input_shape) < 50 and 400 < compiled.cycles < 1000:

@@ -38,11 +38,17 @@ ALLOWED = {
 # Rooms whose packages may import anything of the rooms below, and of each other what stands here.
 BELOW = {"sim": ("golden", "hw"), "synth": ("golden", "hw"), "cli": ("golden", "hw", "sim", "synth")}
 ALLOWED |= {
-    "sim.job": "", "sim.verilator": "sim.job", "sim.amaranth": "sim.job",
-    "sim.cocotb": "sim.job sim.verilator", "sim": "sim.job sim.verilator sim.amaranth sim.cocotb",
-    "synth.ecp5": "", "synth.flow": "synth.ecp5", "synth.boards": "synth.flow synth.ecp5",
-    "synth.explore": "synth.flow synth.boards", "cli": "",
-}  # fmt: skip
+    "sim.job": "",
+    "sim.verilator": "sim.job",
+    "sim.amaranth": "sim.job",
+    "sim.cocotb": "sim.job sim.verilator",
+    "sim": "sim.job sim.verilator sim.amaranth sim.cocotb",
+    "synth.ecp5": "",
+    "synth.flow": "synth.ecp5",
+    "synth.boards": "synth.flow synth.ecp5",
+    "synth.explore": "synth.flow synth.boards",
+    "cli": "",
+}
 
 
 def sources():

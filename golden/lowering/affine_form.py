@@ -58,8 +58,7 @@ def affine_form(layer, mul_bits):
         return known[1]
     if layer.thresholds is None:
         raise InputError(
-            f"layer {layer.name}: has no thresholds; "
-            "accepted for the affine form: a layer with codes"
+            f"layer {layer.name}: has no thresholds; accepted for the affine form: a layer with codes"
         )
     forms = []
     for channel in range(len(layer.codes)):
@@ -141,9 +140,7 @@ def _hull(x, t, upper):
 
 def _turn(first, second, third):
     """Positive for a left turn along three points."""
-    return (second[0] - first[0]) * (third[1] - first[1]) - (second[1] - first[1]) * (
-        third[0] - first[0]
-    )
+    return (second[0] - first[0]) * (third[1] - first[1]) - (second[1] - first[1]) * (third[0] - first[0])
 
 
 def _exact_ties(layer, channel, where):

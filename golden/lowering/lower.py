@@ -64,8 +64,7 @@ def _lower_layer(layer, shapes, links, added):
     thresholds = None
     if has_codes:
         rows = [
-            _thresholds(s, o, layer.a_bits, value_min, value_max)
-            for s, o in zip(slope, offset, strict=True)
+            _thresholds(s, o, layer.a_bits, value_min, value_max) for s, o in zip(slope, offset, strict=True)
         ]
         thresholds = np.array(rows, dtype=np.int64)
     for array in (codes, inverted, thresholds):

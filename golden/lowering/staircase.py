@@ -203,9 +203,7 @@ def append(steps, step):
         return (*steps, step)
     first = steps[-1]
     slope = [a * b for a, b in zip(first.slope, step.slope, strict=True)]
-    offset = [
-        a * b + c for a, b, c in zip(first.offset, step.slope, step.offset, strict=True)
-    ]
+    offset = [a * b + c for a, b, c in zip(first.offset, step.slope, step.offset, strict=True)]
     return (*steps[:-1], Affine(slope, offset))
 
 

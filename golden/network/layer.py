@@ -94,9 +94,7 @@ class Layer:
         channels = codes.shape[0]
         scale = checks.array(self.scale, f"{where} scale", "float32")
         if scale.shape not in ((), (channels,)):
-            raise InputError(
-                f"{where} scale has shape {scale.shape}; accepted: () or ({channels},)"
-            )
+            raise InputError(f"{where} scale has shape {scale.shape}; accepted: () or ({channels},)")
         _set(self, "scale", scale)
         if self.weight is not None:
             weight = checks.array(self.weight, f"{where} weight", "float32", codes.shape)
@@ -106,9 +104,7 @@ class Layer:
         if self.norm is not None and not isinstance(self.norm, BatchNorm):
             raise InputError(f"{where} norm is {self.norm!r}; accepted: a BatchNorm or None")
         if self.norm is not None and self.norm.gamma.shape != (channels,):
-            raise InputError(
-                f"{where} norm has shape {self.norm.gamma.shape}; accepted: ({channels},)"
-            )
+            raise InputError(f"{where} norm has shape {self.norm.gamma.shape}; accepted: ({channels},)")
 
     def _check_combination(self, where):
         if self.out_channels % self.groups:
@@ -126,13 +122,10 @@ class Layer:
             fixed = {"stride": (1, 1), "padding": (0, 0, 0, 0), "groups": 1, "dilation": (1, 1)}
             for name, value in (fixed | {"pool": None}).items():
                 if getattr(self, name) != value:
-                    raise InputError(
-                        f"{where} {name} is {getattr(self, name)}; accepted for fc: {value}"
-                    )
+                    raise InputError(f"{where} {name} is {getattr(self, name)}; accepted for fc: {value}")
             if self.codes.shape[1:3] != (1, 1):
                 raise InputError(
-                    f"{where} codes has shape {self.codes.shape}; "
-                    "accepted for fc: (Cout, 1, 1, H * W * C)"
+                    f"{where} codes has shape {self.codes.shape}; accepted for fc: (Cout, 1, 1, H * W * C)"
                 )
 
     def _check_trunk(self, where):

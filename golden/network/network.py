@@ -75,13 +75,12 @@ class Network:
         names = [layer.name for layer in self.layers]
         for name in names:
             if names.count(name) > 1:
-                raise InputError(f"layer {name}: the name is used {names.count(name)} times; "
-                                 "accepted: each name once")
+                raise InputError(
+                    f"layer {name}: the name is used {names.count(name)} times; accepted: each name once"
+                )
         for layer in self.layers[:-1]:
             if layer.a_bits is None and layer.rescale is None:
-                raise InputError(
-                    f"layer {layer.name}: a_bits is None; accepted before the last layer: 1..8"
-                )
+                raise InputError(f"layer {layer.name}: a_bits is None; accepted before the last layer: 1..8")
         sources = [self._source(index) for index in range(len(self.layers))]
         _set(self, "shapes", self._shapes(sources))
         adds = [self._add(index) for index in range(len(self.layers))]
@@ -154,14 +153,11 @@ class Network:
             value = getattr(last, name)
             if value is not None:
                 value = value if name == "a_bits" else "given"
-                raise InputError(
-                    f"layer {last.name}: {name} is {value}; accepted for the last layer: None"
-                )
+                raise InputError(f"layer {last.name}: {name} is {value}; accepted for the last layer: None")
         if self.shapes[-1].out_shape[:2] != (1, 1):
             height, width, _ = self.shapes[-1].out_shape
             raise InputError(
-                f"layer {last.name}: output is {height}x{width} pixels; "
-                "accepted for the last layer: 1x1"
+                f"layer {last.name}: output is {height}x{width} pixels; accepted for the last layer: 1x1"
             )
 
     def _check_used(self, sources, adds):

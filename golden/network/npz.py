@@ -21,8 +21,7 @@ VERSION = 2
 # Unpacked size of all arrays together; AlexNet with its float weights is below a third of it.
 MAX_BYTES = 1 << 30
 
-_SCALARS = ("name", "kind", "w_bits", "encoding", "stride", "padding", "groups", "dilation",
-            "a_bits")  # fmt: skip
+_SCALARS = ("name", "kind", "w_bits", "encoding", "stride", "padding", "groups", "dilation", "a_bits")
 _ARRAYS = ("codes", "scale", "weight", "bias")
 _NORM_ARRAYS = ("gamma", "beta", "mean", "var")
 _GRAPH = ("source", "add")
@@ -49,9 +48,7 @@ def save(network, path):
         entry = {name: getattr(layer, name) for name in (*_SCALARS, *_GRAPH)}
         entry["pool"] = layer.pool and {name: getattr(layer.pool, name) for name in _POOL}
         entry["norm"] = layer.norm and {"eps": layer.norm.eps}
-        entry["rescale"] = layer.rescale and {
-            name: getattr(layer.rescale, name) for name in _RESCALE
-        }
+        entry["rescale"] = layer.rescale and {name: getattr(layer.rescale, name) for name in _RESCALE}
         entry["arrays"] = [name for name in _ARRAYS if getattr(layer, name) is not None]
         header["layers"].append(entry)
         for name in entry["arrays"]:
@@ -99,16 +96,13 @@ def _read_arrays(path, stream):
             entries = archive.infolist()
             total = sum(entry.file_size for entry in entries)
             if total > MAX_BYTES:
-                raise InputError(
-                    f"{path}: arrays unpack to {total} bytes; accepted: at most {MAX_BYTES}"
-                )
+                raise InputError(f"{path}: arrays unpack to {total} bytes; accepted: at most {MAX_BYTES}")
             names = [entry.filename for entry in entries]
             if len(set(names)) != len(names):
                 raise InputError(f"{path}: an array is there twice; accepted: each name once")
             if "header.npy" not in names:
                 raise InputError(
-                    f"{path}: has no array 'header'; accepted: a network file (.npz) of this "
-                    "program"
+                    f"{path}: has no array 'header'; accepted: a network file (.npz) of this program"
                 )
             arrays = {}
             for entry in entries:
@@ -137,9 +131,7 @@ def _parse_array(where, content):
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
     # The header is a Python literal from elsewhere: its parser raises many types.
     except Exception as error:
-        raise InputError(
-            f"{where} is damaged ({_first_line(error)}); accepted: .npy version 1.0"
-        ) from None
+        raise InputError(f"{where} is damaged ({_first_line(error)}); accepted: .npy version 1.0") from None
     if fortran or dtype not in (np.uint8, np.float32, np.int64):
         order = "column-major " if fortran else ""
         raise InputError(f"{where} is {order}{dtype}; accepted: row-major uint8, float32 or int64")
@@ -148,9 +140,7 @@ def _parse_array(where, content):
     for size in shape:
         needed *= size
     if min(shape, default=0) < 0 or needed != len(data):
-        raise InputError(
-            f"{where} has {len(data)} bytes; accepted: {needed} (shape {shape}, {dtype})"
-        )
+        raise InputError(f"{where} has {len(data)} bytes; accepted: {needed} (shape {shape}, {dtype})")
     return np.frombuffer(data, dtype).reshape(shape)
 
 
@@ -185,9 +175,7 @@ def _network(arrays):
             fields["norm"] = BatchNorm(eps=entry["norm"]["eps"], **parts)
         if entry.get("rescale") is not None:
             _check_keys(entry["rescale"], f"{where} rescale", _RESCALE)
-            parts = {
-                name: _take(arrays, f"layer{number}.rescale.{name}") for name in _RESCALE_ARRAYS
-            }
+            parts = {name: _take(arrays, f"layer{number}.rescale.{name}") for name in _RESCALE_ARRAYS}
             fields["rescale"] = Rescale(**entry["rescale"], **parts)
         layers.append(Layer(**fields))
     if arrays:
@@ -212,9 +200,7 @@ def _header(array):
     version = header.get("version")
     if type(version) is not int or not 1 <= version <= VERSION:
         raise InputError(f"version is {version!r}; accepted: 1..{VERSION}")
-    _check_keys(
-        header, "header", ("format", "version", "name", "input_shape", "input_bits", "layers")
-    )
+    _check_keys(header, "header", ("format", "version", "name", "input_shape", "input_bits", "layers"))
     return header
 
 

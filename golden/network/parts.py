@@ -156,9 +156,7 @@ def rescale_of(layer, levels, scale, bits=16):
         )
     while f and not any(value & 1 for value in m + b):
         m, b, f = [value >> 1 for value in m], [value >> 1 for value in b], f - 1
-    return Rescale(
-        m=np.array(m, np.int64), b=np.array(b, np.int64), f=f, scale=np.float32(scale), bits=bits
-    )
+    return Rescale(m=np.array(m, np.int64), b=np.array(b, np.int64), f=f, scale=np.float32(scale), bits=bits)
 
 
 def _within(values, where, low, high):

@@ -23,8 +23,7 @@ def layer_shapes(layer, shape):
         size = shape[0] * shape[1] * shape[2]
         if inner != size:
             raise InputError(
-                f"{where} codes has {inner} inputs; "
-                f"accepted: {size} (= {shape[0]} x {shape[1]} x {shape[2]})"
+                f"{where} codes has {inner} inputs; accepted: {size} (= {shape[0]} x {shape[1]} x {shape[2]})"
             )
         out = (1, 1, layer.out_channels)
         return LayerShapes((1, 1, size), out, out)
@@ -39,8 +38,7 @@ def layer_shapes(layer, shape):
             f"{where} codes has {inner} input channels per group; accepted: "
             f"{shape[2] // layer.groups} (= {shape[2]} channels / {layer.groups} groups)"
         )
-    conv = (*_window_count(shape, layer.codes.shape[1:3], layer, f"{where} kernel"),
-            layer.out_channels)
+    conv = (*_window_count(shape, layer.codes.shape[1:3], layer, f"{where} kernel"), layer.out_channels)
     if layer.pool is None:
         return LayerShapes(shape, conv, conv)
     pooled = _window_count(conv, layer.pool.kernel, layer.pool, f"{where} pool kernel")

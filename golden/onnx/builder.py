@@ -62,8 +62,10 @@ class Builder:
         signed = least < 0
         bits = bits_of(least, high)
         if bits > MAX_BITS:
-            node.refuse(f"reads integers {least}..{high}, {bits} bits, of {tensor.draft.name}",
-                        f"at most {MAX_BITS} bits")  # fmt: skip
+            node.refuse(
+                f"reads integers {least}..{high}, {bits} bits, of {tensor.draft.name}",
+                f"at most {MAX_BITS} bits",
+            )
         draft, chain = tensor.draft, tensor.steps[: last + 1]
         index = self._add(node, draft, chain, tensor.pool, tensor.shape, bits, step, least)
         return Codes(index, scale, offset, least, high, bits, signed, tensor.shape, tensor.dims)
@@ -86,10 +88,8 @@ class Builder:
             Affine(turn, [-sign * end for sign, end in zip(turn, ends, strict=True)]),
             Round("ROUND", 0, levels),
         )
-        index = self._add(node, tensor.draft, steps, tensor.pool, tensor.shape, bits_of(0, levels),
-                          1, 0)  # fmt: skip
-        codes = Codes(index, turn, ends, 0, levels, bits_of(0, levels), False, tensor.shape,
-                      tensor.dims)  # fmt: skip
+        index = self._add(node, tensor.draft, steps, tensor.pool, tensor.shape, bits_of(0, levels), 1, 0)
+        codes = Codes(index, turn, ends, 0, levels, bits_of(0, levels), False, tensor.shape, tensor.dims)
         turned = identity(f"{tensor.draft.name}.turn", codes, node.position)
         final = Round("ROUND", final.low, final.high)
         return turned.extended(final, *tensor.steps[last + 1 :]), 1
@@ -109,10 +109,15 @@ class Builder:
             node.refuse(f"the result has {height}x{width} pixels", "1x1, one score per class")
         if isinstance(tensor, Codes) or any(map(is_integer_step, tensor.steps)):
             tensor = identity(node.name, self.codes(node, tensor), node.position)
-        if (tensor.pool is not None or tensor.draft.m is not None
-                or not all(isinstance(step, Affine) for step in tensor.steps)):  # fmt: skip
-            node.refuse("the scores are pooled, added, clipped or bent after the last layer",
-                        "scores that are only scaled and shifted, or a quantizer after it")  # fmt: skip
+        if (
+            tensor.pool is not None
+            or tensor.draft.m is not None
+            or not all(isinstance(step, Affine) for step in tensor.steps)
+        ):
+            node.refuse(
+                "the scores are pooled, added, clipped or bent after the last layer",
+                "scores that are only scaled and shifted, or a quantizer after it",
+            )
         index = self._add(node, tensor.draft, None, None, tensor.shape, None, 1, 0)
         scale = offset = None
         for step in tensor.steps:
@@ -153,19 +158,41 @@ class Builder:
             rescale = _rescale(draft, ranges)
         add = None if draft.add is None else self._trunk(node, draft.add)
         layer = IntegerLayer(
-            name=self._free_name(draft.name), kind=draft.kind,
-            codes=_frozen(encode(values, draft.w_bits, draft.encoding)), w_bits=draft.w_bits,
-            encoding=draft.encoding, stride=draft.stride, padding=draft.padding,
-            groups=draft.groups, dilation=draft.dilation, pool=pool, in_shape=draft.in_shape,
-            conv_shape=draft.conv_shape, out_shape=out_shape, source=draft.inputs.source,
-            a_bits=draft.inputs.bits, levels=max(draft.inputs.high, -draft.inputs.low),
-            rescale=rescale, add=add, trunk=False,
-            code_bits=None if rows is None else rows.shape[1].bit_length(), out_bits=out_bits,
-            acc_min=min(a for a, _ in sums), acc_max=max(b for _, b in sums), value_min=low,
-            value_max=high, thresholds=rows, inverted=_frozen(inverted), slope=slope, offset=offset,
-            logit_scale=None, logit_bias=None, a_signed=draft.inputs.signed, code_step=code_step,
+            name=self._free_name(draft.name),
+            kind=draft.kind,
+            codes=_frozen(encode(values, draft.w_bits, draft.encoding)),
+            w_bits=draft.w_bits,
+            encoding=draft.encoding,
+            stride=draft.stride,
+            padding=draft.padding,
+            groups=draft.groups,
+            dilation=draft.dilation,
+            pool=pool,
+            in_shape=draft.in_shape,
+            conv_shape=draft.conv_shape,
+            out_shape=out_shape,
+            source=draft.inputs.source,
+            a_bits=draft.inputs.bits,
+            levels=max(draft.inputs.high, -draft.inputs.low),
+            rescale=rescale,
+            add=add,
+            trunk=False,
+            code_bits=None if rows is None else rows.shape[1].bit_length(),
+            out_bits=out_bits,
+            acc_min=min(a for a, _ in sums),
+            acc_max=max(b for _, b in sums),
+            value_min=low,
+            value_max=high,
+            thresholds=rows,
+            inverted=_frozen(inverted),
+            slope=slope,
+            offset=offset,
+            logit_scale=None,
+            logit_bias=None,
+            a_signed=draft.inputs.signed,
+            code_step=code_step,
             code_offset=code_offset,
-        )  # fmt: skip
+        )
         self.layers.append(layer)
         self.positions.append(draft.position)
         if draft.m is not None:
@@ -184,9 +211,7 @@ def in_file_order(layers, positions):
     waiting = set(range(len(layers)))
     order = []
     while waiting:
-        ready = [
-            i for i in waiting if not {layers[i].source, layers[i].add} & waiting
-        ]
+        ready = [i for i in waiting if not {layers[i].source, layers[i].add} & waiting]
         order.append(min(ready, key=lambda i: (positions[i], i)))
         waiting.remove(order[-1])
     places = {before: after for after, before in enumerate(order)} | {-1: -1, None: None}
@@ -203,8 +228,13 @@ def _affine_map(chain, turned):
     """
     *steps, last = chain
     levels = last.high - last.low
-    if (not all(isinstance(step, Affine) for step in steps) or not isinstance(last, Round)
-            or last.mode not in ("ROUND", "HALF_EVEN") or last.low or levels & (levels + 1)):  # fmt: skip
+    if (
+        not all(isinstance(step, Affine) for step in steps)
+        or not isinstance(last, Round)
+        or last.mode not in ("ROUND", "HALF_EVEN")
+        or last.low
+        or levels & (levels + 1)
+    ):
         return None, None
     slope, offset = [Fraction(1)] * len(turned), [Fraction(0)] * len(turned)
     for step in steps:
@@ -228,8 +258,9 @@ def _reachable(tensor, last):
     chain = tensor.steps[: last + 1]
     ends = [
         apply(chain, channel, Fraction(end))
-        for channel in range(tensor.shape[2]) for end in _value_range(tensor)
-    ]  # fmt: skip
+        for channel in range(tensor.shape[2])
+        for end in _value_range(tensor)
+    ]
     bounded = replace(final, low=min(ends), high=max(ends))
     return replace(tensor, steps=(*tensor.steps[:last], bounded, *tensor.steps[last + 1 :]))
 
@@ -249,22 +280,24 @@ def _on_grid(node, tensor, last):
         rest = tensor.steps[last + 1 :]
     if high - low > _LEVELS:
         kind = "not quantized" if tensor.draft.m is None else "a trunk"
-        node.refuse(f"reads the values of {tensor.draft.name}, which are {kind}",
-                    "a Quant node in front of it")  # fmt: skip
+        node.refuse(
+            f"reads the values of {tensor.draft.name}, which are {kind}", "a Quant node in front of it"
+        )
     reals = [
         apply(rest, channel, Fraction(value))
-        for channel in range(tensor.shape[2]) for value in range(low, high + 1)
-    ]  # fmt: skip
+        for channel in range(tensor.shape[2])
+        for value in range(low, high + 1)
+    ]
     unit = _gcd(reals)
     least, greatest = min(reals) / unit, max(reals) / unit
     if greatest - least > _LEVELS:
-        node.refuse(f"reads values of {tensor.draft.name} on no grid of {MAX_BITS} bits",
-                    "a Quant node in front of it")  # fmt: skip
+        node.refuse(
+            f"reads values of {tensor.draft.name} on no grid of {MAX_BITS} bits",
+            "a Quant node in front of it",
+        )
     channels = tensor.shape[2]
     zeros = [Fraction(0)] * channels
-    tensor = tensor.extended(
-        Affine([1 / unit] * channels, zeros), Round("ROUND", int(least), int(greatest))
-    )
+    tensor = tensor.extended(Affine([1 / unit] * channels, zeros), Round("ROUND", int(least), int(greatest)))
     position = len(tensor.steps) - 1
     return tensor.extended(Affine([unit] * channels, zeros)), position
 
@@ -280,15 +313,22 @@ def _whole_levels(rows, inverted, low, high):
     """int64 (Cout, 2^bits - 1): thresholds that no count needs never (inverted: always) hold."""
     levels = len(rows[0])
     missing = (1 << levels.bit_length()) - 1 - levels
-    whole = [[low] * missing + row if inverse else row + [high + 1] * missing
-             for row, inverse in zip(rows, inverted, strict=True)]  # fmt: skip
+    whole = [
+        [low] * missing + row if inverse else row + [high + 1] * missing
+        for row, inverse in zip(rows, inverted, strict=True)
+    ]
     return _frozen(np.array(whole, np.int64))
 
 
 def _rescale(draft, ranges):
     """The Rescale of a trunk; its unit, one per channel, is in the thresholds."""
-    return Rescale(m=np.array(draft.m, np.int64), b=np.array(draft.b, np.int64), f=draft.f,
-                   scale=np.float32(1), bits=max(trunk_bits(ranges), draft.bits))  # fmt: skip
+    return Rescale(
+        m=np.array(draft.m, np.int64),
+        b=np.array(draft.b, np.int64),
+        f=draft.f,
+        scale=np.float32(1),
+        bits=max(trunk_bits(ranges), draft.bits),
+    )
 
 
 def trunk_bits(ranges):

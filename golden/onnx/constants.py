@@ -9,10 +9,15 @@ from .quantizers import QUANTIZERS, Constant, Grid, parameter, quantize_constant
 
 # Elements that a constant may grow to by broadcasting.
 _MAX_SIZE = 1 << 27
-_ARITHMETIC = {"Mul": np.multiply, "Div": np.divide, "Add": np.add, "Sub": np.subtract,
-               "Pow": np.power}  # fmt: skip
-_UNARY = {"Neg": np.negative, "Sqrt": np.sqrt, "Abs": np.abs, "Floor": np.floor, "Ceil": np.ceil,
-          "Reciprocal": np.reciprocal}  # fmt: skip
+_ARITHMETIC = {"Mul": np.multiply, "Div": np.divide, "Add": np.add, "Sub": np.subtract, "Pow": np.power}
+_UNARY = {
+    "Neg": np.negative,
+    "Sqrt": np.sqrt,
+    "Abs": np.abs,
+    "Floor": np.floor,
+    "Ceil": np.ceil,
+    "Reciprocal": np.reciprocal,
+}
 _CASTS = {1: np.float32, 6: np.int32, 7: np.int64, 11: np.float64}
 
 
@@ -37,8 +42,9 @@ def fold(node, constants):
     except InputError:
         raise
     except (ValueError, IndexError, TypeError) as error:
-        node.refuse(f"its constants do not fit ({str(error).splitlines()[0]})",
-                    "constants of matching shapes")  # fmt: skip
+        node.refuse(
+            f"its constants do not fit ({str(error).splitlines()[0]})", "constants of matching shapes"
+        )
 
 
 def _constant(node):
@@ -79,8 +85,9 @@ def layout_function(node, shape, constants):
         perm = node.integers("perm") or tuple(reversed(range(len(shape))))
         return lambda array: np.transpose(array, perm)
     if op not in ("Reshape", "Flatten", "Squeeze", "Unsqueeze"):
-        node.refuse("is not supported on constants",
-                    "Quant nodes with integers on weights, other constants folded")  # fmt: skip
+        node.refuse(
+            "is not supported on constants", "Quant nodes with integers on weights, other constants folded"
+        )
     target = target_shape(node, shape, constants)
     return lambda array: array.reshape(target)
 
@@ -95,15 +102,15 @@ def target_shape(node, shape, constants):
     if op == "Reshape":
         target = [int(size) for size in parameter(node, constants, 1, "shape").ravel()]
         if not node.integer("allowzero", 0):
-            target = [shape[i] if size == 0 and i < len(shape) else size
-                      for i, size in enumerate(target)]  # fmt: skip
+            target = [shape[i] if size == 0 and i < len(shape) else size for i, size in enumerate(target)]
         if target.count(-1) == 1:
             rest = math.prod(size for size in target if size != -1)
             if rest > 0 and math.prod(shape) % rest == 0:
                 target[target.index(-1)] = math.prod(shape) // rest
         if min(target, default=1) < 1 or math.prod(target) != math.prod(shape):
-            node.refuse(f"shape {tuple(target)} for a tensor of shape {tuple(shape)}",
-                        "a shape of as many elements")  # fmt: skip
+            node.refuse(
+                f"shape {tuple(target)} for a tensor of shape {tuple(shape)}", "a shape of as many elements"
+            )
         return tuple(target)
     axes = node.integers("axes")
     if axes is None and len(node.inputs) > 1:
@@ -149,4 +156,3 @@ def _arithmetic(node, first, second):
                 scale = grid.scale * factor.array.astype(np.float64)
                 return Constant(result, Grid(grid.values, scale, grid.bits))
     return Constant(result)
-

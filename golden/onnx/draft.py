@@ -43,18 +43,20 @@ class Draft:
         flat = self.values.reshape(len(self.values), -1)
         negative = np.minimum(flat, 0).sum(axis=1, dtype=np.int64).tolist()
         positive = np.maximum(flat, 0).sum(axis=1, dtype=np.int64).tolist()
-        return [(p * low + n * high, p * high + n * low)
-                for n, p in zip(negative, positive, strict=True)]  # fmt: skip
+        return [(p * low + n * high, p * high + n * low) for n, p in zip(negative, positive, strict=True)]
 
     def value_ranges(self):
         """Per channel (least, greatest) integer that the steps start from."""
         ranges = self.sum_ranges()
         if self.m is not None:
-            ranges = [tuple(sorted(round(Fraction(m * acc + b, 1 << self.f)) for acc in ends))
-                      for m, b, ends in zip(self.m, self.b, ranges, strict=True)]  # fmt: skip
+            ranges = [
+                tuple(sorted(round(Fraction(m * acc + b, 1 << self.f)) for acc in ends))
+                for m, b, ends in zip(self.m, self.b, ranges, strict=True)
+            ]
         if self.add is not None:
-            ranges = [(a[0] + b[0], a[1] + b[1])
-                      for a, b in zip(ranges, self.add.value_ranges(), strict=True)]  # fmt: skip
+            ranges = [
+                (a[0] + b[0], a[1] + b[1]) for a, b in zip(ranges, self.add.value_ranges(), strict=True)
+            ]
         return ranges
 
 
@@ -62,8 +64,15 @@ def identity(name, codes, position):
     """Sums that are the real values of `codes`: a depthwise layer of weights 1."""
     channels = codes.shape[2]
     draft = Draft(
-        name=name, kind="conv", values=np.ones((channels, 1, 1, 1), np.int64), w_bits=1,
-        encoding="bipolar", inputs=codes, in_shape=codes.shape, conv_shape=codes.shape,
-        groups=channels, position=position,
-    )  # fmt: skip
+        name=name,
+        kind="conv",
+        values=np.ones((channels, 1, 1, 1), np.int64),
+        w_bits=1,
+        encoding="bipolar",
+        inputs=codes,
+        in_shape=codes.shape,
+        conv_shape=codes.shape,
+        groups=channels,
+        position=position,
+    )
     return Sums(draft, (Affine(codes.scale, codes.offset),), codes.shape, codes.dims)

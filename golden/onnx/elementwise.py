@@ -22,8 +22,21 @@ from .quantizers import (
 from .tensors import Codes, per_channel
 
 ARITHMETIC = ("Mul", "Div", "Add", "Sub")
-OPERATORS = (*ARITHMETIC, "Neg", "BatchNormalization", "Relu", "Clip", "LeakyRelu", "PRelu", "Floor",
-             "Ceil", "Round", "Trunc", "MultiThreshold", *QUANTIZERS)  # fmt: skip
+OPERATORS = (
+    *ARITHMETIC,
+    "Neg",
+    "BatchNormalization",
+    "Relu",
+    "Clip",
+    "LeakyRelu",
+    "PRelu",
+    "Floor",
+    "Ceil",
+    "Round",
+    "Trunc",
+    "MultiThreshold",
+    *QUANTIZERS,
+)
 # Results of rounding without a declared width.
 _WIDE = 1 << 40
 _MAX_STEPS, _MAX_DIGITS = 64, 4096
@@ -36,10 +49,7 @@ def elementwise(node, tensor, constants):
         if all(isinstance(step, Affine) for step in steps):
             (affine,) = steps
             scale = [a * b for a, b in zip(tensor.scale, affine.slope, strict=True)]
-            offset = [
-                a * b + c
-                for a, b, c in zip(tensor.offset, affine.slope, affine.offset, strict=True)
-            ]
+            offset = [a * b + c for a, b, c in zip(tensor.offset, affine.slope, affine.offset, strict=True)]
             _check_size(node, (Affine(scale, offset),))
             return replace(tensor, scale=scale, offset=offset)
         if _keeps(tensor, steps):
@@ -53,8 +63,9 @@ def elementwise(node, tensor, constants):
 def _check_size(node, chain):
     """Bounds the work that a file can ask for: exact numbers grow with every product."""
     if len(chain) > _MAX_STEPS:
-        node.refuse(f"is one of more than {_MAX_STEPS} operators in a row without weights",
-                    f"at most {_MAX_STEPS}")  # fmt: skip
+        node.refuse(
+            f"is one of more than {_MAX_STEPS} operators in a row without weights", f"at most {_MAX_STEPS}"
+        )
     if isinstance(chain[-1], Affine):
         bits = max(number.denominator.bit_length() for number in chain[-1].slope)
         if bits > _MAX_DIGITS:
@@ -110,8 +121,7 @@ def _steps(node, tensor, constants):
 def _clamp(*bounds):
     """Clamp of two floats or None; infinity is no bound."""
     finite = (bound is not None and np.isfinite(bound) for bound in bounds)
-    return Clamp(*(Fraction(bound) if given else None
-                   for bound, given in zip(bounds, finite, strict=True)))  # fmt: skip
+    return Clamp(*(Fraction(bound) if given else None for bound, given in zip(bounds, finite, strict=True)))
 
 
 def _arithmetic(node, tensor, constants):
@@ -151,8 +161,10 @@ def _batch_norm(node, tensor, constants):
     channel_first = "channels_last" not in node.domain
     dim = tensor.dims[0 if channel_first else -1]
     if dim not in (("C",), ()) or any(len(array) != channels for array in arrays):
-        node.refuse(f"parameters of {', '.join(str(len(a)) for a in arrays)} elements for "
-                    f"{channels} channels", "one element per channel")  # fmt: skip
+        node.refuse(
+            f"parameters of {', '.join(str(len(a)) for a in arrays)} elements for {channels} channels",
+            "one element per channel",
+        )
     epsilon = node.number("epsilon", float(np.float32(1e-5)))
     total = arrays[3].astype(np.float64) + epsilon
     if not (total > 0).all():
@@ -160,9 +172,12 @@ def _batch_norm(node, tensor, constants):
     norm = BatchNorm(**dict(zip(names, arrays, strict=True)), eps=epsilon)
     slope, offset = [], []
     for gamma, beta, mean, sigma in zip(
-        norm.gamma.tolist(), norm.beta.tolist(), norm.mean.tolist(), norm.sigma.tolist(),
+        norm.gamma.tolist(),
+        norm.beta.tolist(),
+        norm.mean.tolist(),
+        norm.sigma.tolist(),
         strict=True,
-    ):  # fmt: skip
+    ):
         slope.append(Fraction(gamma) / Fraction(sigma))
         offset.append(Fraction(beta) - slope[-1] * Fraction(mean))
     return Affine(slope, offset)
@@ -176,8 +191,7 @@ def quantizer_steps(node, tensor, quantizer):
     if quantizer.mode == "BIPOLAR":
         # The count is (q + 1) / 2.
         middle = Count([[Fraction(0)]] * tensor.shape[2])
-        after = Affine([2 * s for s in scale],
-                       [-s * (1 + z) for s, z in zip(scale, zero, strict=True)])  # fmt: skip
+        after = Affine([2 * s for s in scale], [-s * (1 + z) for s, z in zip(scale, zero, strict=True)])
     else:
         middle = Round(quantizer.mode, quantizer.low, quantizer.high)
         after = Affine(scale, [-s * z for s, z in zip(scale, zero, strict=True)])
@@ -221,8 +235,7 @@ def _multi_threshold(node, tensor, constants):
     table = parameter(node, constants, 1, "threshold table")
     channels = tensor.shape[2]
     if table.ndim != 2 or table.shape[0] not in (1, channels) or not table.shape[1]:
-        node.refuse(f"thresholds have shape {table.shape}",
-                    f"({channels}, levels) or (1, levels)")  # fmt: skip
+        node.refuse(f"thresholds have shape {table.shape}", f"({channels}, levels) or (1, levels)")
     if table.shape[1] >= 1 << MAX_BITS:
         node.refuse(f"counts {table.shape[1]} thresholds", f"at most {(1 << MAX_BITS) - 1}")
     layout = node.text("data_layout", "") or {1: "NC", 2: "NWC", 3: "NCHW"}[len(tensor.dims)]
@@ -236,5 +249,3 @@ def _multi_threshold(node, tensor, constants):
         Count(levels * (channels // len(levels))),
         Affine([scale] * channels, [bias] * channels),
     )
-
-

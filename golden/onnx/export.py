@@ -11,8 +11,10 @@ from ..files import whole_file
 from .file import MAX_BYTES, import_onnx
 
 _QONNX = "qonnx.custom_op.general"
-_NOTE = ("Input: the {bits}-bit codes of the images as floating-point integers, channels first. "
-         "Output: the scores of the classes.")  # fmt: skip
+_NOTE = (
+    "Input: the {bits}-bit codes of the images as floating-point integers, channels first. "
+    "Output: the scores of the classes."
+)
 
 
 def save(network, path):
@@ -49,19 +51,20 @@ class _Export:
         height, width, channels = network.input_shape
         image, scores = self._free("image"), self._free("scores")
         self.codes[""] = self._quant("image_codes", image, network.input_bits)
-        for layer, shapes, links in zip(
-            network.layers, network.shapes, network.links, strict=True
-        ):
+        for layer, shapes, links in zip(network.layers, network.shapes, network.links, strict=True):
             result = self._layer(layer, shapes, links)
         if result not in self._flat:
             self._flattened(f"{layer.name}/scores", result)
         self._nodes[-1].output[0] = scores
         value, kind = helper.make_tensor_value_info, self._onnx.TensorProto.FLOAT
         graph = helper.make_graph(
-            self._nodes, network.name, [value(image, kind, (1, channels, height, width))],
-            [value(scores, kind, (1, network.classes))], self._constants,
+            self._nodes,
+            network.name,
+            [value(image, kind, (1, channels, height, width))],
+            [value(scores, kind, (1, network.classes))],
+            self._constants,
             doc_string=_NOTE.format(bits=network.input_bits),
-        )  # fmt: skip
+        )
         opsets = [helper.make_opsetid("", 13), helper.make_opsetid(_QONNX, 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=8, producer_name="dorefa")
 
@@ -78,10 +81,13 @@ class _Export:
                 return x
             x = self._per_channel("Mul", f"{name}/Mul", x, layer.rescale.scale)
         if layer.norm is not None:
-            parts = [self._constant(f"{name}/{part}", getattr(layer.norm, part))
-                     for part in ("gamma", "beta", "mean", "var")]  # fmt: skip
-            x = self._node("BatchNormalization", f"{name}/BatchNormalization", [x, *parts],
-                           epsilon=layer.norm.eps)  # fmt: skip
+            parts = [
+                self._constant(f"{name}/{part}", getattr(layer.norm, part))
+                for part in ("gamma", "beta", "mean", "var")
+            ]
+            x = self._node(
+                "BatchNormalization", f"{name}/BatchNormalization", [x, *parts], epsilon=layer.norm.eps
+            )
         if layer.a_bits is None:
             return x
         pool = layer.pool
@@ -106,10 +112,15 @@ class _Export:
                 x = self._node("Reshape", f"{name}/Reshape", [x, shape])
             weights = self._weights(layer, layer.values.transpose(0, 3, 1, 2))
             return self._node(
-                "Conv", name, [x, weights], kernel_shape=layer.codes.shape[1:3],
-                strides=layer.stride, pads=layer.padding, dilations=layer.dilation,
+                "Conv",
+                name,
+                [x, weights],
+                kernel_shape=layer.codes.shape[1:3],
+                strides=layer.stride,
+                pads=layer.padding,
+                dilations=layer.dilation,
                 group=layer.groups,
-            )  # fmt: skip
+            )
         values = layer.values.reshape(layer.out_channels, -1)
         if x not in self._flat:
             x = self._flattened(f"{name}/Flatten", x)
@@ -157,8 +168,10 @@ class _Export:
         name, rescale, kinds = layer.name, layer.rescale, self._onnx.TensorProto
         x = self._node("Cast", f"{name}/Cast", [x], to=kinds.DOUBLE)
         for op, part, array in (
-            ("Mul", "m", rescale.m), ("Add", "b", rescale.b), ("Mul", "f", 0.5**rescale.f),
-        ):  # fmt: skip
+            ("Mul", "m", rescale.m),
+            ("Add", "b", rescale.b),
+            ("Mul", "f", 0.5**rescale.f),
+        ):
             x = self._per_channel(op, f"{name}/{part}", x, np.asarray(array, np.float64))
         x = self._quant(f"{name}/own", x, rescale.bits, signed=1)
         if links.add is not None:
@@ -171,8 +184,10 @@ class _Export:
         """The tensors, flattened maps of 1x1 pixels where another one is flat."""
         if not any(tensor in self._flat for tensor in tensors):
             return tensors
-        return [tensor if tensor in self._flat else self._flattened(f"{name}/Flatten", tensor)
-                for tensor in tensors]  # fmt: skip
+        return [
+            tensor if tensor in self._flat else self._flattened(f"{name}/Flatten", tensor)
+            for tensor in tensors
+        ]
 
     def _flattened(self, name, x):
         x = self._node("Flatten", name, [x], axis=1)
@@ -181,10 +196,17 @@ class _Export:
 
     def _pool(self, name, x, pool):
         if pool.kind == "max":
-            return self._node("MaxPool", f"{name}/MaxPool", [x], kernel_shape=pool.kernel,
-                              strides=pool.stride, pads=pool.padding)  # fmt: skip
-        return self._node("AveragePool", f"{name}/AveragePool", [x], kernel_shape=pool.kernel,
-                          strides=pool.stride)  # fmt: skip
+            return self._node(
+                "MaxPool",
+                f"{name}/MaxPool",
+                [x],
+                kernel_shape=pool.kernel,
+                strides=pool.stride,
+                pads=pool.padding,
+            )
+        return self._node(
+            "AveragePool", f"{name}/AveragePool", [x], kernel_shape=pool.kernel, strides=pool.stride
+        )
 
     def _per_channel(self, op, name, x, number):
         """Mul, Div or Add with one number or one per channel; nothing where it changes nothing."""
@@ -202,17 +224,16 @@ class _Export:
             self._constant(f"{name}/{what}", np.float32(number))
             for what, number in (("scale", 1), ("zero", zero), ("bits", bits))
         ]
-        return self._node("Quant", name, [x, *inputs], domain=_QONNX, signed=signed, narrow=narrow,
-                          rounding_mode="ROUND")  # fmt: skip
+        return self._node(
+            "Quant", name, [x, *inputs], domain=_QONNX, signed=signed, narrow=narrow, rounding_mode="ROUND"
+        )
 
     def _node(self, op, name, inputs, domain="", **attributes):
         """Adds a node; returns its output, flat where its first input is."""
         name = name if name in self._names and op in ("Conv", "Gemm") else self._free(name)
         output = f"{name}:0"
         self._nodes.append(
-            self._onnx.helper.make_node(
-                op, inputs, [output], name=name, domain=domain, **attributes
-            )
+            self._onnx.helper.make_node(op, inputs, [output], name=name, domain=domain, **attributes)
         )
         if inputs[0] in self._flat and op != "Reshape":
             self._flat.add(output)

@@ -45,17 +45,20 @@ class Node:
     def integers(self, name):
         """The attribute `name`, a tuple of ints, or None."""
         return self._attribute(
-            name, None,
+            name,
+            None,
             lambda value: isinstance(value, tuple) and all(isinstance(i, int) for i in value),
             "integers",
-        )  # fmt: skip
+        )
 
     def number(self, name, default):
         """The attribute `name`, a finite float; or its default, which may be None."""
         return self._attribute(
-            name, default, lambda value: isinstance(value, int | float) and math.isfinite(value),
+            name,
+            default,
+            lambda value: isinstance(value, int | float) and math.isfinite(value),
             "a finite number",
-        )  # fmt: skip
+        )
 
     def text(self, name, default):
         """The attribute `name`, a str."""
@@ -108,8 +111,7 @@ def read_graph(path):
     # protobuf's DecodeError differs between its implementations.
     except Exception as error:
         raise InputError(
-            f"{path}: is not an ONNX file or is truncated ({_line(error)}); "
-            "accepted: a QONNX file (.onnx)"
+            f"{path}: is not an ONNX file or is truncated ({_line(error)}); accepted: a QONNX file (.onnx)"
         ) from None
     if not model.HasField("graph"):
         raise InputError(f"{path}: holds no graph; accepted: a QONNX file (.onnx)")
@@ -159,8 +161,16 @@ def _graph(onnx, graph):
     uses = {}
     for name in (*outputs, *(name for node in nodes for name in node.inputs if name)):
         uses[name] = uses.get(name, 0) + 1
-    return Graph(_clean(graph.name) or "network", nodes, constants, input_name, input_shape,
-                 _input_type(onnx, graph, input_name), outputs, uses)  # fmt: skip
+    return Graph(
+        _clean(graph.name) or "network",
+        nodes,
+        constants,
+        input_name,
+        input_shape,
+        _input_type(onnx, graph, input_name),
+        outputs,
+        uses,
+    )
 
 
 def _nodes(onnx, graph):
@@ -173,10 +183,16 @@ def _nodes(onnx, graph):
         names.add(name)
         attributes = {a.name: _attribute(onnx, a, f"node {name}") for a in proto.attribute}
         nodes.append(
-            Node(_clean(proto.op_type), _clean(proto.domain), name,
-                 tuple(map(_clean, proto.input)), tuple(map(_clean, proto.output)), attributes,
-                 number)
-        )  # fmt: skip
+            Node(
+                _clean(proto.op_type),
+                _clean(proto.domain),
+                name,
+                tuple(map(_clean, proto.input)),
+                tuple(map(_clean, proto.output)),
+                attributes,
+                number,
+            )
+        )
     return nodes
 
 
@@ -203,11 +219,14 @@ def _array(onnx, tensor, where):
     kinds = onnx.TensorProto
     # Type -> NumPy type and the field that holds it when raw_data does not.
     types = {
-        kinds.FLOAT: ("<f4", "float_data"), kinds.DOUBLE: ("<f8", "double_data"),
-        kinds.INT64: ("<i8", "int64_data"), kinds.INT32: ("<i4", "int32_data"),
-        kinds.UINT8: ("u1", "int32_data"), kinds.INT8: ("i1", "int32_data"),
+        kinds.FLOAT: ("<f4", "float_data"),
+        kinds.DOUBLE: ("<f8", "double_data"),
+        kinds.INT64: ("<i8", "int64_data"),
+        kinds.INT32: ("<i4", "int32_data"),
+        kinds.UINT8: ("u1", "int32_data"),
+        kinds.INT8: ("i1", "int32_data"),
         kinds.BOOL: ("?", "int32_data"),
-    }  # fmt: skip
+    }
     if tensor.data_type not in types:
         raise InputError(
             f"{where}: data type {tensor.data_type}; "
@@ -228,11 +247,10 @@ def _array(onnx, tensor, where):
         data = getattr(tensor, values)
         there = len(data) * np.dtype(dtype).itemsize
         if there == claimed:
-            return np.array(data, dtype=np.int64 if dtype[-2] == "i" else None).astype(
-                dtype
-            ).reshape(shape)  # fmt: skip
-    raise InputError(f"{where}: shape {shape} claims {claimed} bytes and {there} are there; "
-                     "accepted: as many as claimed")  # fmt: skip
+            return np.array(data, dtype=np.int64 if dtype[-2] == "i" else None).astype(dtype).reshape(shape)
+    raise InputError(
+        f"{where}: shape {shape} claims {claimed} bytes and {there} are there; accepted: as many as claimed"
+    )
 
 
 def _input(graph, constants):
@@ -294,12 +312,15 @@ def _sorted(nodes, known, outputs):
                 if producers[name].name not in done:
                     waiting.append(producers[name])
             elif name not in known:
-                node.refuse(f"reads {name}, which no node, input or initializer provides",
-                            "tensors that are there")  # fmt: skip
+                node.refuse(
+                    f"reads {name}, which no node, input or initializer provides", "tensors that are there"
+                )
         for before in waiting:
             if before.name in entered:
-                node.refuse(f"reads {before.outputs[0]} of {before.name}, which depends on it",
-                            "a graph without cycles")  # fmt: skip
+                node.refuse(
+                    f"reads {before.outputs[0]} of {before.name}, which depends on it",
+                    "a graph without cycles",
+                )
         if waiting:
             stack.extend(waiting)
         else:

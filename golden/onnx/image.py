@@ -80,8 +80,10 @@ def counted_codes(node, behind, sizes, channel, constants):
     """
     table = parameter(node, constants, 1, "threshold table")
     if table.ndim != 2 or table.shape[1] >= 1 << MAX_BITS:
-        node.refuse(f"thresholds have shape {table.shape}",
-                    f"two axes, at most {(1 << MAX_BITS) - 1} thresholds per channel")  # fmt: skip
+        node.refuse(
+            f"thresholds have shape {table.shape}",
+            f"two axes, at most {(1 << MAX_BITS) - 1} thresholds per channel",
+        )
     own = scale, offset = _out_affine(node)
     for step in behind:
         place = next(p for p, name in enumerate(step.inputs) if name in constants)
@@ -102,8 +104,7 @@ def counted_codes(node, behind, sizes, channel, constants):
     scale, offset = own
     codes = _blank(low, high, sizes, channel)
     channels = codes.shape[2]
-    return replace(codes, scale=[scale / step] * channels,
-                   offset=[offset - scale * zero / step] * channels)  # fmt: skip
+    return replace(codes, scale=[scale / step] * channels, offset=[offset - scale * zero / step] * channels)
 
 
 def reshaped_axes(axes, before, after):
@@ -127,8 +128,9 @@ def _out_affine(node):
 
 def _check_bits(node, low, high, what):
     if bits_of(low, high) > MAX_BITS:
-        node.refuse(f"its integers {what}are {low}..{high}, {bits_of(low, high)} bits",
-                    f"at most {MAX_BITS} bits")  # fmt: skip
+        node.refuse(
+            f"its integers {what}are {low}..{high}, {bits_of(low, high)} bits", f"at most {MAX_BITS} bits"
+        )
 
 
 def _blank(low, high, sizes, channel):

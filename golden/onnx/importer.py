@@ -41,10 +41,22 @@ _CONSTANT = ("Constant", "Shape", "Concat", "Gather")
 _PARTS = Padded | Patches
 # Operators that are not monotone, said so instead of "not supported".
 _BENT = ("Abs", "Sin", "Cos", "Mish", "Swish", "Gelu", "HardSwish")
-SUPPORTED = tuple(dict.fromkeys((
-    *QUANTIZERS, *_PRODUCTS, "Im2Col", "Pad", *OPERATORS, *_POOLS, *_LAYOUT, *_PASSING, *_CONSTANT,
-    *_ANSWERS,
-)))  # fmt: skip
+SUPPORTED = tuple(
+    dict.fromkeys(
+        (
+            *QUANTIZERS,
+            *_PRODUCTS,
+            "Im2Col",
+            "Pad",
+            *OPERATORS,
+            *_POOLS,
+            *_LAYOUT,
+            *_PASSING,
+            *_CONSTANT,
+            *_ANSWERS,
+        )
+    )
+)
 
 
 class Import(NamedTuple):
@@ -83,8 +95,7 @@ def _check_operators(graph):
         if moving.isdisjoint(node.inputs) or node.op == "Shape":
             continue
         if "fpgadataflow" in node.domain:
-            node.refuse("is a layer of generated hardware",
-                        "the file before its layers became hardware")  # fmt: skip
+            node.refuse("is a layer of generated hardware", "the file before its layers became hardware")
         if node.op in _BENT:
             node.refuse("is not monotone", "monotone operators between two quantizers")
         if node.op not in SUPPORTED:
@@ -130,8 +141,10 @@ class _Importer:
             )
         for other in graph.outputs[1:]:
             if not isinstance(self.known.get(other), Answer):
-                raise InputError(f"graph: has the outputs {', '.join(graph.outputs)}; "
-                                 "accepted: one, the scores of the classes")  # fmt: skip
+                raise InputError(
+                    f"graph: has the outputs {', '.join(graph.outputs)}; "
+                    "accepted: one, the scores of the classes"
+                )
         self.builder.scores(node, result)
         layers, places = in_file_order(self.builder.layers, self.builder.positions)
         tensors = {
@@ -178,12 +191,10 @@ class _Importer:
             return move(node, tensor, self.batch, self.constants)
         if len(moving) > 1:
             if op != "Add" or len(moving) != 2:
-                node.refuse("combines two tensors that depend on the image",
-                            "Add of two feature maps")  # fmt: skip
+                node.refuse("combines two tensors that depend on the image", "Add of two feature maps")
             pair = [self.known[name] for name in moving]
             if not all(isinstance(item, Codes | Sums) for item in pair):
-                node.refuse("adds the image before it is quantized, a padded map or scores",
-                            "feature maps")  # fmt: skip
+                node.refuse("adds the image before it is quantized, a padded map or scores", "feature maps")
             return residual_add(node, pair, self.builder)
         if isinstance(tensor, Raw):
             return self._quantize_image(node, tensor)
@@ -225,9 +236,11 @@ class _Importer:
         if node.op not in _IMAGE_QUANTIZERS:
             if node.op in OPERATORS:
                 return tensor
-            node.refuse("reads the image, which is not quantized",
-                        "a Quant node on the image (Brevitas: QuantIdentity in front), "
-                        "or --image-type for images of integers")  # fmt: skip
+            node.refuse(
+                "reads the image, which is not quantized",
+                "a Quant node on the image (Brevitas: QuantIdentity in front), "
+                "or --image-type for images of integers",
+            )
         channel = self._channel_axis(node.outputs[0], tensor.sizes)
         if node.op == "MultiThreshold":
             behind = self._affine_behind(node.outputs[0])
@@ -244,8 +257,12 @@ class _Importer:
 
     def _readers(self, name):
         """Pairs of a node that reads `name` and the place where it does."""
-        return [(node, place) for node in self.graph.nodes
-                for place, read in enumerate(node.inputs) if read == name]  # fmt: skip
+        return [
+            (node, place)
+            for node in self.graph.nodes
+            for place, read in enumerate(node.inputs)
+            if read == name
+        ]
 
     def _first_quantizer(self):
         """Whether the file quantizes its input before it computes with it."""
@@ -268,9 +285,12 @@ class _Importer:
                 break
             node, place = readers[0]
             other = node.inputs[1 - place] if len(node.inputs) == 2 else ""
-            if (node.op not in ARITHMETIC or other not in self.constants
-                    or self.constants[other].array.size != 1
-                    or (node.op in ("Div", "Sub") and place == 1)):  # fmt: skip
+            if (
+                node.op not in ARITHMETIC
+                or other not in self.constants
+                or self.constants[other].array.size != 1
+                or (node.op in ("Div", "Sub") and place == 1)
+            ):
                 break
             chain.append(node)
             name = node.outputs[0]

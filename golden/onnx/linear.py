@@ -60,8 +60,7 @@ def convolution(node, codes, constants):
     values, scale, declared = integer_weights(node, constants)
     rank = len(codes.dims) - 1
     if values.ndim != rank + 2:
-        node.refuse(f"weights have shape {values.shape} for a map of {rank + 2} axes",
-                    f"{rank + 2} axes")  # fmt: skip
+        node.refuse(f"weights have shape {values.shape} for a map of {rank + 2} axes", f"{rank + 2} axes")
     if last:
         # The operators for channels last have their weights in that order too.
         values = np.moveaxis(values, -1, 1)
@@ -71,13 +70,14 @@ def convolution(node, codes, constants):
     groups = node.integer("group", 1)
     out_channels, *kernel, inner = values.shape
     if groups < 1 or out_channels % groups or inner * groups != in_shape[2]:
-        node.refuse(f"weights of {inner} input and {out_channels} output channels with group "
-                    f"{groups} on {in_shape[2]} channels",
-                    f"{in_shape[2]} / group input channels, outputs in {groups} groups")  # fmt: skip
+        node.refuse(
+            f"weights of {inner} input and {out_channels} output channels with group "
+            f"{groups} on {in_shape[2]} channels",
+            f"{in_shape[2]} / group input channels, outputs in {groups} groups",
+        )
     given = node.integers("kernel_shape")
     if given is not None and tuple(given) != tuple(kernel[2 - rank :]):
-        node.refuse(f"kernel_shape is {given} with weights of {tuple(kernel[2 - rank :])}",
-                    "as the weights")  # fmt: skip
+        node.refuse(f"kernel_shape is {given} with weights of {tuple(kernel[2 - rank :])}", "as the weights")
     height, width, channels = in_shape
     inner_shape = (height + padding[0] + padding[2], width + padding[1] + padding[3], channels)
     stride, own, dilation = window_geometry(node, rank, kernel, inner_shape)
@@ -88,10 +88,20 @@ def convolution(node, codes, constants):
     offset = _with_bias(node, constants, 2, offset, 1)
     w_bits, encoding = choose_encoding(node, values, declared)
     draft = Draft(
-        name=node.name, position=node.position, kind="conv", values=values, w_bits=w_bits,
-        encoding=encoding, inputs=codes, in_shape=in_shape, conv_shape=conv_shape,
-        stride=stride, padding=padding, groups=groups, dilation=dilation,
-    )  # fmt: skip
+        name=node.name,
+        position=node.position,
+        kind="conv",
+        values=values,
+        w_bits=w_bits,
+        encoding=encoding,
+        inputs=codes,
+        in_shape=in_shape,
+        conv_shape=conv_shape,
+        stride=stride,
+        padding=padding,
+        groups=groups,
+        dilation=dilation,
+    )
     return Sums(draft, (Affine(slope, offset),), conv_shape, map_dims(rank + 1, last))
 
 
@@ -102,9 +112,7 @@ def product(node, codes, constants):
     if node.op == "Gemm":
         if node.integer("transA", 0):
             node.refuse("transA is 1", "0, images as rows")
-        gain, bias_gain = (
-            Fraction(node.number(name, 1.0)) for name in ("alpha", "beta")
-        )
+        gain, bias_gain = (Fraction(node.number(name, 1.0)) for name in ("alpha", "beta"))
         if len(codes.dims) != 1:
             node.refuse(f"reads {len(codes.dims) + 1} axes", "2, flattened images")
     inner, out_channels = values.shape[1], values.shape[0]
@@ -116,8 +124,7 @@ def product(node, codes, constants):
         codes = relabelled(node, codes, in_shape, map_dims(len(codes.dims), True))
         conv_shape, dims = (*in_shape[:2], out_channels), map_dims(len(codes.dims), True)
     if inner != in_shape[2]:
-        node.refuse(f"weights have {inner} inputs on {in_shape[2]} features",
-                    f"{in_shape[2]} inputs")  # fmt: skip
+        node.refuse(f"weights have {inner} inputs on {in_shape[2]} features", f"{in_shape[2]} inputs")
     if kind == "fc":
         values = values[:, feature_order(codes)]
     values = values[:, None, None, :]
@@ -126,9 +133,16 @@ def product(node, codes, constants):
     offset = _with_bias(node, constants, 2, offset, bias_gain)
     w_bits, encoding = choose_encoding(node, values, declared)
     draft = Draft(
-        name=node.name, position=node.position, kind=kind, values=values, w_bits=w_bits,
-        encoding=encoding, inputs=codes, in_shape=in_shape, conv_shape=conv_shape,
-    )  # fmt: skip
+        name=node.name,
+        position=node.position,
+        kind=kind,
+        values=values,
+        w_bits=w_bits,
+        encoding=encoding,
+        inputs=codes,
+        in_shape=in_shape,
+        conv_shape=conv_shape,
+    )
     return Sums(draft, (Affine(slope, offset),), conv_shape, dims)
 
 
@@ -139,8 +153,10 @@ def _fold_inputs(node, codes, values, scale, groups, padding):
     slope, offset = [], []
     same = len(set(codes.scale)) == 1 and not any(codes.offset)
     if any(codes.offset) and any(padding):
-        node.refuse("pads a tensor whose value 0 has no code",
-                    "no padding, or a quantizer in front whose grid holds 0")  # fmt: skip
+        node.refuse(
+            "pads a tensor whose value 0 has no code",
+            "no padding, or a quantizer in front whose grid holds 0",
+        )
     totals = None if same else values.sum(axis=(1, 2), dtype=np.int64).tolist()
     for channel in range(out_channels):
         if same:
@@ -150,13 +166,18 @@ def _fold_inputs(node, codes, values, scale, groups, padding):
         first = channel // (out_channels // groups) * inner
         read = [features[first + k] for k in range(inner)]
         if len({codes.scale[c] for c in read}) != 1:
-            node.refuse("reads activations whose scale differs between channels",
-                        "one scale per tensor (per channel only in front of depthwise layers)")  # fmt: skip
+            node.refuse(
+                "reads activations whose scale differs between channels",
+                "one scale per tensor (per channel only in front of depthwise layers)",
+            )
         slope.append(scale[channel] * codes.scale[read[0]])
-        offset.append(scale[channel] * sum(
-            (codes.offset[c] * total for c, total in zip(read, totals[channel], strict=True)),
-            Fraction(0),
-        ))  # fmt: skip
+        offset.append(
+            scale[channel]
+            * sum(
+                (codes.offset[c] * total for c, total in zip(read, totals[channel], strict=True)),
+                Fraction(0),
+            )
+        )
     return slope, offset
 
 
@@ -177,8 +198,7 @@ def window_geometry(node, rank, kernel, shape):
         given = node.integers(name)
         given = given if given is not None else (int(name != "pads"),) * count
         if len(given) != count or min(given) < (name != "pads"):
-            node.refuse(f"{name} is {given!r}",
-                        f"{count} integers >= {int(name != 'pads')}")  # fmt: skip
+            node.refuse(f"{name} is {given!r}", f"{count} integers >= {int(name != 'pads')}")
         result.append(given)
     stride, dilation, pads = result
     if rank == 1:
@@ -205,10 +225,11 @@ def window_count(node, shape, kernel, stride, padding, dilation=(1, 1)):
         extent = dilation[axis] * (kernel[axis] - 1) + 1
         padded = shape[axis] + padding[axis] + padding[axis + 2]
         if extent > padded:
-            node.refuse(f"its window covers {extent} of {padded} padded pixels",
-                        f"at most {padded}")  # fmt: skip
+            node.refuse(f"its window covers {extent} of {padded} padded pixels", f"at most {padded}")
         counts.append((padded - extent) // stride[axis] + 1)
     if max(padding) >= _MAX_PADDING or counts[0] * counts[1] * shape[2] > MAX_ELEMENTS:
-        node.refuse(f"makes a map of {counts[0]}x{counts[1]} with the padding {padding}",
-                    f"padding below {_MAX_PADDING}, at most {MAX_ELEMENTS} elements")  # fmt: skip
+        node.refuse(
+            f"makes a map of {counts[0]}x{counts[1]} with the padding {padding}",
+            f"padding below {_MAX_PADDING}, at most {MAX_ELEMENTS} elements",
+        )
     return tuple(counts)

@@ -24,8 +24,9 @@ def pool(node, tensor, builder, constants):
     if kind == "average" and _joins(tensor, geometry, shape):
         rows, columns = window_count(node, shape, geometry.kernel, geometry.stride, (0, 0, 0, 0))
         geometry = replace(geometry, kind="average_codes")
-        pooled = replace(tensor, shape=(rows, columns, shape[2]), pool=geometry,
-                         dims=_dims(tensor, last, dropped))  # fmt: skip
+        pooled = replace(
+            tensor, shape=(rows, columns, shape[2]), pool=geometry, dims=_dims(tensor, last, dropped)
+        )
         return builder.codes(node, pooled)
     if not isinstance(tensor, Codes) and _separate(tensor, kind, shape):
         tensor = builder.codes(node, tensor)
@@ -39,11 +40,15 @@ def pool(node, tensor, builder, constants):
         (affine,) = steps
         slope = [s / geometry.area for s in affine.slope]
         steps = (Affine(slope, affine.offset),)
-    rows, columns = window_count(
-        node, shape, geometry.kernel, geometry.stride, geometry.padding
+    rows, columns = window_count(node, shape, geometry.kernel, geometry.stride, geometry.padding)
+    return replace(
+        tensor,
+        steps=steps,
+        shape=(rows, columns, shape[2]),
+        pool=geometry,
+        pooled=len(steps),
+        dims=_dims(tensor, last, dropped),
     )
-    return replace(tensor, steps=steps, shape=(rows, columns, shape[2]), pool=geometry,
-                   pooled=len(steps), dims=_dims(tensor, last, dropped))  # fmt: skip
 
 
 def _dims(tensor, last, dropped):
@@ -79,8 +84,7 @@ def _as_average(node, tensor, constants):
     spatial = {place for place, dim in enumerate(tensor.dims, 1) if dim != ("C",)}
     chosen = {axis % rank for axis in axes or ()}
     if not chosen or not chosen <= spatial:
-        node.refuse(f"averages the axes {axes}",
-                    f"rows, columns or both, of {tuple(sorted(spatial))}")  # fmt: skip
+        node.refuse(f"averages the axes {axes}", f"rows, columns or both, of {tuple(sorted(spatial))}")
     size = dict(enumerate(sizes(tensor), 1))
     attributes = {"kernel_shape": tuple(size[a] if a in chosen else 1 for a in sorted(spatial))}
     domain = "channels_last" if tensor.dims[-1] == ("C",) and rank > 2 else ""

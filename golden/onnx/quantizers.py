@@ -135,11 +135,13 @@ def quantize_constant(node, constant, quantizer):
         try:
             y = array / quantizer.scale + quantizer.zero
         except ValueError:
-            node.refuse(f"scale of shape {quantizer.scale.shape} does not fit {array.shape}",
-                        "shapes that broadcast")  # fmt: skip
+            node.refuse(
+                f"scale of shape {quantizer.scale.shape} does not fit {array.shape}", "shapes that broadcast"
+            )
     if y.shape != array.shape:
-        node.refuse(f"scale of shape {quantizer.scale.shape} enlarges {array.shape}",
-                    "a scale that broadcasts to it")  # fmt: skip
+        node.refuse(
+            f"scale of shape {quantizer.scale.shape} enlarges {array.shape}", "a scale that broadcasts to it"
+        )
     if not np.isfinite(y).all():
         node.refuse("a weight over its scale is not finite", "finite weights")
     q = _round(y, quantizer)

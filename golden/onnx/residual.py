@@ -76,8 +76,11 @@ def residual_add(node, tensors, builder):
 
 def _linear(node, tensor, builder):
     """`tensor` as Sums that are linear in the integer of their layer."""
-    if (isinstance(tensor, Sums) and tensor.pool is None
-            and all(isinstance(step, Affine) for step in tensor.steps)):  # fmt: skip
+    if (
+        isinstance(tensor, Sums)
+        and tensor.pool is None
+        and all(isinstance(step, Affine) for step in tensor.steps)
+    ):
         return tensor
     return identity(node.name, builder.codes(node, tensor), node.position)
 
@@ -88,8 +91,10 @@ def _scaled(node, draft, factors):
         # The same object: its layer is not made a second time.
         return draft
     if draft.f:
-        node.refuse(f"the scales of its two inputs differ, and one is the trunk of {draft.name}",
-                    "one scale for all trunks that are added")  # fmt: skip
+        node.refuse(
+            f"the scales of its two inputs differ, and one is the trunk of {draft.name}",
+            "one scale for all trunks that are added",
+        )
     m, b = draft.m or [1] * len(factors), draft.b or [0] * len(factors)
     m, b = ([a * c for a, c in zip(part, factors, strict=True)] for part in (m, b))
     return replace(draft, m=m, b=b, add=draft.add and _scaled(node, draft.add, factors))
@@ -104,11 +109,12 @@ def _check(node, draft):
     """Refuses a factor that the trunk's multipliers cannot hold."""
     largest = max(map(abs, draft.m))
     if not largest >> M_BITS and max(map(abs, draft.b)) >> (B_BITS - 1):
-        node.refuse(f"the offset of {draft.name} is {max(map(abs, draft.b))} steps",
-                    f"below 2^{B_BITS - 1}")  # fmt: skip
+        node.refuse(f"the offset of {draft.name} is {max(map(abs, draft.b))} steps", f"below 2^{B_BITS - 1}")
     if largest >> M_BITS:
-        node.refuse(f"the scales of its two inputs have no small ratio ({largest} to 1 in steps)",
-                    "one quantizer for both, or scales that are powers of two")  # fmt: skip
+        node.refuse(
+            f"the scales of its two inputs have no small ratio ({largest} to 1 in steps)",
+            "one quantizer for both, or scales that are powers of two",
+        )
     if draft.add is not None:
         _check(node, draft.add)
 

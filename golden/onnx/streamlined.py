@@ -37,8 +37,10 @@ def patch_product(node, tensor, constants):
         node.refuse(f"reads patches of {len(tensor.codes.dims) + 1} axes", "4, channels last")
     channels = inner // (rows * columns)
     if not channels or inner != rows * columns * channels:
-        node.refuse(f"weights have shape {array.shape} on patches of {rows}x{columns} pixels",
-                    "a matrix with one row per number of a patch")  # fmt: skip
+        node.refuse(
+            f"weights have shape {array.shape} on patches of {rows}x{columns} pixels",
+            "a matrix with one row per number of a patch",
+        )
     shape = (outputs, rows, columns, channels)
     weights = map_constant(constants[node.inputs[1]], lambda values: values.T.reshape(shape))
     attributes = dict(tensor.attributes)

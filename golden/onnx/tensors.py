@@ -112,8 +112,9 @@ def move(node, tensor, batch, constants):
         return replace(tensor, dims=tuple(tensor.dims[axis - 1] for axis in perm[1:]))
     after = target_shape(node, before, constants)
     if not after or after[0] != batch:
-        node.refuse(f"gives shape {after}, whose first axis is not the batch of {batch}",
-                    "the batch as first axis")  # fmt: skip
+        node.refuse(
+            f"gives shape {after}, whose first axis is not the batch of {batch}", "the batch as first axis"
+        )
     if isinstance(tensor, Raw):
         return Raw(after[1:])
     return replace(tensor, dims=_regroup(node, tensor, before, after))
@@ -128,8 +129,7 @@ def _regroup(node, tensor, before, after):
         while math.prod(by_name[name] for name in dim) < size and names:
             dim.append(names.pop(0))
         if math.prod(by_name[name] for name in dim) != size:
-            node.refuse(f"reshapes {before} to {after}, which splits an axis",
-                        "axes joined or kept")  # fmt: skip
+            node.refuse(f"reshapes {before} to {after}, which splits an axis", "axes joined or kept")
         dims.append(tuple(dim))
     return tuple(dims)
 
@@ -147,8 +147,10 @@ def as_map(node, tensor, channels_last=False):
     by_name = dict(zip("HWC", tensor.shape, strict=True))
     order = [name for dim in (*spatial, channel) for name in dim if by_name[name] > 1]
     if order != [name for name in "HWC" if by_name[name] > 1]:
-        node.refuse(f"reads the axes in the order {''.join(order)}",
-                    "channels where the operator expects them, rows before columns")  # fmt: skip
+        node.refuse(
+            f"reads the axes in the order {''.join(order)}",
+            "channels where the operator expects them, rows before columns",
+        )
     return tuple(math.prod(by_name[name] for name in dim) for dim in (*spatial, channel))
 
 
@@ -158,8 +160,9 @@ def relabelled(node, codes, shape, dims):
         return replace(codes, shape=shape, dims=dims)
     if len(set(zip(codes.scale, codes.offset, strict=True))) != 1:
         node.refuse("reads channels of different scales as pixels", "one scale per tensor")
-    return replace(codes, scale=codes.scale[:1] * shape[2], offset=codes.offset[:1] * shape[2],
-                   shape=shape, dims=dims)  # fmt: skip
+    return replace(
+        codes, scale=codes.scale[:1] * shape[2], offset=codes.offset[:1] * shape[2], shape=shape, dims=dims
+    )
 
 
 def map_dims(rank, channels_last):
@@ -188,8 +191,7 @@ def per_channel(node, tensor, array, what):
     try:
         spread = np.broadcast_to(array, full)
     except ValueError:
-        node.refuse(f"{what} has shape {array.shape} on a tensor of {full}",
-                    "a shape that broadcasts to it")  # fmt: skip
+        node.refuse(f"{what} has shape {array.shape} on a tensor of {full}", "a shape that broadcasts to it")
     values = spread.reshape(-1)[feature_order(tensor)].reshape(-1, channels)
     if (values != values[0]).any():
         node.refuse(f"{what} differs between pixels", "one number, or one per channel")

@@ -31,8 +31,10 @@ def integer_weights(node, constants):
         return values, [Fraction(scale.flat[0].item())] * len(values), declared
     rows = scale.reshape(len(values), -1)
     if (rows != rows[:, :1]).any():
-        node.refuse("the scale of the weights differs within an output channel",
-                    "one scale per tensor or per output channel")  # fmt: skip
+        node.refuse(
+            "the scale of the weights differs within an output channel",
+            "one scale per tensor or per output channel",
+        )
     return values, [Fraction(s) for s in rows[:, 0].tolist()], declared
 
 

@@ -105,9 +105,7 @@ def draw_layer(options, name, geometry, w_bits, in_levels, out_bits):
     pool = geometry.get("pool")
     averaging = pool is not None and pool.kind == "average"
     if out_bits is not None and not averaging and draws.chance(4):
-        parameters = _plain_parameters(
-            draws, mean, variance, divisor, (1 << out_bits) - 1
-        )
+        parameters = _plain_parameters(draws, mean, variance, divisor, (1 << out_bits) - 1)
     else:
         parameters = _scaled_parameters(draws, mean, variance, divisor, out_bits is None)
     return make_layer(name, geometry, codes, w_bits, out_bits, encoding=encoding, **parameters)
@@ -143,9 +141,7 @@ def _scaled_parameters(draws, mean, variance, divisor, last):
         parameters["bias"] = bias
     if last and draws.chance(2):
         return parameters
-    parameters["norm"] = draw_norm(
-        draws, wide_scale * mean + bias, wide_scale * wide_scale * variance
-    )
+    parameters["norm"] = draw_norm(draws, wide_scale * mean + bias, wide_scale * wide_scale * variance)
     return parameters
 
 

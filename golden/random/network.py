@@ -74,23 +74,17 @@ def random_network(
             out_bits = a_bits or draws.integer(1, MAX_BITS)
             geometry, shape = draw_geometry(options, shape, share)
             weight_bits = w_bits or draws.integer(1, MAX_BITS)
-            layers.append(
-                draw_layer(options, f"conv{number}", geometry, weight_bits, levels, out_bits)
-            )
+            layers.append(draw_layer(options, f"conv{number}", geometry, weight_bits, levels, out_bits))
             levels = layers[-1].levels
     size = shape[0] * shape[1] * shape[2]
     classes = draws.integer(1, min(12, share // size))
     geometry = {"kind": "fc", "shape": (classes, 1, 1, size)}
     weight_bits = w_bits or draws.integer(1, MAX_BITS)
     layers.append(draw_layer(options, "fc", geometry, weight_bits, levels, None))
-    return Network(
-        name=f"random{seed}", input_shape=input_shape, input_bits=in_bits, layers=tuple(layers)
-    )
+    return Network(name=f"random{seed}", input_shape=input_shape, input_bits=in_bits, layers=tuple(layers))
 
 
 def random_images(network, count, seed):
     """Uniform random images: uint8 (count, H, W, C) for a Network or an IntegerNetwork."""
     checks.integer(count, "random_images: count", 1)
     return RawDraws(seed).codes((count, *network.input_shape), network.input_bits)
-
-

@@ -196,8 +196,9 @@ def _draw_rounding(draws, values, levels):
     negative m, a few have 0, and where m is small and f is not, many quotients are ties.
     """
     rows = values.reshape(len(values), -1)
-    reach = levels * max(int(np.maximum(rows, 0).sum(axis=1).max()),
-                         -int(np.minimum(rows, 0).sum(axis=1).min()), 1)  # fmt: skip
+    reach = levels * max(
+        int(np.maximum(rows, 0).sum(axis=1).max()), -int(np.minimum(rows, 0).sum(axis=1).min()), 1
+    )
     half = _LARGEST_TERM // 2
     f = draws.integer(0, 6)
     while (half << f) < reach:

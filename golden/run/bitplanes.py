@@ -20,9 +20,7 @@ def pack(codes, bits):
     planes = np.empty((bits, *codes.shape[:-1], words), np.uint64)
     for bit in range(bits):
         packed = np.zeros((*codes.shape[:-1], 8 * words), np.uint8)
-        packed[..., : -(-length // 8)] = np.packbits(
-            (codes >> bit) & 1, axis=-1, bitorder="little"
-        )
+        packed[..., : -(-length // 8)] = np.packbits((codes >> bit) & 1, axis=-1, bitorder="little")
         planes[bit] = packed.view("<u8")
     return planes
 
@@ -107,9 +105,7 @@ def convolve(
         patches = flat[pixels]
         for group in range(groups):
             inputs = patches[..., group * inner : (group + 1) * inner].reshape(len(pixels), -1)
-            outputs = slice(
-                group * (out_channels // groups), (group + 1) * (out_channels // groups)
-            )
+            outputs = slice(group * (out_channels // groups), (group + 1) * (out_channels // groups))
             result[image, :, outputs] = dot(
                 weight_planes[:, outputs], pack(inputs, a_bits), encoding, a_signed
             )

@@ -45,9 +45,7 @@ def fully_connected(x, weight):
 
 def batch_norm(x, norm):
     """gamma * (x - mean) / sigma + beta per channel (last axis), in float64."""
-    gamma, beta, mean = (
-        parameter.astype(np.float64) for parameter in (norm.gamma, norm.beta, norm.mean)
-    )
+    gamma, beta, mean = (parameter.astype(np.float64) for parameter in (norm.gamma, norm.beta, norm.mean))
     return gamma * (x - mean) / norm.sigma + beta
 
 

@@ -50,9 +50,7 @@ def unsigned_images(network, images):
     bad = (images < -half) | (images >= half)
     if bad.any():
         index = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise InputError(
-            f"images has the value {images[index]} at {index}; accepted: {-half}..{half - 1}"
-        )
+        raise InputError(f"images has the value {images[index]} at {index}; accepted: {-half}..{half - 1}")
     return images.view(np.uint8) & np.uint8(2 * half - 1)
 
 

@@ -41,9 +41,7 @@ def convolve(codes, values, *, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1,
             patches = inputs.reshape(-1, height * width * inner).astype(exact)
             outputs = slice(group * len(weights[0]), (group + 1) * len(weights[0]))
             product = patches @ weights[group].T
-            result[start : start + step, ..., outputs] = product.reshape(
-                len(inputs), rows, columns, -1
-            )
+            result[start : start + step, ..., outputs] = product.reshape(len(inputs), rows, columns, -1)
     return result
 
 

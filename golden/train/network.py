@@ -100,9 +100,7 @@ class TrainLayer:
         gradient = quantized_gradients(gradient, self.g_bits, noise)
         if spec.bias:
             gradients["bias"] = gradient.sum(axis=(0, 1, 2))
-        weight_gradient = layers.convolve_backward_weights(
-            gradient, self.patches, self.weight.shape
-        )
+        weight_gradient = layers.convolve_backward_weights(gradient, self.patches, self.weight.shape)
         gradients["weight"] = weight_gradient
         if self.w_bits != FLOAT:
             gradients["weight"] = quantize_weights_backward(

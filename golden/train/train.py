@@ -89,9 +89,7 @@ def train(
             chosen = order[index * batch : (index + 1) * batch]
             step = epoch * batches + index
             step_rate = cosine_rate(rate, step, epochs * batches)
-            loss, hits = train_step(
-                network, optimizer, images[chosen], labels[chosen], step_rate, rng
-            )
+            loss, hits = train_step(network, optimizer, images[chosen], labels[chosen], step_rate, rng)
             loss_sum += loss * len(chosen)
             correct += hits
             seen += len(chosen)
@@ -126,9 +124,7 @@ def network_accuracy(network: Network, images, labels) -> float:
     """Share of images (uint8 NHWC) that the lowered integer model of `network` gets right."""
     integers = lower(network)
     last = integers.layers[-1].name
-    return accuracy(
-        lambda batch: logits(integers, run_integer(integers, batch)[last]), images, labels
-    )
+    return accuracy(lambda batch: logits(integers, run_integer(integers, batch)[last]), images, labels)
 
 
 def accuracy(classify: Callable, images, labels) -> float:
@@ -143,9 +139,7 @@ def accuracy(classify: Callable, images, labels) -> float:
 def _check_trainable(architecture):
     """Refuses what the training step has no backward pass for."""
     if architecture.input_bits is None:
-        raise InputError(
-            f"train: {architecture.name} reads codes of another network; accepted: images"
-        )
+        raise InputError(f"train: {architecture.name} reads codes of another network; accepted: images")
     plain = {"groups": 1, "source": None, "add": None, "trunk": False, "global_pool": False}
     for spec in architecture.layers:
         for name, value in plain.items():
@@ -175,6 +169,4 @@ def _check_set(architecture, images, labels, where):
             f"accepted: integers ({len(images)},), one per image"
         )
     if labels.min() < 0 or labels.max() >= classes:
-        raise InputError(
-            f"{where}: labels from {labels.min()} to {labels.max()}; accepted: 0..{classes - 1}"
-        )
+        raise InputError(f"{where}: labels from {labels.min()} to {labels.max()}; accepted: 0..{classes - 1}")

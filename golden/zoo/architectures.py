@@ -140,8 +140,16 @@ _RESNET18 = Architecture(
     input_shape=(224, 224, 3),
     input_bits=8,
     layers=(
-        _conv("conv1", 64, 7, stride=(2, 2), padding=(3, 3, 2, 2), bias=True, pool=_three(_SAME),
-              positive_slopes=True),
+        _conv(
+            "conv1",
+            64,
+            7,
+            stride=(2, 2),
+            padding=(3, 3, 2, 2),
+            bias=True,
+            pool=_three(_SAME),
+            positive_slopes=True,
+        ),
         *_group("conv2", 64, "conv1", False),
         *_group("conv3", 128, "conv2_2_b", False),
         *_group("conv4", 256, "conv3_2_b", False),
@@ -150,7 +158,7 @@ _RESNET18 = Architecture(
     ),
     first_w=1,
     last_w=8,
-)  # fmt: skip
+)
 
 ARCHITECTURES = {
     architecture.name: architecture

@@ -87,9 +87,7 @@ def outline(
         zeros = np.zeros(spec.channels, np.int64)
         rescale = Rescale(m=zeros, b=zeros, f=0, scale=np.float32(1)) if spec.trunk else None
         layers.append(
-            spec.layer(
-                codes=codes, w_bits=w_bits, a_bits=a_bits, scale=np.float32(1), rescale=rescale
-            )
+            spec.layer(codes=codes, w_bits=w_bits, a_bits=a_bits, scale=np.float32(1), rescale=rescale)
         )
     return Network(
         name=name,

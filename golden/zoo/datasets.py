@@ -45,21 +45,15 @@ def read_idx(path: str | Path) -> np.ndarray:
         raise InputError(f"{path}: not an IDX file: starts with {start}; needed: 0000 08 and rank")
     element_type, rank = content[2], content[3]
     if element_type != _IDX_UINT8:
-        raise InputError(
-            f"{path}: IDX element type 0x{element_type:02x}; needed: 0x08, unsigned bytes"
-        )
+        raise InputError(f"{path}: IDX element type 0x{element_type:02x}; needed: 0x08, unsigned bytes")
     header = 4 + 4 * rank
     if len(content) < header:
-        raise InputError(
-            f"{path}: truncated in the IDX header: {len(content)} bytes; needed: {header}"
-        )
+        raise InputError(f"{path}: truncated in the IDX header: {len(content)} bytes; needed: {header}")
     shape = [int(n) for n in np.frombuffer(content, ">u4", rank, 4)]
     size = header + math.prod(shape)
     if len(content) != size:
         problem = "truncated" if len(content) < size else "has bytes left over"
-        raise InputError(
-            f"{path}: {problem}: {len(content)} bytes; needed: {size} for shape {tuple(shape)}"
-        )
+        raise InputError(f"{path}: {problem}: {len(content)} bytes; needed: {size} for shape {tuple(shape)}")
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 
 
@@ -133,4 +127,3 @@ def _pair(images_path: Path, labels_path: Path) -> tuple[np.ndarray, np.ndarray]
             f"needed: ({len(images)},), one label per image of {images_path.name}"
         )
     return images[..., np.newaxis], labels
-

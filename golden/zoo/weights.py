@@ -31,9 +31,7 @@ def random_weights(architecture: Architecture, widths, a_bits, seed, shapes) -> 
     builder.levels[first] = (1 << architecture.input_bits) - 1
     layers = []
     before = first
-    for spec, w_bits, out_bits, shape in zip(
-        architecture.layers, widths, a_bits, shapes, strict=True
-    ):
+    for spec, w_bits, out_bits, shape in zip(architecture.layers, widths, a_bits, shapes, strict=True):
         levels = builder.levels[spec.source or before]
         layer = builder.layer(spec, shape.in_shape, w_bits, levels, out_bits)
         layers.append(layer)
@@ -109,10 +107,7 @@ def _trunk_units(architecture, widths, shapes):
             bound = fan_in * float(_weight_scale(spec, fan_in, w_bits, 0))
             bounds[root] = bounds.get(root, 0) + bound
     # frexp is exact: bound / largest is a fraction of at least 1/2 and below 1 times 2^exponent.
-    units = {
-        root: math.ldexp(1.0, math.frexp(bound / _LARGEST_TRUNK)[1])
-        for root, bound in bounds.items()
-    }
+    units = {root: math.ldexp(1.0, math.frexp(bound / _LARGEST_TRUNK)[1]) for root, bound in bounds.items()}
     return {name: units[root] for name, root in roots.items()}
 
 

@@ -40,8 +40,9 @@ class DotUnit(wiring.Component):
     `structure` as for :class:`.popcount.AndPopcount`.
     """
 
-    def __init__(self, *, lanes, acc_bits, structure="compress", pipeline="none", xnor=False,
-                 signed_planes=False):  # fmt: skip
+    def __init__(
+        self, *, lanes, acc_bits, structure="compress", pipeline="none", xnor=False, signed_planes=False
+    ):
         parameters = {"lanes": _counted(lanes, structure), "structure": structure, "pipeline": pipeline}
         self._popcount_parameters = parameters | {"xnor": xnor}
         self._count_latency = popcount_latency(**parameters) + 1

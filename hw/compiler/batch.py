@@ -43,10 +43,15 @@ def _batched_layer(layer, batch):
             "network of fully connected layers and convolutions whose kernel is the map"
         )
     return dataclasses.replace(
-        layer, kind="conv", codes=layer.codes.reshape(channels, 1, 1, -1),
-        stride=(1, 1), dilation=(1, 1), in_shape=(1, batch, math.prod(layer.in_shape)),
-        conv_shape=(1, batch, channels), out_shape=(1, batch, channels),
-    )  # fmt: skip
+        layer,
+        kind="conv",
+        codes=layer.codes.reshape(channels, 1, 1, -1),
+        stride=(1, 1),
+        dilation=(1, 1),
+        in_shape=(1, batch, math.prod(layer.in_shape)),
+        conv_shape=(1, batch, channels),
+        out_shape=(1, batch, channels),
+    )
 
 
 def result_channels(plan) -> list[list[int]]:

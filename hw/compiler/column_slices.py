@@ -61,7 +61,5 @@ class ColumnSlices:
     def steps(self, first: int, behind: int) -> tuple[int, int]:
         """Cycles to copy a part for the columns from `first` to the one before `behind`, and how many more
         the first time in a slot."""
-        begin, end = (
-            bit // self.fetch_bits for bit in (self.first(first), self.last(behind - 1))
-        )
+        begin, end = (bit // self.fetch_bits for bit in (self.first(first), self.last(behind - 1)))
         return self.runs * (end - begin + 1) + self.flush[behind - 1], self.clear_from > 0

@@ -60,8 +60,8 @@ class CompiledLayer:
 
 class CompiledNetwork:
     """A network on one engine: `config`, `network` (the integer network, :func:`batched`), `schedule` (of
-    what :func:`dorefa.hw.compiler.merged_groups.merged` makes of it), `layers`, `memories`, and `weight_packets`:
-    per pass the words of each row, where weights stream in.
+    what :func:`dorefa.hw.compiler.merged_groups.merged` makes of it), `layers`, `memories`, and
+    `weight_packets`: per pass the words of each row, where weights stream in.
 
     `memories` has ``program`` (32-bit words), ``weights`` (per row, words of `lanes` bits), ``params``
     and ``rescale`` (per parameter memory, words) and ``registers`` (layers, image_bytes, control).
@@ -150,9 +150,7 @@ def compile_network(network, config) -> CompiledNetwork:
         if streams:
             weight_base = number % 2 * (config.weight_depth // 2)
         param_base = len(memories["params"][0])
-        values = descriptor(
-            plan, number, config, network, weight_base=weight_base, param_base=param_base
-        )
+        values = descriptor(plan, number, config, network, weight_base=weight_base, param_base=param_base)
         name = layer.name if part.parts == 1 else f"{layer.name} pass {part.part}"
         memories["program"] += program.encode(config, name, values)
         words = weight_words(part)
@@ -197,15 +195,19 @@ def _layers(given, network, plan, predicted, config):
         costs = predicted[first : first + count]
         result.append(
             CompiledLayer(
-                name=layer.name, out_shape=layer.out_shape, out_bits=layer.out_bits,
+                name=layer.name,
+                out_shape=layer.out_shape,
+                out_bits=layer.out_bits,
                 binary_ops=layer.macs * layer.w_bits * layer.a_bits,
                 cycles=sum(cost.cycles for cost in costs),
-                bound=sum(cost.bound for cost in costs), passes=range(first, first + count),
+                bound=sum(cost.bound for cost in costs),
+                passes=range(first, first + count),
                 merged_groups=layer.groups // computed.groups,
                 shares=_shares(layer, computed, plan.of_layer(index)),
-                **_transfer(layer, costs, config), **_trunk_bytes(computed, plan.of_layer(index), config),
+                **_transfer(layer, costs, config),
+                **_trunk_bytes(computed, plan.of_layer(index), config),
             )
-        )  # fmt: skip
+        )
         first += count
     return tuple(result)
 
@@ -230,8 +232,9 @@ def _trunk_bytes(layer, passes, config):
     if config.trunks == "stream":
         size = trunk_bytes(config) * sum(p.geometry.pixels * p.geometry.pixel_groups for p in passes)
     return {
-        "trunk_bytes_in": size if layer.add is not None else 0, "trunk_bytes_out": size if layer.trunk else 0,
-    }  # fmt: skip
+        "trunk_bytes_in": size if layer.add is not None else 0,
+        "trunk_bytes_out": size if layer.trunk else 0,
+    }
 
 
 def _transfer(layer, costs, config):

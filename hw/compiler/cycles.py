@@ -80,11 +80,15 @@ def predict(network, plan, config) -> list[PassCycles]:
         first = start + START_TO_READ if number == 0 else 0
         result.append(
             PassCycles(
-                name=geometry.layer.name, cycles=cycles - first, bound=geometry.bound,
-                bound_by="transfer" if transfer > limit_cycles else limit, transfer=transfer,
-                computing=unhindered - first, steady=limit_cycles,
+                name=geometry.layer.name,
+                cycles=cycles - first,
+                bound=geometry.bound,
+                bound_by="transfer" if transfer > limit_cycles else limit,
+                transfer=transfer,
+                computing=unhindered - first,
+                steady=limit_cycles,
             )
-        )  # fmt: skip
+        )
     return result
 
 
@@ -138,9 +142,7 @@ def _pass_cycles(network, part, config, start, weights_ready, raw, now=0, trunks
             if raw:
                 issued = max(issued, drained + 1)
                 rows = geometry.last_rows if ends else geometry.rows
-                drained, results_free = _send(
-                    issued + to_drain, rows * columns, results_free, geometry.quant
-                )
+                drained, results_free = _send(issued + to_drain, rows * columns, results_free, geometry.quant)
             drain_free = issued + (geometry.last_drain if ends else geometry.full_drain)
         released = [*released[1:], issued]
         if config.cols > 1 and (patch + 1) % geometry.groups == 0 and emitted[number]:

@@ -52,7 +52,9 @@ def _reader(part, in_address, config):
     group_address = geometry.source_blocks * block_bits if in_blocks else 0
     x_start = -left * source.channels + part.first_group * group_x
     return {
-        "start_address_step": in_address * config.fetch_bits - top * row_bits + x_start
+        "start_address_step": in_address * config.fetch_bits
+        - top * row_bits
+        + x_start
         + part.first_group * group_address,
         "start_y_step": -top,
         "start_x_step": x_start,
@@ -115,11 +117,13 @@ def _run_steps(geometry, config, row_bits, block_bits, group_x, group_address):
         "row": (kernel_address - row_end, kernel_y, -row_end),
         "block": (block - block_end, -window_y, -row_end),
         "group": (
-            group - from_run * patch_end, -from_run * window_y, group_x - from_run * row_end,
+            group - from_run * patch_end,
+            -from_run * window_y,
+            group_x - from_run * row_end,
         ),
         "pixel": (pixel - patch_end - groups, -window_y, pixel - row_end - groups_x),
         "line": (line - line_end - patch_end - groups, line_y - window_y, -line_end - row_end - groups_x),
-    }  # fmt: skip
+    }
     if config.cols > 1:
         steps["column"] = pixel - patch_end, -window_y, pixel - row_end
         steps["column_line"] = line - line_end - patch_end, line_y - window_y, -line_end - row_end

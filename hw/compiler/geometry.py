@@ -18,9 +18,12 @@ def as_convolution(layer, source_shape):
         return layer
     channels = layer.codes.shape[0]
     return dataclasses.replace(
-        layer, kind="conv", codes=layer.codes.reshape(channels, *source_shape),
-        in_shape=tuple(source_shape), conv_shape=(1, 1, channels),
-    )  # fmt: skip
+        layer,
+        kind="conv",
+        codes=layer.codes.reshape(channels, *source_shape),
+        in_shape=tuple(source_shape),
+        conv_shape=(1, 1, channels),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +53,19 @@ class PassGeometry:
         """A pass of `layer` on an engine of `config`; by default the whole layer on a dense map."""
         source = source or MapLayout.dense(layer.in_shape)
         return cls(
-            layer=as_convolution(layer, source.shape), source=source,
+            layer=as_convolution(layer, source.shape),
+            source=source,
             groups=groups or layer.groups,
             channels=channels or layer.codes.shape[0] // layer.groups,
-            lanes=config.lanes, rows=config.total_rows, cols=config.cols, quant=config.total_quant,
-            engines=config.engines, fetch_bits=config.fetch_bits, column_reads=config.column_reads,
+            lanes=config.lanes,
+            rows=config.total_rows,
+            cols=config.cols,
+            quant=config.total_quant,
+            engines=config.engines,
+            fetch_bits=config.fetch_bits,
+            column_reads=config.column_reads,
             pool_spacing=pool_spacing(config),
-        )  # fmt: skip
+        )
 
     @cached_property
     def source_blocks(self) -> int:
@@ -135,10 +144,11 @@ class PassGeometry:
             min(
                 layer.conv_shape[axis],
                 (layer.out_shape[axis] - 1) * layer.pool.stride[axis]
-                - layer.pool.padding[axis] + layer.pool.kernel[axis],
+                - layer.pool.padding[axis]
+                + layer.pool.kernel[axis],
             )
             for axis in (0, 1)
-        )  # fmt: skip
+        )
 
     @cached_property
     def pixels(self) -> int:
@@ -238,9 +248,13 @@ class PassGeometry:
     def _slices(self, spacing):
         blocks, kernel_rows, runs_per_row, run_bits = self.runs
         return ColumnSlices(
-            run_bits=run_bits, spacing=spacing, runs=blocks * kernel_rows * runs_per_row, cols=self.cols,
-            lanes=self.lanes, fetch_bits=self.fetch_bits,
-        )  # fmt: skip
+            run_bits=run_bits,
+            spacing=spacing,
+            runs=blocks * kernel_rows * runs_per_row,
+            cols=self.cols,
+            lanes=self.lanes,
+            fetch_bits=self.fetch_bits,
+        )
 
     def _segments(self, number, spacing):
         """The columns of set `number` that are read together, (first, behind the last): those on one line."""

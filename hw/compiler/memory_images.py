@@ -49,9 +49,9 @@ def weight_words(part):
             padded[group, len(codes) : len(own), : codes.shape[1]] = codes[-1]
     planes = (padded[..., None] >> np.arange(w_bits, dtype=np.uint8)) & 1
     # group, tile, row, word, lane, plane -> row, group, tile, plane, word, lane
-    planes = planes.reshape(
-        geometry.groups, geometry.tiles, rows, words, lanes, w_bits
-    ).transpose(2, 0, 1, 5, 3, 4)
+    planes = planes.reshape(geometry.groups, geometry.tiles, rows, words, lanes, w_bits).transpose(
+        2, 0, 1, 5, 3, 4
+    )
     packed = np.packbits(planes.reshape(-1, lanes), axis=1, bitorder="little")
     flat = [int.from_bytes(word.tobytes(), "little") for word in packed]
     count = geometry.weight_words

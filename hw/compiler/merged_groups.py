@@ -18,7 +18,8 @@ _DEPTHS = ("weight_depth", "patch_depth", "image_patch_depth")
 
 
 def merged(network, config, limits=None):
-    """`network` (IntegerNetwork, :func:`dorefa.hw.compiler.batch.batched`) with the channel groups of every layer
+    """`network` (IntegerNetwork, :func:`dorefa.hw.compiler.batch.batched`) with the channel groups of every
+    layer
     merged as takes the fewest cycles on an engine of `config`; the codes of all layers stay the same.
 
     m neighbors of G groups become one (m divides G): K is m times as long, and a group has m times as
@@ -82,9 +83,11 @@ def _outline(layer, count):
     if layer.encoding == "bipolar":
         fields = {"encoding": "twos_complement", "w_bits": layer.w_bits + 1}
     return dataclasses.replace(
-        layer, codes=np.broadcast_to(np.uint8(0), (channels, height, width, count * inner)),
-        groups=layer.groups // count, **fields,
-    )  # fmt: skip
+        layer,
+        codes=np.broadcast_to(np.uint8(0), (channels, height, width, count * inner)),
+        groups=layer.groups // count,
+        **fields,
+    )
 
 
 def _by_cycles(layer, config):

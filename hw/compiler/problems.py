@@ -63,9 +63,7 @@ def find_problems(network, config) -> list[str]:
                 f"{least - value} too few; accepted: {name} of at least {least}"
             )
         else:
-            problems.append(
-                f"{name} is {value}; accepted: at least {least}, which the network needs"
-            )
+            problems.append(f"{name} is {value}; accepted: at least {least}, which the network needs")
     problems += _trunk_problems(network, plan, config)
     if config.quantizer == "affine":
         for layer in network.layers:

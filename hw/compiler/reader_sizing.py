@@ -17,8 +17,17 @@ from .schedule import schedule
 _LUTS_PER_OPERATION = 3
 
 _FIXED = (
-    "lanes", "rows", "cols", "engines", "port_bytes", "quant", "w_bits", "a_bits", "out_bits", "encoding",
-)  # fmt: skip
+    "lanes",
+    "rows",
+    "cols",
+    "engines",
+    "port_bytes",
+    "quant",
+    "w_bits",
+    "a_bits",
+    "out_bits",
+    "encoding",
+)
 
 
 class _Reader(NamedTuple):

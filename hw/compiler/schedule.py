@@ -98,11 +98,16 @@ def schedule(network, config) -> Schedule:
     trunk_steps = _trunk_steps(network, passes)
     trunk_groups, trunk_addresses = _place_trunks(network, passes, trunk_steps)
     return Schedule(
-        passes=tuple(passes), maps=tuple(maps), map_words=words,
+        passes=tuple(passes),
+        maps=tuple(maps),
+        map_words=words,
         image_words=max((addresses[number] + sizes[number] for number in wide), default=0),
-        addresses=tuple(addresses), trunk_groups=trunk_groups, trunk_addresses=trunk_addresses,
-        trunk_steps=trunk_steps, trunk_sources=_trunk_sources(network, passes),
-    )  # fmt: skip
+        addresses=tuple(addresses),
+        trunk_groups=trunk_groups,
+        trunk_addresses=trunk_addresses,
+        trunk_steps=trunk_steps,
+        trunk_sources=_trunk_sources(network, passes),
+    )
 
 
 def patch_needs(passes, config) -> dict[str, int]:
@@ -138,12 +143,12 @@ def _cut_layers(network, config, image):
         tiles = {part.layer: part.geometry.tiles for part in passes if part.part == 0}
         first = _first_of_trunk(network)
         members = [
-            index for index, layer in enumerate(network.layers)
+            index
+            for index, layer in enumerate(network.layers)
             if layer.rescale is not None and layer.groups == 1
-        ]  # fmt: skip
+        ]
         alike = {
-            index: min(tiles[other] for other in members if first[other] == first[index])
-            for index in members
+            index: min(tiles[other] for other in members if first[other] == first[index]) for index in members
         }
         if alike == most:
             return maps, passes
@@ -224,9 +229,8 @@ def _cut(network, index, source, config, most=None):
     per_group = whole.channels
     if fitting >= whole.tiles:
         together = max(
-            n for n in range(1, layer.groups + 1)
-            if layer.groups % n == 0 and n * whole.tiles <= fitting
-        )  # fmt: skip
+            n for n in range(1, layer.groups + 1) if layer.groups % n == 0 and n * whole.tiles <= fitting
+        )
         parts = layer.groups // together
         if _readable(network, index, together * per_group):
             part = PassGeometry.of(layer, config, source=source, groups=together)
@@ -294,9 +298,13 @@ def zero_count(layer):
 
 def _pass(index, part, parts, geometry, first_group, first_channel):
     return Pass(
-        layer=index, part=part, parts=parts, geometry=geometry, first_group=first_group,
+        layer=index,
+        part=part,
+        parts=parts,
+        geometry=geometry,
+        first_group=first_group,
         first_channel=first_channel,
-    )  # fmt: skip
+    )
 
 
 def _map_of(layer, parts):
@@ -306,6 +314,4 @@ def _map_of(layer, parts):
     if len(parts) == 1:
         return MapLayout.dense(layer.out_shape)
     geometry = parts[0].geometry
-    return MapLayout(
-        shape=layer.out_shape, blocks=len(parts), channels=geometry.groups * geometry.channels
-    )
+    return MapLayout(shape=layer.out_shape, blocks=len(parts), channels=geometry.groups * geometry.channels)

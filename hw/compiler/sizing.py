@@ -57,8 +57,10 @@ def fit(network, **overrides) -> EngineConfig:
     widest_fetch = sizes.get("fetch_bits", 1 << (sizes["lanes"].bit_length() - 1))
     draft = EngineConfig(
         **{name: sizes[name] for name in ("lanes", "rows", "cols", "engines", "w_bits", "encoding")},
-        quant=1, fetch_bits=widest_fetch, out_bits=1,
-    )  # fmt: skip
+        quant=1,
+        fetch_bits=widest_fetch,
+        out_bits=1,
+    )
     sizes.setdefault("quant", _least_quant(network, draft, min(widest_fetch, _LARGEST_QUANT)))
     sizes.setdefault("quantizer", "thresholds" if sizes["out_bits"] <= 4 else "affine")
     sizes.setdefault("a_bits", max(max(layer.a_bits, layer.out_bits or 0) for layer in layers))

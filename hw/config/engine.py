@@ -262,21 +262,42 @@ PRESETS = {
     "default": EngineConfig(),
     # The smallest reader: image planes two by two. Made for a fabric's own popcount (--target).
     "lean": EngineConfig(
-        plane_groups=4, fetch_bits=16, structure="mapped", pipeline="level2", acc_bits=22,
-        pool_depth=128, param_depth=512,
+        plane_groups=4,
+        fetch_bits=16,
+        structure="mapped",
+        pipeline="level2",
+        acc_bits=22,
+        pool_depth=128,
+        param_depth=512,
     ),
     "tiny": EngineConfig(
-        lanes=16, rows=4, a_bits=2, quant=1, fetch_bits=16, acc_bits=14, weight_depth=256,
-        feature_depth=256, image_depth=16, patch_depth=36, param_depth=64, layer_depth=8,
+        lanes=16,
+        rows=4,
+        a_bits=2,
+        quant=1,
+        fetch_bits=16,
+        acc_bits=14,
+        weight_depth=256,
+        feature_depth=256,
+        image_depth=16,
+        patch_depth=36,
+        param_depth=64,
+        layer_depth=8,
     ),
     "wide": EngineConfig(
         lanes=256, rows=32, quant=8, fetch_bits=64, weight_depth=512, patch_depth=18, port_bytes=4
     ),
     "fixed_point": EngineConfig(
-        w_bits=8, out_bits=8, encoding="any", quantizer="affine", acc_bits=28, mul_bits=24,
-        bias_bits=52, weight_depth=4096,
+        w_bits=8,
+        out_bits=8,
+        encoding="any",
+        quantizer="affine",
+        acc_bits=28,
+        mul_bits=24,
+        bias_bits=52,
+        weight_depth=4096,
     ),
-}  # fmt: skip
+}
 
 
 def preset(name: str) -> EngineConfig:

@@ -52,9 +52,7 @@ class Engine(wiring.Component):
             "i": In(stream.Signature(image_layout(config))),
             "o": Out(stream.Signature(result_layout(config))),
             "host": In(host_signature(config)),
-            "status": Out(
-                wiring.Signature({"busy": Out(1), "first_read": Out(1), "layer_done": Out(1)})
-            ),
+            "status": Out(wiring.Signature({"busy": Out(1), "first_read": Out(1), "layer_done": Out(1)})),
         }
         if config.weights == "stream":
             ports["weights"] = In(stream.Signature(weights_layout(config)))
@@ -76,8 +74,7 @@ class Engine(wiring.Component):
         m.submodules.packer = packer = PlanePacker(config)
         m.submodules.results = results = Results(config)
         slices = [
-            EngineSlice(config, memories=self._slice_memories(number))
-            for number in range(config.engines)
+            EngineSlice(config, memories=self._slice_memories(number)) for number in range(config.engines)
         ]
         for number, part in enumerate(slices):
             m.submodules[f"slice{number}"] = part
@@ -95,11 +92,19 @@ class Engine(wiring.Component):
             results.ends_image.eq(layer.ends_image),
             results.valid.eq(lead.raw_valid),
             results.group.eq(lead.raw_group),
-            *(into.eq(value) for into, value in zip(
-                results.values, (value for part in slices for value in part.raw_values), strict=True)),
-            *(into.eq(value) for into, value in zip(
-                results.offsets, (value for part in slices for value in part.raw_offsets), strict=True)),
-        ]  # fmt: skip
+            *(
+                into.eq(value)
+                for into, value in zip(
+                    results.values, (value for part in slices for value in part.raw_values), strict=True
+                )
+            ),
+            *(
+                into.eq(value)
+                for into, value in zip(
+                    results.offsets, (value for part in slices for value in part.raw_offsets), strict=True
+                )
+            ),
+        ]
         for part in slices:
             wiring.connect(m, sequencer.table, part.table)
             m.d.comb += [
@@ -141,9 +146,7 @@ class Engine(wiring.Component):
         for window in (memory_map.params, memory_map.rescale):
             if window is None:
                 continue
-            en, address, data = (
-                getattr(host, f"{window.name}_{part}") for part in ("en", "address", "data")
-            )
+            en, address, data = (getattr(host, f"{window.name}_{part}") for part in ("en", "address", "data"))
             for number, part in enumerate(slices):
                 own = getattr(part, f"{window.name}_en")
                 m.d.comb += [
@@ -178,9 +181,7 @@ class Engine(wiring.Component):
                 part.weights_ready.eq(ready),
                 part.weights_en.eq(Cat(enables[row] for row in own)),
                 part.weights_address.eq(address),
-                part.weights_data.eq(
-                    Cat(words.word_select(row % together, config.lanes) for row in own)
-                ),
+                part.weights_data.eq(Cat(words.word_select(row % together, config.lanes) for row in own)),
             ]
 
     def _trunks(self, m, host, sequencer, slices):
@@ -193,9 +194,11 @@ class Engine(wiring.Component):
             trunks.layer.eq(sequencer.layer),
             trunks.finished.eq(sequencer.finished),
             trunks.kept.eq(Cat(part.trunk.kept for part in slices)),
-            *(getattr(trunks, name).eq(getattr(lead, name))
-              for name in ("tile", "take", "take_last", "keep", "keep_last")),
-        ]  # fmt: skip
+            *(
+                getattr(trunks, name).eq(getattr(lead, name))
+                for name in ("tile", "take", "take_last", "keep", "keep_last")
+            ),
+        ]
         for number, part in enumerate(slices):
             m.d.comb += [
                 part.trunk.tile_ready.eq(trunks.tile_ready),

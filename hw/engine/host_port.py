@@ -38,9 +38,7 @@ class HostPort(wiring.Component):
             "cycles": In(32),
         }
         for window in self._map.windows:
-            ports |= {
-                f"{window.name}_{part}": Out(shape) for part, shape in window.write_ports(1).items()
-            }
+            ports |= {f"{window.name}_{part}": Out(shape) for part, shape in window.write_ports(1).items()}
         super().__init__(ports)
 
     def elaborate(self, platform):

@@ -129,9 +129,7 @@ class Sequencer(wiring.Component):
                     # The first descriptor is fetched while the image comes in.
                     m.d.comb += fetch.eq(~fetching)
                     m.d.comb += self.load.eq(fits & ((kept != 0) | self.i.payload.last))
-                    m.d.sync += [
-                        missing.eq(missing - kept), begun.eq(begun | (kept != 0)), over.eq(~fits)
-                    ]  # fmt: skip
+                    m.d.sync += [missing.eq(missing - kept), begun.eq(begun | (kept != 0)), over.eq(~fits)]
                     with m.If(self.i.payload.last):
                         m.d.comb += self.load_last.eq(right)
                         m.d.comb += self.wrong_packet.eq(~right)
@@ -177,8 +175,9 @@ class Sequencer(wiring.Component):
         layer = Signal.like(self.layer)
         m.d.comb += [
             layer[name].eq(words[word - first][bit:])
-            for name, (word, bit) in program.placement(config).items() if word >= first
-        ]  # fmt: skip
+            for name, (word, bit) in program.placement(config).items()
+            if word >= first
+        ]
         with m.If(answers):
             m.d.sync += [word.eq(behind) for word, behind in zip(words, [*words[1:], data], strict=True)]
         # The table takes them from the register's first place.

@@ -170,12 +170,12 @@ class EngineSlice(wiring.Component):
                 residual.valid.eq(valid),
                 residual.group.eq(group),
                 *(into.eq(value) for into, value in zip(residual.values, values, strict=True)),
-                *(getattr(residual, f"w_{part}").eq(getattr(self, f"rescale_{part}"))
-                  for part in ("en", "address", "data")),
-                self.trunk_ends.eq(
-                    residual.o_valid & layer.trunk_only & residual.o_group.ends_layer
+                *(
+                    getattr(residual, f"w_{part}").eq(getattr(self, f"rescale_{part}"))
+                    for part in ("en", "address", "data")
                 ),
-            ]  # fmt: skip
+                self.trunk_ends.eq(residual.o_valid & layer.trunk_only & residual.o_group.ends_layer),
+            ]
             if config.trunks == "stream":
                 m.d.comb += [
                     self.trunk.take.eq(valid & layer.trunk_add),
@@ -188,9 +188,7 @@ class EngineSlice(wiring.Component):
             valid = residual.o_valid & ~layer.trunk_only
             values, group = residual.o_values, residual.o_group
         if config.sum_values:
-            m.submodules.sums = sums = WindowPool(
-                config, shape=signed(config.acc_bits), operations=("sum",)
-            )
+            m.submodules.sums = sums = WindowPool(config, shape=signed(config.acc_bits), operations=("sum",))
             m.d.comb += [
                 sums.enable.eq(layer.pool_values),
                 sums.valid.eq(valid),
@@ -209,15 +207,15 @@ class EngineSlice(wiring.Component):
         m.d.comb += [
             *(into.eq(value) for into, value in zip(quantizer.values, values, strict=True)),
             *(out.eq(value) for out, value in zip(self.raw_offsets, quantizer.offsets, strict=True)),
-            *(getattr(quantizer, f"w_{part}").eq(getattr(self, f"params_{part}"))
-              for part in ("en", "address", "data")),
+            *(
+                getattr(quantizer, f"w_{part}").eq(getattr(self, f"params_{part}"))
+                for part in ("en", "address", "data")
+            ),
             quantizer.param.eq(param),
             quantizer.code_mask.eq(layer.code_mask),
-        ]  # fmt: skip
+        ]
         operations = ("max", "sum") if config.sum_codes else ("max",)
-        m.submodules.pool = pool = WindowPool(
-            config, shape=config.stored_bits, operations=operations
-        )
+        m.submodules.pool = pool = WindowPool(config, shape=config.stored_bits, operations=operations)
         quantizing = quantizer.latency(config)
         m.d.comb += [
             pool.enable.eq(layer.pool),

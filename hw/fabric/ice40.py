@@ -20,9 +20,7 @@ def _lut(m, name, pins, function):
     """Signal that is `function` of at most four pins, in a LUT of its own."""
     out = Signal(name=name)
     pins = [*pins]
-    table = sum(
-        function(*(row >> pin & 1 for pin in range(len(pins)))) << row for row in range(16)
-    )
+    table = sum(function(*(row >> pin & 1 for pin in range(len(pins)))) << row for row in range(16))
     pins += [Const(0, 1)] * (4 - len(pins))
     m.submodules += Instance(
         "SB_LUT4",
@@ -71,7 +69,7 @@ def _run(m, lanes):
     carries, waiting = [], None
 
     def choose(x, other):
-        return lambda p, s, a, w: (s ^ other if p else x.at(a, w))
+        return lambda p, s, a, w: s ^ other if p else x.at(a, w)
 
     for x, y in zip(lanes[1::2], lanes[2::2], strict=True):
         pins = (*x.pins, *y.pins)

@@ -127,8 +127,7 @@ def count_tree(m, lanes, *, every, add_level, first_level=1):
     results, value = {}, 0
     for level, nodes in enumerate(plan(len(lanes)), 1):
         terms = [
-            (fetch(node.left, level), fetch(node.right, level), fetch(node.lane, level)[0])
-            for node in nodes
+            (fetch(node.left, level), fetch(node.right, level), fetch(node.lane, level)[0]) for node in nodes
         ]
         for node, bits in zip(nodes, add_level(m, level, terms), strict=True):
             late = stage(level) - stage(level - 1)

@@ -28,10 +28,7 @@ def address_regions(config):
     """(first word, words) of everything that answers on the host port of an engine of `config`."""
     memory_map = MemoryMap.of(config)
     registers = 1 + max(address for address, _, _ in REGISTERS.values())
-    windows = [
-        (memory_map.address(window, 0, 0), 1 << window.offset_bits)
-        for window in memory_map.windows
-    ]
+    windows = [(memory_map.address(window, 0, 0), 1 << window.offset_bits) for window in memory_map.windows]
     return [(0, registers), *windows]
 
 
@@ -96,7 +93,8 @@ def manifest(top, compiled=None):
         )
         trunks = {
             "m_axis_trunks": {
-                "carries": carries, "packet": "the residual trunk of one pass that keeps it",
+                "carries": carries,
+                "packet": "the residual trunk of one pass that keeps it",
                 "data_bits": 8 * trunk_bytes(config),
             },
             "s_axis_trunks": {
@@ -104,7 +102,7 @@ def manifest(top, compiled=None):
                 "packet": "for every pass that adds a trunk, as it came from m_axis_trunks",
                 "data_bits": 8 * trunk_bytes(config),
             },
-        }  # fmt: skip
+        }
     return {
         "module": verilog.MODULE,
         "config": config.as_dict(),

@@ -17,13 +17,17 @@ REGISTERS = {
     "control": (2, "rw", "bit 0: accept images"),
     "layers": (3, "rw", "passes of the program: layers, or parts of layers"),
     "image_bytes": (4, "rw", "bytes of one image packet"),
-    "status": (5, "rw", "bit 0: busy; bit 1: an image had another length and was dropped; bit 2: a pass's "
-               "weights had another length; bit 3: a residual trunk came back with another length (write 1 "
-               "to clear)"),
+    "status": (
+        5,
+        "rw",
+        "bit 0: busy; bit 1: an image had another length and was dropped; bit 2: a pass's "
+        "weights had another length; bit 3: a residual trunk came back with another length (write 1 "
+        "to clear)",
+    ),
     "cycles": (6, "ro", "cycles of the last image, from its first feature read to its last result"),
     "array": (7, "ro", "bits 11-0 lanes, 23-12 rows, 31-24 columns"),
     "widths": (8, "ro", "bits 7-0 w_bits, 15-8 a_bits, 23-16 out_bits, 31-24 channels per quantizer cycle"),
-}  # fmt: skip
+}
 REGISTER_BITS = 4  # of an address that tell registers apart
 
 
@@ -99,26 +103,38 @@ class MemoryMap:
         weights = rescale = None
         if config.weights == "onchip":
             weights = Window(
-                name="weights", select=2, memories=config.total_rows, width=config.lanes,
+                name="weights",
+                select=2,
+                memories=config.total_rows,
+                width=config.lanes,
                 depth=config.weight_depth,
-            )  # fmt: skip
+            )
         if config.trunk_bits:
             rescale = Window(
-                name="rescale", select=4, memories=config.total_quant,
-                width=rescale_layout(config).size, depth=config.param_depth,
-            )  # fmt: skip
+                name="rescale",
+                select=4,
+                memories=config.total_quant,
+                width=rescale_layout(config).size,
+                depth=config.param_depth,
+            )
         return cls(
             program=Window(
-                name="program", select=1, memories=1, width=program.WORD_BITS,
+                name="program",
+                select=1,
+                memories=1,
+                width=program.WORD_BITS,
                 depth=config.layer_depth * program.words_per_layer(config),
             ),
             weights=weights,
             params=Window(
-                name="params", select=3, memories=config.total_quant * stages,
-                width=quantizer_bits(config), depth=config.param_depth << (stages - 1),
+                name="params",
+                select=3,
+                memories=config.total_quant * stages,
+                width=quantizer_bits(config),
+                depth=config.param_depth << (stages - 1),
             ),
             rescale=rescale,
-        )  # fmt: skip
+        )
 
     @property
     def windows(self) -> tuple[Window, ...]:

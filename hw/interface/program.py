@@ -87,9 +87,13 @@ def loops(config):
     groups = (1 << config.param_depth.bit_length()) - 1
     pixels = {} if config.column_reads == "shared" else {"pixel_rounds": size}
     return {
-        "run_rounds": kernel, "row_rounds": kernel, "block_rounds": size, "group_rounds": groups, **pixels,
+        "run_rounds": kernel,
+        "row_rounds": kernel,
+        "block_rounds": size,
+        "group_rounds": groups,
+        **pixels,
         "line_rounds": size,
-    }  # fmt: skip
+    }
 
 
 def fields(config):
@@ -124,8 +128,9 @@ def fields(config):
         "tiles": channel_groups,
         "weight_planes": planes,
         "activation_planes": planes,
-        **({"weight_words": unsigned(config.weight_depth.bit_length())}
-           if config.weights == "stream" else {}),
+        **(
+            {"weight_words": unsigned(config.weight_depth.bit_length())} if config.weights == "stream" else {}
+        ),
         "weight_top": weight,
         "tile_step": weight,
         "signed_weights": unsigned(1),
@@ -229,8 +234,9 @@ def shapes(config):
     :func:`fields`."""
     table = {
         f"{move}_{part}_step": shape
-        for move in moves(config) for part, shape in distance_fields(config).items()
-    }  # fmt: skip
+        for move in moves(config)
+        for part, shape in distance_fields(config).items()
+    }
     return table | fields(config)
 
 

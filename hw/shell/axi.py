@@ -47,9 +47,7 @@ class AxiLiteBridge(wiring.Component):
 
     def __init__(self, *, addr_bits, regions=None):
         if addr_bits < 1:
-            raise InputError(
-                f"addr_bits is {addr_bits}; accepted: at least 1 (bits of a word address)"
-            )
+            raise InputError(f"addr_bits is {addr_bits}; accepted: at least 1 (bits of a word address)")
         self._addr_bits = addr_bits
         self._regions = None if regions is None else tuple(regions)
         for first, words in self._regions or ():
@@ -223,9 +221,12 @@ class AxiTop(wiring.Component):
     def _streams(self):
         """The engine's streams by the names of their ports."""
         names = {
-            "s_axis": "i", "m_axis": "o", "s_axis_weights": "weights",
-            "s_axis_trunks": "trunks_i", "m_axis_trunks": "trunks_o",
-        }  # fmt: skip
+            "s_axis": "i",
+            "m_axis": "o",
+            "s_axis_weights": "weights",
+            "s_axis_trunks": "trunks_i",
+            "m_axis_trunks": "trunks_o",
+        }
         engine = self._engine
         return {name: getattr(engine, own) for name, own in names.items() if hasattr(engine, own)}
 

@@ -30,9 +30,12 @@ BOARD_WORDS = {
     "identity": (BOARD_SPACE, "0x42524F44"),
     "shape": (BOARD_SPACE + 1, "bits 15-0 height, 31-16 width of the image"),
     "results": (BOARD_SPACE + 2, "bits 7-0 channels of the image, 15-8 bytes of a result, 31-16 results"),
-    "errors": (BOARD_SPACE + 3, "bit 0: a break or a low stop bit; bit 1: an image byte came while the "
-               "engine was busy; bit 2: unknown command or empty image (any write clears)"),
-}  # fmt: skip
+    "errors": (
+        BOARD_SPACE + 3,
+        "bit 0: a break or a low stop bit; bit 1: an image byte came while the "
+        "engine was busy; bit 2: unknown command or empty image (any write clears)",
+    ),
+}
 BOARD_IDENTITY = 0x42524F44  # "DORB"
 
 
@@ -114,8 +117,10 @@ class SerialHost(wiring.Component):
                     m.d.sync += left.eq(Mux(self.data == WRITE, 8, 4))
                     with m.Switch(self.data):
                         for command, following in (
-                            (WRITE, _State.WRITE), (READ, _State.READ), (IMAGE, _State.LENGTH)
-                        ):  # fmt: skip
+                            (WRITE, _State.WRITE),
+                            (READ, _State.READ),
+                            (IMAGE, _State.LENGTH),
+                        ):
                             with m.Case(command):
                                 m.d.sync += state.eq(following)
                         with m.Default():

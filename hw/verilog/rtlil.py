@@ -237,9 +237,7 @@ def _shared_path(paths: list[tuple[str, ...]]) -> tuple[str, ...]:
             shared.append(parts[0])
             continue
         first, last = min(parts), max(parts)
-        length = next(
-            (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first)
-        )
+        length = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
         stem = first[:length].rstrip("0123456789_")
         if not stem:
             break
@@ -288,9 +286,7 @@ def merge_identical(modules: list[Module]) -> list[Module]:
 def drop_register_values(modules: list[Module]) -> None:
     """Removes initial values of registers, in place: reset gives them theirs."""
     for module in modules:
-        module.lines = [
-            line for line in module.lines if not line.lstrip().startswith("attribute \\init ")
-        ]
+        module.lines = [line for line in module.lines if not line.lstrip().startswith("attribute \\init ")]
 
 
 def keep_wires(modules: list[Module], prefix: str) -> None:

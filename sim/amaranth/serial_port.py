@@ -12,7 +12,8 @@ _BREAK_BITS = 3 * FRAME_BITS
 
 
 class SimulatedPort:
-    """A serial port whose other end is the pins of a simulated :class:`~dorefa.hw.shell.board_core.BoardCore`.
+    """A serial port whose other end is the pins of a simulated
+    :class:`~dorefa.hw.shell.board_core.BoardCore`.
 
     `core`: the component, or an elaborated fragment of it given beside it as `fragment`; `divisor`:
     clock cycles a bit of this side, which may differ a little from the board's; `timeout`: cycles for

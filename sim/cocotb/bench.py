@@ -79,10 +79,12 @@ class Bench:
             cocotb.start_soon(self.stream_trunks())
         channels = (
             *streams,
-            self.host.write_if.aw_channel, self.host.write_if.w_channel,
+            self.host.write_if.aw_channel,
+            self.host.write_if.w_channel,
             self.host.write_if.b_channel,
-            self.host.read_if.ar_channel, self.host.read_if.r_channel,
-        )  # fmt: skip
+            self.host.read_if.ar_channel,
+            self.host.read_if.r_channel,
+        )
         for number, channel in enumerate(channels):
             generator = random.Random(self.job["seed"] * 16 + number)
             channel.set_pause_generator(pauses(generator, self.job["stalls"]))
@@ -109,9 +111,8 @@ class Bench:
         for image in itertools.count():
             for number in self.job["trunks"]:
                 while (
-                    len(self.records) < image or self.record is None
-                    or len(self.record["trunks"]) <= number
-                ):  # fmt: skip
+                    len(self.records) < image or self.record is None or len(self.record["trunks"]) <= number
+                ):
                     await edge
                 for _ in range(self.job["latency"]):
                     await edge
@@ -121,8 +122,15 @@ class Bench:
     async def reset(self):
         """Four cycles of reset, everything undefined before it, idle buses when it ends."""
         self.dut.rst.value = 1
-        ports = ["s_axis_tvalid", "m_axis_tready", "s_axil_awvalid", "s_axil_wvalid", "s_axil_bready",
-                 "s_axil_arvalid", "s_axil_rready"]  # fmt: skip
+        ports = [
+            "s_axis_tvalid",
+            "m_axis_tready",
+            "s_axil_awvalid",
+            "s_axil_wvalid",
+            "s_axil_bready",
+            "s_axil_arvalid",
+            "s_axil_rready",
+        ]
         ports += ["s_axis_weights_tvalid"] if self.job["weights"] else []
         ports += ["s_axis_trunks_tvalid", "m_axis_trunks_tready"] if self.job["trunks"] else []
         for port in ports:
@@ -146,10 +154,7 @@ class Bench:
     def snapshot(self, number):
         """Rows of the memories that pass `number` wrote, as strings of 0, 1, x: one list per region."""
         return [
-            [
-                str(memory[row].value)
-                for row in range(region["first"], region["first"] + region["rows"])
-            ]
+            [str(memory[row].value) for row in range(region["first"], region["first"] + region["rows"])]
             for region in self.job["snapshots"][number]
             for memory in [instance(self.dut, region["memory"])]
         ]

@@ -67,10 +67,7 @@ def _job_file(job: Job) -> dict:
         "weights": [packet.hex() for packet in job.weight_packets],
         "trunks": job.trunk_packets[1],
         "snapshots": [
-            [
-                {"memory": region.memory, "first": region.first, "rows": region.rows}
-                for region in own
-            ]
+            [{"memory": region.memory, "first": region.first, "rows": region.rows} for region in own]
             for own in regions(job.compiled)
         ],
     }
@@ -107,19 +104,16 @@ def _trace(record, job: Job, memories) -> Trace:
     config = job.compiled.config
     results = np.frombuffer(bytes.fromhex(record["results"]), f"<i{config.result_bits // 8}")
     if len(results) != job.beats:
-        raise SimulationError(
-            f"m_axis_tlast after {len(results)} results; expected after {job.beats}"
-        )
+        raise SimulationError(f"m_axis_tlast after {len(results)} results; expected after {job.beats}")
     packets = [bytes.fromhex(packet) for packet in record["trunks"]]
     check_trunks(job, packets)
-    stamps = {
-        name: record[name]
-        for name in ("first_in", "last_in", "first_read", "first_out", "last_out")
-    }
+    stamps = {name: record[name] for name in ("first_in", "last_in", "first_read", "first_out", "last_out")}
     return Trace(
-        **stamps, ends=record["ends"], results=results.astype(np.int64),
+        **stamps,
+        ends=record["ends"],
+        results=results.astype(np.int64),
         values=_values(record["copied"], job.compiled, memories, packets),
-    )  # fmt: skip
+    )
 
 
 def run(job: Job, verilog: str, *, simulator: str) -> tuple[list[Trace], int]:
@@ -154,9 +148,12 @@ def _run_child(simulator, directory, environment, seconds, job):
     with open(Path(directory, "child.log"), "wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "dorefa.sim.cocotb.runner", simulator, directory],
-            env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
             start_new_session=True,
-        )  # fmt: skip
+        )
         progress, waited = Path(directory, "progress"), 0.0
         try:
             while process.poll() is None:
@@ -190,20 +187,40 @@ def main(simulator, directory):
 
     folder = Path(directory)
     runner = get_runner(simulator)
-    arguments = ["-g2005"] if simulator == "icarus" else [
-        "-Wno-fatal", "-Wno-lint", "-Wno-UNOPTFLAT", "-O3",
-        "--x-initial", "unique", "--x-assign", "unique", "--default-language", "1364-2005",
-    ]  # fmt: skip
+    arguments = (
+        ["-g2005"]
+        if simulator == "icarus"
+        else [
+            "-Wno-fatal",
+            "-Wno-lint",
+            "-Wno-UNOPTFLAT",
+            "-O3",
+            "--x-initial",
+            "unique",
+            "--x-assign",
+            "unique",
+            "--default-language",
+            "1364-2005",
+        ]
+    )
     runner.build(
-        sources=[folder / "engine.v"], hdl_toplevel=MODULE, build_args=arguments,
-        build_dir=folder / "build", always=True, timescale=("1ns", "1ps"),
+        sources=[folder / "engine.v"],
+        hdl_toplevel=MODULE,
+        build_args=arguments,
+        build_dir=folder / "build",
+        always=True,
+        timescale=("1ns", "1ps"),
         log_file=folder / "build.log",
-    )  # fmt: skip
+    )
     runner.test(
-        hdl_toplevel=MODULE, test_module="dorefa.sim.cocotb.bench", build_dir=folder / "build",
-        test_dir=folder, timescale=("1ns", "1ps"), log_file=folder / "test.log",
+        hdl_toplevel=MODULE,
+        test_module="dorefa.sim.cocotb.bench",
+        build_dir=folder / "build",
+        test_dir=folder,
+        timescale=("1ns", "1ps"),
+        log_file=folder / "test.log",
         plusargs=["+verilator+rand+reset+2"] if simulator == "verilator" else [],
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

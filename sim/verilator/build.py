@@ -23,16 +23,33 @@ HARNESS = Path(__file__).with_name("harness.cpp")
 HEADER = Path(__file__).with_name("harness_job.h")
 
 VERILATOR_FLAGS = (
-    "--cc", "-O3", "--prefix", "Vengine", "--top-module", MODULE,
-    "--default-language", "1364-2005", "-Wno-fatal", "-Wno-lint", "-Wno-UNOPTFLAT",
+    "--cc",
+    "-O3",
+    "--prefix",
+    "Vengine",
+    "--top-module",
+    MODULE,
+    "--default-language",
+    "1364-2005",
+    "-Wno-fatal",
+    "-Wno-lint",
+    "-Wno-UNOPTFLAT",
     # What nothing has written is random, so that a read of it cannot go unseen.
-    "--x-initial", "unique", "--x-assign", "unique",
-)  # fmt: skip
+    "--x-initial",
+    "unique",
+    "--x-assign",
+    "unique",
+)
 CXX_FLAGS = (
-    "-std=gnu++20", "-w", "-pthread", "-DVERILATOR=1",
-    *(f"-DVM_{name}=0" for name in ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD",
-                                    "TRACE_SAIF")),
-)  # fmt: skip
+    "-std=gnu++20",
+    "-w",
+    "-pthread",
+    "-DVERILATOR=1",
+    *(
+        f"-DVM_{name}=0"
+        for name in ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
+    ),
+)
 FAST, SLOW = "-O2", "-O0"  # code of every cycle, and code that runs once or for few cycles
 _LONG_RUN = 200_000  # cycles from which an optimized model pays
 # Bytes of a source that is not worth a compiler run of its own, by optimization level.
@@ -191,15 +208,21 @@ def build(verilog: str, memories, *, config, cycles: int, ports_only: bool = Fal
     cxx = cxx_command()
     configuration = _configuration(memories, ports_only)
     tools = _digest(
-        FAST, SLOW, *VERILATOR_FLAGS, *CXX_FLAGS, *cxx, _output([*cxx, "--version"]),
+        FAST,
+        SLOW,
+        *VERILATOR_FLAGS,
+        *CXX_FLAGS,
+        *cxx,
+        _output([*cxx, "--version"]),
         _output([*verilator, "--version"], environment),
-    )  # fmt: skip
+    )
     fast = FAST if is_long(cycles) else SLOW
     defines = [
-        f"-DPORT_BYTES={config.port_bytes}", f"-DWEIGHT_STREAM={int(config.weights == 'stream')}",
+        f"-DPORT_BYTES={config.port_bytes}",
+        f"-DWEIGHT_STREAM={int(config.weights == 'stream')}",
         f"-DTRUNK_BYTES={trunk_bytes(config) if config.trunks == 'stream' else 0}",
         f"-DPORTS_ONLY={int(ports_only)}",
-    ]  # fmt: skip
+    ]
     key = _digest(verilog, configuration, HARNESS.read_text(), HEADER.read_text(), *defines, fast, tools)
     cache = cache_directory() / "models"
     published = cache / f"engine-{key}"
@@ -208,9 +231,7 @@ def build(verilog: str, memories, *, config, cycles: int, ports_only: bool = Fal
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(
-            f"{cache}: {error.strerror}; accepted: a folder for compiled models"
-        ) from error
+        raise InputError(f"{cache}: {error.strerror}; accepted: a folder for compiled models") from error
     runtime = _runtime(_include_directory(), cxx, cache, tools)
     with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
         executable = _build_model(verilog, configuration, defines, cxx, runtime, directory, fast)

@@ -38,27 +38,39 @@ def _number(value):
 def _piece(memory, first, rows):
     scope, name = f"TOP.{MODULE}.{memory.path}".encode(), memory.name.encode()
     return b"".join(
-        (_number(len(scope)), scope, _number(len(name)), name,
-         _number(memory.row_bytes), _number(first), _number(rows))
-    )  # fmt: skip
+        (
+            _number(len(scope)),
+            scope,
+            _number(len(name)),
+            name,
+            _number(memory.row_bytes),
+            _number(first),
+            _number(rows),
+        )
+    )
 
 
 def _job_file(job: Job, memories) -> bytes:
     """What ``read_job`` of harness.cpp reads."""
     compiled = job.compiled
     numbers = (
-        job.seed, job.stalls, job.stalls, job.latency, job.load_limit, job.image_limit, job.beats,
-        0 if job.ports_only else len(compiled.schedule.passes), 4 * REGISTERS["cycles"][0],
-    )  # fmt: skip
+        job.seed,
+        job.stalls,
+        job.stalls,
+        job.latency,
+        job.load_limit,
+        job.image_limit,
+        job.beats,
+        0 if job.ports_only else len(compiled.schedule.passes),
+        4 * REGISTERS["cycles"][0],
+    )
     parts = [_number(value) for value in numbers]
     images = {} if job.through_port or job.preloaded else design.memory_images(compiled)
     parts.append(_number(len(images)))
     for name, words in images.items():
         memory = memories[name]
         parts.append(_piece(memory, 0, len(words)))
-        parts.append(
-            b"".join(word.to_bytes(memory.row_bytes, "little") for word in map(int, words))
-        )
+        parts.append(b"".join(word.to_bytes(memory.row_bytes, "little") for word in map(int, words)))
     writes = list(compiled.host_writes() if job.through_port else compiled.register_writes())
     if job.preloaded:
         writes = []
@@ -109,11 +121,7 @@ class _Results:
 def _signed(results, bits):
     """Results as they are on the port, `bits` wide, as int64."""
     results = np.array(results, np.uint64)
-    return (
-        results.astype(np.uint32).view(np.int32).astype(np.int64)
-        if bits == 32
-        else results.view(np.int64)
-    )
+    return results.astype(np.uint32).view(np.int32).astype(np.int64) if bits == 32 else results.view(np.int64)
 
 
 def _trace(results: _Results, job: Job, memories) -> Trace:
@@ -131,11 +139,16 @@ def _trace(results: _Results, job: Job, memories) -> Trace:
         packets = [results.packet() for _ in range(*results.numbers(1))]
     check_trunks(job, packets)
     return Trace(
-        first_in=first_in, last_in=last_in, first_read=first_read, ends=ends,
-        first_out=first_out, last_out=last_out, results=outputs,
+        first_in=first_in,
+        last_in=last_in,
+        first_read=first_read,
+        ends=ends,
+        first_out=first_out,
+        last_out=last_out,
+        results=outputs,
         values={} if job.ports_only else values(compiled, copied, packets),
         cycles=results.numbers(1)[0] if job.ports_only else None,
-    )  # fmt: skip
+    )
 
 
 def _execute(command, job: Job) -> None:
@@ -172,8 +185,12 @@ def run(job: Job, verilog: str) -> tuple[list[Trace], int]:
     memories = {} if job.ports_only else design.find_memories(verilog, MODULE)
     cycles = len(job.images) * job.compiled.cycles
     executable = model.build(
-        verilog, memories, config=job.compiled.config, cycles=cycles, ports_only=job.ports_only,
-    )  # fmt: skip
+        verilog,
+        memories,
+        config=job.compiled.config,
+        cycles=cycles,
+        ports_only=job.ports_only,
+    )
     parts = _parts(job, (os.cpu_count() or 1) if model.is_long(cycles) else 1)
     with ThreadPoolExecutor(len(parts)) as pool:
         outcomes = list(pool.map(lambda part: _run_part(executable, memories, *part), parts))

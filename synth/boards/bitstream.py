@@ -38,7 +38,9 @@ class Family:
 FAMILIES = {
     # Wide multiplexers made of LUT pairs double the size of popcounts on two of them.
     "ecp5": Family(
-        synthesis="-nowidelut", tools=("yosys", "nextpnr-ecp5", "ecppack"), suffixes=("bit", "svf"),
+        synthesis="-nowidelut",
+        tools=("yosys", "nextpnr-ecp5", "ecppack"),
+        suffixes=("bit", "svf"),
         # Distributed RAM included: nextpnr sets two of these aside for each TRELLIS_RAMW.
         cells={"TRELLIS_COMB": 1},
         brams=("DP16KD",),
@@ -46,17 +48,22 @@ FAMILIES = {
         routing="--placer static",
     ),
     "ice40": Family(
-        synthesis="", tools=("yosys", "nextpnr-ice40", "icepack"), suffixes=("bin",),
-        cells={"ICESTORM_LC": 1}, brams=("ICESTORM_RAM",),
+        synthesis="",
+        tools=("yosys", "nextpnr-ice40", "icepack"),
+        suffixes=("bin",),
+        cells={"ICESTORM_LC": 1},
+        brams=("ICESTORM_RAM",),
         # router1 does not come to an end on long carry chains.
         routing="--router router2",
     ),
     "gowin": Family(
-        synthesis="-nowidelut", tools=("yosys", "nextpnr-himbaechel-gowin", "gowin_pack"), suffixes=("fs",),
+        synthesis="-nowidelut",
+        tools=("yosys", "nextpnr-himbaechel-gowin", "gowin_pack"),
+        suffixes=("fs",),
         cells={"LUT4": 1, "ALU": 1, "RAM16SDP4": 4},
         brams=("BSRAM",),
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,11 +113,14 @@ def make_bitstream(
     verilog = top.core_verilog(core, board.family)
     platform.add_file(f"{top.MODULE}.v", verilog)
     plan = platform.build(
-        top.BoardTop(board, clock), name=_TOP, do_build=False, do_program=False,
+        top.BoardTop(board, clock),
+        name=_TOP,
+        do_build=False,
+        do_program=False,
         synth_opts=family.synthesis,
         nextpnr_opts=f"--report {_REPORT} --seed {seed} --freq {clock.rate / 1e6} --timing-allow-fail "
         + family.routing,
-    )  # fmt: skip
+    )
     plan.extract(folder)
     folder = Path(folder)
     for number, (tool, *arguments) in enumerate(json.loads(plan.files[f"build_{_TOP}.json"])["commands"]):
@@ -138,15 +148,17 @@ def make_bitstream(
             f"clock is {clock.rate / 1e6:g} MHz, and the routed design reaches {fmax / 1e6:.2f} MHz; "
             f"accepted: --clock of at most that, another --pnr-seed than {seed}, or a smaller array"
         )
-    files = {
-        suffix: (folder / f"{_TOP}.{suffix}").read_bytes()
-        for suffix in family.suffixes
-    }
+    files = {suffix: (folder / f"{_TOP}.{suffix}").read_bytes() for suffix in family.suffixes}
     return Bitstream(
-        files=files, verilog=verilog, clock_hz=clock.rate, fmax_hz=fmax, family=family, core=core,
+        files=files,
+        verilog=verilog,
+        clock_hz=clock.rate,
+        fmax_hz=fmax,
+        family=family,
+        core=core,
         utilization={kind: many for kind, many in report["utilization"].items() if many["used"]},
         tools={tools.TOOLS[name].package: tools.version(name) for name in family.tools},
-    )  # fmt: skip
+    )
 
 
 def himbaechel(arguments):

@@ -51,25 +51,37 @@ _SMALL, _MIDDLE, _LARGE = (16, 8), (32, 16), (64, 32)
 
 def _ulx3s(size, array):
     return Board(
-        family="ecp5", platform=("ulx3s", f"ULX3S_{size}_Platform"), oscillator=("clk25", 25e6),
-        clock=50e6, array=array,
-    )  # fmt: skip
+        family="ecp5",
+        platform=("ulx3s", f"ULX3S_{size}_Platform"),
+        oscillator=("clk25", 25e6),
+        clock=50e6,
+        array=array,
+    )
 
 
 def _orangecrab(size, array):
     return Board(
-        family="ecp5", platform=("orangecrab_r0_2", f"OrangeCrabR0_2_{size}Platform"),
-        oscillator=("clk", 48e6), clock=48e6, array=array, leds=_RGB,
-        uart=("io", 0, "0", "1"), attributes={"IO_TYPE": "LVCMOS33", "PULLMODE": "UP"},
+        family="ecp5",
+        platform=("orangecrab_r0_2", f"OrangeCrabR0_2_{size}Platform"),
+        oscillator=("clk", 48e6),
+        clock=48e6,
+        array=array,
+        leds=_RGB,
+        uart=("io", 0, "0", "1"),
+        attributes={"IO_TYPE": "LVCMOS33", "PULLMODE": "UP"},
         note="serial adapter of 3.3 V: its transmit line to pin 0 (RX), its receive line to pin 1 (TX)",
-    )  # fmt: skip
+    )
 
 
 def _ecpix5(size):
     return Board(
-        family="ecp5", platform=("ecpix5", f"ECPIX5{size}Platform"), oscillator=("clk100", 100e6),
-        clock=50e6, array=_LARGE, leds=_RGB,
-    )  # fmt: skip
+        family="ecp5",
+        platform=("ecpix5", f"ECPIX5{size}Platform"),
+        oscillator=("clk100", 100e6),
+        clock=50e6,
+        array=_LARGE,
+        leds=_RGB,
+    )
 
 
 BOARDS = {
@@ -80,41 +92,69 @@ BOARDS = {
     "orangecrab_r0_2_25f": _orangecrab("25F", _MIDDLE),
     "orangecrab_r0_2_85f": _orangecrab("85F", _LARGE),
     "versa_ecp5": Board(
-        family="ecp5", platform=("versa_ecp5", "VersaECP5Platform"), oscillator=("clk100", 100e6),
-        clock=50e6, array=_LARGE,
+        family="ecp5",
+        platform=("versa_ecp5", "VersaECP5Platform"),
+        oscillator=("clk100", 100e6),
+        clock=50e6,
+        array=_LARGE,
     ),
     "ecpix5_45": _ecpix5("45"),
     "ecpix5_85": _ecpix5("85"),
     "colorlight_5a75b": Board(
-        family="ecp5", platform=("colorlight_5a75b_r7_0", "Colorlight_5A75B_R70Platform"),
-        oscillator=("clk25", 25e6), clock=50e6, array=_MIDDLE, leds=(),
+        family="ecp5",
+        platform=("colorlight_5a75b_r7_0", "Colorlight_5A75B_R70Platform"),
+        oscillator=("clk25", 25e6),
+        clock=50e6,
+        array=_MIDDLE,
+        leds=(),
         note="revision 7.0; serial adapter of 3.3 V at J19: KEY+ receives, DATA_LED- transmits",
     ),
     "icesugar_pro": Board(
-        family="ecp5", platform=("icesugar_pro", "ICESugarProPlatform"), oscillator=("clk25", 25e6),
-        clock=50e6, array=_MIDDLE, leds=_RGB,
+        family="ecp5",
+        platform=("icesugar_pro", "ICESugarProPlatform"),
+        oscillator=("clk25", 25e6),
+        clock=50e6,
+        array=_MIDDLE,
+        leds=_RGB,
     ),
     "icebreaker": Board(
-        family="ice40", platform=("icebreaker", "ICEBreakerPlatform"), oscillator=("clk12", 12e6),
-        clock=12e6, array=_SMALL, leds=(("led_g", 0, None), ("led_r", 0, None)),
+        family="ice40",
+        platform=("icebreaker", "ICEBreakerPlatform"),
+        oscillator=("clk12", 12e6),
+        clock=12e6,
+        array=_SMALL,
+        leds=(("led_g", 0, None), ("led_r", 0, None)),
     ),
     "icesugar": Board(
-        family="ice40", platform=("icesugar", "ICESugarPlatform"), oscillator=("clk12", 12e6),
-        clock=12e6, array=_SMALL,
+        family="ice40",
+        platform=("icesugar", "ICESugarPlatform"),
+        oscillator=("clk12", 12e6),
+        clock=12e6,
+        array=_SMALL,
     ),
     "ice40_hx8k_b_evn": Board(
-        family="ice40", platform=("ice40_hx8k_b_evn", "ICE40HX8KBEVNPlatform"),
-        oscillator=("clk12", 12e6), clock=24e6, array=_SMALL,
+        family="ice40",
+        platform=("ice40_hx8k_b_evn", "ICE40HX8KBEVNPlatform"),
+        oscillator=("clk12", 12e6),
+        clock=24e6,
+        array=_SMALL,
     ),
     "tang_nano_9k": Board(
-        family="gowin", platform=("tang_nano_9k", "TangNano9kPlatform"), oscillator=("clk27", 27e6),
-        clock=27e6, array=_SMALL,
+        family="gowin",
+        platform=("tang_nano_9k", "TangNano9kPlatform"),
+        oscillator=("clk27", 27e6),
+        clock=27e6,
+        array=_SMALL,
     ),
     "tang_primer_20k": Board(
-        family="gowin", platform=("tang_primer_20k", "TangPrimer20kDockPlatform"),
-        oscillator=("clk27", 27e6), clock=27e6, array=_MIDDLE, note="core board in its dock",
+        family="gowin",
+        platform=("tang_primer_20k", "TangPrimer20kDockPlatform"),
+        oscillator=("clk27", 27e6),
+        clock=27e6,
+        array=_MIDDLE,
+        note="core board in its dock",
     ),
-}  # fmt: skip
+}
 
 
 def find_board(name):

@@ -123,11 +123,23 @@ class Clock(Elaboratable):
         m.submodules.pin = buffer = io.Buffer("i", pin)
         m.submodules.pll = Instance(
             "EHXPLLL",
-            *self._parameters(), p_FEEDBK_PATH="CLKOP", p_CLKOP_ENABLE="ENABLED",
-            i_CLKI=buffer.i, i_CLKFB=clock, o_CLKOP=clock, o_LOCK=locked, i_RST=0, i_STDBY=0,
-            i_PHASESEL0=0, i_PHASESEL1=0, i_PHASEDIR=0, i_PHASESTEP=0, i_PHASELOADREG=0,
-            i_PLLWAKESYNC=0, i_ENCLKOP=0,
-        )  # fmt: skip
+            *self._parameters(),
+            p_FEEDBK_PATH="CLKOP",
+            p_CLKOP_ENABLE="ENABLED",
+            i_CLKI=buffer.i,
+            i_CLKFB=clock,
+            o_CLKOP=clock,
+            o_LOCK=locked,
+            i_RST=0,
+            i_STDBY=0,
+            i_PHASESEL0=0,
+            i_PHASESEL1=0,
+            i_PHASEDIR=0,
+            i_PHASESTEP=0,
+            i_PHASELOADREG=0,
+            i_PLLWAKESYNC=0,
+            i_ENCLKOP=0,
+        )
 
     def _ice40(self, m, platform, pin, clock, locked):
         if platform.device == "iCE40UP5K":
@@ -141,26 +153,54 @@ class Clock(Elaboratable):
         limits = (17e6, 26e6, 44e6, 66e6, 101e6)
         m.submodules.pll = Instance(
             cell,
-            reference, *self._parameters(bits={"DIVR": 4, "DIVF": 7, "DIVQ": 3}),
-            p_FEEDBACK_PATH="SIMPLE", p_PLLOUT_SELECT="GENCLK",
+            reference,
+            *self._parameters(bits={"DIVR": 4, "DIVF": 7, "DIVQ": 3}),
+            p_FEEDBACK_PATH="SIMPLE",
+            p_PLLOUT_SELECT="GENCLK",
             p_FILTER_RANGE=Const(1 + sum(compared >= limit for limit in limits), 3),
-            i_RESETB=1, i_BYPASS=0, o_PLLOUTGLOBAL=clock, o_LOCK=locked,
-        )  # fmt: skip
+            i_RESETB=1,
+            i_BYPASS=0,
+            o_PLLOUTGLOBAL=clock,
+            o_LOCK=locked,
+        )
 
     def _gowin(self, m, platform, pin, clock, locked):
         m.submodules.pin = buffer = io.Buffer("i", pin)
         m.submodules.pll = Instance(
             "rPLL",
-            *self._parameters(), p_FCLKIN=f"{self._rate / 1e6:g}", p_DEVICE=platform.family,
-            p_DYN_IDIV_SEL="false", p_DYN_FBDIV_SEL="false", p_DYN_ODIV_SEL="false",
-            p_DYN_SDIV_SEL=2, p_DYN_DA_EN="false", p_PSDA_SEL="0000", p_DUTYDA_SEL="1000",
-            p_CLKFB_SEL="internal", p_CLKOUT_BYPASS="false", p_CLKOUTP_BYPASS="false",
-            p_CLKOUTD_BYPASS="false", p_CLKOUTD_SRC="CLKOUT", p_CLKOUTD3_SRC="CLKOUT",
-            p_CLKOUT_FT_DIR=1, p_CLKOUTP_FT_DIR=1, p_CLKOUT_DLY_STEP=0, p_CLKOUTP_DLY_STEP=0,
-            i_CLKIN=buffer.i, i_CLKFB=0, i_RESET=0, i_RESET_P=0, i_FBDSEL=Const(0, 6),
-            i_IDSEL=Const(0, 6), i_ODSEL=Const(0, 6), i_PSDA=Const(0, 4), i_DUTYDA=Const(0, 4),
-            i_FDLY=Const(0, 4), o_CLKOUT=clock, o_LOCK=locked,
-        )  # fmt: skip
+            *self._parameters(),
+            p_FCLKIN=f"{self._rate / 1e6:g}",
+            p_DEVICE=platform.family,
+            p_DYN_IDIV_SEL="false",
+            p_DYN_FBDIV_SEL="false",
+            p_DYN_ODIV_SEL="false",
+            p_DYN_SDIV_SEL=2,
+            p_DYN_DA_EN="false",
+            p_PSDA_SEL="0000",
+            p_DUTYDA_SEL="1000",
+            p_CLKFB_SEL="internal",
+            p_CLKOUT_BYPASS="false",
+            p_CLKOUTP_BYPASS="false",
+            p_CLKOUTD_BYPASS="false",
+            p_CLKOUTD_SRC="CLKOUT",
+            p_CLKOUTD3_SRC="CLKOUT",
+            p_CLKOUT_FT_DIR=1,
+            p_CLKOUTP_FT_DIR=1,
+            p_CLKOUT_DLY_STEP=0,
+            p_CLKOUTP_DLY_STEP=0,
+            i_CLKIN=buffer.i,
+            i_CLKFB=0,
+            i_RESET=0,
+            i_RESET_P=0,
+            i_FBDSEL=Const(0, 6),
+            i_IDSEL=Const(0, 6),
+            i_ODSEL=Const(0, 6),
+            i_PSDA=Const(0, 4),
+            i_DUTYDA=Const(0, 4),
+            i_FDLY=Const(0, 4),
+            o_CLKOUT=clock,
+            o_LOCK=locked,
+        )
 
     def _parameters(self, bits=None):
         """The setting as arguments of an instance, numbers of the widths in `bits` where given."""

@@ -37,12 +37,20 @@ class Capacity:
 CAPACITIES = {
     capacity.name: capacity
     for capacity in (
-        Capacity(name="LFE5U-85F-6", target="ecp5", luts=83_640, ffs=83_640, brams=208,
-                 pattern=r"LFE5UM?(5G)?-85F"),
-        Capacity(name="LFE5U-45F-6", target="ecp5", luts=43_848, ffs=43_848, brams=108,
-                 pattern=r"LFE5UM?(5G)?-45F"),
-        Capacity(name="LFE5U-25F-6", target="ecp5", luts=24_288, ffs=24_288, brams=56,
-                 pattern=r"LFE5UM?(5G)?-(12|25)F"),
+        Capacity(
+            name="LFE5U-85F-6", target="ecp5", luts=83_640, ffs=83_640, brams=208, pattern=r"LFE5UM?(5G)?-85F"
+        ),
+        Capacity(
+            name="LFE5U-45F-6", target="ecp5", luts=43_848, ffs=43_848, brams=108, pattern=r"LFE5UM?(5G)?-45F"
+        ),
+        Capacity(
+            name="LFE5U-25F-6",
+            target="ecp5",
+            luts=24_288,
+            ffs=24_288,
+            brams=56,
+            pattern=r"LFE5UM?(5G)?-(12|25)F",
+        ),
         Capacity(name="iCE40-HX8K", target="ice40", luts=7_680, ffs=7_680, brams=32, pattern="iCE40HX8K"),
         Capacity(name="iCE40-UP5K", target="ice40", luts=5_280, ffs=5_280, brams=30, pattern="iCE40UP5K"),
         Capacity(name="GW2A-18C", target="gowin", luts=20_736, ffs=15_552, brams=46, pattern="GW2A-18"),
@@ -50,7 +58,7 @@ CAPACITIES = {
         # Halves of a CPE, block RAMs of 40 kbit.
         Capacity(name="CCGM1A1", target="gatemate", luts=40_960, ffs=40_960, brams=32, pattern="CCGM1A1"),
     )
-}  # fmt: skip
+}
 
 
 def find_capacity(target, name=None) -> Capacity | None:

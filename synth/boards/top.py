@@ -17,15 +17,19 @@ def core_verilog(core, family):
     ``initial`` blocks, with cells of the device family where the engine's structure is ``mapped``."""
     config = core.compiled.config
     return verilog.export(
-        core, name=MODULE, preloaded=network_memories(config), summary=config.as_dict(),
+        core,
+        name=MODULE,
+        preloaded=network_memories(config),
+        summary=config.as_dict(),
         fabric=family if family in FABRICS else None,
-    )  # fmt: skip
+    )
 
 
 class BoardTop(Elaboratable):
     """Connects the module :data:`MODULE` to a board's pins.
 
-    `board`: a :class:`~dorefa.synth.boards.catalog.Board`; `clock`: its :class:`~dorefa.synth.boards.clock.Clock`.
+    `board`: a :class:`~dorefa.synth.boards.catalog.Board`; `clock`: its
+    :class:`~dorefa.synth.boards.clock.Clock`.
     """
 
     def __init__(self, board, clock):
@@ -42,9 +46,13 @@ class BoardTop(Elaboratable):
         sent, lights = Signal(), [Signal(name="busy"), Signal(name="error")]
         m.submodules.core = Instance(
             MODULE,
-            i_clk=ClockSignal(), i_rst=ResetSignal(), i_rx=rx.i,
-            o_tx=sent, o_busy=lights[0], o_error=lights[1],
-        )  # fmt: skip
+            i_clk=ClockSignal(),
+            i_rst=ResetSignal(),
+            i_rx=rx.i,
+            o_tx=sent,
+            o_busy=lights[0],
+            o_error=lights[1],
+        )
         # The line idles high from the first moment, the core's register only after its reset.
         m.d.comb += tx.o.eq(sent | ResetSignal())
         requested = {}

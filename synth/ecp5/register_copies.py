@@ -59,7 +59,9 @@ def _groups(components):
     """The components that the register and each of its copies serve, those of row 9 before row 10."""
     if len(components) <= _MOST_SERVED:
         return [list(components)]
-    ordered = sorted(components, key=lambda path: [int(part) if part.isdigit() else part
-                                                   for part in re.split(r"(\d+)", path)])  # fmt: skip
+    ordered = sorted(
+        components,
+        key=lambda path: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path)],
+    )
     count = len(ordered) // SERVED
     return [ordered[len(ordered) * n // count : len(ordered) * (n + 1) // count] for n in range(count)]

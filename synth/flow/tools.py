@@ -31,9 +31,7 @@ class Tool:
 
 
 def _yowasp(package, tool):
-    return Tool(
-        package=package, module=package.replace("-", "_"), function=f"run_{tool.replace('-', '_')}"
-    )
+    return Tool(package=package, module=package.replace("-", "_"), function=f"run_{tool.replace('-', '_')}")
 
 
 TOOLS = {
@@ -74,9 +72,13 @@ def run(name, arguments, *, folder, timeout):
     try:
         done = subprocess.run(
             [sys.executable, "-c", command, *arguments],
-            cwd=Path(folder), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, timeout=timeout,
-        )  # fmt: skip
+            cwd=Path(folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+        )
     except subprocess.TimeoutExpired as error:
         # With some seeds a router does not come to an end.
         seed = ", another --pnr-seed" if name.startswith("nextpnr") else ""

@@ -66,9 +66,7 @@ def make_unit(name, config, target=None, *, memory="logic"):
         if name == "popcount":
             component = AndPopcount(**options)
         else:
-            component = DotUnit(
-                acc_bits=config.acc_bits, signed_planes=config.signed_planes, **options
-            )
+            component = DotUnit(acc_bits=config.acc_bits, signed_planes=config.signed_planes, **options)
         operations = config.lanes
     elif name == "quantizer":
         top, component, operations = "dorefa_quantizer", quantizer_class(config)(config), 0
@@ -81,6 +79,9 @@ def make_unit(name, config, target=None, *, memory="logic"):
     macros = verilog.export_macros(component, name=top, fabric=fabric)
     shapes = memory_macros.macro_instances(macros.shapes)
     return Unit(
-        **unit, text=f"{macros.text}\n", memory_macros=tuple(memory_macros.describe(macros.shapes)),
-        black_boxes=macros.stubs, stand_ins="\n".join(shape.stand_in() for shape in shapes),
-    )  # fmt: skip
+        **unit,
+        text=f"{macros.text}\n",
+        memory_macros=tuple(memory_macros.describe(macros.shapes)),
+        black_boxes=macros.stubs,
+        stand_ins="\n".join(shape.stand_in() for shape in shapes),
+    )

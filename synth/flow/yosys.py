@@ -75,9 +75,11 @@ TARGETS = {
         _fpga("gowin", "Gowin GW1N, 4-input LUTs", "synth_gowin -nowidelut", pads=" -noiopads"),
         # For nextpnr; multiplexers of eight inputs would take more cells than trees of smaller ones.
         _fpga(
-            "gatemate", "Cologne Chip GateMate, trees of 2-input LUTs", "synth_gatemate -luttree -nomx8",
+            "gatemate",
+            "Cologne Chip GateMate, trees of 2-input LUTs",
+            "synth_gatemate -luttree -nomx8",
             pads=" -noiopad -noclkbuf",
-        ),  # fmt: skip
+        ),
         _fpga(
             "xilinx",
             "AMD 7 series, 6-input LUTs",
@@ -152,9 +154,16 @@ def _complaint(log):
 
 
 def synthesize(
-    design, *, top, target, components=True, library=None, memory="macro", folder=None,
+    design,
+    *,
+    top,
+    target,
+    components=True,
+    library=None,
+    memory="macro",
+    folder=None,
     timeout=DEFAULT_TIMEOUT,
-):  # fmt: skip
+):
     """Synthesizes a design and returns Yosys's cell statistics.
 
     `design` is the path of a Verilog (`.v`) or RTLIL (`.il`) file, `top` its top module, `target`

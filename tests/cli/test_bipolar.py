@@ -19,8 +19,12 @@ OPTIONS = [f"--{name}={value}" for name, value in ENGINE.items()]
 def model(tmp_path):
     """A bipolar image, two convolutions with bipolar weights and activations, the second padded."""
     rng = np.random.default_rng(0)
-    constants = {"w0": rng.normal(size=(8, 2, 3, 3)), "w1": rng.normal(size=(8, 8, 3, 3)),
-                 "w2": rng.normal(size=(3, 8 * 16)), "one": 1}  # fmt: skip
+    constants = {
+        "w0": rng.normal(size=(8, 2, 3, 3)),
+        "w1": rng.normal(size=(8, 8, 3, 3)),
+        "w2": rng.normal(size=(3, 8 * 16)),
+        "one": 1,
+    }
     nodes = [
         helper.make_node("BipolarQuant", [name, "one"], [f"{name}q"], domain=QONNX)
         for name in ("x", "w0", "w1", "w2")
@@ -40,10 +44,15 @@ def expected(path):
     network = importer.load(path)
     compiled = compile_network(network, fit(network, **ENGINE))
     return [
-        {"layer": layer.name, "encoding": "twos_complement", "planes": 2, "padded": layer.name == "b",
-         "cycles": layer.bound / 2}
+        {
+            "layer": layer.name,
+            "encoding": "twos_complement",
+            "planes": 2,
+            "padded": layer.name == "b",
+            "cycles": layer.bound / 2,
+        }
         for layer in compiled.layers[1:]
-    ]  # fmt: skip
+    ]
 
 
 def test_check_says_how_and_what_it_costs(dorefa, model):
@@ -53,8 +62,10 @@ def test_check_says_how_and_what_it_costs(dorefa, model):
     assert outcome.report["bipolar_activations"] == entries
     # 16 pixels, 8 channels on 4 rows, 72 products on 16 lanes, one more plane.
     assert entries[0]["cycles"] == 16 * 2 * 5
-    assert ("b: reads padded bipolar activations as two's complement, 2 planes instead of 1; that takes "
-            "160 of its cycles\n") in outcome.err  # fmt: skip
+    assert (
+        "b: reads padded bipolar activations as two's complement, 2 planes instead of 1; that takes "
+        "160 of its cycles\n"
+    ) in outcome.err
     assert "fc: reads bipolar activations as two's complement" in outcome.err
 
 

@@ -11,17 +11,13 @@ from dorefa.golden.network import npz
 
 def test_files_and_report(dorefa, tmp_path, seed):
     model, folder = tmp_path / "small.npz", tmp_path / "board"
-    network = random_network(
-        seed, conv_layers=1, a_bits=2, max_macs=20_000, max_size=6, max_channels=6
-    )
+    network = random_network(seed, conv_layers=1, a_bits=2, max_macs=20_000, max_size=6, max_channels=6)
     npz.save(network, model)
     outcome = dorefa(
         "build", model, "--board", "ulx3s_25f", "--lanes", 8, "--rows", 2, "-o", folder, "--json", "-"
     )
     assert outcome.status == 0, outcome.err
-    assert sorted(os.listdir(folder)) == [
-        "board.json", "ulx3s_25f.bit", "ulx3s_25f.svf", "ulx3s_25f.v"
-    ]  # fmt: skip
+    assert sorted(os.listdir(folder)) == ["board.json", "ulx3s_25f.bit", "ulx3s_25f.svf", "ulx3s_25f.v"]
     report = outcome.report
     assert report["bitstream"] == str(folder / "ulx3s_25f.bit")
     assert b"Part: LFE5U-25F" in (folder / "ulx3s_25f.bit").read_bytes()[:500]

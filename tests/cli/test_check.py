@@ -26,9 +26,21 @@ def test_supported_network(dorefa):
 def test_every_problem_is_listed_and_the_report_is_written(dorefa, tmp_path):
     path = tmp_path / "report.json"
     outcome = dorefa(
-        "check", "digits", "--lanes", 0, "--rows", 16, "--quant", 0, "--acc-bits", 5,
-        "--weight-depth", 10, "--json", path,
-    )  # fmt: skip
+        "check",
+        "digits",
+        "--lanes",
+        0,
+        "--rows",
+        16,
+        "--quant",
+        0,
+        "--acc-bits",
+        5,
+        "--weight-depth",
+        10,
+        "--json",
+        path,
+    )
     assert "does not run on this engine" in outcome.error
     report = json.loads(path.read_text())
     assert report["supported"] is False and len(report["problems"]) >= 4

@@ -27,8 +27,7 @@ def test_demo_on_few_images(tmp_path, capsys):
     accuracies = {
         line.rpartition("  ")[2]
         for line in text.splitlines()
-        if line.startswith(("float model", "integer model", "hardware "))
-        and "equals" not in line
+        if line.startswith(("float model", "integer model", "hardware ")) and "equals" not in line
     }
     assert len(accuracies) == 1
     for words in ("conv1", "per image", "asic", "block RAMs"):
@@ -61,9 +60,7 @@ def test_recorded_tile_has_the_steps_of_the_layer(seed):
     config = fit(network, lanes=16, rows=4)
     compiled = compile_network(network, config)
     cycles = compiled.layers[0].cycles
-    traces = waveform.record(
-        compiled, random_images(network, 1, seed)[0], first=0, cycles=cycles
-    )
+    traces = waveform.record(compiled, random_images(network, 1, seed)[0], first=0, cycles=cycles)
     values = {trace.label: trace.values for trace in traces}
     assert all(len(trace.values) == cycles for trace in traces)
     # Each step is an operation of the whole array: the layer's bound counts them.

@@ -31,9 +31,7 @@ def cache(tmp_path, monkeypatch):
 def model(tmp_path, seed):
     """A small network in a file."""
     path = tmp_path / "small.npz"
-    npz.save(
-        random_network(seed, conv_layers=1, a_bits=2, max_macs=20_000, max_size=6, max_channels=6), path
-    )
+    npz.save(random_network(seed, conv_layers=1, a_bits=2, max_macs=20_000, max_size=6, max_channels=6), path)
     return path
 
 
@@ -43,9 +41,7 @@ def test_workers_and_cluster_make_the_same_table(dorefa, model, cache, tmp_path,
     )
     assert outcome.status == 0, outcome.err
     assert "4 points, 0 of them from the cache" in outcome.out
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None
-    ) as cluster:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
         there = dorefa(
             "explore", model, *SWEEP, "--cluster", cluster.scheduler_address, "-o", tmp_path / "there"
@@ -72,9 +68,19 @@ def test_table_report_and_second_run(dorefa, model, cache, tmp_path):
     assert report["recommended"]["pareto"]
     for point in usable:
         checked = dorefa(
-            "check", model, "--lanes", 16, "--rows", point["parameters"]["rows"], "--fetch-bits", 16,
-            "--structure", "mapped", "--json", "-",
-        ).report  # fmt: skip
+            "check",
+            model,
+            "--lanes",
+            16,
+            "--rows",
+            point["parameters"]["rows"],
+            "--fetch-bits",
+            16,
+            "--structure",
+            "mapped",
+            "--json",
+            "-",
+        ).report
         assert checked["config"] == point["config"] and checked["cycles_estimate"] == point["cycles"]
     with open(tmp_path / "a" / "explore.csv", newline="") as file:
         lines = list(csv.DictReader(file))
@@ -97,10 +103,13 @@ def test_an_interrupted_exploration_goes_on(dorefa, model, cache, tmp_path):
     sweep = ("--target", "ice40", "--lanes", "8", "--rows", "1,2,3", "--jobs", "2")
     command = [sys.executable, "-m", "dorefa.cli", "explore", str(model), *sweep, "-o", str(tmp_path / "x")]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         # A shell's background jobs ignore the signal, and so would what they start.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as process:  # fmt: skip
+    ) as process:
         while process.poll() is None and not list(cache.glob("*.json")):
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
@@ -118,9 +127,24 @@ def test_an_interrupted_exploration_goes_on(dorefa, model, cache, tmp_path):
 
 def test_routed_points_are_compared_in_images_a_second(dorefa, model, cache, tmp_path):
     outcome = dorefa(
-        "explore", model, "--target", "ecp5", "--device", "LFE5U-25F-6", "--pnr", "--lanes", 8, "--rows", 1,
-        "--fetch-bits", "8,16", "-o", tmp_path / "x", "--json", tmp_path / "r.json",
-    )  # fmt: skip
+        "explore",
+        model,
+        "--target",
+        "ecp5",
+        "--device",
+        "LFE5U-25F-6",
+        "--pnr",
+        "--lanes",
+        8,
+        "--rows",
+        1,
+        "--fetch-bits",
+        "8,16",
+        "-o",
+        tmp_path / "x",
+        "--json",
+        tmp_path / "r.json",
+    )
     assert outcome.status == 0, outcome.err
     best = json.loads((tmp_path / "r.json").read_text())["recommended"]
     assert best["images_per_second"] == best["fmax_mhz"] * best["images_per_second_per_mhz"]
@@ -168,7 +192,7 @@ def test_nothing_fits(dorefa, cache):
         (("--jobs", "0"), "--jobs is 0; accepted: at least 1"),
         (("--cluster", "here"), "cluster 'here': missing port number"),
     ],
-)  # fmt: skip
+)
 def test_refusals(dorefa, cache, arguments, message, tmp_path):
     error = dorefa("explore", "digits-small", *arguments, "--json", tmp_path / "r.json").error
     assert error.startswith(message)

@@ -25,8 +25,16 @@ def test_golden_gives_the_same_files(dorefa, digits, tmp_path):
     np.save(tmp_path / "x.npy", digits_sample()[0][:20])
     results = []
     for model in ((digits,), ("digits-small", "--seed", 3)):
-        outcome = dorefa("golden", *model, "--input", tmp_path / "x.npy", "--output", tmp_path / "y.npy",
-                         "--logits", tmp_path / "l.npy")  # fmt: skip
+        outcome = dorefa(
+            "golden",
+            *model,
+            "--input",
+            tmp_path / "x.npy",
+            "--output",
+            tmp_path / "y.npy",
+            "--logits",
+            tmp_path / "l.npy",
+        )
         assert outcome.status == 0, outcome
         results.append([np.load(tmp_path / name) for name in ("y.npy", "l.npy")])
     for first, second in zip(*results, strict=True):
@@ -37,8 +45,22 @@ def test_simulate_gives_the_logits(dorefa, digits, tmp_path, seed):
     network = lower(catalog.load("digits-small", seed=3))
     images = random_images(network, 2, seed)
     np.save(tmp_path / "x.npy", images)
-    outcome = dorefa("simulate", digits, "--input", tmp_path / "x.npy", "--output", tmp_path / "y.npy",
-                     "--logits", tmp_path / "l.npy", "--lanes", 64, "--rows", 16, "--json", "-")  # fmt: skip
+    outcome = dorefa(
+        "simulate",
+        digits,
+        "--input",
+        tmp_path / "x.npy",
+        "--output",
+        tmp_path / "y.npy",
+        "--logits",
+        tmp_path / "l.npy",
+        "--lanes",
+        64,
+        "--rows",
+        16,
+        "--json",
+        "-",
+    )
     assert outcome.status == 0 and outcome.report["bit_exact"], outcome
     sums = run_integer(network, images)["fc1"]
     assert np.array_equal(np.load(tmp_path / "y.npy"), sums)
@@ -57,8 +79,9 @@ def test_a_network_from_a_file(dorefa, small, tmp_path):
 
 def test_train_writes_qonnx(dorefa, few_digits, tmp_path):
     for name in ("t.npz", "t.onnx"):
-        outcome = dorefa("train", "digits-small", "-o", tmp_path / name, "--data", few_digits,
-                         "--epochs", 1, "--batch", 32)  # fmt: skip
+        outcome = dorefa(
+            "train", "digits-small", "-o", tmp_path / name, "--data", few_digits, "--epochs", 1, "--batch", 32
+        )
         assert outcome.status == 0, outcome
         assert f"wrote {tmp_path / name}" in outcome.out
     importer.save(npz.load(tmp_path / "t.npz"), tmp_path / "again.onnx")
@@ -75,8 +98,10 @@ def test_refusals_write_nothing(dorefa, digits, few_digits, tmp_path, monkeypatc
     assert "is no folder" in dorefa("export", "digits", "-o", tmp_path / "no" / "net.onnx").error
     assert "known: digits" in dorefa("export", "lenet", "-o", output).error
     monkeypatch.setitem(sys.modules, "onnx", None)
-    message = (f"{output}: writing it needs the package onnx, which is not installed; "
-               "accepted: after `pip install dorefa[onnx]`")  # fmt: skip
+    message = (
+        f"{output}: writing it needs the package onnx, which is not installed; "
+        "accepted: after `pip install dorefa[onnx]`"
+    )
     assert dorefa("export", "digits", "-o", output).error == message
     assert dorefa("train", "digits", "-o", output, "--data", few_digits).error == message
     assert sorted(tmp_path.iterdir()) == before

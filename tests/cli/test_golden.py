@@ -13,9 +13,19 @@ from dorefa.golden.zoo.datasets import digits_sample
 def test_files_hold_what_the_model_computes(dorefa, small, tmp_path):
     model, images, network = small
     outcome = dorefa(
-        "golden", model, "--input", images, "--output", tmp_path / "y.npy",
-        "--dump", tmp_path / "dump", "--logits", tmp_path / "l.npy", "--json", "-",
-    )  # fmt: skip
+        "golden",
+        model,
+        "--input",
+        images,
+        "--output",
+        tmp_path / "y.npy",
+        "--dump",
+        tmp_path / "dump",
+        "--logits",
+        tmp_path / "l.npy",
+        "--json",
+        "-",
+    )
     assert outcome.status == 0
     expected = run_integer(network, np.load(images))
     accumulators = np.load(tmp_path / "y.npy")
@@ -36,9 +46,17 @@ def test_more_images_than_one_batch(dorefa, tmp_path):
     np.save(tmp_path / "x.npy", images[:150])
     np.save(tmp_path / "l.npy", labels[:150])
     outcome = dorefa(
-        "golden", "digits", "--input", tmp_path / "x.npy", "--labels", tmp_path / "l.npy",
-        "--output", tmp_path / "y.npy", "--json", tmp_path / "report.json",
-    )  # fmt: skip
+        "golden",
+        "digits",
+        "--input",
+        tmp_path / "x.npy",
+        "--labels",
+        tmp_path / "l.npy",
+        "--output",
+        tmp_path / "y.npy",
+        "--json",
+        tmp_path / "report.json",
+    )
     assert outcome.status == 0
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["accuracy"] >= 0.97

@@ -16,8 +16,7 @@ from dorefa.synth.flow.units import make_unit
 
 # The families but the first take longer; all run the same test.
 TARGETS = [
-    target if target == "ice40" else pytest.param(target, marks=pytest.mark.slow)
-    for target in netlist.FLOWS
+    target if target == "ice40" else pytest.param(target, marks=pytest.mark.slow) for target in netlist.FLOWS
 ]
 VARIANTS = [
     ("ice40", {"structure": "mapped", "pipeline": "level"}),
@@ -141,9 +140,20 @@ def model(network, tmp_path):
 
 def test_command_reports_what_it_compared(dorefa, model, network):
     outcome = dorefa(
-        "simulate", model, "--netlist", "--target", "ice40", "--lanes", 8, "--rows", 2, "--limit", 2,
-        "--json", "-",
-    )  # fmt: skip
+        "simulate",
+        model,
+        "--netlist",
+        "--target",
+        "ice40",
+        "--lanes",
+        8,
+        "--rows",
+        2,
+        "--limit",
+        2,
+        "--json",
+        "-",
+    )
     assert outcome.status == 0
     report = outcome.report
     assert report["bit_exact"] is True and report["images"] == 2 and report["simulator"] == "verilator"

@@ -15,15 +15,32 @@ def signed_model(names=("/conv/Conv", "/fc/Gemm")):
     """A signed 3-bit image, a convolution with signed codes, a fully connected layer with bias."""
     rng = np.random.default_rng(0)
     constants = {
-        "w0": rng.normal(size=(4, 2, 3, 3)), "w1": rng.normal(size=(5, 16)), "b1": np.arange(5) / 8,
-        "s": 0.25, "z": 0, "b": 3, "cs": 0.5,
-    }  # fmt: skip
+        "w0": rng.normal(size=(4, 2, 3, 3)),
+        "w1": rng.normal(size=(5, 16)),
+        "b1": np.arange(5) / 8,
+        "s": 0.25,
+        "z": 0,
+        "b": 3,
+        "cs": 0.5,
+    }
     nodes = []
     for tensor, out, narrow, scale in (
-        ("x", "image", 0, "s"), ("w0", "w0q", 1, "s"), ("conv", "act", 0, "cs"), ("w1", "w1q", 1, "s"),
-    ):  # fmt: skip
-        nodes.append(helper.make_node("Quant", [tensor, scale, "z", "b"], [out], domain=QONNX,
-                                      signed=1, narrow=narrow, rounding_mode="ROUND"))  # fmt: skip
+        ("x", "image", 0, "s"),
+        ("w0", "w0q", 1, "s"),
+        ("conv", "act", 0, "cs"),
+        ("w1", "w1q", 1, "s"),
+    ):
+        nodes.append(
+            helper.make_node(
+                "Quant",
+                [tensor, scale, "z", "b"],
+                [out],
+                domain=QONNX,
+                signed=1,
+                narrow=narrow,
+                rounding_mode="ROUND",
+            )
+        )
     nodes.insert(2, helper.make_node("Conv", ["image", "w0q"], ["conv"], name=names[0]))
     nodes.append(helper.make_node("Flatten", ["act"], ["flat"]))
     nodes.append(helper.make_node("Gemm", ["flat", "w1q", "b1"], ["y"], name=names[1], transB=1))
@@ -45,9 +62,19 @@ def test_files_hold_what_the_model_computes(dorefa, model, tmp_path, rng):
     outputs = {}
     for name in ("signed", "x"):
         outcome = dorefa(
-            "golden", model, "--input", tmp_path / f"{name}.npy", "--output", tmp_path / "y.npy",
-            "--dump", tmp_path / "dump", "--logits", tmp_path / "l.npy", "--json", "-",
-        )  # fmt: skip
+            "golden",
+            model,
+            "--input",
+            tmp_path / f"{name}.npy",
+            "--output",
+            tmp_path / "y.npy",
+            "--dump",
+            tmp_path / "dump",
+            "--logits",
+            tmp_path / "l.npy",
+            "--json",
+            "-",
+        )
         assert outcome.status == 0, outcome
         files = ("y.npy", "l.npy", "dump/conv_Conv.npy", "dump/fc_Gemm.npy")
         outputs[name] = [np.load(tmp_path / file) for file in files]

@@ -43,9 +43,7 @@ def board_on_a_terminal(compiled):
 
 def settings_of(network):
     last = network.layers[-1]
-    return {
-        "baud": 115200, "scale": last.logit_scale.tolist(), "bias": last.logit_bias.tolist()
-    }  # fmt: skip
+    return {"baud": 115200, "scale": last.logit_scale.tolist(), "bias": last.logit_bias.tolist()}
 
 
 def test_images_are_classified(dorefa, tmp_path, seed):
@@ -59,10 +57,24 @@ def test_images_are_classified(dorefa, tmp_path, seed):
     (tmp_path / "board.json").write_text(json.dumps(settings_of(compiled.network)))
     with board_on_a_terminal(compiled) as device:
         outcome = dorefa(
-            "run", "--port", device, "--input", tmp_path / "x.npy", "--wait", 120,
-            "--settings", tmp_path / "board.json", "--labels", tmp_path / "labels.npy",
-            "--output", tmp_path / "y.npy", "--logits", tmp_path / "logits.npy", "--json", "-",
-        )  # fmt: skip
+            "run",
+            "--port",
+            device,
+            "--input",
+            tmp_path / "x.npy",
+            "--wait",
+            120,
+            "--settings",
+            tmp_path / "board.json",
+            "--labels",
+            tmp_path / "labels.npy",
+            "--output",
+            tmp_path / "y.npy",
+            "--logits",
+            tmp_path / "logits.npy",
+            "--json",
+            "-",
+        )
     assert outcome.status == 0, outcome.err
     assert outcome.report["outputs"] == expected.tolist()
     assert outcome.report["classes"] == classes.tolist()

@@ -13,9 +13,21 @@ from dorefa.hw.compiler.sizing import fit
 def test_report_and_files(dorefa, small, tmp_path):
     model, images, network = small
     outcome = dorefa(
-        "simulate", model, "--input", images, "--limit", 3, "--output", tmp_path / "y.npy",
-        "--logits", tmp_path / "l.npy", "--stalls", 30, "--json", "-",
-    )  # fmt: skip
+        "simulate",
+        model,
+        "--input",
+        images,
+        "--limit",
+        3,
+        "--output",
+        tmp_path / "y.npy",
+        "--logits",
+        tmp_path / "l.npy",
+        "--stalls",
+        30,
+        "--json",
+        "-",
+    )
     assert outcome.status == 0
     report = outcome.report
     assert report["bit_exact"] is True and report["images"] == 3
@@ -38,9 +50,7 @@ def test_random_images_without_input(dorefa, small):
 
 
 def test_digits_bring_their_images_and_labels(dorefa):
-    report = dorefa(
-        "simulate", "digits", "--lanes", 32, "--rows", 16, "--limit", 10, "--json", "-"
-    ).report
+    report = dorefa("simulate", "digits", "--lanes", 32, "--rows", 16, "--limit", 10, "--json", "-").report
     assert report["bit_exact"] is True and report["images"] == 10
     assert report["accuracy"] >= 0.9
 

@@ -64,9 +64,18 @@ def test_generate_refusals_leave_nothing(dorefa, small, tmp_path):
 
 def test_synth_report(dorefa, tmp_path):
     outcome = dorefa(
-        "synth", "--target", "ice40", "--unit", "dot", "--preset", "tiny",
-        "--keep", tmp_path / "run", "--json", "-",
-    )  # fmt: skip
+        "synth",
+        "--target",
+        "ice40",
+        "--unit",
+        "dot",
+        "--preset",
+        "tiny",
+        "--keep",
+        tmp_path / "run",
+        "--json",
+        "-",
+    )
     assert outcome.status == 0
     report = outcome.report
     assert report["unit"] == "dot" and report["target"] == "ice40"
@@ -79,9 +88,21 @@ def test_synth_report(dorefa, tmp_path):
 
 def test_synth_totals_only(dorefa):
     report = dorefa(
-        "synth", "--target", "gowin", "--unit", "popcount", "--lanes", 24, "--structure", "sum",
-        "--fetch-bits", 16, "--no-components", "--json", "-",
-    ).report  # fmt: skip
+        "synth",
+        "--target",
+        "gowin",
+        "--unit",
+        "popcount",
+        "--lanes",
+        24,
+        "--structure",
+        "sum",
+        "--fetch-bits",
+        16,
+        "--no-components",
+        "--json",
+        "-",
+    ).report
     assert report["components"] == [] and report["binary_ops_per_cycle"] == 24
     assert report["config"]["structure"] == "sum"
 
@@ -115,9 +136,24 @@ def test_synth_refuses_a_library_without_use(dorefa, tmp_path):
 
 def test_synth_places_and_routes(dorefa):
     outcome = dorefa(
-        "synth", "--target", "ecp5", "--unit", "popcount", "--preset", "tiny", "--structure", "mapped",
-        "--pnr", "--seed", "1,2", "--device", "LFE5U-25F-6", "--no-components", "--json", "-",
-    )  # fmt: skip
+        "synth",
+        "--target",
+        "ecp5",
+        "--unit",
+        "popcount",
+        "--preset",
+        "tiny",
+        "--structure",
+        "mapped",
+        "--pnr",
+        "--seed",
+        "1,2",
+        "--device",
+        "LFE5U-25F-6",
+        "--no-components",
+        "--json",
+        "-",
+    )
     report = outcome.report
     assert report["device"] == "LFE5U-25F-6" and report["lut_kind"] == "packed logic cells"
     assert report["luts_per_binary_op"] == report["luts"] / 16
@@ -173,9 +209,7 @@ def test_zoo_table_of_a_graph(dorefa):
 def test_zoo_refuses_what_load_refuses(dorefa):
     error = dorefa("zoo", "alexnet", "--net-size", "32x32").error
     assert error.startswith("alexnet on 32x32 images: layer conv4: pool kernel covers 3 rows")
-    assert dorefa("zoo", "svhn-a", "--seed", -1).error == (
-        "svhn-a: seed is -1; accepted: an integer >= 0"
-    )
+    assert dorefa("zoo", "svhn-a", "--seed", -1).error == ("svhn-a: seed is -1; accepted: an integer >= 0")
 
 
 def test_zoo_lists_names(dorefa):
@@ -190,9 +224,23 @@ def test_zoo_lists_names(dorefa):
 def test_train_writes_a_network_that_golden_runs(dorefa, few_digits, tmp_path):
     trained = tmp_path / "trained.npz"
     outcome = dorefa(
-        "train", "digits", "-o", trained, "--net-w", 1, "--net-a", 3, "--net-g", 4,
-        "--epochs", 1, "--data", few_digits, "--json", "-",
-    )  # fmt: skip
+        "train",
+        "digits",
+        "-o",
+        trained,
+        "--net-w",
+        1,
+        "--net-a",
+        3,
+        "--net-g",
+        4,
+        "--epochs",
+        1,
+        "--data",
+        few_digits,
+        "--json",
+        "-",
+    )
     assert outcome.status == 0
     assert len(outcome.report["history"]) == 1
     network = npz.load(trained)
@@ -201,9 +249,15 @@ def test_train_writes_a_network_that_golden_runs(dorefa, few_digits, tmp_path):
     np.save(tmp_path / "x.npy", images[128:192])
     np.save(tmp_path / "l.npy", labels[128:192])
     again = dorefa(
-        "golden", trained, "--input", tmp_path / "x.npy", "--labels", tmp_path / "l.npy",
-        "--json", "-",
-    )  # fmt: skip
+        "golden",
+        trained,
+        "--input",
+        tmp_path / "x.npy",
+        "--labels",
+        tmp_path / "l.npy",
+        "--json",
+        "-",
+    )
     assert again.report["accuracy"] == outcome.report["accuracy"]
 
 

@@ -20,10 +20,20 @@ def separable_network(
     read, made = groups * inner, groups * outputs
     fields = {"w_bits": w_bits, "encoding": encoding, "a_bits": a_bits}
     return network(
-        (size, size, image), 2,
-        draw_layer(rng, "point", (read, 1, 1, image), scale=0.3, bias=rng.random(read).astype(np.float32),
-                   **fields),
-        draw_layer(rng, "groups", (made, 3, 3, inner), groups=groups, padding=(1, 1, 1, 1), scale=0.1,
-                   bias=rng.random(made).astype(np.float32), **fields),
+        (size, size, image),
+        2,
+        draw_layer(
+            rng, "point", (read, 1, 1, image), scale=0.3, bias=rng.random(read).astype(np.float32), **fields
+        ),
+        draw_layer(
+            rng,
+            "groups",
+            (made, 3, 3, inner),
+            groups=groups,
+            padding=(1, 1, 1, 1),
+            scale=0.1,
+            bias=rng.random(made).astype(np.float32),
+            **fields,
+        ),
         draw_layer(rng, "fc", (3, 1, 1, size * size * made), kind="fc", **fields | {"a_bits": None}),
-    )  # fmt: skip
+    )

@@ -116,9 +116,14 @@ def layer(name, codes, *, w_bits=1, a_bits=2, scale=1.0, **fields):
     """A float layer with the given codes; `a_bits` None makes it the last."""
     kind = fields.pop("kind", "conv")
     return Layer(
-        name=name, kind=kind, codes=np.asarray(codes, np.uint8), w_bits=w_bits, a_bits=a_bits,
-        scale=np.float32(scale), **fields,
-    )  # fmt: skip
+        name=name,
+        kind=kind,
+        codes=np.asarray(codes, np.uint8),
+        w_bits=w_bits,
+        a_bits=a_bits,
+        scale=np.float32(scale),
+        **fields,
+    )
 
 
 def draw_layer(rng, name, shape, *, w_bits=1, **fields):
@@ -144,9 +149,7 @@ def decode(config, words):
 def stored(config, values):
     """What :func:`decode` finds of `values` that were encoded."""
     shapes = program.shapes(config)
-    codes = {
-        name: loop_code(values[name], shapes[name].width - 1) for name in program.loops(config)
-    }
+    codes = {name: loop_code(values[name], shapes[name].width - 1) for name in program.loops(config)}
     return values | codes
 
 

@@ -28,9 +28,7 @@ class Small:
 @pytest.fixture(scope="session")
 def small():
     # One fixed seed: the compiled model is worth keeping in the cache between runs.
-    network = lower(
-        random_network(5, w_bits=2, a_bits=3, conv_layers=2, max_macs=20_000, max_size=8)
-    )
+    network = lower(random_network(5, w_bits=2, a_bits=3, conv_layers=2, max_macs=20_000, max_size=8))
     return make(network, fit(network, lanes=16, rows=4, port_bytes=2))
 
 

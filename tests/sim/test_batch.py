@@ -20,11 +20,14 @@ def network(rng):
     for number, outputs in enumerate((19, 26, 11)):
         layers.append(
             Layer(
-                name=f"fc{number}", kind="fc", w_bits=2, scale=np.float32(0.15),
+                name=f"fc{number}",
+                kind="fc",
+                w_bits=2,
+                scale=np.float32(0.15),
                 codes=rng.integers(0, 4, (outputs, 1, 1, inputs)).astype(np.uint8),
                 a_bits=2 if number < 2 else None,
             )
-        )  # fmt: skip
+        )
         inputs = outputs
     return lower(Network(name="fully", input_shape=(2, 3, 7), input_bits=3, layers=tuple(layers)))
 
@@ -43,9 +46,14 @@ def test_batch_is_bit_exact_and_takes_the_predicted_cycles(network, simulator, o
     images = random_images(network, 6, seed)
     seen = []
     report = simulate(
-        network, images=images, config=config, simulator=simulator, stalls=stalls, seed=seed,
+        network,
+        images=images,
+        config=config,
+        simulator=simulator,
+        stalls=stalls,
+        seed=seed,
         progress=lambda done, total: seen.append((done, total)),
-    )  # fmt: skip
+    )
     assert report.bit_exact, report.mismatches[:1]
     assert report.images == 6 and seen == [(3, 6), (6, 6)]
     np.testing.assert_array_equal(report.outputs, run_integer(network, images)["fc2"])

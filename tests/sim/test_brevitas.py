@@ -23,8 +23,13 @@ def run(name, images, **engine):
     config = fit(network, **engine)
     if images is None:
         images = random_images(network, 3, 1)
-    report = simulate(network, images=images, config=config, simulator="verilator",
-                      verilog_text=engine_files(config)["engine.v"])  # fmt: skip
+    report = simulate(
+        network,
+        images=images,
+        config=config,
+        simulator="verilator",
+        verilog_text=engine_files(config)["engine.v"],
+    )
     assert report.bit_exact, report.mismatches[:1]
     assert report.images == len(images)
     # Without stalls the prediction is what the Verilog takes.

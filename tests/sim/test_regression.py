@@ -29,12 +29,18 @@ def random_graph(seed, draws):
     """A chain or a residual graph, in integers: every kind of pooling, padding, groups, dilation."""
     return lower(
         random_network(
-            seed, encodings=draws.pick(ENCODINGS), residual=draws.pick((False, True)),
-            a_bits=draws.pick((None, 1, 2, 3)), input_bits=draws.pick((None, 5, 8)), allow_average=True,
+            seed,
+            encodings=draws.pick(ENCODINGS),
+            residual=draws.pick((False, True)),
+            a_bits=draws.pick((None, 1, 2, 3)),
+            input_bits=draws.pick((None, 5, 8)),
+            allow_average=True,
             allow_pool_padding=True,
-            max_macs=20_000, max_size=8, max_channels=24,
+            max_macs=20_000,
+            max_size=8,
+            max_channels=24,
         )
-    )  # fmt: skip
+    )
 
 
 def random_options(draws):
@@ -87,9 +93,14 @@ def check(seed):
     text = engine_files(compiled.config)["engine.v"]
     for stalls in (0, 30):
         report = simulate(
-            network, config=compiled.config, images=images, simulator="verilator",
-            seed=seed, stalls=stalls, verilog_text=text,
-        )  # fmt: skip
+            network,
+            config=compiled.config,
+            images=images,
+            simulator="verilator",
+            seed=seed,
+            stalls=stalls,
+            verilog_text=text,
+        )
         assert report.bit_exact, f"{report.mismatch_count} differ, first: {report.mismatches[0]}"
         if not stalls:
             cycles = [layer.cycles for layer in report.layers]

@@ -40,9 +40,7 @@ def test_verilator_is_bit_exact_and_takes_the_predicted_cycles(small):
     report = run(small, "verilator", progress=lambda done, total: seen.append((done, total)))
     assert report.bit_exact, report.mismatches[:1]
     assert (report.images, report.simulator, report.why) == (3, "verilator", "asked for")
-    assert [layer.cycles for layer in report.layers] == [
-        layer.cycles for layer in small.compiled.layers
-    ]
+    assert [layer.cycles for layer in report.layers] == [layer.cycles for layer in small.compiled.layers]
     assert report.cycles == sum(layer.cycles for layer in report.layers)
     assert seen == [(1, 3), (2, 3), (3, 3)]
     last = small.network.layers[-1].name
@@ -54,9 +52,18 @@ def test_report_has_the_fields_of_the_contract(small):
     report = run(small, "verilator", labels=labels, limit=2).as_dict()
     assert report["images"] == 2
     assert set(report) >= {
-        "bit_exact", "images", "simulator", "cycles", "config", "layers", "load_cycles",
-        "unload_cycles", "mismatch_count", "mismatches", "accuracy",
-    }  # fmt: skip
+        "bit_exact",
+        "images",
+        "simulator",
+        "cycles",
+        "config",
+        "layers",
+        "load_cycles",
+        "unload_cycles",
+        "mismatch_count",
+        "mismatches",
+        "accuracy",
+    }
     assert 0 <= report["accuracy"] <= 1
     config = small.config
     for layer in report["layers"]:
@@ -97,9 +104,7 @@ def test_amaranth_is_bit_exact_with_stalls(small, seed):
 
 def test_preloaded_verilog_needs_no_loading(small):
     text = engine_files(small.config, small.compiled)["engine.v"]
-    traces, _ = verilator.run(
-        Job(compiled=small.compiled, images=small.images, preloaded=True), text
-    )
+    traces, _ = verilator.run(Job(compiled=small.compiled, images=small.images, preloaded=True), text)
     last = small.network.layers[-1].name
     expected = run_integer(small.network, small.images)[last]
     assert (np.stack([trace.results for trace in traces]) == expected).all()
@@ -117,9 +122,7 @@ def test_icarus_has_time_to_load_through_a_port_that_stalls(seed):
     """The watchdog once allowed for the few writes of a network that is not loaded through the port."""
     network = lower(catalog.load("digits"))
     images = np.zeros((1, *network.input_shape), np.uint8)
-    report = simulate(
-        network, config=fit(network), images=images, simulator="icarus", stalls=20, seed=seed
-    )
+    report = simulate(network, config=fit(network), images=images, simulator="icarus", stalls=20, seed=seed)
     assert report.bit_exact and report.network_load_cycles > 10_200
 
 
@@ -178,9 +181,13 @@ def test_several_processes_share_the_images(small, seed, monkeypatch):
     monkeypatch.setattr(verilator.os, "cpu_count", lambda: 2)
     seen = []
     report = run(
-        small, "verilator", stalls=20, seed=seed, through_port=True,
+        small,
+        "verilator",
+        stalls=20,
+        seed=seed,
+        through_port=True,
         progress=lambda done, total: seen.append((done, total)),
-    )  # fmt: skip
+    )
     assert report.bit_exact, report.mismatches[:1]
     assert (report.images, seen) == (3, [(1, 3), (2, 3), (3, 3)])
     dead = planted(small.verilog, "assign m_axis_tlast = ", "assign m_axis_tlast = 1'h0 & ")

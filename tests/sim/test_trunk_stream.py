@@ -12,7 +12,12 @@ from dorefa.sim.job.job import Job, SimulationError, check_trunks
 SIZES = {
     "one engine": {"rows": 4, "quant": 2, "lanes": 16},
     "two engines, weights stream too": {
-        "rows": 2, "engines": 2, "quant": 1, "lanes": 16, "weights": "stream", "weight_depth": 64,
+        "rows": 2,
+        "engines": 2,
+        "quant": 1,
+        "lanes": 16,
+        "weights": "stream",
+        "weight_depth": 64,
     },
     "short queues": {"rows": 8, "quant": 1, "lanes": 24, "trunk_depth": 8},
 }

@@ -18,9 +18,7 @@ OTHERS = [pair for pair in itertools.product(range(1, 9), repeat=2) if pair not 
 
 
 def check(w_bits, a_bits, seed):
-    network = lower(
-        random_network(seed, w_bits=w_bits, a_bits=a_bits, conv_layers=2, max_macs=60_000)
-    )
+    network = lower(random_network(seed, w_bits=w_bits, a_bits=a_bits, conv_layers=2, max_macs=60_000))
     config = fit(network, lanes=24, rows=6)
     assert (config.w_bits, config.a_bits, config.out_bits) == (w_bits, a_bits, a_bits)
     assert {layer.w_bits for layer in network.layers} == {w_bits}

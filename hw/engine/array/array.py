@@ -84,9 +84,7 @@ class DotArray(wiring.Component):
         for column in range(config.cols):
             lanes = slice(column * config.lanes, (column + 1) * config.lanes)
             for row in range(config.rows):
-                unit = add_shared(
-                    m, platform, name=f"dot_{row}_{column}", kind="dot", make=self._unit
-                )
+                unit = add_shared(m, platform, name=f"dot_{row}_{column}", kind="dot", make=self._unit)
                 m.d.comb += [
                     unit.a.eq(a[lanes]),
                     unit.w.eq(w[row * config.lanes : (row + 1) * config.lanes]),

@@ -93,9 +93,12 @@ class Issue(wiring.Component):
         def restart(address):
             """The state at a tile's first step, its top plane at `address`."""
             return [
-                starts_tile.eq(1), starts_pairs.eq(0), *pairs.restart(address),
-                tile_base.eq(address), self.weight.eq(address),
-            ]  # fmt: skip
+                starts_tile.eq(1),
+                starts_pairs.eq(0),
+                *pairs.restart(address),
+                tile_base.eq(address),
+                self.weight.eq(address),
+            ]
 
         word_begins = [self.word.eq(0), last_word.eq(layer.last_word == 0)]
         with m.If(self.start):
@@ -140,8 +143,10 @@ class Issue(wiring.Component):
                 m.d.comb += next_waits.eq(drain_wait != 2)
                 m.d.sync += drain_wait.eq(drain_wait - 1)
         m.d.sync += [
-            waits.eq(next_waits), raw_waits.eq(next_raw_waits), drain_busy.eq(next_waits | next_raw_waits)
-        ]  # fmt: skip
+            waits.eq(next_waits),
+            raw_waits.eq(next_raw_waits),
+            drain_busy.eq(next_waits | next_raw_waits),
+        ]
         return m
 
 
@@ -172,10 +177,14 @@ class _Pairs:
         if self._one_plane:
             return [*state, self.last_diagonal.eq(one_activation)]
         return [
-            *state, self.i.eq(self.top_i), self._first_i.eq(self.top_i), self.diagonal_ends.eq(1),
+            *state,
+            self.i.eq(self.top_i),
+            self._first_i.eq(self.top_i),
+            self.diagonal_ends.eq(1),
             self.last_diagonal.eq(one_weight & one_activation),
-            self._first_base.eq(address), self._plane_base.eq(address),
-        ]  # fmt: skip
+            self._first_base.eq(address),
+            self._plane_base.eq(address),
+        ]
 
     def next_diagonal(self, weight, tile_base):
         """The first pair of the next lower significance: the top weight plane as long as there is an
@@ -187,11 +196,16 @@ class _Pairs:
         next_i, next_j = Mux(lowest, i - 1, i), Mux(lowest, 0, j - 1)
         base = Mux(lowest, self._first_base - self._layer.words, self._first_base)
         return [
-            self.i.eq(next_i), i.eq(next_i), self.j.eq(next_j), j.eq(next_j),
+            self.i.eq(next_i),
+            i.eq(next_i),
+            self.j.eq(next_j),
+            j.eq(next_j),
             self.diagonal_ends.eq(Mux(lowest, i == 1, i == 0) | (self._layer.activation_planes == 1)),
             self.last_diagonal.eq(Mux(lowest, i == 1, (i == 0) & (j == 1))),
-            self._first_base.eq(base), self._plane_base.eq(base), weight.eq(base),
-        ]  # fmt: skip
+            self._first_base.eq(base),
+            self._plane_base.eq(base),
+            weight.eq(base),
+        ]
 
     def next_pair(self, weight):
         """The next pair of the same significance."""
@@ -199,6 +213,9 @@ class _Pairs:
             return []
         base = self._plane_base - self._layer.words
         return [
-            self.i.eq(self.i - 1), self.j.eq(self.j + 1), self._plane_base.eq(base), weight.eq(base),
+            self.i.eq(self.i - 1),
+            self.j.eq(self.j + 1),
+            self._plane_base.eq(base),
+            weight.eq(base),
             self.diagonal_ends.eq((self.i == 1) | (self.j + 2 == self._layer.activation_planes)),
-        ]  # fmt: skip
+        ]

@@ -64,12 +64,14 @@ class WeightLoader(wiring.Component):
             # A cycle behind, when the packet's last word is in the memory.
             self.available.eq(full.bit_select(reading, 1) & ~self.taken),
             self.w_en.eq(
-                Cat((row == number // together) & beat & word_ends & (address != half_depth)
-                    for number in range(config.total_rows))
+                Cat(
+                    (row == number // together) & beat & word_ends & (address != half_depth)
+                    for number in range(config.total_rows)
+                )
             ),
             self.w_address.eq(address + Mux(filling, half_depth, 0)),
             self.w_data.eq(Cat(earlier, self.i.payload.data)),
-        ]  # fmt: skip
+        ]
         with m.If(beat):
             if parts > 1:
                 m.d.sync += earlier.eq(Cat(earlier, self.i.payload.data)[beat_bits:])

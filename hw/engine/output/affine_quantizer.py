@@ -33,12 +33,19 @@ class AffineQuantizer(wiring.Component):
         sum_bits = max(product_bits, config.bias_bits) + 1
         for lane in range(config.quant):
             word = param_memory(
-                m, self, config,
-                name=f"lane{lane}", number=lane, width=layout.size, depth=config.param_depth,
-                address=self.param, init=self._init and self._init[lane],
-            )  # fmt: skip
-            waiting, value = (Signal(signed(config.acc_bits), name=f"{name}_{lane}")
-                              for name in ("waiting", "value"))  # fmt: skip
+                m,
+                self,
+                config,
+                name=f"lane{lane}",
+                number=lane,
+                width=layout.size,
+                depth=config.param_depth,
+                address=self.param,
+                init=self._init and self._init[lane],
+            )
+            waiting, value = (
+                Signal(signed(config.acc_bits), name=f"{name}_{lane}") for name in ("waiting", "value")
+            )
             params = [Signal(layout, name=f"params_{lane}_{stage}") for stage in range(4)]
             product = Signal(signed(product_bits), name=f"product_{lane}")
             total = Signal(signed(sum_bits), name=f"total_{lane}")
@@ -63,9 +70,7 @@ class AffineQuantizer(wiring.Component):
                 self.offsets[lane].eq(read.b),
                 fraction.eq((1 << params[2].f) - 1),
                 adjusted.eq(shifted - (params[3].tie & exact & shifted[0])),
-                code.eq(
-                    Mux(adjusted < 0, 0, Mux(adjusted > self.code_mask, self.code_mask, adjusted))
-                ),
+                code.eq(Mux(adjusted < 0, 0, Mux(adjusted > self.code_mask, self.code_mask, adjusted))),
             ]
             m.d.sync += self.codes[lane].eq(Mux(params[3].invert, self.code_mask - code, code))
         return m

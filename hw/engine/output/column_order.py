@@ -39,9 +39,12 @@ class ColumnOrder(wiring.Component):
         config = self._config
         word = data.StructLayout({"codes": len(self.codes), "count": len(self.o_count)})
         place = data.StructLayout(
-            {"index": (config.pool_depth - 1).bit_length(), "column": (config.cols - 1).bit_length(),
-             "buffer": 1}
-        )  # fmt: skip
+            {
+                "index": (config.pool_depth - 1).bit_length(),
+                "column": (config.cols - 1).bit_length(),
+                "buffer": 1,
+            }
+        )
         m.submodules.codes = memory = Memory(shape=word, depth=1 << place.size, init=[])
         write, read = memory.write_port(), memory.read_port()
         to, at = Signal(place), Signal(place)

@@ -111,8 +111,9 @@ class Drain(wiring.Component):
             one_group = Mux(last, layer.last_groups == 1, layer.full_groups == 1)
             return [
                 row_groups.eq(Mux(last, layer.last_groups, layer.full_groups)),
-                last_of_row.eq(one_group), last_of_set.eq(one_group & ends_set),
-            ]  # fmt: skip
+                last_of_row.eq(one_group),
+                last_of_set.eq(one_group & ends_set),
+            ]
 
         with m.If(self.start):
             m.d.sync += [column.eq(0), index.eq(0), tile_index.eq(0), emitted.eq(0)]

@@ -103,9 +103,16 @@ class PixelPosition(wiring.Component):
             return result
 
         start = {
-            "x": layer.out_cols, "x_last": layer.out_cols == 1, "x_begins": 1, **axis_start("x"),
-            "y": layer.out_rows, "y_last": layer.out_rows == 1, "y_begins": 1, **axis_start("y"), "line": 0,
-        }  # fmt: skip
+            "x": layer.out_cols,
+            "x_last": layer.out_cols == 1,
+            "x_begins": 1,
+            **axis_start("x"),
+            "y": layer.out_rows,
+            "y_last": layer.out_rows == 1,
+            "y_begins": 1,
+            **axis_start("y"),
+            "line": 0,
+        }
         with m.If(now["x_last"]):
             line_begins = [name for name in shapes if name[0] == "x"] + ["line"]
             m.d.comb += [following[name].eq(start[name]) for name in line_begins]

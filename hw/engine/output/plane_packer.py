@@ -104,8 +104,11 @@ class PlanePacker(wiring.Component):
         idle = Signal(init=1)
         m.d.comb += [flush.eq(flushing & idle), take.eq(filled | (flush & begun))]
         m.d.sync += [
-            filled.eq(fills), ending.eq(last), flushing.eq(ending | (flushing & ~flush)), begun.eq(begins)
-        ]  # fmt: skip
+            filled.eq(fills),
+            ending.eq(last),
+            flushing.eq(ending | (flushing & ~flush)),
+            begun.eq(begins),
+        ]
         if groups == 1:
             m.d.comb += [self.w_en.eq(take), self.w_data.eq(words[0]), self.done.eq(flush)]
             with m.If(self.w_en):
@@ -125,9 +128,14 @@ class PlanePacker(wiring.Component):
                 m.d.sync += [rests.eq(-1), idle.eq(1), finishing.eq(0), self.done.eq(0)]
         with m.If(self.start):
             m.d.sync += [
-                image.eq(self.image), self.w_address.eq(Mux(self.image, 0, self.address)), first.eq(0),
-                filled.eq(0), ending.eq(0), flushing.eq(0), *(place.eq(1) for place in places),
-            ]  # fmt: skip
+                image.eq(self.image),
+                self.w_address.eq(Mux(self.image, 0, self.address)),
+                first.eq(0),
+                filled.eq(0),
+                ending.eq(0),
+                flushing.eq(0),
+                *(place.eq(1) for place in places),
+            ]
         return m
 
     def _offered(self, m, image, blocked):

@@ -43,9 +43,10 @@ class AxisPool(wiring.Component):
 
     `shape` is one value's. `operations`: of ``max`` and ``sum``; where both, `sums` chooses.
 
-    A group sees the last result of its place :func:`dorefa.hw.config.engine.pool_spacing` cycles later, which the issue of
-    tiles takes care of. With several columns, whose pixels may follow one another in the next cycle, neither
-    the memory's answer nor what is written is registered, and a result on its way takes a shortcut.
+    A group sees the last result of its place :func:`dorefa.hw.config.engine.pool_spacing` cycles later, which
+    the issue of tiles takes care of. With several columns, whose pixels may follow one another in the next
+    cycle, neither the memory's answer nor what is written is registered, and a result on its way takes a
+    shortcut.
 
     Ports: :func:`pool_ports`. Latency: three cycles, two with several columns.
     """
@@ -68,8 +69,9 @@ class AxisPool(wiring.Component):
         lines = axis == "y"
         m.submodules.running = memory = Memory(
             shape=config.pool_slots * config.quant * width,
-            depth=config.line_depth if lines else config.pool_depth, init=[],
-        )  # fmt: skip
+            depth=config.line_depth if lines else config.pool_depth,
+            init=[],
+        )
         write = memory.write_port()
         address = self.group.index + (self.group.place.line if lines else 0)
         waits = pool_latency(config) // 2 - 1

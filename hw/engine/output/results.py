@@ -58,8 +58,10 @@ class Results(wiring.Component):
         # What is kept while nobody asks is not looked at: the enable of registers all over the device comes
         # from one.
         m.d.sync += [
-            taken.eq(next_taken), sending.eq(next_sending), self.ready.eq(~next_taken & ~next_sending)
-        ]  # fmt: skip
+            taken.eq(next_taken),
+            sending.eq(next_sending),
+            self.ready.eq(~next_taken & ~next_sending),
+        ]
         with m.If(self.ready):
             m.d.sync += group.eq(self.group)
         with m.If(moves):

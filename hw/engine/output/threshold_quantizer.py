@@ -84,12 +84,19 @@ class ThresholdQuantizer(wiring.Component):
                 name = f"lane{lane}_stage{stage}"
                 inverted_here = stage == 0 and config.inverts
                 word = param_memory(
-                    m, self, config, name=name, number=number,
-                    width=config.acc_bits + inverted_here, depth=config.param_depth << stage,
-                    address=Cat(bits, param), init=self._init and self._init[number],
-                )  # fmt: skip
+                    m,
+                    self,
+                    config,
+                    name=name,
+                    number=number,
+                    width=config.acc_bits + inverted_here,
+                    depth=config.param_depth << stage,
+                    address=Cat(bits, param),
+                    init=self._init and self._init[number],
+                )
                 if stage == 0:
                     m.d.comb += self.offsets[lane].eq(word[: config.acc_bits])
+
                 def later(value, cycles, what, name=name):
                     return delayed(m, value, cycles, f"{what}_{name}", reset_less=True)
 

@@ -101,11 +101,13 @@ class ColumnPacker(wiring.Component):
             begins.eq(step.number == self.first[shift:]),
             ends.eq(step.number == self.last[shift:]),
             within.eq(
-                step.copies & step.columns[self._column]
-                & (step.number >= self.first[shift:]) & (step.number <= self.last[shift:])
+                step.copies
+                & step.columns[self._column]
+                & (step.number >= self.first[shift:])
+                & (step.number <= self.last[shift:])
             ),
             offset.eq(step.position - self.first[:shift]),
-        ]  # fmt: skip
+        ]
         now = delayed(m, step, 1, "now")
         # Two: the bits below `start` are there already; up to which bit the slice reaches.
         start, reach = Signal(shift), Signal(signed(shift + 2))
@@ -140,10 +142,11 @@ class ColumnPacker(wiring.Component):
         m.d.sync += [
             kept.eq(Mux(writes_rest, self.tail, below) & ~clears.replicate(fetch)),
             comes.eq(
-                ~below & (self.tail | ~ends_within.replicate(fetch))
+                ~below
+                & (self.tail | ~ends_within.replicate(fetch))
                 & ~(writes_rest | clears).replicate(fetch)
             ),
-        ]  # fmt: skip
+        ]
         self._count_pieces(m, now.ends, writes, clears)
         return kept, comes, delayed(m, copies, 1, "gathers"), delayed(m, fills, 1, "fills")
 

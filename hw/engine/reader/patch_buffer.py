@@ -101,15 +101,16 @@ class PatchBuffer(wiring.Component):
                     memory = Memory(shape=count * width, depth=config.patch_slots << word_bits, init=[])
                     m.submodules[f"{prefix}column{column}_piece{subword}"] = memory
                     write, read = memory.write_port(), memory.read_port()
-                    data = [to_data[p * fetch - width : p * fetch]
-                            for p in range(lowest + 1, lowest + count + 1)]  # fmt: skip
+                    data = [
+                        to_data[p * fetch - width : p * fetch] for p in range(lowest + 1, lowest + count + 1)
+                    ]
                     m.d.comb += [
                         write.addr.eq(address(to_word, self.w.group, self.w.slot, word_bits)),
                         write.data.eq(Cat(data)),
                         write.en.eq(written & (to_word >> word_bits == 0)),
                         read.addr.eq(address(self.word, group, self.slot, word_bits)),
                         read.en.eq(1),
-                    ]  # fmt: skip
+                    ]
                     # A block RAM is slow to answer: nothing but a register is behind it.
                     answer = delayed(
                         m, read.data, 1, f"{prefix}column{column}_answer{subword}", reset_less=True

@@ -48,16 +48,16 @@ class RunGenerator(wiring.Component):
     """Nested counters: set of `cols` convolution pixels in raster order, channel group, column, channel
     block of the input map, kernel row, run. Offers one run per cycle, three cycles after `start`.
 
-    The innermost counter that goes on says how far it is to the next run: one distance per counter is
-    in the table that the descriptor begins with (:mod:`dorefa.hw.interface.program`), so address, x and y are one
+    The innermost counter that goes on says how far it is to the next run: one distance per counter is in the
+    table that the descriptor begins with (:mod:`dorefa.hw.interface.program`), so address, x and y are one
     adder each. A pass begins at zero with the distance to its first run.
 
     A layer computed in several passes leaves its map in blocks of channels, one behind the other
-    (:mod:`dorefa.hw.compiler.map_layout`); a patch takes the window of one block after that of the other. The groups of
-    planes of an image are such blocks too, but each is a part of the patch that begins with a word.
+    (:mod:`dorefa.hw.compiler.map_layout`); a patch takes the window of one block after that of the other. The
+    groups of planes of an image are such blocks too, but each is a part of the patch that begins with a word.
 
-    Where columns share reads (:mod:`dorefa.hw.compiler.column_slices`), those on one line count as one. Distances are
-    between places of the set's column 0 as if its line went on.
+    Where columns share reads (:mod:`dorefa.hw.compiler.column_slices`), those on one line count as one.
+    Distances are between places of the set's column 0 as if its line went on.
 
     Ports: `layer` (descriptor, stable from `start` on), `table` (writes of the distances, complete before
     `start`), `start` (while no run is left), `o` (stream of runs).
@@ -98,9 +98,12 @@ class RunGenerator(wiring.Component):
             m.d.sync += waiting.eq(counted)
         with m.If(taken):
             m.d.sync += [
-                step_ends.eq(step.ends), valid.eq(waits | active), waits.eq(0),
-                self.o.payload.eq(run), self.o.valid.eq(valid),
-            ]  # fmt: skip
+                step_ends.eq(step.ends),
+                valid.eq(waits | active),
+                waits.eq(0),
+                self.o.payload.eq(run),
+                self.o.valid.eq(valid),
+            ]
         with m.Elif(active):
             m.d.sync += waits.eq(1)
         with m.If(self.start):
@@ -118,12 +121,8 @@ class RunGenerator(wiring.Component):
         )
         m.d.comb += goes.eq(active & advance)
         last_run, run_comes = loop(m, layer.run_rounds, start | (goes & row_ends), goes)
-        last_row, row_comes = loop(
-            m, layer.row_rounds, start | (goes & kernel_ends), goes & row_ends
-        )
-        last_block, block_comes = loop(
-            m, layer.block_rounds, start | (goes & patch_ends), goes & kernel_ends
-        )
+        last_row, row_comes = loop(m, layer.row_rounds, start | (goes & kernel_ends), goes & row_ends)
+        last_block, block_comes = loop(m, layer.block_rounds, start | (goes & patch_ends), goes & kernel_ends)
         last_group, group_comes = loop(m, layer.group_rounds, start | (goes & groups_end), goes & set_ends)
         # Registers, so that the loops outside do not wait for all those inside.
         patch_comes = run_comes & row_comes & block_comes
@@ -137,10 +136,13 @@ class RunGenerator(wiring.Component):
         if config.column_reads == "shared":
             m.submodules.segments = segments = ColumnSegments(config)
             m.d.comb += [
-                segments.shares.eq(layer.shares), segments.pixels.eq(layer.out_cols),
-                segments.start.eq(start), segments.goes_on.eq(on),
-                Cat(segments.keep, segments.back).eq(Cat(first)), last_pixel.eq(segments.ends_line),
-            ]  # fmt: skip
+                segments.shares.eq(layer.shares),
+                segments.pixels.eq(layer.out_cols),
+                segments.start.eq(start),
+                segments.goes_on.eq(on),
+                Cat(segments.keep, segments.back).eq(Cat(first)),
+                last_pixel.eq(segments.ends_line),
+            ]
         else:
             pixel_restarts = start | (on & last_pixel)
             m.d.comb += last_pixel.eq(loop(m, layer.pixel_rounds, pixel_restarts, on, first)[0])
@@ -159,9 +161,7 @@ class RunGenerator(wiring.Component):
             m.d.comb += set_ends.eq(patch_ends & (segments.columns[-1] | (last_pixel & last_line)))
         elif config.cols > 1:
             column = Signal(range(config.cols))
-            m.d.comb += set_ends.eq(
-                patch_ends & ((column == config.cols - 1) | (last_pixel & last_line))
-            )
+            m.d.comb += set_ends.eq(patch_ends & ((column == config.cols - 1) | (last_pixel & last_line)))
             with m.If(start | (goes & set_ends)):
                 m.d.sync += column.eq(0)
             with m.Elif(goes & patch_ends):
@@ -241,9 +241,11 @@ class RunGenerator(wiring.Component):
         place = data.StructLayout(program.distance_fields(self._config))
         at, origin, following = Signal(place), Signal(place), Signal(place)
         m.d.comb += [
-            origin.eq(at), run.address.eq(at.address), run.x.eq(at.x),
+            origin.eq(at),
+            run.address.eq(at.address),
+            run.x.eq(at.x),
             *(following[part].eq(origin[part] + far) for part, far in distance.items()),
-        ]  # fmt: skip
+        ]
         with m.If(self.start):
             m.d.sync += at.eq(0)
         with m.Elif(enable):
@@ -255,10 +257,12 @@ class RunGenerator(wiring.Component):
                 m.d.sync += [
                     returns.eq(move == Move.GROUP),
                     begins.eq(
-                        (move == Move.START) | (move == Move.GROUP) | (move == Move.PIXEL)
+                        (move == Move.START)
+                        | (move == Move.GROUP)
+                        | (move == Move.PIXEL)
                         | (move == Move.LINE)
                     ),
-                ]  # fmt: skip
+                ]
             with m.If(returns):
                 m.d.comb += origin.eq(first)
             with m.If(enable & begins):

@@ -15,8 +15,8 @@ _MASK = 4
 
 class SharedReader(wiring.Component):
     """One step per cycle fetches `fetch_bits` bits of a run; a :class:`ColumnPacker` of every column takes
-    its slice (:mod:`dorefa.hw.compiler.column_slices`), which may end one piece and begin the next. Bits in the
-    padding are zero. All planes of a group are copied together.
+    its slice (:mod:`dorefa.hw.compiler.column_slices`), which may end one piece and begin the next. Bits in
+    the padding are zero. All planes of a group are copied together.
 
     Steps follow one another without a gap, but behind a part of a patch there may be one that writes what
     its last step left, and in a slot's first patch one that clears the pieces behind the part.

@@ -15,11 +15,17 @@ from dorefa.golden.run.matmul import apply_thresholds
 def lowered(*, scale, bias=0.0, w_bits=1, in_bits=2, out_bits=2, taps=9, encoding="bipolar"):
     """One lowered layer of one channel without batch normalization, weights all at the top."""
     codes = np.full((1, 1, 1, taps), (1 << w_bits) - 1, np.uint8)
-    layer = Layer(name="conv0", kind="conv", codes=codes, w_bits=w_bits, a_bits=out_bits,
-                  encoding=encoding, scale=np.float32(scale),
-                  bias=np.array([bias], np.float32))  # fmt: skip
-    last = Layer(name="fc", kind="fc", codes=np.zeros((2, 1, 1, 1), np.uint8), w_bits=1,
-                 scale=np.float32(1))  # fmt: skip
+    layer = Layer(
+        name="conv0",
+        kind="conv",
+        codes=codes,
+        w_bits=w_bits,
+        a_bits=out_bits,
+        encoding=encoding,
+        scale=np.float32(scale),
+        bias=np.array([bias], np.float32),
+    )
+    last = Layer(name="fc", kind="fc", codes=np.zeros((2, 1, 1, 1), np.uint8), w_bits=1, scale=np.float32(1))
     net = Network(name="net", input_shape=(1, 1, taps), input_bits=in_bits, layers=(layer, last))
     return lower(net).layers[0]
 
@@ -98,8 +104,11 @@ def test_constant_channels_have_no_multiplier():
     for thresholds, code in (([-4, -4, -4], 3), ([6, 6, 6], 0), ([-4, -4, 6], 2)):
         form = affine_form(with_thresholds(thresholds, -4, 5), 1)
         assert [part.tolist() for part in (form.m, form.b, form.f, form.tie)] == [
-            [0], [code], [0], [0],
-        ]  # fmt: skip
+            [0],
+            [code],
+            [0],
+            [0],
+        ]
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4])
@@ -182,7 +191,5 @@ def test_refused():
 
 def test_refuses_a_layer_without_codes():
     network = lower(random_network(1))
-    with refused(
-        "layer fc: has no thresholds; accepted for the affine form: a layer with codes"
-    ):
+    with refused("layer fc: has no thresholds; accepted for the affine form: a layer with codes"):
         affine_form(network.layers[-1], 32)

@@ -13,8 +13,9 @@ from dorefa.golden.run.matmul import apply_thresholds
 def network(layer, shape, input_bits):
     """`layer`, then a classifier that fits it."""
     size = layer.out_channels
-    last = Layer(name="fc", kind="fc", codes=np.zeros((2, 1, 1, size), np.uint8), w_bits=1,
-                 scale=np.float32(1))  # fmt: skip
+    last = Layer(
+        name="fc", kind="fc", codes=np.zeros((2, 1, 1, size), np.uint8), w_bits=1, scale=np.float32(1)
+    )
     return Network(name="net", input_shape=shape, input_bits=input_bits, layers=(layer, last))
 
 
@@ -33,8 +34,9 @@ def layer_of(gamma, *, w_bits=1, a_bits=2, taps=3, encoding="bipolar", rng, **fi
         ),
     )
     codes = rng.integers(0, 1 << w_bits, (channels, 1, 1, taps), dtype=np.uint8)
-    return Layer(name="conv0", kind="conv", codes=codes, w_bits=w_bits, a_bits=a_bits,
-                 encoding=encoding, **fields)  # fmt: skip
+    return Layer(
+        name="conv0", kind="conv", codes=codes, w_bits=w_bits, a_bits=a_bits, encoding=encoding, **fields
+    )
 
 
 def meaning(layer, channel, input_bits, total):
@@ -126,8 +128,7 @@ def test_ties_round_to_even(bits, sign, encoding, rng):
 
 def test_a_tie_goes_to_the_even_code():
     codes = np.ones((1, 1, 1, 2), np.uint8)
-    layer = Layer(name="conv0", kind="conv", codes=codes, w_bits=1, a_bits=2,
-                  scale=np.float32(0.5))  # fmt: skip
+    layer = Layer(name="conv0", kind="conv", codes=codes, w_bits=1, a_bits=2, scale=np.float32(0.5))
     lowered = lower(network(layer, (1, 1, 2), 2)).layers[0]
     # 3 z = acc / 2: 0.5 -> 0, 1.5 -> 2, 2.5 -> 2.
     assert lowered.thresholds.tolist() == [[2, 3, 6]]
@@ -137,8 +138,9 @@ def test_a_tie_goes_to_the_even_code():
 def test_saturation():
     codes = np.ones((3, 1, 1, 2), np.uint8)
     bias = np.array([-9e30, 9e30, 0.5], np.float32)
-    layer = Layer(name="conv0", kind="conv", codes=codes, w_bits=1, a_bits=2, bias=bias,
-                  scale=np.float32(1e-30))  # fmt: skip
+    layer = Layer(
+        name="conv0", kind="conv", codes=codes, w_bits=1, a_bits=2, bias=bias, scale=np.float32(1e-30)
+    )
     lowered = lower(network(layer, (1, 1, 2), 2)).layers[0]
     assert (lowered.acc_min, lowered.acc_max) == (0, 6)
     assert lowered.thresholds.tolist() == [[7, 7, 7], [0, 0, 0], [0, 0, 7]]
@@ -154,10 +156,8 @@ def test_accumulator_range_is_reached():
 def test_average_pooling_divides_the_slope():
     pool = Pool(kind="average", kernel=(2, 3), stride=(2, 3))
     codes = np.ones((1, 1, 1, 2), np.uint8)
-    layer = Layer(name="conv0", kind="conv", codes=codes, w_bits=1, a_bits=2, pool=pool,
-                  scale=np.float32(1))  # fmt: skip
-    last = Layer(name="fc", kind="fc", codes=np.zeros((2, 1, 1, 1), np.uint8), w_bits=1,
-                 scale=np.float32(1))  # fmt: skip
+    layer = Layer(name="conv0", kind="conv", codes=codes, w_bits=1, a_bits=2, pool=pool, scale=np.float32(1))
+    last = Layer(name="fc", kind="fc", codes=np.zeros((2, 1, 1, 1), np.uint8), w_bits=1, scale=np.float32(1))
     net = Network(name="net", input_shape=(2, 3, 2), input_bits=4, layers=(layer, last))
     lowered = lower(net).layers[0]
     assert lowered.slope == [Fraction(3, 15 * 6)]
@@ -174,8 +174,15 @@ def test_last_layer():
         var=np.array([4, 1], np.float32),
         eps=0,
     )
-    layer = Layer(name="fc", kind="fc", codes=codes, w_bits=2, scale=np.float32(0.5), norm=norm,
-                  bias=np.array([0.25, 0.125], np.float32))  # fmt: skip
+    layer = Layer(
+        name="fc",
+        kind="fc",
+        codes=codes,
+        w_bits=2,
+        scale=np.float32(0.5),
+        norm=norm,
+        bias=np.array([0.25, 0.125], np.float32),
+    )
     net = Network(name="net", input_shape=(1, 2, 1), input_bits=8, layers=(layer,))
     lowered = lower(net).layers[0]
     # Never complemented: its accumulators are the result.
@@ -189,11 +196,19 @@ def test_last_layer():
 
 def test_macs_leave_out_pixels_that_no_pool_reads():
     def macs(pool, shape=(7, 7, 3)):
-        layer = Layer(name="conv0", kind="conv", codes=np.zeros((4, 3, 3, 3), np.uint8), w_bits=1,
-                      a_bits=1, scale=np.float32(1), pool=pool)  # fmt: skip
+        layer = Layer(
+            name="conv0",
+            kind="conv",
+            codes=np.zeros((4, 3, 3, 3), np.uint8),
+            w_bits=1,
+            a_bits=1,
+            scale=np.float32(1),
+            pool=pool,
+        )
         size = 4 * (5 if pool is None else (5 - 2) // pool.stride[0] + 1) ** 2
-        last = Layer(name="fc", kind="fc", codes=np.zeros((2, 1, 1, size), np.uint8), w_bits=1,
-                     scale=np.float32(1))  # fmt: skip
+        last = Layer(
+            name="fc", kind="fc", codes=np.zeros((2, 1, 1, size), np.uint8), w_bits=1, scale=np.float32(1)
+        )
         net = Network(name="net", input_shape=shape, input_bits=8, layers=(layer, last))
         return lower(net).layers[0].macs
 

@@ -25,12 +25,23 @@ def residual(rng, pool=None):
         eps=1e-5,
     )
     side = Layer(name="side", codes=codes[0], scale=np.float32(7), rescale=added, **common)
-    total = Layer(name="sum", codes=codes[1], source="input", rescale=own, add="side", norm=norm,
-                  a_bits=3, pool=pool, scale=np.float32(9), bias=np.full(4, 5, np.float32),
-                  **common)  # fmt: skip
+    total = Layer(
+        name="sum",
+        codes=codes[1],
+        source="input",
+        rescale=own,
+        add="side",
+        norm=norm,
+        a_bits=3,
+        pool=pool,
+        scale=np.float32(9),
+        bias=np.full(4, 5, np.float32),
+        **common,
+    )
     size = 4 if pool else 16
-    last = Layer(name="fc", kind="fc", codes=np.zeros((2, 1, 1, size), np.uint8), w_bits=1,
-                 scale=np.float32(1))  # fmt: skip
+    last = Layer(
+        name="fc", kind="fc", codes=np.zeros((2, 1, 1, size), np.uint8), w_bits=1, scale=np.float32(1)
+    )
     net = Network(name="net", input_shape=(2, 2, 3), input_bits=2, layers=(side, total, last))
     return lower(net), total
 
@@ -44,8 +55,7 @@ def acc_range(codes, channel):
 def trunk_range(layer, channel):
     rescale = layer.rescale
     m, b = int(rescale.m[channel]), int(rescale.b[channel])
-    ends = [round(Fraction(m * int(acc) + b, 1 << rescale.f))
-            for acc in acc_range(layer.codes, channel)]  # fmt: skip
+    ends = [round(Fraction(m * int(acc) + b, 1 << rescale.f)) for acc in acc_range(layer.codes, channel)]
     return min(ends), max(ends)
 
 
@@ -55,8 +65,10 @@ def test_thresholds_of_a_trunk(window, rng):
     lowered, layer = residual(rng, pool=pool)
     side, total, last = lowered.layers
     area = 4 if window else 1
-    reached = [[sum(ends) for ends in zip(trunk_range(side, c), trunk_range(total, c), strict=True)]
-               for c in range(4)]  # fmt: skip
+    reached = [
+        [sum(ends) for ends in zip(trunk_range(side, c), trunk_range(total, c), strict=True)]
+        for c in range(4)
+    ]
     assert total.value_min == area * min(low for low, _ in reached)
     assert total.value_max == area * max(high for _, high in reached)
     sums = [acc_range(layer.codes, c) for c in range(4)]
@@ -85,12 +97,12 @@ def test_fields_of_a_graph(rng):
     lowered, layer = residual(rng, pool=pool)
     side, total, last = lowered.layers
     assert [(x.source, x.add, x.trunk) for x in lowered.layers] == [
-        (-1, None, True), (-1, 0, False), (1, None, False)
-    ]  # fmt: skip
+        (-1, None, True),
+        (-1, 0, False),
+        (1, None, False),
+    ]
     assert [(x.a_bits, x.levels) for x in lowered.layers] == [(2, 3), (2, 3), (5, 28)]
-    assert [(x.code_bits, x.out_bits) for x in lowered.layers] == [
-        (None, None), (3, 5), (None, None)
-    ]  # fmt: skip
+    assert [(x.code_bits, x.out_bits) for x in lowered.layers] == [(None, None), (3, 5), (None, None)]
     assert total.rescale is layer.rescale
     assert side.thresholds is side.slope is side.logit_scale is side.logit_bias is None
     assert total.logit_scale is None and last.rescale is None
@@ -111,10 +123,16 @@ def test_a_kept_trunk_needs_the_pixels_that_pooling_leaves_out():
         layers = (
             Layer(name="a", pool=pool, rescale=rescale, **common),
             # Its padding makes a map as large as the trunk of a.
-            Layer(name="b", padding=(1, 1, 1, 1), rescale=rescale, add=add,
-                  pool=Pool(kind="max", kernel=(3, 3), stride=(3, 3)), **common),
+            Layer(
+                name="b",
+                padding=(1, 1, 1, 1),
+                rescale=rescale,
+                add=add,
+                pool=Pool(kind="max", kernel=(3, 3), stride=(3, 3)),
+                **common,
+            ),
             last,
-        )  # fmt: skip
+        )
         net = Network(name="net", input_shape=(3, 3, 4), input_bits=1, layers=layers)
         return lower(net).layers[0].macs
 
@@ -138,27 +156,23 @@ def test_trunks_that_leave_their_bits_are_refused(rng):
         )
         common = {"kind": "conv", "codes": codes, "w_bits": 2, "scale": np.float32(1)}
         return Network(
-            name="net", input_shape=(1, 1, 3), input_bits=2,
+            name="net",
+            input_shape=(1, 1, 3),
+            input_bits=2,
             layers=(
                 Layer(name="side", rescale=side, **common),
                 Layer(name="sum", rescale=own, add="side", source="input", a_bits=1, **common),
-                Layer(name="fc", kind="fc", codes=codes[:, :, :, :2], w_bits=2,
-                      scale=np.float32(1)),
+                Layer(name="fc", kind="fc", codes=codes[:, :, :, :2], w_bits=2, scale=np.float32(1)),
             ),
-        )  # fmt: skip
+        )
 
     assert lower(layers((4, 4), 6)).layers[1].value_max == 27
-    with refused(
-        "layer sum channel 0: its trunk reaches 0..27; accepted: -16..15 (rescale bits 5)"
-    ):
+    with refused("layer sum channel 0: its trunk reaches 0..27; accepted: -16..15 (rescale bits 5)"):
         lower(layers((4, 4), 5))
-    with refused(
-        "layer sum channel 1: its trunk reaches -27..0; accepted: -16..15 (rescale bits 5)"
-    ):
+    with refused("layer sum channel 1: its trunk reaches -27..0; accepted: -16..15 (rescale bits 5)"):
         lower(layers((2, 4), 5))
     with refused(
-        "layer sum channel 1: its trunk with side added reaches -54..0; "
-        "accepted: -32..31 (rescale bits 6)"
+        "layer sum channel 1: its trunk with side added reaches -54..0; accepted: -32..31 (rescale bits 6)"
     ):
         lower(layers((4, 4), 6, (0, 4)))
     # A negative factor turns a range around: -7..0 and 0..27, 0..7 and -27..0 (-27 / 4 is -6.75).

@@ -23,8 +23,9 @@ def draw_step(rng):
     kind = rng.integers(6)
     number = lambda low, high: Fraction(int(rng.integers(low, high)), int(rng.choice([1, 2, 3, 4])))  # noqa: E731
     if kind == 0:
-        return Clamp(number(-9, 1) if rng.random() < 0.7 else None,
-                     number(1, 9) if rng.random() < 0.7 else None)  # fmt: skip
+        return Clamp(
+            number(-9, 1) if rng.random() < 0.7 else None, number(1, 9) if rng.random() < 0.7 else None
+        )
     if kind == 1:
         return Leaky([number(1, 5)])
     if kind == 2:

@@ -99,8 +99,7 @@ INFINITE = np.full((4, 3, 3, 2), np.inf, np.float32)
         ),
         (
             {"codes": np.zeros((4, 3, 3), np.uint8)},
-            "layer conv0: codes has shape (4, 3, 3); "
-            "accepted: (Cout, Kh, Kw, Cin / groups), none of them 0",
+            "layer conv0: codes has shape (4, 3, 3); accepted: (Cout, Kh, Kw, Cin / groups), none of them 0",
         ),
         (
             {"codes": np.zeros((4, 3, 3, 2), int)},
@@ -112,8 +111,7 @@ INFINITE = np.full((4, 3, 3, 2), np.inf, np.float32)
         ),
         (
             {"groups": 3},
-            "layer conv0: groups is 3; accepted: a divisor of the 4 output channels "
-            "(4 = 1 x 3 + 1)",
+            "layer conv0: groups is 3; accepted: a divisor of the 4 output channels (4 = 1 x 3 + 1)",
         ),
         ({"norm": norm(3)}, "layer conv0: norm has shape (3,); accepted: (4,)"),
         ({"norm": 1}, "layer conv0: norm is 1; accepted: a BatchNorm or None"),
@@ -133,13 +131,10 @@ def test_refused_names_and_fully_connected():
     with refused("layer name is ''; accepted: printable text, not empty"):
         conv("")
     with refused("layer a: kind is 'dense'; accepted: conv, fc"):
-        Layer(name="a", kind="dense", codes=np.zeros((1, 1, 1, 1), np.uint8), w_bits=1,
-              scale=np.float32(1))  # fmt: skip
+        Layer(name="a", kind="dense", codes=np.zeros((1, 1, 1, 1), np.uint8), w_bits=1, scale=np.float32(1))
     with refused("layer fc: stride is (2, 2); accepted for fc: (1, 1)"):
         fc(4, stride=(2, 2))
-    with refused(
-        "layer fc: codes has shape (3, 2, 2, 1); accepted for fc: (Cout, 1, 1, H * W * C)"
-    ):
+    with refused("layer fc: codes has shape (3, 2, 2, 1); accepted for fc: (Cout, 1, 1, H * W * C)"):
         fc(4, codes=np.zeros((3, 2, 2, 1), np.uint8))
 
 
@@ -168,7 +163,5 @@ def test_refused_trunks(fields, message):
 
 @pytest.mark.parametrize("name", ["input", "conv0.trunk"])
 def test_names_that_mean_something_else(name):
-    with refused(
-        f"layer name is {name!r}; accepted: any but 'input', not ending in '.trunk'"
-    ):
+    with refused(f"layer name is {name!r}; accepted: any but 'input', not ending in '.trunk'"):
         conv(name)

@@ -48,13 +48,11 @@ def test_shapes_of_a_network():
         ),
         (
             [conv(shape=(4, 3, 3, 1), groups=4)],
-            "layer conv0: groups is 4; accepted: a divisor of the 2 input channels "
-            "(2 = 0 x 4 + 2)",
+            "layer conv0: groups is 4; accepted: a divisor of the 2 input channels (2 = 0 x 4 + 2)",
         ),
         (
             [conv(shape=(4, 3, 3, 3))],
-            "layer conv0: codes has 3 input channels per group; "
-            "accepted: 2 (= 2 channels / 1 groups)",
+            "layer conv0: codes has 3 input channels per group; accepted: 2 (= 2 channels / 1 groups)",
         ),
         (
             [conv(dilation=(3, 1), padding=(1, 0, 0, 0))],
@@ -145,8 +143,7 @@ def test_links_of_a_graph():
         ),
         (
             [same("a", 2, a_bits=None), same("b", source="a", add="a"), fc(120)],
-            "layer b: source is 'a', whose a_bits is None; "
-            "accepted: a layer with codes (a_bits 1..8)",
+            "layer b: source is 'a', whose a_bits is None; accepted: a layer with codes (a_bits 1..8)",
         ),
         (
             [same("a", 2, rescale=None), same("b", add="a"), fc(120)],
@@ -166,8 +163,7 @@ def test_links_of_a_graph():
         ),
         (
             [same("a", 2), same("b", 2, source="input", add="a"), fc(120)],
-            "layer a: no layer reads its codes; "
-            "accepted: the source of a later layer, or a_bits None",
+            "layer a: no layer reads its codes; accepted: the source of a later layer, or a_bits None",
         ),
         (
             [same("a", 2, a_bits=None), conv(source="input"), fc(48)],

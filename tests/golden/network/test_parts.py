@@ -24,8 +24,9 @@ def refused(text):
 
 
 def test_limits_are_accepted():
-    largest = rescale(m=np.array([(1 << 20) - 1, 1 - (1 << 20)]), f=31, bits=32,
-                      b=np.array([-(1 << 47), (1 << 47) - 1]))  # fmt: skip
+    largest = rescale(
+        m=np.array([(1 << 20) - 1, 1 - (1 << 20)]), f=31, bits=32, b=np.array([-(1 << 47), (1 << 47) - 1])
+    )
     assert largest.trunk_range == (-(1 << 31), (1 << 31) - 1)
     assert rescale().bits == 16 and rescale().trunk_range == (-32768, 32767)
     assert rescale(f=0, bits=2).trunk_range == (-2, 1)
@@ -44,8 +45,7 @@ def test_limits_are_accepted():
         ),
         (
             {"b": np.array([-(1 << 47) - 1, 0])},
-            "rescale: b is -140737488355329 in channel 0; "
-            "accepted: -140737488355328..140737488355327",
+            "rescale: b is -140737488355329 in channel 0; accepted: -140737488355328..140737488355327",
         ),
         ({"f": 32}, "rescale: f is 32; accepted: an integer in 0..31"),
         ({"bits": 1}, "rescale: bits is 1; accepted: an integer in 2..32"),
@@ -109,13 +109,9 @@ def test_pools_of_codes():
     assert layer(a_bits=None).levels is layer(a_bits=None).out_bits is None
     average = Pool(kind="average", kernel=(7, 7), stride=(7, 7))
     assert (layer(pool=average).levels, layer(pool=average).out_bits) == (3, 2)
-    with refused(
-        "layer conv0: pool sums 49 codes of 3 bits to 343, 9 bits; accepted: at most 8 bits"
-    ):
+    with refused("layer conv0: pool sums 49 codes of 3 bits to 343, 9 bits; accepted: at most 8 bits"):
         layer(pool=pool, a_bits=3)
-    with refused(
-        "pool: padding is (0, 1, 0, 0); accepted for average_codes pooling: (0, 0, 0, 0)"
-    ):
+    with refused("pool: padding is (0, 1, 0, 0); accepted for average_codes pooling: (0, 0, 0, 0)"):
         Pool(kind="average_codes", kernel=(2, 2), stride=(2, 2), padding=(0, 1, 0, 0))
 
 

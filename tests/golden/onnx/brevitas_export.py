@@ -37,8 +37,9 @@ def activation(bits, signed=False):
     if not bits:
         return qnn.QuantIdentity(act_quant=SignedBinaryActPerTensorConst)
     if signed:
-        return qnn.QuantIdentity(act_quant=Int8ActPerTensorFloat, bit_width=bits,
-                                 return_quant_tensor=True, **_TWO)  # fmt: skip
+        return qnn.QuantIdentity(
+            act_quant=Int8ActPerTensorFloat, bit_width=bits, return_quant_tensor=True, **_TWO
+        )
     return qnn.QuantReLU(bit_width=bits, return_quant_tensor=True, **_TWO)
 
 
@@ -46,8 +47,11 @@ def weights(bits):
     """Keywords for weights of `bits` bits, 0 for bipolar."""
     if not bits:
         return {"weight_quant": SignedBinaryWeightPerTensorConst, "weight_scaling_const": 0.125}
-    return {"weight_quant": Int8WeightPerTensorFloat, "weight_bit_width": bits,
-            "weight_restrict_scaling_type": RestrictValueType.POWER_OF_TWO}  # fmt: skip
+    return {
+        "weight_quant": Int8WeightPerTensorFloat,
+        "weight_bit_width": bits,
+        "weight_restrict_scaling_type": RestrictValueType.POWER_OF_TWO,
+    }
 
 
 class Convolutions(nn.Module):
@@ -55,23 +59,27 @@ class Convolutions(nn.Module):
 
     def __init__(self, w_bits, a_bits, residual=False, depthwise=False):
         super().__init__()
-        self.image = qnn.QuantIdentity(act_quant=Uint8ActPerTensorFloat, bit_width=8,
-                                       return_quant_tensor=True, **_TWO)  # fmt: skip
+        self.image = qnn.QuantIdentity(
+            act_quant=Uint8ActPerTensorFloat, bit_width=8, return_quant_tensor=True, **_TWO
+        )
         self.first = nn.Sequential(
-            qnn.QuantConv2d(1, 8, 5, stride=2, bias=True, **weights(8)), nn.BatchNorm2d(8),
-            activation(a_bits), nn.MaxPool2d(2),
-        )  # fmt: skip
+            qnn.QuantConv2d(1, 8, 5, stride=2, bias=True, **weights(8)),
+            nn.BatchNorm2d(8),
+            activation(a_bits),
+            nn.MaxPool2d(2),
+        )
         groups = 8 if depthwise else 1
         self.second = nn.Sequential(
             qnn.QuantConv2d(8, 8, 3, padding=1, groups=groups, bias=False, **weights(w_bits)),
             nn.BatchNorm2d(8),
-        )  # fmt: skip
+        )
         self.shared = activation(a_bits + 1, signed=True) if residual else None
         self.act = activation(a_bits)
         self.third = nn.Sequential(
-            qnn.QuantConv2d(8, 16, 3, stride=2, bias=False, **weights(w_bits)), nn.BatchNorm2d(16),
+            qnn.QuantConv2d(8, 16, 3, stride=2, bias=False, **weights(w_bits)),
+            nn.BatchNorm2d(16),
             activation(a_bits),
-        )  # fmt: skip
+        )
         self.scores = qnn.QuantLinear(64, 10, bias=True, **weights(8))
 
     def forward(self, x):
@@ -94,8 +102,11 @@ class FullyConnected(nn.Module):
             image = qnn.QuantIdentity(act_quant=SignedBinaryActPerTensorConst)
         layers = [image]
         for inputs, outputs in ((784, 32), (32, 32)):
-            layers += [qnn.QuantLinear(inputs, outputs, bias=False, **weights(w_bits)),
-                       nn.BatchNorm1d(outputs), activation(a_bits)]  # fmt: skip
+            layers += [
+                qnn.QuantLinear(inputs, outputs, bias=False, **weights(w_bits)),
+                nn.BatchNorm1d(outputs),
+                activation(a_bits),
+            ]
         layers.append(qnn.QuantLinear(32, 10, bias=True, **weights(w_bits)))
         self.layers = nn.Sequential(*layers)
         # The sign needs images on both sides of 0.
@@ -158,8 +169,15 @@ def export(name, path):
     model = trained(name)
     export_qonnx(model, args=torch.rand(1, 1, 28, 28), export_path=str(path), opset_version=18)
     proto = onnx.load(path)
-    for part in (proto, proto.graph, *proto.graph.node, *proto.graph.value_info, *proto.graph.input,
-                 *proto.graph.output, *proto.graph.initializer):  # fmt: skip
+    for part in (
+        proto,
+        proto.graph,
+        *proto.graph.node,
+        *proto.graph.value_info,
+        *proto.graph.input,
+        *proto.graph.output,
+        *proto.graph.initializer,
+    ):
         part.doc_string = ""
         del part.metadata_props[:]
     onnx.save(proto, path)

@@ -38,16 +38,15 @@ class Graph:
     def node(self, op, inputs, out, domain="", **attributes):
         """A node named like its first output."""
         outputs = [out] if isinstance(out, str) else list(out)
-        self.nodes.append(
-            helper.make_node(op, inputs, outputs, name=outputs[0], domain=domain, **attributes)
-        )
+        self.nodes.append(helper.make_node(op, inputs, outputs, name=outputs[0], domain=domain, **attributes))
         return outputs[0]
 
     def quant(self, tensor, out, scale, bits, signed=0, narrow=0, zero=0, mode="ROUND", **more):
         """A Quant node."""
         inputs = [tensor, *map(self.constant, (scale, zero, bits))]
-        return self.node("Quant", inputs, out, QONNX, signed=signed, narrow=narrow,
-                         rounding_mode=mode, **more)  # fmt: skip
+        return self.node(
+            "Quant", inputs, out, QONNX, signed=signed, narrow=narrow, rounding_mode=mode, **more
+        )
 
     def bipolar(self, tensor, out, scale=1):
         """A BipolarQuant node."""
@@ -71,12 +70,18 @@ class Graph:
         """The ModelProto with the given output; general: version of QONNX's operators."""
         value = helper.make_tensor_value_info
         graph = helper.make_graph(
-            self.nodes, "net", [value("x", TensorProto.FLOAT, self.shape)],
-            [value(output, dtype, None)], self.constants,
+            self.nodes,
+            "net",
+            [value("x", TensorProto.FLOAT, self.shape)],
+            [value(output, dtype, None)],
+            self.constants,
             value_info=[value(name, TensorProto.FLOAT, size) for name, size in self.shapes.items()],
-        )  # fmt: skip
-        opsets = [helper.make_opsetid("", 13), helper.make_opsetid(QONNX, general),
-                  helper.make_opsetid("qonnx.custom_op.channels_last", 13)]  # fmt: skip
+        )
+        opsets = [
+            helper.make_opsetid("", 13),
+            helper.make_opsetid(QONNX, general),
+            helper.make_opsetid("qonnx.custom_op.channels_last", 13),
+        ]
         return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
 
@@ -104,8 +109,7 @@ def head(graph, tensor, rng, features, classes=10, bits=8, scale=1 / 64):
     """Flatten and Gemm to the tensor "scores"."""
     tensor = graph.node("Flatten", [tensor], "flat", axis=1)
     w = graph.weights(weights_of(rng, classes, features), "head_w", scale, bits)
-    return graph.node("Gemm", [tensor, w, graph.constant(bias_of(rng, classes))], "scores",
-                      transB=1)  # fmt: skip
+    return graph.node("Gemm", [tensor, w, graph.constant(bias_of(rng, classes))], "scores", transB=1)
 
 
 def execute(model, image, name="x"):
@@ -139,8 +143,18 @@ def refuse(make, message, tmp_path, rng):
     assert_refused(path, message)
 
 
-def check(build, tmp_path, rng, count=30, output="scores", exact=True, image_values=None,
-          nhwc=False, one_by_one=False, image_type=None):  # fmt: skip
+def check(
+    build,
+    tmp_path,
+    rng,
+    count=30,
+    output="scores",
+    exact=True,
+    image_values=None,
+    nhwc=False,
+    one_by_one=False,
+    image_type=None,
+):
     """Imports build(1), runs `count` random images through it and through the executor.
 
     build(batch) gives the ModelProto. Every quantized tensor must be equal, the scores too unless
@@ -154,8 +168,7 @@ def check(build, tmp_path, rng, count=30, output="scores", exact=True, image_val
     found = importer.load_import(path, image_type)
     network = found.network
     image = found.tensors[next(n for n, t in found.tensors.items() if t.source < 0)]
-    values = rng.choice(image_values or range(image.low, image.high + 1),
-                        (count, *network.input_shape))  # fmt: skip
+    values = rng.choice(image_values or range(image.low, image.high + 1), (count, *network.input_shape))
     images = (values & ((1 << network.input_bits) - 1)).astype(np.uint8)
     results = run_integer(network, images)
     planes = run_integer(network, images[:10], "bitplanes")

@@ -15,9 +15,14 @@ from .support import execute, real_values
 FILES = sorted((Path(__file__).parent / "brevitas").glob("*.onnx"))
 # Layers, and test images of 200 that must be right at least: far below what the training reached.
 EXPECTED = {
-    "depthwise": (4, 150), "mlp": (3, 150), "residual": (6, 150), "w1a2": (4, 150),
-    "w2a2": (4, 150), "w4a4": (4, 150), "xnor": (3, 150),
-}  # fmt: skip
+    "depthwise": (4, 150),
+    "mlp": (3, 150),
+    "residual": (6, 150),
+    "w1a2": (4, 150),
+    "w2a2": (4, 150),
+    "w4a4": (4, 150),
+    "xnor": (3, 150),
+}
 
 
 def with_batch(model, count):

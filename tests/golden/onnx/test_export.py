@@ -124,10 +124,16 @@ def whole_range(network):
 @pytest.mark.parametrize("number", range(24))
 def test_random_graphs(number, tmp_path, seed):
     """Chains and residual graphs with every kind of pooling; every third has weights of all encodings."""
-    network = whole_range(random_network(
-        100 * seed + number, residual=number % 2 == 0, allow_average=True, allow_pool_padding=True,
-        encodings=ENCODINGS if number % 3 == 0 else ("bipolar",), max_macs=60_000,
-    ))  # fmt: skip
+    network = whole_range(
+        random_network(
+            100 * seed + number,
+            residual=number % 2 == 0,
+            allow_average=True,
+            allow_pool_padding=True,
+            encodings=ENCODINGS if number % 3 == 0 else ("bipolar",),
+            max_macs=60_000,
+        )
+    )
     expected, found = lower(network), round_trip(network, tmp_path / "net.onnx")
     if number % 3:
         assert_same(expected, found)
@@ -143,15 +149,28 @@ def test_random_graphs(number, tmp_path, seed):
 
 @pytest.mark.parametrize(
     ("encoding", "w_bits", "values"),
-    [("bipolar", 1, (-1, 1)), ("bipolar", 3, (-7, 5)), ("bipolar", 8, (-255, 1)),
-     ("twos_complement", 1, (-1, 0)), ("twos_complement", 4, (-8, 7)), ("unsigned", 1, (0, 1)),
-     ("unsigned", 8, (255, 2))],
-)  # fmt: skip
+    [
+        ("bipolar", 1, (-1, 1)),
+        ("bipolar", 3, (-7, 5)),
+        ("bipolar", 8, (-255, 1)),
+        ("twos_complement", 1, (-1, 0)),
+        ("twos_complement", 4, (-8, 7)),
+        ("unsigned", 1, (0, 1)),
+        ("unsigned", 8, (255, 2)),
+    ],
+)
 def test_encodings(encoding, w_bits, values, tmp_path):
     """Each value of a grid comes back as it is, in as many bits."""
     codes = np.arange(1 << w_bits, dtype=np.uint8).reshape(1, 1, 1, -1)
-    layer = Layer(name="fc", kind="fc", codes=codes, w_bits=w_bits, encoding=encoding,
-                  scale=np.float32(-0.3), bias=np.float32([0.7]))  # fmt: skip
+    layer = Layer(
+        name="fc",
+        kind="fc",
+        codes=codes,
+        w_bits=w_bits,
+        encoding=encoding,
+        scale=np.float32(-0.3),
+        bias=np.float32([0.7]),
+    )
     network = Network(name="net", input_shape=(1, 1, 1 << w_bits), input_bits=2, layers=(layer,))
     found = round_trip(network, tmp_path / "net.onnx")
     assert_same(lower(network), found)
@@ -169,8 +188,11 @@ def run_file(path, images):
     model = cleanup_model(ModelWrapper(model)).transform(InferDataTypes())
     floats = images.transpose(0, 3, 1, 2).astype(np.float32)
     constants = {tensor.name for tensor in model.graph.initializer}
-    outputs = [node.output[0] for node in model.graph.node
-               if node.op_type == "Quant" and node.input[0] not in constants]  # fmt: skip
+    outputs = [
+        node.output[0]
+        for node in model.graph.node
+        if node.op_type == "Quant" and node.input[0] not in constants
+    ]
     made = dict(zip(names, outputs, strict=True))
     return model, execute_onnx(model, {model.graph.input[0].name: floats}, True), made
 
@@ -197,10 +219,13 @@ def test_the_executor_gives_the_codes(name, tmp_path, seed):
         node = f"{layer.name}/{'sums' if summed else 'codes'}"
         codes = results[layer.name]
         tensor = dataclasses.replace(
-            next(t for t in found.tensors.values()
-                 if t.source >= 0 and found.network.layers[t.source].name == layer.name),
+            next(
+                t
+                for t in found.tensors.values()
+                if t.source >= 0 and found.network.layers[t.source].name == layer.name
+            ),
             dims=(("C",), ("H",), ("W",)),
-        )  # fmt: skip
+        )
         expected = in_file_order(tensor, codes)
         value = context[made[node]]
         assert np.array_equal(value.reshape(len(images), -1), expected), layer.name
@@ -238,10 +263,16 @@ def test_batch_normalization_is_as_stored(tmp_path):
 def test_names_that_the_nodes_would_take(tmp_path):
     """Layers keep their names, whatever the other nodes would be called."""
     layers = [
-        Layer(name=name, kind="conv", codes=np.ones((2, 1, 1, 2), np.uint8), w_bits=1, a_bits=bits,
-              scale=np.float32(0.5))
+        Layer(
+            name=name,
+            kind="conv",
+            codes=np.ones((2, 1, 1, 2), np.uint8),
+            w_bits=1,
+            a_bits=bits,
+            scale=np.float32(0.5),
+        )
         for name, bits in (("image", 2), ("image/codes", 2), ("scores", None))
-    ]  # fmt: skip
+    ]
     network = Network(name="net", input_shape=(1, 1, 2), input_bits=2, layers=tuple(layers))
     assert_same(lower(network), round_trip(network, tmp_path / "net.onnx"))
 
@@ -251,8 +282,13 @@ def test_what_is_refused(tmp_path):
     path = tmp_path / "no" / "net.onnx"
     with pytest.raises(InputError, match=f"^{re.escape(str(path))}: cannot be written"):
         importer.save(network, path)
-    layer = Layer(name="fc", kind="fc", codes=np.broadcast_to(np.uint8(0), (1 << 10, 1, 1, 1 << 18)),
-                  w_bits=1, scale=np.float32(1))  # fmt: skip
+    layer = Layer(
+        name="fc",
+        kind="fc",
+        codes=np.broadcast_to(np.uint8(0), (1 << 10, 1, 1, 1 << 18)),
+        w_bits=1,
+        scale=np.float32(1),
+    )
     large = Network(name="large", input_shape=(1, 1, 1 << 18), input_bits=1, layers=(layer,))
     message = "the weights of large as float32 have 1073741824 bytes; accepted: less than 536870912"
     with pytest.raises(InputError, match=message):

@@ -33,15 +33,22 @@ def plain(seed, batch=1, before=(), features=12):
 
 @pytest.mark.parametrize(
     ("text", "low", "high", "bits"),
-    [("BIPOLAR", -2, 1, 2), ("BINARY", 0, 1, 1), ("TERNARY", -2, 1, 2), ("UINT8", 0, 255, 8),
-     ("INT5", -16, 15, 5), ("FIXED<4,3>", -8, 7, 4)],
-)  # fmt: skip
+    [
+        ("BIPOLAR", -2, 1, 2),
+        ("BINARY", 0, 1, 1),
+        ("TERNARY", -2, 1, 2),
+        ("UINT8", 0, 255, 8),
+        ("INT5", -16, 15, 5),
+        ("FIXED<4,3>", -8, 7, 4),
+    ],
+)
 def test_declared_by_an_annotation(text, low, high, bits, tmp_path, seed, rng):
     """Operators in front of the first layer are computed, as in the public intrusion detector."""
     before = [("Add", 1), ("Div", 2)]
     values = {"BIPOLAR": [-1, 1], "TERNARY": [-1, 0, 1]}.get(text)
-    found = check(lambda batch: annotated(plain(seed, batch, before), text), tmp_path, rng,
-                  image_values=values)  # fmt: skip
+    found = check(
+        lambda batch: annotated(plain(seed, batch, before), text), tmp_path, rng, image_values=values
+    )
     image = found.tensors["x"]
     assert (image.low, image.high, found.network.input_bits) == (low, high, bits)
     assert len(found.network.layers) == 2
@@ -111,10 +118,15 @@ def test_elements_of_eight_bits(tmp_path, seed):
 
 @pytest.mark.parametrize(
     ("out_bias", "behind", "low", "step"),
-    [(0, [], 0, 1), (-3, [], -3, 1), (0, [("Add", -3), ("Mul", 0.25)], -3, 1),
-     (0, [("Sub", 3.5), ("Div", 4)], -7, 2), (0, [("Mul", 2), ("Add", 1)], 1, 2),
-     (-3, [("Add", 1)], -2, 1)],
-)  # fmt: skip
+    [
+        (0, [], 0, 1),
+        (-3, [], -3, 1),
+        (0, [("Add", -3), ("Mul", 0.25)], -3, 1),
+        (0, [("Sub", 3.5), ("Div", 4)], -7, 2),
+        (0, [("Mul", 2), ("Add", 1)], 1, 2),
+        (-3, [("Add", 1)], -2, 1),
+    ],
+)
 def test_thresholds_as_the_first_quantizer(out_bias, behind, low, step, tmp_path, seed, rng):
     """The image's 0 is the real 0 behind what scales and shifts it, so that padding has a code."""
     padded = low <= 0
@@ -123,8 +135,15 @@ def test_thresholds_as_the_first_quantizer(out_bias, behind, low, step, tmp_path
         rng = np.random.default_rng(seed)
         graph = Graph((batch, 3, 6, 6))
         table = graph.constant(np.arange(7)[None] + out_bias + 0.5)
-        x = graph.node("MultiThreshold", ["x", table], "image", "qonnx.custom_op.general",
-                       out_dtype="INT4", out_bias=float(out_bias), data_layout="NCHW")  # fmt: skip
+        x = graph.node(
+            "MultiThreshold",
+            ["x", table],
+            "image",
+            "qonnx.custom_op.general",
+            out_dtype="INT4",
+            out_bias=float(out_bias),
+            data_layout="NCHW",
+        )
         for number, (op, value) in enumerate(behind):
             x = graph.node(op, [x, graph.constant(value)], f"behind{number}")
         w = graph.weights(weights_of(rng, 4, 3, 3, 3), "w0", 0.25, 3)
@@ -138,9 +157,23 @@ def test_thresholds_as_the_first_quantizer(out_bias, behind, low, step, tmp_path
 
 @pytest.mark.parametrize(
     "text",
-    ["", "FLOAT32", "INT16", "UINT9", "INT1", "UINT0", "INT999", "FIXED<16,6>", "FIXED<0,0>",
-     "UINT8/0", "UINT8/-1", "UINT8/x", "UINT8/", "UINT8/1/0"],
-)  # fmt: skip
+    [
+        "",
+        "FLOAT32",
+        "INT16",
+        "UINT9",
+        "INT1",
+        "UINT0",
+        "INT999",
+        "FIXED<16,6>",
+        "FIXED<0,0>",
+        "UINT8/0",
+        "UINT8/-1",
+        "UINT8/x",
+        "UINT8/",
+        "UINT8/1/0",
+    ],
+)
 def test_refused_types(text):
     with pytest.raises(InputError, match=r"^image type is .*; accepted: "):
         read_type(text)

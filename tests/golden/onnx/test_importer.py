@@ -15,8 +15,9 @@ def test_convolution_norm_relu_pool(w_bits, a_bits, signed, tmp_path, seed, rng)
         graph = Graph((batch, 3, 8, 8))
         x = graph.quant("x", "image", 1 / 16, 4, signed=signed)
         w = graph.weights(weights_of(rng, 6, 3, 3, 3), "w0", 0.25, w_bits)
-        x = graph.node("Conv", [x, w, graph.constant(bias_of(rng, 6))], "conv0",
-                       kernel_shape=[3, 3], pads=[1, 1, 1, 1])  # fmt: skip
+        x = graph.node(
+            "Conv", [x, w, graph.constant(bias_of(rng, 6))], "conv0", kernel_shape=[3, 3], pads=[1, 1, 1, 1]
+        )
         x = graph.norm(x, "norm0", rng, 6)
         x = graph.node("Relu", [x], "relu0") if not signed else x
         x = graph.quant(x, "act0", 0.25, a_bits, signed=signed)
@@ -53,19 +54,23 @@ def conv_chain(shape, rng, steps, signed=0, a_bits=3):
 
 GEOMETRIES = {
     "grouped": ((4, 6, 6), [((8, 2, 3, 3), {"group": 2})], 8 * 4 * 4),
-    "depthwise": ((4, 6, 6), [((4, 1, 3, 3), {"group": 4, "pads": [1, 1, 1, 1]}),
-                              ((8, 4, 1, 1), {})], 8 * 6 * 6),
+    "depthwise": (
+        (4, 6, 6),
+        [((4, 1, 3, 3), {"group": 4, "pads": [1, 1, 1, 1]}), ((8, 4, 1, 1), {})],
+        8 * 6 * 6,
+    ),
     "depthwise times two": ((4, 6, 6), [((8, 1, 3, 3), {"group": 4})], 8 * 4 * 4),
     "dilated": ((2, 9, 8), [((3, 2, 3, 3), {"dilations": [2, 3]})], 3 * 5 * 2),
     "strided, pads of four sizes": (
-        (2, 9, 8), [((3, 2, 3, 3), {"strides": [2, 3], "pads": [0, 1, 2, 3]})], 3 * 5 * 4),
-    "same upper": ((2, 7, 8), [((3, 2, 4, 3), {"strides": [2, 2], "auto_pad": "SAME_UPPER"})],
-                   3 * 4 * 4),
-    "same lower": ((2, 7, 8), [((3, 2, 4, 3), {"strides": [2, 2], "auto_pad": "SAME_LOWER"})],
-                   3 * 4 * 4),
+        (2, 9, 8),
+        [((3, 2, 3, 3), {"strides": [2, 3], "pads": [0, 1, 2, 3]})],
+        3 * 5 * 4,
+    ),
+    "same upper": ((2, 7, 8), [((3, 2, 4, 3), {"strides": [2, 2], "auto_pad": "SAME_UPPER"})], 3 * 4 * 4),
+    "same lower": ((2, 7, 8), [((3, 2, 4, 3), {"strides": [2, 2], "auto_pad": "SAME_LOWER"})], 3 * 4 * 4),
     "one axis": ((4, 16), [((6, 4, 5), {"strides": [2], "pads": [1, 2]}), ((5, 6, 3), {})], 5 * 6),
     "one axis, depthwise": ((4, 16), [((4, 1, 5), {"group": 4}), ((6, 4, 1), {})], 6 * 12),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("signed", [0, 1])
@@ -187,16 +192,31 @@ def test_channels_last(signed, tmp_path, seed, rng):
     def build(batch):
         rng = np.random.default_rng(seed)
         graph = Graph((batch, 7, 6, 3))
-        graph.shapes = {"image": (batch, 7, 6, 3), "w0": (5, 3, 2, 3), "conv0": (batch, 7, 6, 5),
-                        "norm0": (batch, 7, 6, 5), "act0": (batch, 7, 6, 5)}  # fmt: skip
+        graph.shapes = {
+            "image": (batch, 7, 6, 3),
+            "w0": (5, 3, 2, 3),
+            "conv0": (batch, 7, 6, 5),
+            "norm0": (batch, 7, 6, 5),
+            "act0": (batch, 7, 6, 5),
+        }
         x = graph.quant("x", "image", 1 / 8, 4, signed=signed)
         w = graph.weights(weights_of(rng, 5, 3, 2, 3), "w0", 0.25, 3)
-        x = graph.node("Conv", [x, w], "conv0", last, kernel_shape=[3, 2], pads=[1, 0, 1, 1],
-                       strides=[1, 1], group=1, dilations=[1, 1])  # fmt: skip
+        x = graph.node(
+            "Conv",
+            [x, w],
+            "conv0",
+            last,
+            kernel_shape=[3, 2],
+            pads=[1, 0, 1, 1],
+            strides=[1, 1],
+            group=1,
+            dilations=[1, 1],
+        )
         x = graph.norm(x, "norm0", rng, 5, last)
         x = graph.quant(x, "act0", 0.5, 3, signed=signed)
-        x = graph.node("MaxPool", [x], "pool0", last, kernel_shape=[2, 2], strides=[2, 2],
-                       pads=[0, 0, 0, 0], ceil_mode=0)  # fmt: skip
+        x = graph.node(
+            "MaxPool", [x], "pool0", last, kernel_shape=[2, 2], strides=[2, 2], pads=[0, 0, 0, 0], ceil_mode=0
+        )
         w = graph.weights(weights_of(rng, 5, 4), "w1", 0.25, 3)
         x = graph.node("MatMul", [x, w], "pointwise")
         x = graph.node("Add", [x, graph.constant(bias_of(rng, 4))], "bias")

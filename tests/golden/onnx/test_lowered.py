@@ -14,8 +14,12 @@ def lowered(seed, batch=1, weights=None, **attributes):
     graph = Graph((batch, 3, 9, 8))
     x = graph.quant("x", "image", 1, 4, signed=1)
     x = graph.node("Transpose", [x], "last", perm=[0, 2, 3, 1])
-    given = {"kernel_size": [3, 2], "stride": [1, 1], "pad_amount": [1, 0, 1, 1],
-             "input_shape": f"({batch},9,8,3)"} | attributes  # fmt: skip
+    given = {
+        "kernel_size": [3, 2],
+        "stride": [1, 1],
+        "pad_amount": [1, 0, 1, 1],
+        "input_shape": f"({batch},9,8,3)",
+    } | attributes
     x = graph.node("Im2Col", [x], "patches", QONNX, **given)
     outputs = 6
     if weights is None:
@@ -24,11 +28,11 @@ def lowered(seed, batch=1, weights=None, **attributes):
         w, outputs = graph.constant(weights), weights.shape[1]
     x = graph.node("MatMul", [x, w], "conv0")
     table = np.sort(rng.integers(-20, 20, (outputs, 7)), axis=1)
-    x = graph.node("MultiThreshold", [x, graph.constant(table)], "act", QONNX, out_dtype="UINT3",
-                   data_layout="NHWC")  # fmt: skip
+    x = graph.node(
+        "MultiThreshold", [x, graph.constant(table)], "act", QONNX, out_dtype="UINT3", data_layout="NHWC"
+    )
     graph.shapes["act"] = (batch, 9, 8, outputs)
-    x = graph.node("MaxPoolNHWC", [x], "pool", QONNX, kernel_shape=[2, 2], strides=[2, 2],
-                   pads=[0, 0, 0, 0])  # fmt: skip
+    x = graph.node("MaxPoolNHWC", [x], "pool", QONNX, kernel_shape=[2, 2], strides=[2, 2], pads=[0, 0, 0, 0])
     x = graph.node("Transpose", [x], "first", perm=[0, 3, 1, 2])
     model = graph.model(head(graph, x, rng, outputs * 16))
     return annotated(annotated(model, "INT4", "image"), "INT4", "last")
@@ -44,19 +48,20 @@ def test_a_convolution_in_two_nodes(tmp_path, seed, rng):
 def test_a_depthwise_convolution_in_two_nodes(tmp_path, seed, rng):
     weights = rng.integers(-3, 4, (3, 2, 3))[..., None] * np.eye(3)
     weights = weights.reshape(18, 3)
-    found = check(lambda batch: lowered(seed, batch, weights, depthwise=1), tmp_path, rng,
-                  one_by_one=True)  # fmt: skip
+    found = check(lambda batch: lowered(seed, batch, weights, depthwise=1), tmp_path, rng, one_by_one=True)
     assert found.network.layers[0].groups == 3
 
 
 @pytest.mark.parametrize(
     ("attributes", "message"),
-    [({"pad_value": 1}, r"node patches \(Im2Col\): pad_value is 1; accepted: 0"),
-     ({"kernel_size": [3]}, r"node patches \(Im2Col\): kernel_size is \(3,\); accepted: 2 integers"),
-     ({"stride": [0, 1]}, r"node patches \(Im2Col\): stride is \(0, 1\); accepted: 2 integers"),
-     ({"kernel_size": [4, 5]}, r"node conv0 \(MatMul\): weights have shape \(18, 6\) on patches of 4x5"),
-     ({"kernel_size": [3, 3]}, r"node conv0 \(Conv\): weights of 2 input and 6 output channels with")],
-)  # fmt: skip
+    [
+        ({"pad_value": 1}, r"node patches \(Im2Col\): pad_value is 1; accepted: 0"),
+        ({"kernel_size": [3]}, r"node patches \(Im2Col\): kernel_size is \(3,\); accepted: 2 integers"),
+        ({"stride": [0, 1]}, r"node patches \(Im2Col\): stride is \(0, 1\); accepted: 2 integers"),
+        ({"kernel_size": [4, 5]}, r"node conv0 \(MatMul\): weights have shape \(18, 6\) on patches of 4x5"),
+        ({"kernel_size": [3, 3]}, r"node conv0 \(Conv\): weights of 2 input and 6 output channels with"),
+    ],
+)
 def test_refused_patches(attributes, message, tmp_path, seed):
     onnx.save(lowered(seed, **attributes), tmp_path / "net.onnx")
     assert_refused(tmp_path / "net.onnx", message)

@@ -114,12 +114,14 @@ MODELS = {
     "cycle": (changed(cyclic), r"node \w+ \(\w+\): reads \w+ of \w+, which depends on it"),
     "missing initializer": (
         changed(no_initializer),
-        r"node conv_w \(Quant\): reads constant3, which no node, input or initializer provides"),
+        r"node conv_w \(Quant\): reads constant3, which no node, input or initializer provides",
+    ),
     "dynamic batch": (changed(named_axis(0)), "input x: axis 0 has the size N; accepted: fixed "),
     "dynamic rows": (changed(named_axis(2)), "input x: axis 2 has the size N; accepted: fixed "),
     "2 GB claimed": (
         changed(two_gigabytes),
-        r"initializer constant0: shape \(1024, 524288\) claims 2147483648 bytes and 4 are there"),
+        r"initializer constant0: shape \(1024, 524288\) claims 2147483648 bytes and 4 are there",
+    ),
     "more than any memory claimed": (changed(huge_shape), "initializer constant0: shape .* claims "),
     "data elsewhere": (changed(external), "initializer constant0: its data is in another file"),
     "half floats": (changed(half_floats), "initializer constant0: data type 10; accepted: float32"),
@@ -133,7 +135,7 @@ MODELS = {
     "padding of 2^40": (changed(huge_padding), r"node conv \(Conv\): makes a map of "),
     "image of 2^60 pixels": (changed(huge_image), r"input x: shape .*; accepted: at most \d+ elements"),
     "subgraph": (changed(branch), r"node bent \(If\): is not supported; accepted: Quant, "),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", MODELS)

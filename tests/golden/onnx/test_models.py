@@ -24,27 +24,47 @@ def mlp(batch, rng, inputs, hidden, classes, w_bits, a_bits, image_bits=8, per_c
         x = graph.node("Gemm", [x, w], f"fc{number}", transB=1)
         x = graph.norm(x, f"norm{number}", rng, outputs)
         if number < len(hidden):
-            x = graph.bipolar(x, f"act{number}", 0.5) if not a_bits else graph.quant(
-                graph.node("Relu", [x], f"relu{number}"), f"act{number}", 2, a_bits
-            )  # fmt: skip
+            x = (
+                graph.bipolar(x, f"act{number}", 0.5)
+                if not a_bits
+                else graph.quant(graph.node("Relu", [x], f"relu{number}"), f"act{number}", 2, a_bits)
+            )
         inputs = outputs
     return graph.model(x)
 
 
 MLPS = {
     # Fully connected digit classifiers, 784-64-64-64-10.
-    "tfc-w1a1": {"inputs": 784, "hidden": (64, 64, 64), "classes": 10, "w_bits": 0, "a_bits": 0,
-                 "image_bits": 0},
+    "tfc-w1a1": {
+        "inputs": 784,
+        "hidden": (64, 64, 64),
+        "classes": 10,
+        "w_bits": 0,
+        "a_bits": 0,
+        "image_bits": 0,
+    },
     "tfc-w1a2": {"inputs": 784, "hidden": (64, 64, 64), "classes": 10, "w_bits": 0, "a_bits": 2},
     "tfc-w2a2": {"inputs": 784, "hidden": (64, 64, 64), "classes": 10, "w_bits": 2, "a_bits": 2},
     "sfc-w1a1": {"inputs": 784, "hidden": (256, 256), "classes": 10, "w_bits": 0, "a_bits": 0},
     # Keyword spotting with 3 bits and scales per channel, 490-256-256-12.
-    "kws-w3a3": {"inputs": 490, "hidden": (256, 256), "classes": 12, "w_bits": 3, "a_bits": 3,
-                 "per_channel": True},
+    "kws-w3a3": {
+        "inputs": 490,
+        "hidden": (256, 256),
+        "classes": 12,
+        "w_bits": 3,
+        "a_bits": 3,
+        "per_channel": True,
+    },
     # Network intrusion detection with 2 bits on binary features, 593-64-64-64-1.
-    "unsw-w2a2": {"inputs": 593, "hidden": (64, 64, 64), "classes": 1, "w_bits": 2, "a_bits": 2,
-                  "image_bits": 1},
-}  # fmt: skip
+    "unsw-w2a2": {
+        "inputs": 593,
+        "hidden": (64, 64, 64),
+        "classes": 1,
+        "w_bits": 2,
+        "a_bits": 2,
+        "image_bits": 1,
+    },
+}
 
 
 @pytest.mark.parametrize("name", MLPS)
@@ -100,8 +120,9 @@ def test_depthwise_separable_blocks(tmp_path, seed, rng):
         for block, (channels, outputs, stride) in enumerate([(8, 16, 1), (16, 24, 2)]):
             scale = 2.0 ** rng.integers(-3, 0, (channels, 1, 1, 1))
             w = graph.weights(weights_of(rng, channels, 1, 3, 3), f"dw{block}", scale, 4)
-            x = graph.node("Conv", [x, w], f"depthwise{block}", group=channels, pads=[1] * 4,
-                           strides=[stride, stride])  # fmt: skip
+            x = graph.node(
+                "Conv", [x, w], f"depthwise{block}", group=channels, pads=[1] * 4, strides=[stride, stride]
+            )
             x = graph.norm(x, f"dnorm{block}", rng, channels)
             x = graph.quant(graph.node("Relu", [x], f"drelu{block}"), f"dact{block}", 0.125, 4)
             w = graph.weights(weights_of(rng, outputs, channels, 1, 1), f"pw{block}", 0.25, 4)
@@ -173,8 +194,10 @@ def test_trained_layers_in_front_of_the_resizing(tmp_path, rng):
     network = found.network
     images = rng.integers(0, 256, (1, *network.input_shape), dtype=np.uint8)
     results = run_integer(network, images)
-    codes = {name: images if tensor.source < 0 else results[network.layers[tensor.source].name]
-             for name, tensor in found.tensors.items()}  # fmt: skip
+    codes = {
+        name: images if tensor.source < 0 else results[network.layers[tensor.source].name]
+        for name, tensor in found.tensors.items()
+    }
     start = found.tensors["x"]
     context = execute(model, real_values(start, images).reshape(1, 3, 128, 128), graph.input[0].name)
     assert np.array_equal(real_values(start, images).ravel(), context["x"].ravel())

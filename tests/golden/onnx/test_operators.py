@@ -22,17 +22,15 @@ ELEMENTWISE = {
     "Neg": lambda g, x, rng: g.node("Neg", [x], "bent"),
     "Relu": lambda g, x, rng: g.node("Relu", [x], "bent"),
     "LeakyRelu": lambda g, x, rng: g.node("LeakyRelu", [x], "bent", alpha=0.25),
-    "PRelu": lambda g, x, rng: g.node(
-        "PRelu", [x, g.constant(np.abs(factors(rng, 6, 1, 1)))], "bent"),
+    "PRelu": lambda g, x, rng: g.node("PRelu", [x, g.constant(np.abs(factors(rng, 6, 1, 1)))], "bent"),
     "Clip": lambda g, x, rng: g.node("Clip", [x, g.constant(-0.75), g.constant(1.25)], "bent"),
     "Clip above": lambda g, x, rng: g.node("Clip", [x, "", g.constant(1)], "bent"),
-    "Clip to infinity": lambda g, x, rng: g.node(
-        "Clip", [x, g.constant(-1), g.constant(np.inf)], "bent"),
+    "Clip to infinity": lambda g, x, rng: g.node("Clip", [x, g.constant(-1), g.constant(np.inf)], "bent"),
     "Floor": lambda g, x, rng: g.node("Floor", [x], "bent"),
     "Ceil": lambda g, x, rng: g.node("Ceil", [x], "bent"),
     "Round": lambda g, x, rng: g.node("Round", [x], "bent"),
     "Identity": lambda g, x, rng: g.node("Identity", [x], "bent"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("where", ["sums", "codes"])
@@ -67,15 +65,23 @@ def flat_by_shape(graph, x, batch):
 LAYOUTS = {
     "shape": flat_by_shape,
     "reshape with a copied axis": lambda g, x, batch: g.node(
-        "Reshape", [x, g.constant([0, -1], **INT64)], "moved"),
+        "Reshape", [x, g.constant([0, -1], **INT64)], "moved"
+    ),
     "transpose": lambda g, x, batch: g.node("Transpose", [x], "moved", perm=[0, 3, 1, 2]),
     "two steps": lambda g, x, batch: g.node(
-        "Reshape", [g.node("Reshape", [x, g.constant([batch, 6, 16], **INT64)], "first"),
-                    g.constant([batch, 96], **INT64)], "moved"),
+        "Reshape",
+        [
+            g.node("Reshape", [x, g.constant([batch, 6, 16], **INT64)], "first"),
+            g.constant([batch, 96], **INT64),
+        ],
+        "moved",
+    ),
     "unsqueezed": lambda g, x, batch: g.node(
-        "Squeeze", [g.node("Unsqueeze", [x, g.constant([1, 5], **INT64)], "first"),
-                    g.constant([1, -1], **INT64)], "moved"),
-}  # fmt: skip
+        "Squeeze",
+        [g.node("Unsqueeze", [x, g.constant([1, 5], **INT64)], "first"), g.constant([1, -1], **INT64)],
+        "moved",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

@@ -44,8 +44,15 @@ def test_pooling(signed, where, op, tmp_path, seed, rng):
 def test_max_pooling_with_padding_and_partial_windows(ceil_mode, tmp_path, seed, rng):
     def build(batch):
         graph, x, rng = convolution(batch, seed, (2, 8, 9), (6, 2, 1, 1), 0.25)
-        x = graph.node("MaxPool", [x], "pool0", kernel_shape=[3, 2], strides=[2, 2],
-                       pads=[1, 0, 0, 0], ceil_mode=ceil_mode)  # fmt: skip
+        x = graph.node(
+            "MaxPool",
+            [x],
+            "pool0",
+            kernel_shape=[3, 2],
+            strides=[2, 2],
+            pads=[1, 0, 0, 0],
+            ceil_mode=ceil_mode,
+        )
         return graph.model(head(graph, x, rng, 6 * 4 * (4 + ceil_mode)))
 
     check(build, tmp_path, rng)
@@ -61,12 +68,18 @@ def test_average_pooling_and_truncation(version, tmp_path, seed, rng):
         x = graph.node("Mul", [x, graph.constant(4)], "sum0")
         if version == 1:
             inputs = map(graph.constant, (0.25, 0, 6, 4))
-            x = graph.node("Trunc", [x, *inputs], "cut0", "qonnx.custom_op.general",
-                           rounding_mode="FLOOR")  # fmt: skip
+            x = graph.node("Trunc", [x, *inputs], "cut0", "qonnx.custom_op.general", rounding_mode="FLOOR")
         else:
             inputs = map(graph.constant, (0.25, 0, 6, 1, 4))
-            x = graph.node("Trunc", [x, *inputs], "cut0", "qonnx.custom_op.general",
-                           rounding_mode="FLOOR", signed=0, narrow=0)  # fmt: skip
+            x = graph.node(
+                "Trunc",
+                [x, *inputs],
+                "cut0",
+                "qonnx.custom_op.general",
+                rounding_mode="FLOOR",
+                signed=0,
+                narrow=0,
+            )
         return graph.model(head(graph, x, rng, 6 * 16), general=version)
 
     found = check(build, tmp_path, rng)
@@ -83,9 +96,15 @@ def test_multi_threshold(rows, bias, tmp_path, seed, rng):
         w = graph.weights(weights_of(rng, 6, 2, 2, 2), "w0", 0.5, 3)
         x = graph.node("Conv", [x, w], "conv0")
         table = np.sort(rng.integers(-20, 20, (rows, 7)), axis=1)
-        x = graph.node("MultiThreshold", [x, graph.constant(table)], "act0",
-                       "qonnx.custom_op.general", out_dtype="INT4", out_scale=0.5,
-                       out_bias=bias / 2)  # fmt: skip
+        x = graph.node(
+            "MultiThreshold",
+            [x, graph.constant(table)],
+            "act0",
+            "qonnx.custom_op.general",
+            out_dtype="INT4",
+            out_scale=0.5,
+            out_bias=bias / 2,
+        )
         return graph.model(head(graph, x, rng, 6 * 16))
 
     found = check(build, tmp_path, rng)

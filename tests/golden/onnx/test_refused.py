@@ -49,8 +49,9 @@ def with_quant(place, **parameters):
         of = {"image": {}, "weights": {}, "act": {}} | {place: parameters}
         graph, x = start(rng, **of["image"])
         given = {"scale": 0.25, "bits": 3} | of["weights"]
-        w = graph.weights(weights_of(rng, 4, 2, 3, 3), "weights", given.pop("scale"),
-                          given.pop("bits"), **given)  # fmt: skip
+        w = graph.weights(
+            weights_of(rng, 4, 2, 3, 3), "weights", given.pop("scale"), given.pop("bits"), **given
+        )
         x = graph.node("Conv", [x, w], "conv", pads=[1, 1, 1, 1])
         x = graph.quant(x, "act", **({"scale": 0.5, "bits": 3} | of["act"]))
         x = conv(graph, rng, x, "conv1", (4, 4, 3, 3))
@@ -134,69 +135,104 @@ MODELS = {
     "not monotone": (behind_conv("Abs"), r"node bent \(Abs\): is not monotone"),
     "not rational": (behind_conv("Sigmoid"), r"node act \(Quant\): follows the scores"),
     "unknown operator": (behind_conv("Erf"), r"node bent \(Erf\): is not supported; accepted: "),
-    "slope below 0": (behind_conv("LeakyRelu", alpha=-0.5),
-                      r"node bent \(LeakyRelu\): its slope -0.5 is not monotone"),
+    "slope below 0": (
+        behind_conv("LeakyRelu", alpha=-0.5),
+        r"node bent \(LeakyRelu\): its slope -0.5 is not monotone",
+    ),
     "division by 0": (behind_conv("Div", 0), r"node bent \(Div\): divides by 0"),
     "not a number": (behind_conv("Mul", np.nan), r"node bent \(Mul\): operand constant\d+ is not finite"),
-    "factors per pixel": (behind_conv("Mul", np.arange(1, 5)),
-                          r"node bent \(Mul\): the constant differs between pixels"),
+    "factors per pixel": (
+        behind_conv("Mul", np.arange(1, 5)),
+        r"node bent \(Mul\): the constant differs between pixels",
+    ),
     "constant of a wrong shape": (
         behind_conv("Add", np.ones(3)),
-        r"node bent \(Add\): the constant has shape \(3,\) on a tensor of \(1, 4, 4, 4\)"),
+        r"node bent \(Add\): the constant has shape \(3,\) on a tensor of \(1, 4, 4, 4\)",
+    ),
     "empty clip": (behind_conv("Clip", 1, 0), r"node bent \(Clip\): clips to 1..0"),
     "variance below 0": (
         behind_conv("BatchNormalization", np.ones(4), np.ones(4), np.ones(4), -np.ones(4)),
-        r"node bent \(BatchNormalization\): var \+ epsilon is -0.99999"),
+        r"node bent \(BatchNormalization\): var \+ epsilon is -0.99999",
+    ),
     "normalization of other channels": (
         behind_conv("BatchNormalization", *np.ones((4, 5))),
-        r"node bent \(BatchNormalization\): parameters of 5, 5, 5, 5 elements for 4 channels"),
-    "batch moved": (behind_conv("Transpose", perm=[1, 0, 2, 3]),
-                    r"node bent \(Transpose\): perm is \(1, 0, 2, 3\), which moves the batch"),
-    "padded average": (behind_conv("AveragePool", kernel_shape=[2, 2], pads=[1, 1, 1, 1]),
-                       r"node bent \(AveragePool\): averages with the padding \(1, 1, 1, 1\)"),
-    "padding with 1": (behind_quant("Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1]), 1),
-                       r"node bent \(Pad\): pads with 1; accepted: 0"),
-    "padded channels": (behind_quant("Pad", np.array([0, 1, 1, 1, 0, 0, 1, 1])),
-                        r"node bent \(Pad\): pads axis 1 by 1 and 0; accepted: padding of rows"),
-    "pooled padding": (behind_quant("Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1])),
-                       r"node flat \(Flatten\): reads a padded map; accepted: a convolution behind Pad"),
-    "window beyond the map": (behind_conv("MaxPool", kernel_shape=[5, 5]),
-                              r"node bent \(MaxPool\): its window covers 5 of 4 padded pixels"),
+        r"node bent \(BatchNormalization\): parameters of 5, 5, 5, 5 elements for 4 channels",
+    ),
+    "batch moved": (
+        behind_conv("Transpose", perm=[1, 0, 2, 3]),
+        r"node bent \(Transpose\): perm is \(1, 0, 2, 3\), which moves the batch",
+    ),
+    "padded average": (
+        behind_conv("AveragePool", kernel_shape=[2, 2], pads=[1, 1, 1, 1]),
+        r"node bent \(AveragePool\): averages with the padding \(1, 1, 1, 1\)",
+    ),
+    "padding with 1": (
+        behind_quant("Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1]), 1),
+        r"node bent \(Pad\): pads with 1; accepted: 0",
+    ),
+    "padded channels": (
+        behind_quant("Pad", np.array([0, 1, 1, 1, 0, 0, 1, 1])),
+        r"node bent \(Pad\): pads axis 1 by 1 and 0; accepted: padding of rows",
+    ),
+    "pooled padding": (
+        behind_quant("Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1])),
+        r"node flat \(Flatten\): reads a padded map; accepted: a convolution behind Pad",
+    ),
+    "window beyond the map": (
+        behind_conv("MaxPool", kernel_shape=[5, 5]),
+        r"node bent \(MaxPool\): its window covers 5 of 4 padded pixels",
+    ),
     "12-bit weights": (with_quant("weights", bits=12), r"node conv \(Conv\): its weights have 12 bits"),
-    "12-bit activations": (with_quant("act", bits=12),
-                           r"node act \(Quant\): quantizes activations to 12 bits, which do not hold -"),
+    "12-bit activations": (
+        with_quant("act", bits=12),
+        r"node act \(Quant\): quantizes activations to 12 bits, which do not hold -",
+    ),
     "12-bit image": (with_quant("image", bits=12), r"node image \(Quant\): quantizes the image to 12"),
     "half a bit": (with_quant("act", bits=2.5), r"node act \(Quant\): bit width is 2.5; accepted: an"),
     "scale 0": (with_quant("act", scale=0), r"node act \(Quant\): scale is 0; accepted: more than 0"),
-    "unknown rounding": (with_quant("act", mode="STOCHASTIC"),
-                         r"node act \(Quant\): rounding_mode is 'STOCHASTIC'; accepted: ROUND, "),
+    "unknown rounding": (
+        with_quant("act", mode="STOCHASTIC"),
+        r"node act \(Quant\): rounding_mode is 'STOCHASTIC'; accepted: ROUND, ",
+    ),
     "scale per activation channel": (
         with_quant("act", scale=np.arange(1, 5).reshape(1, 4, 1, 1)),
-        r"node conv1 \(Conv\): reads activations whose scale differs between channels"),
+        r"node conv1 \(Conv\): reads activations whose scale differs between channels",
+    ),
     "zero point without a grid": (
-        with_quant("weights", zero=0.3), r"node weights \(Quant\): zero point is 0.3; accepted: "),
+        with_quant("weights", zero=0.3),
+        r"node weights \(Quant\): zero point is 0.3; accepted: ",
+    ),
     "zero points per channel": (
         with_quant("weights", zero=np.arange(4).reshape(4, 1, 1, 1)),
-        r"node weights \(Quant\): zero points differ between channels"),
+        r"node weights \(Quant\): zero points differ between channels",
+    ),
     "padding where 0 has no code": (
-        pad_a_shifted_map, r"node conv1 \(Conv\): pads a tensor whose value 0 has no code"),
+        pad_a_shifted_map,
+        r"node conv1 \(Conv\): pads a tensor whose value 0 has no code",
+    ),
     "no quantizer between": (
         no_quantizer_between,
-        r"node conv1 \(Conv\): reads the values of conv, which are not quantized; accepted: a Quant"),
+        r"node conv1 \(Conv\): reads the values of conv, which are not quantized; accepted: a Quant",
+    ),
     "raw image": (raw_image, r"node conv \(Conv\): reads the image, which is not quantized"),
     "float weights": (float_weights, r"node conv \(Conv\): the weights floats are not quantized"),
-    "mean over channels": (behind_quant("ReduceMean", [1]),
-                           r"node bent \(ReduceMean\): averages the axes \(1,\); accepted: rows, colu"),
+    "mean over channels": (
+        behind_quant("ReduceMean", [1]),
+        r"node bent \(ReduceMean\): averages the axes \(1,\); accepted: rows, colu",
+    ),
     "a part of a map": (behind_quant("Gather", 0), r"node bent \(Gather\): reads the image or a feature"),
     "product of maps": (product_of_maps, r"node gate \(Mul\): combines two tensors that depend on "),
-    "scale from the image": (moving_scale, r"node act \(Quant\): combines two tensors|"
-                             r"node act \(Quant\): scale conv is computed from the image"),
+    "scale from the image": (
+        moving_scale,
+        r"node act \(Quant\): combines two tensors|"
+        r"node act \(Quant\): scale conv is computed from the image",
+    ),
     "bent scores": (scores("Relu"), r"node end \(Relu\): the scores are pooled, added, clipped or bent"),
     "scores of several pixels": (map_of_scores, r"node conv \(Conv\): the result has 4x4 pixels"),
     "10,000 factors": (many_operators("Mul", 9_000), r"node Mul\d+ \(Mul\): its exact factor has "),
     "many bends": (many_operators("Relu", 9_000), r"node Relu63 \(Relu\): is one of more than 64 oper"),
     "too many nodes": (many_operators("Identity", 10_000), r"graph: has 100\d\d nodes; accepted: at "),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -145,8 +145,10 @@ def test_scales_without_a_small_ratio_are_refused(tmp_path, rng):
     y = graph.quant(conv(graph, rng, x, "conv1", (4, 4, 1, 1)), "act1", 0.3, 3)
     x = graph.quant(graph.node("Add", [x, y], "sum"), "act2", 0.5, 3)
     onnx.save(graph.model(head(graph, x, rng, 4 * 36)), tmp_path / "net.onnx")
-    message = (r"node sum \(Add\): the scales of its two inputs have no small ratio \(\d+ to 1 in steps\);"
-               " accepted: one quantizer for both, or scales that are powers of two")  # fmt: skip
+    message = (
+        r"node sum \(Add\): the scales of its two inputs have no small ratio \(\d+ to 1 in steps\);"
+        " accepted: one quantizer for both, or scales that are powers of two"
+    )
     with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path / 'net.onnx'))}: {message}$"):
         importer.load(tmp_path / "net.onnx")
 

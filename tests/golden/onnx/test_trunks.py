@@ -45,15 +45,22 @@ def test_rounded_trunks_equal_the_executor(tmp_path, seed, rng):
 
 
 REFUSED = {
-    "no power of two": ({"scales": (0.1,) * 3}, r"node own0 \(Quant\): quantizes activations to 12 bits; "
-                        r"accepted: 1\.\.8 bits, or a trunk: "),
-    "too few bits": ({"bits": (12, 9, 12), "scales": (1 / 64,) * 3},
-                     r"node own1 \(Quant\): quantizes activations to 9 bits, which do not hold -\d"),
+    "no power of two": (
+        {"scales": (0.1,) * 3},
+        r"node own0 \(Quant\): quantizes activations to 12 bits; "
+        r"accepted: 1\.\.8 bits, or a trunk: ",
+    ),
+    "too few bits": (
+        {"bits": (12, 9, 12), "scales": (1 / 64,) * 3},
+        r"node own1 \(Quant\): quantizes activations to 9 bits, which do not hold -\d",
+    ),
     "rounded down": ({"mode": "FLOOR"}, r"node own0 \(Quant\): quantizes activations to 12 bits; "),
-    "two units": ({"scales": (1 / 8, 1 / 16, 1 / 8)},
-                  r"node sum1 \(Add\): the scales of its two inputs differ, and one is the trunk of conv0; "
-                  "accepted: one scale for all trunks that are added"),
-}  # fmt: skip
+    "two units": (
+        {"scales": (1 / 8, 1 / 16, 1 / 8)},
+        r"node sum1 \(Add\): the scales of its two inputs differ, and one is the trunk of conv0; "
+        "accepted: one scale for all trunks that are added",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -68,8 +75,9 @@ def test_a_trunk_is_no_tensor_of_codes(tmp_path, rng):
     graph = Graph((1, 3, 6, 6))
     x = graph.quant("x", "image", 1 / 8, 4)
     x = graph.quant(conv(graph, rng, x, "conv0", (4, 3)), "wide", 1 / 64, 13, signed=1)
-    onnx.save(graph.model(head(graph, conv(graph, rng, x, "conv1", (4, 4)), rng, 4 * 36)),
-              tmp_path / "net.onnx")  # fmt: skip
+    onnx.save(
+        graph.model(head(graph, conv(graph, rng, x, "conv1", (4, 4)), rng, 4 * 36)), tmp_path / "net.onnx"
+    )
     message = r"node conv1 \(Conv\): reads the values of conv0, which are a trunk"
     with pytest.raises(InputError, match=message):
         importer.load(tmp_path / "net.onnx")

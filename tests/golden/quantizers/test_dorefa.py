@@ -81,8 +81,7 @@ def test_weights_of_several_bits(bits, rng):
     w = rng.normal(size=400).astype(np.float32)
     codes, scale = quantize_weights(w, bits)
     tanh = np.tanh(w.astype(np.float64))
-    unit = [Fraction(float(t)) / (2 * Fraction(float(abs(tanh).max()))) + Fraction(1, 2)
-            for t in tanh]  # fmt: skip
+    unit = [Fraction(float(t)) / (2 * Fraction(float(abs(tanh).max()))) + Fraction(1, 2) for t in tanh]
     expected = [round((2**bits - 1) * u) for u in unit]
     assert scale == 1 and codes.tolist() == expected
     # Eq. 9 in real values: 2 quantize_k(...) - 1.
@@ -124,9 +123,13 @@ def test_gradients_follow_the_equations(bits, rng):
         for x, u, code in zip(g[row], noise[row], codes[row], strict=True):
             # Eq. 12 to 14: N(k) = sigma / n with sigma uniform in +-1/2, here u - 1/2.
             spread = (Fraction(float(u)) - Fraction(1, 2)) / n
-            real = 2 * m * (
-                Fraction(round(n * (Fraction(float(x)) / (2 * m) + Fraction(1, 2) + spread)), n)
-                - Fraction(1, 2)
+            real = (
+                2
+                * m
+                * (
+                    Fraction(round(n * (Fraction(float(x)) / (2 * m) + Fraction(1, 2) + spread)), n)
+                    - Fraction(1, 2)
+                )
             )
             assert m * Fraction(2 * int(code) - n, n) == real
 

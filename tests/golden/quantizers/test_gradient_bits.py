@@ -39,12 +39,8 @@ def bipolar(codes, bits):
 @pytest.mark.parametrize("w_bits, a_bits, g_bits", WIDTHS)
 def test_weight_gradient(rng, w_bits, a_bits, g_bits):
     weights, activations, gradients = draw(rng, w_bits, a_bits, g_bits)
-    _, patches = layers.convolve(
-        activations.astype(np.float64), bipolar(weights, w_bits), STRIDE, PADDING
-    )
-    expected = layers.convolve_backward_weights(
-        bipolar(gradients, g_bits), patches, weights.shape
-    )
+    _, patches = layers.convolve(activations.astype(np.float64), bipolar(weights, w_bits), STRIDE, PADDING)
+    expected = layers.convolve_backward_weights(bipolar(gradients, g_bits), patches, weights.shape)
     # The reduction runs over pixels: 2 sum 2^(i+j) pc(a_i & g_j) - n_g sum 2^i pc(a_i).
     a = np.broadcast_to(
         patches.T.astype(np.uint8)[np.newaxis], (KERNEL[0], patches.shape[1], patches.shape[0])

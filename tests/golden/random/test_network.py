@@ -108,8 +108,7 @@ def test_images():
         ({"encodings": ()}, "random_network: encodings is (); accepted: one or more names"),
         (
             {"encodings": ("signed",)},
-            "random_network: encodings is 'signed'; "
-            "accepted: bipolar, twos_complement, unsigned",
+            "random_network: encodings is 'signed'; accepted: bipolar, twos_complement, unsigned",
         ),
         ({"seed": -1}, "seed is -1; accepted: an integer >= 0"),
     ],

@@ -8,9 +8,7 @@ import pytest
 from dorefa.golden import affine_form, lower, random_images, random_network, run_integer
 from dorefa.golden.network.network import ENCODINGS
 
-OPTIONS = {
-    "residual": True, "encodings": ENCODINGS, "allow_average": True, "allow_pool_padding": True
-}  # fmt: skip
+OPTIONS = {"residual": True, "encodings": ENCODINGS, "allow_average": True, "allow_pool_padding": True}
 
 
 def test_a_seed_gives_the_same_bits_everywhere():
@@ -50,8 +48,10 @@ def test_everything_occurs():
     assert {layer.codes.shape[1:3] == (1, 1) for layer in shortcuts} == {True, False}
     blocks = {
         (network.name, layer.name.split("_")[0])
-        for network in networks for layer in network.layers if layer.name.startswith("block")
-    }  # fmt: skip
+        for network in networks
+        for layer in network.layers
+        if layer.name.startswith("block")
+    }
     # The other blocks add the trunk of the block before.
     assert len(shortcuts) < len(blocks) < len(sums)
 
@@ -75,9 +75,7 @@ def test_codes_are_spread(seed):
 @pytest.mark.parametrize("max_macs", [20_000, 300_000])
 def test_limits(max_macs):
     for draw in range(60):
-        network = random_network(
-            draw, residual=True, max_macs=max_macs, w_bits=3, a_bits=2, max_channels=20
-        )
+        network = random_network(draw, residual=True, max_macs=max_macs, w_bits=3, a_bits=2, max_channels=20)
         lowered = lower(network)
         assert sum(layer.macs for layer in lowered.layers) <= max_macs
         for layer in lowered.layers:

@@ -27,9 +27,7 @@ def test_dot_of_all_widths(w_bits, a_bits, encoding, rng):
     codes = rng.integers(0, 1 << a_bits, (5, 70), dtype=np.uint8)
     weights[0], codes[0] = (1 << w_bits) - 1, (1 << a_bits) - 1
     weights[1] = 0
-    result = bitplanes.dot(
-        bitplanes.pack(weights, w_bits), bitplanes.pack(codes, a_bits), encoding
-    )
+    result = bitplanes.dot(bitplanes.pack(weights, w_bits), bitplanes.pack(codes, a_bits), encoding)
     values = weight_values(weights, w_bits, encoding).astype(int)
     assert result.dtype == np.int64
     assert np.array_equal(result, codes.astype(int) @ values.T)

@@ -38,8 +38,13 @@ def rounding(m, b, f):
 
 def norm(rng):
     beta, mean = (rng.uniform(0.2, 0.8, 2).astype(np.float32) for _ in range(2))
-    return BatchNorm(gamma=np.array([0.5, -0.75], np.float32), beta=beta, mean=mean,
-                     var=np.array([1, 2], np.float32), eps=0.25)  # fmt: skip
+    return BatchNorm(
+        gamma=np.array([0.5, -0.75], np.float32),
+        beta=beta,
+        mean=mean,
+        var=np.array([1, 2], np.float32),
+        eps=0.25,
+    )
 
 
 def graph(rng):
@@ -50,12 +55,26 @@ def graph(rng):
     layers = (
         pointwise(rng, "stem", 1, rescale=rounding([7, -5], [3, 40], 2), a_bits=2, norm=norm(rng)),
         pointwise(rng, "side", 2, rescale=rounding([3, 9], [0, -2], 1), add="stem"),
-        pointwise(rng, "sum", 2, source="stem", rescale=rounding([-6, 1], [2, 1], 2), add="side",
-                  a_bits=3, norm=norm(rng), pool=average),
+        pointwise(
+            rng,
+            "sum",
+            2,
+            source="stem",
+            rescale=rounding([-6, 1], [2, 1], 2),
+            add="side",
+            a_bits=3,
+            norm=norm(rng),
+            pool=average,
+        ),
         pointwise(rng, "end", 2, a_bits=2, pool=codes, norm=norm(rng)),
-        Layer(name="fc", kind="fc", codes=rng.integers(0, 4, (3, 1, 1, 2), dtype=np.uint8),
-              w_bits=2, scale=np.float32(1)),
-    )  # fmt: skip
+        Layer(
+            name="fc",
+            kind="fc",
+            codes=rng.integers(0, 4, (3, 1, 1, 2), dtype=np.uint8),
+            w_bits=2,
+            scale=np.float32(1),
+        ),
+    )
     return Network(name="graph", input_shape=(2, 4, 1), input_bits=3, layers=layers)
 
 
@@ -108,9 +127,7 @@ def expected_results(network, image):
     ]
     pooled = [define.codes(total, [unit * mean for mean in pixel]) for pixel in means]
     # Weights in thirds, input codes in sevenths.
-    ends = [
-        define.codes(end, [Fraction(s, 3 * 7) for s in define.sums(end, pixel)]) for pixel in pooled
-    ]
+    ends = [define.codes(end, [Fraction(s, 3 * 7) for s in define.sums(end, pixel)]) for pixel in pooled]
     summed = [a + b for a, b in zip(*ends, strict=True)]
     return {
         "stem": codes,
@@ -126,8 +143,11 @@ def expected_results(network, image):
 def test_a_graph_against_its_definition(draw, seed):
     network = graph(np.random.default_rng((seed, draw)))
     images = random_images(network, 40, seed + draw)
-    results = [run_integer(lower(network), images), run_float(network, images),
-               run_integer(lower(network), images, "bitplanes")]  # fmt: skip
+    results = [
+        run_integer(lower(network), images),
+        run_float(network, images),
+        run_integer(lower(network), images, "bitplanes"),
+    ]
     for index, image in enumerate(images.tolist()):
         expected = expected_results(network, image)
         for result in results:

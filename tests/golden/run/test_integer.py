@@ -37,9 +37,7 @@ def assert_all_agree(network, images):
 @pytest.mark.parametrize("draw", range(60))
 def test_random_networks(draw, seed):
     draw += 1000 * seed
-    network = random_network(
-        draw, encodings=ENCODINGS, allow_average=True, allow_pool_padding=True
-    )
+    network = random_network(draw, encodings=ENCODINGS, allow_average=True, allow_pool_padding=True)
     results = assert_all_agree(network, random_images(network, 3, draw))
     for layer, shapes in zip(network.layers[:-1], network.shapes, strict=False):
         assert results[layer.name].dtype == np.uint8
@@ -56,9 +54,7 @@ def test_random_residual_networks(draw, seed):
         draw, residual=True, encodings=ENCODINGS, allow_average=True, allow_pool_padding=True
     )
     results = assert_all_agree(network, random_images(network, 3, draw))
-    for layer, shapes, links in zip(
-        network.layers[:-1], network.shapes, network.links, strict=False
-    ):
+    for layer, shapes, links in zip(network.layers[:-1], network.shapes, network.links, strict=False):
         trunk = results.get(layer.name + ".trunk" if layer.a_bits else layer.name)
         assert (trunk is not None) == (links.trunk or not layer.a_bits)
         if trunk is not None:
@@ -74,8 +70,9 @@ def test_random_residual_networks(draw, seed):
 @pytest.mark.parametrize("a_bits", range(1, 9))
 @pytest.mark.parametrize("w_bits", range(1, 9))
 def test_all_widths(w_bits, a_bits, seed):
-    network = random_network(seed + 9 * w_bits + a_bits, w_bits=w_bits, a_bits=a_bits,
-                             conv_layers=2, max_size=7, max_macs=50_000)  # fmt: skip
+    network = random_network(
+        seed + 9 * w_bits + a_bits, w_bits=w_bits, a_bits=a_bits, conv_layers=2, max_size=7, max_macs=50_000
+    )
     assert network.input_bits == a_bits
     assert_all_agree(network, random_images(network, 2, seed))
 
@@ -166,8 +163,7 @@ def test_float_golden_needs_fractions_only_near_boundaries(monkeypatch):
 def test_ties_agree(bits, sign, rng):
     bias = np.array([0, 0.5, 0.25, -0.5], np.float32)
     codes = rng.integers(0, 2, (4, 1, 3, 1), dtype=np.uint8)
-    layer = small_layer(rng, codes=codes, w_bits=1, a_bits=bits, bias=bias,
-                        scale=np.float32(0.5 * sign))  # fmt: skip
+    layer = small_layer(rng, codes=codes, w_bits=1, a_bits=bits, bias=bias, scale=np.float32(0.5 * sign))
     network = with_classifier(layer, 8, (1, 4, 1), bits, rng)
     assert_all_agree(network, random_images(network, 200, 2))
 

@@ -30,14 +30,16 @@ def with_signed_codes(network, rng):
 @pytest.mark.parametrize("draw", range(40))
 def test_implementations_agree_and_codes_are_the_counts_shifted(draw, seed, rng):
     draw += 1000 * seed
-    plain = lower(random_network(draw, residual=draw % 2 == 1, encodings=ENCODINGS,
-                                 allow_average=True, allow_pool_padding=True))  # fmt: skip
+    plain = lower(
+        random_network(
+            draw, residual=draw % 2 == 1, encodings=ENCODINGS, allow_average=True, allow_pool_padding=True
+        )
+    )
     network = with_signed_codes(plain, np.random.default_rng(draw))
     images = random_images(network, 3, draw)
     results = run_integer(network, images)
     planes = run_integer(network, images, "bitplanes")
-    codes = {-1: matmul.signed_codes(images, network.input_bits)
-             if network.input_signed else images}  # fmt: skip
+    codes = {-1: matmul.signed_codes(images, network.input_bits) if network.input_signed else images}
     for index, layer in enumerate(network.layers):
         result = results[layer.name]
         assert np.array_equal(planes[layer.name], result)
@@ -47,10 +49,13 @@ def test_implementations_agree_and_codes_are_the_counts_shifted(draw, seed, rng)
             continue
         assert result.dtype == (np.int8 if layer.code_offset < 0 else np.uint8)
         sums = matmul.convolve(
-            codes[layer.source].astype(np.int64).reshape(3, *layer.in_shape), layer.values,
-            stride=layer.stride, padding=layer.padding, dilation=layer.dilation,
+            codes[layer.source].astype(np.int64).reshape(3, *layer.in_shape),
+            layer.values,
+            stride=layer.stride,
+            padding=layer.padding,
+            dilation=layer.dilation,
             groups=layer.groups,
-        )  # fmt: skip
+        )
         if layer.pool is None:
             counts = matmul.apply_thresholds(sums, layer.thresholds, layer.inverted)
             wide = layer.code_step * counts.astype(int) + layer.code_offset
@@ -65,15 +70,14 @@ def test_every_signed_code_times_every_weight(bits, encoding):
     patterns = np.arange(1 << bits, dtype=np.uint8).reshape(1, 1, -1, 1)
     values = matmul.signed_codes(patterns, bits)
     assert values.dtype == np.int8
-    assert values.ravel().tolist() == [
-        code - (code >> (bits - 1) << bits) for code in range(1 << bits)
-    ]
+    assert values.ravel().tolist() == [code - (code >> (bits - 1) << bits) for code in range(1 << bits)]
     expected = np.multiply.outer(
         values.ravel().astype(int), weight_values(weights, bits, encoding).ravel().astype(int)
     )
     for codes in (patterns, values):
-        result = bitplanes.convolve(codes, weights, a_bits=bits, w_bits=bits, encoding=encoding,
-                                    a_signed=True)  # fmt: skip
+        result = bitplanes.convolve(
+            codes, weights, a_bits=bits, w_bits=bits, encoding=encoding, a_signed=True
+        )
         assert np.array_equal(result[0, 0], expected)
 
 

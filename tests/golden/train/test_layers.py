@@ -49,13 +49,9 @@ def test_convolution_and_its_gradients(rng, shape, kernel, stride, padding):
     upstream = rng.standard_normal(y.shape)
     of_weights = layers.convolve_backward_weights(upstream, patches, weights.shape)
     of_input = layers.convolve_backward_input(upstream, weights, shape, stride, padding)
-    numeric = numeric_gradient(
-        lambda w: layers.convolve(x, w, stride, padding)[0], weights, upstream
-    )
+    numeric = numeric_gradient(lambda w: layers.convolve(x, w, stride, padding)[0], weights, upstream)
     np.testing.assert_allclose(of_weights, numeric, rtol=1e-6, atol=1e-7)
-    numeric = numeric_gradient(
-        lambda v: layers.convolve(v, weights, stride, padding)[0], x, upstream
-    )
+    numeric = numeric_gradient(lambda v: layers.convolve(v, weights, stride, padding)[0], x, upstream)
     np.testing.assert_allclose(of_input, numeric, rtol=1e-6, atol=1e-7)
 
 
@@ -91,17 +87,13 @@ def test_max_pool_and_its_gradient(rng, kernel, stride):
         assert y[n, row, column, channel] == window.max()
     upstream = rng.standard_normal(y.shape)
     gradient = layers.max_pool_backward(upstream, position, x.shape, kernel, stride)
-    numeric = numeric_gradient(
-        lambda v: layers.max_pool(v, kernel, stride)[0], x, upstream
-    )
+    numeric = numeric_gradient(lambda v: layers.max_pool(v, kernel, stride)[0], x, upstream)
     np.testing.assert_allclose(gradient, numeric, rtol=1e-4, atol=1e-4)
 
 
 def test_of_equal_maxima_the_first_gets_the_gradient():
     _, position = layers.max_pool(np.ones((1, 2, 2, 1)), (2, 2), (2, 2))
-    gradient = layers.max_pool_backward(
-        np.full((1, 1, 1, 1), 5.0), position, (1, 2, 2, 1), (2, 2), (2, 2)
-    )
+    gradient = layers.max_pool_backward(np.full((1, 1, 1, 1), 5.0), position, (1, 2, 2, 1), (2, 2), (2, 2))
     assert gradient.ravel().tolist() == [5, 0, 0, 0]
 
 
@@ -118,8 +110,6 @@ def test_softmax_cross_entropy_and_its_gradient(rng):
 
 
 def test_softmax_cross_entropy_of_huge_logits_is_finite():
-    loss, gradient = layers.softmax_cross_entropy(
-        np.array([[1e4, -1e4]], np.float32), np.array([1])
-    )
+    loss, gradient = layers.softmax_cross_entropy(np.array([[1e4, -1e4]], np.float32), np.array([1]))
     assert loss == 2e4
     assert gradient.tolist() == [[1, -1]]

@@ -83,9 +83,7 @@ def on_bipolar_grid(values, scale, bits):
 
 
 @pytest.mark.parametrize("w_bits, a_bits, g_bits", [(1, 2, 6), (2, 1, 4), (3, 3, 2)])
-def test_the_three_convolutions_see_quantized_operands_only(
-    monkeypatch, rng, w_bits, a_bits, g_bits
-):
+def test_the_three_convolutions_see_quantized_operands_only(monkeypatch, rng, w_bits, a_bits, g_bits):
     calls = {"convolve": [], "convolve_backward_weights": [], "convolve_backward_input": []}
     for name, seen in calls.items():
         original = getattr(layers, name)
@@ -156,6 +154,4 @@ def test_frozen_network_computes_what_the_training_network_does(rng, w_bits, a_b
     integers = lower(network.freeze())
     accumulators = run_integer(integers, images)["fc1"]
     # One activation on the other side of a rounding boundary would move a logit far more.
-    np.testing.assert_allclose(
-        logits(integers, accumulators), network.forward(images), rtol=1e-4, atol=1e-4
-    )
+    np.testing.assert_allclose(logits(integers, accumulators), network.forward(images), rtol=1e-4, atol=1e-4)

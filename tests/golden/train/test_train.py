@@ -119,14 +119,12 @@ def test_bad_arguments_are_refused(changed, message):
         (
             np.zeros((2, 20, 20, 1), np.uint8),
             np.zeros(2, np.uint8),
-            "test set: images are uint8 (2, 20, 20, 1); "
-            "accepted: uint8 (N, 28, 28, 1), N at least 1",
+            "test set: images are uint8 (2, 20, 20, 1); accepted: uint8 (N, 28, 28, 1), N at least 1",
         ),
         (
             np.zeros((2, 28, 28, 1), np.float32),
             np.zeros(2, np.uint8),
-            "test set: images are float32 (2, 28, 28, 1); "
-            "accepted: uint8 (N, 28, 28, 1), N at least 1",
+            "test set: images are float32 (2, 28, 28, 1); accepted: uint8 (N, 28, 28, 1), N at least 1",
         ),
         (
             np.zeros((2, 28, 28, 1), np.uint8),

@@ -28,34 +28,40 @@ ALEXNET = {
     # Pooling 3x3 with stride 2 reads 13 of 14 rows and columns.
     "conv4": 1728 * 256 * 13**2,
 } | ALEXNET_FC
-RESNET18 = {"conv1": 147 * 64 * 112**2} | {
-    f"conv{group}_{name}": taps * inputs * outputs * pixels**2
-    for group, before, outputs, pixels in (
-        (2, 64, 64, 56), (3, 64, 128, 28), (4, 128, 256, 14), (5, 256, 512, 7)
-    )
-    for name, taps, inputs in (
-        ("1_shortcut", 1, before), ("1_a", 9, before), ("1_b", 9, outputs),
-        ("2_a", 9, outputs), ("2_b", 9, outputs),
-    )
-} | {"fct": 512 * 1000}  # fmt: skip
+RESNET18 = (
+    {"conv1": 147 * 64 * 112**2}
+    | {
+        f"conv{group}_{name}": taps * inputs * outputs * pixels**2
+        for group, before, outputs, pixels in (
+            (2, 64, 64, 56),
+            (3, 64, 128, 28),
+            (4, 128, 256, 14),
+            (5, 256, 512, 7),
+        )
+        for name, taps, inputs in (
+            ("1_shortcut", 1, before),
+            ("1_a", 9, before),
+            ("1_b", 9, outputs),
+            ("2_a", 9, outputs),
+            ("2_b", 9, outputs),
+        )
+    }
+    | {"fct": 512 * 1000}
+)
 
 
 def counted(name):
     network = catalog.outline(name)
     return {
         layer.name: macs(layer, shapes.conv_shape, shapes.out_shape, links.trunk)
-        for layer, shapes, links in zip(
-            network.layers, network.shapes, network.links, strict=True
-        )
+        for layer, shapes, links in zip(network.layers, network.shapes, network.links, strict=True)
     }
 
 
 def svhn(divisor):
     """Model A with 1 / divisor of the channels: but for both ends, of inputs and of outputs."""
     ends = ("conv0", "fc1")
-    return {
-        name: count // (divisor if name in ends else divisor**2) for name, count in SVHN_A.items()
-    }
+    return {name: count // (divisor if name in ends else divisor**2) for name, count in SVHN_A.items()}
 
 
 @pytest.mark.parametrize(
@@ -186,8 +192,11 @@ def test_the_global_average_takes_what_fits_8_bits(net_a, size, bits, levels):
     network = catalog.outline("resnet18", net_a=net_a, size=size)
     end = network.layers[-2]
     assert (end.name, end.a_bits, end.levels, end.out_bits) == (
-        "conv5_2_b", bits, levels, levels.bit_length()
-    )  # fmt: skip
+        "conv5_2_b",
+        bits,
+        levels,
+        levels.bit_length(),
+    )
     assert network.links[-1].levels == levels
     assert {layer.a_bits for layer in network.layers[:-2]} == {net_a, None}
 

@@ -30,8 +30,16 @@ def digest(network):
 
 def test_names():
     assert catalog.names() == [
-        "digits", "digits-small", "svhn-a", "svhn-b", "svhn-c", "svhn-d", "alexnet", "alexnet-fc", "resnet18"
-    ]  # fmt: skip
+        "digits",
+        "digits-small",
+        "svhn-a",
+        "svhn-b",
+        "svhn-c",
+        "svhn-d",
+        "alexnet",
+        "alexnet-fc",
+        "resnet18",
+    ]
 
 
 # Integer accuracy on the shipped 1,000 images, an exact number: the model has no tolerance.
@@ -48,13 +56,12 @@ def test_trained_weights_classify_the_shipped_digits(name, w_bits, a_bits):
     network = catalog.load(name, net_w=w_bits, net_a=a_bits)
     convolutions = 5 if name == "digits" else 3
     last_bits = 8 if name == "digits" else 4
-    assert [layer.w_bits for layer in network.layers] == [
-        1, *[w_bits] * (convolutions - 1), last_bits
-    ]  # fmt: skip
+    assert [layer.w_bits for layer in network.layers] == [1, *[w_bits] * (convolutions - 1), last_bits]
     assert [layer.a_bits for layer in network.layers] == [*[a_bits] * convolutions, None]
     assert [layer.name for layer in network.layers] == [
-        *(f"conv{number}" for number in range(convolutions)), "fc1"
-    ]  # fmt: skip
+        *(f"conv{number}" for number in range(convolutions)),
+        "fc1",
+    ]
     assert all(layer.weight is None for layer in network.layers)
     assert network_accuracy(network, *digits_sample()) == ACCURACY[name, w_bits, a_bits]
     assert catalog.trained_path(name, w_bits, a_bits).stat().st_size < 250_000

@@ -34,9 +34,13 @@ def drive(unit, latency, steps, check):
 def test_against_the_recurrence(structure, pipeline, xnor, signed_planes, rng):
     lanes, acc_bits = 9, 10
     unit = DotUnit(
-        lanes=lanes, acc_bits=acc_bits, structure=structure, pipeline=pipeline, xnor=xnor,
+        lanes=lanes,
+        acc_bits=acc_bits,
+        structure=structure,
+        pipeline=pipeline,
+        xnor=xnor,
         signed_planes=signed_planes,
-    )  # fmt: skip
+    )
     latency = dot_latency(lanes=lanes, structure=structure, pipeline=pipeline)
     steps, expected, acc = [], [], 0
     for number in range(300):
@@ -67,13 +71,13 @@ def test_multi_bit_product(rng):
     lanes, w_bits, a_bits = 8, 3, 2
     unit = DotUnit(lanes=lanes, acc_bits=10)
     weights, codes = rng.integers(0, 8, lanes), rng.integers(0, 4, lanes)
-    pairs = sorted(
-        itertools.product(range(w_bits), range(a_bits)), key=lambda ij: -(ij[0] + ij[1])
-    )
+    pairs = sorted(itertools.product(range(w_bits), range(a_bits)), key=lambda ij: -(ij[0] + ij[1]))
     steps, above = [], None
     for i, j in pairs:
-        word = [int(sum(((codes[k] >> j) & 1) << k for k in range(lanes))),
-                int(sum(((weights[k] >> i) & 1) << k for k in range(lanes)))]  # fmt: skip
+        word = [
+            int(sum(((codes[k] >> j) & 1) << k for k in range(lanes))),
+            int(sum(((weights[k] >> i) & 1) << k for k in range(lanes))),
+        ]
         steps.append((*word, {"clear": above is None, "shift": above not in (None, i + j)}))
         above = i + j
     seen = {}

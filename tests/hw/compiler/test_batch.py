@@ -20,12 +20,13 @@ def covering(rng):
     """Three layers on a 3x4x5 image: a covering convolution, one in channel groups, the classes."""
     return lower(
         network(
-            (3, 4, 5), 2,
+            (3, 4, 5),
+            2,
             draw_layer(rng, "cover", (12, 3, 4, 5), w_bits=2, scale=0.1),
             draw_layer(rng, "groups", (21, 1, 1, 4), groups=3, scale=0.2),
             draw_layer(rng, "fc", (7, 1, 1, 21), kind="fc", a_bits=None),
         )
-    )  # fmt: skip
+    )
 
 
 def test_a_row_of_images_gives_what_each_gives(covering, seed):
@@ -48,10 +49,12 @@ def test_the_first_layer_with_a_map_is_named(rng):
     fields = {"w_bits": 1, "scale": 0.2}
     maps = lower(
         network(
-            (4, 4, 1), 1, draw_layer(rng, "wide", (3, 3, 3, 1), **fields),
+            (4, 4, 1),
+            1,
+            draw_layer(rng, "wide", (3, 3, 3, 1), **fields),
             draw_layer(rng, "fc", (2, 1, 1, 12), kind="fc", a_bits=None),
         )
-    )  # fmt: skip
+    )
     message = "layer wide: batch is 4, but the layer is a convolution to 2x2 pixels; accepted: batch 1"
     with pytest.raises(InputError, match=message):
         batched(maps, 4)
@@ -60,12 +63,14 @@ def test_the_first_layer_with_a_map_is_named(rng):
     assert find_problems(maps, fit(maps).replace(batch=4))[0].startswith(message)
     pooled = lower(
         network(
-            (2, 2, 1), 1,
-            draw_layer(rng, "one", (3, 2, 2, 1), pool=Pool(kind="max", kernel=(1, 1), stride=(1, 1)),
-                       **fields),
+            (2, 2, 1),
+            1,
+            draw_layer(
+                rng, "one", (3, 2, 2, 1), pool=Pool(kind="max", kernel=(1, 1), stride=(1, 1)), **fields
+            ),
             draw_layer(rng, "fc", (2, 1, 1, 3), kind="fc", a_bits=None),
         )
-    )  # fmt: skip
+    )
     with pytest.raises(InputError, match="layer one: .* to 1x1 pixels with pooling; accepted"):
         batched(pooled, 2)
 
@@ -73,10 +78,12 @@ def test_the_first_layer_with_a_map_is_named(rng):
 def test_padding_does_not_cover(rng):
     padded = lower(
         network(
-            (2, 2, 1), 1, draw_layer(rng, "padded", (3, 2, 2, 1), padding=(1, 0, 0, 0), stride=(2, 1)),
+            (2, 2, 1),
+            1,
+            draw_layer(rng, "padded", (3, 2, 2, 1), padding=(1, 0, 0, 0), stride=(2, 1)),
             draw_layer(rng, "fc", (2, 1, 1, 3), kind="fc", a_bits=None),
         )
-    )  # fmt: skip
+    )
     assert padded.layers[0].conv_shape == (1, 1, 3)
     with pytest.raises(InputError, match="layer padded"):
         batched(padded, 2)
@@ -120,9 +127,10 @@ def test_random_networks_with_maps_are_refused_by_name(seed):
     for number in range(seed, seed + 5):
         chain = lower(random_network(number, max_macs=20_000))
         first = next(
-            layer.name for layer in chain.layers
+            layer.name
+            for layer in chain.layers
             if layer.conv_shape[:2] != (1, 1) or any(layer.padding) or layer.pool is not None
-        )  # fmt: skip
+        )
         with pytest.raises(InputError, match="layer (conv|fc)") as error:
             batched(chain, 2)
         assert str(error.value).startswith(f"layer {first}:")

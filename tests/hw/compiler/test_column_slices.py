@@ -16,10 +16,13 @@ from ..engine.reader.reader_layers import draw_geometry
 def draw_slices(rng):
     fetch = int(rng.choice([8, 16]))
     return ColumnSlices(
-        run_bits=int(rng.integers(1, 60)), spacing=int(rng.choice([0, rng.integers(1, 50)])),
-        runs=int(rng.integers(1, 6)), cols=int(rng.integers(2, 7)), lanes=fetch * int(rng.integers(1, 5)),
+        run_bits=int(rng.integers(1, 60)),
+        spacing=int(rng.choice([0, rng.integers(1, 50)])),
+        runs=int(rng.integers(1, 6)),
+        cols=int(rng.integers(2, 7)),
+        lanes=fetch * int(rng.integers(1, 5)),
         fetch_bits=fetch,
-    )  # fmt: skip
+    )
 
 
 def packed(slices, first, behind):
@@ -78,9 +81,13 @@ def read_of(rng):
     shape, in_shape, fields = draw_geometry(rng)
     fetch = int(rng.choice([8, 16]))
     config = EngineConfig(
-        lanes=fetch * int(rng.integers(1, 5)), rows=1, quant=1, cols=int(rng.integers(2, 7)),
-        fetch_bits=fetch, column_reads="shared",
-    )  # fmt: skip
+        lanes=fetch * int(rng.integers(1, 5)),
+        rows=1,
+        quant=1,
+        cols=int(rng.integers(2, 7)),
+        fetch_bits=fetch,
+        column_reads="shared",
+    )
     return PassGeometry.of(integer_network(rng, shape, in_shape, 2, **fields).layers[0], config)
 
 

@@ -32,13 +32,13 @@ def test_descriptors(rng):
             assert values["signed_weights"] == (integer.encoding == "twos_complement")
             codes = integer.code_bits
             assert values["code_mask"] == ((1 << codes) - 1 if codes else 0)
-            assert (values["weight_planes"], values["activation_planes"]) == (
-                integer.w_bits, integer.a_bits
-            )  # fmt: skip
+            assert (values["weight_planes"], values["activation_planes"]) == (integer.w_bits, integer.a_bits)
             assert (values["out_rows"], values["out_cols"]) == geometry.computed
             assert (values["tiles"], values["groups"], values["words"]) == (
-                geometry.tiles, geometry.groups, geometry.words
-            )  # fmt: skip
+                geometry.tiles,
+                geometry.groups,
+                geometry.words,
+            )
             params += geometry.pixel_groups
 
 
@@ -67,8 +67,10 @@ def test_report_of_the_layers(rng):
     compiled = draw_compiled(rng)
     for made, integer in zip(compiled.layers, compiled.network.layers, strict=True):
         assert (made.name, made.out_shape, made.out_bits) == (
-            integer.name, integer.out_shape, integer.out_bits
-        )  # fmt: skip
+            integer.name,
+            integer.out_shape,
+            integer.out_bits,
+        )
         assert made.binary_ops == integer.macs * integer.w_bits * integer.a_bits
         assert 0 < made.bound <= made.cycles
     passes = [number for made in compiled.layers for number in made.passes]
@@ -117,8 +119,11 @@ def test_host_writes(weights, rng):
         "program": 32 * len(compiled.memories["program"]),
         "weights": compiled.config.lanes * weight_words,
         "params": memory_map.params.width * sum(map(len, compiled.memories["params"])),
-        **({"rescale": memory_map.rescale.width * sum(map(len, compiled.memories["rescale"]))}
-           if memory_map.rescale else {}),
+        **(
+            {"rescale": memory_map.rescale.width * sum(map(len, compiled.memories["rescale"]))}
+            if memory_map.rescale
+            else {}
+        ),
     }
 
 
@@ -165,17 +170,20 @@ def test_affine_offset_of_results(rng):
 
 def test_affine_parameters_that_do_not_fit(rng):
     body = draw_layer(
-        rng, "conv", (2, 1, 1, 8), w_bits=4, encoding="twos_complement", a_bits=4, scale=0.0391,
+        rng,
+        "conv",
+        (2, 1, 1, 8),
+        w_bits=4,
+        encoding="twos_complement",
+        a_bits=4,
+        scale=0.0391,
         bias=np.float32([0.53, 0.47]),
-    )  # fmt: skip
+    )
     last = one_class(rng, 2, encoding="twos_complement", w_bits=2)
     integer = lower(network((1, 1, 8), 3, body, last))
     config = fit(integer, lanes=8, rows=2, quantizer="affine")
     compiled = compile_network(integer, config)
-    words = [
-        affine_layout(config).from_bits(image[0])
-        for image in compiled.memories["params"]
-    ]
+    words = [affine_layout(config).from_bits(image[0]) for image in compiled.memories["params"]]
     b, f = words[0].b, words[0].f
     with pytest.raises(InputError) as caught:
         compile_network(integer, config.replace(shift_bits=1))
@@ -192,9 +200,14 @@ def test_affine_parameters_that_do_not_fit(rng):
 def test_wide_padding(rng):
     """Windows that start and end far outside of a small map: their offsets fit, or are refused."""
     body = draw_layer(
-        rng, "conv", (1, 1, 1, 16), padding=(0, 0, 0, 40), stride=(1, 2), scale=0.2,
+        rng,
+        "conv",
+        (1, 1, 1, 16),
+        padding=(0, 0, 0, 40),
+        stride=(1, 2),
+        scale=0.2,
         bias=np.float32([0.4]),
-    )  # fmt: skip
+    )
     integer = lower(network((1, 1, 16), 2, body, one_class(rng, 21)))
     compiled = compile_network(integer, fit(integer, lanes=16, rows=2))
     images = random_images(integer, 2, 4)

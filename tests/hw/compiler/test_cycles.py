@@ -30,9 +30,12 @@ def test_order_and_bounds(rng):
             random_network(int(rng.integers(1 << 31)), max_macs=20_000, residual=bool(number % 2))
         )
         config = fit(
-            integer, quantizer="thresholds", cols=int(rng.integers(1, 4)),
-            rows=int(rng.integers(1, 9)), weights=str(rng.choice(["onchip", "stream"])),
-        )  # fmt: skip
+            integer,
+            quantizer="thresholds",
+            cols=int(rng.integers(1, 4)),
+            rows=int(rng.integers(1, 9)),
+            weights=str(rng.choice(["onchip", "stream"])),
+        )
         for said, part in said_of(integer, config):
             geometry = part.geometry
             assert said.name == integer.layers[part.layer].name
@@ -47,32 +50,48 @@ def test_order_and_bounds(rng):
 
 def chain(rng, channels, *, w_bits, in_bits, **fields):
     body = draw_layer(
-        rng, "conv", (channels, 3, 3, 4), w_bits=w_bits, a_bits=2, padding=(1, 1, 1, 1), scale=0.05,
-        bias=np.full(channels, 0.4, np.float32), **fields,
-    )  # fmt: skip
+        rng,
+        "conv",
+        (channels, 3, 3, 4),
+        w_bits=w_bits,
+        a_bits=2,
+        padding=(1, 1, 1, 1),
+        scale=0.05,
+        bias=np.full(channels, 0.4, np.float32),
+        **fields,
+    )
     return lower(
         network(
-            (4, 4, 4), in_bits, body,
+            (4, 4, 4),
+            in_bits,
+            body,
             draw_layer(rng, "fc", (3, 1, 1, 16 * channels), a_bits=None, kind="fc"),
         )
-    )  # fmt: skip
+    )
 
 
 CASES = {
     # 36 products in 2 words, 8 x 4 plane pairs: 64 steps per patch of 6 copies.
-    "array": ({"channels": 4, "w_bits": 8, "in_bits": 4},
-              {"lanes": 18, "rows": 4, "quant": 4, "fetch_bits": 8}),
+    "array": (
+        {"channels": 4, "w_bits": 8, "in_bits": 4},
+        {"lanes": 18, "rows": 4, "quant": 4, "fetch_bits": 8},
+    ),
     # Two steps per patch, copied for two columns.
-    "window reader": ({"channels": 4, "w_bits": 1, "in_bits": 1},
-                      {"lanes": 18, "rows": 4, "cols": 2, "quant": 4, "fetch_bits": 8}),
+    "window reader": (
+        {"channels": 4, "w_bits": 1, "in_bits": 1},
+        {"lanes": 18, "rows": 4, "cols": 2, "quant": 4, "fetch_bits": 8},
+    ),
     # One column after another would take 12.
-    "window reader, shared": ({"channels": 4, "w_bits": 1, "in_bits": 1},
-                              {"lanes": 24, "rows": 4, "cols": 2, "quant": 4, "fetch_bits": 8,
-                               "column_reads": "shared"}),
+    "window reader, shared": (
+        {"channels": 4, "w_bits": 1, "in_bits": 1},
+        {"lanes": 24, "rows": 4, "cols": 2, "quant": 4, "fetch_bits": 8, "column_reads": "shared"},
+    ),
     # Sixteen accumulators of each column leave one by one.
-    "drain": ({"channels": 16, "w_bits": 1, "in_bits": 1},
-              {"lanes": 36, "rows": 16, "cols": 2, "quant": 1, "fetch_bits": 32}),
-}  # fmt: skip
+    "drain": (
+        {"channels": 16, "w_bits": 1, "in_bits": 1},
+        {"lanes": 36, "rows": 16, "cols": 2, "quant": 1, "fetch_bits": 32},
+    ),
+}
 
 
 @pytest.mark.parametrize("bound_by", CASES)
@@ -110,16 +129,17 @@ def test_last_codes_at_every_place_of_a_word(cols, slots, rng):
     flushed = set()
     for channels in (3, 5, 6):
         body = draw_layer(
-            rng, "conv", (channels, 1, 1, 3), scale=0.4,
+            rng,
+            "conv",
+            (channels, 1, 1, 3),
+            scale=0.4,
             bias=np.full(channels, 0.4, np.float32),
             pool=Pool(kind="max", kernel=(1, 2), stride=(1, 1)),
-        )  # fmt: skip
+        )
         outputs = 3 * 2 * channels
         last = draw_layer(rng, "fc", (2, 1, 1, outputs), a_bits=None, kind="fc")
         integer = lower(network((3, 3, 3), 2, body, last))
-        config = fit(
-            integer, lanes=11, rows=4, cols=cols, quant=4, fetch_bits=8, patch_slots=slots
-        )
+        config = fit(integer, lanes=11, rows=4, cols=cols, quant=4, fetch_bits=8, patch_slots=slots)
         geometry = PassGeometry.of(integer.layers[0], config)
         count = geometry.last_rows
         flushed.add((outputs - count) % 8 + count > 8)
@@ -151,9 +171,16 @@ def test_descriptor_is_fetched_meanwhile(rng):
     assert behind[1][1] > behind[8][1]
 
 
-@pytest.mark.parametrize("sizes", [
-    {}, {"cols": 2, "rows": 3}, {"weights": "stream", "port_bytes": 4}, {"engines": 2, "quant": 2},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {},
+        {"cols": 2, "rows": 3},
+        {"weights": "stream", "port_bytes": 4},
+        {"engines": 2, "quant": 2},
+    ],
+    ids=str,
+)
 def test_descriptor_is_fetched_in_between(sizes, rng):
     """Without prefetch every pass but the first starts as much later as its descriptor takes."""
     integer = chain(rng, 8, w_bits=2, in_bits=2)
@@ -182,14 +209,18 @@ def streamed(rng, **sizes):
     return integer, fit(integer, lanes=8, quant=4, weights="stream", **sizes)
 
 
-@pytest.mark.parametrize("sizes, bound_by, waits", [
-    # A tile per pass: what surrounds the computing hides a transfer that takes longer than it.
-    ({"rows": 4}, "transfer", False),
-    ({"rows": 8}, "transfer", True),
-    ({"rows": 4, "weight_depth": 64}, "transfer", True),
-    ({"rows": 4, "port_bytes": 8}, "array", False),
-    ({"rows": 4, "engines": 2, "port_bytes": 4}, "array", False),
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "sizes, bound_by, waits",
+    [
+        # A tile per pass: what surrounds the computing hides a transfer that takes longer than it.
+        ({"rows": 4}, "transfer", False),
+        ({"rows": 8}, "transfer", True),
+        ({"rows": 4, "weight_depth": 64}, "transfer", True),
+        ({"rows": 4, "port_bytes": 8}, "array", False),
+        ({"rows": 4, "engines": 2, "port_bytes": 4}, "array", False),
+    ],
+    ids=str,
+)
 def test_weights_that_stream(sizes, bound_by, waits, rng):
     """Where the port is slow a pass waits for its packet; a wide one is hidden behind computing."""
     integer, config = streamed(rng, **sizes)

@@ -16,13 +16,24 @@ from ..support import draw_layer, network
 
 def geometry_of(layer, *, source=None, groups=None, channels=None, **sizes):
     """A PassGeometry of these sizes, the whole layer on a dense map unless told otherwise."""
-    sizes = {"lanes": 16, "rows": 2, "cols": 1, "quant": 1, "fetch_bits": 8, "engines": 1,
-             "column_reads": "separate", "pool_spacing": 1} | sizes  # fmt: skip
+    sizes = {
+        "lanes": 16,
+        "rows": 2,
+        "cols": 1,
+        "quant": 1,
+        "fetch_bits": 8,
+        "engines": 1,
+        "column_reads": "separate",
+        "pool_spacing": 1,
+    } | sizes
     source = source or MapLayout.dense(layer.in_shape)
     return PassGeometry(
-        layer=as_convolution(layer, source.shape), source=source, groups=groups or layer.groups,
-        channels=channels or len(layer.codes) // layer.groups, **sizes,
-    )  # fmt: skip
+        layer=as_convolution(layer, source.shape),
+        source=source,
+        groups=groups or layer.groups,
+        channels=channels or len(layer.codes) // layer.groups,
+        **sizes,
+    )
 
 
 def geometries(rng, **sizes):
@@ -31,15 +42,20 @@ def geometries(rng, **sizes):
     for number in range(40):
         integer = lower(
             random_network(
-                int(rng.integers(1 << 31)), max_macs=20_000, residual=bool(number % 2),
-                allow_average=True, allow_pool_padding=True,
+                int(rng.integers(1 << 31)),
+                max_macs=20_000,
+                residual=bool(number % 2),
+                allow_average=True,
+                allow_pool_padding=True,
             )
-        )  # fmt: skip
+        )
         for layer in integer.layers:
             drawn = {
-                "lanes": int(rng.integers(8, 80)), "rows": int(rng.integers(1, 20)),
-                "cols": int(rng.integers(1, 5)), "quant": int(rng.integers(1, 9)),
-            }  # fmt: skip
+                "lanes": int(rng.integers(8, 80)),
+                "rows": int(rng.integers(1, 20)),
+                "cols": int(rng.integers(1, 5)),
+                "quant": int(rng.integers(1, 9)),
+            }
             if layer.kind == "conv":
                 channels, per_group = layer.in_shape[2], layer.in_shape[2] // layer.groups
                 if rng.random() < 0.3 and layer.groups == 1:
@@ -47,9 +63,7 @@ def geometries(rng, **sizes):
                     blocks = -(-channels // block)
                     drawn["source"] = MapLayout(shape=layer.in_shape, blocks=blocks, channels=block)
                 elif rng.random() < 0.5 and layer.groups > 1:
-                    drawn["source"] = MapLayout(
-                        shape=layer.in_shape, blocks=layer.groups, channels=per_group
-                    )
+                    drawn["source"] = MapLayout(shape=layer.in_shape, blocks=layer.groups, channels=per_group)
                 if rng.random() < 0.3:
                     drawn["groups"] = 1
                     drawn["channels"] = int(rng.integers(1, len(layer.codes) // layer.groups + 1))
@@ -63,10 +77,12 @@ def computed_pixels(layer):
     used = set()
     for y, x in np.ndindex(layer.out_shape[:2]):
         for dy, dx in np.ndindex(layer.pool.kernel):
-            used.add((
-                y * layer.pool.stride[0] - layer.pool.padding[0] + dy,
-                x * layer.pool.stride[1] - layer.pool.padding[1] + dx,
-            ))  # fmt: skip
+            used.add(
+                (
+                    y * layer.pool.stride[0] - layer.pool.padding[0] + dy,
+                    x * layer.pool.stride[1] - layer.pool.padding[1] + dx,
+                )
+            )
     inside = {pixel for pixel in used if pixel in set(np.ndindex(layer.conv_shape[:2]))}
     bottom, right = (max(pixel[axis] for pixel in inside) for axis in (0, 1))
     return set(np.ndindex(bottom + 1, right + 1))
@@ -77,9 +93,7 @@ def test_loop_counts(rng):
         layer, source = geometry.layer, geometry.source
         channels = range(geometry.channels)
         tiles = [channels[n : n + geometry.rows] for n in channels[:: geometry.rows]]
-        groups = [
-            len(range(0, len(tile), geometry.quant)) for _ in range(geometry.groups) for tile in tiles
-        ]
+        groups = [len(range(0, len(tile), geometry.quant)) for _ in range(geometry.groups) for tile in tiles]
         # The blocks of one channel group, with the channels that fill them up.
         reduction = int(np.prod(layer.codes.shape[1:3])) * source.blocks * source.channels // layer.groups
         assert geometry.reduction == reduction >= layer.codes[0].size

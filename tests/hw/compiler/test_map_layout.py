@@ -59,7 +59,8 @@ def test_low_regions_are_as_low_as_possible(rng):
                 if lifetimes[other][0] <= end and begin <= lifetimes[other][1]
             ]
             fits = [
-                at for at in range(placed[number] + 1)
+                at
+                for at in range(placed[number] + 1)
                 if all(behind <= at or at + sizes[number] <= first for first, behind in before)
             ]
             assert fits[0] == placed[number]

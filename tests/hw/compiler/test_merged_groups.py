@@ -59,9 +59,7 @@ def test_the_fewest_cycles(rng):
     for _ in range(20):
         groups = int(rng.choice([6, 8, 12, 16]))
         inner, outputs = (int(rng.integers(1, 4)) for _ in range(2))
-        integer = separable(
-            rng, groups=groups, inner=inner, outputs=outputs, w_bits=4, a_bits=4
-        )
+        integer = separable(rng, groups=groups, inner=inner, outputs=outputs, w_bits=4, a_bits=4)
         lanes, rows = int(rng.choice([16, 32, 48])), int(rng.choice([4, 8, 16]))
         config = fit(integer, lanes=lanes, rows=rows, quant=4, fetch_bits=16, plane_groups=1)
 
@@ -95,9 +93,10 @@ def test_shares_explain_the_bound(rng):
             compiled = draw_compiled(rng)
         else:
             integer = separable(rng, ("bipolar", "unsigned")[number % 2], outputs=int(rng.integers(1, 4)))
-            compiled = compile_network(integer, fit(
-                integer, encoding="any", w_bits=4, weights=str(rng.choice(["onchip", "stream"])), cols=2
-            ))  # fmt: skip
+            compiled = compile_network(
+                integer,
+                fit(integer, encoding="any", w_bits=4, weights=str(rng.choice(["onchip", "stream"])), cols=2),
+            )
         for layer, given in zip(compiled.layers, compiled.network.layers, strict=True):
             pool = given.pool
             gaps = pool is not None and any(
@@ -168,13 +167,19 @@ def test_an_engine_runs_what_it_was_sized_for(rng):
     """All depths are limits then, and the same groups are merged."""
     for _ in range(10):
         integer = separable(
-            rng, str(rng.choice(["unsigned", "bipolar"])), inner=int(rng.integers(1, 4)),
-            outputs=int(rng.integers(1, 4)), w_bits=int(rng.integers(1, 4)),
-        )  # fmt: skip
+            rng,
+            str(rng.choice(["unsigned", "bipolar"])),
+            inner=int(rng.integers(1, 4)),
+            outputs=int(rng.integers(1, 4)),
+            w_bits=int(rng.integers(1, 4)),
+        )
         sizes = {
-            "lanes": int(rng.integers(8, 70)), "rows": int(rng.integers(4, 20)), "encoding": "any",
-            "w_bits": 4, "weights": str(rng.choice(["onchip", "stream"])),
-        }  # fmt: skip
+            "lanes": int(rng.integers(8, 70)),
+            "rows": int(rng.integers(4, 20)),
+            "encoding": "any",
+            "w_bits": 4,
+            "weights": str(rng.choice(["onchip", "stream"])),
+        }
         config = fit(integer, **sizes)
         assert groups_of(integer, config) == groups_of(integer, config, sizes)
         compile_network(integer, config)
@@ -185,17 +190,26 @@ CASES = {
     "depthwise": ({}, {"lanes": 32, "rows": 16}, (12, 1)),
     "depthwise of 4 bits": ({"w_bits": 4, "a_bits": 4, "groups": 16}, {"lanes": 36, "rows": 6}, (4, 1)),
     "columns": ({}, {"lanes": 64, "rows": 8, "cols": 3}, (12, 1)),
-    "grouped": ({"inner": 3, "outputs": 2, "encoding": "unsigned"},
-                {"lanes": 33, "rows": 5, "cols": 2}, (4, 1)),
-    "bipolar": ({"encoding": "bipolar", "w_bits": 1},
-                {"lanes": 40, "rows": 12, "encoding": "any", "w_bits": 2}, (12, 1)),
+    "grouped": (
+        {"inner": 3, "outputs": 2, "encoding": "unsigned"},
+        {"lanes": 33, "rows": 5, "cols": 2},
+        (4, 1),
+    ),
+    "bipolar": (
+        {"encoding": "bipolar", "w_bits": 1},
+        {"lanes": 40, "rows": 12, "encoding": "any", "w_bits": 2},
+        (12, 1),
+    ),
     "streamed": ({"outputs": 2}, {"lanes": 32, "rows": 4, "weights": "stream"}, (3, 1)),
     "wide port": ({"inner": 2}, {"lanes": 40, "rows": 16, "weights": "stream", "port_bytes": 8}, (12, 1)),
-    "blocks": ({"groups": 16, "w_bits": 4, "size": 2, "image": 64},
-               {"lanes": 16, "rows": 4, "weights": "stream", "weight_depth": 48}, (4, 2)),
+    "blocks": (
+        {"groups": 16, "w_bits": 4, "size": 2, "image": 64},
+        {"lanes": 16, "rows": 4, "weights": "stream", "weight_depth": 48},
+        (4, 2),
+    ),
     "engines": ({"w_bits": 4}, {"lanes": 24, "rows": 4, "quant": 2, "engines": 3}, (12, 1)),
     "affine": ({"a_bits": 5}, {"lanes": 32, "rows": 16, "quantizer": "affine"}, (3, 1)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -29,9 +29,13 @@ def example(rng, **fields):
     fields.setdefault("pool", Pool(kind="max", kernel=(2, 2), stride=(2, 2)))
     body = draw_layer(rng, "conv", (6, 3, 3, 2), padding=(1, 1, 1, 1), **fields)
     last = draw_layer(
-        rng, "fc", (3, 1, 1, 24), a_bits=None, kind="fc",
+        rng,
+        "fc",
+        (3, 1, 1, 24),
+        a_bits=None,
+        kind="fc",
         encoding=fields.get("encoding", "bipolar"),
-    )  # fmt: skip
+    )
     return lower(network((4, 4, 2), 4, body, last))
 
 
@@ -103,8 +107,7 @@ def test_accumulator_too_narrow(rng):
     config = fit(integer, **SIZES)
     narrow = config.replace(acc_bits=config.acc_bits - 1)
     assert find_problems(integer, narrow) == [
-        f"acc_bits is {narrow.acc_bits}; accepted: at least {config.acc_bits}, which the network "
-        "needs"
+        f"acc_bits is {narrow.acc_bits}; accepted: at least {config.acc_bits}, which the network needs"
     ]
 
 
@@ -185,10 +188,7 @@ def test_large_maps(rng):
     integer = lower(network((1, 1024, 1), 1, body, last))
     problems = find_problems(integer, fit(integer))
     for what in ("input", "output"):
-        assert (
-            f"layer conv: {what} map of 1x1024 pixels; accepted: at most 1023 rows and columns"
-            in problems
-        )
+        assert f"layer conv: {what} map of 1x1024 pixels; accepted: at most 1023 rows and columns" in problems
 
 
 def test_padded_rows(rng):
@@ -202,9 +202,7 @@ def test_padded_rows(rng):
 
 def test_all_problems_at_once(rng):
     integer = example(rng)
-    config = fit(integer, **SIZES).replace(
-        encoding="unsigned", weight_depth=1, layer_depth=1, w_bits=1
-    )
+    config = fit(integer, **SIZES).replace(encoding="unsigned", weight_depth=1, layer_depth=1, w_bits=1)
     problems = find_problems(integer, config)
     assert len(problems) == 5
     assert all("\n" not in problem and "accept" in problem for problem in problems)
@@ -238,9 +236,13 @@ def test_xnor_constants(rng):
                 same = (weights >> i) & 1 == (patch >> j) & 1
                 count += same.sum(axis=1) << (i + j)
         exact = convolve(
-            codes, first.values, stride=first.stride, padding=first.padding,
-            dilation=first.dilation, groups=first.groups,
-        )[0, 0, 0]  # fmt: skip
+            codes,
+            first.values,
+            stride=first.stride,
+            padding=first.padding,
+            dilation=first.dilation,
+            groups=first.groups,
+        )[0, 0, 0]
         group = slice(0, geometry.channels)
         assert (count + xnor_constants(first, geometry, XNOR) == exact)[group].all()
         # AND products lack nothing.
@@ -250,9 +252,7 @@ def test_xnor_constants(rng):
 @pytest.mark.parametrize("products, bits", [(14, 5), (15, 6), (16, 6)])
 def test_a_threshold_that_nothing_reaches_counts(products, bits):
     """One more than the greatest sum, which 15 products of one bit take to the next width."""
-    only = layer(
-        "fc", np.ones((1, 1, 1, products)), encoding="unsigned", a_bits=None, kind="fc"
-    )
+    only = layer("fc", np.ones((1, 1, 1, products)), encoding="unsigned", a_bits=None, kind="fc")
     integer = lower(network((1, 1, products), 1, only))
     assert integer.layers[0].acc_max == products
     config = fit(integer, lanes=8, rows=1)
@@ -277,14 +277,10 @@ def test_accumulator_holds_everything(encoding, rng):
 
 
 def test_kernel_and_affine_form_are_reported_together(rng):
-    tall = draw_layer(
-        rng, "tall", (2, 64, 1, 1), w_bits=1, a_bits=2, padding=(0, 0, 0, 1), scale=0.1
-    )
+    tall = draw_layer(rng, "tall", (2, 64, 1, 1), w_bits=1, a_bits=2, padding=(0, 0, 0, 1), scale=0.1)
     last = draw_layer(rng, "fc", (3, 1, 1, 3 * 3 * 2), a_bits=None, kind="fc")
     integer = lower(network((66, 2, 1), 4, tall, last))
     config = fit(integer, quantizer="thresholds", **SIZES).replace(quantizer="affine", mul_bits=1)
     problems = find_problems(integer, config)
-    assert problems[0] == (
-        "layer tall: kernel of 64 rows and 1 runs per row; accepted: at most 63 of each"
-    )
+    assert problems[0] == ("layer tall: kernel of 64 rows and 1 runs per row; accepted: at most 63 of each")
     assert "layer tall" in problems[1] and "mul_bits" in problems[1]

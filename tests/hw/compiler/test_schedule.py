@@ -25,15 +25,22 @@ def draw_case(rng, **sizes):
     """A random network and engine, its weights on chip or streaming."""
     integer = lower(
         random_network(
-            int(rng.integers(1 << 31)), max_macs=20_000, max_size=6, residual=bool(rng.integers(4)),
-            max_channels=24, allow_average=True,
+            int(rng.integers(1 << 31)),
+            max_macs=20_000,
+            max_size=6,
+            residual=bool(rng.integers(4)),
+            max_channels=24,
+            allow_average=True,
         )
-    )  # fmt: skip
+    )
     drawn = {
-        "lanes": int(rng.integers(8, 40)), "rows": 2 * int(rng.integers(1, 4)),
-        "quant": int(rng.integers(1, 3)), "engines": int(rng.integers(1, 4)), "quantizer": "thresholds",
+        "lanes": int(rng.integers(8, 40)),
+        "rows": 2 * int(rng.integers(1, 4)),
+        "quant": int(rng.integers(1, 3)),
+        "engines": int(rng.integers(1, 4)),
+        "quantizer": "thresholds",
         "weights": str(rng.choice(["onchip", "stream"])),
-    }  # fmt: skip
+    }
     config = fit(integer, **drawn | sizes)
     if config.weights == "stream":
         # From one tile a pass up to whole layers.
@@ -173,9 +180,12 @@ def test_trunks_are_kept_while_they_are_needed(rng):
 def trunk(rng, name, shape, *, bits=12, a_bits=None, **fields):
     """A layer that leaves a trunk of small integers."""
     rescale = Rescale(
-        m=rng.integers(-9, 10, shape[0]), b=rng.integers(-50, 50, shape[0]), f=3, scale=np.float32(0.125),
+        m=rng.integers(-9, 10, shape[0]),
+        b=rng.integers(-50, 50, shape[0]),
+        f=3,
+        scale=np.float32(0.125),
         bits=bits,
-    )  # fmt: skip
+    )
     return draw_layer(rng, name, shape, a_bits=a_bits, rescale=rescale, **fields)
 
 
@@ -268,17 +278,21 @@ def test_passes_with_filling_channels_add_to_trunks(seed_of_network, rng):
     same places for a pixel."""
     integer = lower(
         random_network(
-            seed_of_network, residual=True, a_bits=2, conv_layers=3, max_macs=20_000, max_size=5,
+            seed_of_network,
+            residual=True,
+            a_bits=2,
+            conv_layers=3,
+            max_macs=20_000,
+            max_size=5,
             max_channels=20,
         )
-    )  # fmt: skip
+    )
     config = fit(integer, lanes=16, rows=4, quant=1, weights="stream", quantizer="thresholds")
     plan = schedule(integer, config)
     adding = [
         index
         for index, layer in enumerate(integer.layers)
-        if layer.add is not None
-        and any(-1 in part.output_channels() for part in plan.of_layer(index))
+        if layer.add is not None and any(-1 in part.output_channels() for part in plan.of_layer(index))
     ]
     assert adding
     for index in adding:

@@ -56,10 +56,21 @@ def test_affine_widths_are_least(rng):
 def test_overrides_are_kept(rng):
     integer = draw_network(rng)
     asked = {
-        "lanes": 40, "rows": 7, "cols": 3, "quant": 5, "fetch_bits": 16, "acc_bits": 40,
-        "weight_depth": 5000, "structure": "sum", "pipeline": "level", "port_bytes": 4,
-        "patch_slots": 2, "encoding": "any", "quantizer": "thresholds", "a_bits": 8,
-    }  # fmt: skip
+        "lanes": 40,
+        "rows": 7,
+        "cols": 3,
+        "quant": 5,
+        "fetch_bits": 16,
+        "acc_bits": 40,
+        "weight_depth": 5000,
+        "structure": "sum",
+        "pipeline": "level",
+        "port_bytes": 4,
+        "patch_slots": 2,
+        "encoding": "any",
+        "quantizer": "thresholds",
+        "a_bits": 8,
+    }
     made = fit(integer, **asked).as_dict()
     assert {name: made[name] for name in asked} == asked
 
@@ -77,9 +88,7 @@ def test_overrides_are_kept(rng):
 )
 def test_encoding(encodings, expected, rng):
     body = draw_layer(rng, "conv", (2, 1, 1, 2), encoding=encodings[0])
-    last = draw_layer(
-        rng, "fc", (1, 1, 1, 8), a_bits=None, kind="fc", encoding=encodings[1]
-    )
+    last = draw_layer(rng, "fc", (1, 1, 1, 8), a_bits=None, kind="fc", encoding=encodings[1])
     assert fit(lower(network((2, 2, 2), 2, body, last))).encoding == expected
 
 
@@ -277,9 +286,8 @@ def test_streams_need_two_tiles(rng):
         if problems:
             continue
         least = 2 * max(
-            layer.w_bits * part.geometry.words
-            for part in parts for layer in [integer.layers[part.layer]]
-        )  # fmt: skip
+            layer.w_bits * part.geometry.words for part in parts for layer in [integer.layers[part.layer]]
+        )
         assert config.weight_depth >= least
         if config.weight_depth == least and least > 2:
             assert find_problems(integer, config.replace(weight_depth=least - 1))

@@ -37,9 +37,7 @@ def test_ends_of_every_range(name):
         made = EngineConfig(**{name: value} | COMPANIONS.get((name, value), {}))
         assert getattr(made, name) == value
     for value in (least - 1, greatest + 1):
-        assert message(**{name: value}) == (
-            f"{name} is {value}; accepted: {least} to {greatest} ({unit})"
-        )
+        assert message(**{name: value}) == (f"{name} is {value}; accepted: {least} to {greatest} ({unit})")
 
 
 @pytest.mark.parametrize("value", [True, 8.0, "8", None])
@@ -52,8 +50,7 @@ def test_sizes_are_integers(value):
 @pytest.mark.parametrize(
     "parameters, expected",
     [
-        ({"encoding": "ternary"},
-         "encoding is 'ternary'; accepted: bipolar, twos_complement, unsigned, any"),
+        ({"encoding": "ternary"}, "encoding is 'ternary'; accepted: bipolar, twos_complement, unsigned, any"),
         ({"quantizer": 1}, "quantizer is 1; accepted: thresholds, affine"),
         ({"structure": ""}, "structure is ''; accepted: compress, sum, mapped"),
         ({"pipeline": True}, "pipeline is True; accepted: none, level, level2, level3, level4"),
@@ -90,29 +87,42 @@ def test_sizes_are_integers(value):
         ),
         ({"fetch_bits": 24}, "fetch_bits is 24; accepted: a power of two"),
         ({"patch_slots": 3}, "patch_slots is 3; accepted: a power of two"),
-        ({"lanes": 31},
-         "fetch_bits is 32; accepted: at most lanes = 31, because a fetched word must not span "
-         "more than two patch words"),
-        ({"quant": 16, "fetch_bits": 8},
-         "fetch_bits is 8; accepted: at least 16 (= max of engines x quant 16 and port_bytes 1), because "
-         "the plane packer writes one word per cycle"),
-        ({"port_bytes": 64},
-         "fetch_bits is 32; accepted: at least 64 (= max of engines x quant 4 and port_bytes 64), "
-         "because the plane packer writes one word per cycle"),
-        ({"out_bits": 3, "a_bits": 2},
-         "out_bits is 3; accepted: at most a_bits = 2, because the next layer could not read wider "
-         "codes"),
-        ({"rows": 3},
-         "quant is 4; accepted: at most rows = 3, because a tile leaves one accumulator per row "
-         "and column"),
-        ({"engines": 3, "quant": 16, "fetch_bits": 32},
-         "fetch_bits is 32; accepted: at least 48 (= max of engines x quant 48 and port_bytes 1), "
-         "because the plane packer writes one word per cycle"),
-        ({"engines": 2, "rows": 30},
-         "rows is 30 with 2 engines; accepted: a multiple of quant = 4, because the engines' "
-         "channels alternate in groups of quant"),
+        (
+            {"lanes": 31},
+            "fetch_bits is 32; accepted: at most lanes = 31, because a fetched word must not span "
+            "more than two patch words",
+        ),
+        (
+            {"quant": 16, "fetch_bits": 8},
+            "fetch_bits is 8; accepted: at least 16 (= max of engines x quant 16 and port_bytes 1), because "
+            "the plane packer writes one word per cycle",
+        ),
+        (
+            {"port_bytes": 64},
+            "fetch_bits is 32; accepted: at least 64 (= max of engines x quant 4 and port_bytes 64), "
+            "because the plane packer writes one word per cycle",
+        ),
+        (
+            {"out_bits": 3, "a_bits": 2},
+            "out_bits is 3; accepted: at most a_bits = 2, because the next layer could not read wider codes",
+        ),
+        (
+            {"rows": 3},
+            "quant is 4; accepted: at most rows = 3, because a tile leaves one accumulator per row "
+            "and column",
+        ),
+        (
+            {"engines": 3, "quant": 16, "fetch_bits": 32},
+            "fetch_bits is 32; accepted: at least 48 (= max of engines x quant 48 and port_bytes 1), "
+            "because the plane packer writes one word per cycle",
+        ),
+        (
+            {"engines": 2, "rows": 30},
+            "rows is 30 with 2 engines; accepted: a multiple of quant = 4, because the engines' "
+            "channels alternate in groups of quant",
+        ),
     ],
-)  # fmt: skip
+)
 def test_messages(parameters, expected):
     assert message(**parameters) == expected
 
@@ -138,9 +148,7 @@ def test_presets():
         assert preset(name) is PRESETS[name]
     with pytest.raises(InputError) as caught:
         preset("huge")
-    assert str(caught.value) == (
-        "unknown preset 'huge'; accepted: default, lean, tiny, wide, fixed_point"
-    )
+    assert str(caught.value) == ("unknown preset 'huge'; accepted: default, lean, tiny, wide, fixed_point")
 
 
 @pytest.mark.parametrize(
@@ -207,9 +215,7 @@ def test_missing_file(tmp_path):
     path = tmp_path / "none.toml"
     with pytest.raises(InputError) as caught:
         read_overrides(path)
-    assert str(caught.value) == (
-        f"{path}: No such file or directory; accepted: a readable TOML file"
-    )
+    assert str(caught.value) == (f"{path}: No such file or directory; accepted: a readable TOML file")
 
 
 def test_lean_holds_the_largest_reduction_that_its_patches_hold():

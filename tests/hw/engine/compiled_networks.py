@@ -20,15 +20,22 @@ def draw_compiled(rng, **sizes):
         encodings = [("bipolar",), ("twos_complement", "unsigned")][rng.integers(2)]
         integer = lower(
             random_network(
-                int(rng.integers(1 << 31)), max_macs=20_000, max_size=6, encodings=encodings,
-                residual=bool(rng.integers(2)), allow_average=True,
+                int(rng.integers(1 << 31)),
+                max_macs=20_000,
+                max_size=6,
+                encodings=encodings,
+                residual=bool(rng.integers(2)),
+                allow_average=True,
             )
-        )  # fmt: skip
+        )
         drawn = {
-            "lanes": int(rng.integers(8, 40)), "rows": 2 * int(rng.integers(1, 4)),
-            "quant": int(rng.integers(1, 3)), "engines": int(rng.integers(1, 4)),
-            "weights": str(rng.choice(["onchip", "stream"])), "quantizer": "thresholds",
-        }  # fmt: skip
+            "lanes": int(rng.integers(8, 40)),
+            "rows": 2 * int(rng.integers(1, 4)),
+            "quant": int(rng.integers(1, 3)),
+            "engines": int(rng.integers(1, 4)),
+            "weights": str(rng.choice(["onchip", "stream"])),
+            "quantizer": "thresholds",
+        }
         config = fit(integer, **drawn | sizes)
         if not find_problems(integer, config):
             return compile_network(integer, config)

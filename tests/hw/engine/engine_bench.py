@@ -51,10 +51,9 @@ def weight_beats(packet, port_bytes):
     """Beats of one packet of weights, bytes of whole beats."""
     starts = range(0, len(packet), port_bytes)
     return [
-        {"data": int.from_bytes(packet[start : start + port_bytes], "little"),
-         "last": start == starts[-1]}
+        {"data": int.from_bytes(packet[start : start + port_bytes], "little"), "last": start == starts[-1]}
         for start in starts
-    ]  # fmt: skip
+    ]
 
 
 class Bench:
@@ -166,9 +165,12 @@ class Bench:
             while not ready:
                 await ctx.tick()
             taken, _ = await receive(
-                ctx, engine.o, lambda taken: sum(r.last for r in taken) == images, self.rng,
+                ctx,
+                engine.o,
+                lambda taken: sum(r.last for r in taken) == images,
+                self.rng,
                 stalls=self.stalls,
-            )  # fmt: skip
+            )
             outcome.results.append([])
             for result in taken:
                 outcome.results[-1].append(result.data)

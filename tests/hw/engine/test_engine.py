@@ -55,9 +55,14 @@ SIMULATED = 400_000
 
 # Why a random engine may not run a random network.
 REFUSALS = (
-    "the threshold quantizer", "leave in other groups", "weight_depth of at least", "pooling padding",
-    "pooling leaves out", "adds no residual trunk", "whose trunk streams in",
-)  # fmt: skip
+    "the threshold quantizer",
+    "leave in other groups",
+    "weight_depth of at least",
+    "pooling padding",
+    "pooling leaves out",
+    "adds no residual trunk",
+    "whose trunk streams in",
+)
 
 
 def draw_case(rng, residual=None, small=True, fixed=(), **limits):
@@ -68,9 +73,13 @@ def draw_case(rng, residual=None, small=True, fixed=(), **limits):
         residual_now = bool(rng.integers(2)) if residual is None else residual
         limits = {"max_macs": 20_000, "max_size": 6, "max_channels": 8} | limits
         drawn = random_network(
-            int(rng.integers(1 << 31)), encodings=encodings, residual=residual_now, allow_average=True,
-            allow_pool_padding=True, **limits,
-        )  # fmt: skip
+            int(rng.integers(1 << 31)),
+            encodings=encodings,
+            residual=residual_now,
+            allow_average=True,
+            allow_pool_padding=True,
+            **limits,
+        )
         integer = lower(drawn)
         sizes = draw_sizes(rng) | dict(fixed)
         print(drawn.name, encodings, sizes)
@@ -114,9 +123,11 @@ def test_random_networks_with_stalls(case, seed):
 def test_columns_that_share_reads(case, seed):
     rng = np.random.default_rng([seed, case])
     fixed = {
-        "column_reads": "shared", "cols": int(rng.integers(2, 7)),
-        "fetch_bits": int(rng.choice([8, 16, 32])), "lanes": 32 * int(rng.integers(1, 3)),
-    }  # fmt: skip
+        "column_reads": "shared",
+        "cols": int(rng.integers(2, 7)),
+        "fetch_bits": int(rng.choice([8, 16, 32])),
+        "lanes": 32 * int(rng.integers(1, 3)),
+    }
     compiled, images = draw_case(rng, residual=case % 2 == 1, fixed=fixed)
     outcome = Bench(compiled, rng).run([beats_of(image, compiled.config.port_bytes) for image in images], 2)
     compare(compiled, images, outcome)
@@ -130,9 +141,7 @@ def test_more_random_networks(case, seed):
     compiled, images = draw_case(rng, small=False, max_macs=60_000, max_size=12, max_channels=40)
     stalls = case % 2
     bench = Bench(compiled, rng, gaps=0.2 * stalls, stalls=0.5 * stalls, preload=not stalls)
-    packets = [
-        beats_of(image, compiled.config.port_bytes, rng if stalls else None) for image in images
-    ]
+    packets = [beats_of(image, compiled.config.port_bytes, rng if stalls else None) for image in images]
     outcome = bench.run(packets, len(images))
     compare(compiled, images, outcome)
     if not stalls:
@@ -159,13 +168,16 @@ def test_pixels_of_few_groups_wait_for_pooling(groups, rng):
 def small_network(rng, **last):
     """Two layers on a 4x4 image of 3-bit codes."""
     body = draw_layer(
-        rng, "conv", (5, 3, 3, 2), a_bits=2, padding=(1, 1, 1, 1), scale=0.3,
+        rng,
+        "conv",
+        (5, 3, 3, 2),
+        a_bits=2,
+        padding=(1, 1, 1, 1),
+        scale=0.3,
         bias=np.float32([0.5, 0.1, 0.3, 0.7, 0.4]),
         pool=Pool(kind="max", kernel=(2, 2), stride=(2, 2)),
-    )  # fmt: skip
-    return lower(
-        network((4, 4, 2), 3, body, draw_layer(rng, "fc", (3, 1, 1, 20), a_bits=None, kind="fc"))
     )
+    return lower(network((4, 4, 2), 3, body, draw_layer(rng, "fc", (3, 1, 1, 20), a_bits=None, kind="fc")))
 
 
 SMALL = {"lanes": 16, "rows": 4, "quant": 2, "fetch_bits": 8, "port_bytes": 3}

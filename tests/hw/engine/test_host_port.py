@@ -93,9 +93,7 @@ def test_registers():
             if address not in (ADDRESS["control"], ADDRESS["layers"], ADDRESS["image_bytes"]):
                 await write(ctx, unit, address, 0xFFFFFFFF)
         for address in range(16):
-            assert await read(ctx, unit, address) == dict(enumerate(expected.values())).get(
-                address, 0
-            )
+            assert await read(ctx, unit, address) == dict(enumerate(expected.values())).get(address, 0)
         for name, value, port in (
             ("control", 1, unit.enable),
             ("layers", 3, unit.layers),

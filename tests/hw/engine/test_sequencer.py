@@ -9,9 +9,7 @@ from dorefa.hw.interface import program
 
 from ..support import fields_of, flat, simulate, stored
 
-BASE = EngineConfig(
-    lanes=32, rows=4, quant=2, fetch_bits=32, port_bytes=4, layer_depth=3, feature_depth=64
-)
+BASE = EngineConfig(lanes=32, rows=4, quant=2, fetch_bits=32, port_bytes=4, layer_depth=3, feature_depth=64)
 
 
 def draw_descriptors(config, rng, layers):
@@ -77,9 +75,13 @@ def run(config, unit, packets, drawn, rng, *, image_bytes, gaps, words=()):
         while True:
             ctx.set(unit.load_ready, rng.random() >= gaps)
             _, _, start, load, count, last, data, wrong = await ctx.tick().sample(
-                unit.load_start, unit.load, unit.load_count, unit.load_last,
-                unit.i.payload.data, unit.wrong_packet,
-            )  # fmt: skip
+                unit.load_start,
+                unit.load,
+                unit.load_count,
+                unit.load_last,
+                unit.i.payload.data,
+                unit.wrong_packet,
+            )
             if start:
                 held = []
             if load:
@@ -132,12 +134,12 @@ def run(config, unit, packets, drawn, rng, *, image_bytes, gaps, words=()):
 
     simulate(unit, feed, limit=20_000, monitors=[packer, distances, engine])
     images = [
-        np.concatenate([
-            fields_of(beat["data"], 8, config.port_bytes)[: beat["keep"].bit_count()]
-            for beat in beats
-        ]).tolist()
-        for beats, good in packets if good
-    ]  # fmt: skip
+        np.concatenate(
+            [fields_of(beat["data"], 8, config.port_bytes)[: beat["keep"].bit_count()] for beat in beats]
+        ).tolist()
+        for beats, good in packets
+        if good
+    ]
     assert loads == images
     assert drops == [number for number, good in enumerate(right) if not good]
 
@@ -152,8 +154,7 @@ def test_packets(port_bytes, gaps, layers, prefetch, rng):
     drawn, words = draw_descriptors(config, rng, layers)
     lengths = [19, 18, 19, 20, 19, 57, 1, 19, 0, 19, 38]
     packets = [
-        (beats_of(length, rng, port_bytes, empty_last=rng.random() < 0.3), length == 19)
-        for length in lengths
+        (beats_of(length, rng, port_bytes, empty_last=rng.random() < 0.3), length == 19) for length in lengths
     ]
     run(config, Sequencer(config), packets, drawn, rng, image_bytes=19, gaps=gaps, words=words)
 

@@ -36,9 +36,13 @@ def make_signed(network, rng):
         a_bits = network.input_bits if first else layers[layer.source].out_bits
         least, greatest = bounds(layer, a_bits, signed)
         changes = {
-            "a_signed": signed, "a_bits": a_bits, "acc_min": least, "acc_max": greatest,
-            "value_min": least, "value_max": greatest,
-        }  # fmt: skip
+            "a_signed": signed,
+            "a_bits": a_bits,
+            "acc_min": least,
+            "acc_max": greatest,
+            "value_min": least,
+            "value_max": greatest,
+        }
         if layer.thresholds is not None:
             changes["thresholds"] = layer.thresholds.clip(least, greatest + 1)
             if rng.integers(2):
@@ -56,15 +60,20 @@ def make_signed(network, rng):
 def test_signed_codes(encodings, a_bits, rng):
     """Bits and cycles, with every kind of weights; padding is the value 0 in all of them."""
     drawn = random_network(
-        int(rng.integers(1 << 31)), encodings=encodings, a_bits=a_bits, max_macs=20_000, max_size=6,
+        int(rng.integers(1 << 31)),
+        encodings=encodings,
+        a_bits=a_bits,
+        max_macs=20_000,
+        max_size=6,
         max_channels=8,
-    )  # fmt: skip
+    )
     network = make_signed(lower(drawn), rng)
     print(drawn.name, [(layer.a_signed, layer.code_step, layer.code_offset) for layer in network.layers])
     sizes = {
-        "lanes": int(rng.choice([8, 19, 33])), "rows": int(rng.integers(1, 6)),
+        "lanes": int(rng.choice([8, 19, 33])),
+        "rows": int(rng.integers(1, 6)),
         "cols": int(rng.integers(1, 3)),
-    }  # fmt: skip
+    }
     compiled = compile_network(network, fit(network, **sizes))
     images = random_images(network, 1, int(rng.integers(1 << 31)))
     outcome = Bench(compiled, rng).run([beats_of(images[0], 1)], 1)
@@ -77,9 +86,7 @@ def test_codes_too_far_apart(rng):
     layer = dataclasses.replace(network.layers[0], code_step=3, out_bits=4)
     reader = dataclasses.replace(network.layers[1], a_bits=4)
     network = dataclasses.replace(network, layers=(layer, reader))
-    assert f"layer {layer.name}: codes are 3 apart; accepted: 1 or 2" in find_problems(
-        network, fit(network)
-    )
+    assert f"layer {layer.name}: codes are 3 apart; accepted: 1 or 2" in find_problems(network, fit(network))
 
 
 def test_engine_for_unsigned_codes_refuses_signed_ones(rng):
@@ -96,10 +103,10 @@ def test_engine_for_unsigned_codes_refuses_signed_ones(rng):
 @pytest.mark.parametrize("quantizer", ["thresholds", "affine"])
 def test_channels_that_fill_a_block_have_value_zero(quantizer, rng):
     """Five channels in two passes of three: the sixth must not count, whatever its neighbours hold."""
-    body = draw_layer(rng, "body", (5, 3, 3, 4), a_bits=3, padding=(1, 1, 1, 1), scale=0.2,
-                      bias=np.full(5, 0.5, np.float32))  # fmt: skip
-    reader = draw_layer(rng, "reader", (3, 3, 3, 5), a_bits=2, scale=0.2,
-                        bias=np.full(3, 0.5, np.float32))  # fmt: skip
+    body = draw_layer(
+        rng, "body", (5, 3, 3, 4), a_bits=3, padding=(1, 1, 1, 1), scale=0.2, bias=np.full(5, 0.5, np.float32)
+    )
+    reader = draw_layer(rng, "reader", (3, 3, 3, 5), a_bits=2, scale=0.2, bias=np.full(3, 0.5, np.float32))
     last = draw_layer(rng, "fc", (2, 1, 1, 12), a_bits=None, kind="fc")
     network = lower(float_network((4, 4, 4), 2, body, reader, last))
     network = signed_output(network, 0)
@@ -114,14 +121,17 @@ def test_channels_that_fill_a_block_have_value_zero(quantizer, rng):
 def signed_output(network, index):
     """`network` with the codes of one layer two's complement, and the bounds of its reader."""
     layers = list(network.layers)
-    layers[index] = dataclasses.replace(
-        layers[index], code_offset=-(1 << (layers[index].code_bits - 1))
-    )
+    layers[index] = dataclasses.replace(layers[index], code_offset=-(1 << (layers[index].code_bits - 1)))
     reader = layers[index + 1]
     least, greatest = bounds(reader, reader.a_bits, True)
     thresholds = reader.thresholds.clip(least, greatest + 1)
     layers[index + 1] = dataclasses.replace(
-        reader, a_signed=True, acc_min=least, acc_max=greatest, value_min=least, value_max=greatest,
+        reader,
+        a_signed=True,
+        acc_min=least,
+        acc_max=greatest,
+        value_min=least,
+        value_max=greatest,
         thresholds=thresholds,
-    )  # fmt: skip
+    )
     return dataclasses.replace(network, layers=tuple(layers))

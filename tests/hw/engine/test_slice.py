@@ -20,10 +20,16 @@ def draw_network(rng, *engines):
     while True:
         integer = lower(
             random_network(
-                int(rng.integers(1 << 31)), max_macs=20_000, max_size=4, max_channels=16, residual=True,
-                a_bits=2, w_bits=1, conv_layers=2,
+                int(rng.integers(1 << 31)),
+                max_macs=20_000,
+                max_size=4,
+                max_channels=16,
+                residual=True,
+                a_bits=2,
+                w_bits=1,
+                conv_layers=2,
             )
-        )  # fmt: skip
+        )
         configs = [fit(integer, **sizes) for sizes in engines]
         if not any(find_problems(integer, config) for config in configs):
             return integer, configs
@@ -42,9 +48,10 @@ def test_engines_are_one_wider_engine(engines, cols, rng):
     """E engines against one of E x rows and E x quant channels: same passes, same cycles, same results."""
     common = {"lanes": 16, "cols": cols, "fetch_bits": 16}
     integer, configs = draw_network(
-        rng, {"engines": engines, "rows": 4, "quant": 2} | common,
+        rng,
+        {"engines": engines, "rows": 4, "quant": 2} | common,
         {"rows": 4 * engines, "quant": 2 * engines} | common,
-    )  # fmt: skip
+    )
     images = random_images(integer, 1, 3)
     made = [compile_network(integer, config) for config in configs]
     assert [layer.cycles for layer in made[0].layers] == [layer.cycles for layer in made[1].layers]
@@ -67,9 +74,16 @@ def test_parameters_reach_their_engine(engines, rng):
 def streamed(rng, **sizes):
     """Two layers of two and one passes, on a 4x4 image of 3-bit codes."""
     body = draw_layer(
-        rng, "conv", (12, 3, 3, 2), w_bits=2, a_bits=2, padding=(1, 1, 1, 1), stride=(2, 2), scale=0.3,
+        rng,
+        "conv",
+        (12, 3, 3, 2),
+        w_bits=2,
+        a_bits=2,
+        padding=(1, 1, 1, 1),
+        stride=(2, 2),
+        scale=0.3,
         bias=np.full(12, 0.4, np.float32),
-    )  # fmt: skip
+    )
     last = draw_layer(rng, "fc", (3, 1, 1, 48), a_bits=None, kind="fc")
     integer = lower(network((4, 4, 2), 3, body, last))
     sizes = {"lanes": 16, "rows": 4, "quant": 2, "fetch_bits": 8, "port_bytes": 3} | sizes

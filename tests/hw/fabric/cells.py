@@ -157,8 +157,7 @@ class Netlist:
         """An output port: one unsigned int per stream."""
         planes = self.planes(port)
         return [
-            sum((plane >> v & 1) << place for place, plane in enumerate(planes))
-            for v in range(self._streams)
+            sum((plane >> v & 1) << place for place, plane in enumerate(planes)) for v in range(self._streams)
         ]
 
 

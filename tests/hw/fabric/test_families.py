@@ -82,9 +82,7 @@ def test_every_operand_of_nine_lanes(fabric, xnor, tmp_path, rng):
     lanes = 9
     streams = 1 << (2 * lanes)
     # Plane b of a counter through all values: 2^b zeros, 2^b ones, repeated.
-    planes = [
-        int.from_bytes(_counter_plane(bit, streams), "little") for bit in range(2 * lanes)
-    ]
+    planes = [int.from_bytes(_counter_plane(bit, streams), "little") for bit in range(2 * lanes)]
     netlist = Netlist(popcounts(lanes, xnor)[0], fabric, tmp_path, rng, streams)
     netlist.set_planes("a", planes[:lanes])
     netlist.set_planes("w", planes[lanes:])
@@ -123,9 +121,7 @@ def test_random_operands(fabric, xnor, pipeline, lanes, tmp_path, rng):
     latency = popcount_latency(lanes=lanes, structure="mapped", pipeline=pipeline)
     ones, expected = (1 << streams) - 1, []
     for cycle in range(cycles + latency):
-        a, w = (
-            [int.from_bytes(rng.bytes(streams // 8), "little") for _ in range(lanes)] for _ in "aw"
-        )
+        a, w = ([int.from_bytes(rng.bytes(streams // 8), "little") for _ in range(lanes)] for _ in "aw")
         if cycle == 0:
             a, w = [ones] * lanes, [ones] * lanes
         products = [x ^ y ^ ones if xnor else x & y for x, y in zip(a, w, strict=True)]
@@ -146,9 +142,13 @@ def test_random_operands(fabric, xnor, pipeline, lanes, tmp_path, rng):
 def test_dot_unit(fabric, pipeline, xnor, signed_planes, tmp_path, rng):
     lanes, acc_bits, streams, cycles = 33, 14, 32, 40
     unit = DotUnit(
-        lanes=lanes, acc_bits=acc_bits, structure="mapped", pipeline=pipeline, xnor=xnor,
+        lanes=lanes,
+        acc_bits=acc_bits,
+        structure="mapped",
+        pipeline=pipeline,
+        xnor=xnor,
         signed_planes=signed_planes,
-    )  # fmt: skip
+    )
     netlist = Netlist(unit, fabric, tmp_path, rng, streams)
     latency = dot_latency(lanes=lanes, structure="mapped", pipeline=pipeline)
     history, acc, mask = [], [0] * streams, (1 << acc_bits) - 1
@@ -185,9 +185,7 @@ def test_every_lane_is_in_the_tree_once(lanes):
     def leaves(node):
         if node is None:
             return []
-        return [node] if isinstance(node, int) else [
-            *leaves(node.left), *leaves(node.right), node.lane
-        ]  # fmt: skip
+        return [node] if isinstance(node, int) else [*leaves(node.left), *leaves(node.right), node.lane]
 
     levels = plan(lanes)
     root = levels[-1][0] if levels else 0

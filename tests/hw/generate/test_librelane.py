@@ -13,9 +13,13 @@ from dorefa.hw.generate.manifest import engine_files
 
 # Variables and fields by the types that LibreLane's documentation gives them.
 VARIABLES = {
-    "meta": dict, "DESIGN_NAME": str, "VERILOG_FILES": list, "CLOCK_PORT": str, "CLOCK_PERIOD": float,
+    "meta": dict,
+    "DESIGN_NAME": str,
+    "VERILOG_FILES": list,
+    "CLOCK_PORT": str,
+    "CLOCK_PERIOD": float,
     "MACROS": dict,
-}  # fmt: skip
+}
 MACRO = {"gds": list, "lef": list, "lib": dict, "instances": dict}
 ORIENTATIONS = {"N", "FN", "W", "FW", "S", "FS", "E", "FE"}
 

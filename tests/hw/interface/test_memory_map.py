@@ -8,20 +8,42 @@ from dorefa.hw.config.engine import PRESETS, EngineConfig
 from dorefa.hw.interface.memory_map import REGISTERS, MemoryMap, bits_for
 
 LEAST = EngineConfig(
-    lanes=8, rows=1, quant=1, fetch_bits=8, weight_depth=1, feature_depth=2, image_depth=2,
-    patch_depth=1, param_depth=1, pool_depth=1, layer_depth=1, out_bits=1,
-)  # fmt: skip
+    lanes=8,
+    rows=1,
+    quant=1,
+    fetch_bits=8,
+    weight_depth=1,
+    feature_depth=2,
+    image_depth=2,
+    patch_depth=1,
+    param_depth=1,
+    pool_depth=1,
+    layer_depth=1,
+    out_bits=1,
+)
 ODD = EngineConfig(
-    lanes=97, rows=3, quant=3, weight_depth=5, param_depth=3, layer_depth=3, out_bits=3,
-    encoding="any", acc_bits=40,
-)  # fmt: skip
+    lanes=97,
+    rows=3,
+    quant=3,
+    weight_depth=5,
+    param_depth=3,
+    layer_depth=3,
+    out_bits=3,
+    encoding="any",
+    acc_bits=40,
+)
 AFFINE = ODD.replace(quantizer="affine", bias_bits=64)
 # Rescaling parameters of two engines in a window of their own.
 TRUNKS = ODD.replace(trunk_bits=20, trunk_depth=9, trunk_bias_bits=50, engines=2)
 STREAM = TRUNKS.replace(weights="stream", engines=1)
 CONFIGS = {
-    **PRESETS, "least": LEAST, "odd": ODD, "affine": AFFINE, "trunks": TRUNKS, "stream": STREAM,
-}  # fmt: skip
+    **PRESETS,
+    "least": LEAST,
+    "odd": ODD,
+    "affine": AFFINE,
+    "trunks": TRUNKS,
+    "stream": STREAM,
+}
 
 
 @pytest.mark.parametrize("name", ["least", "odd", "affine", "tiny", "trunks", "stream"])
@@ -30,9 +52,7 @@ def test_every_piece_has_its_own_address(name):
     seen = {address for address, _, _ in REGISTERS.values()}
     assert len(seen) == len(REGISTERS)
     for window in memory_map.windows:
-        for place in itertools.product(
-            range(window.memories), range(window.depth), range(window.pieces)
-        ):
+        for place in itertools.product(range(window.memories), range(window.depth), range(window.pieces)):
             address = memory_map.address(window, *place)
             assert address not in seen
             assert address >> memory_map.select_shift == window.select
@@ -57,8 +77,11 @@ def test_pieces_of_a_word():
     base = memory_map.address(window, 2, 4)
     assert base == (window.select << memory_map.select_shift) | (2 << 5) | (4 << 2)
     assert list(memory_map.writes(window, 2, 4, word)) == [
-        (base, 7), (base + 1, 0xDEADBEEF), (base + 2, 3), (base + 3, 1)
-    ]  # fmt: skip
+        (base, 7),
+        (base + 1, 0xDEADBEEF),
+        (base + 2, 3),
+        (base + 3, 1),
+    ]
 
 
 def test_parameter_memories():

@@ -11,14 +11,30 @@ from ..support import decode, stored
 
 # Everything at its least, so that fields are as narrow as they get.
 LEAST = EngineConfig(
-    lanes=8, rows=1, quant=1, fetch_bits=8, weight_depth=1, feature_depth=2, image_depth=2,
-    patch_depth=1, param_depth=1, pool_depth=1, layer_depth=1,
-)  # fmt: skip
+    lanes=8,
+    rows=1,
+    quant=1,
+    fetch_bits=8,
+    weight_depth=1,
+    feature_depth=2,
+    image_depth=2,
+    patch_depth=1,
+    param_depth=1,
+    pool_depth=1,
+    layer_depth=1,
+)
 # Everything that an engine can have, so that no field is left out.
 WHOLE = EngineConfig(
-    weights="stream", cols=2, engines=2, trunk_bits=20, trunk_depth=1000, sum_values=1, sum_codes=1,
-    pool_slots=8, column_reads="shared",
-)  # fmt: skip
+    weights="stream",
+    cols=2,
+    engines=2,
+    trunk_bits=20,
+    trunk_depth=1000,
+    sum_values=1,
+    sum_codes=1,
+    pool_slots=8,
+    column_reads="shared",
+)
 # Addresses so wide that a distance takes more than two words.
 WIDE = WHOLE.replace(feature_depth=1 << 22, prefetch=0)
 CONFIGS = [*PRESETS.values(), LEAST, WHOLE, WIDE]
@@ -64,9 +80,7 @@ def test_what_is_encoded_is_decoded(config, rng):
         values = {}
         for name, (least, greatest) in program.accepted(config).items():
             # Ends often: an off-by-one in a width shows there.
-            values[name] = [least, greatest, int(rng.integers(least, greatest + 1))][
-                rng.integers(3)
-            ]
+            values[name] = [least, greatest, int(rng.integers(least, greatest + 1))][rng.integers(3)]
         words = program.encode(config, "conv", values)
         assert len(words) == program.words_per_layer(config)
         assert all(0 <= word < 1 << 32 for word in words)
@@ -105,6 +119,4 @@ def test_values_that_do_not_fit(field, value, accepted):
     values = dict.fromkeys(program.shapes(config), 1) | {field: value}
     with pytest.raises(InputError) as caught:
         program.encode(config, "conv2", values)
-    assert str(caught.value) == (
-        f"layer conv2: program field {field} = {value} does not fit {accepted}"
-    )
+    assert str(caught.value) == (f"layer conv2: program field {field} = {value} does not fit {accepted}")

@@ -139,13 +139,9 @@ def test_writes_and_reads_under_stalls(rng, stall):
         await send(ctx, rng, bridge, "ar", reads, stall)
 
     async def read_data_channel(ctx):
-        values.extend(
-            await receive(ctx, rng, bridge, "r", ["rdata", "rresp"], 1 << ADDR_BITS, stall)
-        )
+        values.extend(await receive(ctx, rng, bridge, "r", ["rdata", "rresp"], 1 << ADDR_BITS, stall))
 
-    host = run(
-        bridge, address_channel, data_channel, answer_channel, read_channel, read_data_channel
-    )
+    host = run(bridge, address_channel, data_channel, answer_channel, read_channel, read_data_channel)
     words, expected, written = [0] * (1 << ADDR_BITS), [], []
     for address, word, strobe in zip(addresses, data, strobes, strict=True):
         if not mapped(address):
@@ -159,8 +155,7 @@ def test_writes_and_reads_under_stalls(rng, stall):
     assert answers == expected
     assert host.writes == written
     assert values == [
-        (words[address], OKAY) if mapped(address) else (0, DECODE_ERROR)
-        for address in range(1 << ADDR_BITS)
+        (words[address], OKAY) if mapped(address) else (0, DECODE_ERROR) for address in range(1 << ADDR_BITS)
     ]
 
 
@@ -231,9 +226,7 @@ def test_reads_get_their_turn_during_writes(rng):
 
 
 def test_regions_are_checked():
-    with pytest.raises(
-        InputError, match=r"region of 9 words at 24 does not fit; accepted: within 32"
-    ):
+    with pytest.raises(InputError, match=r"region of 9 words at 24 does not fit; accepted: within 32"):
         AxiLiteBridge(addr_bits=5, regions=[(24, 9)])
     with pytest.raises(InputError, match="addr_bits is 0; accepted: at least 1"):
         AxiLiteBridge(addr_bits=0)

@@ -75,9 +75,13 @@ def test_another_network_of_the_same_size_loads_over_the_line(seed):
     images = random_images(compiled.network, 1, seed)
     blank = {name: _zeros(contents) for name, contents in compiled.memories.items() if name != "registers"}
     empty = type(compiled)(
-        compiled.network, compiled.config, compiled.schedule, compiled.layers,
-        blank | {"registers": {"layers": 0, "image_bytes": 1, "control": 0}}, [],
-    )  # fmt: skip
+        compiled.network,
+        compiled.config,
+        compiled.schedule,
+        compiled.layers,
+        blank | {"registers": {"layers": 0, "image_bytes": 1, "control": 0}},
+        [],
+    )
     board, _ = board_of(empty)
     board.connect()
     board.load(compiled.host_writes())
@@ -135,11 +139,13 @@ def test_refused_images(seed):
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"port_bytes": 2}, "port_bytes is 2; accepted on a board: 1"),
-     ({"batch": 2}, "batch is 2; accepted on a board: 1"),
-     ({"trunks": "stream", "trunk_bits": 16, "trunk_depth": 8}, "trunks is 'stream'; accepted on a board"),
-     ({"weights": "stream"}, "weights is 'stream'; accepted on a board: 'onchip'")],
-)  # fmt: skip
+    [
+        ({"port_bytes": 2}, "port_bytes is 2; accepted on a board: 1"),
+        ({"batch": 2}, "batch is 2; accepted on a board: 1"),
+        ({"trunks": "stream", "trunk_bits": 16, "trunk_depth": 8}, "trunks is 'stream'; accepted on a board"),
+        ({"weights": "stream"}, "weights is 'stream'; accepted on a board: 'onchip'"),
+    ],
+)
 def test_engines_that_a_line_cannot_feed(changes, message, seed):
     compiled = small_network(seed)
     compiled.config = compiled.config.replace(**changes)

@@ -24,9 +24,7 @@ from dorefa.sim.verilator.lint import WAIVERS, lint, waiver_file
 CONFIGS = {
     "tiny": preset("tiny"),
     "columns": preset("tiny").replace(cols=3, port_bytes=2, pipeline="level", structure="sum"),
-    "affine": preset("tiny").replace(
-        encoding="any", quantizer="affine", w_bits=3, a_bits=4, out_bits=3
-    ),
+    "affine": preset("tiny").replace(encoding="any", quantizer="affine", w_bits=3, a_bits=4, out_bits=3),
     "signed": preset("tiny").replace(encoding="twos_complement", w_bits=2, quant=2),
     "trunks": preset("tiny").replace(
         trunk_bits=20, trunk_depth=40, sum_values=1, pool_slots=2, engines=2, quant=2, cols=2
@@ -37,15 +35,13 @@ CONFIGS = {
     "stream": preset("tiny").replace(
         weights="stream", port_bytes=4, sum_codes=1, out_bits=1, pool_slots=3, rows=3
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
 def verilog():
     """Exported text per configuration."""
-    return {
-        name: export(make_top(config), summary=config.as_dict()) for name, config in CONFIGS.items()
-    }
+    return {name: export(make_top(config), summary=config.as_dict()) for name, config in CONFIGS.items()}
 
 
 class Leaf(wiring.Component):

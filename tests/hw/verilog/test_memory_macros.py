@@ -90,11 +90,15 @@ def test_model_simulates_like_the_memory(transparent, rng, tmp_path):
     for at, data, enable in steps:
         words[at] = f"{data:x}" if enable else words[at]
         expected.append(words[at] if transparent or not enable else "x")
-    bench = ["module bench; reg clk = 0; reg [7:0] at; reg [3:0] d; reg en; wire [3:0] q;",
-             "lookup dut(.clk(clk), .rst(1'b0), .at(at), .d(d), .en(en), .q__0(q));",
-             "initial begin"]  # fmt: skip
-    bench += [f"at = {at}; d = {data}; en = {enable}; #1 clk = 1; #1 clk = 0; $display(\"%h\", q);"
-              for at, data, enable in steps]  # fmt: skip
+    bench = [
+        "module bench; reg clk = 0; reg [7:0] at; reg [3:0] d; reg en; wire [3:0] q;",
+        "lookup dut(.clk(clk), .rst(1'b0), .at(at), .d(d), .en(en), .q__0(q));",
+        "initial begin",
+    ]
+    bench += [
+        f'at = {at}; d = {data}; en = {enable}; #1 clk = 1; #1 clk = 0; $display("%h", q);'
+        for at, data, enable in steps
+    ]
     (tmp_path / "t.v").write_text("\n".join([made.text, made.models, *bench, "end endmodule"]))
     command = ["iverilog", "-g2005", "-s", "bench", "-o", str(tmp_path / "t.vvp"), str(tmp_path / "t.v")]
     subprocess.run(command, check=True)

@@ -56,9 +56,7 @@ def test_snapshots_stay_inside_their_memories(design):
     assert len(copies) == len(compiled.schedule.passes)
     assert copies[-1] == []
     assert all(
-        region.first + region.rows <= memories[region.memory].depth
-        for own in copies
-        for region in own
+        region.first + region.rows <= memories[region.memory].depth for own in copies for region in own
     )
 
 

@@ -75,9 +75,7 @@ def first_that_fits(seed, residual, options):
     """A random network and its compilation: not every trunk can be added on every number of rows."""
     for number in range(100 * seed, 100 * seed + 100):
         network = lower(
-            random_network(
-                number, residual=residual, allow_average=True, max_macs=20_000, max_size=6
-            )
+            random_network(number, residual=residual, allow_average=True, max_macs=20_000, max_size=6)
         )
         try:
             return network, compile_network(network, fit(network, **options))

@@ -98,9 +98,11 @@ def test_missing_tool(monkeypatch):
 
 @pytest.mark.parametrize(
     "tool, accepted",
-    [("yosys", "a longer --timeout or a smaller"),
-     ("nextpnr-ice40", "a longer --timeout, another --pnr-seed or a smaller")],
-)  # fmt: skip
+    [
+        ("yosys", "a longer --timeout or a smaller"),
+        ("nextpnr-ice40", "a longer --timeout, another --pnr-seed or a smaller"),
+    ],
+)
 def test_a_tool_that_takes_too_long(tool, accepted, tmp_path):
     with pytest.raises(InputError, match=f"{tool} took longer than 0.01 s; accepted: {accepted} engine"):
         tools.run(tool, ["--help"], folder=tmp_path, timeout=0.01)

@@ -18,13 +18,20 @@ def prove_equal(before, rewrite, folder, *, models="", sat=""):
     for name in ("before", "after"):
         # `hierarchy` gives the models the cells' parameters.
         script += [
-            "design -reset", "read_verilog -overwrite +/ecp5/cells_sim.v models.v", f"read_json {name}.json",
-            f"hierarchy -check -top {name}", "proc", "flatten", f"design -stash {name}",
-        ]  # fmt: skip
+            "design -reset",
+            "read_verilog -overwrite +/ecp5/cells_sim.v models.v",
+            f"read_json {name}.json",
+            f"hierarchy -check -top {name}",
+            "proc",
+            "flatten",
+            f"design -stash {name}",
+        ]
     script += [
-        "design -copy-from before before", "design -copy-from after after",
-        "miter -equiv -flatten before after miter", f"sat -verify {sat} -prove trigger 0 miter",
-    ]  # fmt: skip
+        "design -copy-from before before",
+        "design -copy-from after after",
+        "miter -equiv -flatten before after miter",
+        f"sat -verify {sat} -prove trigger 0 miter",
+    ]
     yosys.run_script("\n".join(script) + "\n", folder=folder, log="proof.log")
 
 

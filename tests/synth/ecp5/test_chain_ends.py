@@ -58,10 +58,20 @@ def test_an_ignored_carry_in_is_left_open():
         "type": "CCU2C",
         "parameters": {"INIT0": f"{0x000A:016b}", "INIT1": f"{0x96AA:016b}"},
         "connections": {
-            "A0": [2], "B0": ["1"], "C0": ["1"], "D0": ["1"], "A1": [3], "B1": [4], "C1": ["0"], "D1": ["1"],
-            "CIN": ["0"], "S0": [5], "S1": [6], "COUT": [7],
+            "A0": [2],
+            "B0": ["1"],
+            "C0": ["1"],
+            "D0": ["1"],
+            "A1": [3],
+            "B1": [4],
+            "C1": ["0"],
+            "D1": ["1"],
+            "CIN": ["0"],
+            "S0": [5],
+            "S1": [6],
+            "COUT": [7],
         },
-    }  # fmt: skip
+    }
     cell["port_directions"] = {
         name: "output" if name in ("S0", "S1", "COUT") else "input" for name in cell["connections"]
     }

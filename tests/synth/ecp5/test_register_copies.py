@@ -10,8 +10,10 @@ from dorefa.synth.flow import yosys
 
 from .netlist_proof import INDUCTION, prove_equal
 
-LEAF = "module leaf(input clk, input [1:0] shared, input own, output reg o);\n" \
-       "always @(posedge clk) o <= own ? shared[0] : shared[1];\nendmodule\n"  # fmt: skip
+LEAF = (
+    "module leaf(input clk, input [1:0] shared, input own, output reg o);\n"
+    "always @(posedge clk) o <= own ? shared[0] : shared[1];\nendmodule\n"
+)
 PLAIN = "always @(posedge clk) shared <= d;"
 
 
@@ -34,12 +36,16 @@ def served(cells, of):
         if name != of and not name.startswith(f"{of}_copy"):
             continue
         (net,) = register["connections"]["Q"]
-        result.append(sorted(
-            int(re.match(r"leaf_(\d+)\.", cell)[1])
-            for cell, content in cells.items()
-            if any(net in bits and content["port_directions"][port] == "input"
-                   for port, bits in content["connections"].items())
-        ))  # fmt: skip
+        result.append(
+            sorted(
+                int(re.match(r"leaf_(\d+)\.", cell)[1])
+                for cell, content in cells.items()
+                if any(
+                    net in bits and content["port_directions"][port] == "input"
+                    for port, bits in content["connections"].items()
+                )
+            )
+        )
     return result
 
 

@@ -1,4 +1,5 @@
-"""dorefa.synth.explore.explore and explore_point: grids, single points, the cache, the choice among points."""
+"""dorefa.synth.explore.explore and explore_point: grids, single points, the cache, the choice among
+points."""
 
 import os
 import signal
@@ -32,8 +33,10 @@ def test_grid_is_every_combination(network):
     assert len(points) == 8
     assert {tuple(point[name] for name in ("lanes", "rows", "quantizer", "cols")) for point in points} == {
         (lanes, 2, quantizer, cols)
-        for lanes in (16, 32) for quantizer in ("thresholds", "affine") for cols in (1, 2)
-    }  # fmt: skip
+        for lanes in (16, 32)
+        for quantizer in ("thresholds", "affine")
+        for cols in (1, 2)
+    }
     assert {point["structure"] for point in points} == {"mapped"}
 
 
@@ -166,16 +169,25 @@ def test_a_missing_package_is_named():
 def figures(luts, speed, reason=None, routed=None, cells=0):
     """A point as far as the choice among points reads it."""
     return {
-        "luts": luts, "cells": cells, "images_per_second_per_mhz": speed, "images_per_second": routed,
+        "luts": luts,
+        "cells": cells,
+        "images_per_second_per_mhz": speed,
+        "images_per_second": routed,
         "reason": reason,
-    }  # fmt: skip
+    }
 
 
 def test_front_and_recommendation():
     points = [
-        figures(500, 40), figures(100, 10), figures(300, 30), figures(200, 10), figures(300, 25),
-        figures(400, 90, "does not fit"), figures(600, 40), figures(100, 10),
-    ]  # fmt: skip
+        figures(500, 40),
+        figures(100, 10),
+        figures(300, 30),
+        figures(200, 10),
+        figures(300, 25),
+        figures(400, 90, "does not fit"),
+        figures(600, 40),
+        figures(100, 10),
+    ]
     assert [points.index(point) for point in explore.pareto(points)] == [1, 2, 0]
     assert explore.recommend(points) is points[0]
     assert explore.recommend([points[5]]) is None and explore.pareto([]) == []

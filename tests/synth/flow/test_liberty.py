@@ -30,17 +30,23 @@ def test_project_library_counts_in_nand2():
 
 def test_functions_of_the_project_library():
     expected = {
-        "INV": lambda a: not a, "BUF": lambda a: a,
-        "NAND2": lambda a, b: not (a and b), "NAND3": lambda a, b, c: not (a and b and c),
+        "INV": lambda a: not a,
+        "BUF": lambda a: a,
+        "NAND2": lambda a, b: not (a and b),
+        "NAND3": lambda a, b, c: not (a and b and c),
         "NAND4": lambda a, b, c, d: not (a and b and c and d),
-        "NOR2": lambda a, b: not (a or b), "NOR3": lambda a, b, c: not (a or b or c),
-        "AND2": lambda a, b: a and b, "OR2": lambda a, b: a or b,
-        "XOR2": lambda a, b: a != b, "XNOR2": lambda a, b: a == b,
-        "AOI21": lambda a, b, c: not (a and b or c), "OAI21": lambda a, b, c: not ((a or b) and c),
+        "NOR2": lambda a, b: not (a or b),
+        "NOR3": lambda a, b, c: not (a or b or c),
+        "AND2": lambda a, b: a and b,
+        "OR2": lambda a, b: a or b,
+        "XOR2": lambda a, b: a != b,
+        "XNOR2": lambda a, b: a == b,
+        "AOI21": lambda a, b, c: not (a and b or c),
+        "OAI21": lambda a, b, c: not ((a or b) and c),
         "AOI22": lambda a, b, c, d: not (a and b or c and d),
         "OAI22": lambda a, b, c, d: not ((a or b) and (c or d)),
         "MUX2": lambda a, b, s: b if s else a,
-    }  # fmt: skip
+    }
     cells = liberty.load().cells
     assert set(expected) == set(cells) - {"DFF"}
     for name, function in expected.items():
@@ -61,9 +67,15 @@ def test_delays_of_the_project_library_are_linear_in_the_load():
 
 def test_reads_what_libraries_write(tmp_path):
     path = library(
-        tmp_path, "/* a { comment */ // another }", 'define (note, library, string); unit (1, "pf") ;', NAND,
-        FLIP_FLOP, 'table () { values ("1, 2", \\', '"3, (4"); }', "ratio : 1 * VDD ;",
-    )  # fmt: skip
+        tmp_path,
+        "/* a { comment */ // another }",
+        'define (note, library, string); unit (1, "pf") ;',
+        NAND,
+        FLIP_FLOP,
+        'table () { values ("1, 2", \\',
+        '"3, (4"); }',
+        "ratio : 1 * VDD ;",
+    )
     found = liberty.load(path)
     assert (found.name, found.nand2, found.nand2_area, found.area_unit) == ("test", "ND2", 4, "um2")
     assert found.flip_flops == {"FD1"}
@@ -80,10 +92,16 @@ def test_smallest_nand_is_the_gate_equivalent(tmp_path):
 @pytest.mark.parametrize(
     "function, truth",
     [
-        ("(!A) | (!B)", "1110"), ("A' + B'", "1110"), ("(A B)'", "1110"), ("!(A*B)", "1110"),
-        ("A ^ B & 1", "0110"), ("!A'", "0011"), ("A&B|0", "0001"), ("(A+B) (A+!B)", "0011"),
+        ("(!A) | (!B)", "1110"),
+        ("A' + B'", "1110"),
+        ("(A B)'", "1110"),
+        ("!(A*B)", "1110"),
+        ("A ^ B & 1", "0110"),
+        ("!A'", "0011"),
+        ("A&B|0", "0001"),
+        ("(A+B) (A+!B)", "0011"),
     ],
-)  # fmt: skip
+)
 def test_evaluate(function, truth):
     values = [{"A": a, "B": b} for a in (False, True) for b in (False, True)]
     assert "".join("01"[liberty.evaluate(function, pins)] for pins in values) == truth

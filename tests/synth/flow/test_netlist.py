@@ -18,9 +18,13 @@ endmodule
 """
 UNIT = Unit(name="top", top="top", text=TEXT, binary_ops_per_cycle=0)
 MEMORIES = {
-    "ice40": "SB_RAM40_4K", "gatemate": "CC_BRAM_20K", "ecp5": "TRELLIS_DPR16X4", "gowin": "RAM16SDP4",
-    "xilinx": "RAM64M", "asic": "$mem_v2",
-}  # fmt: skip
+    "ice40": "SB_RAM40_4K",
+    "gatemate": "CC_BRAM_20K",
+    "ecp5": "TRELLIS_DPR16X4",
+    "gowin": "RAM16SDP4",
+    "xilinx": "RAM64M",
+    "asic": "$mem_v2",
+}
 
 
 @pytest.mark.parametrize("target", netlist.FLOWS)

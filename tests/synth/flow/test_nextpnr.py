@@ -16,9 +16,13 @@ CONFIG = preset("tiny").replace(structure="mapped", encoding="unsigned")
 def test_ports_of_exported_verilog():
     unit = make_unit("dot", CONFIG)
     assert sorted(harness.ports_of(unit.text, unit.top)) == [
-        ("input", "a", 16), ("input", "clk", 1), ("input", "rst", 1), ("input", "step", 4),
-        ("input", "w", 16), ("output", "acc", 14),
-    ]  # fmt: skip
+        ("input", "a", 16),
+        ("input", "clk", 1),
+        ("input", "rst", 1),
+        ("input", "step", 4),
+        ("input", "w", 16),
+        ("output", "acc", 14),
+    ]
 
 
 def test_harness_has_a_register_for_every_input_but_clock_and_reset():
@@ -81,9 +85,7 @@ def test_routed_quantizer_on_himbaechel(target, memory, tmp_path):
 
 def test_quantizer_of_64_channels_on_ecp5(tmp_path):
     # Two bits, 16-bit accumulators, one channel a cycle, written at run time: the figure of docs/silicon.md.
-    config = preset("default").replace(
-        encoding="bipolar", out_bits=2, acc_bits=16, quant=1, param_depth=64
-    )
+    config = preset("default").replace(encoding="bipolar", out_bits=2, acc_bits=16, quant=1, param_depth=64)
     routed = nextpnr.place_and_route(make_unit("quantizer", config, "ecp5"), target="ecp5", folder=tmp_path)
     assert (routed["luts"], routed["utilization"]["DP16KD"]["used"]) == (184, 1)
 
@@ -181,9 +183,7 @@ def test_failure_is_one_line_and_names_the_log(tmp_path):
     netlist = tmp_path / "bad.json"
     netlist.write_text(json.dumps({"creator": "test", "modules": {}}))
     with pytest.raises(InputError) as caught:
-        nextpnr.route(
-            netlist, device=nextpnr.find_device("ecp5"), seed=1, folder=tmp_path, timeout=60
-        )
+        nextpnr.route(netlist, device=nextpnr.find_device("ecp5"), seed=1, folder=tmp_path, timeout=60)
     assert str(caught.value).startswith("nextpnr failed: ") and "\n" not in str(caught.value)
     assert "nextpnr_1.log" in str(caught.value)
 

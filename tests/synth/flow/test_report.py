@@ -32,9 +32,7 @@ def test_names_and_constants_are_not_cells():
 
 HIERARCHY = {
     "modules": {
-        "\\top": {
-            "num_cells_by_type": {"SB_LUT4": 1, "top_row": 2, "top_bank0": 1, "top_bank1": 1}
-        },
+        "\\top": {"num_cells_by_type": {"SB_LUT4": 1, "top_row": 2, "top_bank0": 1, "top_bank1": 1}},
         "\\top_row": {"num_cells_by_type": {"SB_DFF": 3, "top_row_dot": 4}},
         "\\top_row_dot": {"num_cells_by_type": {"SB_LUT4": 10}},
         "\\top_bank0": {"num_cells_by_type": {"SB_RAM40_4K": 1}},
@@ -46,8 +44,13 @@ HIERARCHY = {
 def test_components_count_instances_of_instances():
     lines = {line["name"]: line for line in report.components(HIERARCHY, "top", "ice40")}
     assert lines["row_dot"] == {
-        "name": "row_dot", "instances": 8, "luts": 80, "ffs": 0, "brams": 0, "cells": 80,
-    }  # fmt: skip
+        "name": "row_dot",
+        "instances": 8,
+        "luts": 80,
+        "ffs": 0,
+        "brams": 0,
+        "cells": 80,
+    }
     assert lines["row"]["instances"] == 2 and lines["row"]["ffs"] == 6
     assert lines["top"]["cells"] == 1
 
@@ -69,8 +72,11 @@ def _statistics(cells):
 def test_report_has_the_promised_fields():
     contents = report.report(
         _statistics({"SB_LUT4": 64, "SB_DFF": 6}),
-        unit="engine", top="top", target="ice40", binary_ops_per_cycle=32,
-    )  # fmt: skip
+        unit="engine",
+        top="top",
+        target="ice40",
+        binary_ops_per_cycle=32,
+    )
     assert contents["luts"] == 64 and contents["ffs"] == 6 and contents["brams"] == 0
     assert contents["lut_kind"] == "synthesis" and contents["unit"] == "engine"
     assert contents["cells"] == 70 and contents["binary_ops_per_cycle"] == 32
@@ -99,6 +105,9 @@ def test_gates_have_areas():
 def test_quantizers_have_no_luts_per_operation():
     quantizer = report.report(
         _statistics({"SB_LUT4": 5}),
-        unit="quantizer", top="top", target="ice40", binary_ops_per_cycle=0,
-    )  # fmt: skip
+        unit="quantizer",
+        top="top",
+        target="ice40",
+        binary_ops_per_cycle=0,
+    )
     assert quantizer["luts"] == 5 and quantizer["luts_per_binary_op"] is None

@@ -27,9 +27,7 @@ def test_unknown_unit_lists_the_known_ones():
 
 def _counts(name, config, folder, target="ice40"):
     unit = make_unit(name, config)
-    statistics = yosys.synthesize(
-        unit.write(folder), top=unit.top, target=target, components=False
-    )
+    statistics = yosys.synthesize(unit.write(folder), top=unit.top, target=target, components=False)
     return report.report(
         statistics,
         unit=name,
@@ -65,9 +63,7 @@ def test_quantizer_has_its_parameter_memories(tmp_path):
 def test_components_of_the_engine_add_up(tmp_path):
     unit = make_unit("engine", CONFIG)
     statistics = yosys.synthesize(unit.write(tmp_path), top=unit.top, target="ecp5")
-    counts = report.report(
-        statistics, unit="engine", top=unit.top, target="ecp5", binary_ops_per_cycle=64
-    )
+    counts = report.report(statistics, unit="engine", top=unit.top, target="ecp5", binary_ops_per_cycle=64)
     assert counts["components_luts"] == sum(line["luts"] for line in counts["components"])
     # Kept apart, the components cost a little more than optimized together.
     assert counts["luts"] <= counts["components_luts"] < 1.25 * counts["luts"]

@@ -13,9 +13,21 @@ from ...support import fields_of, flat, simulate
 from ..output.pool_windows import Axis, check_axis_place, closes_both
 
 BASE = EngineConfig(
-    lanes=8, rows=3, cols=1, quant=2, fetch_bits=8, acc_bits=12, param_depth=64, pool_depth=16,
-    feature_depth=64, weight_depth=16, patch_depth=4, out_bits=1, a_bits=2, w_bits=2,
-)  # fmt: skip
+    lanes=8,
+    rows=3,
+    cols=1,
+    quant=2,
+    fetch_bits=8,
+    acc_bits=12,
+    param_depth=64,
+    pool_depth=16,
+    feature_depth=64,
+    weight_depth=16,
+    patch_depth=4,
+    out_bits=1,
+    a_bits=2,
+    w_bits=2,
+)
 
 
 class ArrayAndDrain(wiring.Component):
@@ -41,9 +53,12 @@ def pool_values(name, axis, slots):
     """Program fields of the pooling windows of one axis."""
     period = axis.stride * slots
     fields = {
-        "kernel": axis.kernel, "period": period, "slot": (len(axis.spans) - 1) % slots,
-        "one": axis.kernel == 1, "every": period == 1,
-    }  # fmt: skip
+        "kernel": axis.kernel,
+        "period": period,
+        "slot": (len(axis.spans) - 1) % slots,
+        "one": axis.kernel == 1,
+        "every": period == 1,
+    }
     for slot in range(slots):
         place = axis.before - slot * axis.stride
         fields |= {f"phase_{slot}": place + 2, f"closes_{slot}": place + 1 == axis.kernel}
@@ -95,9 +110,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(
-    "changes, descriptor", CASES, ids=[f"{c} {d}".replace("'", "") for c, d in CASES]
-)
+@pytest.mark.parametrize("changes, descriptor", CASES, ids=[f"{c} {d}".replace("'", "") for c, d in CASES])
 def test_sums_leave_in_order(changes, descriptor, rng):
     """Four sets of pixels of two channel groups of `tiles` tiles, the last set with `last_cols` columns."""
     config = BASE.replace(**changes)
@@ -112,13 +125,19 @@ def test_sums_leave_in_order(changes, descriptor, rng):
     assert columns_axis.computed == pixels and columns_axis.accepted
     pixel_groups = 2 * ((tiles_each - 1) * full_groups + last_groups)
     values = dict.fromkeys(program.fields(config), 0) | {
-        "groups": 2, "out_rows": 1, "out_cols": pixels,
-        "tiles": tiles_each, "full_groups": full_groups, "last_groups": last_groups,
+        "groups": 2,
+        "out_rows": 1,
+        "out_cols": pixels,
+        "tiles": tiles_each,
+        "full_groups": full_groups,
+        "last_groups": last_groups,
         "full_count": config.engines * (config.rows - (full_groups - 1) * config.quant),
-        "last_count": last_rows - (last_groups - 1) * config.quant, "param_base": 7,
+        "last_count": last_rows - (last_groups - 1) * config.quant,
+        "param_base": 7,
         "pixel_groups": pixel_groups,
-        **pool_values("y", rows_axis, config.pool_slots), **pool_values("x", columns_axis, config.pool_slots),
-    }  # fmt: skip
+        **pool_values("y", rows_axis, config.pool_slots),
+        **pool_values("x", columns_axis, config.pool_slots),
+    }
     if config.trunk_bits:
         values |= {"trunk_address": 60, "trunk_address_step": pixel_groups + 1}
     values |= {name: value for name, value in descriptor.items() if name != "last_cols"}
@@ -145,12 +164,25 @@ def test_sums_leave_in_order(changes, descriptor, rng):
                 count = config.total_quant
                 if first + config.quant >= rows:
                     count = values["last_count" if last_tile else "full_count"]
-                expected.append((held, pixel, {
-                    "count": count, "index": index, "param": 7 + index, "column": emitted,
-                    "ends_set": set_ends, "ends_layer": set_ends and set_number == 3,
-                    **({"trunk": (60 + pixel * (pixel_groups + 1) + index) % 64}
-                       if config.trunk_bits else {}),
-                }))  # fmt: skip
+                expected.append(
+                    (
+                        held,
+                        pixel,
+                        {
+                            "count": count,
+                            "index": index,
+                            "param": 7 + index,
+                            "column": emitted,
+                            "ends_set": set_ends,
+                            "ends_layer": set_ends and set_number == 3,
+                            **(
+                                {"trunk": (60 + pixel * (pixel_groups + 1) + index) % 64}
+                                if config.trunk_bits
+                                else {}
+                            ),
+                        },
+                    )
+                )
             emitted += closes_both(rows_axis, columns_axis, (0, pixel))
 
     async def feed(ctx):

@@ -11,19 +11,34 @@ from dorefa.hw.interface import program
 from ...support import simulate
 
 CONFIG = EngineConfig(
-    lanes=8, rows=4, quant=2, cols=2, fetch_bits=8, w_bits=8, a_bits=8, weight_depth=4096,
-    patch_depth=8, param_depth=16, patch_slots=2,
-)  # fmt: skip
+    lanes=8,
+    rows=4,
+    quant=2,
+    cols=2,
+    fetch_bits=8,
+    w_bits=8,
+    a_bits=8,
+    weight_depth=4096,
+    patch_depth=8,
+    param_depth=16,
+    patch_slots=2,
+)
 
 
 def descriptor(config=CONFIG, **values):
     words, planes = values.get("words", 1), values.get("weight_planes", 1)
     base = {
-        "words": 1, "last_word": words - 1, "tiles": 1, "groups": 1,
-        "weight_planes": 1, "activation_planes": 1,
-        "weight_top": (planes - 1) * words, "tile_step": planes * words, "drain_full": 1,
+        "words": 1,
+        "last_word": words - 1,
+        "tiles": 1,
+        "groups": 1,
+        "weight_planes": 1,
+        "activation_planes": 1,
+        "weight_top": (planes - 1) * words,
+        "tile_step": planes * words,
+        "drain_full": 1,
         "drain_last": 1,
-    }  # fmt: skip
+    }
     return dict.fromkeys(program.fields(config), 0) | base | values
 
 
@@ -43,15 +58,18 @@ def steps_of(values, patches, slots):
                 for word in range(words):
                     ends = number == len(pairs) - 1 and word == words - 1
                     yield {
-                        "slot": patch % slots, "word": word, "plane": j,
+                        "slot": patch % slots,
+                        "word": word,
+                        "plane": j,
                         "weight": first + i * words + word,
                         "clear": int(number == 0 and word == 0),
                         "shift": int(bool(falls) and word == 0),
                         "negate": int(values["signed_weights"] and i == w_planes - 1),
-                        "tile_ends": int(ends), "last": tile == tiles - 1,
+                        "tile_ends": int(ends),
+                        "last": tile == tiles - 1,
                         "ends_set": tile == tiles - 1 and patch % groups == groups - 1,
                         "released": int(ends and tile == tiles - 1),
-                    }  # fmt: skip
+                    }
 
 
 def run(unit, values, patches, *, rng, waits, drain=None, abandoned=None, missing=0):
@@ -80,8 +98,7 @@ def run(unit, values, patches, *, rng, waits, drain=None, abandoned=None, missin
             await ctx.tick().repeat(70)
         await start(ctx, values)
         given, free, cycle = 0, CONFIG.patch_slots, 0
-        ports = (unit.step, unit.slot, unit.word, unit.plane, unit.weight, unit.tile,
-                 unit.released)  # fmt: skip
+        ports = (unit.step, unit.slot, unit.word, unit.plane, unit.weight, unit.tile, unit.released)
         while len(stamps) < len(expected):
             give = given < patches and free and rng.random() >= waits
             ctx.set(unit.filled, bool(give))
@@ -92,11 +109,18 @@ def run(unit, values, patches, *, rng, waits, drain=None, abandoned=None, missin
             if step.enable:
                 assert ctx.get(unit.weights_ready)
                 seen = {
-                    "slot": slot, "word": word, "plane": plane, "weight": weight,
-                    "clear": step.clear, "shift": step.shift, "negate": step.negate,
-                    "tile_ends": tile.ends, "released": released, "last": tile.last,
+                    "slot": slot,
+                    "word": word,
+                    "plane": plane,
+                    "weight": weight,
+                    "clear": step.clear,
+                    "shift": step.shift,
+                    "negate": step.negate,
+                    "tile_ends": tile.ends,
+                    "released": released,
+                    "last": tile.last,
                     "ends_set": tile.ends_set,
-                }  # fmt: skip
+                }
                 assert seen == expected[len(stamps)], len(stamps)
                 stamps.append(cycle)
             else:
@@ -153,8 +177,9 @@ def test_tiles_wait_for_the_drain(full, last, words, rng):
     """The last step of a tile follows that of the one before after as many cycles as its drain."""
     values = descriptor(tiles=3, words=words, drain_full=full, drain_last=last)
     expected, stamps = run(Issue(CONFIG), values, 4, rng=rng, waits=0)
-    ends = [(stamp, step["released"]) for step, stamp in zip(expected, stamps, strict=True)
-            if step["tile_ends"]]  # fmt: skip
+    ends = [
+        (stamp, step["released"]) for step, stamp in zip(expected, stamps, strict=True) if step["tile_ends"]
+    ]
     for (before, was_last), (after, _) in zip(ends, ends[1:], strict=False):
         assert after - before == max(words, last if was_last else full)
 

@@ -15,9 +15,16 @@ def make_config(lanes, port_bytes, rows=5, engines=1, half=3):
     while fetch < max(port_bytes, engines):
         fetch *= 2
     return EngineConfig(
-        lanes=lanes, rows=rows, engines=engines, quant=1, fetch_bits=fetch, port_bytes=port_bytes,
-        weights="stream", weight_depth=2 * half, param_depth=8,
-    )  # fmt: skip
+        lanes=lanes,
+        rows=rows,
+        engines=engines,
+        quant=1,
+        fetch_bits=fetch,
+        port_bytes=port_bytes,
+        weights="stream",
+        weight_depth=2 * half,
+        param_depth=8,
+    )
 
 
 def draw_words(rng, config, addresses):
@@ -76,9 +83,7 @@ def run(config, images, rng, stalls):
 
     async def store(ctx):
         while True:
-            _, _, enables, address, data = await ctx.tick().sample(
-                unit.w_en, unit.w_address, unit.w_data
-            )
+            _, _, enables, address, data = await ctx.tick().sample(unit.w_en, unit.w_address, unit.w_data)
             held = fields_of(data, config.lanes, together)
             for row in range(config.total_rows):
                 if enables >> row & 1:
@@ -130,8 +135,10 @@ def right_passes(config, rng, count):
 # A word that is fetched is at least as wide as a beat has bytes, and at most as a patch word.
 WIDTHS = [
     (lanes, port)
-    for lanes in (8, 11, 24, 33, 64, 100, 144) for port in (1, 2, 3, 4, 8, 16, 64) if port <= lanes
-]  # fmt: skip
+    for lanes in (8, 11, 24, 33, 64, 100, 144)
+    for port in (1, 2, 3, 4, 8, 16, 64)
+    if port <= lanes
+]
 
 
 @pytest.mark.parametrize("lanes, port_bytes", WIDTHS)
@@ -169,9 +176,13 @@ def test_wrong_lengths(lanes, port_bytes, stalls, rng):
 def test_beats():
     """How words and beats lie, in numbers."""
     for lanes, port_bytes, rows, together, each, per_address in (
-        (16, 1, 5, 1, 2, 10), (11, 1, 5, 1, 2, 10), (8, 4, 5, 4, 1, 2), (11, 8, 6, 5, 1, 2),
-        (33, 8, 3, 1, 1, 3), (144, 8, 2, 1, 3, 6),
-    ):  # fmt: skip
+        (16, 1, 5, 1, 2, 10),
+        (11, 1, 5, 1, 2, 10),
+        (8, 4, 5, 4, 1, 2),
+        (11, 8, 6, 5, 1, 2),
+        (33, 8, 3, 1, 1, 3),
+        (144, 8, 2, 1, 3, 6),
+    ):
         config = make_config(lanes, port_bytes, rows=rows)
         assert rows_per_beat(config) == together
         assert beats_per_word(config) == each
@@ -181,7 +192,7 @@ def test_beats():
 def test_packet():
     """Address by address, row by row, lowest bits first; a beat never holds parts of two words."""
     config = make_config(12, 1, rows=2)
-    assert weight_packet([[0xABC, 0x123], [0x456, 0x789]], config) == bytes.fromhex("bc0a56042301" "8907")
+    assert weight_packet([[0xABC, 0x123], [0x456, 0x789]], config) == bytes.fromhex("bc0a560423018907")
     config = make_config(12, 4, rows=3)
     # Two words to a beat, the third in a beat of its own.
     packet = weight_packet([[0xABC], [0x456], [0x789]], config)

@@ -88,8 +88,7 @@ def check_axis_place(axis, pixel, slots, first, slot, closes):
 def closes_both(rows, columns, pixel):
     """Whether a window ends at `pixel` (y, x)."""
     return all(
-        any(end == place for _, end in axis.spans)
-        for axis, place in zip((rows, columns), pixel, strict=True)
+        any(end == place for _, end in axis.spans) for axis, place in zip((rows, columns), pixel, strict=True)
     )
 
 
@@ -102,9 +101,11 @@ def raster_sets(rows, columns, cols):
 def pooled_network(rng, rows, columns, *, channels=1, kind="max", groups=1):
     """An integer network whose first layer, a 1x1 convolution, pools along these axes."""
     pool = Pool(
-        kind=kind, kernel=(rows.kernel, columns.kernel), stride=(rows.stride, columns.stride),
+        kind=kind,
+        kernel=(rows.kernel, columns.kernel),
+        stride=(rows.stride, columns.stride),
         padding=(rows.before, columns.before, rows.behind, columns.behind),
-    )  # fmt: skip
+    )
     body = draw_layer(rng, "conv", (channels, 1, 1, 1), a_bits=1, pool=pool, groups=groups)
     inputs = len(rows.spans) * len(columns.spans) * channels
     last = draw_layer(rng, "fc", (1, 1, 1, inputs), a_bits=None, kind="fc")

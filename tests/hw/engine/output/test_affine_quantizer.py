@@ -13,9 +13,20 @@ from ...support import draw_layer, network, simulate
 from .test_threshold_quantizer import stream
 
 BASE = EngineConfig(
-    lanes=8, rows=2, quant=2, fetch_bits=8, acc_bits=8, out_bits=3, a_bits=3, param_depth=4,
-    quantizer="affine", mul_bits=5, bias_bits=12, shift_bits=3, encoding="any",
-)  # fmt: skip
+    lanes=8,
+    rows=2,
+    quant=2,
+    fetch_bits=8,
+    acc_bits=8,
+    out_bits=3,
+    a_bits=3,
+    param_depth=4,
+    quantizer="affine",
+    mul_bits=5,
+    bias_bits=12,
+    shift_bits=3,
+    encoding="any",
+)
 
 
 def word(config, parameters):
@@ -63,15 +74,12 @@ def test_every_value(changes, round_, seed):
     config = BASE.replace(**changes)
     unit = AffineQuantizer(config)
     channels = [
-        [draw_parameters(rng, config) for _ in range(config.quant)]
-        for _ in range(config.param_depth)
+        [draw_parameters(rng, config) for _ in range(config.quant)] for _ in range(config.param_depth)
     ]
     mask = int(rng.integers(1, 1 << config.out_bits))
     half = 1 << (config.acc_bits - 1)
     inputs = [
-        ([value] * config.quant, param)
-        for param in range(config.param_depth)
-        for value in range(-half, half)
+        ([value] * config.quant, param) for param in range(config.param_depth) for value in range(-half, half)
     ]
 
     async def testbench(ctx):
@@ -98,10 +106,15 @@ def run_layer(integer, config):
     """Codes of one channel-per-lane layer over its whole accumulator range."""
     form = affine_form(integer, config.mul_bits)
     parameters = [
-        {"m": int(form.m[c]), "b": int(form.b[c]), "f": int(form.f[c]),
-         "tie": int(form.tie[c]), "invert": int(integer.inverted[c])}
+        {
+            "m": int(form.m[c]),
+            "b": int(form.b[c]),
+            "f": int(form.f[c]),
+            "tie": int(form.tie[c]),
+            "invert": int(integer.inverted[c]),
+        }
         for c in range(config.quant)
-    ]  # fmt: skip
+    ]
     unit = AffineQuantizer(config, init=[[word(config, p)] for p in parameters])
     values = range(integer.acc_min, integer.acc_max + 1)
     inputs = [([value] * config.quant, 0) for value in values]
@@ -119,9 +132,7 @@ def run_layer(integer, config):
 
 def test_ties_to_even(rng):
     """A slope of 1/2 meets ties at every odd accumulator: the tie bit decides."""
-    halves = draw_layer(
-        rng, "conv", (2, 1, 1, 8), w_bits=2, encoding="unsigned", a_bits=3, scale=0.5
-    )
+    halves = draw_layer(rng, "conv", (2, 1, 1, 8), w_bits=2, encoding="unsigned", a_bits=3, scale=0.5)
     last = draw_layer(rng, "fc", (1, 1, 1, 2), a_bits=None, kind="fc")
     integer = lower(network((1, 1, 8), 3, halves, last)).layers[0]
     config = BASE.replace(param_depth=1, acc_bits=10, mul_bits=12, bias_bits=16, shift_bits=4)
@@ -132,9 +143,15 @@ def test_ties_to_even(rng):
 @pytest.mark.parametrize("sign", [1, -1])
 def test_staircases_of_layers(sign, rng):
     body = draw_layer(
-        rng, "conv", (2, 2, 2, 3), w_bits=2, encoding="twos_complement", a_bits=3,
-        scale=sign * 0.0391, bias=rng.uniform(-0.5, 1, 2).astype(np.float32),
-    )  # fmt: skip
+        rng,
+        "conv",
+        (2, 2, 2, 3),
+        w_bits=2,
+        encoding="twos_complement",
+        a_bits=3,
+        scale=sign * 0.0391,
+        bias=rng.uniform(-0.5, 1, 2).astype(np.float32),
+    )
     last = draw_layer(rng, "fc", (1, 1, 1, 2), a_bits=None, kind="fc")
     integer = lower(network((2, 2, 3), 3, body, last)).layers[0]
     assert integer.inverted.all() == (sign < 0)

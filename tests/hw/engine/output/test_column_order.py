@@ -32,9 +32,12 @@ def draw_sets(config, tiles, rng, pooled):
                 for index in range(first, first + count):
                     ends = column == used - 1 and index == groups - 1
                     marks = {
-                        "column": sum(kept[:column]), "index": index, "count": counts[index],
-                        "ends_set": ends, "ends_layer": ends and number == sets - 1,
-                    }  # fmt: skip
+                        "column": sum(kept[:column]),
+                        "index": index,
+                        "count": counts[index],
+                        "ends_set": ends,
+                        "ends_layer": ends and number == sets - 1,
+                    }
                     cycles.append((kept[column], codes[column, index], marks, ends, sum(kept)))
             first += count
         places = [(column, index) for column in range(used) if kept[column] for index in range(groups)]

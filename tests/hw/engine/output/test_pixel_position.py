@@ -11,8 +11,15 @@ from ...support import program_values, simulate
 from .pool_windows import Axis, axes, check_axis_place, draw_axis, pooled_network, raster_sets
 
 CONFIG = EngineConfig(
-    lanes=8, rows=2, quant=2, fetch_bits=8, feature_depth=64, param_depth=16, pool_depth=16, line_depth=64,
-)  # fmt: skip
+    lanes=8,
+    rows=2,
+    quant=2,
+    fetch_bits=8,
+    feature_depth=64,
+    param_depth=16,
+    pool_depth=16,
+    line_depth=64,
+)
 
 
 def run(config, layers, rng, tiles=1):

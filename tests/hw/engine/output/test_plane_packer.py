@@ -11,9 +11,7 @@ from ...support import bits_of, fields_of, flat, simulate
 CONFIGS = {
     "plain": EngineConfig(lanes=16, quant=3, rows=3, fetch_bits=16, a_bits=4, feature_depth=64),
     # One code per cycle, one plane, the narrowest word.
-    "least": EngineConfig(
-        lanes=8, quant=1, rows=1, fetch_bits=8, a_bits=1, out_bits=1, feature_depth=2
-    ),
+    "least": EngineConfig(lanes=8, quant=1, rows=1, fetch_bits=8, a_bits=1, out_bits=1, feature_depth=2),
     # A beat, or a group of channels, fills a whole word: it may fill one and begin the next at once.
     "word_per_beat": EngineConfig(
         lanes=8, quant=7, rows=7, fetch_bits=8, port_bytes=8, a_bits=8, feature_depth=64
@@ -59,8 +57,11 @@ async def offer(ctx, packer, config, image, chunk, last, rng):
     codes = [*chunk, *rng.integers(0, 1 << (bits if image else stored), width - len(chunk))]
     prefix = "image_" if image else ""
     for name, value in {
-        "valid": 1, "codes": flat(codes, bits if image else stored), "count": len(chunk), "last": last
-    }.items():  # fmt: skip
+        "valid": 1,
+        "codes": flat(codes, bits if image else stored),
+        "count": len(chunk),
+        "last": last,
+    }.items():
         ctx.set(getattr(packer, prefix + name), value)
 
 
@@ -172,15 +173,20 @@ def test_empty_end(name, rng):
 def test_empty_beats(name, rng):
     """Beats of an image without bytes, anywhere."""
     config = CONFIGS[name]
-    maps = [
-        draw(config, rng, True, rng.integers(0, config.port_bytes + 1, 40)) for _ in range(5)
-    ]
+    maps = [draw(config, rng, True, rng.integers(0, config.port_bytes + 1, 40)) for _ in range(5)]
     compare(config, maps, rng, gaps=0)
 
 
-@pytest.mark.parametrize("name, waits", [
-    ("plain", 0), ("groups", 0), ("groups_in_time", 0), ("groups_wait", 3), ("word_per_beat_groups", 1),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, waits",
+    [
+        ("plain", 0),
+        ("groups", 0),
+        ("groups_in_time", 0),
+        ("groups_wait", 3),
+        ("word_per_beat_groups", 1),
+    ],
+)
 def test_full_beats_wait_only_for_groups(name, waits, rng):
     """An image's beats are taken one per cycle, but for the cycles that groups of a word take."""
     config = CONFIGS[name]

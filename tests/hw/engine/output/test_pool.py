@@ -57,9 +57,12 @@ class Stream:
                 for column, pixel in enumerate(pixels):
                     for index in range(first, first + count):
                         group = self.group(rows, columns, pixel, groups) | {
-                            "index": index, "column": column, "count": 1 + index % lanes,
-                            "param": index % 7, "ends_set": int(rng.integers(2)),
-                        }  # fmt: skip
+                            "index": index,
+                            "column": column,
+                            "count": 1 + index % lanes,
+                            "param": index % 7,
+                            "ends_set": int(rng.integers(2)),
+                        }
                         idle = rest if index == groups - 1 else 0
                         self.sent.append((values[(*pixel, index)], group, sums, enable, idle))
                         if not enable:
@@ -144,9 +147,15 @@ def test_every_window_along_one_axis(axis, slots, rng):
 
 @pytest.mark.parametrize("cols, tiles", [(1, [1]), (1, [2, 1]), (2, [1]), (2, [2, 2, 1]), (3, [1, 1])])
 @pytest.mark.parametrize("gaps", [0, 0.3])
-@pytest.mark.parametrize("shape, operations", [
-    (CODES, ("max",)), (CODES, ("max", "sum")), (SUMS, ("sum",)), (SUMS, ("max", "sum")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "shape, operations",
+    [
+        (CODES, ("max",)),
+        (CODES, ("max", "sum")),
+        (SUMS, ("sum",)),
+        (SUMS, ("max", "sum")),
+    ],
+)
 def test_windows(cols, tiles, gaps, shape, operations, rng):
     """Random windows along both axes; at full rate a group follows itself as soon as it may."""
     config = BASE.replace(cols=cols)
@@ -159,9 +168,14 @@ def test_windows(cols, tiles, gaps, shape, operations, rng):
     run(WindowPool(config, shape=shape, operations=operations), stream, gaps, rng)
 
 
-@pytest.mark.parametrize("changes", [
-    {"pool_depth": 1, "line_depth": 1, "quant": 1, "rows": 1}, {"pool_slots": 8},
-], ids=["least", "slots"])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pool_depth": 1, "line_depth": 1, "quant": 1, "rows": 1},
+        {"pool_slots": 8},
+    ],
+    ids=["least", "slots"],
+)
 def test_ends_of_the_sizes(changes, rng):
     """One place in every memory; as many open windows as there are slots."""
     config = BASE.replace(**changes)

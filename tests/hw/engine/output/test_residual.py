@@ -22,9 +22,17 @@ from dorefa.hw.interface.parameters import rescale_layout
 from ...support import draw_layer, fields_of, fill_memories, memories_of, network, simulate
 
 BASE = EngineConfig(
-    lanes=8, rows=4, quant=2, fetch_bits=8, acc_bits=14, trunk_bits=16, trunk_depth=32, trunk_mul_bits=17,
-    trunk_bias_bits=34, param_depth=8,
-)  # fmt: skip
+    lanes=8,
+    rows=4,
+    quant=2,
+    fetch_bits=8,
+    acc_bits=14,
+    trunk_bits=16,
+    trunk_depth=32,
+    trunk_mul_bits=17,
+    trunk_bias_bits=34,
+    param_depth=8,
+)
 
 
 class Layer:
@@ -32,9 +40,12 @@ class Layer:
 
     def __init__(self, *, m, b, groups, shift=0, store=0, add=0, rescale=1, address=0, offset=0):
         self.fields = {
-            "rescale": rescale, "trunk_add": add, "trunk_store": store, "trunk_shift": shift,
+            "rescale": rescale,
+            "trunk_add": add,
+            "trunk_store": store,
+            "trunk_shift": shift,
             "trunk_address_offset": offset,
-        }  # fmt: skip
+        }
         self.m, self.b, self.shift = np.asarray(m), np.asarray(b), shift
         self.groups = groups  # (parameter, place in the trunk memory, values)
 
@@ -66,10 +77,12 @@ def run(config, layers, rng, gaps=0.0, preload=False):
         layout = rescale_layout(config)
         (layer,) = layers
         init = [
-            [layout.const({"m": int(m), "b": int(b)}).as_value().value
-             for m, b in zip(layer.m[:, lane], layer.b[:, lane], strict=True)]
+            [
+                layout.const({"m": int(m), "b": int(b)}).as_value().value
+                for m, b in zip(layer.m[:, lane], layer.b[:, lane], strict=True)
+            ]
             for lane in range(config.quant)
-        ]  # fmt: skip
+        ]
     unit = Residual(config, init=init)
     fragment, memories = memories_of(unit)
     expected, taken = expected_of(layers, config), []
@@ -163,9 +176,10 @@ def test_rounding(shift, rng):
     # Results that fit 32 bits only.
     layer = Layer(m=m, b=b, groups=groups, shift=shift)
     kept = [
-        group for group, out in zip(groups, expected_of([layer], config), strict=True)
+        group
+        for group, out in zip(groups, expected_of([layer], config), strict=True)
         if max(map(abs, out)) < 1 << 31
-    ]  # fmt: skip
+    ]
     assert len(kept) > 10
     run(config, [Layer(m=m, b=b, groups=kept, shift=shift)], rng)
 
@@ -205,10 +219,15 @@ def test_other_layers_pass_through(rng):
     run(config, [draw_layer_of(rng, places, store=1), through, draw_layer_of(rng, places, add=1)], rng)
 
 
-@pytest.mark.parametrize("changes", [
-    {"quant": 1, "rows": 1, "param_depth": 1, "trunk_depth": 1}, {"quant": 3},
-    {"trunk_bits": 20, "acc_bits": 24},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"quant": 1, "rows": 1, "param_depth": 1, "trunk_depth": 1},
+        {"quant": 3},
+        {"trunk_bits": 20, "acc_bits": 24},
+    ],
+    ids=str,
+)
 def test_sizes(changes, rng):
     config = BASE.replace(**changes)
     quant, params = config.quant, min(4, config.param_depth)
@@ -220,10 +239,14 @@ def test_sizes(changes, rng):
         ]
         layers.append(
             Layer(
-                m=rng.integers(-300, 300, (params, quant)), b=rng.integers(-900, 900, (params, quant)),
-                groups=groups, shift=8, add=add, store=1,
+                m=rng.integers(-300, 300, (params, quant)),
+                b=rng.integers(-900, 900, (params, quant)),
+                groups=groups,
+                shift=8,
+                add=add,
+                store=1,
             )
-        )  # fmt: skip
+        )
     run(config, layers, rng)
 
 

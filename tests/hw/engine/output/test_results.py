@@ -70,9 +70,7 @@ def test_results(changes, gaps, stalls, rng):
                 ctx.set(unit.offsets[lane], 0x2A)
 
     async def take(ctx):
-        results, _ = await receive(
-            ctx, unit.o, lambda taken: len(taken) == len(expected), rng, stalls=stalls
-        )
+        results, _ = await receive(ctx, unit.o, lambda taken: len(taken) == len(expected), rng, stalls=stalls)
         assert [(result.data, result.last) for result in results] == expected
         for _ in range(4):
             await ctx.tick()

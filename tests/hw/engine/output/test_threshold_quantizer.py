@@ -9,9 +9,7 @@ from dorefa.hw.interface.parameters import threshold_bits
 
 from ...support import simulate
 
-BASE = EngineConfig(
-    lanes=8, rows=2, quant=2, fetch_bits=8, acc_bits=6, out_bits=2, a_bits=8, param_depth=5
-)
+BASE = EngineConfig(lanes=8, rows=2, quant=2, fetch_bits=8, acc_bits=6, out_bits=2, a_bits=8, param_depth=5)
 
 
 def stage_words(thresholds, config, inverted=False):

@@ -56,7 +56,6 @@ def test_random_networks_with_stalls(case, seed):
     assert not outcome.wrong_trunks
 
 
-
 def residual(rng, *, inner=3, pool=None, adds="first"):
     """A trunk of 6 channels on a 5x4 map, to which two layers are added: the second, pooled, to that of the
     layer `adds`. Integers."""
@@ -87,9 +86,12 @@ def test_a_packet_comes_back_for_every_layer_that_adds_it(adds, plan, rng):
     # Twenty pixels of three groups of two integers, 24 bits each.
     each = 20 * 3 * 3
     assert packets == {
-        "first": (0, each), "second": (0, 0), "third": (each, each * len(plan[0][1:])),
-        "fourth": (each, 0), "fc": (0, 0),
-    }  # fmt: skip
+        "first": (0, each),
+        "second": (0, 0),
+        "third": (each, each * len(plan[0][1:])),
+        "fourth": (each, 0),
+        "fc": (0, 0),
+    }
     assert compiled.trunk_stream_bytes == sum(map(len, plan)) * each
     images = random_images(integer, 2, 4)
     outcome = Bench(compiled, rng).run([beats_of(image, 1) for image in images], 2)

@@ -71,13 +71,17 @@ def windows(geometry, codes):
             y0 : y0 + (kernel_rows - 1) * layer.dilation[0] + 1 : layer.dilation[0],
             x0 : x0 + (kernel_cols - 1) * layer.dilation[1] + 1 : layer.dilation[1],
         ]
-        patches.append([
-            np.concatenate([
-                window[:, :, first : first + width].reshape(-1)
-                for first in range(group * per_group, (group + 1) * per_group, width)
-            ])
-            for group in range(layer.groups)
-        ])  # fmt: skip
+        patches.append(
+            [
+                np.concatenate(
+                    [
+                        window[:, :, first : first + width].reshape(-1)
+                        for first in range(group * per_group, (group + 1) * per_group, width)
+                    ]
+                )
+                for group in range(layer.groups)
+            ]
+        )
     return np.array(patches)
 
 
@@ -185,19 +189,29 @@ def engine_for(geometry, in_address, slots, spare=0):
         reach += geometry.cols * geometry.slices.spacing
     depth = max(2, in_address + geometry.source.words(fetch), -(-reach // (2 * fetch)) + 1) + spare
     return EngineConfig(
-        lanes=geometry.lanes, rows=1, quant=1, cols=geometry.cols, fetch_bits=fetch, a_bits=layer.a_bits,
-        column_reads=geometry.column_reads, out_bits=1, patch_slots=slots, feature_depth=depth,
+        lanes=geometry.lanes,
+        rows=1,
+        quant=1,
+        cols=geometry.cols,
+        fetch_bits=fetch,
+        a_bits=layer.a_bits,
+        column_reads=geometry.column_reads,
+        out_bits=1,
+        patch_slots=slots,
+        feature_depth=depth,
         image_depth=depth,
-        plane_groups=plane_groups, patch_depth=words, image_patch_depth=words, param_depth=layer.groups + 1,
-        pool_depth=layer.groups + 1, pool_slots=4,
-    )  # fmt: skip
+        plane_groups=plane_groups,
+        patch_depth=words,
+        image_patch_depth=words,
+        param_depth=layer.groups + 1,
+        pool_depth=layer.groups + 1,
+        pool_slots=4,
+    )
 
 
 def draft(lanes, fetch, cols, column_reads="separate"):
     """What the geometry depends on."""
-    return EngineConfig(
-        lanes=lanes, rows=1, quant=1, cols=cols, fetch_bits=fetch, column_reads=column_reads
-    )
+    return EngineConfig(lanes=lanes, rows=1, quant=1, cols=cols, fetch_bits=fetch, column_reads=column_reads)
 
 
 def integer_network(rng, shape, in_shape, a_bits, **fields):
@@ -208,8 +222,22 @@ def integer_network(rng, shape, in_shape, a_bits, **fields):
     return lower(network(in_shape, a_bits, body, last))
 
 
-def run(integer, lanes, fetch, cols, slots, rng, *, source=None, in_address=0, spare=0, slow=0.2,
-        repeats=1, column_reads="separate", **changes):  # fmt: skip
+def run(
+    integer,
+    lanes,
+    fetch,
+    cols,
+    slots,
+    rng,
+    *,
+    source=None,
+    in_address=0,
+    spare=0,
+    slow=0.2,
+    repeats=1,
+    column_reads="separate",
+    **changes,
+):
     """Reads random images with the network's first layer; `source`: another layout of the image.
 
     With several blocks or several channel groups, also one channel group alone, as in a pass of its own.
@@ -217,9 +245,7 @@ def run(integer, lanes, fetch, cols, slots, rng, *, source=None, in_address=0, s
     geometry = PassGeometry.of(integer.layers[0], draft(lanes, fetch, cols, column_reads), source=source)
     config = engine_for(geometry, in_address, slots, spare).replace(**changes)
     layer = geometry.layer
-    passes = [
-        Pass(layer=0, part=0, parts=1, geometry=geometry, first_group=0, first_channel=0)
-    ]
+    passes = [Pass(layer=0, part=0, parts=1, geometry=geometry, first_group=0, first_channel=0)]
     if layer.groups > 1:
         one = PassGeometry.of(layer, config, source=source, groups=1)
         passes += [

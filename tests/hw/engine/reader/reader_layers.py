@@ -23,14 +23,16 @@ def draw_geometry(rng):
         if rng.random() < 0.5:
             pool_kernel = rng.integers(1, 4, 2)
             pool_stride = np.minimum(rng.integers(1, 4, 2), pool_kernel)
-            pool = Pool(kind="max", kernel=tuple(map(int, pool_kernel)),
-                        stride=tuple(map(int, pool_stride)))  # fmt: skip
+            pool = Pool(kind="max", kernel=tuple(map(int, pool_kernel)), stride=tuple(map(int, pool_stride)))
         if (conv >= (pool.kernel if pool else 1)).all():
             break
     fields = {
-        "groups": groups, "pool": pool, "stride": tuple(map(int, stride)),
-        "dilation": tuple(map(int, dilation)), "padding": tuple(map(int, padding)),
-    }  # fmt: skip
+        "groups": groups,
+        "pool": pool,
+        "stride": tuple(map(int, stride)),
+        "dilation": tuple(map(int, dilation)),
+        "padding": tuple(map(int, padding)),
+    }
     shape = (groups, *map(int, kernel), per_group)
     return shape, (height, width, per_group * groups), fields
 

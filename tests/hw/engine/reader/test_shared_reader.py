@@ -14,10 +14,14 @@ def test_random_layers(case, seed):
     integer = integer_network(rng, shape, in_shape, int(rng.integers(1, 4)), **fields)
     fetch = int(rng.choice([8, 16]))
     sizes = {
-        "lanes": fetch * int(rng.integers(1, 5)), "fetch": fetch, "cols": int(rng.integers(2, 7)),
-        "slots": int(rng.choice([2, 4])), "in_address": int(rng.integers(0, 5)),
-        "spare": int(rng.integers(0, 3)), "slow": float(rng.choice([0, 0.5])),
-    }  # fmt: skip
+        "lanes": fetch * int(rng.integers(1, 5)),
+        "fetch": fetch,
+        "cols": int(rng.integers(2, 7)),
+        "slots": int(rng.choice([2, 4])),
+        "in_address": int(rng.integers(0, 5)),
+        "spare": int(rng.integers(0, 3)),
+        "slow": float(rng.choice([0, 0.5])),
+    }
     print(shape, in_shape, fields, sizes)
     run(integer, rng=rng, column_reads="shared", **sizes)
 
@@ -28,8 +32,16 @@ def test_plane_groups(case, seed):
     rng = np.random.default_rng([seed, case])
     integer, source = draw_plane_groups(rng)
     fetch = int(rng.choice([8, 16]))
-    run(integer, fetch * int(rng.integers(1, 5)), fetch, int(rng.integers(2, 6)), 2, rng, source=source,
-        column_reads="shared")  # fmt: skip
+    run(
+        integer,
+        fetch * int(rng.integers(1, 5)),
+        fetch,
+        int(rng.integers(2, 6)),
+        2,
+        rng,
+        source=source,
+        column_reads="shared",
+    )
 
 
 @pytest.mark.parametrize("case", range(500, 516))
@@ -37,8 +49,17 @@ def test_blocks(case, seed):
     """Maps that several passes have left: a pixel's channels lie in blocks of fewer."""
     rng = np.random.default_rng([seed, case])
     integer, source = draw_blocks(rng)
-    run(integer, 8 * int(rng.integers(1, 5)), 8, int(rng.integers(2, 6)), 2, rng, source=source,
-        in_address=int(rng.integers(0, 5)), column_reads="shared")  # fmt: skip
+    run(
+        integer,
+        8 * int(rng.integers(1, 5)),
+        8,
+        int(rng.integers(2, 6)),
+        2,
+        rng,
+        source=source,
+        in_address=int(rng.integers(0, 5)),
+        column_reads="shared",
+    )
 
 
 EDGES = {

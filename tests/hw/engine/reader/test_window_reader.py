@@ -17,10 +17,14 @@ def test_random_layers(case, seed):
     integer = integer_network(rng, shape, in_shape, int(rng.integers(1, 4)), **fields)
     fetch = int(rng.choice([8, 16]))
     sizes = {
-        "lanes": int(rng.integers(fetch, 40)), "fetch": fetch, "cols": int(rng.integers(1, 4)),
-        "slots": int(rng.choice([2, 4])), "in_address": int(rng.integers(0, 5)),
-        "spare": int(rng.integers(0, 3)), "slow": float(rng.choice([0, 0.5])),
-    }  # fmt: skip
+        "lanes": int(rng.integers(fetch, 40)),
+        "fetch": fetch,
+        "cols": int(rng.integers(1, 4)),
+        "slots": int(rng.choice([2, 4])),
+        "in_address": int(rng.integers(0, 5)),
+        "spare": int(rng.integers(0, 3)),
+        "slow": float(rng.choice([0, 0.5])),
+    }
     print(shape, in_shape, fields, sizes)
     run(integer, rng=rng, **sizes)
 
@@ -31,8 +35,16 @@ def test_plane_groups(case, seed):
     rng = np.random.default_rng([seed, case])
     integer, source = draw_plane_groups(rng)
     fetch = int(rng.choice([8, 16]))
-    run(integer, int(rng.integers(fetch, 40)), fetch, int(rng.integers(1, 4)), 2, rng, source=source,
-        in_address=int(rng.integers(0, 5)))  # fmt: skip
+    run(
+        integer,
+        int(rng.integers(fetch, 40)),
+        fetch,
+        int(rng.integers(1, 4)),
+        2,
+        rng,
+        source=source,
+        in_address=int(rng.integers(0, 5)),
+    )
 
 
 @pytest.mark.parametrize("case", range(100, 116))
@@ -40,8 +52,16 @@ def test_blocks(case, seed):
     """Maps that several passes have left, of whole blocks or with a last one filled up with zeros."""
     rng = np.random.default_rng([seed, case])
     integer, source = draw_blocks(rng)
-    run(integer, int(rng.integers(8, 40)), 8, int(rng.integers(1, 4)), 2, rng, source=source,
-        in_address=int(rng.integers(0, 5)))  # fmt: skip
+    run(
+        integer,
+        int(rng.integers(8, 40)),
+        8,
+        int(rng.integers(1, 4)),
+        2,
+        rng,
+        source=source,
+        in_address=int(rng.integers(0, 5)),
+    )
 
 
 @pytest.mark.parametrize("channels", [8, 5])
