@@ -1,11 +1,30 @@
-"""The generated hardware: configuration, engine, and the compiler from a lowered network to it."""
+"""The generated hardware: configuration, engine, and the compiler from a lowered network to it.
 
-from .compiler.compile import CompiledNetwork, compile_network
-from .compiler.cycles import predict
-from .compiler.problems import find_problems
-from .compiler.sizing import fit
-from .config.engine import PRESETS, EngineConfig, preset
-from .engine.engine import Engine
+Names are loaded when they are asked for, so that a configuration needs no Amaranth.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .compiler.compile import CompiledNetwork, compile_network
+    from .compiler.cycles import predict
+    from .compiler.problems import find_problems
+    from .compiler.sizing import fit
+    from .config.engine import PRESETS, EngineConfig, preset
+    from .engine.engine import Engine
+
+_MODULES = {
+    "PRESETS": "config.engine",
+    "CompiledNetwork": "compiler.compile",
+    "Engine": "engine.engine",
+    "EngineConfig": "config.engine",
+    "compile_network": "compiler.compile",
+    "find_problems": "compiler.problems",
+    "fit": "compiler.sizing",
+    "predict": "compiler.cycles",
+    "preset": "config.engine",
+}
 
 __all__ = [
     "PRESETS",
@@ -18,3 +37,13 @@ __all__ = [
     "predict",
     "preset",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

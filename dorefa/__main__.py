@@ -1,0 +1,5 @@
+"""`python -m dorefa`."""
+
+from dorefa.cli.main import command
+
+command()
