@@ -98,7 +98,7 @@ def _say_problems(out, report):
 
 def _configure(network, overrides):
     """(configuration or None, problems): every reason at once why the engine cannot be."""
-    from dorefa.hw.compiler.problems import find_problems
+    from dorefa.hw.compiler.plan import find_problems
     from dorefa.hw.compiler.sizing import fit
 
     try:
@@ -131,7 +131,7 @@ def _nearest(network, overrides):
 
     Every parameter asked for is kept that can be kept.
     """
-    from dorefa.hw.compiler.problems import find_problems
+    from dorefa.hw.compiler.plan import find_problems
     from dorefa.hw.compiler.sizing import fit
 
     def runs(parameters):

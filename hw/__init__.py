@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .compiler.compile import CompiledNetwork, compile_network
     from .compiler.cycles import predict
-    from .compiler.problems import find_problems
+    from .compiler.plan import find_problems
     from .compiler.sizing import fit
     from .config.engine import PRESETS, EngineConfig, preset
     from .engine.engine import Engine
@@ -20,7 +20,7 @@ _MODULES = {
     "Engine": "engine.engine",
     "EngineConfig": "config.engine",
     "compile_network": "compiler.compile",
-    "find_problems": "compiler.problems",
+    "find_problems": "compiler.plan",
     "fit": "compiler.sizing",
     "predict": "compiler.cycles",
     "preset": "config.engine",

@@ -6,19 +6,19 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 from dorefa.golden.errors import InputError
+from dorefa.golden.lowering.integer_network import IntegerNetwork
 
+from ..config.engine import EngineConfig
 from ..interface import program
 from ..interface.memory_map import REGISTERS, MemoryMap
 from ..interface.streams import trunk_bytes
-from . import cycles
-from .batch import batched
 from .descriptor import descriptor
 from .memory_images import append_params, append_rescale, param_rows, weight_words
-from .merged_groups import merged
-from .problems import find_problems
-from .schedule import Schedule, schedule
+from .plan import Plan
+from .schedule import Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,22 +59,40 @@ class CompiledLayer:
 
 
 class CompiledNetwork:
-    """A network on one engine: `config`, `network` (the integer network, :func:`batched`), `schedule` (of
-    what :func:`dorefa.hw.compiler.merged_groups.merged` makes of it), `layers`, `memories`, and
-    `weight_packets`: per pass the words of each row, where weights stream in.
+    """A network on one engine: its `plan`, `layers`, `memories`, and `weight_packets`: per pass the words of
+    each row, where weights stream in.
 
     `memories` has ``program`` (32-bit words), ``weights`` (per row, words of `lanes` bits), ``params``
     and ``rescale`` (per parameter memory, words) and ``registers`` (layers, image_bytes, control).
     Every list is only as long as the network needs.
     """
 
-    def __init__(self, network, config, plan, layers, memories, weight_packets):
-        self.network = network
-        self.config = config
-        self.schedule: Schedule = plan
+    def __init__(
+        self,
+        plan: Plan,
+        layers: tuple[CompiledLayer, ...],
+        memories: dict[str, Any],
+        weight_packets: list[list[list[int]]],
+    ) -> None:
+        self.plan = plan
         self.layers = layers
         self.memories = memories
         self.weight_packets = weight_packets
+
+    @property
+    def config(self) -> EngineConfig:
+        """The engine's configuration."""
+        return self.plan.config
+
+    @property
+    def network(self) -> IntegerNetwork:
+        """The integer network, :func:`dorefa.hw.compiler.batch.batched`."""
+        return self.plan.given
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule of what :func:`dorefa.hw.compiler.merged_groups.merged` makes of the network."""
+        return self.plan.schedule
 
     def host_writes(self):
         """Yields (word address, 32-bit word) pairs that load the network through the host port; the
@@ -129,28 +147,41 @@ class CompiledNetwork:
         return result
 
 
-def compile_network(network, config) -> CompiledNetwork:
-    """Program and memory images that run `network` (:class:`IntegerNetwork`) on an engine of `config`.
+def compile_network(network: IntegerNetwork, config: EngineConfig) -> CompiledNetwork:
+    """Program and memory images that run `network` on an engine of `config`.
 
-    Raises :class:`InputError` with the first problem; :func:`dorefa.hw.compiler.problems.find_problems` lists
+    Raises :class:`InputError` with the first problem; :func:`dorefa.hw.compiler.plan.find_problems` lists
     them all.
     """
-    problems = find_problems(network, config)
-    if problems:
-        raise InputError(problems[0])
-    given = batched(network, config.batch)
-    network = merged(given, config)
-    plan = schedule(network, config)
-    predicted = cycles.predict(network, plan, config)
-    streams = config.weights == "stream"
+    plan = Plan.of(network, config)
+    if plan.problems:
+        raise InputError(plan.problems[0])
+    memories, packets = _images(plan)
+    memories["registers"] = {
+        "layers": len(plan.schedule.passes),
+        "image_bytes": math.prod(plan.network.input_shape),
+        "control": 1,
+    }
+    return CompiledNetwork(plan, _layers(plan), memories, packets)
+
+
+def _images(plan):
+    """(contents of the memories, packets of weights where these stream in)."""
+    config, streams = plan.config, plan.config.weights == "stream"
     memories = _empty_memories(config)
     weight_base, packets = 0, []
-    for number, part in enumerate(plan.passes):
-        layer = network.layers[part.layer]
+    for number, part in enumerate(plan.schedule.passes):
+        layer = plan.network.layers[part.layer]
         if streams:
             weight_base = number % 2 * (config.weight_depth // 2)
-        param_base = len(memories["params"][0])
-        values = descriptor(plan, number, config, network, weight_base=weight_base, param_base=param_base)
+        values = descriptor(
+            plan.schedule,
+            number,
+            config,
+            plan.network,
+            weight_base=weight_base,
+            param_base=len(memories["params"][0]),
+        )
         name = layer.name if part.parts == 1 else f"{layer.name} pass {part.part}"
         memories["program"] += program.encode(config, name, values)
         words = weight_words(part)
@@ -165,13 +196,7 @@ def compile_network(network, config) -> CompiledNetwork:
         append_params(memories["params"], part, rows, fills, config)
         if config.trunk_bits:
             append_rescale(memories["rescale"], part, layer, config)
-    memories["registers"] = {
-        "layers": len(plan.passes),
-        "image_bytes": math.prod(network.input_shape),
-        "control": 1,
-    }
-    layers = _layers(given, network, plan, predicted, config)
-    return CompiledNetwork(given, config, plan, layers, memories, packets)
+    return memories, packets
 
 
 def _empty_memories(config):
@@ -186,13 +211,13 @@ def _empty_memories(config):
     return memories
 
 
-def _layers(given, network, plan, predicted, config):
-    """One CompiledLayer per layer of the network `given`, from the predictions of its passes; `network` is
-    :func:`merged`."""
-    result, first = [], 0
-    for index, (layer, computed) in enumerate(zip(given.layers, network.layers, strict=True)):
-        count = len(plan.of_layer(index))
-        costs = predicted[first : first + count]
+def _layers(plan):
+    """One CompiledLayer per layer of the network that was given, from the predictions of its passes."""
+    config, result, first = plan.config, [], 0
+    for index, (layer, computed) in enumerate(zip(plan.given.layers, plan.network.layers, strict=True)):
+        passes = plan.schedule.of_layer(index)
+        count = len(passes)
+        costs = plan.pass_cycles[first : first + count]
         result.append(
             CompiledLayer(
                 name=layer.name,
@@ -203,9 +228,9 @@ def _layers(given, network, plan, predicted, config):
                 bound=sum(cost.bound for cost in costs),
                 passes=range(first, first + count),
                 merged_groups=layer.groups // computed.groups,
-                shares=_shares(layer, computed, plan.of_layer(index)),
+                shares=_shares(layer, computed, passes),
                 **_transfer(layer, costs, config),
-                **_trunk_bytes(computed, plan.of_layer(index), config),
+                **_trunk_bytes(computed, passes, config),
             )
         )
         first += count

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.affine_form import affine_form
+from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
 
+from ..config.engine import EngineConfig
 from ..interface import program
-from .batch import batched
-from .geometry import PassGeometry, as_convolution
-from .merged_groups import merged
-from .needs import needs
-from .schedule import schedule
+from .geometry import PassGeometry
+from .schedule import Schedule
 
 # Layer encodings that an engine of each encoding runs.
 ACCEPTED_ENCODINGS = {
@@ -33,46 +34,49 @@ _MEMORY_UNITS = {
     "trunk_depth": ("trunk memory", "channel groups"),
     "layer_depth": ("program memory", "passes"),
 }
+# Memories that an engine has only where images are wider than other codes.
+_IMAGE_ONLY = ("image_depth", "image_patch_depth")
 _TRUNK_QUEUES = {"trunk_depth": ("queues of streamed trunks", "channel groups of a tile")}
 
 
-def find_problems(network, config) -> list[str]:
-    """One line per reason why `network` (integer) cannot run on `config`; empty when it can."""
-    problems = []
-    try:
-        network = merged(batched(network, config.batch), config)
-    except InputError as error:
-        return [str(error)]
-    for index, layer in enumerate(network.layers):
-        source = network.input_shape if layer.source < 0 else network.layers[layer.source].out_shape
-        problems += _layer_problems(as_convolution(layer, source), config, index == len(network.layers) - 1)
-    try:
-        plan = schedule(network, config)
-    except InputError as error:
-        return [*problems, str(error)]
-    image_only = ("image_depth", "image_patch_depth")
+def schedule_problems(
+    network: IntegerNetwork, config: EngineConfig, schedule: Schedule, needs: dict[str, int]
+) -> list[str]:
+    """What keeps a network that has a schedule from an engine of `config`; `needs`: least sizes."""
+    return [
+        *_size_problems(config, needs),
+        *_trunk_problems(network, schedule, config),
+        *_affine_problems(network, config),
+    ]
+
+
+def _size_problems(config, needs):
+    """Depths and widths that the network needs and the engine does not have."""
     memory_units = _MEMORY_UNITS | (_TRUNK_QUEUES if config.trunks == "stream" else {})
-    for name, least in needs(network, config, plan).items():
+    for name, least in needs.items():
         value = getattr(config, name)
-        if value >= least or (name in image_only and not config.image_planes):
+        if value >= least or (name in _IMAGE_ONLY and not config.image_planes):
             continue
         if name in memory_units:
             memory, unit = memory_units[name]
-            problems.append(
+            yield (
                 f"{memory}: the network needs {least} {unit}, the engine has {name} = {value}, "
                 f"{least - value} too few; accepted: {name} of at least {least}"
             )
         else:
-            problems.append(f"{name} is {value}; accepted: at least {least}, which the network needs")
-    problems += _trunk_problems(network, plan, config)
-    if config.quantizer == "affine":
-        for layer in network.layers:
-            try:
-                if layer.thresholds is not None:
-                    affine_form(layer, config.mul_bits)
-            except InputError as error:
-                problems.append(str(error))
-    return problems
+            yield f"{name} is {value}; accepted: at least {least}, which the network needs"
+
+
+def _affine_problems(network, config):
+    """Layers without an affine form, where the quantizer is affine."""
+    if config.quantizer != "affine":
+        return
+    for layer in network.layers:
+        try:
+            if layer.thresholds is not None:
+                affine_form(layer, config.mul_bits)
+        except InputError as error:
+            yield str(error)
 
 
 def _real_groups(plan, index):
@@ -117,7 +121,8 @@ def _trunk_problems(network, plan, config):
                 )
 
 
-def _layer_problems(layer, config, last):
+def layer_problems(layer: IntegerLayer, config: EngineConfig, last: bool) -> Iterator[str]:
+    """What keeps one convolution from an engine of `config`; `last`: its accumulators leave the engine."""
     accepted = ACCEPTED_ENCODINGS[config.encoding]
     if layer.encoding not in accepted:
         yield (

@@ -9,9 +9,7 @@ from dorefa.golden.errors import InputError
 
 from ..config.engine import EngineConfig, plane_group_choices
 from ..config.ranges import check_range
-from . import cycles
-from .merged_groups import merged
-from .schedule import schedule
+from .plan import Plan
 
 # About what the array and its memories' ports take, to weigh a reader against.
 _LUTS_PER_OPERATION = 3
@@ -27,6 +25,7 @@ _FIXED = (
     "a_bits",
     "out_bits",
     "encoding",
+    "batch",
 )
 
 
@@ -45,8 +44,7 @@ def best_reader(network, sizes) -> dict:
     def total(reader):
         fixed = {name: sizes[name] for name in _FIXED}
         draft = EngineConfig(**fixed, **reader._asdict(), trunk_bits=16)
-        made = merged(network, draft, ())
-        return sum(part.cycles for part in cycles.predict(made, schedule(made, draft), draft))
+        return Plan.of(network, draft, limits=()).cycles
 
     def luts(reader):
         return _look_up_tables(reader, sizes)

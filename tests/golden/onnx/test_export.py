@@ -26,7 +26,7 @@ from dorefa.golden.onnx import importer
 from dorefa.golden.zoo import catalog
 from dorefa.golden.zoo.datasets import digits_sample
 from dorefa.hw.compiler.compile import compile_network
-from dorefa.hw.compiler.problems import find_problems
+from dorefa.hw.compiler.plan import find_problems
 from dorefa.hw.compiler.sizing import fit
 
 from .support import in_file_order

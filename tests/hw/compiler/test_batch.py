@@ -8,7 +8,7 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.network.network import Pool
 from dorefa.hw.compiler.batch import batched, result_channels, results_by_image
 from dorefa.hw.compiler.compile import compile_network
-from dorefa.hw.compiler.problems import find_problems
+from dorefa.hw.compiler.plan import find_problems
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig
 

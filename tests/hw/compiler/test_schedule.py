@@ -12,7 +12,7 @@ from dorefa.golden.network.parts import Rescale
 from dorefa.golden.random.network import random_images, random_network
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.map_layout import MapLayout
-from dorefa.hw.compiler.problems import find_problems
+from dorefa.hw.compiler.plan import find_problems
 from dorefa.hw.compiler.schedule import schedule
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig

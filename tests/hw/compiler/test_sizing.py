@@ -12,7 +12,7 @@ from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.cycles import predict
 from dorefa.hw.compiler.geometry import PassGeometry
 from dorefa.hw.compiler.needs import needs
-from dorefa.hw.compiler.problems import find_problems
+from dorefa.hw.compiler.plan import find_problems
 from dorefa.hw.compiler.schedule import schedule
 from dorefa.hw.compiler.sizing import fit
 

@@ -3,7 +3,7 @@
 from dorefa.golden.lowering.lower import lower
 from dorefa.golden.random.network import random_network
 from dorefa.hw.compiler.compile import compile_network
-from dorefa.hw.compiler.problems import find_problems
+from dorefa.hw.compiler.plan import find_problems
 from dorefa.hw.compiler.sizing import fit
 
 from ..support import decode

@@ -8,7 +8,7 @@ import pytest
 from dorefa.golden.lowering.lower import lower
 from dorefa.golden.random.network import random_images, random_network
 from dorefa.hw.compiler.compile import compile_network
-from dorefa.hw.compiler.problems import find_problems
+from dorefa.hw.compiler.plan import find_problems
 from dorefa.hw.compiler.sizing import fit
 
 from ..support import draw_layer

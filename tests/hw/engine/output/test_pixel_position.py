@@ -2,7 +2,7 @@
 
 import pytest
 
-from dorefa.hw.compiler.problems import find_problems
+from dorefa.hw.compiler.plan import find_problems
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.engine.output.pixel_position import PixelPosition
 from dorefa.hw.interface import program

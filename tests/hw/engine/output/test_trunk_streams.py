@@ -11,7 +11,7 @@ from dorefa.golden.network.network import Pool
 from dorefa.golden.network.parts import Rescale
 from dorefa.golden.random.network import random_images
 from dorefa.hw.compiler.compile import compile_network
-from dorefa.hw.compiler.problems import find_problems
+from dorefa.hw.compiler.plan import find_problems
 from dorefa.hw.compiler.schedule import schedule
 from dorefa.hw.compiler.sizing import fit
 from dorefa.sim.amaranth.trunk_memory import TrunkMemory
