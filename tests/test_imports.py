@@ -24,7 +24,7 @@ ALLOWED = {
     "hw.fabric": "hw.lib",
     "hw.config": "golden",
     "hw.arith": "golden hw.lib hw.fabric hw.config",
-    "hw.interface": "golden hw.lib hw.config",
+    "hw.interface": "golden golden.lowering hw.lib hw.config",
     "hw.engine.reader": "hw.lib hw.interface",
     "hw.engine.array": "hw.lib hw.arith hw.interface",
     "hw.engine.output": "hw.lib hw.interface hw.engine.array",

@@ -14,7 +14,8 @@ from dorefa.golden.lowering.integer_network import IntegerNetwork
 from ..config.engine import EngineConfig
 from ..interface import program
 from ..interface.memory_map import REGISTERS, MemoryMap
-from ..interface.streams import trunk_bytes
+from ..interface.trunk_stores import trunk_store
+from ..interface.weight_sources import weight_source
 from .descriptor import descriptor
 from .memory_images import append_params, append_rescale, param_rows, weight_words
 from .plan import Plan
@@ -132,11 +133,8 @@ class CompiledNetwork:
     def memory_bits(self) -> dict[str, int]:
         """Bits that the network fills of each memory of the engine; of streamed weights, both halves."""
         memory_map, config = MemoryMap.of(self.config), self.config
-        if config.weights == "onchip":
-            weight_words = sum(map(len, self.memories["weights"]))
-        else:
-            longest = max(part.geometry.weight_words for part in self.schedule.passes)
-            weight_words = 2 * longest * config.total_rows
+        words = [part.geometry.weight_words for part in self.schedule.passes]
+        weight_words = weight_source(config).least_depth(words) * config.total_rows
         result = {
             "program": 32 * len(self.memories["program"]),
             "weights": config.lanes * weight_words,
@@ -167,30 +165,28 @@ def compile_network(network: IntegerNetwork, config: EngineConfig) -> CompiledNe
 
 def _images(plan):
     """(contents of the memories, packets of weights where these stream in)."""
-    config, streams = plan.config, plan.config.weights == "stream"
+    config, source = plan.config, weight_source(plan.config)
     memories = _empty_memories(config)
-    weight_base, packets = 0, []
+    used, packets = 0, []
     for number, part in enumerate(plan.schedule.passes):
         layer = plan.network.layers[part.layer]
-        if streams:
-            weight_base = number % 2 * (config.weight_depth // 2)
         values = descriptor(
             plan.schedule,
             number,
             config,
             plan.network,
-            weight_base=weight_base,
+            weight_base=source.base(number, used, config),
             param_base=len(memories["params"][0]),
         )
         name = layer.name if part.parts == 1 else f"{layer.name} pass {part.part}"
         memories["program"] += program.encode(config, name, values)
         words = weight_words(part)
-        if streams:
+        used += part.geometry.weight_words
+        if source.streams:
             packets.append(words)
         else:
             for image, own in zip(memories["weights"], words, strict=True):
                 image += own
-            weight_base += part.geometry.weight_words
         if part.part == 0:
             rows, fills = param_rows(layer, part.geometry, config)
         append_params(memories["params"], part, rows, fills, config)
@@ -203,7 +199,7 @@ def _empty_memories(config):
     memory_map = MemoryMap.of(config)
     memories = {
         "program": [],
-        "weights": [[] for _ in range(config.total_rows if config.weights == "onchip" else 0)],
+        "weights": [[] for _ in range(config.total_rows if weight_source(config).preloads else 0)],
         "params": [[] for _ in range(memory_map.params.memories)],
     }
     if memory_map.rescale is not None:
@@ -253,9 +249,7 @@ def _shares(layer, computed, passes):
 
 def _trunk_bytes(layer, passes, config):
     """The fields of a CompiledLayer that say what streams of its residual trunk."""
-    size = 0
-    if config.trunks == "stream":
-        size = trunk_bytes(config) * sum(p.geometry.pixels * p.geometry.pixel_groups for p in passes)
+    size = trunk_store(config).stream_bytes([part.geometry for part in passes], config)
     return {
         "trunk_bytes_in": size if layer.add is not None else 0,
         "trunk_bytes_out": size if layer.trunk else 0,

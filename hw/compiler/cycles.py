@@ -15,14 +15,13 @@ from ..engine.output.plane_packer import PlanePacker, image_waits
 from ..engine.output.residual import Residual
 from ..engine.slice import pipeline_latency
 from ..interface import program
-from ..interface.streams import beats_per_address
+from ..interface.trunk_stores import trunk_store
+from ..interface.weight_sources import weight_source
 from .trunk_cycles import TrunkCycles
 
 FETCH = 3  # cycles around the words of a descriptor, from what asks for it to its start
 END_TO_START = 2  # from the end of a pass to the start of the next
 START_TO_READ = 3  # from start to the window reader's first step
-# From a patch's last copy step to its first computing step.
-READ_TO_READY = {"separate": 7, "shared": 9}
 MEMORIES = 3  # patch buffer and weight memory
 DRAIN = 2  # from capture to the first group
 COLUMN_ORDER = 4
@@ -53,12 +52,12 @@ def predict(network, plan, config) -> list[PassCycles]:
     loaded = 0
     fetch = program.words_per_layer(config) + FETCH
     fetched = fetch + 1
-    trunks = TrunkCycles(config) if config.trunks == "stream" else None
+    source = weight_source(config)
+    trunks = TrunkCycles(config) if trunk_store(config).streams else None
     for number, part in enumerate(plan.passes):
         geometry = part.geometry
-        transfer, ready = 0, 0
-        if config.weights == "stream":
-            transfer = geometry.weight_words * beats_per_address(config)
+        transfer, ready = source.transfer(geometry.weight_words, config), 0
+        if source.streams:
             # A packet starts when the half before it is full and the pass that used its own is over.
             loaded = max(loaded, ends[number - 2] if number >= 2 else 0) + transfer
             ready = loaded + LOADED_TO_READY - now
@@ -115,7 +114,7 @@ def _pass_cycles(network, part, config, start, weights_ready, raw, now=0, trunks
     the TrunkCycles that its tiles wait for."""
     geometry = part.geometry
     layer = network.layers[part.layer]
-    read_to_ready = READ_TO_READY[config.column_reads]
+    read_to_ready = geometry.reader.read_to_ready
     last_cols = geometry.pixels - (geometry.sets - 1) * config.cols
     to_drain = MEMORIES + array_latency(config) + DRAIN
     to_store = pipeline_latency(config)

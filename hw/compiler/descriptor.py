@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from ..interface.readers import reader_of
+from ..interface.trunk_stores import trunk_store
+from ..interface.weight_sources import weight_source
 from .map_layout import MapLayout
 
 
@@ -15,8 +18,7 @@ def descriptor(schedule, number, config, network, *, weight_base, param_base):
     values |= _drain(layer, geometry, config)
     values["ends_image"] = number == len(schedule.passes) - 1
     values |= _pooling(layer, geometry, config)
-    if config.trunk_bits:
-        values |= _trunk(schedule, part, network, config)
+    values |= trunk_store(config).program_values(part, network, schedule)
     if config.signed_codes:
         bits = layer.out_bits or 0
         values |= {
@@ -25,8 +27,7 @@ def descriptor(schedule, number, config, network, *, weight_base, param_base):
             "code_offset": layer.code_offset % (1 << bits),
             "stored_mask": (1 << min(bits, config.out_bits)) - 1,
         }
-    if config.weights == "stream":
-        values["weight_words"] = geometry.weight_words
+    values |= weight_source(config).program_values(geometry)
     out_address = 0
     if layer.out_bits is not None:
         block = schedule.maps[part.layer].block_words(config.fetch_bits)
@@ -62,7 +63,7 @@ def _reader(part, in_address, config):
         "in_rows": layer.in_shape[0],
         "row_bits": run_bits if geometry.whole_block_is_one_run else row_bits,
         "run_bits": run_bits,
-        **(_column_slices(geometry.slices) if config.column_reads == "shared" else {}),
+        **reader_of(config).program_values(geometry),
         "run_rounds": runs_per_row,
         "row_rounds": kernel_rows,
         "block_rounds": source.plane_groups * blocks,
@@ -74,19 +75,6 @@ def _reader(part, in_address, config):
         "out_rows": geometry.computed[0],
         "out_cols": geometry.computed[1],
     }
-
-
-def _column_slices(slices):
-    """Shared reads: each column's slice of a run."""
-    values = {
-        "shares": slices.spacing > 0,
-        "column_flush": sum(flush << column for column, flush in enumerate(slices.flush)),
-        "tail_bits": slices.tail,
-        "clear_from": slices.clear_from,
-    }
-    columns = range(slices.cols)
-    values |= {f"column_first_{column}": slices.first(column) for column in columns[1:]}
-    return values | {f"column_last_{column}": slices.last(column) for column in columns}
 
 
 def _run_steps(geometry, config, row_bits, block_bits, group_x, group_address):
@@ -127,9 +115,9 @@ def _run_steps(geometry, config, row_bits, block_bits, group_x, group_address):
     if config.cols > 1:
         steps["column"] = pixel - patch_end, -window_y, pixel - row_end
         steps["column_line"] = line - line_end - patch_end, line_y - window_y, -line_end - row_end
-    if config.column_reads == "shared" and geometry.slices.spacing:
+    if geometry.spacing:
         # Runs are where the set's first pixel's would be, also those of columns on the lines below.
-        together, width = (count * geometry.slices.spacing for count in (config.cols, pixels))
+        together, width = (count * geometry.spacing for count in (config.cols, pixels))
         far = together - patch_end - groups, -window_y, together - row_end
         steps["pixel"] = far
         steps["line"] = far[0] + line - width, line_y - window_y, far[2] - width
@@ -201,29 +189,6 @@ def _pooling(layer, geometry, config):
                 f"pool_{axis}_wraps_{slot}": place == period - 1,
             }
     return values
-
-
-def _trunk(schedule, part, network, config):
-    """Residual trunk: what is added, where the sum goes."""
-    index, layer = part.layer, network.layers[part.layer]
-    values = {
-        "rescale": layer.rescale is not None,
-        "trunk_only": layer.rescale is not None and layer.code_bits is None,
-        "trunk_add": layer.add is not None,
-        "trunk_store": layer.trunk,
-        "trunk_shift": layer.rescale.f if layer.rescale else 0,
-    }
-    if not config.trunk_memory:
-        return values
-    groups = part.geometry.pixel_groups
-    store = schedule.trunk_addresses[index]
-    added = store if layer.add is None else schedule.trunk_addresses[layer.add]
-    first = 0 if added is None else added + part.part * groups
-    return values | {
-        "trunk_address": first,
-        "trunk_address_offset": 0 if store is None else store - added,
-        "trunk_address_step": schedule.trunk_steps[index] or 0,
-    }
 
 
 def _step(count, distance):

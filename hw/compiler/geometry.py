@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..config.engine import pool_spacing
+from ..interface.readers import Reader, reader_of
 from .column_slices import ColumnSlices
 from .map_layout import MapLayout
 
@@ -45,7 +46,7 @@ class PassGeometry:
     quant: int
     engines: int
     fetch_bits: int
-    column_reads: str
+    reader: Reader
     pool_spacing: int
 
     @classmethod
@@ -63,7 +64,7 @@ class PassGeometry:
             quant=config.total_quant,
             engines=config.engines,
             fetch_bits=config.fetch_bits,
-            column_reads=config.column_reads,
+            reader=reader_of(config),
             pool_spacing=pool_spacing(config),
         )
 
@@ -243,7 +244,7 @@ class PassGeometry:
         if not self._rows_are_runs:
             return apart
         together = self._slices(self.layer.stride[1] * self.source.channels)
-        return min(apart, together, key=self._shared_steps)
+        return min(apart, together, key=self.shared_steps)
 
     def _slices(self, spacing):
         blocks, kernel_rows, runs_per_row, run_bits = self.runs
@@ -267,34 +268,34 @@ class PassGeometry:
             yield begin, behind
             begin = behind
 
-    def _set_steps(self, number, slices):
+    @property
+    def spacing(self) -> int:
+        """Bits from the place of a column in a run to the next one's; 0 where each has runs of its own."""
+        return self.slices.spacing if self.reader.shares else 0
+
+    def segment_steps(self, number: int, slices: ColumnSlices) -> tuple[int, int]:
+        """:meth:`set_steps` where columns share reads as in `slices`."""
         steps = [slices.steps(*segment) for segment in self._segments(number, slices.spacing)]
         return tuple(self.source.plane_groups * sum(kind) for kind in zip(*steps, strict=True))
 
-    def _shared_steps(self, slices):
+    def shared_steps(self, slices: ColumnSlices) -> int:
         """Cycles of all sets for one channel group; where they begin on a line comes again."""
         period = self.computed[1] // math.gcd(self.computed[1], self.cols)
         full = self.pixels // self.cols
         numbers = [(number, full // period + (number < full % period)) for number in range(min(period, full))]
         if full < self.sets:
             numbers.append((full, 1))
-        return sum(times * self._set_steps(number, slices)[0] for number, times in numbers)
+        return sum(times * self.segment_steps(number, slices)[0] for number, times in numbers)
 
     def set_steps(self, number: int) -> tuple[int, int]:
         """Cycles to copy the patches of set `number` for one channel group, and how many more the first time
         in a slot."""
-        if self.column_reads == "shared":
-            return self._set_steps(number, self.slices)
-        columns = min(self.cols, self.pixels - number * self.cols)
-        steps, cleared = self.copy_steps
-        return columns * steps, columns * cleared
+        return self.reader.set_steps(self, number)
 
     @cached_property
     def read_steps(self) -> int:
         """Cycles to copy all patches, those of slots used the first time left out."""
-        if self.column_reads == "shared":
-            return self.groups * self._shared_steps(self.slices)
-        return self.patches * self.cols * self.copy_steps[0]
+        return self.reader.read_steps(self)
 
     def _room(self, position: int) -> int:
         """Bits from `position` of a patch to the end of its piece."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from dorefa.golden.errors import InputError
-from dorefa.golden.lowering.affine_form import affine_form
 
-from ..interface.parameters import affine_layout, rescale_layout
+from ..interface.parameters import rescale_layout
+from ..interface.quantizers import quantizer_of
 from .needs import raw_range, summed_pixels, xnor_constants
 from .schedule import zero_count
 
@@ -75,14 +75,11 @@ def param_rows(layer, geometry, config):
     constants = np.zeros(len(layer.codes), np.int64)
     if layer.rescale is None:
         constants = xnor_constants(layer, geometry, config) * summed_pixels(layer)
+    quantizer = quantizer_of(config)
     if layer.thresholds is None:
-        rows = [_raw_params(layer, c, int(value), config) for c, value in enumerate(constants)]
-        return rows, _raw_params(layer, 0, 0, config)
-    if config.quantizer == "affine":
-        return _affine_params(layer, constants, config), [
-            [_affine_word(layer, 0, config, b=zero_count(layer) or 0)]
-        ]
-    return _threshold_params(layer, geometry, constants, config)
+        rows = [quantizer.raw(layer, c, int(value), config) for c, value in enumerate(constants)]
+        return rows, quantizer.raw(layer, 0, 0, config)
+    return quantizer.rows(layer, constants, raw_range(layer, geometry, config), zero_count(layer), config)
 
 
 def append_params(params, part, rows, fills, config):
@@ -122,65 +119,3 @@ def append_rescale(images, part, layer, config):
                     )
                 word = layout.const({"m": m, "b": b}).as_value().value
             image.append(word)
-
-
-def _raw_params(layer, channel, constant, config):
-    """Parameters of a channel without staircase: the constant that its accumulator lacks."""
-    if config.quantizer == "affine":
-        return [[_affine_word(layer, channel, config, b=constant)]]
-    mask = (1 << config.acc_bits) - 1
-    return [[constant & mask], *([0] * (1 << stage) for stage in range(1, config.out_bits))]
-
-
-def _threshold_params(layer, geometry, constants, config):
-    """(per channel and stage of the binary search its thresholds, those of a channel of zeros)."""
-    least, greatest = raw_range(layer, geometry, config)
-    never = greatest + 1
-    used = layer.thresholds.shape[1]
-    codes = 1 << config.out_bits
-    mask = (1 << config.acc_bits) - 1
-
-    def stages_of(thresholds, inverted):
-        # thresholds of codes 1, 2, ...; index 0 is not a threshold
-        level = [0, *(int(t) & mask for t in thresholds)]
-        level += [never & mask] * (codes - 1 - used)
-        stages = []
-        for stage in range(config.out_bits):
-            step = codes >> (stage + 1)
-            stages.append([level[(2 * bits + 1) * step] for bits in range(1 << stage)])
-        if inverted:
-            stages[0][0] |= 1 << config.acc_bits
-        return stages
-
-    rows = []
-    for channel, thresholds in enumerate(layer.thresholds):
-        # One beyond what this channel's counts reach may lie beyond the width as well.
-        stored = (thresholds - constants[channel]).clip(least, never)
-        rows.append(stages_of(stored, layer.inverted[channel]))
-    # Where there is a trunk, that of a filling channel is 0, and all others may be less.
-    zero = zero_count(layer) or 0
-    return rows, stages_of([min(least, 0)] * zero + [max(never, 1)] * (used - zero), False)
-
-
-def _affine_params(layer, constants, config):
-    """Per channel, one word of the affine quantizer."""
-    form = affine_form(layer, config.mul_bits)
-    rows = []
-    for channel, constant in enumerate(constants):
-        m, b, f, tie = (int(values[channel]) for values in (form.m, form.b, form.f, form.tie))
-        b += m * int(constant)
-        invert = int(layer.inverted[channel])
-        rows.append([[_affine_word(layer, channel, config, m=m, b=b, f=f, tie=tie, invert=invert)]])
-    return rows
-
-
-def _affine_word(layer, channel, config, *, b, f=0, **fields):
-    """A word of the affine quantizer; `m` is known to fit."""
-    limit = 1 << (config.bias_bits - 1)
-    if f >= 1 << config.shift_bits or not -limit <= b < limit:
-        raise InputError(
-            f"layer {layer.name} channel {channel}: affine offset b = {b} and shift f = {f} do "
-            f"not fit bias_bits = {config.bias_bits} and shift_bits = {config.shift_bits}; "
-            "accepted: wider ones, or quantizer thresholds"
-        )
-    return affine_layout(config).const({"b": b, "f": f, **fields}).as_value().value

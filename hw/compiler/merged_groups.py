@@ -8,7 +8,7 @@ import numpy as np
 
 from dorefa.golden.errors import InputError
 
-from ..interface.streams import beats_per_address
+from ..interface.weight_sources import weight_source
 from .cycles import steady
 from .geometry import PassGeometry
 from .schedule import patch_needs, schedule
@@ -108,9 +108,7 @@ def _cycles(layer, config):
     """Cycles of a layer in its steady state; filling and emptying the pipeline is the same for all."""
     geometry = PassGeometry.of(layer, config)
     _, cycles = steady(geometry, layer.code_bits is None)
-    if config.weights == "stream":
-        cycles = max(cycles, geometry.weight_words * beats_per_address(config))
-    return cycles
+    return max(cycles, weight_source(config).transfer(geometry.weight_words, config))
 
 
 def _needs(network, config, limits):
@@ -123,6 +121,6 @@ def _needs(network, config, limits):
     except InputError:
         return {}
     words = [part.geometry.weight_words for part in passes]
-    needed = {"weight_depth": sum(words) if config.weights == "onchip" else 2 * max(words)}
+    needed = {"weight_depth": weight_source(config).least_depth(words)}
     needed |= patch_needs(passes, config)
     return {name: needed[name] for name in limits}

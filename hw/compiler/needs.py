@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..interface.trunk_stores import trunk_store
+from ..interface.weight_sources import weight_source
 from .schedule import patch_needs
 
 
@@ -72,11 +74,8 @@ def _padded_row_bits(layer):
 
 def _reach_bits(geometry):
     """Bits that offsets and runs of the window reader reach over. Windows lie up to the padding's width
-    outside of the map's row; where columns share reads, a set reaches over all of them on one line."""
-    row = _padded_row_bits(geometry.layer)
-    if geometry.column_reads == "shared":
-        row = max(row, geometry.slices.run_bits) + geometry.cols * geometry.slices.spacing
-    return row + 1
+    outside of the map's row."""
+    return geometry.reader.reach(geometry, _padded_row_bits(geometry.layer)) + 1
 
 
 def needs(network, config, plan) -> dict[str, int]:
@@ -96,7 +95,7 @@ def needs(network, config, plan) -> dict[str, int]:
         "out_bits": max((quantized_bits(layer) for layer in layers), default=1),
         "signed_codes": int(any(layer.a_signed or converts(layer) for layer in layers)),
         "acc_bits": max(accumulator_bits(layers[p.layer], p.geometry, config) for p in passes),
-        "weight_depth": sum(words) if config.weights == "onchip" else 2 * max(words),
+        "weight_depth": weight_source(config).least_depth(words),
         "feature_depth": max(2, plan.map_words, *reaches),
         "image_depth": max(2, plan.image_words),
         **patch_needs(passes, config),
@@ -125,19 +124,12 @@ def _trunk_needs(network, config, plan):
         offsets += b.tolist()
     return {
         "trunk_bits": max(network.layers[part.layer].rescale.bits for part in rescaled),
-        "trunk_depth": _trunk_depth(rescaled, network, config, plan),
+        "trunk_depth": trunk_store(config).least_depth(
+            [(part.geometry, network.layers[part.layer]) for part in rescaled], plan.trunk_groups
+        ),
         "trunk_mul_bits": max(2, _signed_bits(multipliers)),
         "trunk_bias_bits": max(2, _signed_bits(offsets)),
     }
-
-
-def _trunk_depth(rescaled, network, config, plan):
-    """Groups of the trunk memory; of streams, those of a tile, which a queue must hold."""
-    if config.trunks == "onchip":
-        return plan.trunk_groups
-    layers = [(part.geometry, network.layers[part.layer]) for part in rescaled]
-    tiles = [geometry for geometry, layer in layers if layer.trunk or layer.add is not None]
-    return max([4, *(g.full_groups if g.tiles > 1 else g.last_groups for g in tiles)])
 
 
 def _signed_bits(values):

@@ -16,13 +16,3 @@ def weight_packet(words, config) -> bytes:
                 joined |= own[address] << (number * config.lanes)
             parts.append(joined.to_bytes(size, "little"))
     return b"".join(parts)
-
-
-def trunk_packets(schedule, config):
-    """Packets of an image on an engine of `config`, none where trunks do not stream: the beats of each one
-    that leaves, in order; and for each one that comes in the number of the one that left."""
-    if config.trunks == "onchip":
-        return [], []
-    keep, numbers = schedule.trunk_plan
-    geometries = [schedule.passes[number].geometry for number in keep]
-    return [geometry.pixels * geometry.pixel_groups for geometry in geometries], numbers

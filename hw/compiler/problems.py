@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dorefa.golden.errors import InputError
-from dorefa.golden.lowering.affine_form import affine_form
 from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
 
 from ..config.engine import EngineConfig
 from ..interface import program
+from ..interface.quantizers import quantizer_of
+from ..interface.trunk_stores import trunk_store
 from .geometry import PassGeometry
 from .schedule import Schedule
 
@@ -31,12 +31,10 @@ _MEMORY_UNITS = {
     "param_depth": ("quantizer parameter memory", "channel groups"),
     "pool_depth": ("pooling memory", "channel groups per pixel"),
     "line_depth": ("line memory of pooling", "channel groups per row of pooled pixels"),
-    "trunk_depth": ("trunk memory", "channel groups"),
     "layer_depth": ("program memory", "passes"),
 }
 # Memories that an engine has only where images are wider than other codes.
 _IMAGE_ONLY = ("image_depth", "image_patch_depth")
-_TRUNK_QUEUES = {"trunk_depth": ("queues of streamed trunks", "channel groups of a tile")}
 
 
 def schedule_problems(
@@ -46,13 +44,14 @@ def schedule_problems(
     return [
         *_size_problems(config, needs),
         *_trunk_problems(network, schedule, config),
-        *_affine_problems(network, config),
+        *quantizer_of(config).problems(network.layers, config),
     ]
 
 
 def _size_problems(config, needs):
     """Depths and widths that the network needs and the engine does not have."""
-    memory_units = _MEMORY_UNITS | (_TRUNK_QUEUES if config.trunks == "stream" else {})
+    store = trunk_store(config)
+    memory_units = _MEMORY_UNITS | {"trunk_depth": (store.memory, store.unit)}
     for name, least in needs.items():
         value = getattr(config, name)
         if value >= least or (name in _IMAGE_ONLY and not config.image_planes):
@@ -65,18 +64,6 @@ def _size_problems(config, needs):
             )
         else:
             yield f"{name} is {value}; accepted: at least {least}, which the network needs"
-
-
-def _affine_problems(network, config):
-    """Layers without an affine form, where the quantizer is affine."""
-    if config.quantizer != "affine":
-        return
-    for layer in network.layers:
-        try:
-            if layer.thresholds is not None:
-                affine_form(layer, config.mul_bits)
-        except InputError as error:
-            yield str(error)
 
 
 def _real_groups(plan, index):
@@ -103,7 +90,7 @@ def _trunk_problems(network, plan, config):
                 "pixel); accepted: rows and channels per group that are multiples of quant"
             )
             continue
-        if config.trunks == "stream":
+        if trunk_store(config).streams:
             pixels, stored = (plan.of_layer(number)[0].geometry.pixels for number in (index, layer.add))
             if pixels != stored:
                 yield (

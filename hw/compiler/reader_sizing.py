@@ -9,6 +9,7 @@ from dorefa.golden.errors import InputError
 
 from ..config.engine import EngineConfig, plane_group_choices
 from ..config.ranges import check_range
+from ..interface.readers import READERS
 from .plan import Plan
 
 # About what the array and its memories' ports take, to weigh a reader against.
@@ -92,11 +93,10 @@ def _plane_groups(network, sizes):
 
 
 def _look_up_tables(reader, sizes):
-    """About what the planes' shifters and registers, the patch buffer's choice of a plane and the masks take:
-    enough to order readers."""
-    fetch, planes = reader.fetch_bits, -(-sizes["a_bits"] // reader.plane_groups)
-    shift, choice = fetch.bit_length() - 1, sizes["cols"] * (planes - 1) * sizes["lanes"] * 3 // 4
-    if reader.column_reads == "separate":
-        return planes * fetch * (shift + 7) + choice + 4 * fetch
-    column = planes * fetch * (shift + 2) + 4 * fetch + 40
-    return planes * fetch + choice + 6 * fetch + 400 + sizes["cols"] * column
+    """About what a reader takes."""
+    return READERS[reader.column_reads].look_up_tables(
+        fetch=reader.fetch_bits,
+        planes=-(-sizes["a_bits"] // reader.plane_groups),
+        cols=sizes["cols"],
+        lanes=sizes["lanes"],
+    )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from dorefa.golden.errors import InputError
 
 from ..engine.reader.patch_buffer import patch_depth
+from ..interface.trunk_stores import trunk_store
+from ..interface.weight_sources import weight_source
 from .geometry import PassGeometry
 from .map_layout import MapLayout, place_all
 
@@ -137,7 +139,7 @@ def _cut_layers(network, config, image):
             parts = _cut(network, index, source, config, most.get(index))
             passes += parts
             maps.append(_map_of(layer, parts))
-        if config.weights == "onchip" or config.trunks == "onchip":
+        if not (weight_source(config).streams and trunk_store(config).streams):
             return maps, passes
         # The layer with the longest reduction has the fewest tiles to a pass: the others follow it.
         tiles = {part.layer: part.geometry.tiles for part in passes if part.part == 0}
@@ -216,9 +218,11 @@ def _cut(network, index, source, config, most=None):
     layer = network.layers[index]
     whole = PassGeometry.of(layer, config, source=source)
     tile_words = layer.w_bits * whole.words
-    half = config.weight_depth // 2
+    half = weight_source(config).room(config)
+    if half is None:
+        return [_pass(index, 0, 1, whole, 0, 0)]
     fitting = half // tile_words if most is None else min(half // tile_words, most)
-    if config.weights == "onchip" or whole.groups * whole.tiles <= fitting:
+    if whole.groups * whole.tiles <= fitting:
         return [_pass(index, 0, 1, whole, 0, 0)]
     if tile_words > half:
         raise InputError(

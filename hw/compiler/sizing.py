@@ -7,10 +7,12 @@ import dataclasses
 import numpy as np
 
 from dorefa.golden.errors import InputError
-from dorefa.golden.lowering.affine_form import affine_form
 
 from ..config.engine import EngineConfig
 from ..config.ranges import check_range
+from ..interface.quantizers import quantizer_of
+from ..interface.trunk_stores import TRUNK_STORES, trunk_store
+from ..interface.weight_sources import weight_source
 from .batch import batched
 from .geometry import PassGeometry
 from .needs import quantized_bits, summed_pixels, xnor_constants
@@ -21,8 +23,6 @@ from .reader_sizing import best_reader
 _LARGE_NETWORK = 20_000_000
 # The configuration's limit.
 _LARGEST_QUANT = 64
-# Groups of streamed trunks on their way through the pipeline, at most.
-_TRUNK_GROUPS_ON_THEIR_WAY = 32
 
 
 def fit(network, **overrides) -> EngineConfig:
@@ -50,19 +50,18 @@ def fit(network, **overrides) -> EngineConfig:
     sizes |= best_reader(network, sizes)
     draft = EngineConfig(**(_trunk_draft(layers, sizes) | sizes))
     plan = Plan.of(network, draft, limits=overrides)
-    if draft.weights == "stream" and "weight_depth" not in sizes:
+    if weight_source(draft).streams and "weight_depth" not in sizes:
         plan = _least_stream(plan)
     for name, least in plan.needs.items():
-        if name == "trunk_depth" and draft.trunks == "stream":
-            least = 2 * least + _TRUNK_GROUPS_ON_THEIR_WAY
+        if name == "trunk_depth":
+            least = trunk_store(draft).good_depth(least)
         sizes.setdefault(name, max(least, 4) if name == "acc_bits" else least)
-    if sizes["quantizer"] == "affine":
-        try:
-            sizes = _affine_bits(plan) | sizes
-        except InputError:
-            if "quantizer" in overrides:
-                raise
-            return fit(network, **overrides, quantizer="thresholds")
+    try:
+        sizes = quantizer_of(draft).widths(_constants(plan)) | sizes
+    except InputError:
+        if "quantizer" in overrides:
+            raise
+        return fit(network, **overrides, quantizer="thresholds")
     return EngineConfig(**sizes)
 
 
@@ -90,11 +89,12 @@ def _array(layers, overrides):
 
 def _trunk_draft(layers, sizes):
     """Parameters without which no configuration has streamed trunks, until the network's needs are known."""
-    if sizes.get("trunks") != "stream":
+    store = TRUNK_STORES.get(sizes.get("trunks"))
+    if store is None:
         return {}
-    if all(layer.add is None for layer in layers):
+    if store.streams and all(layer.add is None for layer in layers):
         raise InputError("trunks is 'stream'; accepted: 'onchip', because the network adds no residual trunk")
-    return {"trunk_bits": 16, "trunk_depth": 4}
+    return store.draft()
 
 
 def _least_stream(plan):
@@ -152,22 +152,11 @@ def _least_quant(network, sizes):
     return quant
 
 
-def _affine_bits(plan):
-    """Widths of the affine quantizer's parameters."""
-    multipliers, offsets, shifts = [1], [1], [1]
+def _constants(plan):
+    """(layer, what its values lack: int64 (Cout,)) of every layer."""
     for index, layer in enumerate(plan.network.layers):
         constants = np.zeros(len(layer.codes), np.int64)
         if layer.rescale is None:
             geometry = plan.schedule.of_layer(index)[0].geometry
             constants = xnor_constants(layer, geometry, plan.config) * summed_pixels(layer)
-        if layer.thresholds is None:
-            offsets.append(int(abs(constants).max()).bit_length() + 1)
-            continue
-        form = affine_form(layer, 48)
-        for channel in range(len(layer.codes)):
-            m, b, f = (int(values[channel]) for values in (form.m, form.b, form.f))
-            b += m * int(constants[channel])
-            multipliers.append(m.bit_length())
-            offsets.append((b if b >= 0 else -b - 1).bit_length() + 1)
-            shifts.append(f.bit_length())
-    return {"mul_bits": max(multipliers), "bias_bits": max(2, *offsets), "shift_bits": max(shifts)}
+        yield layer, constants

@@ -4,15 +4,9 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..interface.host_bus import host_signature
 from ..interface.memory_map import MemoryMap
-from ..interface.streams import (
-    host_signature,
-    image_layout,
-    result_layout,
-    rows_per_beat,
-    trunk_layout,
-    weights_layout,
-)
+from ..interface.streams import image_layout, result_layout, rows_per_beat, trunk_layout, weights_layout
 from .array.weight_loader import WeightLoader
 from .host_port import HostPort
 from .output.column_order import ColumnOrder

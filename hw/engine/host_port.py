@@ -8,8 +8,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..interface import memory_map
+from ..interface.host_bus import host_signature
 from ..interface.memory_map import REGISTER_BITS, MemoryMap
-from ..interface.streams import host_signature
 
 
 class HostPort(wiring.Component):

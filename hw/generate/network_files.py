@@ -6,8 +6,9 @@ import json
 import struct
 
 from ..compiler.batch import result_channels
-from ..compiler.packets import trunk_packets, weight_packet
+from ..compiler.packets import weight_packet
 from ..interface.streams import trunk_bytes
+from ..interface.trunk_stores import trunk_store
 
 FORMATS = {
     "load.bin": "pairs of little-endian 32-bit words, byte address and data, to be written in order through "
@@ -28,7 +29,7 @@ def network_files(compiled, *, preloaded) -> dict[str, bytes]:
     packets = [weight_packet(words, config) for words in compiled.weight_packets]
     if packets:
         files["weights.bin"] = b"".join(packets)
-    trunks, trunks_in = trunk_packets(compiled.schedule, config)
+    trunks, trunks_in = trunk_store(config).packets(compiled.schedule)
     network = compiled.network
     last = network.layers[-1]
     description = {

@@ -12,6 +12,9 @@ from dorefa.golden.errors import InputError
 
 from ..config.engine import pool_spacing
 from ..lib.lfsr_counter import loop_bits, loop_code
+from .readers import reader_of
+from .trunk_stores import trunk_store
+from .weight_sources import weight_source
 
 WORD_BITS = 32
 SIZE_BITS = 10  # rows or columns of a feature map
@@ -81,17 +84,16 @@ def table_signature(config):
 
 
 def loops(config):
-    """Field name of each loop of the run generator -> the greatest number of its rounds. Columns that share
-    reads count pixels otherwise (:mod:`dorefa.hw.engine.reader.column_segments`)."""
+    """Field name of each loop of the run generator -> the greatest number of its rounds. How pixels are
+    counted is the reader's."""
     kernel, size = (1 << KERNEL_BITS) - 1, (1 << SIZE_BITS) - 1
     groups = (1 << config.param_depth.bit_length()) - 1
-    pixels = {} if config.column_reads == "shared" else {"pixel_rounds": size}
     return {
         "run_rounds": kernel,
         "row_rounds": kernel,
         "block_rounds": size,
         "group_rounds": groups,
-        **pixels,
+        **reader_of(config).loops(size),
         "line_rounds": size,
     }
 
@@ -115,7 +117,7 @@ def fields(config):
         "in_rows": size,
         "row_bits": unsigned(config.feature_address_bits + 1),
         "run_bits": unsigned(config.feature_address_bits + 1),
-        **(_column_slices(config) if config.column_reads == "shared" else {}),
+        **reader_of(config).program_fields(config),
         # run generator: rounds of its loops, as loop_code
         **{name: unsigned(loop_bits(most) + 1) for name, most in loops(config).items()},
         **({"plane_blocks": unsigned(1)} if config.plane_groups > 1 else {}),
@@ -128,9 +130,7 @@ def fields(config):
         "tiles": channel_groups,
         "weight_planes": planes,
         "activation_planes": planes,
-        **(
-            {"weight_words": unsigned(config.weight_depth.bit_length())} if config.weights == "stream" else {}
-        ),
+        **weight_source(config).program_fields(config),
         "weight_top": weight,
         "tile_step": weight,
         "signed_weights": unsigned(1),
@@ -147,26 +147,10 @@ def fields(config):
         "last_count": unsigned(config.total_quant.bit_length()),
         "pixel_groups": unsigned(config.pool_depth.bit_length()),
         **_pooling(config),
-        **(_trunk(config) if config.trunk_bits else {}),
+        **trunk_store(config).program_fields(config),
         "param_base": unsigned(max(1, (config.param_depth - 1).bit_length())),
         "code_mask": unsigned(config.out_bits),
         "out_address": unsigned((config.feature_depth - 1).bit_length()),
-    }
-
-
-def _column_slices(config):
-    """Columns that share reads: whether those on one line do, or each has runs of its own; first and last bit
-    of each column's slice of a run (of column 0 the first is 0); whether parts that end with the column are
-    flushed; a part's last piece: its bits (0 for all), and the first piece behind it that is cleared (0 for
-    none)."""
-    bit = unsigned(config.feature_address_bits + 1)
-    return {
-        "shares": unsigned(1),
-        **{f"column_first_{column}": bit for column in range(1, config.cols)},
-        **{f"column_last_{column}": bit for column in range(config.cols)},
-        "column_flush": unsigned(config.cols),
-        "tail_bits": unsigned((config.fetch_bits - 1).bit_length()),
-        "clear_from": unsigned(max(1, (config.subwords - 1).bit_length())),
     }
 
 
@@ -205,23 +189,6 @@ def _signed_codes(config):
         "code_offset": unsigned(config.out_bits),
         "stored_mask": unsigned(config.out_bits),
     }
-
-
-def _trunk(config):
-    """Residual trunk: whether accumulators are rescaled, nothing but the trunk is wanted, a stored trunk
-    is added, the sum is stored; in a trunk memory where, and how far behind that the sum goes."""
-    address = unsigned(max(1, (config.trunk_depth - 1).bit_length()))
-    result = {
-        "rescale": unsigned(1),
-        "trunk_only": unsigned(1),
-        "trunk_add": unsigned(1),
-        "trunk_store": unsigned(1),
-        "trunk_shift": unsigned(5),
-    }
-    if config.trunk_memory:
-        places = ("trunk_address", "trunk_address_offset", "trunk_address_step")
-        result |= dict.fromkeys(places, address)
-    return result
 
 
 def layout(config):

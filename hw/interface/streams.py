@@ -1,10 +1,7 @@
 """What one beat of each stream of the engine carries, and its host bus."""
 
 from amaranth import signed
-from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
-
-from .memory_map import MemoryMap
+from amaranth.lib import data
 
 
 def image_layout(config):
@@ -15,20 +12,6 @@ def image_layout(config):
 def result_layout(config):
     """One signed accumulator ``sum(v * a)``, and whether it is the image's last."""
     return data.StructLayout({"data": signed(config.result_bits), "last": 1})
-
-
-def host_signature(config):
-    """Host bus, seen from the host: a register is written on the edge that ends the cycle of `w_en`, a memory
-    one cycle later; `r_data` holds the register at `addr` one cycle later. Memories are
-    write-only."""
-    return wiring.Signature(
-        {
-            "addr": Out(MemoryMap.of(config).address_bits),
-            "w_data": Out(32),
-            "w_en": Out(1),
-            "r_data": In(32),
-        }
-    )
 
 
 def weights_layout(config):

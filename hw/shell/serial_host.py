@@ -20,7 +20,8 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..interface.streams import host_signature, image_layout, result_layout
+from ..interface.host_bus import host_signature
+from ..interface.streams import image_layout, result_layout
 
 WRITE, READ, IMAGE = b"W"[0], b"R"[0], b"I"[0]
 BOARD_SPACE = 1 << 31

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dorefa.hw.compiler.packets import trunk_packets, weight_packet
+from dorefa.hw.compiler.packets import weight_packet
 from dorefa.hw.interface.streams import trunk_bytes
+from dorefa.hw.interface.trunk_stores import trunk_store
 
 # A layer may take this many times its predicted cycles before the watchdog calls it stuck.
 PATIENCE = 4
@@ -63,8 +64,8 @@ class Job:
 
     @property
     def trunk_packets(self) -> tuple[list[int], list[int]]:
-        """:func:`dorefa.hw.engine.output.trunk_streams.trunk_packets` of every image."""
-        return trunk_packets(self.compiled.schedule, self.compiled.config)
+        """:meth:`dorefa.hw.interface.trunk_stores.TrunkStore.packets` of every image."""
+        return trunk_store(self.compiled.config).packets(self.compiled.schedule)
 
     @property
     def image_limit(self) -> int:

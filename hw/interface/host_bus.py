@@ -1,0 +1,20 @@
+"""The host's bus: registers and memories of :mod:`dorefa.hw.interface.memory_map`."""
+
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from .memory_map import MemoryMap
+
+
+def host_signature(config):
+    """Host bus, seen from the host: a register is written on the edge that ends the cycle of `w_en`, a memory
+    one cycle later; `r_data` holds the register at `addr` one cycle later. Memories are
+    write-only."""
+    return wiring.Signature(
+        {
+            "addr": Out(MemoryMap.of(config).address_bits),
+            "w_data": Out(32),
+            "w_en": Out(1),
+            "r_data": In(32),
+        }
+    )
