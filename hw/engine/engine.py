@@ -6,7 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from ..interface.host_bus import host_signature
 from ..interface.memory_map import MemoryMap
-from ..interface.streams import image_layout, result_layout, rows_per_beat, trunk_layout, weights_layout
+from ..interface.streams import image_layout, result_layout, rows_per_beat
+from ..interface.trunk_stores import trunk_store
+from ..interface.weight_sources import weight_source
 from .array.weight_loader import WeightLoader
 from .host_port import HostPort
 from .output.column_order import ColumnOrder
@@ -48,12 +50,7 @@ class Engine(wiring.Component):
             "host": In(host_signature(config)),
             "status": Out(wiring.Signature({"busy": Out(1), "first_read": Out(1), "layer_done": Out(1)})),
         }
-        if config.weights == "stream":
-            ports["weights"] = In(stream.Signature(weights_layout(config)))
-        if config.trunks == "stream":
-            ports["trunks_i"] = In(stream.Signature(trunk_layout(config)))
-            ports["trunks_o"] = Out(stream.Signature(trunk_layout(config)))
-        super().__init__(ports)
+        super().__init__(ports | weight_source(config).ports(config) | trunk_store(config).ports(config))
 
     @property
     def config(self):
@@ -111,7 +108,7 @@ class Engine(wiring.Component):
             ]
         self._memory_writes(m, host, slices)
         self._weights(m, host, sequencer, slices)
-        if config.trunks == "stream":
+        if trunk_store(config).streams:
             self._trunks(m, host, sequencer, slices)
         self._load(m, host, sequencer, packer)
         stored = self._store(m, sequencer, packer, slices)
@@ -153,7 +150,7 @@ class Engine(wiring.Component):
         """Weights from the host port, or from their stream."""
         config, layer = self._config, sequencer.layer
         rows = range(config.total_rows)
-        if config.weights == "onchip":
+        if not weight_source(config).streams:
             together, ready = 1, 1
             enables, address, words = host.weights_en, host.weights_address, host.weights_data
         else:

@@ -6,20 +6,19 @@ from amaranth.lib.wiring import In, Out
 
 from ..interface import program
 from ..interface.memory_map import MemoryMap
+from ..interface.quantizers import quantizer_of
+from ..interface.trunk_stores import trunk_store
 from ..lib.delay import delayed
 from .array.array import DotArray, tile_layout
 from .array.issue import Issue
 from .array.weight_memory import WeightMemory
-from .output.affine_quantizer import AffineQuantizer
+from .components import make_quantizer, make_reader
 from .output.drain import Drain, group_layout
 from .output.pool import WindowPool, pool_latency
 from .output.residual import Residual
-from .output.threshold_quantizer import ThresholdQuantizer
 from .reader.feature_memory import FeatureMemory
 from .reader.patch_buffer import PatchBuffer
 from .reader.run_generator import RunGenerator
-from .reader.shared_reader import SharedReader
-from .reader.window_reader import WindowReader
 
 
 def trunk_signature(config):
@@ -41,7 +40,7 @@ def trunk_signature(config):
 
 def pipeline_latency(config):
     """Cycles from the drain's group to its pooled codes: trunk, sums, quantizer, pooling."""
-    latency = quantizer_class(config).latency(config) + pool_latency(config)
+    latency = quantizer_of(config).latency(config) + pool_latency(config)
     if config.trunk_bits:
         latency += Residual.latency
     if config.sum_values:
@@ -100,7 +99,7 @@ class EngineSlice(wiring.Component):
                 "columns": Out(range(config.cols + 1)),
                 "trunk_ends": Out(1),
                 "first_read": Out(1),
-                **({"trunk": Out(trunk_signature(config))} if config.trunks == "stream" else {}),
+                **({"trunk": Out(trunk_signature(config))} if trunk_store(config).streams else {}),
             }
         )
 
@@ -108,8 +107,7 @@ class EngineSlice(wiring.Component):
         m = Module()
         config, layer = self._config, self.layer
         m.submodules.run_generator = runs = RunGenerator(config)
-        reader = SharedReader(config) if config.column_reads == "shared" else WindowReader(config)
-        m.submodules.window_reader = reader
+        m.submodules.window_reader = reader = make_reader(config)
         m.submodules.feature = feature = FeatureMemory(config)
         m.submodules.patch = patch = PatchBuffer(config)
         m.submodules.weights = weights = WeightMemory(config, init=self._memories.get("weights"))
@@ -154,7 +152,7 @@ class EngineSlice(wiring.Component):
         ]
         if config.a_bits > 1:  # one plane needs no choice
             m.d.comb += patch.plane.eq(issue.plane)
-        if config.trunks == "stream":
+        if trunk_store(config).streams:
             m.d.comb += [self.trunk.tile.eq(issue.tile), issue.tile_ready.eq(self.trunk.tile_ready)]
         self._staircase(m, drain)
         return m
@@ -176,7 +174,7 @@ class EngineSlice(wiring.Component):
                 ),
                 self.trunk_ends.eq(residual.o_valid & layer.trunk_only & residual.o_group.ends_layer),
             ]
-            if config.trunks == "stream":
+            if trunk_store(config).streams:
                 m.d.comb += [
                     self.trunk.take.eq(valid & layer.trunk_add),
                     self.trunk.take_last.eq(group.ends_layer),
@@ -197,9 +195,7 @@ class EngineSlice(wiring.Component):
             ]
             valid, values, group = sums.o_valid, sums.o_values, sums.o_group
 
-        m.submodules.quantizer = quantizer = quantizer_class(config)(
-            config, init=self._memories.get("params")
-        )
+        m.submodules.quantizer = quantizer = make_quantizer(config, init=self._memories.get("params"))
         # Raw results take their offsets from the parameters of the group that leaves the drain.
         param = group.param
         if group is not drain.group:
@@ -216,7 +212,7 @@ class EngineSlice(wiring.Component):
         ]
         operations = ("max", "sum") if config.sum_codes else ("max",)
         m.submodules.pool = pool = WindowPool(config, shape=config.stored_bits, operations=operations)
-        quantizing = quantizer.latency(config)
+        quantizing = quantizer_of(config).latency(config)
         m.d.comb += [
             pool.enable.eq(layer.pool),
             pool.valid.eq(delayed(m, valid, quantizing, "quantizing")),
@@ -241,8 +237,3 @@ class EngineSlice(wiring.Component):
                 self.set_ends.eq(delayed(m, ends, latency, "set_ends")),
                 self.columns.eq(delayed(m, columns, latency, "columns")),
             ]
-
-
-def quantizer_class(config):
-    """The quantizer component of this configuration."""
-    return ThresholdQuantizer if config.quantizer == "thresholds" else AffineQuantizer

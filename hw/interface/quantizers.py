@@ -32,6 +32,10 @@ class Quantizer:
         """Bits of a parameter word."""
         raise NotImplementedError
 
+    def memory_name(self, number: int, config: EngineConfig) -> str:
+        """Instance of memory `number` within the quantizer."""
+        raise NotImplementedError
+
     def latency(self, config: EngineConfig) -> int:
         """Cycles from accumulators to codes."""
         raise NotImplementedError
@@ -71,6 +75,10 @@ class _Thresholds(Quantizer):
 
     def word_bits(self, config):
         return threshold_bits(config)
+
+    def memory_name(self, number, config):
+        lane, stage = divmod(number, config.out_bits)
+        return f"lane{lane}_stage{stage}"
 
     def latency(self, config):
         """A memory's answer, a register behind it, the comparison, for every bit."""
@@ -120,6 +128,9 @@ class _Affine(Quantizer):
 
     def word_bits(self, config):
         return affine_layout(config).size
+
+    def memory_name(self, number, config):
+        return f"lane{number}"
 
     def latency(self, config):
         return 6

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from dorefa.hw.engine.output.threshold_quantizer import ThresholdQuantizer
-from dorefa.hw.engine.slice import quantizer_class
+from dorefa.hw.interface.quantizers import quantizer_of
 
 _MODULE = re.compile(r"^module (\w+)\s*\(")
 _INSTANCE = re.compile(r"^  (\w+)\s+(\w+) \($")
@@ -58,13 +57,6 @@ def find_memories(verilog: str, top: str) -> dict[str, MemoryArray]:
     return result
 
 
-def _param_name(config, number):
-    """Name of the quantizer memory of this number in the host's map."""
-    if quantizer_class(config) is ThresholdQuantizer:
-        return f"lane{number // config.out_bits}_stage{number % config.out_bits}"
-    return f"lane{number}"
-
-
 def memory_images(compiled) -> dict[str, list[int]]:
     """Words of every memory that `compiled` (CompiledNetwork) fills, by ``instance.path.name``."""
     config, memories = compiled.config, compiled.memories
@@ -75,7 +67,7 @@ def memory_images(compiled) -> dict[str, list[int]]:
     each = len(memories["params"]) // config.engines
     for number, words in enumerate(memories["params"]):
         engine, own = divmod(number, each)
-        images[f"{CORE}.slice{engine}.quantizer.{_param_name(config, own)}"] = words
+        images[f"{CORE}.slice{engine}.quantizer.{quantizer_of(config).memory_name(own, config)}"] = words
     for lane, words in enumerate(memories.get("rescale", ())):
         engine, own = divmod(lane, config.quant)
         images[f"{CORE}.slice{engine}.residual.lane{own}"] = words

@@ -6,8 +6,8 @@ from pathlib import Path
 from dorefa.golden.errors import InputError
 from dorefa.hw.arith.dot import DotUnit
 from dorefa.hw.arith.popcount import AndPopcount
+from dorefa.hw.engine.components import make_quantizer
 from dorefa.hw.engine.engine import Engine
-from dorefa.hw.engine.slice import quantizer_class
 from dorefa.hw.fabric.families import FABRICS
 from dorefa.hw.generate.manifest import make_top
 from dorefa.hw.verilog import export as verilog
@@ -69,7 +69,7 @@ def make_unit(name, config, target=None, *, memory="logic"):
             component = DotUnit(acc_bits=config.acc_bits, signed_planes=config.signed_planes, **options)
         operations = config.lanes
     elif name == "quantizer":
-        top, component, operations = "dorefa_quantizer", quantizer_class(config)(config), 0
+        top, component, operations = "dorefa_quantizer", make_quantizer(config), 0
     else:
         raise InputError(f"unknown unit {name!r}; accepted: {', '.join(UNITS)}")
     unit = {"name": name, "top": top, "binary_ops_per_cycle": operations}

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...arith.dot import step_layout
 from ...interface import program
+from ...interface.trunk_stores import trunk_store
 from .array import tile_layout
 
 
@@ -40,7 +41,7 @@ class Issue(wiring.Component):
                 "step": Out(step_layout()),
                 "tile": Out(tile_layout()),
                 "drained": In(1),
-                **({"tile_ready": In(1)} if config.trunks == "stream" else {}),
+                **({"tile_ready": In(1)} if trunk_store(config).streams else {}),
             }
         )
 
@@ -61,7 +62,7 @@ class Issue(wiring.Component):
         word_ends, diagonal_ends, pairs_end = Signal(), Signal(), Signal()
         tiles_end, groups_end = Signal(), Signal()
         go = Signal()
-        hindered = drain_busy | ~self.tile_ready if config.trunks == "stream" else drain_busy
+        hindered = drain_busy | ~self.tile_ready if trunk_store(config).streams else drain_busy
         pairs = _Pairs(layer, config)
         next_word = Signal.like(self.word)
         m.d.comb += [

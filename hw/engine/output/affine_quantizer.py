@@ -4,6 +4,7 @@ from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 
 from ...interface.parameters import affine_layout
+from ...interface.quantizers import quantizer_of
 from .threshold_quantizer import param_memory, quantizer_ports
 
 
@@ -21,11 +22,6 @@ class AffineQuantizer(wiring.Component):
             quantizer_ports(config, memories=config.quant, param_bits=affine_layout(config).size)
         )
 
-    @staticmethod
-    def latency(config):
-        """Cycles from accumulators to codes."""
-        return 6
-
     def elaborate(self, platform):
         m = Module()
         config, layout = self._config, affine_layout(self._config)
@@ -36,7 +32,7 @@ class AffineQuantizer(wiring.Component):
                 m,
                 self,
                 config,
-                name=f"lane{lane}",
+                name=quantizer_of(config).memory_name(lane, config),
                 number=lane,
                 width=layout.size,
                 depth=config.param_depth,

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...interface import program
 from ...interface.parameters import rescale_layout
+from ...interface.trunk_stores import trunk_store
 from ...lib.delay import delayed
 from .drain import group_layout
 
@@ -32,7 +33,7 @@ class Residual(wiring.Component):
         self._init = init
         values = signed(config.acc_bits)
         word = config.quant * config.trunk_bits
-        streams = {"taken": In(word), "kept": Out(word)} if config.trunks == "stream" else {}
+        streams = {"taken": In(word), "kept": Out(word)} if trunk_store(config).streams else {}
         super().__init__(
             {
                 "layer": In(program.layout(config)),
@@ -59,7 +60,7 @@ class Residual(wiring.Component):
         valid = delayed(m, self.valid, self.latency - 1, "valid")
         group = delayed(m, self.group, self.latency - 1, "group")
         m.d.sync += [self.o_valid.eq(valid), self.o_group.eq(group)]
-        if config.trunks == "stream":
+        if trunk_store(config).streams:
             stored = delayed(m, self.taken, self.latency - 1, "stored", reset_less=True)
             m.d.comb += self.kept.eq(Cat(kept))
         else:
@@ -105,7 +106,7 @@ class Residual(wiring.Component):
                 sticky.eq(below.any()),
                 self.o_values[lane].eq(Mux(layer.rescale, rounded + added, late_value)),
             ]
-            if config.trunks == "stream":
+            if trunk_store(config).streams:
                 m.d.sync += kept[lane].eq(rounded + added)
         return m
 

@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ...interface.parameters import threshold_bits
+from ...interface.quantizers import quantizer_of
 from ...lib.delay import delayed
 
 
@@ -13,7 +14,7 @@ def quantizer_ports(config, *, memories, param_bits):
     """Ports that both quantizers have.
 
     `values` (`quant` signed accumulators) and `param` (their group's parameters) go in every cycle,
-    `codes` (`quant` codes of `out_bits` bits) come out ``latency(config)`` cycles later; `code_mask` is the
+    `codes` (`quant` codes of `out_bits` bits) come out after the quantizer's latency; `code_mask` is the
     largest code of the layer. `offsets`, one cycle after `param`, is what a raw result adds to its
     accumulator (stage 0's threshold, or the affine offset). `w_en` (one bit per memory),
     `w_address` and `w_data` write a parameter word.
@@ -68,11 +69,6 @@ class ThresholdQuantizer(wiring.Component):
             )
         )
 
-    @staticmethod
-    def latency(config):
-        """Cycles from accumulators to codes."""
-        return 3 * config.out_bits
-
     def elaborate(self, platform):
         m = Module()
         config = self._config
@@ -81,7 +77,7 @@ class ThresholdQuantizer(wiring.Component):
             inverts = None
             for stage in range(config.out_bits):
                 number = lane * config.out_bits + stage
-                name = f"lane{lane}_stage{stage}"
+                name = quantizer_of(config).memory_name(lane * config.out_bits + stage, config)
                 inverted_here = stage == 0 and config.inverts
                 word = param_memory(
                     m,

@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ...interface.readers import reader_of
 from ...lib.delay import delayed
 from ...lib.thermometer import reached
 
@@ -49,7 +50,7 @@ class FeatureMemory(wiring.Component):
         odd = Signal(fetch, reset_less=True)
         first = delayed(m, self.r_address[: shift_bits + 1], 1, "first")
         m.d.sync += odd.eq(~(reached(first[:shift_bits], fetch) ^ first[-1].replicate(fetch)))
-        turns = config.column_reads == "separate"
+        turns = reader_of(config).turns
         if turns:
             turn = [delayed(m, first[:shift_bits], cycles, f"turn{cycles}") for cycles in (1, 2)]
 

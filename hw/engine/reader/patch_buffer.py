@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ...interface.readers import reader_of
 from ...lib.delay import delayed
 
 
@@ -46,32 +47,22 @@ class PatchBuffer(wiring.Component):
         """Port that writes the piece set in `pieces` (`data`: all planes of group `group`, lowest first) of
         a patch word; a narrower last piece has the uppermost bits of each plane's data. Where columns share
         reads, each has its own `pieces` (of which several may be set), `word` and `data`."""
-        column = {"column": Out(range(max(2, config.cols)))}
         piece = {
             "pieces": Out(config.subwords),
             "word": Out(range(max(2, config.patch_depth))),
             "data": Out(config.fetch_planes * config.fetch_bits),
         }
-        if config.column_reads == "shared":
-            column, piece = {}, {name: member.array(config.cols) for name, member in piece.items()}
         return wiring.Signature(
             {
                 "slot": Out(range(config.patch_slots)),
                 "group": Out(range(max(2, config.plane_groups))),
-                **column,
-                **piece,
+                **reader_of(config).write_ports(config, piece),
             }
         )
 
-    def _piece(self, column, subword):
-        """(whether it is written, word, data) of a column's piece."""
-        if self._config.column_reads == "shared":
-            return self.w.pieces[column][subword], self.w.word[column], self.w.data[column]
-        return self.w.pieces[subword] & (self.w.column == column), self.w.word, self.w.data
-
     def elaborate(self, platform):
         m = Module()
-        config = self._config
+        config, reader = self._config, reader_of(self._config)
         fetch = config.fetch_bits
         # Plane of its group, when the memories' answers are there.
         plane, asked = (Signal(range(max(2, config.fetch_planes)), name=name) for name in ("plane", "asked"))
@@ -94,7 +85,7 @@ class PatchBuffer(wiring.Component):
             pieces = []
             for subword in range(config.subwords):
                 width = min(fetch, config.lanes - subword * fetch)
-                written, to_word, to_data = self._piece(column, subword)
+                written, to_word, to_data = reader.written(self.w, column, subword)
                 planes = []
                 for prefix, lowest, count, depth in classes:
                     word_bits = max((depth - 1).bit_length(), group_bits)

@@ -6,6 +6,7 @@ import pytest
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.engine.output.threshold_quantizer import ThresholdQuantizer
 from dorefa.hw.interface.parameters import threshold_bits
+from dorefa.hw.interface.quantizers import quantizer_of
 
 from ...support import simulate
 
@@ -39,7 +40,7 @@ async def load(ctx, unit, config, channels):
 
 async def stream(ctx, unit, config, inputs, mask):
     """A group of values and its parameters per cycle; returns codes and offsets per group."""
-    latency = type(unit).latency(config)
+    latency = quantizer_of(config).latency(config)
     ctx.set(unit.code_mask, mask)
     codes, offsets = [], []
     for cycle in range(len(inputs) + latency):

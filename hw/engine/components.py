@@ -1,0 +1,22 @@
+"""Which component each variation of the engine is; what else they are, :mod:`dorefa.hw.interface` knows."""
+
+from amaranth.lib import wiring
+
+from ..config.engine import EngineConfig
+from .output.affine_quantizer import AffineQuantizer
+from .output.threshold_quantizer import ThresholdQuantizer
+from .reader.shared_reader import SharedReader
+from .reader.window_reader import WindowReader
+
+_READERS = {"separate": WindowReader, "shared": SharedReader}
+_QUANTIZERS = {"thresholds": ThresholdQuantizer, "affine": AffineQuantizer}
+
+
+def make_reader(config: EngineConfig) -> wiring.Component:
+    """The window reader of an engine of `config`."""
+    return _READERS[config.column_reads](config)
+
+
+def make_quantizer(config: EngineConfig, *, init: list[list[int]] | None = None) -> wiring.Component:
+    """The quantizer of an engine of `config`; `init`: contents of its parameter memories."""
+    return _QUANTIZERS[config.quantizer](config, init=init)
