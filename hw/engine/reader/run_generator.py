@@ -7,8 +7,9 @@ from amaranth.lib.wiring import In, Out
 
 from ...interface import program
 from ...interface.program import Move
+from ...interface.readers import reader_of
 from ...lib.lfsr_counter import loop
-from .column_segments import ColumnSegments
+from .set_columns import Ends, columns_of
 
 
 def run_layout(config):
@@ -21,10 +22,6 @@ def run_layout(config):
     and x are those of the set's column 0, whether or not that is one of them. The steps of `fetch_bits` that
     have bits for them, counted from there: `first_step` to `last_step`; `flush` as in the descriptor.
     """
-    shared = {}
-    if config.column_reads == "shared":
-        step = config.feature_address_bits + 2 - config.fetch_bits.bit_length()
-        shared = {"columns": config.cols, "first_step": step, "last_step": step, "flush": 1}
     return data.StructLayout(
         {
             "address": config.feature_address_bits,
@@ -33,15 +30,14 @@ def run_layout(config):
             "ends_part": 1,
             "ends_patch": 1,
             "ends_set": 1,
-            **shared,
+            **reader_of(config).run_fields(config),
         }
     )
 
 
 def _step_layout(config):
     """A move, and what the run before it ends: part, patch, set; of shared reads, its columns."""
-    shared = {"columns": config.cols} if config.column_reads == "shared" else {}
-    return data.StructLayout({"move": Move, "ends": 3, **shared})
+    return data.StructLayout({"move": Move, "ends": 3, **reader_of(config).move_fields(config)})
 
 
 class RunGenerator(wiring.Component):
@@ -80,7 +76,7 @@ class RunGenerator(wiring.Component):
         waiting, waits = Signal(_step_layout(self._config)), Signal()
         taken, step, step_ends = Signal(), Signal.like(waiting), Signal.like(waiting.ends)
         valid, begins = Signal(), Signal()
-        active, counted = self._count(m, ~waits)
+        active, counted, columns = self._count(m, ~waits)
         run = Signal.like(self.o.payload)
         distance = self._table(m, step.move, taken)
         y = self._place(m, (taken & valid) | begins, taken, step.move, distance, run)
@@ -91,8 +87,7 @@ class RunGenerator(wiring.Component):
             run.row_ok.eq(y.as_unsigned() < self.layer.in_rows),
             Cat(run.ends_part, run.ends_patch, run.ends_set).eq(step_ends),
         ]
-        if self._config.column_reads == "shared":
-            self._columns(m, taken, step, run)
+        columns.describe(taken, step, run)
         m.d.sync += begins.eq(self.start)
         with m.If(~waits):
             m.d.sync += waiting.eq(counted)
@@ -111,104 +106,63 @@ class RunGenerator(wiring.Component):
         return m
 
     def _count(self, m, advance):
-        """Counts rounds of the loops; returns whether there is a run, and the step behind it (the one to the
-        first run where there is none)."""
+        """Counts rounds of the loops; returns whether there is a run, the step behind it (the one to the
+        first run where there is none), and the columns of its set."""
         layer, config, start = self.layer, self._config, self.start
         active, goes = Signal(), Signal()
-        row_ends, kernel_ends, part_ends, patch_ends, set_ends, groups_end = (
-            Signal(name=name)
-            for name in ("row_ends", "kernel_ends", "part_ends", "patch_ends", "set_ends", "groups_end")
-        )
+        ends = Ends()
         m.d.comb += goes.eq(active & advance)
-        last_run, run_comes = loop(m, layer.run_rounds, start | (goes & row_ends), goes)
-        last_row, row_comes = loop(m, layer.row_rounds, start | (goes & kernel_ends), goes & row_ends)
-        last_block, block_comes = loop(m, layer.block_rounds, start | (goes & patch_ends), goes & kernel_ends)
-        last_group, group_comes = loop(m, layer.group_rounds, start | (goes & groups_end), goes & set_ends)
+        last, comes = {}, {}
+        # The loops within a set, innermost first: what begins one again, what goes on to its next round.
+        for name, restarts, goes_on in (
+            ("run", ends.row, goes),
+            ("row", ends.kernel, goes & ends.row),
+            ("block", ends.patch, goes & ends.kernel),
+            ("group", ends.groups, goes & ends.set),
+        ):
+            last[name], comes[name] = loop(m, layer[f"{name}_rounds"], start | (goes & restarts), goes_on)
         # Registers, so that the loops outside do not wait for all those inside.
-        patch_comes = run_comes & row_comes & block_comes
-        m.d.sync += patch_ends.eq(patch_comes)
-        # Pixels of the line and lines: of this column, which the next group begins at the set's first again.
-        first = None
-        if config.cols > 1:
-            first = start | (goes & groups_end), goes & set_ends & ~groups_end
-        on = goes & (groups_end if config.cols == 1 else patch_ends)
-        last_pixel, last_line = Signal(), Signal()
-        if config.column_reads == "shared":
-            m.submodules.segments = segments = ColumnSegments(config)
-            m.d.comb += [
-                segments.shares.eq(layer.shares),
-                segments.pixels.eq(layer.out_cols),
-                segments.start.eq(start),
-                segments.goes_on.eq(on),
-                Cat(segments.keep, segments.back).eq(Cat(first)),
-                last_pixel.eq(segments.ends_line),
-            ]
-        else:
-            pixel_restarts = start | (on & last_pixel)
-            m.d.comb += last_pixel.eq(loop(m, layer.pixel_rounds, pixel_restarts, on, first)[0])
+        patch_comes = comes["run"] & comes["row"] & comes["block"]
+        m.d.sync += ends.patch.eq(patch_comes)
+        columns = columns_of(config)(m, config, layer, start, goes, ends)
+        columns.count()
         m.d.comb += [
-            last_line.eq(loop(m, layer.line_rounds, start, on & last_pixel, first)[0]),
-            row_ends.eq(last_run),
-            kernel_ends.eq(row_ends & last_row),
-            part_ends.eq(patch_ends),
+            ends.row.eq(last["run"]),
+            ends.kernel.eq(ends.row & last["row"]),
+            ends.part.eq(ends.patch),
         ]
-        if config.cols == 1:
-            m.d.comb += set_ends.eq(patch_ends)
-            m.d.sync += groups_end.eq(patch_comes & group_comes)
-        else:
-            m.d.comb += groups_end.eq(set_ends & last_group)
-        if config.column_reads == "shared":
-            m.d.comb += set_ends.eq(patch_ends & (segments.columns[-1] | (last_pixel & last_line)))
-        elif config.cols > 1:
-            column = Signal(range(config.cols))
-            m.d.comb += set_ends.eq(patch_ends & ((column == config.cols - 1) | (last_pixel & last_line)))
-            with m.If(start | (goes & set_ends)):
-                m.d.sync += column.eq(0)
-            with m.Elif(goes & patch_ends):
-                m.d.sync += column.eq(column + 1)
+        columns.end_sets(last["group"], patch_comes, comes["group"])
         if config.plane_groups > 1:
-            m.d.comb += part_ends.eq(kernel_ends & (layer.plane_blocks | last_block))
+            m.d.comb += ends.part.eq(ends.kernel & (layer.plane_blocks | last["block"]))
         with m.If(start):
             m.d.sync += active.eq(1)
-        with m.Elif(goes & groups_end & last_pixel & last_line):
+        with m.Elif(goes & ends.groups & columns.last_pixel & columns.last_line):
             m.d.sync += active.eq(0)
+        return active, self._step(m, active, ends, columns), columns
 
+    def _step(self, m, active, ends, columns):
+        """The move to the next run, by the outermost loop that goes on."""
+        config, last_pixel = self._config, columns.last_pixel
         move = Signal(Move)
         with m.If(~active):
             m.d.comb += move.eq(Move.START)
-        with m.Elif(groups_end):
+        with m.Elif(ends.groups):
             m.d.comb += move.eq(Mux(last_pixel, Move.LINE, Move.PIXEL))
-        with m.Elif(set_ends):
+        with m.Elif(ends.set):
             m.d.comb += move.eq(Move.GROUP)
         if config.cols > 1:
-            with m.Elif(patch_ends):
+            with m.Elif(ends.patch):
                 m.d.comb += move.eq(Mux(last_pixel, Move.COLUMN_LINE, Move.COLUMN))
-        with m.Elif(kernel_ends):
+        with m.Elif(ends.kernel):
             m.d.comb += move.eq(Move.BLOCK)
-        with m.Elif(row_ends):
+        with m.Elif(ends.row):
             m.d.comb += move.eq(Move.ROW)
         with m.Else():
             m.d.comb += move.eq(Move.RUN)
         step = Signal(_step_layout(config))
-        m.d.comb += [step.move.eq(move), step.ends.eq(Cat(part_ends, patch_ends, set_ends))]
-        if config.column_reads == "shared":
-            m.d.comb += step.columns.eq(segments.columns)
-        return active, step
-
-    def _columns(self, m, taken, step, run):
-        """Which columns share the `run`, and which steps of it have bits for them."""
-        layer, shift = self.layer, self._config.fetch_bits.bit_length() - 1
-        columns = Signal.like(step.columns)
-        with m.If(taken):
-            m.d.sync += columns.eq(step.columns)
-        m.d.comb += run.columns.eq(columns)
-        for column in range(self._config.cols):
-            if column:  # of column 0 it is 0
-                with m.If(columns[column] & ~columns[column - 1]):
-                    m.d.comb += run.first_step.eq(layer[f"column_first_{column}"] >> shift)
-            with m.If(columns[column : column + 2] == 1):
-                m.d.comb += run.last_step.eq(layer[f"column_last_{column}"] >> shift)
-                m.d.comb += run.flush.eq(layer.column_flush[column])
+        m.d.comb += [step.move.eq(move), step.ends.eq(Cat(ends.part, ends.patch, ends.set))]
+        columns.mark(step)
+        return step
 
     def _table(self, m, move, taken):
         """The distance of the `move` that was taken, as a dictionary of its parts."""
