@@ -10,7 +10,8 @@ from functools import cached_property
 from dorefa.golden.errors import InputError
 
 from ..interface import program
-from ..interface.memory_map import REGISTERS, MemoryMap
+from ..interface.memory_map import MemoryMap
+from ..interface.registers import REGISTERS
 from ..interface.streams import trunk_bytes
 from . import cycles
 from .batch import batched
@@ -64,7 +65,7 @@ class CompiledNetwork:
     `weight_packets`: per pass the words of each row, where weights stream in.
 
     `memories` has ``program`` (32-bit words), ``weights`` (per row, words of `lanes` bits), ``params``
-    and ``rescale`` (per parameter memory, words) and ``registers`` (layers, image_bytes, control).
+    and ``rescale`` (per parameter memory, words) and ``registers`` (words of layers, image_bytes, control).
     Every list is only as long as the network needs.
     """
 
@@ -93,7 +94,7 @@ class CompiledNetwork:
     def register_writes(self):
         """The last part of :meth:`host_writes`: the registers alone."""
         for name in ("layers", "image_bytes", "control"):
-            yield REGISTERS[name][0], self.memories["registers"][name]
+            yield REGISTERS[name].address, self.memories["registers"][name]
 
     @cached_property
     def cycles(self) -> int:
@@ -166,9 +167,9 @@ def compile_network(network, config) -> CompiledNetwork:
         if config.trunk_bits:
             append_rescale(memories["rescale"], part, layer, config)
     memories["registers"] = {
-        "layers": len(plan.passes),
-        "image_bytes": math.prod(network.input_shape),
-        "control": 1,
+        "layers": REGISTERS["layers"].encode(layers=len(plan.passes)),
+        "image_bytes": REGISTERS["image_bytes"].encode(image_bytes=math.prod(network.input_shape)),
+        "control": REGISTERS["control"].encode(enable=1),
     }
     layers = _layers(given, network, plan, predicted, config)
     return CompiledNetwork(given, config, plan, layers, memories, packets)
