@@ -45,7 +45,7 @@ def flat_network(rng, channels):
     """One fully connected layer on an image of a single pixel, compiled."""
     layer = draw_layer(rng, "fc", (3, 1, 1, channels), kind="fc", w_bits=1, a_bits=None)
     integers = lower(network((1, 1, channels), 2, layer))
-    return compile_network(integers, fit(integers, lanes=64, rows=2))
+    return compile_network(integers, fit(integers, lanes=16, rows=1))
 
 
 def test_an_image_of_300_channels(rng, seed):
@@ -53,7 +53,7 @@ def test_an_image_of_300_channels(rng, seed):
     board, _ = board_of(compiled)
     board.connect()
     assert (board.input_shape, board.classes, board.result_bytes) == ((1, 1, 300), 3, 4)
-    images = random_images(compiled.network, 2, seed)
+    images = random_images(compiled.network, 1, seed)
     assert (board.run(images) == scores(compiled, images)).all()
 
 
