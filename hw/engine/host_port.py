@@ -9,7 +9,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..interface.memory_map import MemoryMap
-from ..interface.registers import REGISTER_BITS, Access, Register, engine_registers
+from ..interface.register import Access, Register
+from ..interface.registers import REGISTER_BITS, engine_registers
 from ..interface.streams import host_signature
 
 

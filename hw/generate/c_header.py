@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ..config.engine import EngineConfig
 from ..interface.memory_map import MemoryMap, Window
-from ..interface.registers import Access, Register, engine_registers
+from ..interface.register import Access, Register
+from ..interface.registers import engine_registers
 from ..verilog import export as verilog
 
 _PREFIX = "DOREFA"
 
 
-def c_header(config, words: Mapping[str, int] | None = None) -> str:
+def c_header(config: EngineConfig, words: Mapping[str, int] | None = None) -> str:
     """Text of ``engine.h`` for an engine of `config`; `words` as of :func:`.registers.engine_registers`.
 
     Offsets and strides are bytes. A field NAME of a register has ``_SHIFT`` and ``_MASK``, what is constant

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from amaranth.lib.wiring import In
 
+from ..compiler.compile import CompiledNetwork
+from ..config.engine import EngineConfig
 from ..engine.engine import Engine
 from ..interface.memory_map import MemoryMap, Window
 from ..interface.registers import IDENTITY, REGISTERS, VERSION, engine_registers
@@ -18,7 +20,7 @@ from . import librelane
 from .c_header import c_header
 
 
-def network_memories(config) -> tuple[str, ...]:
+def network_memories(config: EngineConfig) -> tuple[str, ...]:
     """Instances whose memories hold the network when it is preloaded."""
     parts = ["quantizer"]
     parts += ["weights"] if config.weights == "onchip" else []
@@ -27,7 +29,7 @@ def network_memories(config) -> tuple[str, ...]:
     return ("core.sequencer", *(f"core.slice{number}.{part}" for number in slices for part in parts))
 
 
-def address_regions(config) -> list[tuple[int, int]]:
+def address_regions(config: EngineConfig) -> list[tuple[int, int]]:
     """(first word, words) of everything that answers on the host port of an engine of `config`."""
     memory_map = MemoryMap.of(config)
     registers = 1 + max(register.address for register in REGISTERS.values())
@@ -35,14 +37,18 @@ def address_regions(config) -> list[tuple[int, int]]:
     return [(0, registers), *windows]
 
 
-def make_top(config, compiled=None) -> AxiTop:
+def make_top(config: EngineConfig, compiled: CompiledNetwork | None = None) -> AxiTop:
     """The exported top, an :class:`AxiTop`; with `compiled` the network is preloaded."""
     memories = compiled.memories if compiled is not None else None
     return AxiTop(Engine(config, memories=memories), regions=address_regions(config))
 
 
 def engine_files(
-    config, compiled=None, *, memory: str = "logic", librelane_period_ns: float | None = None
+    config: EngineConfig,
+    compiled: CompiledNetwork | None = None,
+    *,
+    memory: str = "logic",
+    librelane_period_ns: float | None = None,
 ) -> dict[str, str]:
     """The files of an engine of `config`, {name: text}: engine.v, engine.json, engine.h and engine.core.
 
@@ -80,7 +86,7 @@ def _register_words(compiled):
     return compiled.memories["registers"] if compiled is not None else None
 
 
-def manifest(top: AxiTop, compiled=None) -> dict[str, object]:
+def manifest(top: AxiTop, compiled: CompiledNetwork | None = None) -> dict[str, object]:
     """What a program needs to use the engine `top`, as a dictionary ready for JSON.
 
     Addresses and offsets are bytes on the AXI4-Lite port. A word of a memory wider than 32 bits is

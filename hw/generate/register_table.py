@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..interface.registers import Access, Register
+from ..interface.register import Access, Register
 
 
 def markdown(registers: Iterable[Register]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..config.engine import EngineConfig
 from . import program
 from .parameters import quantizer_bits, rescale_layout
 from .registers import REGISTER_BITS
@@ -85,7 +86,7 @@ class MemoryMap:
     rescale: Window | None
 
     @classmethod
-    def of(cls, config) -> MemoryMap:
+    def of(cls, config: EngineConfig) -> MemoryMap:
         """The map of an engine of this configuration."""
         thresholds = config.quantizer == "thresholds"
         stages = config.out_bits if thresholds else 1

@@ -9,7 +9,8 @@ from amaranth.lib.wiring import In, Out
 from dorefa.golden.errors import InputError
 
 from ..engine.engine import Engine
-from ..interface.registers import Register, board_registers
+from ..interface.register import Register
+from ..interface.registers import board_registers
 from .serial_host import SerialHost
 from .uart import UartReceiver, UartTransmitter, baud_divisor
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from dorefa.golden.errors import InputError
 
-from ..interface.registers import BOARD_REGISTERS, REGISTERS, Register
+from ..interface.register import Register
+from ..interface.registers import BOARD_REGISTERS, REGISTERS
 from . import serial_host
 
 

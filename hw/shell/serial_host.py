@@ -22,7 +22,9 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..interface.registers import BOARD_BITS, BOARD_SPACE, Register
+from ..config.engine import EngineConfig
+from ..interface.register import Register
+from ..interface.registers import BOARD_BITS, BOARD_SPACE
 from ..interface.streams import host_signature, image_layout, result_layout
 
 WRITE, READ, IMAGE = b"W"[0], b"R"[0], b"I"[0]
@@ -52,7 +54,7 @@ class SerialHost(wiring.Component):
     `errors`, the fields of the word of that name.
     """
 
-    def __init__(self, config, registers: dict[str, Register]):
+    def __init__(self, config: EngineConfig, registers: dict[str, Register]):
         self._config = config
         self._registers = registers
         super().__init__(

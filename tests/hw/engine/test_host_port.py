@@ -6,7 +6,8 @@ from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.engine import host_port
 from dorefa.hw.engine.host_port import HostPort
 from dorefa.hw.interface.memory_map import MemoryMap
-from dorefa.hw.interface.registers import REGISTERS, Access, Field, Register, engine_registers
+from dorefa.hw.interface.register import Access, Field, Register
+from dorefa.hw.interface.registers import REGISTERS, engine_registers
 
 from ..interface.test_memory_map import AFFINE, CONFIGS, LEAST, ODD
 from ..support import simulate

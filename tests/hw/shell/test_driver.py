@@ -41,15 +41,15 @@ def test_images_through_the_pins(seed):
     assert board.errors() == []
 
 
-def flat_network(rng, channels):
+def flat_network(rng, channels, lanes):
     """One fully connected layer on an image of a single pixel, compiled."""
     layer = draw_layer(rng, "fc", (3, 1, 1, channels), kind="fc", w_bits=1, a_bits=None)
     integers = lower(network((1, 1, channels), 2, layer))
-    return compile_network(integers, fit(integers, lanes=16, rows=1))
+    return compile_network(integers, fit(integers, lanes=lanes, rows=1))
 
 
 def test_an_image_of_300_channels(rng, seed):
-    compiled = flat_network(rng, 300)
+    compiled = flat_network(rng, 300, 16)
     board, _ = board_of(compiled)
     board.connect()
     assert (board.input_shape, board.classes, board.result_bytes) == ((1, 1, 300), 3, 4)
@@ -58,7 +58,7 @@ def test_an_image_of_300_channels(rng, seed):
 
 
 def test_a_network_whose_sizes_do_not_fit_the_boards_words(rng):
-    compiled = flat_network(rng, 70_000)
+    compiled = flat_network(rng, 70_000, 64)
     message = r"register channels: field channels is 70000; accepted: 0 to 65535 \(16 bits\)"
     with pytest.raises(InputError, match=message):
         BoardCore(compiled, clock_hz=12e6, baud=BAUD)
