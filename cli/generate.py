@@ -1,5 +1,7 @@
 """`dorefa generate`: the engine as Verilog, with its manifest and the files of a network."""
 
+import argparse
+
 from dorefa.golden.errors import InputError
 
 from . import options
@@ -9,14 +11,14 @@ SUMMARY = "write an engine as portable Verilog"
 EXAMPLE = "dorefa generate -o engine --model digits --preload"
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's options to `parser`."""
     parser.add_argument(
         "-o",
         "--output",
         required=True,
         metavar="DIR",
-        help="gets engine.v, .json, .core and what loads the network",
+        help="gets engine.v, .json, .h, .core and what loads the network",
     )
     parser.add_argument(
         "--model", metavar="MODEL", help="size the engine for this network, write what loads it"
@@ -40,7 +42,7 @@ def add_arguments(parser):
     options.add_engine_options(parser)
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
     from dorefa.golden import lower
     from dorefa.hw.compiler.compile import compile_network

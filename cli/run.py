@@ -1,5 +1,7 @@
 """`dorefa run`: classifies images on a programmed board through its serial port."""
 
+import argparse
+
 from dorefa.golden.errors import InputError
 
 from . import options
@@ -10,7 +12,7 @@ SUMMARY = "classify images on a programmed board through its serial port"
 EXAMPLE = f"dorefa run --port /dev/ttyUSB1 --input X.npy --settings ulx3s/{SETTINGS}"
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's options to `parser`."""
     parser.add_argument(
         "--port", required=True, metavar="DEV", help="serial port of the board, as /dev/ttyUSB1 or COM3"
@@ -30,7 +32,7 @@ def add_arguments(parser):
     parser.add_argument("--logits", metavar="L.npy", help="float64 accumulators x scale + bias")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
     import time
 
@@ -72,7 +74,7 @@ def run(args):
     return 0
 
 
-def open_port(name, baud, wait):
+def open_port(name: str, baud: int, wait: float):
     """An open serial port of pyserial, `wait` seconds its timeout; :class:`InputError` where it cannot be."""
     try:
         import serial

@@ -32,8 +32,8 @@ ALLOWED = {
     "hw.compiler": "golden golden.lowering hw.config hw.interface"
     " hw.engine hw.engine.reader hw.engine.array hw.engine.output",
     "hw.verilog": "golden hw.lib hw.fabric",
-    "hw.shell": "golden hw.interface hw.engine",
-    "hw.generate": "golden hw.interface hw.engine hw.shell hw.compiler hw.verilog",
+    "hw.shell": "golden hw.config hw.interface hw.engine",
+    "hw.generate": "golden hw.config hw.interface hw.engine hw.shell hw.compiler hw.verilog",
 }
 # Rooms whose packages may import anything of the rooms below, and of each other what stands here.
 BELOW = {"sim": ("golden", "hw"), "synth": ("golden", "hw"), "cli": ("golden", "hw", "sim", "synth")}

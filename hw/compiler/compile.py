@@ -13,7 +13,8 @@ from dorefa.golden.lowering.integer_network import IntegerNetwork
 
 from ..config.engine import EngineConfig
 from ..interface import program
-from ..interface.memory_map import REGISTERS, MemoryMap
+from ..interface.memory_map import MemoryMap
+from ..interface.registers import REGISTERS
 from ..interface.trunk_stores import trunk_store
 from ..interface.weight_sources import weight_source
 from .descriptor import descriptor
@@ -64,7 +65,7 @@ class CompiledNetwork:
     each row, where weights stream in.
 
     `memories` has ``program`` (32-bit words), ``weights`` (per row, words of `lanes` bits), ``params``
-    and ``rescale`` (per parameter memory, words) and ``registers`` (layers, image_bytes, control).
+    and ``rescale`` (per parameter memory, words) and ``registers`` (words of layers, image_bytes, control).
     Every list is only as long as the network needs.
     """
 
@@ -112,7 +113,7 @@ class CompiledNetwork:
     def register_writes(self):
         """The last part of :meth:`host_writes`: the registers alone."""
         for name in ("layers", "image_bytes", "control"):
-            yield REGISTERS[name][0], self.memories["registers"][name]
+            yield REGISTERS[name].address, self.memories["registers"][name]
 
     @cached_property
     def cycles(self) -> int:
@@ -156,9 +157,9 @@ def compile_network(network: IntegerNetwork, config: EngineConfig) -> CompiledNe
         raise InputError(plan.problems[0])
     memories, packets = _images(plan)
     memories["registers"] = {
-        "layers": len(plan.schedule.passes),
-        "image_bytes": math.prod(plan.network.input_shape),
-        "control": 1,
+        "layers": REGISTERS["layers"].encode(layers=len(plan.schedule.passes)),
+        "image_bytes": REGISTERS["image_bytes"].encode(image_bytes=math.prod(plan.network.input_shape)),
+        "control": REGISTERS["control"].encode(enable=1),
     }
     return CompiledNetwork(plan, _layers(plan), memories, packets)
 

@@ -1,5 +1,6 @@
 """The host's side: registers, and words put together for the memories."""
 
+from collections.abc import Mapping
 from functools import reduce
 from operator import or_
 
@@ -7,50 +8,65 @@ from amaranth import Cat, Module, Mux, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..interface import memory_map
 from ..interface.host_bus import host_signature
-from ..interface.memory_map import REGISTER_BITS, MemoryMap
+from ..interface.memory_map import MemoryMap
+from ..interface.register import Access, Register
+from ..interface.registers import REGISTER_BITS, engine_registers
 
 
 class HostPort(wiring.Component):
-    """Registers of :data:`.registers.REGISTERS`, and one write port for all memories.
+    """The registers of :mod:`dorefa.hw.interface.registers`, and one write port for all memories.
 
-    Ports: `host`; per window NAME of the map `NAME_en` (one bit per memory), `NAME_address`, `NAME_data`;
-    `enable`, `layers`, `image_bytes`; `busy`, `wrong_packet`, `wrong_weights`, `wrong_trunks` (pulses) and
-    `cycles` from the engine.
-    `init`: reset values of control, layers and image_bytes of a preloaded engine.
+    Ports: `host`; per window NAME of the map `NAME_en` (one bit per memory), `NAME_address`, `NAME_data`; by
+    the names of their fields what the host sets, as outputs, and what it reads, as inputs. Those of fields
+    that are cleared by writing 1 are pulses that set them.
+    `init`: words that the registers of a preloaded engine begin with.
     """
 
-    def __init__(self, config, *, init=None):
+    def __init__(self, config, *, init: Mapping[str, int] | None = None):
         self._config = config
         self._preloaded = init is not None
-        self._init = {"control": 0, "layers": 1, "image_bytes": 1} | (init or {})
+        self._registers = engine_registers(config, init)
         self._map = MemoryMap.of(config)
-        ports = {
-            "host": In(host_signature(config)),
-            "enable": Out(1, init=self._init["control"]),
-            "layers": Out(config.layer_depth.bit_length(), init=self._init["layers"]),
-            "image_bytes": Out(config.image_bytes_bits, init=self._init["image_bytes"]),
-            "busy": In(1),
-            "wrong_packet": In(1),
-            "wrong_weights": In(1),
-            "wrong_trunks": In(1),
-            "cycles": In(32),
-        }
+        # What never gets as great as the map allows has no register for the rest.
+        kept = {"layers": config.layer_depth.bit_length(), "image_bytes": config.image_bytes_bits}
+        ports = {"host": In(host_signature(config))}
+        for register in self._registers.values():
+            for field in register.fields:
+                if field.access is Access.READ_WRITE:
+                    bits = min(field.width, kept.get(field.name, field.width))
+                    ports[field.name] = Out(bits, init=field.reset)
+                elif field.access is not Access.CONSTANT:
+                    ports[field.name] = In(field.width)
         for window in self._map.windows:
             ports |= {f"{window.name}_{part}": Out(shape) for part, shape in window.write_ports(1).items()}
         super().__init__(ports)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform) -> Module:
         m = Module()
-        config, host = self._config, self.host
-        shift = self._map.select_shift
-        select = host.addr[shift:]
-        pulses = [self.wrong_packet, self.wrong_weights]
-        if config.trunks == "stream":
-            pulses.append(self.wrong_trunks)
-        wrong = Signal(len(pulses))
+        self._write_memories(m)
+        # Registers repeat up to the first window, so that there is little of an address to compare.
+        chosen = self.host.addr[self._map.select_shift :] == 0
+        place = self.host.addr[:REGISTER_BITS]
+        wrong = Signal(sum(len(self._events(register)) for register in self._registers.values()))
+        seen, first = {}, 0
+        for name, register in self._registers.items():
+            behind = first + len(self._events(register))
+            seen[name], first = wrong[first:behind], behind
+        self._write_registers(m, chosen, place, seen)
+        self._read_registers(m, chosen, place, seen)
+        return m
 
+    def _events(self, register: Register):
+        """The fields that are cleared by writing 1, of those that this engine has."""
+        return [
+            field for field in register.fields if field.access is Access.CLEAR and field.exists(self._config)
+        ]
+
+    def _write_memories(self, m):
+        """Words of the windows from their pieces."""
+        host = self.host
+        select = host.addr[self._map.select_shift :]
         widest = max(window.pieces for window in self._map.windows)
         earlier = [Signal(32, name=f"piece_{piece}", reset_less=True) for piece in range(widest - 1)]
         # Memories lie all over the device: what goes there comes from registers. Before a reset these may be
@@ -80,50 +96,52 @@ class HostPort(wiring.Component):
             with m.If(takes):
                 m.d.sync += own.eq(w_data)
 
-        # Registers repeat up to the first window, so that there is little of an address to compare.
-        registers, place = select == 0, host.addr[:REGISTER_BITS]
-
-        def address(name):
-            return memory_map.REGISTERS[name][0]
-
-        with m.If(host.w_en & registers):
+    def _write_registers(self, m, chosen, place, seen):
+        """`chosen`: the address is that of a register, `place` tells which; `seen`, by the names of
+        registers: the bits of :meth:`_events`."""
+        host = self.host
+        with m.If(host.w_en & chosen):
             with m.Switch(place):
-                with m.Case(address("control")):
-                    m.d.sync += self.enable.eq(host.w_data[0])
-                with m.Case(address("layers")):
-                    m.d.sync += self.layers.eq(host.w_data)
-                with m.Case(address("image_bytes")):
-                    m.d.sync += self.image_bytes.eq(host.w_data)
-                with m.Case(address("status")):
-                    m.d.sync += wrong.eq(wrong & ~host.w_data[1 : 1 + len(wrong)])
-        for bit, pulse in enumerate(pulses):
-            with m.If(pulse):
-                m.d.sync += wrong[bit].eq(1)
+                for register in self._registers.values():
+                    if register.access == "ro":
+                        continue
+                    with m.Case(register.address):
+                        for field in register.fields:
+                            if field.access is Access.READ_WRITE:
+                                m.d.sync += getattr(self, field.name).eq(field.of(host.w_data))
+                        if events := self._events(register):
+                            bits = seen[register.name]
+                            m.d.sync += bits.eq(bits & ~Cat(field.of(host.w_data) for field in events))
+        for register in self._registers.values():
+            for field, bit in zip(self._events(register), seen[register.name], strict=True):
+                with m.If(getattr(self, field.name)):
+                    m.d.sync += bit.eq(1)
 
-        fixed = {
-            "identity": memory_map.IDENTITY,
-            "version": memory_map.VERSION,
-            "array": config.lanes | config.total_rows << 12 | config.cols << 24,
-            "widths": config.w_bits | config.a_bits << 8 | config.out_bits << 16 | config.total_quant << 24,
-        }
-        varying = {
-            "control": self.enable,
-            "layers": self.layers,
-            "image_bytes": self.image_bytes,
-            "status": Cat(self.busy, wrong),
-            "cycles": self.cycles,
-        }
+    def _read_registers(self, m, chosen, place, seen):
+        """The bus's answer, a cycle after the address; arguments as of :meth:`_write_registers`."""
         # All but what is read are zero: less to join, a cycle later, than to choose from.
         reads = [Signal(32, name="read_fixed")]
         m.d.sync += reads[0].eq(0)
-        with m.If(registers):
+        constant = [register for register in self._registers.values() if register.constant]
+        with m.If(chosen):
             with m.Switch(place):
-                for name, value in fixed.items():
-                    with m.Case(address(name)):
-                        m.d.sync += reads[0].eq(value)
-        for name, value in varying.items():
-            read = Signal(len(value), name=f"read_{name}")
-            m.d.sync += read.eq(Mux(registers & (place == address(name)), value, 0))
-            reads.append(read)
-        m.d.comb += host.r_data.eq(reduce(or_, reads))
-        return m
+                for register in constant:
+                    with m.Case(register.address):
+                        m.d.sync += reads[0].eq(register.reset_word)
+        for register in self._registers.values():
+            if register not in constant:
+                value = register.join(self._values(register, seen[register.name]))
+                read = Signal(len(value), name=f"read_{register.name}")
+                m.d.sync += read.eq(Mux(chosen & (place == register.address), value, 0))
+                reads.append(read)
+        m.d.comb += self.host.r_data.eq(reduce(or_, reads))
+
+    def _values(self, register: Register, seen):
+        """Name -> value of the register's fields that this engine has."""
+        values = {field.name: bit for field, bit in zip(self._events(register), seen, strict=True)}
+        for field in register.fields:
+            if field.access is Access.CONSTANT:
+                values[field.name] = field.reset
+            elif field.access is not Access.CLEAR:
+                values[field.name] = getattr(self, field.name)
+        return values

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 
 from dorefa.golden.errors import InputError
 
@@ -15,7 +16,7 @@ from ..verilog import export as verilog
 from ..verilog import memory_macros
 
 
-def config_file(*, period_ns, shapes=None):
+def config_file(*, period_ns: float, shapes: Mapping[memory_macros.Shape, list[str]] | None = None) -> str:
     """Text of ``config.json`` beside ``engine.v``; the clock has a period of `period_ns` nanoseconds.
 
     `shapes`, of :class:`.export.MacroVerilog`, makes a macro of each shape of memory: views are

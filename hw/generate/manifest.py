@@ -1,45 +1,57 @@
-"""The files of a generated engine: Verilog, a manifest that describes it, a FuseSoC core file."""
+"""The files of a generated engine: Verilog, a manifest and a C header, a FuseSoC core file."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from amaranth.lib.wiring import In
 
+from ..compiler.compile import CompiledNetwork
+from ..config.engine import EngineConfig
 from ..engine.engine import Engine
-from ..interface.memory_map import IDENTITY, REGISTERS, VERSION, MemoryMap
-from ..interface.streams import beats_per_word, rows_per_beat, trunk_bytes
+from ..interface.memory_map import MemoryMap, Window
+from ..interface.registers import IDENTITY, REGISTERS, VERSION, engine_registers
+from ..interface.trunk_stores import trunk_store
+from ..interface.weight_sources import weight_source
 from ..shell.axi import AxiTop
 from ..verilog import export as verilog
 from ..verilog import memory_macros
 from . import librelane
+from .c_header import c_header
 
 
-def network_memories(config):
+def network_memories(config: EngineConfig) -> tuple[str, ...]:
     """Instances whose memories hold the network when it is preloaded."""
     parts = ["quantizer"]
-    parts += ["weights"] if config.weights == "onchip" else []
+    parts += ["weights"] if weight_source(config).preloads else []
     parts += ["residual"] if config.trunk_bits else []
     slices = range(config.engines)
     return ("core.sequencer", *(f"core.slice{number}.{part}" for number in slices for part in parts))
 
 
-def address_regions(config):
+def address_regions(config: EngineConfig) -> list[tuple[int, int]]:
     """(first word, words) of everything that answers on the host port of an engine of `config`."""
     memory_map = MemoryMap.of(config)
-    registers = 1 + max(address for address, _, _ in REGISTERS.values())
+    registers = 1 + max(register.address for register in REGISTERS.values())
     windows = [(memory_map.address(window, 0, 0), 1 << window.offset_bits) for window in memory_map.windows]
     return [(0, registers), *windows]
 
 
-def make_top(config, compiled=None):
+def make_top(config: EngineConfig, compiled: CompiledNetwork | None = None) -> AxiTop:
     """The exported top, an :class:`AxiTop`; with `compiled` the network is preloaded."""
     memories = compiled.memories if compiled is not None else None
     return AxiTop(Engine(config, memories=memories), regions=address_regions(config))
 
 
-def engine_files(config, compiled=None, *, memory="logic", librelane_period_ns=None):
-    """The files of an engine of `config`, {name: text}: engine.v, engine.json and engine.core.
+def engine_files(
+    config: EngineConfig,
+    compiled: CompiledNetwork | None = None,
+    *,
+    memory: str = "logic",
+    librelane_period_ns: float | None = None,
+) -> dict[str, str]:
+    """The files of an engine of `config`, {name: text}: engine.v, engine.json, engine.h and engine.core.
 
     With `compiled`, a :class:`CompiledNetwork` for this configuration, its network is preloaded and
     the engine accepts images after reset; any other waits for its program, weights and parameters
@@ -59,13 +71,23 @@ def engine_files(config, compiled=None, *, memory="logic", librelane_period_ns=N
     else:
         sources = {"engine.v": verilog.export(top, **options)}
     description = json.dumps(contents, indent=2) + "\n"
-    files = {**sources, "engine.json": description, "engine.core": core_file(sources)}
+    files = {
+        **sources,
+        "engine.json": description,
+        "engine.h": c_header(config, _register_words(compiled)),
+        "engine.core": core_file(sources),
+    }
     if librelane_period_ns is not None:
         files["config.json"] = librelane.config_file(period_ns=librelane_period_ns, shapes=shapes)
     return files
 
 
-def manifest(top, compiled=None):
+def _register_words(compiled):
+    """What the registers of a preloaded engine begin with."""
+    return compiled.memories["registers"] if compiled is not None else None
+
+
+def manifest(top: AxiTop, compiled: CompiledNetwork | None = None) -> dict[str, object]:
     """What a program needs to use the engine `top`, as a dictionary ready for JSON.
 
     Addresses and offsets are bytes on the AXI4-Lite port. A word of a memory wider than 32 bits is
@@ -73,63 +95,49 @@ def manifest(top, compiled=None):
     """
     config = top.engine.config
     memory_map = MemoryMap.of(config)
-    packet, order = "one image", ""
-    if config.batch > 1:
-        packet = f"{config.batch} images"
-        order = "; for every pass of the last layer, image by image, the classes of the pass"
-    weights = {}
-    if config.weights == "stream":
-        weights["s_axis_weights"] = {
-            "carries": "per address the word of every row, lowest bits first, each from a new beat on; "
-            f"{rows_per_beat(config)} words to a beat, {beats_per_word(config)} beats to a word",
-            "packet": "the weights of one pass of the program; all passes again for every packet of images",
-            "data_bits": 8 * config.port_bytes,
-        }
-    trunks = {}
-    if config.trunks == "stream":
-        carries = (
-            f"per pixel its groups of {config.total_quant} channels, in the order of the program's passes; a "
-            f"beat is a group, {config.trunk_bits} bits a channel, two's complement, the first one lowest"
-        )
-        trunks = {
-            "m_axis_trunks": {
-                "carries": carries,
-                "packet": "the residual trunk of one pass that keeps it",
-                "data_bits": 8 * trunk_bytes(config),
-            },
-            "s_axis_trunks": {
-                "carries": carries,
-                "packet": "for every pass that adds a trunk, as it came from m_axis_trunks",
-                "data_bits": 8 * trunk_bytes(config),
-            },
-        }
     return {
         "module": verilog.MODULE,
         "config": config.as_dict(),
         "ports": _ports(top),
         "streams": {
-            "s_axis": {
-                "carries": "image bytes, height, width, channel order, little endian in TDATA",
-                "packet": packet,
-                "data_bits": 8 * config.port_bytes,
-            },
-            "m_axis": {
-                "carries": "signed accumulators of the last layer, one per class" + order,
-                "packet": packet,
-                "data_bits": config.result_bits,
-            },
-            **weights,
-            **trunks,
+            **_image_streams(config),
+            **weight_source(config).description(config),
+            **trunk_store(config).description(config),
         },
         "register_map": [
-            {"name": name, "offset": 4 * address, "access": access, "meaning": meaning}
-            for name, (address, access, meaning) in REGISTERS.items()
+            {
+                "name": register.name,
+                "offset": register.offset,
+                "access": register.access,
+                "meaning": register.meaning,
+                "fields": [field.as_dict() for field in register.fields],
+            }
+            for register in engine_registers(config, _register_words(compiled)).values()
         ],
         "register_map_version": VERSION,
         "identity": IDENTITY,
         "memory_map": [_window(memory_map, window) for window in memory_map.windows],
         "preloaded": compiled.network.name if compiled is not None else None,
         "tools": verilog.tool_versions(),
+    }
+
+
+def _image_streams(config):
+    packet, order = "one image", ""
+    if config.batch > 1:
+        packet = f"{config.batch} images"
+        order = "; for every pass of the last layer, image by image, the classes of the pass"
+    return {
+        "s_axis": {
+            "carries": "image bytes, height, width, channel order, little endian in TDATA",
+            "packet": packet,
+            "data_bits": 8 * config.port_bytes,
+        },
+        "m_axis": {
+            "carries": "signed accumulators of the last layer, one per class" + order,
+            "packet": packet,
+            "data_bits": config.result_bits,
+        },
     }
 
 
@@ -143,25 +151,21 @@ def _ports(top):
     return ports
 
 
-def _window(memory_map, window):
-    def offset(memory, address):
-        return 4 * memory_map.address(window, memory, address)
-
-    first = offset(0, 0)
+def _window(memory_map: MemoryMap, window: Window):
     return {
         "name": window.name,
-        "offset": first,
+        "offset": 4 * memory_map.address(window, 0, 0),
         "access": "wo",
         "memories": window.memories,
-        "memory_stride": offset(1, 0) - first if window.memories > 1 else None,
+        "memory_stride": 4 * window.memory_stride if window.memories > 1 else None,
         "depth": window.depth,
-        "word_stride": offset(0, 1) - first if window.depth > 1 else None,
+        "word_stride": 4 * window.word_stride if window.depth > 1 else None,
         "word_bits": window.width,
         "pieces": window.pieces,
     }
 
 
-def core_file(verilog_files=("engine.v",)):
+def core_file(verilog_files: Iterable[str] = ("engine.v",)) -> str:
     """FuseSoC core description (CAPI2) of the generated Verilog files."""
     files = "\n".join(f"      - {name}" for name in verilog_files)
     return f"""CAPI=2:

@@ -6,6 +6,7 @@ import json
 import struct
 
 from ..compiler.batch import result_channels
+from ..compiler.compile import CompiledNetwork
 from ..compiler.packets import weight_packet
 from ..interface.streams import trunk_bytes
 from ..interface.trunk_stores import trunk_store
@@ -17,7 +18,7 @@ FORMATS = {
 }
 
 
-def network_files(compiled, *, preloaded) -> dict[str, bytes]:
+def network_files(compiled: CompiledNetwork, *, preloaded: bool) -> dict[str, bytes]:
     """Name -> contents: ``network.json``, which describes the others; ``load.bin`` unless the Verilog
     holds the network; ``weights.bin`` where weights stream in."""
     config = compiled.config

@@ -1,37 +1,19 @@
-"""Where the host port finds registers and memories. Addresses count 32-bit words."""
+"""Where the host port finds memories, above the registers. Addresses count 32-bit words."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..config.engine import EngineConfig
 from . import program
-from .parameters import quantizer_bits, rescale_layout
-
-IDENTITY = 0x444F5245  # "DORE"
-VERSION = 2
-
-# name: (word address, access, meaning)
-REGISTERS = {
-    "identity": (0, "ro", "0x444F5245"),
-    "version": (1, "ro", "version of this map"),
-    "control": (2, "rw", "bit 0: accept images"),
-    "layers": (3, "rw", "passes of the program: layers, or parts of layers"),
-    "image_bytes": (4, "rw", "bytes of one image packet"),
-    "status": (
-        5,
-        "rw",
-        "bit 0: busy; bit 1: an image had another length and was dropped; bit 2: a pass's "
-        "weights had another length; bit 3: a residual trunk came back with another length (write 1 "
-        "to clear)",
-    ),
-    "cycles": (6, "ro", "cycles of the last image, from its first feature read to its last result"),
-    "array": (7, "ro", "bits 11-0 lanes, 23-12 rows, 31-24 columns"),
-    "widths": (8, "ro", "bits 7-0 w_bits, 15-8 a_bits, 23-16 out_bits, 31-24 channels per quantizer cycle"),
-}
-REGISTER_BITS = 4  # of an address that tell registers apart
+from .parameters import rescale_layout
+from .quantizers import quantizer_of
+from .registers import REGISTER_BITS
+from .weight_sources import weight_source
 
 
-def bits_for(count):
+def bits_for(count: int) -> int:
     """Address bits of `count` things."""
     return (count - 1).bit_length()
 
@@ -70,6 +52,16 @@ class Window:
         """Address bits within the window."""
         return self.piece_bits + self.depth_bits + bits_for(self.memories)
 
+    @property
+    def word_stride(self) -> int:
+        """Addresses from a word to the next one of the same memory."""
+        return 1 << self.piece_bits
+
+    @property
+    def memory_stride(self) -> int:
+        """Addresses from a memory's first word to that of the next memory."""
+        return 1 << self.depth_bits + self.piece_bits
+
     def offset(self, memory: int, address: int, piece: int = 0) -> int:
         """Word offset of a piece within the window."""
         return (((memory << self.depth_bits) | address) << self.piece_bits) | piece
@@ -96,12 +88,12 @@ class MemoryMap:
     rescale: Window | None
 
     @classmethod
-    def of(cls, config) -> MemoryMap:
+    def of(cls, config: EngineConfig) -> MemoryMap:
         """The map of an engine of this configuration."""
-        thresholds = config.quantizer == "thresholds"
-        stages = config.out_bits if thresholds else 1
+        quantizer = quantizer_of(config)
+        stages = quantizer.stages(config)
         weights = rescale = None
-        if config.weights == "onchip":
+        if weight_source(config).preloads:
             weights = Window(
                 name="weights",
                 select=2,
@@ -130,7 +122,7 @@ class MemoryMap:
                 name="params",
                 select=3,
                 memories=config.total_quant * stages,
-                width=quantizer_bits(config),
+                width=quantizer.word_bits(config),
                 depth=config.param_depth << (stages - 1),
             ),
             rescale=rescale,
@@ -156,7 +148,7 @@ class MemoryMap:
         """Word address of a piece of a memory word."""
         return (window.select << self.select_shift) | window.offset(memory, address, piece)
 
-    def writes(self, window: Window, memory: int, address: int, word: int):
+    def writes(self, window: Window, memory: int, address: int, word: int) -> Iterator[tuple[int, int]]:
         """(address, data) pairs that write `word`."""
         for piece in range(window.pieces):
             yield (

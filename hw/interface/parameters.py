@@ -25,8 +25,3 @@ def affine_layout(config):
 def rescale_layout(config):
     """Fields of a word that rescales into a residual trunk, lowest first."""
     return data.StructLayout({"m": signed(config.trunk_mul_bits), "b": signed(config.trunk_bias_bits)})
-
-
-def quantizer_bits(config):
-    """Bits of a word of the configuration's quantizer."""
-    return threshold_bits(config) if config.quantizer == "thresholds" else affine_layout(config).size

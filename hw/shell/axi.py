@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from dorefa.golden.errors import InputError
+
+from ..engine.engine import Engine
 
 OKAY, SLAVE_ERROR, DECODE_ERROR = 0b00, 0b10, 0b11
 
@@ -45,7 +49,7 @@ class AxiLiteBridge(wiring.Component):
     `host_w_en` (outputs, registered) and `host_r_data` (valid the cycle after `host_addr`).
     """
 
-    def __init__(self, *, addr_bits, regions=None):
+    def __init__(self, *, addr_bits: int, regions: Iterable[tuple[int, int]] | None = None):
         if addr_bits < 1:
             raise InputError(f"addr_bits is {addr_bits}; accepted: at least 1 (bits of a word address)")
         self._addr_bits = addr_bits
@@ -86,7 +90,7 @@ class AxiLiteBridge(wiring.Component):
         )
 
     @property
-    def addr_bits(self):
+    def addr_bits(self) -> int:
         """Width of the host's word address."""
         return self._addr_bits
 
@@ -101,7 +105,7 @@ class AxiLiteBridge(wiring.Component):
             hit = hit | (above & below)
         return hit
 
-    def elaborate(self, platform):
+    def elaborate(self, platform) -> Module:
         m = Module()
         write = Signal()
         read = Signal()
@@ -200,7 +204,7 @@ class AxiTop(wiring.Component):
     Connect ports by name: their order in the Verilog is not specified.
     """
 
-    def __init__(self, engine, *, regions=None):
+    def __init__(self, engine: Engine, *, regions: Iterable[tuple[int, int]] | None = None):
         self._engine = engine
         self._bridge = AxiLiteBridge(addr_bits=len(engine.host.addr), regions=regions)
         ports = {}
@@ -231,11 +235,11 @@ class AxiTop(wiring.Component):
         return {name: getattr(engine, own) for name, own in names.items() if hasattr(engine, own)}
 
     @property
-    def engine(self):
+    def engine(self) -> Engine:
         """The engine inside."""
         return self._engine
 
-    def elaborate(self, platform):
+    def elaborate(self, platform) -> Module:
         m = Module()
         m.submodules.core = engine = self._engine
         m.submodules.host_bridge = bridge = self._bridge

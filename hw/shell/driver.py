@@ -3,74 +3,91 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 import numpy as np
 
 from dorefa.golden.errors import InputError
 
-from ..interface import memory_map
+from ..interface.register import Register
+from ..interface.registers import BOARD_REGISTERS, REGISTERS
 from . import serial_host
 
-_ERRORS = ("a break or a low stop bit", "an image byte while it was busy", "an unknown command")
+
+class Port(Protocol):
+    """What :class:`Board` needs of an open serial port, as pyserial's."""
+
+    def write(self, data: bytes) -> object:
+        """Sends bytes."""
+
+    def read(self, count: int) -> bytes:
+        """`count` bytes, fewer after a timeout."""
+
+    def send_break(self) -> None:
+        """Holds the line low for longer than a byte."""
+
+    def reset_input_buffer(self) -> None:
+        """Drops what has come in."""
+
+
+def _write_command(address: int, word: int) -> bytes:
+    """The bytes that write a word of the host map, or of the board's own words."""
+    return bytes([serial_host.WRITE]) + struct.pack("<II", address, word)
 
 
 class Board:
-    """A board behind `port`, an open serial port as pyserial's: ``write(bytes)``, ``read(count)`` with a
-    timeout, ``send_break()`` and ``reset_input_buffer()``. `name` names it in messages.
+    """A board behind an open serial port, which `name` names in messages.
 
     :meth:`connect` first. Attributes then: `input_shape` (H, W, C) of the images, `classes`, and
     `result_bytes` of a result. Every method raises :class:`InputError` where the board does not answer.
     """
 
-    def __init__(self, port, name):
+    def __init__(self, port: Port, name: str):
         self._port = port
         self._name = name
-        self.input_shape = self.classes = self.result_bytes = None
+        self.input_shape: tuple[int, int, int] | None = None
+        self.classes: int | None = None
+        self.result_bytes: int | None = None
 
     def connect(self) -> None:
         """Ends whatever was under way, checks who answers and asks for the network's shape."""
         self._port.send_break()
         self._port.reset_input_buffer()
-        for place, expected in (
-            (serial_host.BOARD_WORDS["identity"][0], serial_host.BOARD_IDENTITY),
-            (memory_map.REGISTERS["identity"][0], memory_map.IDENTITY),
-            (memory_map.REGISTERS["version"][0], memory_map.VERSION),
-        ):
-            found = self.read(place)
+        for register in (BOARD_REGISTERS["identity"], REGISTERS["identity"], REGISTERS["version"]):
+            found, expected = self.read(register.address), register.reset_word
             if found != expected:
                 raise InputError(
-                    f"{self._name}: word {place:#x} is {found:#x}; accepted: {expected:#x}, as on a board "
-                    "that `dorefa build` of this release made"
+                    f"{self._name}: word {register.address:#x} is {found:#x}; accepted: {expected:#x}, as on "
+                    "a board that `dorefa build` of this release made"
                 )
         self.clear_errors()
-        shape = self.read(serial_host.BOARD_WORDS["shape"][0])
-        results = self.read(serial_host.BOARD_WORDS["results"][0])
-        self.input_shape = (shape & 0xFFFF, shape >> 16, results & 0xFF)
-        self.result_bytes, self.classes = results >> 8 & 0xFF, results >> 16
+        sizes = {}
+        for name in ("shape", "channels", "results"):
+            sizes |= self._fields(BOARD_REGISTERS[name])
+        self.input_shape = (sizes["height"], sizes["width"], sizes["channels"])
+        self.result_bytes, self.classes = sizes["result_bytes"], sizes["classes"]
 
     def read(self, address: int) -> int:
         """The 32-bit word at a word address of the host map, or of the board's own words."""
         self._port.write(bytes([serial_host.READ]) + struct.pack("<I", address))
         return struct.unpack("<I", self._receive(4))[0]
 
-    def load(self, writes) -> None:
+    def load(self, writes: Iterable[tuple[int, int]]) -> None:
         """Writes (word address, 32-bit word) pairs, as of ``CompiledNetwork.host_writes``."""
-        command = bytes([serial_host.WRITE])
-        self._port.write(b"".join(command + struct.pack("<II", *write) for write in writes))
+        self._port.write(b"".join(_write_command(*write) for write in writes))
         self.check_errors()
 
     def errors(self) -> list[str]:
         """What went wrong on the line since the errors were cleared."""
-        bits = self.read(serial_host.BOARD_WORDS["errors"][0])
-        return [text for bit, text in enumerate(_ERRORS) if bits >> bit & 1]
+        register = BOARD_REGISTERS["errors"]
+        seen = self._fields(register)
+        return [field.meaning for field in register.fields if seen[field.name]]
 
     def clear_errors(self) -> None:
-        """Clears the board's errors and the engine's note of a dropped image."""
-        for place, word in (
-            (serial_host.BOARD_WORDS["errors"][0], 0),
-            (memory_map.REGISTERS["status"][0], 2),
-        ):
-            self._port.write(bytes([serial_host.WRITE]) + struct.pack("<II", place, word))
+        """Clears the board's errors and the engine's, as of a dropped image."""
+        for register in (BOARD_REGISTERS["errors"], REGISTERS["status"]):
+            self._port.write(_write_command(register.address, register.clear_word))
 
     def check_errors(self) -> None:
         """Raises :class:`InputError` where the board has seen an error."""
@@ -80,7 +97,7 @@ class Board:
                 "(--baud) without other users"
             )
 
-    def run(self, images, progress=None) -> np.ndarray:
+    def run(self, images: np.ndarray, progress: Callable[[int], object] | None = None) -> np.ndarray:
         """Accumulators of the last layer, int64 (batch, classes), of uint8 images (batch, H, W, C).
 
         `progress` is called with the number of images done.
@@ -104,7 +121,11 @@ class Board:
 
     def cycles(self) -> int:
         """Clock cycles of the last image, from its first feature read to its last result."""
-        return self.read(memory_map.REGISTERS["cycles"][0])
+        return self._fields(REGISTERS["cycles"])["cycles"]
+
+    def _fields(self, register: Register) -> dict[str, int]:
+        """The fields of a register that is read now."""
+        return register.decode(self.read(register.address))
 
     def _receive(self, count: int) -> bytes:
         """`count` bytes of an answer."""

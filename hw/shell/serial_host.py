@@ -11,33 +11,27 @@ byte   then                           answer
                                       each as wide as the engine's results (4 or 8 bytes)
 =====  =============================  ==========================================================
 
-Addresses from 0x80000000 on are the board's own words (:data:`BOARD_WORDS`). The board holds no image
-back, so the host waits for the results of one before it sends the next command. A break on the line, or
-any stop bit that is low, ends the command that is under way and drops its image.
+Addresses from 0x80000000 on are the board's own words (:data:`.registers.BOARD_REGISTERS`). The board holds
+no image back, so the host waits for the results of one before it sends the next command. A break on the
+line, or any stop bit that is low, ends the command that is under way and drops its image.
 """
+
+from __future__ import annotations
 
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..config.engine import EngineConfig
 from ..interface.host_bus import host_signature
+from ..interface.register import Register
+from ..interface.registers import BOARD_BITS, BOARD_SPACE
 from ..interface.streams import image_layout, result_layout
 
 WRITE, READ, IMAGE = b"W"[0], b"R"[0], b"I"[0]
-BOARD_SPACE = 1 << 31
 
-# name: (word address, meaning)
-BOARD_WORDS = {
-    "identity": (BOARD_SPACE, "0x42524F44"),
-    "shape": (BOARD_SPACE + 1, "bits 15-0 height, 31-16 width of the image"),
-    "results": (BOARD_SPACE + 2, "bits 7-0 channels of the image, 15-8 bytes of a result, 31-16 results"),
-    "errors": (
-        BOARD_SPACE + 3,
-        "bit 0: a break or a low stop bit; bit 1: an image byte came while the "
-        "engine was busy; bit 2: unknown command or empty image (any write clears)",
-    ),
-}
-BOARD_IDENTITY = 0x42524F44  # "DORB"
+# Of an address that is one of the board's own words.
+_BOARD_BIT = BOARD_SPACE.bit_length() - 1
 
 
 class _State(enum.Enum, shape=3):
@@ -53,22 +47,17 @@ class _State(enum.Enum, shape=3):
 class SerialHost(wiring.Component):
     """Commands from received bytes to an engine, its answers to bytes.
 
-    `shape`: (H, W, C) of the network's image; `classes`: results per image. Only for engines whose image
-    port is one byte wide.
+    `registers`: the board's own words, as of :func:`.registers.board_registers`. Only for engines whose
+    image port is one byte wide.
 
     Ports: `data`, `valid`, `broken` of a :class:`.UartReceiver`; `o`, stream of bytes to a transmitter;
     `image`, `result`, `host`, to an engine's `i`, `o` and `host`; `receiving`, while an image comes in;
-    `errors`, the bits of the word of that name.
+    `errors`, the fields of the word of that name.
     """
 
-    def __init__(self, config, *, shape, classes):
+    def __init__(self, config: EngineConfig, registers: dict[str, Register]):
         self._config = config
-        height, width, channels = shape
-        self._words = {
-            "identity": BOARD_IDENTITY,
-            "shape": height | width << 16,
-            "results": channels | config.result_bits // 8 << 8 | classes << 16,
-        }
+        self._registers = registers
         super().__init__(
             {
                 "data": In(8),
@@ -79,38 +68,43 @@ class SerialHost(wiring.Component):
                 "result": In(stream.Signature(result_layout(config))),
                 "host": Out(host_signature(config)),
                 "receiving": Out(1),
-                "errors": Out(3),
+                "errors": Out(len(registers["errors"].fields)),
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform) -> Module:
         m = Module()
         answered, answer = Signal(), Signal(32)
-        self._commands(m, answered, answer)
+        address = self._commands(m, answered)
+        own = self._own_word(m, address)
+        m.d.comb += answer.eq(Mux(address[_BOARD_BIT], own, self.host.r_data))
         self._answers(m, answered, answer)
         return m
 
-    def _commands(self, m, answered, answer):
-        """Received bytes to the engine; `answer` holds a word that was read while `answered`."""
+    def _commands(self, m, answered):
+        """Received bytes to the engine. Returns the address that was read, while `answered`."""
         # The last eight bytes with the one that comes: an address and a word, or an address alone.
         fields = Signal(56)
         latest = Cat(fields, self.data)
         first, second = latest[:32], latest[32:]
         left = Signal(32)
-        problem = Signal(3)
+        errors = self._registers["errors"]
+        problem = {field.name: Signal(name=f"problem_{field.name}") for field in errors.fields}
         state = Signal(_State)
         last = self.valid & (left == 1)
         with m.If(self.valid):
             m.d.sync += [fields.eq(latest[8:]), left.eq(left - 1)]
-        m.d.sync += self.errors.eq(self.errors | problem)
+        kept = Signal.like(self.errors)
+        m.d.sync += self.errors.eq(kept | Cat(problem.values()))
         m.d.comb += [
-            problem[0].eq(self.broken),
+            kept.eq(self.errors),
+            problem["framing"].eq(self.broken),
             self.host.addr.eq(Mux(state == _State.READ, second, first)),
             self.host.w_data.eq(second),
-            self.host.w_en.eq(last & (state == _State.WRITE) & ~first[31]),
+            self.host.w_en.eq(last & (state == _State.WRITE) & ~first[_BOARD_BIT]),
         ]
-        with m.If(last & (state == _State.WRITE) & (first == BOARD_WORDS["errors"][0])):
-            m.d.sync += self.errors.eq(0)
+        with m.If(last & (state == _State.WRITE) & (first == errors.address)):
+            m.d.comb += kept.eq(self.errors & ~Cat(field.of(second) for field in errors.fields))
 
         with m.Switch(state):
             with m.Case(_State.COMMAND):
@@ -125,11 +119,11 @@ class SerialHost(wiring.Component):
                             with m.Case(command):
                                 m.d.sync += state.eq(following)
                         with m.Default():
-                            m.d.comb += problem[2].eq(1)
+                            m.d.comb += problem["unknown"].eq(1)
             with m.Case(_State.LENGTH):
                 with m.If(last):
                     m.d.sync += left.eq(second)
-                    m.d.comb += problem[2].eq(second == 0)
+                    m.d.comb += problem["unknown"].eq(second == 0)
             with m.Case(_State.IMAGE):
                 m.d.comb += [
                     self.receiving.eq(1),
@@ -138,7 +132,7 @@ class SerialHost(wiring.Component):
                     self.image.payload.data.eq(self.data),
                     self.image.payload.keep.eq(self.valid),
                     self.image.payload.last.eq((left == 1) | self.broken),
-                    problem[1].eq(self.valid & ~self.image.ready),
+                    problem["overrun"].eq(self.valid & ~self.image.ready),
                 ]
         with m.If(last & (state != _State.COMMAND)):
             empty = (state != _State.LENGTH) | (second == 0)
@@ -148,12 +142,17 @@ class SerialHost(wiring.Component):
 
         # The bus answers a cycle after the address, which `fields` then ends with.
         m.d.sync += answered.eq(last & (state == _State.READ))
+        return fields[-32:]
+
+    def _own_word(self, m, address):
+        """The board's own word at `address`."""
         own = Signal(32)
-        with m.Switch(fields[24:26]):
-            for name, (place, _) in BOARD_WORDS.items():
-                with m.Case(place & 3):
-                    m.d.comb += own.eq(self._words.get(name, self.errors))
-        m.d.comb += answer.eq(Mux(fields[55], own, self.host.r_data))
+        seen = {field.name: self.errors[bit] for bit, field in enumerate(self._registers["errors"].fields)}
+        with m.Switch(address[:BOARD_BITS]):
+            for register in self._registers.values():
+                with m.Case(register.address - BOARD_SPACE):
+                    m.d.comb += own.eq(register.reset_word if register.constant else register.join(seen))
+        return own
 
     def _answers(self, m, answered, answer):
         """Words that were read, and results, as bytes."""

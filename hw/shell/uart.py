@@ -15,7 +15,7 @@ _LEAST_DIVISOR = 4
 _PERCENT_OFF = 2
 
 
-def baud_divisor(clock_hz, baud):
+def baud_divisor(clock_hz: float, baud: int) -> int:
     """Clock cycles per bit, both rates in Hz.
 
     Raises :class:`InputError` where the clock cannot make the rate within 2 %.
@@ -44,11 +44,11 @@ class UartReceiver(wiring.Component):
     break. The next byte is then looked for once the line has been high.
     """
 
-    def __init__(self, divisor):
+    def __init__(self, divisor: int):
         self._divisor = divisor
         super().__init__({"rx": In(1), "data": Out(8), "valid": Out(1), "broken": Out(1)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform) -> Module:
         m = Module()
         line = Signal(init=1)
         m.submodules.line = FFSynchronizer(self.rx, line, init=1)
@@ -83,11 +83,11 @@ class UartTransmitter(wiring.Component):
     the line for ``10 * divisor`` cycles.
     """
 
-    def __init__(self, divisor):
+    def __init__(self, divisor: int):
         self._divisor = divisor
         super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform) -> Module:
         m = Module()
         wait = Signal(range(self._divisor))
         left = Signal(range(FRAME_BITS + 1))

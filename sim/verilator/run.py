@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dorefa.hw.interface.memory_map import REGISTERS
+from dorefa.hw.interface.registers import REGISTERS
 from dorefa.hw.verilog.export import MODULE
 
 from ..job import design
@@ -62,7 +62,7 @@ def _job_file(job: Job, memories) -> bytes:
         job.image_limit,
         job.beats,
         0 if job.ports_only else len(compiled.schedule.passes),
-        4 * REGISTERS["cycles"][0],
+        REGISTERS["cycles"].offset,
     )
     parts = [_number(value) for value in numbers]
     images = {} if job.through_port or job.preloaded else design.memory_images(compiled)

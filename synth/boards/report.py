@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 from dorefa.hw.shell import serial_host
 from dorefa.hw.shell.uart import FRAME_BITS
@@ -14,7 +15,7 @@ _HEADER_BYTES = 5
 def line_seconds(compiled, baud):
     """Seconds for which an image and its results occupy the line; one follows the other."""
     network = compiled.network
-    image = compiled.memories["registers"]["image_bytes"]
+    image = math.prod(network.input_shape)
     results = network.classes * compiled.config.result_bits // 8
     return (_HEADER_BYTES + image + results) * FRAME_BITS / baud
 
@@ -71,8 +72,12 @@ def settings(made, *, board, baud):
             "image": serial_host.IMAGE,
             "result_bytes": compiled.config.result_bits // 8,
             "board_words": {
-                name: {"address": address, "meaning": meaning}
-                for name, (address, meaning) in serial_host.BOARD_WORDS.items()
+                register.name: {
+                    "address": register.address,
+                    "meaning": register.meaning,
+                    "fields": [field.as_dict() for field in register.fields],
+                }
+                for register in made.core.registers.values()
             },
         },
     }

@@ -9,17 +9,18 @@ from dorefa.golden.network import npz
 from dorefa.golden.zoo.datasets import digits_sample
 
 
-def test_generate_writes_three_files(dorefa, tmp_path):
+def test_generate_writes_four_files(dorefa, tmp_path):
     folder = tmp_path / "new" / "engine"
     outcome = dorefa("generate", "-o", folder, "--preset", "tiny", "--json", "-")
     assert outcome.status == 0
-    assert sorted(os.listdir(folder)) == ["engine.core", "engine.json", "engine.v"]
+    assert sorted(os.listdir(folder)) == ["engine.core", "engine.h", "engine.json", "engine.v"]
     assert outcome.report["files"] == [
-        str(folder / name) for name in ("engine.v", "engine.json", "engine.core")
+        str(folder / name) for name in ("engine.v", "engine.json", "engine.h", "engine.core")
     ]
     assert outcome.report["config"]["lanes"] == 16
     assert "module dorefa_engine(" in (folder / "engine.v").read_text()
     assert json.loads((folder / "engine.json").read_text())["config"]["rows"] == 4
+    assert "#define DOREFA_ARRAY_ROWS_VALUE 0x4u\n" in (folder / "engine.h").read_text()
 
 
 def test_generate_sizes_the_engine_and_preloads(dorefa, small, tmp_path):
@@ -37,7 +38,7 @@ def test_generate_leaves_memories_to_macros(dorefa, small, tmp_path):
     assert not folder.exists()
     outcome = dorefa("generate", "-o", folder, "--model", model, "--memory", "macro")
     assert outcome.status == 0
-    assert {"engine.v", "memories.v", "engine.json", "engine.core"} <= set(os.listdir(folder))
+    assert {"engine.v", "memories.v", "engine.json", "engine.h", "engine.core"} <= set(os.listdir(folder))
     macros = json.loads((folder / "engine.json").read_text())["memory_macros"]
     assert all(macro["module"] in (folder / "memories.v").read_text() for macro in macros) and macros
 

@@ -11,8 +11,9 @@ from dorefa.hw.compiler.geometry import PassGeometry
 from dorefa.hw.compiler.map_layout import MapLayout
 from dorefa.hw.compiler.needs import xnor_constants
 from dorefa.hw.compiler.sizing import fit
-from dorefa.hw.interface.memory_map import REGISTERS, MemoryMap
+from dorefa.hw.interface.memory_map import MemoryMap
 from dorefa.hw.interface.parameters import affine_layout
+from dorefa.hw.interface.registers import REGISTERS
 
 from ..engine.compiled_networks import descriptors, draw_compiled
 from ..engine.engine_bench import Bench, beats_of, compare
@@ -88,9 +89,9 @@ def test_host_writes(weights, rng):
     assert all(0 <= word < 1 << 32 for _, word in writes)
     registers = compiled.memories["registers"]
     assert writes[-3:] == [
-        (REGISTERS["layers"][0], registers["layers"]),
-        (REGISTERS["image_bytes"][0], registers["image_bytes"]),
-        (REGISTERS["control"][0], 1),
+        (REGISTERS["layers"].address, registers["layers"]),
+        (REGISTERS["image_bytes"].address, registers["image_bytes"]),
+        (REGISTERS["control"].address, 1),
     ]
     held = dict(writes)
     images = {

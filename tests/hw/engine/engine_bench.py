@@ -9,7 +9,7 @@ from dorefa.golden.run.integer import run_integer
 from dorefa.hw.compiler.cycles import predict
 from dorefa.hw.compiler.packets import weight_packet
 from dorefa.hw.engine.engine import Engine
-from dorefa.hw.interface.memory_map import REGISTERS
+from dorefa.hw.interface.registers import REGISTERS
 from dorefa.sim.amaranth.trunk_memory import TrunkMemory
 from dorefa.sim.job.design import CORE
 from dorefa.sim.job.snapshot import regions, values
@@ -109,7 +109,7 @@ class Bench:
 
     async def read(self, ctx, name):
         """A register of the host map."""
-        ctx.set(self.engine.host.addr, REGISTERS[name][0])
+        ctx.set(self.engine.host.addr, REGISTERS[name].address)
         await ctx.tick()
         return ctx.get(self.engine.host.r_data)
 

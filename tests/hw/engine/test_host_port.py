@@ -2,13 +2,17 @@
 
 import pytest
 
+from dorefa.hw.config.engine import EngineConfig
+from dorefa.hw.engine import host_port
 from dorefa.hw.engine.host_port import HostPort
-from dorefa.hw.interface.memory_map import REGISTERS, MemoryMap
+from dorefa.hw.interface.memory_map import MemoryMap
+from dorefa.hw.interface.register import Access, Field, Register
+from dorefa.hw.interface.registers import REGISTERS, engine_registers
 
 from ..interface.test_memory_map import AFFINE, CONFIGS, LEAST, ODD
 from ..support import simulate
 
-ADDRESS = {name: place[0] for name, place in REGISTERS.items()}
+ADDRESS = {name: register.address for name, register in REGISTERS.items()}
 
 
 async def write(ctx, unit, address, data):
@@ -76,14 +80,14 @@ def test_registers():
     async def testbench(ctx):
         expected = {
             "identity": 0x444F5245,
-            "version": 2,
+            "version": 3,
             "control": 0,
             "layers": 1,
             "image_bytes": 1,
             "status": 0,
             "cycles": 123,
             "array": 97 | 3 << 12 | 1 << 24,
-            "widths": 1 | 8 << 8 | 3 << 16 | 3 << 24,
+            "widths": 1 | 8 << 8 | 3 << 16 | 3 << 21,
         }
         ctx.set(unit.cycles, 123)
         for name, value in expected.items():
@@ -135,6 +139,83 @@ def test_status(bit, pulse, other):
         assert await read(ctx, unit, status) == bit
 
     simulate(unit, testbench, limit=50)
+
+
+def test_an_engine_that_quantizes_256_channels_a_cycle():
+    """All of them can be read."""
+    config = EngineConfig(lanes=256, rows=64, fetch_bits=256, quant=64, engines=4)
+    unit = HostPort(config)
+
+    async def testbench(ctx):
+        widths = REGISTERS["widths"].decode(await read(ctx, unit, ADDRESS["widths"]))
+        assert widths == {"w_bits": 1, "a_bits": 8, "out_bits": 2, "quant": 256}
+        array = REGISTERS["array"].decode(await read(ctx, unit, ADDRESS["array"]))
+        assert array == {"lanes": 256, "rows": 256, "cols": 1}
+
+    simulate(unit, testbench, limit=10)
+
+
+def test_trunks_raise_a_bit_where_they_stream():
+    """Elsewhere the bit stays 0."""
+    status = ADDRESS["status"]
+    for config, seen in (
+        (LEAST, 0),
+        (LEAST.replace(trunk_bits=16, trunk_depth=4), 0),
+        (LEAST.replace(trunk_bits=16, trunk_depth=4, trunks="stream"), 1),
+    ):
+        unit = HostPort(config)
+
+        async def testbench(ctx, unit=unit, seen=seen):
+            ctx.set(unit.wrong_trunks, 1)
+            await ctx.tick()
+            ctx.set(unit.wrong_trunks, 0)
+            assert REGISTERS["status"].decode(await read(ctx, unit, status))["wrong_trunks"] == seen
+
+        simulate(unit, testbench, limit=10)
+
+
+def test_fields_of_every_kind_side_by_side(monkeypatch):
+    """A register that no engine has yet: all it takes is a line of the table."""
+    kinds = {
+        "made": (0, 3, Access.CONSTANT, {"reset": "w_bits"}),
+        "level": (4, 5, Access.READ_ONLY, {}),
+        "first": (9, 1, Access.CLEAR, {}),
+        "mode": (12, 4, Access.READ_WRITE, {"reset": 9}),
+        "second": (31, 1, Access.CLEAR, {}),
+    }
+    fields = tuple(
+        Field(name=name, lsb=lsb, width=width, access=access, meaning="", **more)
+        for name, (lsb, width, access, more) in kinds.items()
+    )
+    planted = Register(name="planted", address=11, meaning="", fields=fields)
+
+    def table(config, words):
+        made = planted.with_constants(lambda name: getattr(config, name))
+        return engine_registers(config, words) | {"planted": made}
+
+    monkeypatch.setattr(host_port, "engine_registers", table)
+    unit = HostPort(LEAST)
+
+    async def testbench(ctx):
+        ctx.set(unit.level, 21)
+        ctx.set(unit.first, 1)
+        ctx.set(unit.second, 1)
+        ctx.set(unit.wrong_weights, 1)
+        await ctx.tick()
+        for name in ("first", "second", "wrong_weights"):
+            ctx.set(getattr(unit, name), 0)
+        assert ctx.get(unit.mode) == 9
+        expected = {"made": 1, "level": 21, "first": 1, "mode": 9, "second": 1}
+        assert planted.decode(await read(ctx, unit, 11)) == expected
+        await write(ctx, unit, 11, planted.encode(mode=6, second=1, made=7, level=0))
+        assert ctx.get(unit.mode) == 6
+        assert planted.decode(await read(ctx, unit, 11)) == expected | {"mode": 6, "second": 0}
+        assert REGISTERS["status"].decode(await read(ctx, unit, ADDRESS["status"]))["wrong_weights"] == 1
+        await write(ctx, unit, ADDRESS["status"], REGISTERS["status"].clear_word)
+        assert await read(ctx, unit, ADDRESS["status"]) == 0
+        assert planted.decode(await read(ctx, unit, 11)) == expected | {"mode": 6, "second": 0}
+
+    simulate(unit, testbench, limit=30)
 
 
 def test_reset_values_of_a_preloaded_engine():

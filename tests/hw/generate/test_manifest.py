@@ -1,6 +1,7 @@
 """dorefa.hw.generate.manifest: the description must agree with the Verilog and with the memory map."""
 
 import json
+import math
 import re
 
 import pytest
@@ -12,6 +13,7 @@ from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import preset
 from dorefa.hw.generate.manifest import address_regions, engine_files, make_top, manifest
 from dorefa.hw.interface.memory_map import MemoryMap
+from dorefa.hw.interface.registers import REGISTERS
 
 CONFIG = preset("tiny")
 
@@ -50,6 +52,34 @@ def test_strides_reach_the_last_word_of_each_memory(files):
         assert offset == 4 * memory_map.address(window, memory, address)
 
 
+def test_registers_have_fields_that_fill_them(files):
+    """Keys, byte offsets, and the values that this engine has."""
+    contents = json.loads(files["engine.json"])
+    assert (contents["register_map_version"], contents["identity"]) == (3, 0x444F5245)
+    registers = {register["name"]: register for register in contents["register_map"]}
+    assert list(registers) == list(REGISTERS)
+    for register in registers.values():
+        assert list(register) == ["name", "offset", "access", "meaning", "fields"]
+        assert register["offset"] == 4 * REGISTERS[register["name"]].address
+        for field in register["fields"]:
+            assert list(field) == ["name", "lsb", "width", "access", "reset", "meaning"]
+            assert 0 <= field["reset"] < 1 << field["width"]
+    assert {name: register["access"] for name, register in registers.items()} == {
+        "identity": "ro",
+        "version": "ro",
+        "control": "rw",
+        "layers": "rw",
+        "image_bytes": "rw",
+        "status": "rw",
+        "cycles": "ro",
+        "array": "ro",
+        "widths": "ro",
+    }
+    values = {field["name"]: field["reset"] for field in registers["array"]["fields"]}
+    assert values == {"lanes": CONFIG.lanes, "rows": CONFIG.rows, "cols": CONFIG.cols}
+    assert [field["access"] for field in registers["status"]["fields"]] == ["ro", "w1c", "w1c", "w1c"]
+
+
 def test_core_file_names_the_verilog(files):
     assert files["engine.core"].startswith("CAPI=2:\n")
     assert "- engine.v\n" in files["engine.core"]
@@ -67,7 +97,15 @@ def test_memories_have_contents_only_when_preloaded(files, seed):
     preloaded = engine_files(config, compiled)
     assert "initial" not in files["engine.v"]
     assert "initial" in preloaded["engine.v"]
-    assert json.loads(preloaded["engine.json"])["preloaded"] == network.name
+    description = json.loads(preloaded["engine.json"])
+    assert description["preloaded"] == network.name
+    resets = {field["name"]: field["reset"] for r in description["register_map"] for field in r["fields"]}
+    assert {name: resets[name] for name in ("enable", "layers", "image_bytes")} == {
+        "enable": 1,
+        "layers": compiled.memories["registers"]["layers"],
+        "image_bytes": math.prod(network.input_shape),
+    }
+    assert f"#define DOREFA_IMAGE_BYTES_RESET {resets['image_bytes']:#x}u\n" in preloaded["engine.h"]
     assert json.loads(files["engine.json"])["preloaded"] is None
 
 

@@ -5,7 +5,8 @@ import itertools
 import pytest
 
 from dorefa.hw.config.engine import PRESETS, EngineConfig
-from dorefa.hw.interface.memory_map import REGISTERS, MemoryMap, bits_for
+from dorefa.hw.interface.memory_map import MemoryMap, bits_for
+from dorefa.hw.interface.registers import REGISTERS
 
 LEAST = EngineConfig(
     lanes=8,
@@ -49,8 +50,7 @@ CONFIGS = {
 @pytest.mark.parametrize("name", ["least", "odd", "affine", "tiny", "trunks", "stream"])
 def test_every_piece_has_its_own_address(name):
     memory_map = MemoryMap.of(CONFIGS[name])
-    seen = {address for address, _, _ in REGISTERS.values()}
-    assert len(seen) == len(REGISTERS)
+    seen = {register.address for register in REGISTERS.values()}
     for window in memory_map.windows:
         for place in itertools.product(range(window.memories), range(window.depth), range(window.pieces)):
             address = memory_map.address(window, *place)
@@ -63,7 +63,7 @@ def test_every_piece_has_its_own_address(name):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_greatest_addresses(name):
     memory_map = MemoryMap.of(CONFIGS[name])
-    assert max(address for address, _, _ in REGISTERS.values()) < 1 << memory_map.select_shift
+    assert max(register.address for register in REGISTERS.values()) < 1 << memory_map.select_shift
     for window in memory_map.windows:
         top = window.offset(window.memories - 1, window.depth - 1, window.pieces - 1)
         assert top < 1 << window.offset_bits <= 1 << memory_map.select_shift
@@ -76,6 +76,7 @@ def test_pieces_of_a_word():
     word = (1 << 96) | (3 << 64) | (0xDEADBEEF << 32) | 7
     base = memory_map.address(window, 2, 4)
     assert base == (window.select << memory_map.select_shift) | (2 << 5) | (4 << 2)
+    assert (window.memory_stride, window.word_stride) == (1 << 5, 1 << 2)
     assert list(memory_map.writes(window, 2, 4, word)) == [
         (base, 7),
         (base + 1, 0xDEADBEEF),

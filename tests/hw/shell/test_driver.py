@@ -11,12 +11,13 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.zoo import catalog
 from dorefa.golden.zoo.datasets import digits_sample
 from dorefa.hw import compile_network, fit
-from dorefa.hw.shell import serial_host
+from dorefa.hw.interface.registers import BOARD_REGISTERS
 from dorefa.hw.shell.board_core import BoardCore
 from dorefa.hw.shell.driver import Board
 from dorefa.synth.boards.catalog import find_board
 
 from ...board_support import BAUD, DIVISOR, port_of, scores, small_network
+from ..support import draw_layer, network
 
 
 def board_of(compiled, name="board", **changes):
@@ -38,6 +39,29 @@ def test_images_through_the_pins(seed):
     # Results wait for the line.
     assert board.cycles() >= compiled.cycles
     assert board.errors() == []
+
+
+def flat_network(rng, channels, lanes):
+    """One fully connected layer on an image of a single pixel, compiled."""
+    layer = draw_layer(rng, "fc", (3, 1, 1, channels), kind="fc", w_bits=1, a_bits=None)
+    integers = lower(network((1, 1, channels), 2, layer))
+    return compile_network(integers, fit(integers, lanes=lanes, rows=1))
+
+
+def test_an_image_of_300_channels(rng, seed):
+    compiled = flat_network(rng, 300, 16)
+    board, _ = board_of(compiled)
+    board.connect()
+    assert (board.input_shape, board.classes, board.result_bytes) == ((1, 1, 300), 3, 4)
+    images = random_images(compiled.network, 1, seed)
+    assert (board.run(images) == scores(compiled, images)).all()
+
+
+def test_a_network_whose_sizes_do_not_fit_the_boards_words(rng):
+    compiled = flat_network(rng, 70_000, 64)
+    message = r"register channels: field channels is 70000; accepted: 0 to 65535 \(16 bits\)"
+    with pytest.raises(InputError, match=message):
+        BoardCore(compiled, clock_hz=12e6, baud=BAUD)
 
 
 @pytest.mark.slow
@@ -179,6 +203,6 @@ class _Stranger(_Silent):
 def test_no_board():
     with pytest.raises(InputError, match="COM9: 0 of 4 bytes came in time"):
         Board(_Silent(), "COM9").connect()
-    place = serial_host.BOARD_WORDS["identity"][0]
+    place = BOARD_REGISTERS["identity"].address
     with pytest.raises(InputError, match=f"COM9: word {place:#x} is 0x3020100; accepted: 0x42524f44"):
         Board(_Stranger(), "COM9").connect()

@@ -6,21 +6,26 @@ import pytest
 
 from dorefa.hw.config.engine import preset
 from dorefa.hw.interface.memory_map import MemoryMap
-from dorefa.hw.shell.serial_host import BOARD_IDENTITY, BOARD_WORDS, IMAGE, READ, WRITE, SerialHost
+from dorefa.hw.interface.registers import BOARD_IDENTITY, BOARD_REGISTERS, board_registers
+from dorefa.hw.shell.serial_host import IMAGE, READ, WRITE, SerialHost
 
 from ..support import simulate
 
 CONFIG = preset("tiny")
+ERRORS = BOARD_REGISTERS["errors"]
 BREAK = None
 
 
-def run(sent, *, ready=lambda cycle: True, results=(), registers=None, config=CONFIG):
+def run(
+    sent, *, ready=lambda cycle: True, results=(), registers=None, config=CONFIG, shape=(3, 4, 2), classes=5
+):
     """Feeds a SerialHost with bytes (and breaks) and returns what came out.
 
     `ready(cycle)`: of the image port; `results`: (data, last) of the engine; `registers`: words that the
     bus answers. Returns a dictionary: bytes `answer`, `writes`, `reads`, `beats`, `errors`.
     """
-    unit = SerialHost(config, shape=(3, 4, 2), classes=5)
+    words = board_registers(shape, classes=classes, result_bytes=config.result_bits // 8)
+    unit = SerialHost(config, words)
     seen = {"answer": b"", "writes": [], "beats": [], "errors": 0}
     registers = registers or {}
 
@@ -94,17 +99,29 @@ def test_reads_answer_with_the_bus(rng):
         assert seen["writes"] == [] and seen["errors"] == 0
 
 
-def test_the_boards_own_words():
-    answers = {
-        name: struct.unpack("<I", run(command(READ, place))["answer"])[0]
-        for name, (place, _) in BOARD_WORDS.items()
+def board_words(**network):
+    """Every word of a board with this network, read over the line."""
+    return {
+        name: struct.unpack("<I", run(command(READ, register.address), **network)["answer"])[0]
+        for name, register in BOARD_REGISTERS.items()
     }
-    assert answers == {
+
+
+def test_the_boards_own_words():
+    assert board_words() == {
         "identity": BOARD_IDENTITY,
         "shape": 3 | 4 << 16,
-        "results": 2 | 4 << 8 | 5 << 16,
+        "results": 5 | 4 << 16,
         "errors": 0,
+        "channels": 2,
     }
+
+
+def test_the_greatest_sizes():
+    words = board_words(shape=(65535, 65535, 65535), classes=65535, config=CONFIG.replace(acc_bits=40))
+    assert words["shape"] == 65535 | 65535 << 16
+    assert words["results"] == 65535 | 8 << 16
+    assert words["channels"] == 65535
 
 
 @pytest.mark.parametrize("length", [1, 2, 24, 300])
@@ -149,11 +166,17 @@ def test_a_byte_for_a_busy_engine_is_an_error():
 
 
 def test_unknown_commands_and_empty_images_are_errors_until_cleared():
-    clear = command(WRITE, BOARD_WORDS["errors"][0], 0)
+    def clear(**which):
+        return command(WRITE, ERRORS.address, ERRORS.encode(**which))
+
     assert run([0x00])["errors"] == 4
     assert run(command(IMAGE, 0))["errors"] == 4
-    seen = run([0x7A, BREAK, *command(READ, BOARD_WORDS["errors"][0])])
+    seen = run([0x7A, BREAK, *command(READ, ERRORS.address)])
     assert seen["answer"] == struct.pack("<I", 5)
-    assert run([0x7A, *clear])["errors"] == 0
+    assert run([0x7A, *clear(unknown=1)])["errors"] == 0
+    # A 1 clears its own error alone.
+    assert run([0x7A, *clear(framing=1, overrun=1)])["errors"] == 4
+    assert run([0x7A, BREAK, *clear(unknown=1)])["errors"] == 1
+    assert run([0x7A, BREAK, *command(WRITE, ERRORS.address, ERRORS.clear_word)])["errors"] == 0
     # Clearing is no write on the engine's bus.
-    assert run(clear)["writes"] == []
+    assert run(clear(unknown=1))["writes"] == []

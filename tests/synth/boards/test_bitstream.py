@@ -2,6 +2,7 @@
 """Bitstreams with the real tools, and what is said where there is none."""
 
 import json
+import math
 
 import pytest
 
@@ -40,12 +41,17 @@ def test_a_bitstream_its_report_and_settings(tmp_path, seed):
     assert 0 < made.brams <= 32 and 0 < made.luts <= 7680
     report = board_report.report(made, board="ice40_hx8k_b_evn", baud=1_000_000)
     assert report["fps"] == made.fmax_hz / compiled.cycles
-    image = compiled.memories["registers"]["image_bytes"]
+    image = math.prod(compiled.network.input_shape)
     line = (5 + image + 4 * compiled.network.classes) * 10 / 1_000_000
     assert report["fps_host"] == 1 / line
     assert report["fps_end_to_end"] < min(report["fps_host"], report["fps_clock"])
     settings = json.loads(board_report.settings(made, board="ice40_hx8k_b_evn", baud=1_000_000))
     assert settings["input_shape"] == list(compiled.network.input_shape)
+    words = settings["protocol"]["board_words"]
+    assert words["shape"]["address"] == 0x80000001
+    fields = {field["name"]: field["reset"] for word in words.values() for field in word["fields"]}
+    assert (fields["height"], fields["width"], fields["channels"]) == compiled.network.input_shape
+    assert fields["classes"] == compiled.network.classes
     assert settings["scale"] == compiled.network.layers[-1].logit_scale.tolist()
 
     # The same folder again, with a clock that nothing on this device reaches; the router does not come to

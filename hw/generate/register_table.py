@@ -1,0 +1,26 @@
+"""Registers as the Markdown tables of the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..interface.register import Access, Register
+
+
+def markdown(registers: Iterable[Register]) -> str:
+    """A table with a line for every field; a register's word address and name stand at its first one."""
+    lines = ["| word | register | bits | field | access | reset | meaning |", "|---|---|---|---|---|---|---|"]
+    for register in registers:
+        place, name = f"{register.address:#x}", f"`{register.name}`"
+        for field in register.fields:
+            cells = (place, name, field.bits, f"`{field.name}`", field.access, _reset(field), field.meaning)
+            lines.append(f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |"))
+            place = name = ""
+    return "\n".join(lines) + "\n"
+
+
+def _reset(field):
+    """The value after reset; of a constant also the name of what has it."""
+    if isinstance(field.reset, str):
+        return f"`{field.reset}`"
+    return f"{field.reset:#x}" if field.access is Access.CONSTANT else str(field.reset)

@@ -1,0 +1,161 @@
+"""The registers that a host sees: one table is the engine's, on its host port, the other holds the words of a
+board around it.
+
+Hardware, the driver, ``engine.json``, ``engine.h`` and the tables of the documentation are made from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..config.engine import EngineConfig
+from .register import WORD_BITS, Access, Field, Register
+
+IDENTITY = 0x444F5245
+BOARD_IDENTITY = 0x42524F44
+# Of both tables and of the memory map.
+VERSION = 3
+# Word addresses from here on are the board's own.
+BOARD_SPACE = 1 << 31
+
+
+def _table(*registers: Register) -> dict[str, Register]:
+    return {register.name: register for register in registers}
+
+
+def _whole(name, address, access, meaning, *, width=WORD_BITS, reset=0):
+    """A register of one field, which has its name."""
+    field = Field(name=name, lsb=0, width=width, access=access, reset=reset, meaning=meaning)
+    return Register(name=name, address=address, meaning=meaning, fields=(field,))
+
+
+def _constant(name, lsb, width, value, meaning):
+    return Field(name=name, lsb=lsb, width=width, access=Access.CONSTANT, reset=value, meaning=meaning)
+
+
+def _event(name, lsb, meaning, only=None):
+    return Field(name=name, lsb=lsb, width=1, access=Access.CLEAR, meaning=meaning, only=only)
+
+
+# What is not constant is a port of the host port, by the field's name.
+REGISTERS = _table(
+    _whole("identity", 0, Access.CONSTANT, "DORE in ASCII, the highest byte first", reset=IDENTITY),
+    _whole("version", 1, Access.CONSTANT, "version of this map", reset=VERSION),
+    Register(
+        name="control",
+        address=2,
+        meaning="what the engine may do",
+        fields=(Field(name="enable", lsb=0, width=1, access=Access.READ_WRITE, meaning="accept images"),),
+    ),
+    _whole(
+        "layers",
+        3,
+        Access.READ_WRITE,
+        "passes of the program: layers, or parts of layers",
+        width=13,
+        reset=1,
+    ),
+    _whole("image_bytes", 4, Access.READ_WRITE, "bytes of one image packet", reset=1),
+    Register(
+        name="status",
+        address=5,
+        meaning="what the engine does, and what went wrong since it was cleared",
+        fields=(
+            Field(name="busy", lsb=0, width=1, access=Access.READ_ONLY, meaning="an image is computed"),
+            _event("wrong_packet", 1, "an image had another length and was dropped"),
+            _event("wrong_weights", 2, "a pass's weights had another length"),
+            _event(
+                "wrong_trunks", 3, "a residual trunk came back with another length", only=("trunks", "stream")
+            ),
+        ),
+    ),
+    _whole(
+        "cycles",
+        6,
+        Access.READ_ONLY,
+        "cycles of the last image, from its first feature read to its last result",
+    ),
+    Register(
+        name="array",
+        address=7,
+        meaning="size of the dot array",
+        fields=(
+            _constant("lanes", 0, 12, "lanes", "bits of the reduction per cycle"),
+            _constant("rows", 12, 12, "total_rows", "output channels in parallel, of all engines"),
+            _constant("cols", 24, 8, "cols", "output pixels in parallel"),
+        ),
+    ),
+    Register(
+        name="widths",
+        address=8,
+        meaning="widest operands, and channels per cycle behind the array",
+        fields=(
+            _constant("w_bits", 0, 8, "w_bits", "bits of the widest weight"),
+            _constant("a_bits", 8, 8, "a_bits", "bits of the widest activation that is read"),
+            _constant("out_bits", 16, 5, "out_bits", "bits of the widest activation that is written"),
+            _constant("quant", 21, 11, "total_quant", "channels quantized per cycle, of all engines"),
+        ),
+    ),
+)
+REGISTER_BITS = max(register.address for register in REGISTERS.values()).bit_length()
+
+BOARD_REGISTERS = _table(
+    _whole(
+        "identity", BOARD_SPACE, Access.CONSTANT, "DORB in ASCII, the lowest byte first", reset=BOARD_IDENTITY
+    ),
+    Register(
+        name="shape",
+        address=BOARD_SPACE + 1,
+        meaning="size of an image",
+        fields=(
+            _constant("height", 0, 16, "height", "rows of pixels"),
+            _constant("width", 16, 16, "width", "pixels of a row"),
+        ),
+    ),
+    Register(
+        name="results",
+        address=BOARD_SPACE + 2,
+        meaning="answer to an image",
+        fields=(
+            _constant("classes", 0, 16, "classes", "results of an image"),
+            _constant("result_bytes", 16, 8, "result_bytes", "bytes of a result"),
+        ),
+    ),
+    Register(
+        name="errors",
+        address=BOARD_SPACE + 3,
+        meaning="what went wrong on the line since it was cleared",
+        fields=(
+            _event("framing", 0, "a break or a low stop bit"),
+            _event("overrun", 1, "an image byte while it was busy"),
+            _event("unknown", 2, "an unknown command or an empty image"),
+        ),
+    ),
+    Register(
+        name="channels",
+        address=BOARD_SPACE + 4,
+        meaning="depth of an image",
+        fields=(_constant("channels", 0, 16, "channels", "channels of a pixel"),),
+    ),
+)
+# Of an address that tell the board's words apart.
+BOARD_BITS = max(register.address - BOARD_SPACE for register in BOARD_REGISTERS.values()).bit_length()
+
+
+def engine_registers(config: EngineConfig, words: Mapping[str, int] | None = None) -> dict[str, Register]:
+    """The table of an engine of this configuration, with its constants. `words`, by the names of registers:
+    what a preloaded engine begins with. Raises :class:`InputError` for a value that does not fit."""
+
+    def value_of(name):
+        return getattr(config, name)
+
+    registers = {name: register.with_constants(value_of) for name, register in REGISTERS.items()}
+    return registers | {name: registers[name].with_resets(word) for name, word in (words or {}).items()}
+
+
+def board_registers(shape: tuple[int, int, int], *, classes: int, result_bytes: int) -> dict[str, Register]:
+    """The table of a board with a network of this image `shape` (H, W, C) and so many results of
+    `result_bytes`. Raises :class:`InputError` for a value that does not fit its field."""
+    values = dict(zip(("height", "width", "channels"), shape, strict=True))
+    values |= {"classes": classes, "result_bytes": result_bytes}
+    return {name: register.with_constants(values.__getitem__) for name, register in BOARD_REGISTERS.items()}
