@@ -1,6 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """The host's program against the simulated board, through its pins, byte for byte."""
 
+import dataclasses
 import struct
 
 import numpy as np
@@ -99,9 +100,7 @@ def test_another_network_of_the_same_size_loads_over_the_line(seed):
     images = random_images(compiled.network, 1, seed)
     blank = {name: _zeros(contents) for name, contents in compiled.memories.items() if name != "registers"}
     empty = type(compiled)(
-        compiled.network,
-        compiled.config,
-        compiled.schedule,
+        compiled.plan,
         compiled.layers,
         blank | {"registers": {"layers": 0, "image_bytes": 1, "control": 0}},
         [],
@@ -172,7 +171,7 @@ def test_refused_images(seed):
 )
 def test_engines_that_a_line_cannot_feed(changes, message, seed):
     compiled = small_network(seed)
-    compiled.config = compiled.config.replace(**changes)
+    compiled.plan = dataclasses.replace(compiled.plan, config=compiled.config.replace(**changes))
     with pytest.raises(InputError, match=message):
         BoardCore(compiled, clock_hz=12e6, baud=BAUD)
 
