@@ -19,7 +19,7 @@ def add_arguments(parser):
 def run(args):
     """Runs the verb; returns the exit status."""
     from dorefa.golden.lowering.integer_network import IntegerNetwork
-    from dorefa.golden.onnx import importer
+    from dorefa.golden.onnx import export
 
     out = Output(args.json)
     if not args.output.endswith(".onnx"):
@@ -28,7 +28,7 @@ def run(args):
     network = options.load_network(args.model, args)
     if isinstance(network, IntegerNetwork):
         raise InputError(f"{args.model} is a QONNX file already; accepted: a .npz network or a zoo name")
-    importer.save(network, args.output)
+    export.save(network, args.output)
     out.say(f"{network.name}: {len(network.layers)} layers, images of {network.input_bits} bits")
     out.say(f"wrote {args.output}")
     out.report({"network": network.name, "files": [args.output]})

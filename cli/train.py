@@ -35,7 +35,7 @@ def add_arguments(parser):
 def run(args):
     """Runs the verb; returns the exit status."""
     from dorefa.golden.network import npz
-    from dorefa.golden.onnx import importer
+    from dorefa.golden.onnx import export
     from dorefa.golden.onnx.file import import_onnx
     from dorefa.golden.train.train import train
     from dorefa.golden.zoo import architectures
@@ -77,7 +77,7 @@ def run(args):
             test=(data.test_images, data.test_labels),
             progress=show,
         )
-    save = npz.save if args.output.endswith(".npz") else importer.save
+    save = npz.save if args.output.endswith(".npz") else export.save
     save(result.network, args.output)
     out.table(
         ["epoch", "loss", "training accuracy", "test accuracy"],

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import InputError
-from ..network.network import BatchNorm, Layer, Pool, weight_values
+from ..network.network import BatchNorm, Layer, Pool
 from ..network.shapes import layer_shapes
 
 _CHANNELS = (1, 2, 3, 4, 5, 7, 8, 13, 16, 17, 24, 31, 33, 48, 61, 64, 67, 70)
@@ -99,8 +99,8 @@ def draw_layer(options, name, geometry, w_bits, in_levels, out_bits):
     draws = options.draws
     encoding = draws.pick(options.encodings)
     codes = draws.codes(geometry["shape"], w_bits)
-    values = weight_values(codes, w_bits, encoding).astype(np.int64)
-    divisor = in_levels * (((1 << w_bits) - 1) if encoding == "bipolar" else 1)
+    values = encoding.values(codes, w_bits).astype(np.int64)
+    divisor = in_levels * encoding.divisor(w_bits)
     mean, variance = moments(values, in_levels)
     pool = geometry.get("pool")
     averaging = pool is not None and pool.kind == "average"

@@ -2,7 +2,8 @@
 
 from .. import checks
 from ..errors import InputError
-from ..network.network import ENCODINGS, MAX_BITS, Network
+from ..network.encoding import Encoding
+from ..network.network import MAX_BITS, Network
 from .draws import RawDraws
 from .layers import Options, draw_geometry, draw_layer
 from .residual import BLOCK_LAYERS, ResidualLayers
@@ -15,7 +16,7 @@ def random_network(
     a_bits=None,
     input_bits=None,
     conv_layers=None,
-    encodings=("bipolar",),
+    encodings=(Encoding.BIPOLAR,),
     allow_average=False,
     allow_pool_padding=False,
     residual=False,
@@ -45,8 +46,7 @@ def random_network(
     checks.integer(max_channels, "random_network: max_channels", 1, 70)
     if not encodings:
         raise InputError(f"random_network: encodings is {encodings!r}; accepted: one or more names")
-    for encoding in encodings:
-        checks.choice(encoding, "random_network: encodings", ENCODINGS)
+    encodings = [Encoding.of(encoding, "random_network: encodings") for encoding in encodings]
     draws = RawDraws(seed)
     count = draws.integer(1, 4)
     if conv_layers is not None:

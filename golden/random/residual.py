@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..network.network import MAX_BITS, Layer, Pool, Rescale, weight_values
+from ..network.network import MAX_BITS, Layer, Pool, Rescale
 from ..network.shapes import layer_shapes
 from .layers import draw_geometry, draw_layer, draw_norm, moments
 
@@ -150,7 +150,7 @@ class ResidualLayers:
         w_bits = self._bits(self._w_bits)
         encoding = draws.pick(self._options.encodings)
         weights = draws.codes(geometry["shape"], w_bits)
-        values = weight_values(weights, w_bits, encoding).astype(np.int64)
+        values = encoding.values(weights, w_bits).astype(np.int64)
         m, b, f = _draw_rounding(draws, values, codes.levels)
         mean, var = moments(values, codes.levels)
         mean, var = (m * mean + b) / (1 << f), m * m * var / (1 << 2 * f)

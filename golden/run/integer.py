@@ -62,15 +62,9 @@ def logits(network, accumulators):
 
 def _run_layer(layer, codes, added, implementation):
     """(codes, trunk) of an IntegerLayer, see run_graph."""
-    geometry = {
-        "stride": layer.stride,
-        "padding": layer.padding,
-        "dilation": layer.dilation,
-        "groups": layer.groups,
-    }
     codes = codes.reshape(-1, *layer.in_shape)
     if implementation == "matmul":
-        values = matmul.convolve(codes, layer.values, **geometry)
+        values = matmul.convolve(codes, layer.values, **layer.spacing)
     else:
         values = bitplanes.convolve(
             codes,
@@ -79,7 +73,7 @@ def _run_layer(layer, codes, added, implementation):
             w_bits=layer.w_bits,
             encoding=layer.encoding,
             a_signed=layer.a_signed,
-            **geometry,
+            **layer.spacing,
         )
     trunk = None
     if layer.rescale is not None:
@@ -99,4 +93,4 @@ def _run_layer(layer, codes, added, implementation):
         codes = matmul.max_pool(codes, layer.pool)
     elif kind == "average_codes":
         codes = matmul.sum_pool(codes, layer.pool)
-    return matmul.stored_codes(codes, layer), trunk
+    return matmul.stored_codes(codes, layer.code_step, layer.code_offset, layer.out_bits), trunk

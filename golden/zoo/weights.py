@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..network.network import INPUT, BatchNorm, Layer, Network, weight_values
-from ..network.parts import rescale_of
+from ..network.encoding import Encoding
+from ..network.network import INPUT, BatchNorm, Layer, Network
+from ..network.rescale import rescale_of
 from ..random.draws import RawDraws
 from .architecture import Architecture, LayerSpec
 
@@ -113,9 +114,9 @@ def _trunk_units(architecture, widths, shapes):
 
 def _moments(codes, w_bits, scale, levels):
     """Mean and variance per channel of the real outputs for input codes uniform in 0..levels."""
-    values = weight_values(codes, w_bits, "bipolar").reshape(len(codes), -1)
+    values = Encoding.BIPOLAR.values(codes, w_bits).reshape(len(codes), -1)
     # The inputs as reals code / n have mean 1/2 and variance (n + 2) / 12n.
-    unit = float(scale) / ((1 << w_bits) - 1)
+    unit = float(scale) / Encoding.BIPOLAR.divisor(w_bits)
     mean = unit * values.sum(axis=1, dtype=np.int64) / 2
     squares = np.einsum("ij,ij->i", values, values, dtype=np.int64)
     return mean, unit * unit * squares * ((levels + 2) / (12 * levels))

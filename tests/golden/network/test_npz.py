@@ -12,12 +12,12 @@ import pytest
 
 from dorefa.golden import InputError, random_images, random_network, run_float
 from dorefa.golden.network import npz
-from dorefa.golden.network.network import ENCODINGS
+from dorefa.golden.network.encoding import Encoding
 
 
 @pytest.fixture
 def network():
-    return random_network(4, encodings=ENCODINGS)
+    return random_network(4, encodings=tuple(Encoding))
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def same(a, b):
 @pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize("draw", range(12))
 def test_round_trip(draw, residual, tmp_path):
-    network = random_network(draw, encodings=ENCODINGS, allow_average=True, residual=residual)
+    network = random_network(draw, encodings=tuple(Encoding), allow_average=True, residual=residual)
     path = tmp_path / "net.npz"
     npz.save(network, path)
     loaded = npz.load(path)
