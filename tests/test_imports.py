@@ -14,7 +14,7 @@ ALLOWED = {
     "golden": "",
     "golden.network": "golden",
     "golden.lowering": "golden golden.network",
-    "golden.run": "golden golden.network",
+    "golden.run": "golden golden.network golden.lowering",
     "golden.quantizers": "golden golden.network",
     "golden.random": "golden golden.network",
     "golden.zoo": "golden golden.network golden.random",

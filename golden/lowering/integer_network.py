@@ -7,8 +7,8 @@ import numpy as np
 
 from ..network.encoding import Encoding
 from ..network.quantized_layer import QuantizedLayer
+from ..network.quantized_network import QuantizedNetwork
 from ..network.shapes import macs
-from ..network.text import layer_line, network_line
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,27 +92,18 @@ class IntegerLayer(QuantizedLayer):
         return macs(self, self.conv_shape, self.out_shape, self.trunk)
 
     def __repr__(self) -> str:
-        return layer_line(self, self.code_bits)
+        return self._line(self.code_bits)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class IntegerNetwork:
+class IntegerNetwork(QuantizedNetwork):
     """Integer layers in topological order on uint8 images (H, W, C) of codes below 2^input_bits.
 
     input_signed: the codes are two's complement of input_bits bits.
     """
 
-    name: str
-    input_shape: tuple[int, int, int]
-    input_bits: int
     layers: tuple[IntegerLayer, ...]
     input_signed: bool = False
 
-    @property
-    def classes(self) -> int:
-        """Number of outputs of the last layer."""
-        return self.layers[-1].out_channels
-
     def __repr__(self) -> str:
-        a_bits = [layer.code_bits for layer in self.layers]
-        return network_line("IntegerNetwork", self.name, self.input_shape, self.layers, a_bits)
+        return self._line(layer.code_bits for layer in self.layers)

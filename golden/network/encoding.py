@@ -88,7 +88,7 @@ class Encoding(StrEnum):
     def values(self, codes: np.ndarray, bits: int) -> np.ndarray: ...
     @overload
     def values(self, codes: int, bits: int) -> int: ...
-    def values(self, codes, bits):
+    def values(self, codes: np.ndarray | int, bits: int) -> np.ndarray | int:
         """Integers of codes below 2^bits: int16 for uint8 arrays of any shape, an int for an int."""
         codes = codes.astype(np.int16) if isinstance(codes, np.ndarray) else int(codes)
         if self.signed_top:
@@ -99,7 +99,7 @@ class Encoding(StrEnum):
     def codes(self, values: np.ndarray, bits: int) -> np.ndarray: ...
     @overload
     def codes(self, values: int, bits: int) -> int: ...
-    def codes(self, values, bits):
+    def codes(self, values: np.ndarray | int, bits: int) -> np.ndarray | int:
         """Codes of integers that have one (see `range` and `step`): uint8 for arrays, an int for an int."""
         codes = ((values - self.constant(bits)) // self.step) & ((1 << bits) - 1)
         return codes.astype(np.uint8) if isinstance(codes, np.ndarray) else int(codes)

@@ -10,7 +10,6 @@ from .encoding import Encoding
 from .geometry import Geometry
 from .parts import BatchNorm, Pool, Rescale
 from .quantized_layer import QuantizedLayer
-from .text import layer_line
 
 MAX_BITS = 8
 # `source` of a layer that reads the image; no layer has this name.
@@ -151,7 +150,7 @@ class Layer(QuantizedLayer):
         return None if self.a_bits is None else self.levels.bit_length()
 
     def __repr__(self) -> str:
-        return layer_line(self, self.a_bits)
+        return self._line(self.a_bits)
 
 
 # The way to normalize a field of a frozen dataclass on creation.

@@ -14,8 +14,8 @@ from .. import checks
 from ..errors import InputError
 from .layer import INPUT, MAX_BITS, TRUNK, Layer
 from .parts import BatchNorm, Pool, Rescale
+from .quantized_network import QuantizedNetwork
 from .shapes import LayerShapes, layer_shapes
-from .text import network_line
 
 __all__ = [
     "INPUT",
@@ -46,7 +46,7 @@ class Links(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Network:
+class Network(QuantizedNetwork):
     """Layers in topological order, on images of `input_shape` (H, W, C), codes of `input_bits` bits.
 
     The last layer gives the accumulators of the classes. Everything is checked on creation;
@@ -54,9 +54,6 @@ class Network:
     Links of every layer.
     """
 
-    name: str
-    input_shape: tuple[int, int, int]
-    input_bits: int
     layers: tuple[Layer, ...]
     shapes: tuple[LayerShapes, ...] = field(init=False)
     links: tuple[Links, ...] = field(init=False)
@@ -173,14 +170,8 @@ class Network:
                     f"layer {layer.name}: no layer adds its trunk; accepted: the add of a later layer"
                 )
 
-    @property
-    def classes(self) -> int:
-        """Number of outputs of the last layer."""
-        return self.layers[-1].out_channels
-
     def __repr__(self) -> str:
-        a_bits = [layer.a_bits for layer in self.layers]
-        return network_line("Network", self.name, self.input_shape, self.layers, a_bits)
+        return self._line(layer.a_bits for layer in self.layers)
 
 
 # The way to normalize a field of a frozen dataclass on creation.

@@ -38,3 +38,18 @@ class QuantizedLayer(Geometry):
     def values(self) -> np.ndarray:
         """Integer weights v of the codes, int16, shaped like codes."""
         return self.encoding.values(self.codes, self.w_bits)
+
+    def _line(self, a_bits: int | None) -> str:
+        """As ``Layer('conv1', conv 3x3, 16 -> 32 channels, W1 bipolar, A2)``; a_bits: of its quantizer."""
+        window = "{}x{}".format(*self.kernel)
+        parts = [
+            repr(self.name),
+            f"conv {window}" if self.kind == "conv" else self.kind,
+            f"{self.codes.shape[3] * self.groups} -> {self.out_channels} channels",
+            f"W{self.w_bits} {self.encoding}",
+        ]
+        if self.pool is not None:
+            parts.append("{} pool {}x{}".format(self.pool.kind, *self.pool.kernel))
+        if a_bits is not None:
+            parts.append(f"A{a_bits}")
+        return f"{type(self).__name__}({', '.join(parts)})"

@@ -8,11 +8,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..checks import check_images
 from ..network.layer import Layer
 from ..network.network import Network
+from ..network.quantized_network import check_images
 from . import float_layers
-from .graph import run_graph
+from .graph import Computed, run_graph
 
 # Half the distance from 1 to the next float64: bound of one operation's relative error.
 _UNIT = 2.0**-53
@@ -28,18 +28,14 @@ def run_float(network: Network, images: np.ndarray) -> dict[str, np.ndarray]:
     """
     check_images(network, images)
 
-    def compute(
-        index: int, codes: np.ndarray, added: np.ndarray | None
-    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+    def compute(index: int, codes: np.ndarray, added: np.ndarray | None) -> Computed:
         inputs = codes.reshape(-1, *network.shapes[index].in_shape)
         return _run_layer(network.layers[index], inputs, network.links[index].levels, added)
 
     return run_graph(images, network.layers, network.links, network.shapes, compute)
 
 
-def _run_layer(
-    layer: Layer, inputs: np.ndarray, in_levels: int, added: np.ndarray | None
-) -> tuple[np.ndarray | None, np.ndarray | None]:
+def _run_layer(layer: Layer, inputs: np.ndarray, in_levels: int, added: np.ndarray | None) -> Computed:
     """(codes, trunk) of a Layer, see run_graph."""
     values = _sums(layer, inputs)
     trunk = None
