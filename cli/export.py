@@ -1,5 +1,7 @@
 """`dorefa export`: a network as a QONNX file, for other tools."""
 
+import argparse
+
 from dorefa.golden.errors import InputError
 
 from . import options
@@ -9,14 +11,14 @@ SUMMARY = "write a network as a QONNX file"
 EXAMPLE = "dorefa export digits -o digits.onnx"
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's options to `parser`."""
     parser.add_argument("model", metavar="MODEL", help="a .npz network or a zoo name (see `dorefa zoo`)")
     parser.add_argument("-o", "--output", required=True, metavar="FILE.onnx", help="where the network goes")
     options.add_network_options(parser)
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
     from dorefa.golden.lowering.integer_network import IntegerNetwork
     from dorefa.golden.onnx import export

@@ -38,7 +38,7 @@ class Layer(QuantizedLayer):
         is added to t.
     """
 
-    scale: np.ndarray
+    scale: np.ndarray | np.float32
     encoding: Encoding = Encoding.BIPOLAR
     weight: np.ndarray | None = None
     bias: np.ndarray | None = None

@@ -95,7 +95,7 @@ class Rescale:
     m: np.ndarray
     b: np.ndarray
     f: int
-    scale: np.ndarray
+    scale: np.ndarray | np.float32
     bits: int = 16
 
     def __post_init__(self):

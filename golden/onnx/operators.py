@@ -43,7 +43,7 @@ class Operator(NamedTuple):
     must not depend on the image, and what is accepted.
     """
 
-    apply: Callable[[Node, Tensor, State], Tensor]
+    apply: Callable[..., Tensor]
     only_first: tuple[str, str] | None = None
 
 

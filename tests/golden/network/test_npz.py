@@ -253,6 +253,11 @@ def test_arrays_that_do_not_match(network, path):
         npz.load(path)
 
 
+def first(**fields):
+    """A change of the first layer's entry of a header."""
+    return lambda header: header["layers"][0].update(fields)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -262,12 +267,9 @@ def test_arrays_that_do_not_match(network, path):
             lambda header: header.update(version=1),
             "header layer 0: add is unknown; accepted: name, kind",
         ),
+        (first(rescale={"f": 3}), "header layer 0 rescale: bits is missing; accepted: f, bits"),
         (
-            lambda header: header["layers"][0].update(rescale={"f": 3}),
-            "header layer 0 rescale: bits is missing; accepted: f, bits",
-        ),
-        (
-            lambda header: header["layers"][0].update(rescale={"f": 3, "bits": 16}),
+            first(rescale={"f": 3, "bits": 16}),
             "array layer0.rescale.m is missing; accepted: every array of the header",
         ),
         (
@@ -276,20 +278,14 @@ def test_arrays_that_do_not_match(network, path):
         ),
         (lambda header: header.update(layers=3), "header layers is 3; accepted: a list"),
         (lambda header: header.pop("name"), "header: name is missing; accepted: format, version"),
+        (first(color=1), "header layer 0: color is unknown; accepted: name, kind"),
         (
-            lambda header: header["layers"][0].update(color=1),
-            "header layer 0: color is unknown; accepted: name, kind",
-        ),
-        (
-            lambda header: header["layers"][0].update(arrays=["bias", "magic"]),
+            first(arrays=["bias", "magic"]),
             "header layer 0 arrays is ['bias', 'magic']; accepted: of codes, scale",
         ),
-        (lambda header: header["layers"][0].update(norm=[]), "header layer 0 norm is []; accepted"),
-        (lambda header: header["layers"][0].update(w_bits=9), "layer conv0: w_bits is 9; accepted"),
-        (
-            lambda header: header["layers"][0].update(stride="ab"),
-            "layer conv0: stride is 'ab'; accepted: 2 integers",
-        ),
+        (first(norm=[]), "header layer 0 norm is []; accepted"),
+        (first(w_bits=9), "layer conv0: w_bits is 9; accepted"),
+        (first(stride="ab"), "layer conv0: stride is 'ab'; accepted: 2 integers"),
         (
             lambda header: header.update(input_shape=[1, 2]),
             "network random4: input_shape is [1, 2]; accepted: 3 integers",
