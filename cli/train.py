@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
     from dorefa.golden.network import npz
     from dorefa.golden.onnx import export
-    from dorefa.golden.onnx.file import import_onnx
+    from dorefa.golden.onnx.file.read import import_onnx
     from dorefa.golden.train.train import train
     from dorefa.golden.zoo import architectures
     from dorefa.golden.zoo.datasets import load_mnist

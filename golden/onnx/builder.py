@@ -19,7 +19,7 @@ from ..lowering.staircase import (
 from ..network.layer import MAX_BITS
 from ..network.parts import Pool, Rescale
 from .draft import Codes, Draft, Shape
-from .graph import Node
+from .file.graph import Node
 from .grid import fits, on_grid, reachable
 from .quantizers import bits_of
 from .tensors import Sums, identity

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from ..errors import InputError
-from .graph import Node
+from .file.graph import Node
 from .layout import layout_function
 from .quantizers import QUANTIZERS, Constant, Grid, quantize_constant, read_quantizer
 

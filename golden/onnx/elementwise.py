@@ -9,7 +9,7 @@ import numpy as np
 from ..lowering.staircase import Affine, Clamp, Leaky, Step, apply
 from ..network.parts import BatchNorm
 from .draft import Codes
-from .graph import Node
+from .file.graph import Node
 from .quantizers import QUANTIZERS, Constant, parameter, scalar
 from .rounding import multi_threshold, quant, rounded, trunc
 from .tensors import Sums, identity, per_channel

@@ -16,7 +16,7 @@ from ..files import whole_file
 from ..network.layer import Layer
 from ..network.network import Links, Network
 from ..network.parts import Pool
-from .file import MAX_BYTES, import_onnx
+from .file.read import MAX_BYTES, import_onnx
 
 _QONNX = "qonnx.custom_op.general"
 _NOTE = (

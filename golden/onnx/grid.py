@@ -8,7 +8,7 @@ import numpy as np
 from ..lowering.fold import Range, seen_range
 from ..lowering.staircase import Affine, Round, apply
 from ..network.layer import MAX_BITS
-from .graph import Node
+from .file.graph import Node
 from .quantizers import bits_of
 from .tensors import Sums
 

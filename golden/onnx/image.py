@@ -8,7 +8,7 @@ from fractions import Fraction
 from ..errors import InputError
 from ..network.layer import MAX_BITS
 from .draft import Codes
-from .graph import Node
+from .file.graph import Node
 from .quantizers import Constant, bits_of, integer_range, parameter, read_quantizer, scalar, step_of_zero
 from .tensors import per_channel
 

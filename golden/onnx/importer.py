@@ -21,8 +21,8 @@ from .builder import in_file_order
 from .constants import PASSING, fold
 from .draft import Codes
 from .elementwise import STEPS
-from .file import read_graph
-from .graph import Graph, Node
+from .file.graph import Graph, Node
+from .file.read import read_graph
 from .image import counted_codes, declared_codes, image_codes
 from .layout import LAYOUT
 from .operators import BEHIND_SCORES, BENT, OPERATORS, SUPPORTED, State

@@ -8,7 +8,7 @@ import numpy as np
 from ..lowering.staircase import Affine
 from ..network.geometry import Geometry
 from .draft import Codes, Draft, Shape
-from .graph import MAX_ELEMENTS, Node
+from .file.graph import MAX_ELEMENTS, Node
 from .quantizers import Constant, parameter, scalar
 from .tensors import Padded, Sums, as_map, feature_order, map_dims, relabelled
 from .weights import choose_encoding, integer_weights

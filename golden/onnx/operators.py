@@ -8,7 +8,7 @@ from .builder import Builder
 from .constants import CONSTANT, PASSING
 from .draft import Codes
 from .elementwise import ARITHMETIC, STEPS, elementwise
-from .graph import Node
+from .file.graph import Node
 from .layout import LAYOUT
 from .linear import convolution, padded, product
 from .pool import pool

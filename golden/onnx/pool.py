@@ -10,7 +10,7 @@ from ..network.layer import MAX_BITS
 from ..network.parts import Pool
 from .builder import Builder
 from .draft import Codes, Dims, Shape
-from .graph import Node
+from .file.graph import Node
 from .layout import given_axes
 from .linear import channels_last, window_count, window_geometry
 from .quantizers import Constant

@@ -9,7 +9,7 @@ import numpy as np
 from ..lowering.staircase import ROUNDING
 from ..network.encoding import Encoding
 from ..network.layer import MAX_BITS
-from .graph import Node
+from .file.graph import Node
 
 QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from .constants import PASSING
 from .elementwise import ARITHMETIC, STEPS
-from .graph import Graph, Node
+from .file.graph import Graph, Node
 from .image import reshaped_axes
 from .layout import LAYOUT, target_shape
 from .linear import channels_last

@@ -9,7 +9,7 @@ from ..network.layer import MAX_BITS
 from ..network.parts import B_BITS, M_BITS, MAX_SHIFT, MAX_TRUNK_BITS
 from .builder import Builder, trunk_bits
 from .draft import Codes, Draft
-from .graph import Node
+from .file.graph import Node
 from .quantizers import Constant, read_quantizer
 from .rounding import quantizer_steps
 from .tensors import Sums, identity

@@ -7,7 +7,7 @@ import numpy as np
 from ..lowering.staircase import Affine, Count, Round, Step
 from ..network.layer import MAX_BITS
 from .draft import Codes
-from .graph import Node
+from .file.graph import Node
 from .quantizers import (
     Constant,
     Quantizer,

@@ -8,7 +8,7 @@ import numpy as np
 from ..lowering.staircase import Affine
 from .constants import map_constant
 from .draft import Codes
-from .graph import Node
+from .file.graph import Node
 from .linear import convolution, product
 from .quantizers import Constant, parameter
 from .tensors import Patches, Sums

@@ -15,7 +15,7 @@ from ..lowering.staircase import Affine, Step, append
 from ..network.encoding import Encoding
 from ..network.parts import Pool
 from .draft import Codes, Dims, Draft, Shape
-from .graph import Node
+from .file.graph import Node
 from .layout import target_shape
 from .quantizers import Constant
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..network.encoding import Encoding
 from ..network.layer import MAX_BITS
-from .graph import Node
+from .file.graph import Node
 from .quantizers import Constant, bits_of, parameter
 
 # Different values that weights without a quantizer may have: a grid of 8 bits has no more.

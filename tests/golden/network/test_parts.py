@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from dorefa.golden import BatchNorm, InputError, Pool, Rescale
+from dorefa.golden import BatchNorm, InputError, Layer, Pool, Rescale
 
 
 def rescale(**fields):

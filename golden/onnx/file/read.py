@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ...errors import InputError
 from .graph import MAX_ELEMENTS, Graph, Node, needed_nodes
 from .proto import attribute_value, clean, first_line, tensor_array
 

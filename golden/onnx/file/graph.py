@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..errors import InputError
+from ...errors import InputError
 
 # Elements of the image or of a feature map.
 MAX_ELEMENTS = 1 << 27
