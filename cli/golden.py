@@ -1,5 +1,8 @@
 """`dorefa golden`: runs the integer model, the reference for every other result."""
 
+import argparse
+from collections.abc import Iterable
+
 import numpy as np
 
 from dorefa.golden.errors import InputError
@@ -13,7 +16,7 @@ EXAMPLE = "dorefa golden digits --input images.npy --labels labels.npy --output 
 _BATCH = 64
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's options to `parser`."""
     parser.add_argument("model", metavar="MODEL", help=options.MODEL_HELP)
     parser.add_argument(
@@ -31,7 +34,7 @@ def add_arguments(parser):
     options.add_network_options(parser)
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
     from dorefa.golden import logits, lower, run_integer
 
@@ -74,7 +77,7 @@ def run(args):
     return 0
 
 
-def dump_names(names):
+def dump_names(names: Iterable[str]) -> dict[str, str]:
     """Layer name -> file name without ending; names from a file may hold slashes, as "/fc/Gemm".
 
     InputError where two layers would share a file.

@@ -1,7 +1,17 @@
 """What `check` and `simulate` print of the layers: the table, and why some are slow."""
 
+from __future__ import annotations
 
-def layer_table(layers, config):
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .output import Output
+
+if TYPE_CHECKING:
+    from dorefa.sim.report import LayerReport
+
+
+def layer_table(layers: Sequence[LayerReport], config: dict) -> tuple[list[str], list[list]]:
     """(header, rows) of LayerReports; where weights or residual trunks stream, with what that asks
     for."""
     header = ["layer", "cycles", "tiling bound", "bound by", "utilization"]
@@ -20,7 +30,7 @@ def layer_table(layers, config):
     return header, rows
 
 
-def say_groups(out, layers):
+def say_groups(out: Output, layers: Sequence[LayerReport]) -> None:
     """Prints a line for every layer whose channel groups were merged, and for every slow one."""
     for layer in layers:
         said = [f"{layer.merged_groups} channel groups computed as one"] if layer.merged_groups > 1 else []

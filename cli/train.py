@@ -1,5 +1,7 @@
 """`dorefa train`: Algorithm 1 of the paper on a data set in files."""
 
+import argparse
+
 from dorefa.golden.errors import InputError
 
 from .output import Output, Progress, require_writable
@@ -8,7 +10,7 @@ SUMMARY = "train a network with low-bitwidth weights, activations and gradients"
 EXAMPLE = "dorefa train digits -o digits.npz --net-w 1 --net-a 2 --net-g 6 --data mnist"
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's options to `parser`."""
     parser.add_argument("network", metavar="NET", help="zoo name of the architecture")
     parser.add_argument(
@@ -32,11 +34,11 @@ def add_arguments(parser):
     parser.add_argument("--data", metavar="DIR", help="folder with the four IDX files of MNIST, .gz or not")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
     from dorefa.golden.network import npz
-    from dorefa.golden.onnx import importer
-    from dorefa.golden.onnx.file import import_onnx
+    from dorefa.golden.onnx import export
+    from dorefa.golden.onnx.file.read import import_onnx
     from dorefa.golden.train.train import train
     from dorefa.golden.zoo import architectures
     from dorefa.golden.zoo.datasets import load_mnist
@@ -77,7 +79,7 @@ def run(args):
             test=(data.test_images, data.test_labels),
             progress=show,
         )
-    save = npz.save if args.output.endswith(".npz") else importer.save
+    save = npz.save if args.output.endswith(".npz") else export.save
     save(result.network, args.output)
     out.table(
         ["epoch", "loss", "training accuracy", "test accuracy"],

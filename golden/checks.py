@@ -1,11 +1,13 @@
 """Checks of single parameters, shared by the descriptions; each failure is one line."""
 
+from collections.abc import Collection, Sequence
+
 import numpy as np
 
 from .errors import InputError
 
 
-def integer(value, where, low, high=None):
+def integer(value: object, where: str, low: int, high: int | None = None) -> int:
     """`value` as an int, refused (InputError) unless it is an integer in low..high."""
     accepted = f"an integer in {low}..{high}" if high is not None else f"an integer >= {low}"
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
@@ -15,7 +17,7 @@ def integer(value, where, low, high=None):
     return int(value)
 
 
-def integers(value, where, names, low):
+def integers(value: object, where: str, names: Sequence[str], low: int) -> tuple[int, ...]:
     """`value` as a tuple of ints >= `low`, one for each of the names in `names`."""
     accepted = f"{len(names)} integers >= {low} ({', '.join(names)})"
     if not isinstance(value, tuple | list) or len(value) != len(names):
@@ -23,14 +25,14 @@ def integers(value, where, names, low):
     return tuple(integer(item, f"{where} {name}", low) for item, name in zip(value, names, strict=True))
 
 
-def choice(value, where, accepted):
+def choice(value: object, where: str, accepted: Collection[str]) -> str:
     """Refuses a `value` that is not one of the strings `accepted`."""
     if not isinstance(value, str) or value not in accepted:
         raise InputError(f"{where} is {value!r}; accepted: {', '.join(accepted)}")
     return value
 
 
-def array(value, where, dtype, shape=None):
+def array(value: object, where: str, dtype: str, shape: Sequence[int] | None = None) -> np.ndarray:
     """`value` as a read-only array of exactly `dtype` (and `shape`); floats must be finite.
 
     A writable array is copied, so that a checked description cannot change behind its back.
@@ -50,7 +52,7 @@ def array(value, where, dtype, shape=None):
     return value
 
 
-def finite(value, where):
+def finite(value: np.ndarray, where: str) -> None:
     """Refuses NaN and infinity in a float array and says where the first one is."""
     good = np.isfinite(value)
     if not good.all():
@@ -59,22 +61,10 @@ def finite(value, where):
         raise InputError(f"{where} is {value[index]}{place}; accepted: finite numbers")
 
 
-def codes(value, where, bits):
+def codes(value: np.ndarray, where: str, bits: int) -> None:
     """Refuses a code that does not fit `bits` bits and says where the first one is."""
     if value.size and int(value.max()) >= 1 << bits:
         index = tuple(int(i) for i in np.argwhere(value >= 1 << bits)[0])
         raise InputError(
             f"{where} has the code {value[index]} at {index}; accepted: 0..{(1 << bits) - 1} ({bits} bits)"
         )
-
-
-def check_images(network, images):
-    """Refuses images that are not uint8 (batch, *input_shape) of codes below 2^input_bits."""
-    if not isinstance(images, np.ndarray):
-        raise InputError(f"images is a {type(images).__name__}; accepted: a NumPy uint8 array")
-    if images.dtype != np.uint8:
-        raise InputError(f"images has dtype {images.dtype}; accepted: uint8")
-    if images.ndim != 4 or images.shape[1:] != network.input_shape or not len(images):
-        expected = ", ".join(str(size) for size in network.input_shape)
-        raise InputError(f"images has shape {images.shape}; accepted: (batch, {expected}), batch at least 1")
-    codes(images, "images", network.input_bits)

@@ -1,6 +1,7 @@
 """Files that are whole or absent."""
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from .errors import InputError
 
 
 @contextmanager
-def whole_file(path):
+def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     """Yields the Path of a temporary file that takes the name `path` when the block ends well.
 
     After an exception `path` is as before and nothing else is left. InputError if the file cannot

@@ -16,12 +16,16 @@ import numpy as np
 
 from .. import checks
 from ..errors import InputError
+from .integer_network import IntegerLayer
 
 # Largest shift tried: six bits hold it.
 MAX_SHIFT = 63
 _HALF = Fraction(1, 2)
 # (multiplier bits, form) of layers that had one: the search takes seconds and is asked for repeatedly.
-_KNOWN = weakref.WeakKeyDictionary()
+_KNOWN: weakref.WeakKeyDictionary[IntegerLayer, tuple[int, "Affine"]] = weakref.WeakKeyDictionary()
+# (m, b, f, tie) of one channel; (accumulator, level).
+Form = tuple[int, int, int, int]
+Point = tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,7 +37,7 @@ class Affine:
     f: np.ndarray
     tie: np.ndarray
 
-    def codes(self, accumulators, layer):
+    def codes(self, accumulators: np.ndarray, layer: IntegerLayer) -> np.ndarray:
         """Codes of values int64 (..., Cout) that the layer's thresholds see, uint8."""
         levels = (1 << layer.code_bits) - 1
         # Python integers: the product may need more than 64 bits.
@@ -46,7 +50,7 @@ class Affine:
         return np.where(layer.inverted, np.uint8(levels) - codes, codes)
 
 
-def affine_form(layer, mul_bits):
+def affine_form(layer: IntegerLayer, mul_bits: int) -> Affine:
     """The Affine form of an IntegerLayer that has thresholds: least f, then least m, per channel.
 
     mul_bits: bits of the unsigned multiplier. The equality with the thresholds is proved over
@@ -84,7 +88,7 @@ def affine_form(layer, mul_bits):
     return _KNOWN[layer][1]
 
 
-def _search(layer, channel):
+def _search(layer: IntegerLayer, channel: int) -> Form | None:
     """(m, b, f, 0) of one channel, or None if no shift up to MAX_SHIFT has one."""
     thresholds = layer.thresholds[channel]
     levels = np.arange(1, len(thresholds) + 1)
@@ -99,13 +103,13 @@ def _search(layer, channel):
         return 0, len(thresholds), 0, 0
     pairs = [(x - x_low, t - t_low) for x_low, t_low in at_least for x, t in less_than]
 
-    def multipliers(f):
+    def multipliers(f: int) -> tuple[int, int]:
         """Least and largest m with an integer b: m * dx <= dt * 2^f - 1 for every pair."""
         least = max((-(((dt << f) - 1) // -dx) for dx, dt in pairs if dx < 0), default=0)
         largest = min((((dt << f) - 1) // dx for dx, dt in pairs if dx > 0), default=least)
         return least, largest
 
-    def feasible(f):
+    def feasible(f: int) -> bool:
         least, largest = multipliers(f)
         return least <= largest
 
@@ -122,7 +126,7 @@ def _search(layer, channel):
     return m, min(max(0, b_least), b_largest), low, 0
 
 
-def _hull(x, t, upper):
+def _hull(x: np.ndarray, t: np.ndarray, upper: bool) -> list[Point]:
     """Vertices (x, t) of the upper or lower convex hull of points sorted by x, then t."""
     sign = 1 if upper else -1
     hull = []
@@ -138,12 +142,12 @@ def _hull(x, t, upper):
     return hull
 
 
-def _turn(first, second, third):
+def _turn(first: Point, second: Point, third: Point) -> int:
     """Positive for a left turn along three points."""
     return (second[0] - first[0]) * (third[1] - first[1]) - (second[1] - first[1]) * (third[0] - first[0])
 
 
-def _exact_ties(layer, channel, where):
+def _exact_ties(layer: IntegerLayer, channel: int, where: str) -> Form:
     """(m, b, f, 1) with m / 2^f the slope and b / 2^f the offset + 1/2, exactly."""
     if layer.slope is None:
         raise InputError(
@@ -169,7 +173,7 @@ def _exact_ties(layer, channel, where):
     return int(slope * power), int(offset * power), f, 1
 
 
-def _prove(layer, channel, form):
+def _prove(layer: IntegerLayer, channel: int, form: Form) -> None:
     """Complete proof that the form equals the thresholds on the whole range.
 
     Both sides are nondecreasing in acc (with ties too: the sum grows by m >= 1 per step, so below

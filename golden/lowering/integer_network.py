@@ -5,12 +5,14 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..network.network import Pool, Rescale, weight_values
+from ..network.encoding import Encoding
+from ..network.quantized_layer import QuantizedLayer
+from ..network.quantized_network import QuantizedNetwork
 from ..network.shapes import macs
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class IntegerLayer:
+class IntegerLayer(QuantizedLayer):
     """One layer in integers: count = sum(value >= T_t), or n_out - sum where `inverted`.
 
     acc is sum(v * a) over the kernel, v the integer weight of a code (see network.Layer) and a
@@ -47,23 +49,12 @@ class IntegerLayer:
     logit_scale, logit_bias: float64 (Cout,), logit = scale * acc + bias, for the last layer only.
     """
 
-    name: str
-    kind: str
-    codes: np.ndarray
-    w_bits: int
-    encoding: str
-    stride: tuple[int, int]
-    padding: tuple[int, int, int, int]
-    groups: int
-    dilation: tuple[int, int]
-    pool: Pool | None
     in_shape: tuple[int, int, int]
     conv_shape: tuple[int, int, int]
     out_shape: tuple[int, int, int]
     source: int
     a_bits: int
     levels: int
-    rescale: Rescale | None
     add: int | None
     trunk: bool
     code_bits: int | None
@@ -82,39 +73,37 @@ class IntegerLayer:
     code_step: int = 1
     code_offset: int = 0
 
+    def __post_init__(self):
+        object.__setattr__(self, "kernel", self.codes.shape[1:3])
+        object.__setattr__(self, "encoding", Encoding.of(self.encoding, f"layer {self.name}: encoding"))
+        self._normalize(f"layer {self.name}:")
+
     @property
-    def out_signed(self):
+    def out_signed(self) -> bool:
         """Whether the stored codes are two's complement."""
         return self.code_offset < 0
 
     @property
-    def values(self):
-        """Integer weights v of the codes, int16, shaped like codes."""
-        return weight_values(self.codes, self.w_bits, self.encoding)
-
-    @property
-    def macs(self):
+    def macs(self) -> int:
         """Multiply-accumulates per image, padded window positions included.
 
         Convolution pixels that no pooling window and no trunk keeps do not count.
         """
         return macs(self, self.conv_shape, self.out_shape, self.trunk)
 
+    def __repr__(self) -> str:
+        return self._line(self.code_bits)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class IntegerNetwork:
+class IntegerNetwork(QuantizedNetwork):
     """Integer layers in topological order on uint8 images (H, W, C) of codes below 2^input_bits.
 
     input_signed: the codes are two's complement of input_bits bits.
     """
 
-    name: str
-    input_shape: tuple[int, int, int]
-    input_bits: int
     layers: tuple[IntegerLayer, ...]
     input_signed: bool = False
 
-    @property
-    def classes(self):
-        """Number of outputs of the last layer."""
-        return self.layers[-1].codes.shape[0]
+    def __repr__(self) -> str:
+        return self._line(layer.code_bits for layer in self.layers)

@@ -6,9 +6,11 @@ import numpy as np
 
 from .. import checks
 from ..errors import InputError
-from .parts import SIDES, BatchNorm, Pool, Rescale
+from .encoding import Encoding
+from .geometry import Geometry
+from .parts import BatchNorm, Pool, Rescale
+from .quantized_layer import QuantizedLayer
 
-ENCODINGS = ("bipolar", "twos_complement", "unsigned")
 MAX_BITS = 8
 # `source` of a layer that reads the image; no layer has this name.
 INPUT = "input"
@@ -17,16 +19,14 @@ TRUNK = ".trunk"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Layer:
+class Layer(QuantizedLayer):
     """One convolution or fully connected layer with what follows it.
 
-    codes: uint8 (Cout, Kh, Kw, Cin / groups); fc: (Cout, 1, 1, H * W * C), input flattened NHWC.
-    encoding: integer weight v of a code q of W bits: "bipolar" v = 2q - (2^W - 1);
-        "twos_complement" the signed value of q; "unsigned" v = q.
+    encoding: an Encoding or its name.
     scale: float32 () or (Cout,); real weight = scale * v / (2^W - 1) for bipolar (Eq. 7 to 10:
         E for W = 1, else 1), scale * v for the others.
     weight: float32 master weights shaped like codes, or None. Inference never uses them.
-    bias: float32 (Cout,) or None. padding: top, left, bottom, right, with value 0.
+    bias: float32 (Cout,) or None.
     a_bits: bits of the output activation codes; None for the last layer and for one that yields only
         its trunk (no clip, no quantizer).
     source: the earlier layer whose codes this one reads; None (or "") for the one before in the
@@ -38,18 +38,10 @@ class Layer:
         is added to t.
     """
 
-    name: str
-    kind: str
-    codes: np.ndarray
-    w_bits: int
-    scale: np.ndarray
-    encoding: str = "bipolar"
+    scale: np.ndarray | np.float32
+    encoding: Encoding = Encoding.BIPOLAR
     weight: np.ndarray | None = None
     bias: np.ndarray | None = None
-    stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
-    groups: int = 1
-    dilation: tuple[int, int] = (1, 1)
     norm: BatchNorm | None = None
     pool: Pool | None = None
     a_bits: int | None = None
@@ -71,18 +63,16 @@ class Layer:
                 raise InputError(f"{where} {name} is {value!r}; accepted: a layer's name or None")
             _set(self, name, value or None)
         checks.choice(self.kind, f"{where} kind", ("conv", "fc"))
-        checks.choice(self.encoding, f"{where} encoding", ENCODINGS)
+        _set(self, "encoding", Encoding.of(self.encoding, f"{where} encoding"))
         _set(self, "w_bits", checks.integer(self.w_bits, f"{where} w_bits", 1, MAX_BITS))
         if self.a_bits is not None:
             _set(self, "a_bits", checks.integer(self.a_bits, f"{where} a_bits", 1, MAX_BITS))
-        _set(self, "stride", checks.integers(self.stride, f"{where} stride", "hw", 1))
-        _set(self, "dilation", checks.integers(self.dilation, f"{where} dilation", "hw", 1))
-        _set(self, "padding", checks.integers(self.padding, f"{where} padding", SIDES, 0))
-        _set(self, "groups", checks.integer(self.groups, f"{where} groups", 1))
         self._check_arrays(where)
+        _set(self, "kernel", self.codes.shape[1:3])
+        self._normalize(where)
         self._check_combination(where)
 
-    def _check_arrays(self, where):
+    def _check_arrays(self, where: str) -> None:
         codes = checks.array(self.codes, f"{where} codes", "uint8")
         if codes.ndim != 4 or 0 in codes.shape:
             raise InputError(
@@ -106,7 +96,7 @@ class Layer:
         if self.norm is not None and self.norm.gamma.shape != (channels,):
             raise InputError(f"{where} norm has shape {self.norm.gamma.shape}; accepted: ({channels},)")
 
-    def _check_combination(self, where):
+    def _check_combination(self, where: str) -> None:
         if self.out_channels % self.groups:
             raise InputError(
                 f"{where} groups is {self.groups}; accepted: a divisor of the {self.out_channels} "
@@ -119,16 +109,15 @@ class Layer:
             raise InputError(f"{where} pool is {self.pool.kind} with a_bits None; accepted: None")
         self._check_trunk(where)
         if self.kind == "fc":
-            fixed = {"stride": (1, 1), "padding": (0, 0, 0, 0), "groups": 1, "dilation": (1, 1)}
-            for name, value in (fixed | {"pool": None}).items():
+            for name, value in (Geometry(kernel=(1, 1)).spacing | {"pool": None}).items():
                 if getattr(self, name) != value:
                     raise InputError(f"{where} {name} is {getattr(self, name)}; accepted for fc: {value}")
-            if self.codes.shape[1:3] != (1, 1):
+            if self.kernel != (1, 1):
                 raise InputError(
                     f"{where} codes has shape {self.codes.shape}; accepted for fc: (Cout, 1, 1, H * W * C)"
                 )
 
-    def _check_trunk(self, where):
+    def _check_trunk(self, where: str) -> None:
         if self.rescale is None:
             if self.add is not None:
                 raise InputError(f"{where} add is {self.add!r} without rescale; accepted: None")
@@ -148,17 +137,7 @@ class Layer:
             )
 
     @property
-    def out_channels(self):
-        """Number of output channels."""
-        return self.codes.shape[0]
-
-    @property
-    def values(self):
-        """Integer weights v of the codes, int16, shaped like codes."""
-        return weight_values(self.codes, self.w_bits, self.encoding)
-
-    @property
-    def levels(self):
+    def levels(self) -> int | None:
         """The stored output code that stands for 1.0; None without codes."""
         if self.a_bits is None:
             return None
@@ -166,19 +145,12 @@ class Layer:
         return ((1 << self.a_bits) - 1) * (self.pool.area if summed else 1)
 
     @property
-    def out_bits(self):
+    def out_bits(self) -> int | None:
         """Bits of the stored output codes: a_bits unless pooling sums codes; None without codes."""
         return None if self.a_bits is None else self.levels.bit_length()
 
-
-def weight_values(codes, w_bits, encoding):
-    """Integer weights v of uint8 `codes` (any shape), int16: see `Layer` for the encodings."""
-    codes = codes.astype(np.int16)
-    if encoding == "bipolar":
-        return 2 * codes - ((1 << w_bits) - 1)
-    if encoding == "twos_complement":
-        return codes - ((codes >> (w_bits - 1)) << w_bits)
-    return codes
+    def __repr__(self) -> str:
+        return self._line(self.a_bits)
 
 
 # The way to normalize a field of a frozen dataclass on creation.

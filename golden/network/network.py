@@ -7,17 +7,17 @@ pooling sums codes). With `rescale` the integers of a residual trunk stand betwe
 batch normalization. Images are NHWC.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .. import checks
 from ..errors import InputError
-from .layer import ENCODINGS, INPUT, MAX_BITS, TRUNK, Layer, weight_values
-from .parts import BatchNorm, Pool, Rescale, rescale_of
-from .shapes import layer_shapes
+from .layer import INPUT, MAX_BITS, TRUNK, Layer
+from .parts import BatchNorm, Pool, Rescale
+from .quantized_network import QuantizedNetwork
+from .shapes import LayerShapes, layer_shapes
 
 __all__ = [
-    "ENCODINGS",
     "INPUT",
     "MAX_BITS",
     "TRUNK",
@@ -27,8 +27,6 @@ __all__ = [
     "Network",
     "Pool",
     "Rescale",
-    "rescale_of",
-    "weight_values",
 ]
 
 
@@ -48,7 +46,7 @@ class Links(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Network:
+class Network(QuantizedNetwork):
     """Layers in topological order, on images of `input_shape` (H, W, C), codes of `input_bits` bits.
 
     The last layer gives the accumulators of the classes. Everything is checked on creation;
@@ -56,10 +54,9 @@ class Network:
     Links of every layer.
     """
 
-    name: str
-    input_shape: tuple[int, int, int]
-    input_bits: int
     layers: tuple[Layer, ...]
+    shapes: tuple[LayerShapes, ...] = field(init=False)
+    links: tuple[Links, ...] = field(init=False)
 
     def __post_init__(self):
         if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
@@ -88,7 +85,7 @@ class Network:
         self._check_last()
         self._check_used(sources, adds)
 
-    def _earlier(self, index, field):
+    def _earlier(self, index: int, field: str) -> int:
         """Position of the layer that `field` of layer `index` names; it must come before it."""
         layer = self.layers[index]
         name = getattr(layer, field)
@@ -102,7 +99,7 @@ class Network:
             )
         return earlier.index(name)
 
-    def _source(self, index):
+    def _source(self, index: int) -> int:
         layer = self.layers[index]
         if layer.source == INPUT:
             return -1
@@ -114,14 +111,14 @@ class Network:
             )
         return source
 
-    def _shapes(self, sources):
+    def _shapes(self, sources: list[int]) -> tuple[LayerShapes, ...]:
         shapes = []
         for layer, source in zip(self.layers, sources, strict=True):
             before = self.input_shape if source < 0 else shapes[source].out_shape
             shapes.append(layer_shapes(layer, before))
         return tuple(shapes)
 
-    def _add(self, index):
+    def _add(self, index: int) -> int | None:
         layer = self.layers[index]
         if layer.add is None:
             return None
@@ -140,14 +137,14 @@ class Network:
             )
         return add
 
-    def _link(self, index, source, adds):
+    def _link(self, index: int, source: int, adds: list[int | None]) -> Links:
         if source < 0:
             levels, bits = (1 << self.input_bits) - 1, self.input_bits
         else:
             levels, bits = self.layers[source].levels, self.layers[source].out_bits
         return Links(source, levels, bits, adds[index], index in adds)
 
-    def _check_last(self):
+    def _check_last(self) -> None:
         last = self.layers[-1]
         for name in ("a_bits", "rescale"):
             value = getattr(last, name)
@@ -160,7 +157,7 @@ class Network:
                 f"layer {last.name}: output is {height}x{width} pixels; accepted for the last layer: 1x1"
             )
 
-    def _check_used(self, sources, adds):
+    def _check_used(self, sources: list[int], adds: list[int | None]) -> None:
         for index, layer in enumerate(self.layers[:-1]):
             if layer.a_bits is not None and index not in sources:
                 others = ", or a_bits None" if index in adds else ""
@@ -173,10 +170,8 @@ class Network:
                     f"layer {layer.name}: no layer adds its trunk; accepted: the add of a later layer"
                 )
 
-    @property
-    def classes(self):
-        """Number of outputs of the last layer."""
-        return self.layers[-1].out_channels
+    def __repr__(self) -> str:
+        return self._line(layer.a_bits for layer in self.layers)
 
 
 # The way to normalize a field of a frozen dataclass on creation.

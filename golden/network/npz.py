@@ -9,6 +9,9 @@ version 2 adds source, add and rescale.
 import io
 import json
 import zipfile
+from collections.abc import Iterable
+from os import PathLike
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -30,7 +33,7 @@ _RESCALE_ARRAYS = ("m", "b", "scale")
 _POOL = ("kind", "kernel", "stride", "padding")
 
 
-def save(network, path):
+def save(network: Network, path: str | PathLike) -> None:
     """Writes `network` to `path`: complete or not at all, the same bytes for the same network.
 
     InputError if the file cannot be written.
@@ -65,7 +68,7 @@ def save(network, path):
                 _write_array(archive, name, array)
 
 
-def _write_array(archive, name, array):
+def _write_array(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, np.ascontiguousarray(array).reshape(array.shape), (1, 0))
     # ZipInfo's own time stamp is fixed (1980), unlike that of a name.
@@ -74,7 +77,7 @@ def _write_array(archive, name, array):
     archive.writestr(info, buffer.getvalue())
 
 
-def load(path):
+def load(path: str | PathLike) -> Network:
     """The Network in the file at `path`; InputError says what is wrong with the file."""
     try:
         with open(path, "rb") as stream:
@@ -89,7 +92,7 @@ def load(path):
         raise InputError(f"{path}: {error}") from None
 
 
-def _read_arrays(path, stream):
+def _read_arrays(path: str | PathLike, stream: BinaryIO) -> dict[str, np.ndarray]:
     """Name -> array of a zip file of .npy files, unpacked only within MAX_BYTES."""
     try:
         with zipfile.ZipFile(stream) as archive:
@@ -121,7 +124,7 @@ def _read_arrays(path, stream):
         ) from None
 
 
-def _parse_array(where, content):
+def _parse_array(where: str, content: bytes) -> np.ndarray:
     """The array of one .npy file, its size checked before it is made."""
     stream = io.BytesIO(content)
     try:
@@ -144,11 +147,11 @@ def _parse_array(where, content):
     return np.frombuffer(data, dtype).reshape(shape)
 
 
-def _first_line(error):
+def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-def _network(arrays):
+def _network(arrays: dict[str, np.ndarray]) -> Network:
     """The Network of unpacked arrays; all of them must be used."""
     header = _header(arrays.pop("header"))
     layers = []
@@ -190,7 +193,7 @@ def _network(arrays):
     )
 
 
-def _header(array):
+def _header(array: np.ndarray) -> dict[str, Any]:
     try:
         header = json.loads(array.tobytes())
     except (ValueError, RecursionError) as error:
@@ -204,7 +207,7 @@ def _header(array):
     return header
 
 
-def _check_keys(entry, where, names):
+def _check_keys(entry: object, where: str, names: Iterable[str]) -> None:
     if not isinstance(entry, dict):
         raise InputError(f"{where} is {entry!r}; accepted: an object")
     for name in sorted(set(entry) ^ set(names)):
@@ -212,7 +215,7 @@ def _check_keys(entry, where, names):
         raise InputError(f"{where}: {name} {problem}; accepted: {', '.join(names)}")
 
 
-def _take(arrays, name):
+def _take(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
     if name not in arrays:
         raise InputError(f"array {name} is missing; accepted: every array of the header")
     return arrays.pop(name)

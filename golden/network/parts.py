@@ -1,12 +1,12 @@
 """The parts of a layer: pooling, batch normalization, the rounding into a residual trunk."""
 
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from .. import checks
 from ..errors import InputError
+from .geometry import SIDES, Geometry
 
 POOL_KINDS = ("max", "average", "average_codes")
 # Limits of a Rescale: bits of |m|, of b with its sign, of the shift, of a trunk value with its sign.
@@ -14,24 +14,22 @@ M_BITS, B_BITS, MAX_SHIFT, MAX_TRUNK_BITS = 20, 48, 31, 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pool:
-    """Pooling; kernel and stride (h, w); padding top, left, bottom, right (max only; a padded place
-    never wins). Output sizes round down.
+class Pool(Geometry):
+    """Pooling of every channel alone, windows without dilation; padding for max only: a padded place never
+    wins.
 
     kind: "max"; "average", the mean in front of clip and quantizer; "average_codes", the mean of
     the quantized activations, kept exactly as the integer sum of their codes.
     """
 
     kind: str
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    stride: tuple[int, int] = field()
+    dilation: tuple[int, int] = field(init=False, repr=False, default=(1, 1))
+    groups: int = field(init=False, repr=False, default=1)
 
     def __post_init__(self):
         checks.choice(self.kind, "pool: kind", POOL_KINDS)
-        _set(self, "kernel", checks.integers(self.kernel, "pool: kernel", "hw", 1))
-        _set(self, "stride", checks.integers(self.stride, "pool: stride", "hw", 1))
-        _set(self, "padding", checks.integers(self.padding, "pool: padding", SIDES, 0))
+        self._normalize("pool:")
         if self.kind != "max" and any(self.padding):
             raise InputError(
                 f"pool: padding is {self.padding}; accepted for {self.kind} pooling: (0, 0, 0, 0)"
@@ -42,11 +40,6 @@ class Pool:
                     f"pool: padding {SIDES[side]} is {pad}; "
                     f"accepted: less than the kernel {self.kernel[side % 2]}"
                 )
-
-    @property
-    def area(self):
-        """Pixels of a window."""
-        return self.kernel[0] * self.kernel[1]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,7 +78,7 @@ class BatchNorm:
             )
 
     @property
-    def sigma(self):
+    def sigma(self) -> np.ndarray:
         """Standard deviation, float64 (Cout,)."""
         return np.sqrt(self.var.astype(np.float64) + self.eps)
 
@@ -102,7 +95,7 @@ class Rescale:
     m: np.ndarray
     b: np.ndarray
     f: int
-    scale: np.ndarray
+    scale: np.ndarray | np.float32
     bits: int = 16
 
     def __post_init__(self):
@@ -119,47 +112,12 @@ class Rescale:
         _set(self, "bits", checks.integer(self.bits, "rescale: bits", 2, MAX_TRUNK_BITS))
 
     @property
-    def trunk_range(self):
+    def trunk_range(self) -> tuple[int, int]:
         """Least and greatest trunk value."""
         return -(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1
 
 
-def rescale_of(layer, levels, scale, bits=16):
-    """The Rescale whose trunk is closest to the real values of `layer` (a Layer without rescale).
-
-    levels: the code of the layer's input that stands for 1.0; scale: the trunk's unit, a number
-    that is rounded to float32; bits: see Rescale. m / 2^f is the layer's scale over all divisors
-    and the unit, b / 2^f its bias over the unit, with |m| below 2^16 and the greatest f that
-    allows, then without common factors of two. InputError where no f does.
-    """
-    unit = Fraction(float(np.float32(scale)))
-    if not unit > 0:
-        raise InputError(f"layer {layer.name}: trunk scale is {scale}; accepted: more than 0")
-    divisor = levels
-    if layer.encoding == "bipolar":
-        divisor *= (1 << layer.w_bits) - 1
-    channels = layer.out_channels
-    gains = [Fraction(float(s)) / divisor / unit for s in np.broadcast_to(layer.scale, (channels,))]
-    bias = np.zeros(channels) if layer.bias is None else layer.bias
-    shifts = [Fraction(float(b)) / unit for b in bias]
-    for f in range(MAX_SHIFT, -1, -1):
-        m = [round(gain * (1 << f)) for gain in gains]
-        b = [round(shift * (1 << f)) for shift in shifts]
-        if max(map(abs, m)) < 1 << 16 and max(map(abs, b)) < 1 << (B_BITS - 1):
-            break
-    else:
-        raise InputError(
-            f"layer {layer.name}: trunk scale is {scale}, a step of the accumulator is "
-            f"{float(max(map(abs, gains))):g} of it and the bias at most "
-            f"{float(max(map(abs, shifts))):g}; "
-            f"accepted: a scale with less than {1 << 16} and less than 2^{B_BITS - 1}"
-        )
-    while f and not any(value & 1 for value in m + b):
-        m, b, f = [value >> 1 for value in m], [value >> 1 for value in b], f - 1
-    return Rescale(m=np.array(m, np.int64), b=np.array(b, np.int64), f=f, scale=np.float32(scale), bits=bits)
-
-
-def _within(values, where, low, high):
+def _within(values: np.ndarray, where: str, low: int, high: int) -> None:
     """Refuses an array with a value outside of low..high and says where the first one is."""
     bad = (values < low) | (values > high)
     if bad.any():
@@ -167,6 +125,5 @@ def _within(values, where, low, high):
         raise InputError(f"{where} is {values[channel]} in channel {channel}; accepted: {low}..{high}")
 
 
-SIDES = ("top", "left", "bottom", "right")
 # The way to normalize a field of a frozen dataclass on creation.
 _set = object.__setattr__

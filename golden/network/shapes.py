@@ -5,17 +5,21 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import InputError
+from .geometry import Geometry
+from .quantized_layer import QuantizedLayer
+
+Shape = tuple[int, int, int]
 
 
 class LayerShapes(NamedTuple):
     """(H, W, C) before a layer, after its convolution and after its pooling."""
 
-    in_shape: tuple[int, int, int]
-    conv_shape: tuple[int, int, int]
-    out_shape: tuple[int, int, int]
+    in_shape: Shape
+    conv_shape: Shape
+    out_shape: Shape
 
 
-def layer_shapes(layer, shape):
+def layer_shapes(layer: QuantizedLayer, shape: Shape) -> LayerShapes:
     """LayerShapes of `layer` on an input of `shape` (H, W, C); InputError if it does not fit."""
     where = f"layer {layer.name}:"
     inner = layer.codes.shape[3]
@@ -38,42 +42,37 @@ def layer_shapes(layer, shape):
             f"{where} codes has {inner} input channels per group; accepted: "
             f"{shape[2] // layer.groups} (= {shape[2]} channels / {layer.groups} groups)"
         )
-    conv = (*_window_count(shape, layer.codes.shape[1:3], layer, f"{where} kernel"), layer.out_channels)
+    conv = (*_window_count(shape, layer, f"{where} kernel"), layer.out_channels)
     if layer.pool is None:
         return LayerShapes(shape, conv, conv)
-    pooled = _window_count(conv, layer.pool.kernel, layer.pool, f"{where} pool kernel")
+    pooled = _window_count(conv, layer.pool, f"{where} pool kernel")
     return LayerShapes(shape, conv, (*pooled, layer.out_channels))
 
 
-def macs(layer, conv_shape, out_shape, trunk):
+def macs(layer: QuantizedLayer, conv_shape: Shape, out_shape: Shape, trunk: bool) -> int:
     """Multiply-accumulates per image, padded window positions included.
 
-    layer: has codes and pool; trunk: whether its trunk is kept. Convolution pixels that no pooling
-    window and no trunk keeps do not count.
+    trunk: whether the layer's trunk is kept. Convolution pixels that no pooling window and no trunk
+    keeps do not count.
     """
-    pixels = conv_shape[0] * conv_shape[1]
-    if layer.pool is not None and not trunk:
+    pixels, pool = conv_shape[0] * conv_shape[1], layer.pool
+    if pool is not None and not trunk:
         pixels = 1
         for axis in (0, 1):
-            starts = np.arange(out_shape[axis]) * layer.pool.stride[axis]
-            starts -= layer.pool.padding[axis]
-            read = np.unique(starts[:, None] + np.arange(layer.pool.kernel[axis]))
+            read = np.unique(pool.pixels(axis, out_shape[axis]))
             pixels *= int(((read >= 0) & (read < conv_shape[axis])).sum())
     return pixels * layer.codes.size
 
 
-def _window_count(shape, kernel, geometry, where):
-    """Window positions (rows, columns) of a kernel on a map; partial windows do not count."""
-    counts = []
+def _window_count(shape: Shape, geometry: Geometry, where: str) -> tuple[int, int]:
+    """Window positions (rows, columns) on a map of `shape`; InputError if a window does not fit."""
     for axis, axis_name in enumerate(("rows", "columns")):
-        dilation = getattr(geometry, "dilation", (1, 1))[axis]
-        extent = dilation * (kernel[axis] - 1) + 1
-        before, after = geometry.padding[axis], geometry.padding[axis + 2]
-        padded = before + shape[axis] + after
-        if extent > padded:
+        reach, padded = geometry.reach[axis], geometry.padded(shape)[axis]
+        if reach > padded:
+            before, after = geometry.padding[axis], geometry.padding[axis + 2]
             raise InputError(
-                f"{where} covers {extent} {axis_name} (= {dilation} x ({kernel[axis]} - 1) + 1); "
+                f"{where} covers {reach} {axis_name} (= {geometry.dilation[axis]} x "
+                f"({geometry.kernel[axis]} - 1) + 1); "
                 f"accepted: at most {padded} (= {before} + {shape[axis]} + {after}, padded input)"
             )
-        counts.append((padded - extent) // geometry.stride[axis] + 1)
-    return tuple(counts)
+    return geometry.output_size(shape)

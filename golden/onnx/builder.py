@@ -5,41 +5,49 @@ from fractions import Fraction
 
 import numpy as np
 
+from ..lowering.fold import Range, fold, read_only
 from ..lowering.integer_network import IntegerLayer
-from ..lowering.staircase import Affine, Round, apply, direction, is_integer_step, thresholds
-from ..network.network import MAX_BITS
-from ..network.parts import Rescale
-from .draft import identity
+from ..lowering.staircase import (
+    Affine,
+    Round,
+    Step,
+    direction,
+    is_even_rounding,
+    is_integer_step,
+    last_integers,
+)
+from ..network.layer import MAX_BITS
+from ..network.parts import Pool, Rescale
+from .draft import Codes, Draft, Shape
+from .file.graph import Node
+from .grid import fits, on_grid, reachable
 from .quantizers import bits_of
-from .tensors import Codes
-from .weights import encode
-
-_LEVELS = (1 << MAX_BITS) - 1
+from .tensors import Sums, identity
 
 
 class Builder:
     """Collects the integer layers of a network in topological order."""
 
-    def __init__(self):
-        self.layers = []
+    def __init__(self) -> None:
+        self.layers: list[IntegerLayer] = []
         # Place in the file of the node that each layer stands for.
-        self.positions = []
+        self.positions: list[int] = []
         # Positions of the layers whose trunks exist already.
-        self.trunks = {}
+        self.trunks: dict[Draft, int] = {}
 
-    def codes(self, node, tensor):
+    def codes(self, node: Node, tensor: Codes | Sums) -> Codes:
         """`tensor` (Codes or Sums) as stored codes; adds the layer that stores them."""
         if isinstance(tensor, Codes):
             return tensor
-        last = max((i for i, step in enumerate(tensor.steps) if is_integer_step(step)), default=None)
+        last = last_integers(tensor.steps)
         if last is not None:
-            tensor = _reachable(tensor, last)
+            tensor = reachable(tensor, last)
             rest = tensor.steps[last + 1 :]
             if all(isinstance(step, Affine) for step in rest):
                 return self._store(node, tensor, last)
-        return self._store(node, *_on_grid(node, tensor, last))
+        return self._store(node, *on_grid(node, tensor, last))
 
-    def _store(self, node, tensor, last):
+    def _store(self, node: Node, tensor: Sums, last: int) -> Codes:
         """Adds the layer whose codes are the results of step `last`; only affine steps follow it."""
         if tensor.pool is not None and tensor.pool.kind == "max":
             tensor, last = self._growing(node, tensor, last)
@@ -52,7 +60,7 @@ class Builder:
         ratios = {o / s if s else None for s, o in zip(scale, offset, strict=True)}
         ratio = ratios.pop() if len(ratios) == 1 else None
         step, least = 1, final.low
-        if ratio is not None and _fits(ratio.denominator, ratio, final):
+        if ratio is not None and fits(ratio.denominator, ratio, final):
             step = ratio.denominator
             least = step * final.low + ratio.numerator
             scale, offset = [s / step for s in scale], [Fraction(0)] * channels
@@ -67,10 +75,10 @@ class Builder:
                 f"at most {MAX_BITS} bits",
             )
         draft, chain = tensor.draft, tensor.steps[: last + 1]
-        index = self._add(node, draft, chain, tensor.pool, tensor.shape, bits, step, least)
+        index = self._add(draft, chain, tensor.pool, tensor.shape, bits, step, least)
         return Codes(index, scale, offset, least, high, bits, signed, tensor.shape, tensor.dims)
 
-    def _growing(self, node, tensor, last):
+    def _growing(self, node: Node, tensor: Sums, last: int) -> tuple[Sums, int]:
         """(tensor, last) so that max pooling, which takes counts, gives what the steps give.
 
         Where a channel falls with the maximum, a layer stores results counted from the other end
@@ -88,21 +96,21 @@ class Builder:
             Affine(turn, [-sign * end for sign, end in zip(turn, ends, strict=True)]),
             Round("ROUND", 0, levels),
         )
-        index = self._add(node, tensor.draft, steps, tensor.pool, tensor.shape, bits_of(0, levels), 1, 0)
+        index = self._add(tensor.draft, steps, tensor.pool, tensor.shape, bits_of(0, levels))
         codes = Codes(index, turn, ends, 0, levels, bits_of(0, levels), False, tensor.shape, tensor.dims)
         turned = identity(f"{tensor.draft.name}.turn", codes, node.position)
         final = Round("ROUND", final.low, final.high)
         return turned.extended(final, *tensor.steps[last + 1 :]), 1
 
-    def _trunk(self, node, draft):
+    def _trunk(self, draft: Draft) -> int:
         """Position of a layer with the trunk of `draft`; adds one that yields nothing else."""
         if draft not in self.trunks:
-            self._add(node, draft, None, None, draft.conv_shape, None, 1, 0)
+            self._add(draft, None, None, draft.conv_shape, None)
         index = self.trunks[draft]
         self.layers[index] = replace(self.layers[index], trunk=True)
         return index
 
-    def scores(self, node, tensor):
+    def scores(self, node: Node, tensor: Codes | Sums) -> None:
         """Adds `tensor` as the last layer, whose accumulators are the result."""
         if tensor.shape[:2] != (1, 1):
             height, width, _ = tensor.shape
@@ -118,7 +126,7 @@ class Builder:
                 "the scores are pooled, added, clipped or bent after the last layer",
                 "scores that are only scaled and shifted, or a quantizer after it",
             )
-        index = self._add(node, tensor.draft, None, None, tensor.shape, None, 1, 0)
+        index = self._add(tensor.draft, None, None, tensor.shape, None)
         scale = offset = None
         for step in tensor.steps:
             scale, offset = step.slope, step.offset
@@ -128,45 +136,30 @@ class Builder:
             logit_bias=np.array([float(o) for o in offset]),
         )
 
-    def _add(self, node, draft, chain, pool, out_shape, out_bits, code_step, code_offset):
-        """Adds the IntegerLayer of a draft; chain: its steps up to integers, None without codes."""
-        values, sums, ranges = draft.values, draft.sum_ranges(), draft.value_ranges()
-        window = pool.area if pool is not None and pool.kind == "average" else 1
-        low, high = window * min(a for a, _ in ranges), window * max(b for _, b in ranges)
-        inverted = np.zeros(len(values), bool)
-        rows = None
-        if chain is not None:
-            # Bounds that hold the thresholds of a channel that is turned round as well.
-            reach = max(-low, high)
-            found = [thresholds(chain, channel, -reach, reach) for channel in range(len(values))]
-            falling = np.array([f for f, _ in found])
-            rows = [row for _, row in found]
-            if draft.encoding == "bipolar" and draft.m is None:
-                # Bipolar weights have their opposite: the channel grows with it.
-                values = np.where(falling[:, None, None, None], -values, values)
-                rows = [[1 - t for t in reversed(row)] if f else row for f, row in found]
-                ends = [(-b, -a) if f else (a, b) for f, (a, b) in zip(falling, sums, strict=True)]
-                sums = ends
-                low, high = (window * min(a for a, _ in ends), window * max(b for _, b in ends))
-            else:
-                inverted = falling
-            rows = [[min(max(t, low), high + 1) for t in row] for row in rows]
-            rows = _whole_levels(rows, inverted, low, high)
-        slope, offset = _affine_map(chain, falling & ~inverted) if chain else (None, None)
-        rescale = None
-        if draft.m is not None:
-            rescale = _rescale(draft, ranges)
-        add = None if draft.add is None else self._trunk(node, draft.add)
+    def _add(
+        self,
+        draft: Draft,
+        chain: tuple[Step, ...] | None,
+        pool: Pool | None,
+        out_shape: Shape,
+        out_bits: int | None,
+        code_step: int = 1,
+        code_offset: int = 0,
+    ) -> int:
+        """Position of a new IntegerLayer of a draft; chain: its steps up to integers, None without codes."""
+        trunk = None if draft.m is None else draft.value_ranges()
+        folded = fold(chain, draft.encoding, draft.sum_ranges(), trunk, pool)
+        values = np.where(folded.negated[:, None, None, None], -draft.values, draft.values)
+        slope, offset = _affine_map(chain, folded.negated)
+        # Layers of drafts that this one adds come before it.
+        add = None if draft.add is None else self._trunk(draft.add)
         layer = IntegerLayer(
             name=self._free_name(draft.name),
             kind=draft.kind,
-            codes=_frozen(encode(values, draft.w_bits, draft.encoding)),
+            codes=read_only(draft.encoding.codes(values, draft.w_bits)),
             w_bits=draft.w_bits,
             encoding=draft.encoding,
-            stride=draft.stride,
-            padding=draft.padding,
-            groups=draft.groups,
-            dilation=draft.dilation,
+            **draft.spacing,
             pool=pool,
             in_shape=draft.in_shape,
             conv_shape=draft.conv_shape,
@@ -174,17 +167,11 @@ class Builder:
             source=draft.inputs.source,
             a_bits=draft.inputs.bits,
             levels=max(draft.inputs.high, -draft.inputs.low),
-            rescale=rescale,
+            rescale=None if trunk is None else _rescale(draft, trunk),
             add=add,
             trunk=False,
-            code_bits=None if rows is None else rows.shape[1].bit_length(),
             out_bits=out_bits,
-            acc_min=min(a for a, _ in sums),
-            acc_max=max(b for _, b in sums),
-            value_min=low,
-            value_max=high,
-            thresholds=rows,
-            inverted=_frozen(inverted),
+            **folded.fields(),
             slope=slope,
             offset=offset,
             logit_scale=None,
@@ -199,13 +186,15 @@ class Builder:
             self.trunks[draft] = len(self.layers) - 1
         return len(self.layers) - 1
 
-    def _free_name(self, name):
+    def _free_name(self, name: str) -> str:
         taken = {layer.name for layer in self.layers}
         candidates = [name, *(f"{name}.{number}" for number in range(1, len(taken) + 2))]
         return next(candidate for candidate in candidates if candidate not in taken)
 
 
-def in_file_order(layers, positions):
+def in_file_order(
+    layers: list[IntegerLayer], positions: list[int]
+) -> tuple[tuple[IntegerLayer, ...], dict[int | None, int | None]]:
     """(layers, where each went): in the order of their nodes in the file, as far as each comes after
     those that it reads and adds."""
     waiting = set(range(len(layers)))
@@ -221,106 +210,32 @@ def in_file_order(layers, positions):
     return moved, places
 
 
-def _affine_map(chain, turned):
+def _affine_map(
+    chain: tuple[Step, ...] | None, negated: np.ndarray
+) -> tuple[list[Fraction], list[Fraction]] | tuple[None, None]:
     """(slope, offset) of the IntegerLayer where the chain is one affine map and rounding to 0..n.
 
-    turned: bool (Cout,), channels whose weights took the opposite sign.
+    negated: bool (Cout,), channels whose weights took the opposite sign.
     """
+    if chain is None:
+        return None, None
     *steps, last = chain
     levels = last.high - last.low
     if (
         not all(isinstance(step, Affine) for step in steps)
-        or not isinstance(last, Round)
-        or last.mode not in ("ROUND", "HALF_EVEN")
+        or not is_even_rounding(last)
         or last.low
         or levels & (levels + 1)
     ):
         return None, None
-    slope, offset = [Fraction(1)] * len(turned), [Fraction(0)] * len(turned)
+    slope, offset = [Fraction(1)] * len(negated), [Fraction(0)] * len(negated)
     for step in steps:
         slope = [a * b for a, b in zip(slope, step.slope, strict=True)]
         offset = [a * b + c for a, b, c in zip(offset, step.slope, step.offset, strict=True)]
-    return [-s if turn else s for s, turn in zip(slope, turned.tolist(), strict=True)], offset
+    return [-s if turn else s for s, turn in zip(slope, negated.tolist(), strict=True)], offset
 
 
-def _value_range(tensor):
-    """Least and greatest integer that the steps of `tensor` start from."""
-    ranges = tensor.draft.value_ranges()
-    window = tensor.pool.area if tensor.pool is not None and tensor.pool.kind == "average" else 1
-    return window * min(low for low, _ in ranges), window * max(high for _, high in ranges)
-
-
-def _reachable(tensor, last):
-    """`tensor`, the results of its step `last` bounded to the reachable ones if no width is declared."""
-    final = tensor.steps[last]
-    if final.high - final.low <= _LEVELS:
-        return tensor
-    chain = tensor.steps[: last + 1]
-    ends = [
-        apply(chain, channel, Fraction(end))
-        for channel in range(tensor.shape[2])
-        for end in _value_range(tensor)
-    ]
-    bounded = replace(final, low=min(ends), high=max(ends))
-    return replace(tensor, steps=(*tensor.steps[:last], bounded, *tensor.steps[last + 1 :]))
-
-
-def _fits(step, ratio, final):
-    least = step * final.low + ratio.numerator
-    return bits_of(least, least + step * (final.high - final.low)) <= MAX_BITS
-
-
-def _on_grid(node, tensor, last):
-    """(Sums, position) whose integer step gives the real values exactly, scaled by their grid."""
-    if last is None:
-        low, high = _value_range(tensor)
-        rest = tensor.steps
-    else:
-        low, high = tensor.steps[last].low, tensor.steps[last].high
-        rest = tensor.steps[last + 1 :]
-    if high - low > _LEVELS:
-        kind = "not quantized" if tensor.draft.m is None else "a trunk"
-        node.refuse(
-            f"reads the values of {tensor.draft.name}, which are {kind}", "a Quant node in front of it"
-        )
-    reals = [
-        apply(rest, channel, Fraction(value))
-        for channel in range(tensor.shape[2])
-        for value in range(low, high + 1)
-    ]
-    unit = _gcd(reals)
-    least, greatest = min(reals) / unit, max(reals) / unit
-    if greatest - least > _LEVELS:
-        node.refuse(
-            f"reads values of {tensor.draft.name} on no grid of {MAX_BITS} bits",
-            "a Quant node in front of it",
-        )
-    channels = tensor.shape[2]
-    zeros = [Fraction(0)] * channels
-    tensor = tensor.extended(Affine([1 / unit] * channels, zeros), Round("ROUND", int(least), int(greatest)))
-    position = len(tensor.steps) - 1
-    return tensor.extended(Affine([unit] * channels, zeros)), position
-
-
-def _gcd(fractions):
-    """Greatest Fraction that all are multiples of; 1 if all are 0."""
-    common = int(np.lcm.reduce([f.denominator for f in fractions], dtype=object))
-    divisor = int(np.gcd.reduce([int(f * common) for f in fractions], dtype=object))
-    return Fraction(divisor, common) if divisor else Fraction(1)
-
-
-def _whole_levels(rows, inverted, low, high):
-    """int64 (Cout, 2^bits - 1): thresholds that no count needs never (inverted: always) hold."""
-    levels = len(rows[0])
-    missing = (1 << levels.bit_length()) - 1 - levels
-    whole = [
-        [low] * missing + row if inverse else row + [high + 1] * missing
-        for row, inverse in zip(rows, inverted, strict=True)
-    ]
-    return _frozen(np.array(whole, np.int64))
-
-
-def _rescale(draft, ranges):
+def _rescale(draft: Draft, ranges: list[Range]) -> Rescale:
     """The Rescale of a trunk; its unit, one per channel, is in the thresholds."""
     return Rescale(
         m=np.array(draft.m, np.int64),
@@ -331,11 +246,6 @@ def _rescale(draft, ranges):
     )
 
 
-def trunk_bits(ranges):
+def trunk_bits(ranges: list[Range]) -> int:
     """Signed bits that hold the integers in ranges of (least, greatest)."""
     return max(bits_of(min(low, -1), high) for low, high in ranges)
-
-
-def _frozen(array):
-    array.setflags(write=False)
-    return array

@@ -1,19 +1,43 @@
-"""A layer of an imported network before its quantizer is known."""
+"""A layer of an imported network before its quantizer is known, and the codes that it reads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 
-from ..lowering.staircase import Affine
-from .tensors import Codes, Sums
+from ..lowering.fold import Range, accumulator_ranges, rounded_range
+from ..network.encoding import Encoding
+from ..network.geometry import Geometry
+
+Shape = tuple[int, int, int]
+# Per axis of the file after the batch, which of "H", "W" and "C" it holds, in order.
+Dims = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """Integers v that a layer stores (source -1: the image); real value scale * v + offset.
+
+    scale, offset: per channel; low, high: bounds of v; bits: of a stored code.
+    """
+
+    source: int
+    scale: list[Fraction]
+    offset: list[Fraction]
+    low: int
+    high: int
+    bits: int
+    signed: bool
+    shape: Shape
+    dims: Dims
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Draft:
-    """A layer before its quantizer is known.
+class Draft(Geometry):
+    """A layer before its quantizer is known; equal to itself only.
 
-    values: integer weights (Cout, Kh, Kw, Cin / groups); position: of its node in the file.
+    values: integer weights (Cout, Kh, Kw, Cin / groups), which give the kernel; position: of its
+    node in the file.
     m, b: None, or one int per channel: the layer's integer is then the trunk
     round_half_even((m * acc + b) / 2^f), plus that of the Draft `add`; bits: least width of it.
     """
@@ -22,57 +46,37 @@ class Draft:
     kind: str
     values: np.ndarray
     w_bits: int
-    encoding: str
+    encoding: Encoding
     inputs: Codes
-    in_shape: tuple[int, int, int]
-    conv_shape: tuple[int, int, int]
-    stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
-    groups: int = 1
-    dilation: tuple[int, int] = (1, 1)
+    in_shape: Shape
+    conv_shape: Shape
+    kernel: tuple[int, int] = field(init=False)
     position: int = 0
-    m: list | None = None
-    b: list | None = None
+    m: list[int] | None = None
+    b: list[int] | None = None
     f: int = 0
     bits: int = 16
     add: "Draft | None" = None
 
-    def sum_ranges(self):
-        """Per channel (least, greatest) accumulator over all inputs; padding only drops terms."""
-        low, high = min(self.inputs.low, 0), max(self.inputs.high, 0)
-        flat = self.values.reshape(len(self.values), -1)
-        negative = np.minimum(flat, 0).sum(axis=1, dtype=np.int64).tolist()
-        positive = np.maximum(flat, 0).sum(axis=1, dtype=np.int64).tolist()
-        return [(p * low + n * high, p * high + n * low) for n, p in zip(negative, positive, strict=True)]
+    __eq__, __hash__ = object.__eq__, object.__hash__
 
-    def value_ranges(self):
+    def __post_init__(self):
+        object.__setattr__(self, "kernel", self.values.shape[1:3])
+        self._normalize(f"layer {self.name}:")
+
+    def sum_ranges(self) -> list[Range]:
+        """Per channel (least, greatest) accumulator over all inputs."""
+        return accumulator_ranges(self.values, min(self.inputs.low, 0), max(self.inputs.high, 0))
+
+    def value_ranges(self) -> list[Range]:
         """Per channel (least, greatest) integer that the steps start from."""
         ranges = self.sum_ranges()
         if self.m is not None:
             ranges = [
-                tuple(sorted(round(Fraction(m * acc + b, 1 << self.f)) for acc in ends))
-                for m, b, ends in zip(self.m, self.b, ranges, strict=True)
+                rounded_range(m, b, self.f, ends) for m, b, ends in zip(self.m, self.b, ranges, strict=True)
             ]
         if self.add is not None:
             ranges = [
                 (a[0] + b[0], a[1] + b[1]) for a, b in zip(ranges, self.add.value_ranges(), strict=True)
             ]
         return ranges
-
-
-def identity(name, codes, position):
-    """Sums that are the real values of `codes`: a depthwise layer of weights 1."""
-    channels = codes.shape[2]
-    draft = Draft(
-        name=name,
-        kind="conv",
-        values=np.ones((channels, 1, 1, 1), np.int64),
-        w_bits=1,
-        encoding="bipolar",
-        inputs=codes,
-        in_shape=codes.shape,
-        conv_shape=codes.shape,
-        groups=channels,
-        position=position,
-    )
-    return Sums(draft, (Affine(codes.scale, codes.offset),), codes.shape, codes.dims)

@@ -4,11 +4,19 @@ Every tensor of codes has the scale 1, and what the scales would be stands in Mu
 constants are float32 numbers of the network or small integers: a scale of 1 / 3 has no exact float32.
 """
 
+from collections.abc import Sequence
+from os import PathLike
+from types import ModuleType
+from typing import Any
+
 import numpy as np
 
 from ..errors import InputError
 from ..files import whole_file
-from .file import MAX_BYTES, import_onnx
+from ..network.layer import Layer
+from ..network.network import Links, Network
+from ..network.parts import Pool
+from .file.read import MAX_BYTES, import_onnx
 
 _QONNX = "qonnx.custom_op.general"
 _NOTE = (
@@ -17,7 +25,7 @@ _NOTE = (
 )
 
 
-def save(network, path):
+def save(network: Network, path: str | PathLike) -> None:
     """Writes the Network to the QONNX file `path`: complete or not at all, the same bytes every time.
 
     The input is float32 (1, C, H, W), the image's codes; the output float32 (1, classes). InputError
@@ -38,21 +46,21 @@ def save(network, path):
 class _Export:
     """The nodes of a network. `codes` and `trunks`: layer name -> tensor, "" the image's."""
 
-    def __init__(self, onnx, network):
+    def __init__(self, onnx: ModuleType, network: Network):
         self._onnx, self._network = onnx, network
         self._nodes, self._constants = [], []
         self._names = {layer.name for layer in network.layers}
         self._flat = set()
         self.codes, self.trunks = {}, {}
 
-    def model(self):
+    def model(self) -> Any:
         """The ModelProto."""
         network, helper = self._network, self._onnx.helper
         height, width, channels = network.input_shape
         image, scores = self._free("image"), self._free("scores")
         self.codes[""] = self._quant("image_codes", image, network.input_bits)
-        for layer, shapes, links in zip(network.layers, network.shapes, network.links, strict=True):
-            result = self._layer(layer, shapes, links)
+        for layer, links in zip(network.layers, network.links, strict=True):
+            result = self._layer(layer, links)
         if result not in self._flat:
             self._flattened(f"{layer.name}/scores", result)
         self._nodes[-1].output[0] = scores
@@ -68,11 +76,11 @@ class _Export:
         opsets = [helper.make_opsetid("", 13), helper.make_opsetid(_QONNX, 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=8, producer_name="dorefa")
 
-    def _layer(self, layer, shapes, links):
+    def _layer(self, layer: Layer, links: Links) -> str:
         """Writes one layer; returns the tensor of its real values in front of clip and quantizer."""
         name = layer.name
         source = "" if links.source < 0 else self._network.layers[links.source].name
-        x = self._sums(layer, shapes, source)
+        x = self._sums(layer, source)
         if layer.rescale is None:
             x = self._scaled(layer, links, x)
         else:
@@ -103,7 +111,7 @@ class _Export:
         self.codes[name] = x
         return x
 
-    def _sums(self, layer, shapes, source):
+    def _sums(self, layer: Layer, source: str) -> str:
         """Conv or Gemm: the integer accumulators."""
         name, x = layer.name, self.codes[source]
         if layer.kind == "conv":
@@ -115,7 +123,7 @@ class _Export:
                 "Conv",
                 name,
                 [x, weights],
-                kernel_shape=layer.codes.shape[1:3],
+                kernel_shape=layer.kernel,
                 strides=layer.stride,
                 pads=layer.padding,
                 dilations=layer.dilation,
@@ -130,40 +138,39 @@ class _Export:
         weights = self._weights(layer, values.reshape(layer.out_channels, -1))
         return self._node("Gemm", name, [x, weights], transB=1)
 
-    def _shape(self, source):
+    def _shape(self, source: str) -> tuple[int, int, int]:
         """(H, W, C) of the codes of the layer called `source`, "" the image."""
         if not source:
             return self._network.input_shape
         names = [layer.name for layer in self._network.layers]
         return self._network.shapes[names.index(source)].out_shape
 
-    def _weights(self, layer, values):
+    def _weights(self, layer: Layer, values: np.ndarray) -> str:
         """Integer weights through the quantizer of their encoding, scale 1."""
         name, bits = f"{layer.name}/weights", layer.w_bits
         x = self._constant(f"{layer.name}/weight", values.astype(np.float32))
-        if layer.encoding == "bipolar" and bits == 1:
+        low, high = layer.encoding.range(bits)
+        if (low, high) == (-1, 1):
             one = self._constant(f"{name}/scale", np.float32(1))
             return self._node("BipolarQuant", name, [x, one], domain=_QONNX)
-        if layer.encoding == "bipolar":
+        if low == -high:
             # The odd integers -n..n.
             return self._quant(name, x, bits + 1, signed=1, narrow=1)
-        if layer.encoding == "twos_complement" and bits == 1:
+        if (low, high) == (-1, 0):
             # A signed quantizer of one bit would be bipolar: this one gives 0 - 1 and 1 - 1.
             return self._quant(name, x, 1, zero=1)
-        return self._quant(name, x, bits, signed=int(layer.encoding == "twos_complement"))
+        return self._quant(name, x, bits, signed=int(low < 0))
 
-    def _scaled(self, layer, links, x):
+    def _scaled(self, layer: Layer, links: Links, x: str) -> str:
         """Real values of accumulators, the bias added."""
-        divisor = links.levels
-        if layer.encoding == "bipolar":
-            divisor *= (1 << layer.w_bits) - 1
+        divisor = links.levels * layer.encoding.divisor(layer.w_bits)
         x = self._per_channel("Mul", f"{layer.name}/scale", x, layer.scale)
         x = self._per_channel("Div", f"{layer.name}/divisor", x, divisor)
         if layer.bias is not None:
             x = self._per_channel("Add", f"{layer.name}/bias", x, layer.bias)
         return x
 
-    def _trunk(self, layer, links, x):
+    def _trunk(self, layer: Layer, links: Links, x: str) -> str:
         """Integers of the trunk: rounded in float64, where m * acc + b is exact, and added."""
         name, rescale, kinds = layer.name, layer.rescale, self._onnx.TensorProto
         x = self._node("Cast", f"{name}/Cast", [x], to=kinds.DOUBLE)
@@ -180,7 +187,7 @@ class _Export:
         self.trunks[name] = x
         return x
 
-    def _same_rank(self, name, *tensors):
+    def _same_rank(self, name: str, *tensors: str) -> Sequence[str]:
         """The tensors, flattened maps of 1x1 pixels where another one is flat."""
         if not any(tensor in self._flat for tensor in tensors):
             return tensors
@@ -189,12 +196,12 @@ class _Export:
             for tensor in tensors
         ]
 
-    def _flattened(self, name, x):
+    def _flattened(self, name: str, x: str) -> str:
         x = self._node("Flatten", name, [x], axis=1)
         self._flat.add(x)
         return x
 
-    def _pool(self, name, x, pool):
+    def _pool(self, name: str, x: str, pool: Pool) -> str:
         if pool.kind == "max":
             return self._node(
                 "MaxPool",
@@ -208,7 +215,7 @@ class _Export:
             "AveragePool", f"{name}/AveragePool", [x], kernel_shape=pool.kernel, strides=pool.stride
         )
 
-    def _per_channel(self, op, name, x, number):
+    def _per_channel(self, op: str, name: str, x: str, number: float | np.ndarray) -> str:
         """Mul, Div or Add with one number or one per channel; nothing where it changes nothing."""
         array = np.asarray(number)
         if (array == (0 if op == "Add" else 1)).all():
@@ -218,7 +225,7 @@ class _Export:
             array = array.reshape(-1, 1, 1)
         return self._node(op, name, [x, self._constant(f"{name}/constant", array.astype(dtype))])
 
-    def _quant(self, name, x, bits, signed=0, narrow=0, zero=0):
+    def _quant(self, name: str, x: str, bits: int, signed: int = 0, narrow: int = 0, zero: int = 0) -> str:
         """A Quant node of scale 1."""
         inputs = [
             self._constant(f"{name}/{what}", np.float32(number))
@@ -228,7 +235,7 @@ class _Export:
             "Quant", name, [x, *inputs], domain=_QONNX, signed=signed, narrow=narrow, rounding_mode="ROUND"
         )
 
-    def _node(self, op, name, inputs, domain="", **attributes):
+    def _node(self, op: str, name: str, inputs: Sequence[str], domain: str = "", **attributes: object) -> str:
         """Adds a node; returns its output, flat where its first input is."""
         name = name if name in self._names and op in ("Conv", "Gemm") else self._free(name)
         output = f"{name}:0"
@@ -239,12 +246,12 @@ class _Export:
             self._flat.add(output)
         return output
 
-    def _constant(self, name, array):
+    def _constant(self, name: str, array: np.ndarray | np.generic) -> str:
         name = self._free(name)
         self._constants.append(self._onnx.numpy_helper.from_array(np.asarray(array), name))
         return name
 
-    def _free(self, name):
+    def _free(self, name: str) -> str:
         """`name`, longer where it is taken."""
         while name in self._names:
             name += "_"

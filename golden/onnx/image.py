@@ -1,13 +1,16 @@
 """The image of an imported network: which integers stand for it, by its quantizer or its type."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
 from ..errors import InputError
-from ..network.network import MAX_BITS
-from .quantizers import bits_of, integer_range, parameter, read_quantizer, scalar, step_of_zero
-from .tensors import Codes, per_channel
+from ..network.layer import MAX_BITS
+from .draft import Codes
+from .file.graph import Node
+from .quantizers import Constant, bits_of, integer_range, parameter, read_quantizer, scalar, step_of_zero
+from .tensors import per_channel
 
 _NAMED = {"BINARY": (0, 1), "BIPOLAR": (-1, 1), "TERNARY": (-1, 1)}
 _WHOLE = re.compile(r"(U?)INT([0-9]{1,3})")
@@ -18,7 +21,7 @@ ACCEPTED_TYPES = (
 )
 
 
-def read_type(text):
+def read_type(text: str) -> tuple[int, int, Fraction]:
     """(low, high, scale) of an image type: integers low..high, real value scale * integer.
 
     `text` is a data type of QONNX, and after a slash the number that its values are divided by.
@@ -48,7 +51,7 @@ def read_type(text):
     return low, high, scale
 
 
-def declared_codes(text, sizes, channel):
+def declared_codes(text: str, sizes: Sequence[int], channel: int | None) -> Codes:
     """The Codes of an image of the type `text`; sizes, channel: see image_codes."""
     low, high, scale = read_type(text)
     codes = _blank(low, high, sizes, channel)
@@ -56,7 +59,9 @@ def declared_codes(text, sizes, channel):
     return replace(codes, scale=[scale] * channels, offset=[Fraction(0)] * channels)
 
 
-def image_codes(node, sizes, channel, constants):
+def image_codes(
+    node: Node, sizes: Sequence[int], channel: int | None, constants: dict[str, Constant]
+) -> Codes:
     """The Codes of the image behind its first quantizer: v = d * (q - zero), see step_of_zero.
 
     sizes: the tensor's axes after the batch; channel: which of them holds the channels, None if one of
@@ -73,7 +78,9 @@ def image_codes(node, sizes, channel, constants):
     return replace(blank, scale=[s / step for s in scale], offset=[Fraction(0)] * blank.shape[2])
 
 
-def counted_codes(node, behind, sizes, channel, constants):
+def counted_codes(
+    node: Node, behind: list[Node], sizes: Sequence[int], channel: int | None, constants: dict[str, Constant]
+) -> Codes:
     """The Codes of the image behind the MultiThreshold `node`: integers whose 0 is the real 0.
 
     behind: the nodes that scale and shift its result before anything else reads it.
@@ -107,7 +114,9 @@ def counted_codes(node, behind, sizes, channel, constants):
     return replace(codes, scale=[scale / step] * channels, offset=[offset - scale * zero / step] * channels)
 
 
-def reshaped_axes(axes, before, after):
+def reshaped_axes(
+    axes: list[int | None], before: Sequence[int], after: Sequence[int]
+) -> list[int | None] | None:
     """Which of the image's axes each axis of size `after` is, None for a new one of size 1.
 
     axes: the same for the sizes `before`. None if an axis is split or joined.
@@ -119,21 +128,23 @@ def reshaped_axes(axes, before, after):
     return [next(long) if size > 1 else next(short, None) for size in after]
 
 
-def _out_affine(node):
+def _out_affine(node: Node) -> tuple[Fraction, Fraction]:
+    """(scale, bias) of a MultiThreshold's results."""
     scale, bias = Fraction(node.number("out_scale", 1.0)), Fraction(node.number("out_bias", 0.0))
     if scale <= 0:
         node.refuse(f"out_scale is {float(scale):g}", "a number above 0")
     return scale, bias
 
 
-def _check_bits(node, low, high, what):
+def _check_bits(node: Node, low: int, high: int, what: str) -> None:
+    """Refuses integers low..high that codes do not hold."""
     if bits_of(low, high) > MAX_BITS:
         node.refuse(
             f"its integers {what}are {low}..{high}, {bits_of(low, high)} bits", f"at most {MAX_BITS} bits"
         )
 
 
-def _blank(low, high, sizes, channel):
+def _blank(low: int, high: int, sizes: Sequence[int], channel: int | None) -> Codes:
     """Codes of the image without scale and offset."""
     bits, signed = bits_of(low, high), low < 0
     spatial = len(sizes) - (channel is not None)

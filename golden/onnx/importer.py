@@ -1,4 +1,4 @@
-"""QONNX files: reads integers that compute what a file means, or refuses by node; writes networks.
+"""QONNX files: reads integers that compute what a file means, or refuses by node.
 
 Between two quantizers everything is monotone per channel and becomes thresholds of the integer
 accumulator, by rational arithmetic on the numbers in the file. The image of an imported network is
@@ -8,6 +8,7 @@ integer of the input's data type.
 """
 
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,47 +17,21 @@ import numpy as np
 from ..errors import InputError
 from ..lowering.integer_network import IntegerNetwork
 from ..lowering.staircase import is_integer_step
-from .builder import Builder, in_file_order
-from .constants import fold, target_shape
-from .elementwise import ARITHMETIC, OPERATORS, elementwise
-from .export import save
-from .file import read_graph
-from .image import counted_codes, declared_codes, image_codes, reshaped_axes
-from .linear import channels_last, convolution, padded, product
-from .pool import pool
-from .quantizers import QUANTIZERS, Constant
-from .residual import is_wide, residual_add, trunk
-from .streamlined import patch_product, patches, xnor_product
-from .tensors import Answer, Codes, Padded, Patches, Raw, Sums, move, sizes
+from .builder import in_file_order
+from .constants import PASSING, fold
+from .draft import Codes
+from .elementwise import STEPS
+from .file.graph import Graph, Node
+from .file.read import read_graph
+from .image import counted_codes, declared_codes, image_codes
+from .layout import LAYOUT
+from .operators import BEHIND_SCORES, BENT, OPERATORS, SUPPORTED, State
+from .quantizers import Constant
+from .readers import IMAGE_QUANTIZERS, affine_behind, channel_axis, has_image_quantizer
+from .residual import residual_add
+from .tensors import Answer, Padded, Patches, Raw, Sums, Tensor, move, sizes
 
-__all__ = ["Import", "SUPPORTED", "load", "load_import", "save"]
-
-_PASSING = ("Identity", "Dropout", "Cast", "DebugMarker")
-_LAYOUT = ("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze")
-_PRODUCTS = ("Conv", "Gemm", "MatMul", "XnorPopcountMatMul")
-_POOLS = ("MaxPool", "MaxPoolNHWC", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean")
-_ANSWERS = ("Softmax", "LogSoftmax", "Sigmoid", "ArgMax", "TopK")
-_IMAGE_QUANTIZERS = (*QUANTIZERS, "MultiThreshold")
-_CONSTANT = ("Constant", "Shape", "Concat", "Gather")
 _PARTS = Padded | Patches
-# Operators that are not monotone, said so instead of "not supported".
-_BENT = ("Abs", "Sin", "Cos", "Mish", "Swish", "Gelu", "HardSwish")
-SUPPORTED = tuple(
-    dict.fromkeys(
-        (
-            *QUANTIZERS,
-            *_PRODUCTS,
-            "Im2Col",
-            "Pad",
-            *OPERATORS,
-            *_POOLS,
-            *_LAYOUT,
-            *_PASSING,
-            *_CONSTANT,
-            *_ANSWERS,
-        )
-    )
-)
 
 
 class Import(NamedTuple):
@@ -66,10 +41,10 @@ class Import(NamedTuple):
     """
 
     network: IntegerNetwork
-    tensors: dict
+    tensors: dict[str, Codes]
 
 
-def load(path, image_type=None):
+def load(path: str | PathLike, image_type: str | None = None) -> IntegerNetwork:
     """The IntegerNetwork of the QONNX file at `path`; InputError names the node and the reason.
 
     image_type: data type of QONNX for the file's input, with a divisor if its values are fractions
@@ -79,7 +54,7 @@ def load(path, image_type=None):
     return load_import(path, image_type).network
 
 
-def load_import(path, image_type=None):
+def load_import(path: str | PathLike, image_type: str | None = None) -> Import:
     """The Import of the QONNX file at `path`, see :func:`load`."""
     try:
         return _Importer(path).run(image_type)
@@ -88,7 +63,7 @@ def load_import(path, image_type=None):
         raise InputError(text if text.startswith(f"{path}: ") else f"{path}: {text}") from None
 
 
-def _check_operators(graph):
+def _check_operators(graph: Graph) -> None:
     """Refuses an operator on what depends on the image that no import knows, before any work."""
     moving = {graph.input_name}
     for node in graph.nodes:
@@ -96,7 +71,7 @@ def _check_operators(graph):
             continue
         if "fpgadataflow" in node.domain:
             node.refuse("is a layer of generated hardware", "the file before its layers became hardware")
-        if node.op in _BENT:
+        if node.op in BENT:
             node.refuse("is not monotone", "monotone operators between two quantizers")
         if node.op not in SUPPORTED:
             node.refuse("is not supported", ", ".join(SUPPORTED))
@@ -104,34 +79,51 @@ def _check_operators(graph):
 
 
 class _Importer:
-    """Walks the nodes once; `known` holds the tensors that depend on the image."""
+    """Walks the nodes once; `_known` holds the tensors that depend on the image."""
 
-    def __init__(self, path):
-        self.name = Path(path).stem
-        self.graph = read_graph(path)
-        self.batch = self.graph.input_shape[0]
-        self.constants = {}
-        self.known = {self.graph.input_name: Raw(self.graph.input_shape[1:])}
-        self.builder = Builder()
-        self.image = None
-        self.tensors = {}
+    def __init__(self, path: str | PathLike):
+        self._name = Path(path).stem
+        self._graph = read_graph(path)
+        self._batch = self._graph.input_shape[0]
+        self._known: dict[str, Tensor] = {self._graph.input_name: Raw(self._graph.input_shape[1:])}
+        self._state = State()
+        self._image: Codes | None = None
 
-    def run(self, image_type=None):
-        graph = self.graph
+    def run(self, image_type: str | None = None) -> Import:
+        """The Import of the file."""
+        graph = self._graph
         _check_operators(graph)
-        self.constants = {name: Constant(array) for name, array in graph.constants.items()}
-        declared = image_type or ("" if self._first_quantizer() else graph.input_type)
+        self._state.constants = {name: Constant(array) for name, array in graph.constants.items()}
+        declared = image_type or ("" if has_image_quantizer(graph) else graph.input_type)
         if declared:
-            sizes = graph.input_shape[1:]
-            channel = self._channel_axis(graph.input_name, sizes)
-            self._set_image(graph.input_name, declared_codes(declared, sizes, channel))
-            self.known[graph.input_name] = self.image
+            after_batch = graph.input_shape[1:]
+            channel = channel_axis(graph, graph.input_name, after_batch, self._state.constants)
+            codes = declared_codes(declared, after_batch, channel)
+            self._known[graph.input_name] = self._set_image(graph.input_name, codes)
         node = None
         for node in graph.nodes:
             self._visit(node)
         if node is None:
             raise InputError("graph: has no nodes; accepted: a network")
-        result = self.known.get(graph.outputs[0])
+        self._state.builder.scores(node, self._scores())
+        layers, places = in_file_order(self._state.builder.layers, self._state.builder.positions)
+        tensors = {
+            name: replace(codes, source=codes.source if codes.source < 0 else places[codes.source])
+            for name, codes in self._state.tensors.items()
+        }
+        network = IntegerNetwork(
+            name=self._name,
+            input_shape=self._image.shape,
+            input_bits=self._image.bits,
+            layers=layers,
+            input_signed=self._image.signed,
+        )
+        return Import(network, tensors)
+
+    def _scores(self) -> Codes | Sums:
+        """The tensor of the scores, which must be the one output but for what follows them."""
+        graph = self._graph
+        result = self._known.get(graph.outputs[0])
         if isinstance(result, Answer):
             result = result.scores
         if not isinstance(result, Codes | Sums):
@@ -140,180 +132,88 @@ class _Importer:
                 "accepted: a network with Quant nodes"
             )
         for other in graph.outputs[1:]:
-            if not isinstance(self.known.get(other), Answer):
+            if not isinstance(self._known.get(other), Answer):
                 raise InputError(
                     f"graph: has the outputs {', '.join(graph.outputs)}; "
                     "accepted: one, the scores of the classes"
                 )
-        self.builder.scores(node, result)
-        layers, places = in_file_order(self.builder.layers, self.builder.positions)
-        tensors = {
-            name: replace(codes, source=codes.source if codes.source < 0 else places[codes.source])
-            for name, codes in self.tensors.items()
-        }
-        network = IntegerNetwork(
-            name=self.name,
-            input_shape=self.image.shape,
-            input_bits=self.image.bits,
-            layers=layers,
-            input_signed=self.image.signed,
-        )
-        return Import(network, tensors)
+        return result
 
-    def _visit(self, node):
+    def _visit(self, node: Node) -> None:
         if not node.outputs:
             node.refuse("has no output", "an operator with an output")
-        moving = [name for name in node.inputs if name in self.known]
-        if node.op == "Shape" and moving and not isinstance(self.known[moving[0]], _PARTS | Answer):
-            shape = (self.batch, *sizes(self.known[moving[0]]))
-            self.constants[node.outputs[0]] = Constant(np.array(shape))
+        state, name = self._state, node.outputs[0]
+        moving = [name for name in node.inputs if name in self._known]
+        if node.op == "Shape" and moving and not isinstance(self._known[moving[0]], _PARTS | Answer):
+            state.constants[name] = Constant(np.array((self._batch, *sizes(self._known[moving[0]]))))
         elif not moving:
-            self.constants[node.outputs[0]] = fold(node, self.constants)
+            state.constants[name] = fold(node, state.constants)
         else:
             result = self._compute(node, moving)
-            name = node.outputs[0]
-            shared = self.graph.uses.get(name, 0) > 1
+            shared = self._graph.uses.get(name, 0) > 1
             if shared and isinstance(result, Sums) and any(map(is_integer_step, result.steps)):
-                result = self.tensors[name] = self.builder.codes(node, result)
+                result = state.tensors[name] = state.builder.codes(node, result)
             for output in filter(None, node.outputs):
-                self.known[output] = result
+                self._known[output] = result
 
-    def _compute(self, node, moving):
-        op = node.op
-        tensor = self.known[moving[0]]
-        if isinstance(tensor, Answer):
-            if op in (*_ANSWERS, *_PASSING, *_LAYOUT):
-                return tensor
+    def _compute(self, node: Node, moving: list[str]) -> Tensor:
+        """The tensor that a node makes of those in `moving`, which depend on the image."""
+        tensor = self._known[moving[0]]
+        if isinstance(tensor, Answer) and node.op not in BEHIND_SCORES:
             node.refuse("follows the scores", "nothing behind Softmax, Sigmoid, ArgMax or TopK")
-        if op in _PASSING:
+        if isinstance(tensor, Answer) or node.op in PASSING:
             return tensor
-        if op in _LAYOUT and not isinstance(tensor, _PARTS):
-            return move(node, tensor, self.batch, self.constants)
+        if node.op in LAYOUT and not isinstance(tensor, _PARTS):
+            return move(node, tensor, self._batch, self._state.constants)
         if len(moving) > 1:
-            if op != "Add" or len(moving) != 2:
-                node.refuse("combines two tensors that depend on the image", "Add of two feature maps")
-            pair = [self.known[name] for name in moving]
-            if not all(isinstance(item, Codes | Sums) for item in pair):
-                node.refuse("adds the image before it is quantized, a padded map or scores", "feature maps")
-            return residual_add(node, pair, self.builder)
+            return self._sum(node, moving)
         if isinstance(tensor, Raw):
             return self._quantize_image(node, tensor)
-        if isinstance(tensor, Padded) and op != "Conv":
-            node.refuse("reads a padded map", "a convolution behind Pad")
-        if isinstance(tensor, Patches) and op != "MatMul":
-            node.refuse("reads the patches of Im2Col", "a MatMul behind Im2Col")
-        if op in (*_PRODUCTS, "Im2Col", "Pad"):
-            if node.inputs[0] != moving[0]:
-                node.refuse("its first input is a constant", "the activations first")
-            return self._multiply(node, tensor)
-        if op in _POOLS:
-            return pool(node, tensor, self.builder, self.constants)
-        if op in _ANSWERS:
-            return Answer(tensor)
-        if op in OPERATORS:
-            if op not in ARITHMETIC and node.inputs[0] != moving[0]:
-                node.refuse("a parameter of it depends on the image", "parameters as constants")
-            if op in QUANTIZERS and isinstance(tensor, Sums) and is_wide(node, self.constants):
-                return trunk(node, tensor, self.builder, self.constants)
-            return elementwise(node, tensor, self.constants)
-        node.refuse("reads the image or a feature map", "constants as its inputs")
+        _check_parts(node, tensor)
+        if node.op not in OPERATORS:
+            node.refuse("reads the image or a feature map", "constants as its inputs")
+        operator = OPERATORS[node.op]
+        if operator.only_first is not None and node.inputs[0] != moving[0]:
+            node.refuse(*operator.only_first)
+        return operator.apply(node, tensor, self._state)
 
-    def _multiply(self, node, tensor):
-        """What a product makes of its activations, or Pad or Im2Col in front of one."""
-        if isinstance(tensor, Patches):
-            return patch_product(node, tensor, self.constants)
-        codes = tensor if isinstance(tensor, Padded) else self.builder.codes(node, tensor)
-        if node.op == "Pad":
-            return padded(node, codes, self.constants)
-        if not isinstance(codes, Padded):
-            self.tensors[node.inputs[0]] = codes
-        if node.op == "Im2Col":
-            return patches(node, codes)
-        multiply = {"Conv": convolution, "XnorPopcountMatMul": xnor_product}.get(node.op, product)
-        return multiply(node, codes, self.constants)
+    def _sum(self, node: Node, moving: list[str]) -> Sums:
+        """What an operator makes of several tensors that depend on the image: the sum of two."""
+        if node.op != "Add" or len(moving) != 2:
+            node.refuse("combines two tensors that depend on the image", "Add of two feature maps")
+        pair = [self._known[name] for name in moving]
+        if not all(isinstance(item, Codes | Sums) for item in pair):
+            node.refuse("adds the image before it is quantized, a padded map or scores", "feature maps")
+        return residual_add(node, pair, self._state.builder)
 
-    def _quantize_image(self, node, tensor):
-        if node.op not in _IMAGE_QUANTIZERS:
-            if node.op in OPERATORS:
+    def _quantize_image(self, node: Node, tensor: Raw) -> Raw | Codes:
+        if node.op not in IMAGE_QUANTIZERS:
+            if node.op in STEPS:
                 return tensor
             node.refuse(
                 "reads the image, which is not quantized",
                 "a Quant node on the image (Brevitas: QuantIdentity in front), "
                 "or --image-type for images of integers",
             )
-        channel = self._channel_axis(node.outputs[0], tensor.sizes)
+        name, constants = node.outputs[0], self._state.constants
+        channel = channel_axis(self._graph, name, tensor.sizes, constants)
         if node.op == "MultiThreshold":
-            behind = self._affine_behind(node.outputs[0])
-            codes = counted_codes(node, behind, tensor.sizes, channel, self.constants)
+            behind = affine_behind(self._graph, name, constants)
+            codes = counted_codes(node, behind, tensor.sizes, channel, constants)
         else:
-            codes = image_codes(node, tensor.sizes, channel, self.constants)
-        if self.image is not None:
+            codes = image_codes(node, tensor.sizes, channel, constants)
+        if self._image is not None:
             node.refuse("quantizes the image a second time", "one quantizer on the image")
-        return self._set_image(node.outputs[0], codes)
+        return self._set_image(name, codes)
 
-    def _set_image(self, name, codes):
-        self.image = self.tensors[name] = codes
+    def _set_image(self, name: str, codes: Codes) -> Codes:
+        self._image = self._state.tensors[name] = codes
         return codes
 
-    def _readers(self, name):
-        """Pairs of a node that reads `name` and the place where it does."""
-        return [
-            (node, place)
-            for node in self.graph.nodes
-            for place, read in enumerate(node.inputs)
-            if read == name
-        ]
 
-    def _first_quantizer(self):
-        """Whether the file quantizes its input before it computes with it."""
-        name = self.graph.input_name
-        while readers := self._readers(name):
-            node, _ = readers[0]
-            if node.op in _IMAGE_QUANTIZERS:
-                return True
-            if node.op not in (*_PASSING, *_LAYOUT, *OPERATORS) or not node.outputs:
-                return False
-            name = node.outputs[0]
-        return False
-
-    def _affine_behind(self, name):
-        """The nodes with a constant number that scale and shift `name`, one behind the other."""
-        chain = []
-        while self.graph.uses.get(name) == 1:
-            readers = self._readers(name)
-            if not readers:
-                break
-            node, place = readers[0]
-            other = node.inputs[1 - place] if len(node.inputs) == 2 else ""
-            if (
-                node.op not in ARITHMETIC
-                or other not in self.constants
-                or self.constants[other].array.size != 1
-                or (node.op in ("Div", "Sub") and place == 1)
-            ):
-                break
-            chain.append(node)
-            name = node.outputs[0]
-        return chain
-
-    def _channel_axis(self, name, sizes):
-        """Which axis after the batch holds the channels, told by the first operator that knows."""
-        axes = list(range(len(sizes)))
-        while True:
-            readers = self._readers(name)
-            if not readers:
-                return axes[0]
-            node, place = readers[0]
-            if node.op == "Transpose" and len(node.integers("perm") or ()) == len(axes) + 1:
-                axes = [axes[axis - 1] for axis in node.integers("perm")[1:]]
-            elif node.op == "Reshape" and node.inputs[-1] in self.constants:
-                given = [1 if axis is None else sizes[axis] for axis in axes]
-                after = target_shape(node, (self.batch, *given), self.constants)[1:]
-                axes = reshaped_axes(axes, given, after)
-                if axes is None:
-                    return 0
-            elif node.op == "MatMul" and place == 0 or channels_last(node):
-                return axes[-1]
-            elif node.op not in (*_PASSING, *OPERATORS) or node.op == "BatchNormalization":
-                return axes[0]
-            name = node.outputs[0]
+def _check_parts(node: Node, tensor: Tensor) -> None:
+    """Refuses halves of a convolution in front of anything but the other half."""
+    if isinstance(tensor, Padded) and node.op != "Conv":
+        node.refuse("reads a padded map", "a convolution behind Pad")
+    if isinstance(tensor, Patches) and node.op != "MatMul":
+        node.refuse("reads the patches of Im2Col", "a MatMul behind Im2Col")

@@ -1,26 +1,28 @@
 """Conv, Gemm and MatMul with constant weights: the layers of the integer network."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
 from ..lowering.staircase import Affine
-from .draft import Draft
-from .file import MAX_ELEMENTS
-from .quantizers import parameter, scalar
+from ..network.geometry import Geometry
+from .draft import Codes, Draft, Shape
+from .file.graph import MAX_ELEMENTS, Node
+from .quantizers import Constant, parameter, scalar
 from .tensors import Padded, Sums, as_map, feature_order, map_dims, relabelled
 from .weights import choose_encoding, integer_weights
 
-# Padding beyond any kernel, and elements of a map: what a file claims is bounded.
+# Padding beyond any kernel: what a file claims is bounded.
 _MAX_PADDING = 1024
 
 
-def channels_last(node):
+def channels_last(node: Node) -> bool:
     """Whether the node's maps are NHWC."""
     return "channels_last" in node.domain or node.op in ("Im2Col", "MaxPoolNHWC")
 
 
-def padded(node, codes, constants):
+def padded(node: Node, codes: Codes, constants: dict[str, Constant]) -> Padded:
     """`codes` as Padded by a Pad node, which must add zeros around the pixels."""
     mode = node.text("mode", "constant")
     if mode != "constant":
@@ -47,7 +49,7 @@ def padded(node, codes, constants):
     return Padded(codes, (top, left, bottom, right))
 
 
-def convolution(node, codes, constants):
+def convolution(node: Node, codes: Codes | Padded, constants: dict[str, Constant]) -> Sums:
     """Sums of a Conv node on Codes or Padded."""
     padding = (0, 0, 0, 0)
     if isinstance(codes, Padded):
@@ -78,13 +80,9 @@ def convolution(node, codes, constants):
     given = node.integers("kernel_shape")
     if given is not None and tuple(given) != tuple(kernel[2 - rank :]):
         node.refuse(f"kernel_shape is {given} with weights of {tuple(kernel[2 - rank :])}", "as the weights")
-    height, width, channels = in_shape
-    inner_shape = (height + padding[0] + padding[2], width + padding[1] + padding[3], channels)
-    stride, own, dilation = window_geometry(node, rank, kernel, inner_shape)
-    padding = tuple(a + b for a, b in zip(own, padding, strict=True))
-    sizes = window_count(node, in_shape, kernel, stride, padding, dilation)
-    conv_shape = (*sizes, out_channels)
-    slope, offset = _fold_inputs(node, codes, values, scale, groups, padding)
+    geometry = window_geometry(node, rank, tuple(kernel), in_shape, groups, padding)
+    conv_shape = (*window_count(node, in_shape, geometry), out_channels)
+    slope, offset = _fold_inputs(node, codes, values, scale, geometry)
     offset = _with_bias(node, constants, 2, offset, 1)
     w_bits, encoding = choose_encoding(node, values, declared)
     draft = Draft(
@@ -97,15 +95,12 @@ def convolution(node, codes, constants):
         inputs=codes,
         in_shape=in_shape,
         conv_shape=conv_shape,
-        stride=stride,
-        padding=padding,
-        groups=groups,
-        dilation=dilation,
+        **geometry.spacing,
     )
     return Sums(draft, (Affine(slope, offset),), conv_shape, map_dims(rank + 1, last))
 
 
-def product(node, codes, constants):
+def product(node: Node, codes: Codes, constants: dict[str, Constant]) -> Sums:
     """Sums of a Gemm or MatMul node on `codes`."""
     values, scale, declared = integer_weights(node, constants)
     gain, bias_gain = 1, 1
@@ -128,7 +123,7 @@ def product(node, codes, constants):
     if kind == "fc":
         values = values[:, feature_order(codes)]
     values = values[:, None, None, :]
-    slope, offset = _fold_inputs(node, codes, values, scale, 1, (0, 0, 0, 0))
+    slope, offset = _fold_inputs(node, codes, values, scale, Geometry(kernel=(1, 1)))
     slope, offset = [gain * s for s in slope], [gain * o for o in offset]
     offset = _with_bias(node, constants, 2, offset, bias_gain)
     w_bits, encoding = choose_encoding(node, values, declared)
@@ -146,13 +141,15 @@ def product(node, codes, constants):
     return Sums(draft, (Affine(slope, offset),), conv_shape, dims)
 
 
-def _fold_inputs(node, codes, values, scale, groups, padding):
+def _fold_inputs(
+    node: Node, codes: Codes, values: np.ndarray, scale: list[Fraction], geometry: Geometry
+) -> tuple[list[Fraction], list[Fraction]]:
     """(slope, offset) per output channel: scales and offsets of the input folded in."""
     out_channels, inner = values.shape[0], values.shape[3]
-    features = np.arange(inner * groups) % codes.shape[2]
+    features = np.arange(inner * geometry.groups) % codes.shape[2]
     slope, offset = [], []
     same = len(set(codes.scale)) == 1 and not any(codes.offset)
-    if any(codes.offset) and any(padding):
+    if any(codes.offset) and any(geometry.padding):
         node.refuse(
             "pads a tensor whose value 0 has no code",
             "no padding, or a quantizer in front whose grid holds 0",
@@ -163,7 +160,7 @@ def _fold_inputs(node, codes, values, scale, groups, padding):
             slope.append(scale[channel] * codes.scale[0])
             offset.append(Fraction(0))
             continue
-        first = channel // (out_channels // groups) * inner
+        first = channel // (out_channels // geometry.groups) * inner
         read = [features[first + k] for k in range(inner)]
         if len({codes.scale[c] for c in read}) != 1:
             node.refuse(
@@ -181,7 +178,10 @@ def _fold_inputs(node, codes, values, scale, groups, padding):
     return slope, offset
 
 
-def _with_bias(node, constants, position, offset, gain):
+def _with_bias(
+    node: Node, constants: dict[str, Constant], position: int, offset: list[Fraction], gain: Fraction | int
+) -> list[Fraction]:
+    """The offsets with the bias at an input's position, if there is one, times `gain`."""
     if position >= len(node.inputs) or not node.inputs[position]:
         return offset
     bias = parameter(node, constants, position, "bias")
@@ -191,45 +191,61 @@ def _with_bias(node, constants, position, offset, gain):
     return [o + gain * Fraction(b) for o, b in zip(offset, spread, strict=True)]
 
 
-def window_geometry(node, rank, kernel, shape):
-    """(stride, padding, dilation) of a node with windows on `rank` spatial axes of (H, W, C)."""
-    result = []
-    for name, count in (("strides", rank), ("dilations", rank), ("pads", 2 * rank)):
-        given = node.integers(name)
-        given = given if given is not None else (int(name != "pads"),) * count
-        if len(given) != count or min(given) < (name != "pads"):
-            node.refuse(f"{name} is {given!r}", f"{count} integers >= {int(name != 'pads')}")
-        result.append(given)
-    stride, dilation, pads = result
+def window_geometry(
+    node: Node,
+    rank: int,
+    kernel: tuple[int, int],
+    shape: Shape,
+    groups: int = 1,
+    outside: tuple[int, int, int, int] = (0, 0, 0, 0),
+) -> Geometry:
+    """Geometry of a node with windows on `rank` spatial axes of a map of `shape`.
+
+    outside: padding around the map by a Pad node, which the node's own comes around.
+    """
+    stride, dilation = _integers(node, "strides", rank, 1), _integers(node, "dilations", rank, 1)
+    pads = _integers(node, "pads", 2 * rank, 0)
     if rank == 1:
         stride, dilation, pads = (1, *stride), (1, *dilation), (0, pads[0], 0, pads[1])
     mode = node.text("auto_pad", "NOTSET")
+    geometry = Geometry(kernel=kernel, stride=stride, padding=outside, dilation=dilation, groups=groups)
     if mode == "VALID":
         pads = (0, 0, 0, 0)
     elif mode in ("SAME_UPPER", "SAME_LOWER"):
-        total = [
-            max(0, (-(-size // s) - 1) * s + d * (k - 1) + 1 - size)
-            for size, s, d, k in zip(shape, stride, dilation, kernel, strict=False)
-        ]
-        less, more = [t // 2 for t in total], [t - t // 2 for t in total]
-        pads = (*less, *more) if mode == "SAME_UPPER" else (*more, *less)
+        pads = _same_padding(geometry, shape, mode == "SAME_UPPER")
     elif mode != "NOTSET":
         node.refuse(f"auto_pad is {mode!r}", "NOTSET, VALID, SAME_UPPER, SAME_LOWER")
-    return stride, pads, dilation
+    return replace(geometry, padding=tuple(a + b for a, b in zip(pads, outside, strict=True)))
 
 
-def window_count(node, shape, kernel, stride, padding, dilation=(1, 1)):
-    """Window positions (rows, columns); partial windows do not count."""
-    counts = []
-    for axis in (0, 1):
-        extent = dilation[axis] * (kernel[axis] - 1) + 1
-        padded = shape[axis] + padding[axis] + padding[axis + 2]
-        if extent > padded:
-            node.refuse(f"its window covers {extent} of {padded} padded pixels", f"at most {padded}")
-        counts.append((padded - extent) // stride[axis] + 1)
-    if max(padding) >= _MAX_PADDING or counts[0] * counts[1] * shape[2] > MAX_ELEMENTS:
+def _integers(node: Node, name: str, count: int, least: int) -> tuple[int, ...]:
+    """An attribute of `count` integers, `least` each where it is missing."""
+    given = node.integers(name)
+    given = given if given is not None else (least,) * count
+    if len(given) != count or min(given) < least:
+        node.refuse(f"{name} is {given!r}", f"{count} integers >= {least}")
+    return given
+
+
+def _same_padding(geometry: Geometry, shape: Shape, more_behind: bool) -> tuple[int, ...]:
+    """What makes ceil(size / stride) windows of a map with the padding that `geometry` has already."""
+    total = [
+        max(0, (-(-size // stride) - 1) * stride + reach - size)
+        for size, stride, reach in zip(geometry.padded(shape), geometry.stride, geometry.reach, strict=True)
+    ]
+    less, more = [t // 2 for t in total], [t - t // 2 for t in total]
+    return (*less, *more) if more_behind else (*more, *less)
+
+
+def window_count(node: Node, shape: Shape, geometry: Geometry) -> tuple[int, int]:
+    """Window positions (rows, columns) on a map of `shape`; partial windows do not count."""
+    for reach, padded in zip(geometry.reach, geometry.padded(shape), strict=True):
+        if reach > padded:
+            node.refuse(f"its window covers {reach} of {padded} padded pixels", f"at most {padded}")
+    rows, columns = geometry.output_size(shape)
+    if max(geometry.padding) >= _MAX_PADDING or rows * columns * shape[2] > MAX_ELEMENTS:
         node.refuse(
-            f"makes a map of {counts[0]}x{counts[1]} with the padding {padding}",
+            f"makes a map of {rows}x{columns} with the padding {geometry.padding}",
             f"padding below {_MAX_PADDING}, at most {MAX_ELEMENTS} elements",
         )
-    return tuple(counts)
+    return rows, columns

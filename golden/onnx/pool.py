@@ -1,28 +1,33 @@
 """MaxPool, AveragePool and the global ones on codes and on sums."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from ..errors import InputError
-from ..lowering.staircase import Affine, is_integer_step
-from ..network.network import MAX_BITS
+from ..lowering.staircase import Affine, last_integers
+from ..network.geometry import Geometry
+from ..network.layer import MAX_BITS
 from ..network.parts import Pool
-from .draft import identity
+from .builder import Builder
+from .draft import Codes, Dims, Shape
+from .file.graph import Node
+from .layout import given_axes
 from .linear import channels_last, window_count, window_geometry
-from .quantizers import parameter
-from .tensors import Codes, Sums, as_map, map_dims, relabelled, sizes
+from .quantizers import Constant
+from .tensors import Sums, as_map, identity, map_dims, relabelled, sizes
 
 
-def pool(node, tensor, builder, constants):
+def pool(node: Node, tensor: Codes | Sums, builder: Builder, constants: dict[str, Constant]) -> Codes | Sums:
     """Sums of `tensor` (Codes or Sums) pooled by a pooling node."""
     kind = "max" if "Max" in node.op else "average"
-    dropped = ()
+    dropped: Collection[int] = ()
     if node.op == "ReduceMean":
         node, dropped = _as_average(node, tensor, constants)
     last = channels_last(node)
     shape = as_map(node, tensor, last)
     geometry = _geometry(node, kind, shape, len(tensor.dims) - 1)
     if kind == "average" and _joins(tensor, geometry, shape):
-        rows, columns = window_count(node, shape, geometry.kernel, geometry.stride, (0, 0, 0, 0))
+        rows, columns = window_count(node, shape, geometry)
         geometry = replace(geometry, kind="average_codes")
         pooled = replace(
             tensor, shape=(rows, columns, shape[2]), pool=geometry, dims=_dims(tensor, last, dropped)
@@ -40,7 +45,7 @@ def pool(node, tensor, builder, constants):
         (affine,) = steps
         slope = [s / geometry.area for s in affine.slope]
         steps = (Affine(slope, affine.offset),)
-    rows, columns = window_count(node, shape, geometry.kernel, geometry.stride, geometry.padding)
+    rows, columns = window_count(node, shape, geometry)
     return replace(
         tensor,
         steps=steps,
@@ -51,16 +56,17 @@ def pool(node, tensor, builder, constants):
     )
 
 
-def _dims(tensor, last, dropped):
+def _dims(tensor: Codes | Sums, last: bool, dropped: Collection[int]) -> Dims:
+    """dims of the pooled map, without the axes `dropped`."""
     dims = map_dims(len(tensor.dims), last)
     return tuple(dim for axis, dim in enumerate(dims, 1) if axis not in dropped)
 
 
-def _joins(tensor, geometry, shape):
+def _joins(tensor: Codes | Sums, geometry: Pool, shape: Shape) -> bool:
     """Whether the mean of codes joins the layer that stores them, as the sum of their counts."""
     if not isinstance(tensor, Sums) or tensor.pool is not None or shape != tensor.shape:
         return False
-    last = max((i for i, step in enumerate(tensor.steps) if is_integer_step(step)), default=None)
+    last = last_integers(tensor.steps)
     if last is None:
         return False
     final, rest = tensor.steps[last], tensor.steps[last + 1 :]
@@ -68,18 +74,18 @@ def _joins(tensor, geometry, shape):
     return counts and all(isinstance(step, Affine) and not any(step.offset) for step in rest)
 
 
-def _separate(tensor, kind, shape):
+def _separate(tensor: Sums, kind: str, shape: Shape) -> bool:
     """Whether pooling needs the tensor's codes stored, because it cannot join its layer."""
     if tensor.pool is not None or shape != tensor.shape:
         return True
     return kind == "average" and not all(isinstance(step, Affine) for step in tensor.steps)
 
 
-def _as_average(node, tensor, constants):
+def _as_average(
+    node: Node, tensor: Codes | Sums, constants: dict[str, Constant]
+) -> tuple[Node, Collection[int]]:
     """A ReduceMean over rows, columns or both as AveragePool, and the axes that it drops."""
-    axes = node.integers("axes")
-    if axes is None and len(node.inputs) > 1:
-        axes = tuple(int(axis) for axis in parameter(node, constants, 1, "axes").ravel())
+    axes = given_axes(node, constants)
     rank = len(tensor.dims) + 1
     spatial = {place for place, dim in enumerate(tensor.dims, 1) if dim != ("C",)}
     chosen = {axis % rank for axis in axes or ()}
@@ -92,35 +98,35 @@ def _as_average(node, tensor, constants):
     return replace(node, op="AveragePool", domain=domain, attributes=attributes), dropped
 
 
-def _geometry(node, kind, shape, rank):
+def _geometry(node: Node, kind: str, shape: Shape, rank: int) -> Pool:
+    """The Pool of a node on `rank` spatial axes."""
     if "Global" in node.op:
         return Pool(kind=kind, kernel=shape[:2], stride=(1, 1))
     kernel = node.integers("kernel_shape")
     if kernel is None or len(kernel) != rank or min(kernel, default=0) < 1:
         node.refuse(f"kernel_shape is {kernel!r}", f"{rank} integers >= 1")
     kernel = (1, *kernel) if rank == 1 else kernel
-    stride, padding, dilation = window_geometry(node, rank, kernel, shape)
-    if dilation != (1, 1):
-        node.refuse(f"dilations is {dilation}", "1")
-    if node.integer("ceil_mode", 0):
-        padding = _ceiled(shape, kernel, stride, padding)
+    windows = window_geometry(node, rank, kernel, shape)
+    if windows.dilation != (1, 1):
+        node.refuse(f"dilations is {windows.dilation}", "1")
+    padding = _ceiled(shape, windows) if node.integer("ceil_mode", 0) else windows.padding
     if kind == "average" and any(padding):
         node.refuse(f"averages with the padding {padding}", "no padding, ceil_mode 0")
     try:
-        return Pool(kind=kind, kernel=kernel, stride=stride, padding=padding)
+        return Pool(kind=kind, kernel=kernel, stride=windows.stride, padding=padding)
     except InputError as error:
         node.refuse(str(error), "padding smaller than the kernel")
 
 
-def _ceiled(shape, kernel, stride, padding):
+def _ceiled(shape: Shape, geometry: Geometry) -> tuple[int, ...]:
     """The padding that makes the last, partial windows whole."""
-    padding = list(padding)
+    padding = list(geometry.padding)
     for axis in (0, 1):
-        size = shape[axis] + padding[axis] + padding[axis + 2] - kernel[axis]
-        windows = -(-size // stride[axis]) + 1
+        size = geometry.padded(shape)[axis] - geometry.reach[axis]
+        last = -(-size // geometry.stride[axis])
         # A window that would begin behind the map and its padding does not exist.
-        if (windows - 1) * stride[axis] >= shape[axis] + padding[axis]:
-            windows -= 1
-        needed = (windows - 1) * stride[axis] - size
+        if geometry.start(axis, last) >= shape[axis]:
+            last -= 1
+        needed = last * geometry.stride[axis] - size
         padding[axis + 2] = max(padding[axis + 2] + needed, padding[axis + 2])
     return tuple(padding)

@@ -1,12 +1,15 @@
 """What the quantizers of QONNX mean: their parameters, and weights on their grid."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from ..lowering.staircase import ROUNDING
-from ..network.network import MAX_BITS
+from ..network.encoding import Encoding
+from ..network.layer import MAX_BITS
+from .file.graph import Node
 
 QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant")
 
@@ -48,7 +51,9 @@ class Quantizer:
     bits: int
 
 
-def parameter(node, constants, position, what, finite=True):
+def parameter(
+    node: Node, constants: dict[str, Constant], position: int, what: str, finite: bool = True
+) -> np.ndarray:
     """The constant input at `position`, which must be there, and finite unless not `finite`."""
     name = node.inputs[position] if position < len(node.inputs) else ""
     if not name:
@@ -63,7 +68,9 @@ def parameter(node, constants, position, what, finite=True):
     return array
 
 
-def scalar(node, constants, position, what, finite=True):
+def scalar(
+    node: Node, constants: dict[str, Constant], position: int, what: str, finite: bool = True
+) -> float | int:
     """The constant input at `position` as a number."""
     array = parameter(node, constants, position, what, finite)
     if array.size != 1:
@@ -71,14 +78,14 @@ def scalar(node, constants, position, what, finite=True):
     return array.item()
 
 
-def width(node, value, most):
+def width(node: Node, value: float, most: int) -> int:
     """A width as an int in 1..most."""
     if value != int(value) or not 1 <= value <= most:
         node.refuse(f"bit width is {value:g}", f"an integer in 1..{most}")
     return int(value)
 
 
-def rounding_mode(node, default="ROUND"):
+def rounding_mode(node: Node, default: str = "ROUND") -> str:
     """The node's rounding mode, a key of ROUNDING."""
     mode = node.text("rounding_mode", default)
     if mode.upper() not in ROUNDING:
@@ -86,7 +93,7 @@ def rounding_mode(node, default="ROUND"):
     return mode.upper()
 
 
-def scale_of(node, constants, position=1):
+def scale_of(node: Node, constants: dict[str, Constant], position: int = 1) -> np.ndarray:
     """The quantizer's scale, float32, positive."""
     scale = parameter(node, constants, position, "scale").astype(np.float32)
     if not (scale > 0).all():
@@ -94,14 +101,13 @@ def scale_of(node, constants, position=1):
     return scale
 
 
-def integer_range(bits, signed, narrow):
+def integer_range(bits: int, signed: bool | int, narrow: bool | int) -> tuple[int, int]:
     """Least and greatest integer of a width."""
-    if signed:
-        return -(1 << (bits - 1)) + bool(narrow), (1 << (bits - 1)) - 1
-    return 0, (1 << bits) - 1 - bool(narrow)
+    low, high = Encoding.plain(bool(signed)).range(bits)
+    return (low + bool(narrow), high) if signed else (low, high - bool(narrow))
 
 
-def read_quantizer(node, constants):
+def read_quantizer(node: Node, constants: dict[str, Constant]) -> Quantizer:
     """The Quantizer of a Quant, IntQuant or BipolarQuant node; any width up to 32 bits."""
     scale = scale_of(node, constants)
     if node.op == "BipolarQuant":
@@ -115,7 +121,7 @@ def read_quantizer(node, constants):
     return Quantizer(rounding_mode(node), low, high, scale, zero, bits)
 
 
-def step_of_zero(node, zero):
+def step_of_zero(node: Node, zero: np.ndarray) -> tuple[int, int]:
     """(d, z): the integers d * (q - zero) = d * q - z with the least d, one zero for all."""
     if zero.size and (zero != zero.flat[0]).any():
         node.refuse("zero points differ between channels", "one zero point per tensor")
@@ -125,7 +131,7 @@ def step_of_zero(node, zero):
     return exact.denominator, exact.numerator
 
 
-def quantize_constant(node, constant, quantizer):
+def quantize_constant(node: Node, constant: Constant, quantizer: Quantizer) -> Constant:
     """The Constant that a Quantizer makes of a Constant.
 
     In float32, operation by operation as every executor does it: weights were trained like that.
@@ -155,32 +161,34 @@ def quantize_constant(node, constant, quantizer):
     return Constant(real, Grid(values, scale, declared_bits(quantizer, low, high)))
 
 
-def declared_bits(quantizer, low, high):
+def declared_bits(quantizer: Quantizer, low: int, high: int) -> int:
     """Width of integers low..high, at least what the quantizer declares."""
     if quantizer.mode == "BIPOLAR":
         return 1
     return max(quantizer.bits, bits_of(low, high))
 
 
-def bits_of(low, high):
+def bits_of(low: int, high: int) -> int:
     """Least width that holds low..high, two's complement if low is negative."""
     if low < 0:
         return max((-low - 1).bit_length(), high.bit_length() if high > 0 else 0) + 1
     return max(high.bit_length(), 1)
 
 
-def _round(y, quantizer):
+# Mode -> the rounding of a float32 array, as executors do it.
+_ROUNDINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "ROUND": np.round,
+    "HALF_EVEN": np.round,
+    "CEIL": np.ceil,
+    "FLOOR": np.floor,
+    "UP": lambda y: np.sign(y) * np.ceil(np.abs(y)),
+    "DOWN": np.fix,
+    "HALF_UP": lambda y: np.sign(y) * np.floor(np.abs(y) + np.float32(0.5)),
+    "HALF_DOWN": lambda y: np.sign(y) * np.ceil(np.abs(y) - np.float32(0.5)),
+}
+
+
+def _round(y: np.ndarray, quantizer: Quantizer) -> np.ndarray:
     if quantizer.mode == "BIPOLAR":
         return np.where(y >= 0, np.float32(1), np.float32(-1))
-    y = np.clip(y, np.float32(quantizer.low), np.float32(quantizer.high))
-    sign, size, half = np.sign(y), np.abs(y), np.float32(0.5)
-    return {
-        "ROUND": lambda: np.round(y),
-        "HALF_EVEN": lambda: np.round(y),
-        "CEIL": lambda: np.ceil(y),
-        "FLOOR": lambda: np.floor(y),
-        "UP": lambda: sign * np.ceil(size),
-        "DOWN": lambda: np.fix(y),
-        "HALF_UP": lambda: sign * np.floor(size + half),
-        "HALF_DOWN": lambda: sign * np.ceil(size - half),
-    }[quantizer.mode]()
+    return _ROUNDINGS[quantizer.mode](np.clip(y, np.float32(quantizer.low), np.float32(quantizer.high)))

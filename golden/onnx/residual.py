@@ -4,24 +4,23 @@ from dataclasses import replace
 from fractions import Fraction
 from math import gcd
 
-from ..lowering.staircase import Affine
-from ..network.network import MAX_BITS
+from ..lowering.staircase import Affine, is_even_rounding
+from ..network.layer import MAX_BITS
 from ..network.parts import B_BITS, M_BITS, MAX_SHIFT, MAX_TRUNK_BITS
-from .builder import trunk_bits
-from .draft import identity
-from .elementwise import quantizer_steps
-from .quantizers import read_quantizer
-from .tensors import Sums
+from .builder import Builder, trunk_bits
+from .draft import Codes, Draft
+from .file.graph import Node
+from .quantizers import Constant, read_quantizer
+from .rounding import quantizer_steps
+from .tensors import Sums, identity
 
-_TIES_TO_EVEN = ("ROUND", "HALF_EVEN")
 
-
-def is_wide(node, constants):
+def is_wide(node: Node, constants: dict[str, Constant]) -> bool:
     """Whether a quantizer of activations has more bits than a code."""
     return MAX_BITS < read_quantizer(node, constants).bits
 
 
-def trunk(node, tensor, builder, constants):
+def trunk(node: Node, tensor: Sums, builder: Builder, constants: dict[str, Constant]) -> Sums:
     """Sums of the integers round_half_even((m * acc + b) / 2^f) that a wide quantizer makes.
 
     They are a trunk, in the declared width: only sums of trunks and quantizers can read them.
@@ -34,7 +33,7 @@ def trunk(node, tensor, builder, constants):
     (steps,) = tensor.extended(before).steps
     f = max(number.denominator for number in steps.slope + steps.offset).bit_length() - 1
     m, b = ([number * (1 << f) for number in part] for part in (steps.slope, steps.offset))
-    if tensor.draft.m is not None or quantizer.mode not in _TIES_TO_EVEN or f > MAX_SHIFT:
+    if tensor.draft.m is not None or not is_even_rounding(middle) or f > MAX_SHIFT:
         node.refuse(problem, accepted)
     if any(number.denominator > 1 for number in m + b):
         node.refuse(problem, accepted)
@@ -49,8 +48,8 @@ def trunk(node, tensor, builder, constants):
     return Sums(draft, (after,), tensor.shape, tensor.dims)
 
 
-def residual_add(node, tensors, builder):
-    """Sums of the two tensors (Codes or Sums), exactly: m1 * acc1 + m2 * acc2 in one unit."""
+def residual_add(node: Node, tensors: list[Codes | Sums], builder: Builder) -> Sums:
+    """Sums of the two tensors, exactly: m1 * acc1 + m2 * acc2 in one unit."""
     first, second = (_linear(node, tensor, builder) for tensor in tensors)
     if first.shape != second.shape or first.dims != second.dims:
         node.refuse(f"adds maps of {first.shape} and {second.shape}", "equal shapes and layouts")
@@ -74,7 +73,7 @@ def residual_add(node, tensors, builder):
     return Sums(draft, (Affine(unit, offset),), second.shape, second.dims)
 
 
-def _linear(node, tensor, builder):
+def _linear(node: Node, tensor: Codes | Sums, builder: Builder) -> Sums:
     """`tensor` as Sums that are linear in the integer of their layer."""
     if (
         isinstance(tensor, Sums)
@@ -85,7 +84,7 @@ def _linear(node, tensor, builder):
     return identity(node.name, builder.codes(node, tensor), node.position)
 
 
-def _scaled(node, draft, factors):
+def _scaled(node: Node, draft: Draft, factors: list[int]) -> Draft:
     """`draft` with its integer, a trunk, times `factors` (one per channel)."""
     if draft.m is not None and set(factors) == {1}:
         # The same object: its layer is not made a second time.
@@ -100,12 +99,12 @@ def _scaled(node, draft, factors):
     return replace(draft, m=m, b=b, add=draft.add and _scaled(node, draft.add, factors))
 
 
-def _joined(draft, other):
+def _joined(draft: Draft, other: Draft) -> Draft:
     """`draft` with the trunk of `other` added, behind all that it adds already."""
     return replace(draft, add=other if draft.add is None else _joined(draft.add, other))
 
 
-def _check(node, draft):
+def _check(node: Node, draft: Draft) -> None:
     """Refuses a factor that the trunk's multipliers cannot hold."""
     largest = max(map(abs, draft.m))
     if not largest >> M_BITS and max(map(abs, draft.b)) >> (B_BITS - 1):
@@ -119,7 +118,7 @@ def _check(node, draft):
         _check(node, draft.add)
 
 
-def _unit(x, y):
+def _unit(x: Fraction, y: Fraction) -> Fraction:
     """Greatest positive Fraction that both are multiples of."""
     common = x.denominator * y.denominator
     return Fraction(gcd(int(x * common), int(y * common)) or 1, common)

@@ -7,12 +7,14 @@ import numpy as np
 
 from ..lowering.staircase import Affine
 from .constants import map_constant
+from .draft import Codes
+from .file.graph import Node
 from .linear import convolution, product
 from .quantizers import Constant, parameter
-from .tensors import Patches
+from .tensors import Patches, Sums
 
 
-def patches(node, codes):
+def patches(node: Node, codes: Codes) -> Patches:
     """The Patches that an Im2Col node makes of Codes."""
     kernel, stride = node.integers("kernel_size"), node.integers("stride")
     for name, given in (("kernel_size", kernel), ("stride", stride)):
@@ -27,7 +29,7 @@ def patches(node, codes):
     return Patches(codes, kernel, attributes)
 
 
-def patch_product(node, tensor, constants):
+def patch_product(node: Node, tensor: Patches, constants: dict[str, Constant]) -> Sums:
     """Sums of a MatMul node on Patches: the convolution that both are together."""
     array = parameter(node, constants, 1, "weight tensor")
     rows, columns = tensor.kernel
@@ -52,13 +54,13 @@ def patch_product(node, tensor, constants):
     return convolution(conv, tensor.codes, constants | {node.inputs[1]: weights})
 
 
-def _diagonal(weights):
+def _diagonal(weights: np.ndarray) -> bool:
     """Whether each output channel reads the input channel of its own number only."""
     own = np.eye(len(weights), dtype=bool)[:, None, None, :]
     return not weights[np.broadcast_to(~own, weights.shape)].any()
 
 
-def xnor_product(node, codes, constants):
+def xnor_product(node: Node, codes: Codes, constants: dict[str, Constant]) -> Sums:
     """Sums of XnorPopcountMatMul: equal pairs of bits, sum(a * (2w - 1)) + sum(1 - w)."""
     array = parameter(node, constants, 1, "weight tensor")
     if array.ndim != 2 or not np.isin(array, (0, 1)).all():

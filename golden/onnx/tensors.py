@@ -11,9 +11,13 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..lowering.staircase import append
+from ..lowering.staircase import Affine, Step, append
+from ..network.encoding import Encoding
 from ..network.parts import Pool
-from .constants import target_shape
+from .draft import Codes, Dims, Draft, Shape
+from .file.graph import Node
+from .layout import target_shape
+from .quantizers import Constant
 
 NCHW = (("C",), ("H",), ("W",))
 
@@ -26,24 +30,6 @@ class Raw:
 
 
 @dataclass(frozen=True, eq=False)
-class Codes:
-    """Integers v that a layer stores (source -1: the image); real value scale * v + offset.
-
-    scale, offset: lists of Fraction per channel; low, high: bounds of v; bits: of a stored code.
-    """
-
-    source: int
-    scale: list
-    offset: list
-    low: int
-    high: int
-    bits: int
-    signed: bool
-    shape: tuple[int, int, int]
-    dims: tuple
-
-
-@dataclass(frozen=True, eq=False)
 class Sums:
     """Values of a layer that is still being read: steps of its integer, and what pools them.
 
@@ -51,14 +37,14 @@ class Sums:
     the first `pooled` steps.
     """
 
-    draft: object
-    steps: tuple
-    shape: tuple[int, int, int]
-    dims: tuple
+    draft: Draft
+    steps: tuple[Step, ...]
+    shape: Shape
+    dims: Dims
     pool: Pool | None = None
     pooled: int = 0
 
-    def extended(self, *more):
+    def extended(self, *more: Step) -> "Sums":
         """With more steps; none in front of the pool merges with one behind it."""
         fixed, steps = self.steps[: self.pooled], self.steps[self.pooled :]
         for step in more:
@@ -80,17 +66,39 @@ class Patches:
 
     codes: Codes
     kernel: tuple[int, int]
-    attributes: dict
+    attributes: dict[str, tuple[int, ...] | int]
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
     """What follows the scores: classes, probabilities. `scores` is the tensor they come from."""
 
-    scores: object
+    scores: Codes | Sums
 
 
-def sizes(tensor):
+def identity(name: str, codes: Codes, position: int) -> Sums:
+    """Sums that are the real values of `codes`: a depthwise layer of weights 1."""
+    channels = codes.shape[2]
+    draft = Draft(
+        name=name,
+        kind="conv",
+        values=np.ones((channels, 1, 1, 1), np.int64),
+        w_bits=1,
+        encoding=Encoding.BIPOLAR,
+        inputs=codes,
+        in_shape=codes.shape,
+        conv_shape=codes.shape,
+        groups=channels,
+        position=position,
+    )
+    return Sums(draft, (Affine(codes.scale, codes.offset),), codes.shape, codes.dims)
+
+
+# Whatever depends on the image.
+Tensor = Raw | Codes | Sums | Padded | Patches | Answer
+
+
+def sizes(tensor: Raw | Codes | Sums) -> tuple[int, ...]:
     """Sizes of the axes in the file, after the batch."""
     if isinstance(tensor, Raw):
         return tensor.sizes
@@ -98,7 +106,9 @@ def sizes(tensor):
     return tuple(math.prod(by_name[name] for name in dim) for dim in tensor.dims)
 
 
-def move(node, tensor, batch, constants):
+def move(
+    node: Node, tensor: Raw | Codes | Sums, batch: int, constants: dict[str, Constant]
+) -> Raw | Codes | Sums:
     """The tensor after Reshape, Flatten, Transpose, Squeeze or Unsqueeze."""
     before = (batch, *sizes(tensor))
     if node.op == "Transpose":
@@ -120,7 +130,8 @@ def move(node, tensor, batch, constants):
     return replace(tensor, dims=_regroup(node, tensor, before, after))
 
 
-def _regroup(node, tensor, before, after):
+def _regroup(node: Node, tensor: Codes | Sums, before: tuple[int, ...], after: tuple[int, ...]) -> Dims:
+    """dims after a reshape from the sizes `before` to `after`."""
     by_name = dict(zip("HWC", tensor.shape, strict=True))
     names = [name for dim in tensor.dims for name in dim if by_name[name] > 1]
     dims = []
@@ -134,7 +145,7 @@ def _regroup(node, tensor, before, after):
     return tuple(dims)
 
 
-def as_map(node, tensor, channels_last=False):
+def as_map(node: Node, tensor: Codes | Sums, channels_last: bool = False) -> Shape:
     """(H, W, C) as the operator sees the tensor, its axes NCHW or NHWC, or NCW or NWC.
 
     Whatever has the same order in memory is the same map: (C, W) is (C, 1, W).
@@ -154,7 +165,7 @@ def as_map(node, tensor, channels_last=False):
     return tuple(math.prod(by_name[name] for name in dim) for dim in (*spatial, channel))
 
 
-def relabelled(node, codes, shape, dims):
+def relabelled(node: Node, codes: Codes, shape: Shape, dims: Dims) -> Codes:
     """Codes with the (H, W, C) that `as_map` found, which may regroup the same memory."""
     if shape[2] == codes.shape[2]:
         return replace(codes, shape=shape, dims=dims)
@@ -165,13 +176,13 @@ def relabelled(node, codes, shape, dims):
     )
 
 
-def map_dims(rank, channels_last):
+def map_dims(rank: int, channels_last: bool) -> Dims:
     """dims of a map with `rank` axes after the batch."""
     spatial = (("H",), ("W",))[3 - rank :]
     return (*spatial, ("C",)) if channels_last else (("C",), *spatial)
 
 
-def feature_order(tensor):
+def feature_order(tensor: Codes | Sums) -> np.ndarray:
     """Per feature of a flattened map in NHWC order, its place in the file's order: int64 (H*W*C,)."""
     by_name = dict(zip("HWC", tensor.shape, strict=True))
     names = [name for dim in tensor.dims for name in dim]
@@ -180,7 +191,7 @@ def feature_order(tensor):
     return places.transpose([names.index(name) for name in "HWC"]).ravel()
 
 
-def per_channel(node, tensor, array, what):
+def per_channel(node: Node, tensor: Codes | Sums, array: np.ndarray, what: str) -> list[Fraction]:
     """A constant that meets `tensor` in an elementwise operator: Fractions per channel."""
     channels = tensor.shape[2]
     if not np.isfinite(array).all():

@@ -4,14 +4,18 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..network.network import MAX_BITS
-from .quantizers import bits_of, parameter
+from ..network.encoding import Encoding
+from ..network.layer import MAX_BITS
+from .file.graph import Node
+from .quantizers import Constant, bits_of, parameter
 
 # Different values that weights without a quantizer may have: a grid of 8 bits has no more.
 _MAX_VALUES = 256
 
 
-def integer_weights(node, constants):
+def integer_weights(
+    node: Node, constants: dict[str, Constant]
+) -> tuple[np.ndarray, list[Fraction], int | None]:
     """(values int64 with the output channels first, scale per output channel, declared width)."""
     array = parameter(node, constants, 1, "weight tensor")
     constant = constants[node.inputs[1]]
@@ -38,7 +42,7 @@ def integer_weights(node, constants):
     return values, [Fraction(s) for s in rows[:, 0].tolist()], declared
 
 
-def _found_grid(node, array):
+def _found_grid(node: Node, array: np.ndarray) -> tuple[np.ndarray, np.ndarray, None]:
     """Integers of weights that no quantizer made: multiples of their greatest common divisor."""
     distinct = np.unique(array)
     problem = f"the weights {node.inputs[1]} are not quantized"
@@ -55,21 +59,14 @@ def _found_grid(node, array):
     return values, np.full(array.shape, float(Fraction(divisor, common))), None
 
 
-def encode(values, w_bits, encoding):
-    """uint8 codes of integer weights."""
-    if encoding == "bipolar":
-        return ((values + (1 << w_bits) - 1) >> 1).astype(np.uint8)
-    return (values & ((1 << w_bits) - 1)).astype(np.uint8)
-
-
-def choose_encoding(node, values, declared):
+def choose_encoding(node: Node, values: np.ndarray, declared: int | None) -> tuple[int, Encoding]:
     """(w_bits, encoding) of integer weights; declared: their width, or None."""
     low, high = int(values.min(initial=0)), int(values.max(initial=0))
     odd = (values & 1).all()
     bits = max(-low, high).bit_length()
     if odd and bits <= MAX_BITS and (declared is None or bits <= declared):
-        return bits, "bipolar"
+        return bits, Encoding.BIPOLAR
     bits = max(bits_of(low, high), declared or 1)
     if bits > MAX_BITS:
         node.refuse(f"its weights have {bits} bits ({low}..{high})", f"1..{MAX_BITS} bits")
-    return bits, "twos_complement" if low < 0 else "unsigned"
+    return bits, Encoding.plain(low < 0)

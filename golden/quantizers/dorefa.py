@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..network.network import MAX_BITS
 
 
-def quantize_k(r, k):
+def quantize_k(r: np.ndarray, k: int) -> np.ndarray:
     """Eq. 5: round((2^k - 1) r) / (2^k - 1), ties to even.
 
     r: float32 or float64 in [0, 1], any shape; k: 1..8. Returns the dtype and shape of r.
@@ -21,7 +21,7 @@ def quantize_k(r, k):
     return (unit_codes(r, k) / levels).astype(r.dtype)
 
 
-def unit_codes(r, k):
+def unit_codes(r: np.ndarray, k: int) -> np.ndarray:
     """round((2^k - 1) r), exact with ties to even: uint8, shaped like r.
 
     r: float32 or float64 in [0, 1]; k: 1..8. InputError for anything outside, NaN included.
@@ -34,7 +34,7 @@ def unit_codes(r, k):
     return _round_product(r, (1 << bits) - 1)
 
 
-def _round_product(r, levels):
+def _round_product(r: np.ndarray, levels: int) -> np.ndarray:
     """round(levels * r), ties to even, as if computed with infinite precision."""
     # The product with a float32 is exact in float64 (24 + 8 bits); a float64 is split in two
     # parts so that both products are. The sign of a float sum is always exact.
@@ -48,7 +48,7 @@ def _round_product(r, levels):
     return (whole + up).astype(np.uint8)
 
 
-def quantize_weights(w, bits):
+def quantize_weights(w: np.ndarray, bits: int) -> tuple[np.ndarray, np.float32]:
     """Weight codes and scale, Eq. 7 (bits = 1) and Eq. 9 (bits > 1).
 
     w: float32 or float64, any shape; bits: 1..8. Returns (codes uint8 shaped like w, scale
@@ -69,7 +69,7 @@ def quantize_weights(w, bits):
     return unit_codes(unit, bits), np.float32(1)
 
 
-def quantize_weights_backward(gradient, w, bits):
+def quantize_weights_backward(gradient: np.ndarray, w: np.ndarray, bits: int) -> np.ndarray:
     """Eq. 8 and 10: gradient of the float weights from that of the quantized ones.
 
     Identity for one bit. For more, straight through the rounding, then the chain rule through
@@ -84,7 +84,7 @@ def quantize_weights_backward(gradient, w, bits):
     return gradient * ((1 - bounded * bounded) / largest)
 
 
-def quantize_activations(r, bits):
+def quantize_activations(r: np.ndarray, bits: int) -> np.ndarray:
     """Activation codes, Eq. 11: round((2^bits - 1) clip(r, 0, 1)), ties to even.
 
     r: float32 or float64, any shape; bits: 1..8. Returns uint8 shaped like r; NaN is refused.
@@ -93,12 +93,12 @@ def quantize_activations(r, bits):
     return unit_codes(np.clip(r, 0, 1), bits)
 
 
-def quantize_activations_backward(gradient, r):
+def quantize_activations_backward(gradient: np.ndarray, r: np.ndarray) -> np.ndarray:
     """Straight through the rounding; zero where the clip to [0, 1] was active (r outside)."""
     return gradient * ((r >= 0) & (r <= 1))
 
 
-def quantize_gradients(g, bits, noise):
+def quantize_gradients(g: np.ndarray, bits: int, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Gradient codes and maxima, Eq. 12 to 14, in the form floor(n (g / 2m + 1/2) + u).
 
     g: float32 or float64 (batch, ...); bits: 1..8; noise: u, uniform in [0, 1), shaped like g
@@ -123,13 +123,15 @@ def quantize_gradients(g, bits, noise):
     return np.minimum(codes, levels).astype(np.uint8), maxima
 
 
-def bipolar_values(codes, bits, scale, dtype=np.float32):
+def bipolar_values(
+    codes: np.ndarray, bits: int, scale: float | np.ndarray, dtype: type[np.floating] = np.float32
+) -> np.ndarray:
     """scale * (2 code - n) / n with n = 2^bits - 1: real weights or gradients of their codes."""
     levels = (1 << bits) - 1
     return (scale * ((2 * codes.astype(dtype) - levels) / dtype(levels))).astype(dtype)
 
 
-def _floats(value, where):
+def _floats(value: np.ndarray, where: str) -> np.ndarray:
     value = np.asarray(value)
     if value.dtype not in (np.float32, np.float64):
         raise InputError(f"{where} has dtype {value.dtype}; accepted: float32 or float64")

@@ -1,19 +1,33 @@
 """Single random layers with statistics that fit them, the parts of random networks."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from ..errors import InputError
-from ..network.network import BatchNorm, Layer, Pool, weight_values
-from ..network.shapes import layer_shapes
+from ..network.encoding import Encoding
+from ..network.network import BatchNorm, Layer, Pool
+from ..network.shapes import Shape, layer_shapes
+from .draws import RawDraws
 
 _CHANNELS = (1, 2, 3, 4, 5, 7, 8, 13, 16, 17, 24, 31, 33, 48, 61, 64, 67, 70)
 _TRIES = 60
+# Keywords of a Layer; of a geometry with "shape", that of its codes.
+Fields = dict[str, Any]
 
 
 class Options:
     """What the parts of a draw share: the stream and the limits."""
 
-    def __init__(self, draws, encodings, allow_average, allow_pool_padding, max_channels):
+    def __init__(
+        self,
+        draws: RawDraws,
+        encodings: Sequence[Encoding],
+        allow_average: bool,
+        allow_pool_padding: bool,
+        max_channels: int,
+    ):
         self.draws = draws
         self.encodings = tuple(encodings)
         self.allow_average = allow_average
@@ -21,7 +35,7 @@ class Options:
         self.channels = tuple(c for c in _CHANNELS if c <= max_channels)
 
 
-def draw_geometry(options, shape, share):
+def draw_geometry(options: Options, shape: Shape, share: int) -> tuple[Fields, Shape]:
     """Geometry of a convolution on `shape` within `share` MACs, and its output shape."""
     for attempt in range(_TRIES):
         # Later tries get cheaper: fewer channels to choose from.
@@ -41,7 +55,7 @@ def draw_geometry(options, shape, share):
     return geometry, (-(-shape[0] // 3), -(-shape[1] // 3), 1)
 
 
-def _try_geometry(options, shape, channels):
+def _try_geometry(options: Options, shape: Shape, channels: Sequence[int]) -> Fields:
     draws = options.draws
     kernel = [draws.integer(1, 7) if draws.chance(3) else draws.integer(1, 4) for _ in range(2)]
     if draws.chance(2):
@@ -63,7 +77,8 @@ def _try_geometry(options, shape, channels):
     return geometry
 
 
-def draw_pool(options):
+def draw_pool(options: Options) -> Pool:
+    """Pooling that fits into any map of its window."""
     draws = options.draws
     kernel = (draws.integer(1, 3), draws.integer(1, 3))
     stride = kernel
@@ -77,13 +92,16 @@ def draw_pool(options):
     return Pool(kind="max", kernel=kernel, stride=stride, padding=padding)
 
 
-def make_layer(name, geometry, codes, w_bits, a_bits, **parameters):
+def make_layer(
+    name: str, geometry: Fields, codes: np.ndarray, w_bits: int, a_bits: int | None, **parameters: Any
+) -> Layer:
+    """The Layer of a drawn geometry."""
     fields = {key: value for key, value in geometry.items() if key != "shape"}
     parameters.setdefault("scale", np.float32(1))
     return Layer(name=name, codes=codes, w_bits=w_bits, a_bits=a_bits, **fields, **parameters)
 
 
-def moments(values, in_levels):
+def moments(values: np.ndarray, in_levels: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of the accumulator for inputs uniform in 0..n: n / 2 and n (n + 2) / 12.
 
     values: integer weights int64 (Cout, ...); in_levels: n. Returns two float64 (Cout,).
@@ -94,13 +112,15 @@ def moments(values, in_levels):
     return mean, variance
 
 
-def draw_layer(options, name, geometry, w_bits, in_levels, out_bits):
+def draw_layer(
+    options: Options, name: str, geometry: Fields, w_bits: int, in_levels: int, out_bits: int | None
+) -> Layer:
     """A layer of the given geometry with random weights and with statistics that fit them."""
     draws = options.draws
     encoding = draws.pick(options.encodings)
     codes = draws.codes(geometry["shape"], w_bits)
-    values = weight_values(codes, w_bits, encoding).astype(np.int64)
-    divisor = in_levels * (((1 << w_bits) - 1) if encoding == "bipolar" else 1)
+    values = encoding.values(codes, w_bits).astype(np.int64)
+    divisor = in_levels * encoding.divisor(w_bits)
     mean, variance = moments(values, in_levels)
     pool = geometry.get("pool")
     averaging = pool is not None and pool.kind == "average"
@@ -111,7 +131,9 @@ def draw_layer(options, name, geometry, w_bits, in_levels, out_bits):
     return make_layer(name, geometry, codes, w_bits, out_bits, encoding=encoding, **parameters)
 
 
-def _plain_parameters(draws, mean, variance, divisor, levels):
+def _plain_parameters(
+    draws: RawDraws, mean: np.ndarray, variance: np.ndarray, divisor: int, levels: int
+) -> Fields:
     """No batch normalization: a scale and a bias or nothing.
 
     Where levels * scale / divisor can be a binary fraction it is one, so that ties happen.
@@ -129,7 +151,9 @@ def _plain_parameters(draws, mean, variance, divisor, levels):
     return {"scale": np.float32(scale), "bias": bias.astype(np.float32)}
 
 
-def _scaled_parameters(draws, mean, variance, divisor, last):
+def _scaled_parameters(
+    draws: RawDraws, mean: np.ndarray, variance: np.ndarray, divisor: int, last: bool
+) -> Fields:
     channels = len(mean)
     shape = (channels,) if draws.chance(4) else ()
     scale = draws.reals(shape, 0.02, 1.0).astype(np.float32)
@@ -145,7 +169,7 @@ def _scaled_parameters(draws, mean, variance, divisor, last):
     return parameters
 
 
-def draw_norm(draws, mean, variance):
+def draw_norm(draws: RawDraws, mean: np.ndarray, variance: np.ndarray) -> BatchNorm:
     """Batch normalization of values with these moments, float64 (Cout,)."""
     channels = len(mean)
     gamma = draws.reals(channels, 0.25, 0.6)

@@ -1,28 +1,34 @@
 """Small random networks and images for regressions: every kind of layer, codes well spread."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from .. import checks
 from ..errors import InputError
-from ..network.network import ENCODINGS, MAX_BITS, Network
+from ..network.encoding import Encoding
+from ..network.network import MAX_BITS, Network
+from ..network.quantized_network import QuantizedNetwork
 from .draws import RawDraws
 from .layers import Options, draw_geometry, draw_layer
 from .residual import BLOCK_LAYERS, ResidualLayers
 
 
 def random_network(
-    seed,
+    seed: int,
     *,
-    w_bits=None,
-    a_bits=None,
-    input_bits=None,
-    conv_layers=None,
-    encodings=("bipolar",),
-    allow_average=False,
-    allow_pool_padding=False,
-    residual=False,
-    max_macs=300_000,
-    max_size=14,
-    max_channels=70,
-):
+    w_bits: int | None = None,
+    a_bits: int | None = None,
+    input_bits: int | None = None,
+    conv_layers: int | None = None,
+    encodings: Sequence[str] = (Encoding.BIPOLAR,),
+    allow_average: bool = False,
+    allow_pool_padding: bool = False,
+    residual: bool = False,
+    max_macs: int = 300_000,
+    max_size: int = 14,
+    max_channels: int = 70,
+) -> Network:
     """A Network of 1 to 4 convolutions and a fully connected layer, the same for the same seed.
 
     Kernels of 1 to 7, strides of 1 to 3, padding, dilation, groups, max pooling (overlapping at
@@ -45,8 +51,7 @@ def random_network(
     checks.integer(max_channels, "random_network: max_channels", 1, 70)
     if not encodings:
         raise InputError(f"random_network: encodings is {encodings!r}; accepted: one or more names")
-    for encoding in encodings:
-        checks.choice(encoding, "random_network: encodings", ENCODINGS)
+    encodings = [Encoding.of(encoding, "random_network: encodings") for encoding in encodings]
     draws = RawDraws(seed)
     count = draws.integer(1, 4)
     if conv_layers is not None:
@@ -84,7 +89,7 @@ def random_network(
     return Network(name=f"random{seed}", input_shape=input_shape, input_bits=in_bits, layers=tuple(layers))
 
 
-def random_images(network, count, seed):
+def random_images(network: QuantizedNetwork, count: int, seed: int) -> np.ndarray:
     """Uniform random images: uint8 (count, H, W, C) for a Network or an IntegerNetwork."""
     checks.integer(count, "random_images: count", 1)
     return RawDraws(seed).codes((count, *network.input_shape), network.input_bits)

@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..network.network import MAX_BITS, Layer, Pool, Rescale, weight_values
-from ..network.shapes import layer_shapes
-from .layers import draw_geometry, draw_layer, draw_norm, moments
+from ..network.network import MAX_BITS, Layer, Pool, Rescale
+from ..network.shapes import Shape, layer_shapes
+from .draws import RawDraws
+from .layers import Fields, Options, draw_geometry, draw_layer, draw_norm, moments
 
 # Layers of a block at most: shortcut, a second term, the convolution in between, the sum.
 BLOCK_LAYERS = 4
@@ -41,14 +42,22 @@ class ResidualLayers:
     all layers, None draws them.
     """
 
-    def __init__(self, options, shape, levels, share, w_bits, a_bits):
-        self.layers = []
+    def __init__(
+        self,
+        options: Options,
+        shape: Shape,
+        levels: int,
+        share: int,
+        w_bits: int | None,
+        a_bits: int | None,
+    ):
+        self.layers: list[Layer] = []
         self.codes = _Codes(None, shape, levels)
-        self._trunk = None
+        self._trunk: _Trunk | None = None
         self._options, self._draws, self._share = options, options.draws, share
         self._w_bits, self._a_bits = w_bits, a_bits
 
-    def stem(self):
+    def stem(self) -> None:
         """A convolution like those of a chain; every other one makes a trunk."""
         geometry, _ = draw_geometry(self._options, self.codes.shape, self._share)
         if self._draws.chance(2):
@@ -56,7 +65,7 @@ class ResidualLayers:
         else:
             self._term("stem", geometry, self.codes, has_codes=True)
 
-    def block(self, name):
+    def block(self, name: str) -> None:
         """Shortcut or identity, perhaps two more layers, and the sum, perhaps pooled."""
         draws, start = self._draws, self.codes
         trunk = self._trunk
@@ -78,10 +87,10 @@ class ResidualLayers:
             geometry["pool"] = self._pool(inner.shape)
         self._term(f"{name}_b", geometry, inner, has_codes=True)
 
-    def _fits(self, shape, outputs, taps=1):
+    def _fits(self, shape: Shape, outputs: int, taps: int = 1) -> bool:
         return shape[0] * shape[1] * shape[2] * outputs * taps <= self._share
 
-    def _outputs(self, shape, then=1):
+    def _outputs(self, shape: Shape, then: int = 1) -> int:
         """Output channels of a convolution, followed by one with `then` outputs."""
         height, width, _ = shape
         fitting = [
@@ -92,7 +101,7 @@ class ResidualLayers:
         ]
         return self._draws.pick(fitting)
 
-    def _same(self, shape, outputs):
+    def _same(self, shape: Shape, outputs: int) -> Fields:
         """Geometry of a convolution that keeps the height and width, within the share."""
         draws = self._draws
         kernel = (draws.integer(1, 4), draws.integer(1, 4))
@@ -112,7 +121,7 @@ class ResidualLayers:
             "padding": (*before, *after),
         }
 
-    def _pool(self, shape):
+    def _pool(self, shape: Shape) -> Pool:
         draws = self._draws
         kind = draws.pick(("average", "average_codes", "max"))
         kernel = tuple(draws.integer(1, min(3, size)) for size in shape[:2])
@@ -122,10 +131,10 @@ class ResidualLayers:
             padding = tuple(draws.integer(0, kernel[side % 2] - 1) for side in range(4))
         return Pool(kind=kind, kernel=kernel, stride=stride, padding=padding)
 
-    def _bits(self, fixed):
+    def _bits(self, fixed: int | None) -> int:
         return fixed or self._draws.integer(1, MAX_BITS)
 
-    def _append(self, layer, codes):
+    def _append(self, layer: Layer, codes: _Codes) -> Shape:
         """Adds a layer that reads `codes`; returns its convolution's shape."""
         shapes = layer_shapes(layer, codes.shape)
         self.layers.append(layer)
@@ -133,24 +142,24 @@ class ResidualLayers:
             self.codes = _Codes(layer.name, shapes.out_shape, layer.levels)
         return shapes.conv_shape
 
-    def _source(self, codes):
+    def _source(self, codes: _Codes) -> str | None:
         """None where the layer before is the one to read."""
         return codes.name if self.layers and self.layers[-1].name != codes.name else None
 
-    def _plain(self, name, geometry, codes):
+    def _plain(self, name: str, geometry: Fields, codes: _Codes) -> _Codes:
         geometry = geometry | {"source": self._source(codes)}
         out_bits, w_bits = self._bits(self._a_bits), self._bits(self._w_bits)
         layer = draw_layer(self._options, name, geometry, w_bits, codes.levels, out_bits)
         self._append(layer, codes)
         return self.codes
 
-    def _term(self, name, geometry, codes, has_codes=False):
+    def _term(self, name: str, geometry: Fields, codes: _Codes, has_codes: bool = False) -> None:
         """A layer whose trunk is added to the one there is, or begins a new one."""
         draws, added = self._draws, self._trunk
         w_bits = self._bits(self._w_bits)
         encoding = draws.pick(self._options.encodings)
         weights = draws.codes(geometry["shape"], w_bits)
-        values = weight_values(weights, w_bits, encoding).astype(np.int64)
+        values = encoding.values(weights, w_bits).astype(np.int64)
         m, b, f = _draw_rounding(draws, values, codes.levels)
         mean, var = moments(values, codes.levels)
         mean, var = (m * mean + b) / (1 << f), m * m * var / (1 << 2 * f)
@@ -175,7 +184,7 @@ class ResidualLayers:
         shape = self._append(layer, codes)
         self._trunk = _Trunk(name, shape, scale, 1 + (added.terms if added else 0), mean, var)
 
-    def _staircase(self, fields, mean, var):
+    def _staircase(self, fields: Fields, mean: np.ndarray, var: np.ndarray) -> Fields:
         """Activation, pooling and, three times in four, batch normalization of a trunk."""
         a_bits, pool = self._bits(self._a_bits), fields.get("pool")
         if pool is not None and pool.kind == "average_codes":
@@ -189,7 +198,7 @@ class ResidualLayers:
         return made
 
 
-def _draw_rounding(draws, values, levels):
+def _draw_rounding(draws: RawDraws, values: np.ndarray, levels: int) -> tuple[np.ndarray, np.ndarray, int]:
     """m, b int64 (Cout,) and f, such that no trunk value exceeds _LARGEST_TERM.
 
     values: integer weights int64 (Cout, ...), for input codes up to `levels`. Some channels have a
@@ -212,7 +221,7 @@ def _draw_rounding(draws, values, levels):
     return m, b, f
 
 
-def _draw_scale(draws, var):
+def _draw_scale(draws: RawDraws, var: np.ndarray) -> np.float32:
     """Unit of a trunk whose first term has these variances; every other time a power of two."""
     scale = 0.25 / np.sqrt(var.mean() + 1)
     if draws.chance(2):

@@ -4,13 +4,18 @@ Shares no code with the matrix product of integer.py: windows are gathered by in
 encoding has its own correction.
 """
 
+from typing import Any
+
 import numpy as np
+
+from ..network.encoding import Encoding
+from ..network.geometry import Geometry
 
 # Words of intermediate results at a time: bounds memory to some tens of megabytes.
 _CHUNK = 1 << 21
 
 
-def pack(codes, bits):
+def pack(codes: np.ndarray, bits: int) -> np.ndarray:
     """Bit planes of uint8 codes (..., K): uint64 (bits, ..., ceil(K / 64)).
 
     Plane i holds bit i of every code; element k is bit k % 64 of word k // 64, the rest is 0.
@@ -25,7 +30,7 @@ def pack(codes, bits):
     return planes
 
 
-def unpack(planes, length):
+def unpack(planes: np.ndarray, length: int) -> np.ndarray:
     """Inverse of `pack`: uint8 codes (..., length) of uint64 planes (bits, ..., words)."""
     codes = np.zeros((*planes.shape[1:-1], length), np.uint8)
     for bit, plane in enumerate(planes):
@@ -34,14 +39,19 @@ def unpack(planes, length):
     return codes
 
 
-def dot(weight_planes, activation_planes, encoding, a_signed=False):
+def dot(
+    weight_planes: np.ndarray, activation_planes: np.ndarray, encoding: Encoding, a_signed: bool = False
+) -> np.ndarray:
     """sum(v * a) for every pair of a row of activations and a row of weights.
 
-    weight_planes: uint64 (W, Cout, words); activation_planes: uint64 (A, rows, words); encoding:
-    see network.Layer; a_signed: activations are two's complement. Returns int64 (rows, Cout).
+    weight_planes: uint64 (W, Cout, words); activation_planes: uint64 (A, rows, words); encoding: of the
+    weights; a_signed: activations are two's complement. Returns int64 (rows, Cout).
     """
     w_bits, channels, words = weight_planes.shape
     a_bits, rows, _ = activation_planes.shape
+    weight_of = Encoding(encoding).coefficients(w_bits)
+    activation_of = Encoding.plain(a_signed).coefficients(a_bits)
+    constant = Encoding(encoding).constant(w_bits)
     result = np.zeros((rows, channels), np.int64)
     step = max(1, _CHUNK // (channels * words))
     for start in range(0, rows, step):
@@ -50,47 +60,37 @@ def dot(weight_planes, activation_planes, encoding, a_signed=False):
             activations = activation_planes[j, start : start + step, None]
             for i in range(w_bits):
                 ones = np.bitwise_count(weight_planes[i] & activations)
-                count = ones.sum(axis=-1, dtype=np.int64) << (i + j)
-                top_weight = encoding == "twos_complement" and i == w_bits - 1
-                if top_weight != (a_signed and j == a_bits - 1):
-                    part -= count
-                else:
-                    part += count
-        if encoding == "bipolar":
-            # v = 2 q - n: one more count per row of activations, the same for all channels.
-            part *= 2
+                part += weight_of[i] * activation_of[j] * ones.sum(axis=-1, dtype=np.int64)
+        if constant:
+            # The sum row: one more count per row of activations, the same for all channels.
             for j in range(a_bits):
                 ones = np.bitwise_count(activation_planes[j, start : start + step])
-                count = ones.sum(axis=-1, dtype=np.int64) << j
-                if a_signed and j == a_bits - 1:
-                    count = -count
-                part -= ((1 << w_bits) - 1) * count[:, None]
+                part += constant * activation_of[j] * ones.sum(axis=-1, dtype=np.int64)[:, None]
     return result
 
 
 def convolve(
-    codes,
-    weights,
+    codes: np.ndarray,
+    weights: np.ndarray,
     *,
-    a_bits,
-    w_bits,
-    encoding,
-    a_signed=False,
-    stride=(1, 1),
-    padding=(0, 0, 0, 0),
-    dilation=(1, 1),
-    groups=1,
-):
+    a_bits: int,
+    w_bits: int,
+    encoding: Encoding,
+    a_signed: bool = False,
+    **spacing: Any,
+) -> np.ndarray:
     """sum(v * a) over every window position, by AND and popcount.
 
     codes: uint8 (batch, H, W, Cin) below 2^a_bits, or int8 if a_signed, of which the low a_bits
-    count; weights: uint8 codes (Cout, Kh, Kw, Cin / groups) below 2^w_bits; padding top, left,
-    bottom, right. Returns int64 (batch, Ho, Wo, Cout).
+    count; weights: uint8 codes (Cout, Kh, Kw, Cin / groups) below 2^w_bits; spacing: what a Geometry
+    has beside the kernel. Returns int64 (batch, Ho, Wo, Cout).
     """
     batch, height, width, channels = codes.shape
     out_channels, inner = weights.shape[0], weights.shape[3]
-    rows = _positions(height, weights.shape[1], stride[0], dilation[0], padding[0], padding[2])
-    columns = _positions(width, weights.shape[2], stride[1], dilation[1], padding[1], padding[3])
+    geometry = Geometry(kernel=weights.shape[1:3], **spacing)
+    outer = out_channels // geometry.groups
+    counts = geometry.output_size((height, width))
+    rows, columns = geometry.pixels(0, counts[0]), geometry.pixels(1, counts[1])
     # Pixel number of every kernel element at every window position; outside the map it is the
     # number of one more pixel, of zeros.
     pixels = rows[:, None, :, None] * width + columns[None, :, None, :]
@@ -103,17 +103,10 @@ def convolve(
     for image in range(batch):
         flat[:-1] = codes[image].reshape(-1, channels).view(np.uint8)
         patches = flat[pixels]
-        for group in range(groups):
+        for group in range(geometry.groups):
             inputs = patches[..., group * inner : (group + 1) * inner].reshape(len(pixels), -1)
-            outputs = slice(group * (out_channels // groups), (group + 1) * (out_channels // groups))
+            outputs = slice(group * outer, (group + 1) * outer)
             result[image, :, outputs] = dot(
                 weight_planes[:, outputs], pack(inputs, a_bits), encoding, a_signed
             )
     return result.reshape(batch, len(rows), len(columns), out_channels)
-
-
-def _positions(size, kernel, stride, dilation, before, after):
-    """Coordinates (window, kernel element) along one axis, negative or >= size in the padding."""
-    last = size + before + after - dilation * (kernel - 1) - 1
-    starts = np.arange(0, last + 1, stride) - before
-    return starts[:, None] + dilation * np.arange(kernel)

@@ -8,9 +8,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..checks import check_images
+from ..network.layer import Layer
+from ..network.network import Network
+from ..network.quantized_network import check_images
 from . import float_layers
-from .graph import run_graph
+from .graph import Computed, run_graph
 
 # Half the distance from 1 to the next float64: bound of one operation's relative error.
 _UNIT = 2.0**-53
@@ -19,21 +21,21 @@ _UNIT = 2.0**-53
 _ROUNDINGS = 8
 
 
-def run_float(network, images):
+def run_float(network: Network, images: np.ndarray) -> dict[str, np.ndarray]:
     """Results of every layer of a Network, the same dict as `inference.run_integer` returns.
 
     images: uint8 (batch, H, W, C) of codes below 2^input_bits.
     """
     check_images(network, images)
 
-    def compute(index, codes, added):
+    def compute(index: int, codes: np.ndarray, added: np.ndarray | None) -> Computed:
         inputs = codes.reshape(-1, *network.shapes[index].in_shape)
         return _run_layer(network.layers[index], inputs, network.links[index].levels, added)
 
     return run_graph(images, network.layers, network.links, network.shapes, compute)
 
 
-def _run_layer(layer, inputs, in_levels, added):
+def _run_layer(layer: Layer, inputs: np.ndarray, in_levels: int, added: np.ndarray | None) -> Computed:
     """(codes, trunk) of a Layer, see run_graph."""
     values = _sums(layer, inputs)
     trunk = None
@@ -49,19 +51,12 @@ def _run_layer(layer, inputs, in_levels, added):
     return codes, trunk
 
 
-def _sums(layer, codes):
+def _sums(layer: Layer, codes: np.ndarray) -> np.ndarray:
     """sum(v * a) as float64, exact: integers far below 2^53. The common divisors come later."""
     inputs = codes.astype(np.float64)
     if layer.kind == "fc":
         return float_layers.fully_connected(inputs, layer.values)[:, None, None, :]
-    return float_layers.convolve(
-        inputs,
-        layer.values,
-        stride=layer.stride,
-        padding=layer.padding,
-        dilation=layer.dilation,
-        groups=layer.groups,
-    )
+    return float_layers.convolve(inputs, layer.values, **layer.spacing)
 
 
 class _Quantizer:
@@ -70,21 +65,20 @@ class _Quantizer:
     in_levels: the input code that stands for 1.0. With rescale the sums are trunk values.
     """
 
-    def __init__(self, layer, in_levels):
+    def __init__(self, layer: Layer, in_levels: int):
         self.layer = layer
         self.levels = (1 << layer.a_bits) - 1
         if layer.rescale is not None:
             self.scale, self.bias, self.divisor = layer.rescale.scale, None, 1
         else:
-            self.scale, self.bias, self.divisor = layer.scale, layer.bias, in_levels
-            if layer.encoding == "bipolar":
-                self.divisor *= (1 << layer.w_bits) - 1
+            self.scale, self.bias = layer.scale, layer.bias
+            self.divisor = in_levels * layer.encoding.divisor(layer.w_bits)
         # Pooling in front of the quantizer; codes are summed behind it.
         self.sums_codes = layer.pool is not None and layer.pool.kind == "average_codes"
         self.pool = None if self.sums_codes else layer.pool
-        self._exact_values = {}
+        self._exact_values: dict[tuple[int, int], Fraction] = {}
 
-    def codes(self, sums):
+    def codes(self, sums: np.ndarray) -> np.ndarray:
         """uint8 codes (batch, Ho, Wo, C) of the sums (batch, H, W, C) before pooling."""
         values, bound = self._values(sums)
         scaled = self.levels * float_layers.clip(values)
@@ -95,7 +89,7 @@ class _Quantizer:
             codes[tuple(index)] = self._exact_code(sums, *index)
         return float_layers.sum_codes(codes, self.layer.pool) if self.sums_codes else codes
 
-    def _values(self, sums):
+    def _values(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Real values before the clip and a bound for their absolute error.
 
         Stored float32 parameters keep all products far from underflow and overflow, so every
@@ -124,13 +118,13 @@ class _Quantizer:
             magnitude = float_layers.max_pool(magnitude, pool)
         return values, 2 * roundings * _UNIT * magnitude
 
-    def _exact_code(self, sums, image, row, column, channel):
+    def _exact_code(self, sums: np.ndarray, image: int, row: int, column: int, channel: int) -> int:
         """The code of one output element in rational arithmetic."""
         pool = self.pool
         if pool is None:
             window = sums[image, row : row + 1, column : column + 1, channel]
         else:
-            y, x = row * pool.stride[0] - pool.padding[0], column * pool.stride[1] - pool.padding[1]
+            y, x = pool.start(0, row), pool.start(1, column)
             window = sums[
                 image,
                 max(y, 0) : y + pool.kernel[0],
@@ -144,7 +138,7 @@ class _Quantizer:
             value = max(values)
         return round(self.levels * min(max(value, 0), 1))
 
-    def _exact_value(self, total, channel):
+    def _exact_value(self, total: int, channel: int) -> Fraction:
         """The real value before pooling of one integer sum, as a Fraction."""
         known = self._exact_values.get((total, channel))
         if known is not None:

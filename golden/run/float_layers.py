@@ -3,22 +3,26 @@
 Maps are (batch, H, W, C). Everything keeps the dtype of its input unless said otherwise.
 """
 
+from typing import Any
+
 import numpy as np
 
 from ..errors import InputError
+from ..network.geometry import Geometry
+from ..network.parts import BatchNorm, Pool, Rescale
 
 
-def convolve(x, weight, *, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1), groups=1):
+def convolve(x: np.ndarray, weight: np.ndarray, **spacing: Any) -> np.ndarray:
     """Convolution of x (batch, H, W, Cin) with weight (Cout, Kh, Kw, Cin / groups).
 
-    padding: top, left, bottom, right, with zeros. Returns (batch, Ho, Wo, Cout), dtype of x: one
-    matrix product per kernel element, summed.
+    spacing: what a Geometry has beside the kernel; padding is 0. Returns (batch, Ho, Wo, Cout),
+    dtype of x: one matrix product per kernel element, summed.
     """
     out_channels, height, width, inner = weight.shape
-    top, left, bottom, right = padding
-    padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
-    rows = (padded.shape[1] - dilation[0] * (height - 1) - 1) // stride[0] + 1
-    columns = (padded.shape[2] - dilation[1] * (width - 1) - 1) // stride[1] + 1
+    geometry = Geometry(kernel=(height, width), **spacing)
+    stride, dilation, groups = geometry.stride, geometry.dilation, geometry.groups
+    padded = geometry.pad(x)
+    rows, columns = geometry.output_size(x.shape[1:3])
     result = np.zeros((len(x), rows, columns, out_channels), x.dtype)
     outer = out_channels // groups
     for ky in range(height):
@@ -38,40 +42,38 @@ def convolve(x, weight, *, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1),
     return result
 
 
-def fully_connected(x, weight):
+def fully_connected(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """x (batch, ...) flattened, times weight (Cout, ...): (batch, Cout), dtype of x."""
     return x.reshape(len(x), -1) @ weight.reshape(len(weight), -1).T.astype(x.dtype)
 
 
-def batch_norm(x, norm):
+def batch_norm(x: np.ndarray, norm: BatchNorm) -> np.ndarray:
     """gamma * (x - mean) / sigma + beta per channel (last axis), in float64."""
     gamma, beta, mean = (parameter.astype(np.float64) for parameter in (norm.gamma, norm.beta, norm.mean))
     return gamma * (x - mean) / norm.sigma + beta
 
 
-def clip(x):
+def clip(x: np.ndarray) -> np.ndarray:
     """h(x), x bounded to [0, 1] (Eq. 11)."""
     return np.clip(x, 0, 1)
 
 
-def max_pool(x, pool):
+def max_pool(x: np.ndarray, pool: Pool) -> np.ndarray:
     """Largest value of each window of the Pool; places in the padding never win."""
-    top, left, bottom, right = pool.padding
-    border = ((0, 0), (top, bottom), (left, right), (0, 0))
-    return _windows(np.pad(x, border, constant_values=-np.inf), pool).max(axis=(-2, -1))
+    return _windows(pool.pad(x, -np.inf), pool).max(axis=(-2, -1))
 
 
-def average_pool(x, pool):
+def average_pool(x: np.ndarray, pool: Pool) -> np.ndarray:
     """Mean of each window of the Pool."""
-    return _windows(x, pool).sum(axis=(-2, -1)) / (pool.kernel[0] * pool.kernel[1])
+    return _windows(x, pool).sum(axis=(-2, -1)) / pool.area
 
 
-def sum_codes(codes, pool):
+def sum_codes(codes: np.ndarray, pool: Pool) -> np.ndarray:
     """Sum of each window of the Pool of uint8 codes (batch, H, W, C), which uint8 holds."""
     return _windows(codes, pool).sum(axis=(-2, -1), dtype=np.uint8)
 
 
-def round_to_trunk(sums, rescale):
+def round_to_trunk(sums: np.ndarray, rescale: Rescale) -> np.ndarray:
     """The trunk of exact integer sums float64 (..., Cout), int64: round_half_even((m x + b) / 2^f).
 
     InputError where m x + b may not fit 63 bits.
@@ -87,7 +89,7 @@ def round_to_trunk(sums, rescale):
     return whole + ((rest > left) | ((rest == left) & (whole % 2 == 1)))
 
 
-def _windows(x, pool):
+def _windows(x: np.ndarray, pool: Pool) -> np.ndarray:
     """View (batch, Ho, Wo, C, Kh, Kw) of all pooling windows."""
     windows = np.lib.stride_tricks.sliding_window_view(x, pool.kernel, axis=(1, 2))
     return windows[:, :: pool.stride[0], :: pool.stride[1]]

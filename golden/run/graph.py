@@ -1,16 +1,24 @@
 """Walks the graph of a network: slices of images, layer after layer, results by name."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from ..errors import InputError
-from ..network.network import TRUNK
+from ..lowering.integer_network import IntegerLayer
+from ..network.layer import TRUNK, Layer
+from ..network.network import Links
+from ..network.shapes import LayerShapes
 
 # Bytes for the accumulators of the largest layer, of which a few copies exist at a time.
 _BYTES = 1 << 26
 _LARGEST_BATCH = 64
+# Codes (accumulators of the last layer) and trunk of a layer, and what computes them.
+Computed = tuple[np.ndarray | None, np.ndarray | None]
+Compute = Callable[[int, np.ndarray, np.ndarray | None], Computed]
 
 
-def result_names(layers, links):
+def result_names(layers: Sequence[Layer | IntegerLayer], links: Sequence[Links | IntegerLayer]) -> list[str]:
     """Keys of the results: a layer's name, and with the ending TRUNK for a kept trunk beside codes.
 
     layers: Layer or IntegerLayer; links: Links or IntegerLayer of the same network.
@@ -23,7 +31,14 @@ def result_names(layers, links):
     return names
 
 
-def run_graph(images, layers, links, shapes, compute, outputs=None):
+def run_graph(
+    images: np.ndarray,
+    layers: Sequence[Layer | IntegerLayer],
+    links: Sequence[Links | IntegerLayer],
+    shapes: Sequence[LayerShapes | IntegerLayer],
+    compute: Compute,
+    outputs: Sequence[str] | None = None,
+) -> dict[str, np.ndarray]:
     """Dict of results of all images, in the order of `result_names`.
 
     compute(index, codes, added) gives (result, trunk) of a layer: its codes, or the accumulators of
@@ -44,7 +59,13 @@ def run_graph(images, layers, links, shapes, compute, outputs=None):
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _run_batch(images, layers, links, compute, outputs):
+def _run_batch(
+    images: np.ndarray,
+    layers: Sequence[Layer | IntegerLayer],
+    links: Sequence[Links | IntegerLayer],
+    compute: Compute,
+    outputs: Sequence[str],
+) -> dict[str, np.ndarray]:
     codes, trunks, results = {-1: images}, {}, {}
     last_read = {link.source: index for index, link in enumerate(links)}
     last_add = {link.add: index for index, link in enumerate(links)}

@@ -7,19 +7,27 @@ sum(v * a), int64 (batch, classes). A layer with codes whose trunk is added late
 (before pooling) too, under its name + ".trunk".
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .. import checks
-from ..checks import check_images
 from ..errors import InputError
+from ..lowering.integer_network import IntegerLayer, IntegerNetwork
+from ..network.quantized_network import check_images
 from . import bitplanes, matmul
 from .exact_float import run_float
-from .graph import run_graph
+from .graph import Computed, run_graph
 
 __all__ = ["check_images", "logits", "run_float", "run_integer", "unsigned_images"]
 
 
-def run_integer(network, images, implementation="matmul", outputs=None):
+def run_integer(
+    network: IntegerNetwork,
+    images: np.ndarray,
+    implementation: str = "matmul",
+    outputs: Sequence[str] | None = None,
+) -> dict[str, np.ndarray]:
     """Results of every layer of an IntegerNetwork.
 
     images: uint8 (batch, H, W, C) of codes below 2^input_bits, two's complement if the network's
@@ -33,13 +41,13 @@ def run_integer(network, images, implementation="matmul", outputs=None):
     if network.input_signed:
         images = matmul.signed_codes(images, network.input_bits)
 
-    def compute(index, codes, added):
+    def compute(index: int, codes: np.ndarray, added: np.ndarray | None) -> Computed:
         return _run_layer(layers[index], codes, added, implementation)
 
     return run_graph(images, layers, layers, layers, compute, outputs)
 
 
-def unsigned_images(network, images):
+def unsigned_images(network: IntegerNetwork, images: np.ndarray) -> np.ndarray:
     """int8 images of a network with input_signed as uint8 two's complement of input_bits.
 
     Other images are returned as they are. InputError for values that input_bits cannot hold.
@@ -54,23 +62,19 @@ def unsigned_images(network, images):
     return images.view(np.uint8) & np.uint8(2 * half - 1)
 
 
-def logits(network, accumulators):
+def logits(network: IntegerNetwork, accumulators: np.ndarray) -> np.ndarray:
     """accumulators * scale + bias of the last layer: float64 (batch, classes)."""
     last = network.layers[-1]
     return accumulators * last.logit_scale + last.logit_bias
 
 
-def _run_layer(layer, codes, added, implementation):
+def _run_layer(
+    layer: IntegerLayer, codes: np.ndarray, added: np.ndarray | None, implementation: str
+) -> Computed:
     """(codes, trunk) of an IntegerLayer, see run_graph."""
-    geometry = {
-        "stride": layer.stride,
-        "padding": layer.padding,
-        "dilation": layer.dilation,
-        "groups": layer.groups,
-    }
     codes = codes.reshape(-1, *layer.in_shape)
     if implementation == "matmul":
-        values = matmul.convolve(codes, layer.values, **geometry)
+        values = matmul.convolve(codes, layer.values, **layer.spacing)
     else:
         values = bitplanes.convolve(
             codes,
@@ -79,7 +83,7 @@ def _run_layer(layer, codes, added, implementation):
             w_bits=layer.w_bits,
             encoding=layer.encoding,
             a_signed=layer.a_signed,
-            **geometry,
+            **layer.spacing,
         )
     trunk = None
     if layer.rescale is not None:
@@ -99,4 +103,4 @@ def _run_layer(layer, codes, added, implementation):
         codes = matmul.max_pool(codes, layer.pool)
     elif kind == "average_codes":
         codes = matmul.sum_pool(codes, layer.pool)
-    return matmul.stored_codes(codes, layer), trunk
+    return matmul.stored_codes(codes, layer.code_step, layer.code_offset, layer.out_bits), trunk

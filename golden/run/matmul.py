@@ -4,31 +4,36 @@ The matrix product runs in floating point, where sums of integers below 2^24 (fl
 (float64) are exact in any order; the bound is checked on every call.
 """
 
+from typing import Any
+
 import numpy as np
 
 from ..errors import InputError
+from ..network.geometry import Geometry
+from ..network.parts import Pool, Rescale
 
 # Patch elements gathered at a time: bounds memory to some tens of megabytes.
 _CHUNK = 1 << 22
 
 
-def convolve(codes, values, *, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1), groups=1):
+def convolve(codes: np.ndarray, values: np.ndarray, **spacing: Any) -> np.ndarray:
     """sum(v * a) over every window position.
 
     codes: uint8 or int8 (batch, H, W, Cin); values: integer weights (Cout, Kh, Kw, Cin / groups);
-    padding top, left, bottom, right with code 0. Returns int64 (batch, Ho, Wo, Cout).
+    spacing: what a Geometry has beside the kernel; padding has the code 0. Returns int64
+    (batch, Ho, Wo, Cout).
     """
     out_channels, height, width, inner = values.shape
+    geometry = Geometry(kernel=(height, width), **spacing)
+    stride, dilation, groups = geometry.stride, geometry.dilation, geometry.groups
     largest = max(int(codes.max(initial=0)), -int(codes.min(initial=0))) * int(
         np.abs(values).reshape(out_channels, -1).sum(axis=1, dtype=np.int64).max()
     )
     if largest >= 1 << 53:
         raise InputError(f"convolve: sums reach {largest}; accepted: below 2^53")
     exact = np.float32 if largest < 1 << 24 else np.float64
-    top, left, bottom, right = padding
-    padded = np.pad(codes, ((0, 0), (top, bottom), (left, right), (0, 0)))
-    extent = (dilation[0] * (height - 1) + 1, dilation[1] * (width - 1) + 1)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, extent, axis=(1, 2))
+    padded = geometry.pad(codes)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, geometry.reach, axis=(1, 2))
     windows = windows[:, :: stride[0], :: stride[1], :, :: dilation[0], :: dilation[1]]
     windows = windows.transpose(0, 1, 2, 4, 5, 3)
     batch, rows, columns = windows.shape[:3]
@@ -45,18 +50,16 @@ def convolve(codes, values, *, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1,
     return result
 
 
-def max_pool(codes, pool):
+def max_pool(codes: np.ndarray, pool: Pool) -> np.ndarray:
     """Maximum over each window of codes (batch, H, W, C), same dtype; padding never wins."""
-    top, left, bottom, right = pool.padding
-    padded = np.pad(codes, ((0, 0), (top, bottom), (left, right), (0, 0)))
-    windows = _window_pixels(padded, pool)
+    windows = _window_pixels(codes, pool)
     result = windows[0].copy()
     for window in windows[1:]:
         np.maximum(result, window, out=result)
     return result
 
 
-def sum_pool(values, pool):
+def sum_pool(values: np.ndarray, pool: Pool) -> np.ndarray:
     """Sum over each window of integers (batch, H, W, C), same dtype, which the sums must fit."""
     windows = _window_pixels(values, pool)
     result = windows[0].copy()
@@ -65,7 +68,7 @@ def sum_pool(values, pool):
     return result
 
 
-def rescale(accumulators, parameters):
+def rescale(accumulators: np.ndarray, parameters: Rescale) -> np.ndarray:
     """round_half_even((m * acc + b) / 2^f) of accumulators int64 (..., Cout), int64.
 
     parameters: the Rescale. InputError where m * acc + b may not fit 63 bits.
@@ -82,29 +85,25 @@ def rescale(accumulators, parameters):
     return total >> parameters.f
 
 
-def signed_codes(codes, bits):
+def signed_codes(codes: np.ndarray, bits: int) -> np.ndarray:
     """int8 values of two's complement codes, uint8 of any shape; higher bits do not count."""
     unused = 8 - bits
     return (codes << unused).view(np.int8) >> unused
 
 
-def stored_codes(counts, layer):
-    """What an IntegerLayer stores for the counts of its thresholds, uint8 or int8, see there."""
-    if layer.code_step == 1 and layer.code_offset == 0:
+def stored_codes(counts: np.ndarray, step: int, offset: int, bits: int) -> np.ndarray:
+    """(step * count + offset) mod 2^bits of counts: uint8, or int8 where the offset is negative."""
+    if step == 1 and offset == 0:
         return counts
-    codes = (layer.code_step * counts.astype(np.int64) + layer.code_offset) % (1 << layer.out_bits)
-    codes = codes.astype(np.uint8)
-    return signed_codes(codes, layer.out_bits) if layer.out_signed else codes
+    codes = ((step * counts.astype(np.int64) + offset) % (1 << bits)).astype(np.uint8)
+    return signed_codes(codes, bits) if offset < 0 else codes
 
 
-def _window_pixels(array, pool):
-    """The pixels of all windows as Kh * Kw strided views of `array` (batch, H, W, C)."""
-    counts = [
-        (size - kernel) // stride + 1
-        for size, kernel, stride in zip(array.shape[1:3], pool.kernel, pool.stride, strict=True)
-    ]
+def _window_pixels(array: np.ndarray, pool: Pool) -> list[np.ndarray]:
+    """The pixels of all windows as Kh * Kw strided views of `array` (batch, H, W, C), padded."""
+    counts, padded = pool.output_size(array.shape[1:3]), pool.pad(array)
     return [
-        array[
+        padded[
             :,
             y : y + (counts[0] - 1) * pool.stride[0] + 1 : pool.stride[0],
             x : x + (counts[1] - 1) * pool.stride[1] + 1 : pool.stride[1],
@@ -114,7 +113,7 @@ def _window_pixels(array, pool):
     ]
 
 
-def apply_thresholds(accumulators, thresholds, inverted):
+def apply_thresholds(accumulators: np.ndarray, thresholds: np.ndarray, inverted: np.ndarray) -> np.ndarray:
     """Codes of accumulators: count(acc >= T_t), or the rest of the levels where inverted.
 
     accumulators: int64 (batch, H, W, C); thresholds: int64 (C, levels), nondecreasing; inverted:

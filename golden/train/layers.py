@@ -4,10 +4,17 @@ Arrays are NHWC, float32 (float64 in gradient checks). Every `*_backward` takes 
 cost with respect to the forward function's result and returns that of its operands.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
+Pair = tuple[int, int]
+Sides = tuple[int, int, int, int]
 
-def convolve(x, weights, stride, padding):
+
+def convolve(
+    x: np.ndarray, weights: np.ndarray, stride: Pair, padding: Sides
+) -> tuple[np.ndarray, np.ndarray]:
     """Convolution (no kernel flip) as one matrix product.
 
     x (N, H, W, C), weights (Cout, Kh, Kw, C), stride (h, w), padding (top, left, bottom, right).
@@ -24,12 +31,16 @@ def convolve(x, weights, stride, padding):
     return result.reshape(*windows.shape[:3], channels), patches
 
 
-def convolve_backward_weights(gradient, patches, weights_shape):
+def convolve_backward_weights(
+    gradient: np.ndarray, patches: np.ndarray, weights_shape: tuple[int, ...]
+) -> np.ndarray:
     """Gradient of the weights: gradient (N, Ho, Wo, Cout) with `patches` from `convolve`."""
     return (gradient.reshape(-1, weights_shape[0]).T @ patches).reshape(weights_shape)
 
 
-def convolve_backward_input(gradient, weights, input_shape, stride, padding):
+def convolve_backward_input(
+    gradient: np.ndarray, weights: np.ndarray, input_shape: tuple[int, ...], stride: Pair, padding: Sides
+) -> np.ndarray:
     """Gradient of the input (N, H, W, C) = `input_shape`, from gradient (N, Ho, Wo, Cout)."""
     batch, height, width, depth = input_shape
     top, left, bottom, right = padding
@@ -45,7 +56,9 @@ def convolve_backward_input(gradient, weights, input_shape, stride, padding):
     return padded[:, top : top + height, left : left + width]
 
 
-def batch_norm(x, gamma, beta, eps):
+def batch_norm(
+    x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, eps: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Batch normalization over all axes but the last, with the batch's own statistics.
 
     Returns (y, normalized, sigma, mean, var): y like x; normalized and sigma serve the backward
@@ -64,7 +77,9 @@ def batch_norm(x, gamma, beta, eps):
     return y.reshape(x.shape), normalized, sigma, mean, var
 
 
-def batch_norm_backward(gradient, normalized, sigma, gamma):
+def batch_norm_backward(
+    gradient: np.ndarray, normalized: np.ndarray, sigma: np.ndarray, gamma: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Gradients (x, gamma, beta) of `batch_norm`; gradient like its y."""
     rows = gradient.reshape(normalized.shape)
     ones = np.ones(len(rows), rows.dtype)
@@ -77,7 +92,7 @@ def batch_norm_backward(gradient, normalized, sigma, gamma):
     return x_gradient.reshape(gradient.shape), gamma_gradient, beta_gradient
 
 
-def max_pool(x, kernel, stride):
+def max_pool(x: np.ndarray, kernel: Pair, stride: Pair) -> tuple[np.ndarray, np.ndarray]:
     """Max pooling without padding. Returns the maxima and their positions in the window.
 
     Positions are uint8, row-major; of equal maxima the first counts.
@@ -94,7 +109,9 @@ def max_pool(x, kernel, stride):
     return best, position
 
 
-def max_pool_backward(gradient, position, input_shape, kernel, stride):
+def max_pool_backward(
+    gradient: np.ndarray, position: np.ndarray, input_shape: tuple[int, ...], kernel: Pair, stride: Pair
+) -> np.ndarray:
     """Routes each gradient to the element that was the maximum of its window."""
     result = np.zeros(input_shape, gradient.dtype)
     taps = _taps(kernel, stride, *gradient.shape[1:3])
@@ -103,12 +120,13 @@ def max_pool_backward(gradient, position, input_shape, kernel, stride):
     return result
 
 
-def pooled_size(size, kernel, stride):
+def pooled_size(size: Pair, kernel: Pair, stride: Pair) -> Pair:
     """Output (height, width) of pooling without padding; incomplete windows are dropped."""
-    return tuple((n - k) // s + 1 for n, k, s in zip(size, kernel, stride, strict=True))
+    rows, columns = ((n - k) // s + 1 for n, k, s in zip(size, kernel, stride, strict=True))
+    return rows, columns
 
 
-def softmax_cross_entropy(logits, labels):
+def softmax_cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
     """Mean cross entropy of softmax(logits) (N, classes) against integer labels (N,).
 
     Returns the loss as a float and its gradient with respect to the logits.
@@ -123,7 +141,7 @@ def softmax_cross_entropy(logits, labels):
     return loss, gradient / len(labels)
 
 
-def _taps(kernel, stride, rows, columns):
+def _taps(kernel: Pair, stride: Pair, rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
     """Slices of the input that hold each position of the window, row-major."""
     for ky in range(kernel[0]):
         for kx in range(kernel[1]):

@@ -6,6 +6,8 @@ A-bit activations backward. Batch normalization, biases and float master weights
 Everywhere 32 bits mean "not quantized".
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..network.network import BatchNorm, Layer, Network
@@ -24,6 +26,8 @@ FLOAT = 32
 NORM_EPS = 1e-4
 # Least weight of a batch in the running statistics of batch normalization.
 NORM_SHARE = 0.01
+# Uniform numbers in [0, 1) of a shape.
+Noise = Callable[[tuple[int, ...]], np.ndarray]
 
 
 class TrainLayer:
@@ -33,7 +37,14 @@ class TrainLayer:
     layer has them; `mean` and `var` are the running statistics; all of one float dtype.
     """
 
-    def __init__(self, spec: LayerSpec, shapes: LayerShapes, bits, rng, dtype):
+    def __init__(
+        self,
+        spec: LayerSpec,
+        shapes: LayerShapes,
+        bits: tuple[int, int | None, int],
+        rng: np.random.Generator,
+        dtype: np.dtype | type[np.floating],
+    ):
         self.spec = spec
         self.in_shape, self.out_shape = shapes.in_shape, shapes.out_shape
         self.w_bits, self.a_bits, self.g_bits = bits
@@ -51,7 +62,7 @@ class TrainLayer:
             self.var = np.ones(spec.channels, dtype)
             self.batches = 0
 
-    def forward(self, x, training):
+    def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
         """Output activations (N, H, W, C) for input activations x; with the batch's statistics
         when `training`, else with the running ones."""
         spec, parameters = self.spec, self.parameters
@@ -80,7 +91,9 @@ class TrainLayer:
         self.bounded = out
         return quantized_activations(out, self.a_bits)
 
-    def backward(self, gradient, noise, input_needed):
+    def backward(
+        self, gradient: np.ndarray, noise: Noise, input_needed: bool
+    ) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
         """Gradient of the input (None unless `input_needed`) and of the parameters, by name.
 
         gradient is that of `forward`'s result in training; noise(shape) returns uniform numbers in
@@ -144,10 +157,18 @@ class TrainNetwork:
     (1..8, or 32 for float). Weights are drawn from `rng`, a numpy Generator.
     """
 
-    def __init__(self, architecture: Architecture, widths, a_bits, g_bits, rng, dtype=np.float32):
+    def __init__(
+        self,
+        architecture: Architecture,
+        widths: list[int],
+        a_bits: int,
+        g_bits: int,
+        rng: np.random.Generator,
+        dtype: np.dtype | type[np.floating] = np.float32,
+    ):
         self.architecture = architecture
         self.dtype = np.dtype(dtype).type
-        self.layers = []
+        self.layers: list[TrainLayer] = []
         last = architecture.layers[-1]
         all_shapes = architecture.shapes()
         for spec, shapes, w_bits in zip(architecture.layers, all_shapes, widths, strict=True):
@@ -163,7 +184,7 @@ class TrainNetwork:
             for name, value in layer.parameters.items()
         }
 
-    def forward(self, images, training=False):
+    def forward(self, images: np.ndarray, training: bool = False) -> np.ndarray:
         """Logits (N, classes) of uint8 images (N, H, W, C)."""
         levels = self.dtype((1 << self.architecture.input_bits) - 1)
         x = images.astype(self.dtype) / levels
@@ -171,7 +192,7 @@ class TrainNetwork:
             x = layer.forward(x, training)
         return x.reshape(len(x), -1)
 
-    def backward(self, gradient, noise) -> dict[str, np.ndarray]:
+    def backward(self, gradient: np.ndarray, noise: Noise) -> dict[str, np.ndarray]:
         """Gradients of all parameters from that of the logits of the last training forward."""
         gradient = gradient.reshape(len(gradient), 1, 1, -1)
         gradients = {}
@@ -194,7 +215,7 @@ class TrainNetwork:
         )
 
 
-def quantized_weights(weight, bits):
+def quantized_weights(weight: np.ndarray, bits: int) -> np.ndarray:
     """Eq. 7 and 9 as real numbers; the weights themselves for 32 bits."""
     if bits == FLOAT:
         return weight
@@ -202,7 +223,7 @@ def quantized_weights(weight, bits):
     return bipolar_values(codes, bits, weight.dtype.type(scale), weight.dtype.type)
 
 
-def quantized_activations(r, bits):
+def quantized_activations(r: np.ndarray, bits: int) -> np.ndarray:
     """Eq. 11 as real numbers: clip to [0, 1], then A bits; the clip alone for 32 bits.
 
     Rounds the product in the dtype of r, several times faster than the exact `quantizers` and
@@ -216,7 +237,7 @@ def quantized_activations(r, bits):
     return np.rint(r, out=r) / levels
 
 
-def quantized_gradients(gradient, bits, noise):
+def quantized_gradients(gradient: np.ndarray, bits: int, noise: Noise) -> np.ndarray:
     """Eq. 12 as real numbers, one maximum per sample; the gradient itself for 32 bits."""
     if bits == FLOAT:
         return gradient

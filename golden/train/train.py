@@ -108,7 +108,14 @@ def train(
     return TrainingResult(network=frozen, history=history, accuracy=integer_accuracy)
 
 
-def train_step(network, optimizer, images, labels, rate, rng):
+def train_step(
+    network: TrainNetwork,
+    optimizer: Adam,
+    images: np.ndarray,
+    labels: np.ndarray,
+    rate: float,
+    rng: np.random.Generator,
+) -> tuple[float, int]:
     """One batch of Algorithm 1: forward, backward, update. Returns (mean loss, correct answers).
 
     rng: numpy Generator of the gradient quantizer's noise.
@@ -120,14 +127,14 @@ def train_step(network, optimizer, images, labels, rate, rng):
     return loss, int(np.sum(scores.argmax(axis=1) == labels))
 
 
-def network_accuracy(network: Network, images, labels) -> float:
+def network_accuracy(network: Network, images: np.ndarray, labels: np.ndarray) -> float:
     """Share of images (uint8 NHWC) that the lowered integer model of `network` gets right."""
     integers = lower(network)
     last = integers.layers[-1].name
     return accuracy(lambda batch: logits(integers, run_integer(integers, batch)[last]), images, labels)
 
 
-def accuracy(classify: Callable, images, labels) -> float:
+def accuracy(classify: Callable[[np.ndarray], np.ndarray], images: np.ndarray, labels: np.ndarray) -> float:
     """Share of images whose largest logit, in classify(images) (N, classes), is their label."""
     correct = 0
     for start in range(0, len(images), _EVALUATION_BATCH):
@@ -136,11 +143,18 @@ def accuracy(classify: Callable, images, labels) -> float:
     return correct / len(images)
 
 
-def _check_trainable(architecture):
+def _check_trainable(architecture: Architecture) -> None:
     """Refuses what the training step has no backward pass for."""
     if architecture.input_bits is None:
         raise InputError(f"train: {architecture.name} reads codes of another network; accepted: images")
-    plain = {"groups": 1, "source": None, "add": None, "trunk": False, "global_pool": False}
+    plain = {
+        "groups": 1,
+        "dilation": (1, 1),
+        "source": None,
+        "add": None,
+        "trunk": False,
+        "global_pool": False,
+    }
     for spec in architecture.layers:
         for name, value in plain.items():
             if getattr(spec, name) != value:
@@ -155,7 +169,7 @@ def _check_trainable(architecture):
             )
 
 
-def _check_set(architecture, images, labels, where):
+def _check_set(architecture: Architecture, images: np.ndarray, labels: np.ndarray, where: str) -> None:
     shape = architecture.input_shape
     if images.dtype != np.uint8 or images.shape[1:] != shape or len(images) == 0:
         raise InputError(

@@ -1,19 +1,22 @@
 """What an architecture is: layers as data without widths or weights, for zoo and training."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
-from ..network.network import INPUT, Layer, Pool
+from ..network.geometry import Geometry
+from ..network.layer import INPUT, Layer
+from ..network.parts import Pool
 from ..network.shapes import LayerShapes, layer_shapes
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerSpec:
+class LayerSpec(Geometry):
     """One layer: convolution or fully connected, then optional batch normalization and pooling.
 
-    `channels` are output channels, `padding` is (top, left, bottom, right). A fully connected
+    `channels` are output channels. A fully connected
     layer reads its whole input flattened in height, width, channel order; it has no `kernel`.
     `source` and `add` name earlier layers, see network.Layer. A layer with `trunk` yields integers
     of a residual trunk; without `codes` it yields nothing else. `global_pool` sums the codes of the
@@ -25,9 +28,6 @@ class LayerSpec:
     kind: str
     channels: int
     kernel: tuple[int, int] = (1, 1)
-    stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
-    groups: int = 1
     pool: Pool | None = None
     norm: bool = True
     bias: bool = False
@@ -38,19 +38,20 @@ class LayerSpec:
     global_pool: bool = False
     positive_slopes: bool = False
 
+    def __post_init__(self):
+        self._normalize(f"layer {self.name}:")
+
     def weights_shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int, int]:
         """(Cout, Kh, Kw, Cin / groups) of this layer's weights on an input of `shape` (H, W, C)."""
         inputs = shape[0] * shape[1] * shape[2] if self.kind == "fc" else shape[2] // self.groups
         return (self.channels, *self.kernel, inputs)
 
-    def layer(self, **parameters) -> Layer:
+    def layer(self, **parameters: Any) -> Layer:
         """The network layer of this geometry; `parameters` are the other fields of `Layer`."""
         return Layer(
             name=self.name,
             kind=self.kind,
-            stride=self.stride,
-            padding=self.padding,
-            groups=self.groups,
+            **self.spacing,
             pool=self.pool,
             source=self.source,
             add=self.add,
@@ -127,7 +128,7 @@ class Architecture:
         return replace(self, input_shape=image, layers=tuple(specs)), results
 
 
-def _blank(spec, shape):
+def _blank(spec: LayerSpec, shape: tuple[int, int, int]) -> Layer:
     """A layer with the spec's geometry, for its shapes only."""
     codes = np.broadcast_to(np.uint8(0), spec.weights_shape(shape))
     alone = replace(spec, add=None)

@@ -1,5 +1,7 @@
 """The architectures of the zoo: two for digits, the paper's SVHN models, AlexNet and ResNet-18."""
 
+from typing import Any
+
 from ..errors import InputError
 from ..network.network import Pool
 from .architecture import Architecture, LayerSpec
@@ -10,16 +12,16 @@ _HALVE = Pool(kind="max", kernel=(2, 2), stride=(2, 2))
 _SAME = (1, 1, 1, 1)
 
 
-def _three(padding):
+def _three(padding: tuple[int, int, int, int]) -> Pool:
     """The max pooling 3x3 with stride 2 of AlexNet and ResNet-18."""
     return Pool(kind="max", kernel=(3, 3), stride=(2, 2), padding=padding)
 
 
-def _conv(name, channels, kernel, **fields):
+def _conv(name: str, channels: int, kernel: int, **fields: Any) -> LayerSpec:
     return LayerSpec(name=name, kind="conv", channels=channels, kernel=(kernel, kernel), **fields)
 
 
-def _fc(name, channels, **fields):
+def _fc(name: str, channels: int, **fields: Any) -> LayerSpec:
     return LayerSpec(name=name, kind="fc", channels=channels, **fields)
 
 
@@ -55,10 +57,10 @@ _DIGITS_SMALL = Architecture(
 )
 
 
-def _svhn(letter, divisor):
+def _svhn(letter: str, divisor: int) -> Architecture:
     """SVHN model A to D: model A with 1 / divisor of the channels of every convolution."""
 
-    def conv(name, channels, kernel, **fields):
+    def conv(name: str, channels: int, kernel: int, **fields: Any) -> LayerSpec:
         return _conv(name, channels // divisor, kernel, **fields)
 
     return Architecture(
@@ -113,7 +115,7 @@ _ALEXNET_FC_ONLY = Architecture(
 )
 
 
-def _group(name, channels, before, last):
+def _group(name: str, channels: int, before: str, last: bool) -> tuple[LayerSpec, ...]:
     """Two pre-activation blocks of ResNet-18 on the codes of layer `before`.
 
     The batch normalization and activation in front of a block belong to the layer that makes the

@@ -106,7 +106,9 @@ class _Plan(NamedTuple):
     shapes: list[LayerShapes]
 
 
-def _plan(name, net_w, net_a, first_w, last_w, size):
+def _plan(
+    name: str, net_w: int, net_a: int, first_w: int | None, last_w: int | None, size: tuple[int, int] | None
+) -> _Plan:
     """The checked _Plan of these arguments of `load`."""
     architecture = architectures.find(name)
     checks.integer(net_a, f"{name}: net_a", 1, MAX_BITS)

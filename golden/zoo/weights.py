@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..network.network import INPUT, BatchNorm, Layer, Network, weight_values
-from ..network.parts import rescale_of
+from ..network.encoding import Encoding
+from ..network.network import INPUT, BatchNorm, Layer, Network
+from ..network.rescale import rescale_of
+from ..network.shapes import LayerShapes, Shape
 from ..random.draws import RawDraws
 from .architecture import Architecture, LayerSpec
 
@@ -19,7 +21,13 @@ _AVERAGE_SHARE = 0.4
 _LARGEST_TRUNK = 32_000
 
 
-def random_weights(architecture: Architecture, widths, a_bits, seed, shapes) -> Network:
+def random_weights(
+    architecture: Architecture,
+    widths: list[int],
+    a_bits: list[int | None],
+    seed: int,
+    shapes: list[LayerShapes],
+) -> Network:
     """A network of `architecture` (one size, see Architecture.sized) with weights for `seed`.
 
     widths, a_bits, shapes: per layer its weight bits, activation bits or None, and LayerShapes.
@@ -48,14 +56,18 @@ def random_weights(architecture: Architecture, widths, a_bits, seed, shapes) -> 
 class _Builder:
     """What the layers of one network share: the stream of draws, trunk units, statistics."""
 
-    def __init__(self, architecture, widths, shapes, draws):
+    def __init__(
+        self, architecture: Architecture, widths: list[int], shapes: list[LayerShapes], draws: RawDraws
+    ):
         self.draws = draws
         # Layer name -> the output code that stands for 1.0; mean and variance of its trunk.
-        self.levels = {}
-        self._trunks = {}
+        self.levels: dict[str, int | None] = {}
+        self._trunks: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._units = _trunk_units(architecture, widths, shapes)
 
-    def layer(self, spec: LayerSpec, in_shape, w_bits, levels, out_bits) -> Layer:
+    def layer(
+        self, spec: LayerSpec, in_shape: Shape, w_bits: int, levels: int, out_bits: int | None
+    ) -> Layer:
         """Uniform weight codes; statistics that fit uniform input codes, so that outputs spread."""
         draws = self.draws
         codes = draws.codes(spec.weights_shape(in_shape), w_bits)
@@ -83,7 +95,7 @@ class _Builder:
         return replace(plain, rescale=rescale, add=spec.add)
 
 
-def _weight_scale(spec, fan_in, w_bits, out_bits):
+def _weight_scale(spec: LayerSpec, fan_in: int, w_bits: int, out_bits: int | None) -> np.float32:
     """The scale of weights: their variance is 1 / fan_in where no statistics correct it."""
     if w_bits > 1 and (out_bits is None or spec.norm) and not spec.trunk:
         return np.float32(1)
@@ -92,7 +104,9 @@ def _weight_scale(spec, fan_in, w_bits, out_bits):
     return np.float32(np.sqrt(3 * levels / ((levels + 2) * fan_in)))
 
 
-def _trunk_units(architecture, widths, shapes):
+def _trunk_units(
+    architecture: Architecture, widths: list[int], shapes: list[LayerShapes]
+) -> dict[str, float]:
     """Layer name -> unit of its trunk, one for all layers that add up.
 
     The least power of two with which the sum of the largest outputs that any weights and inputs
@@ -111,23 +125,23 @@ def _trunk_units(architecture, widths, shapes):
     return {name: units[root] for name, root in roots.items()}
 
 
-def _moments(codes, w_bits, scale, levels):
+def _moments(codes: np.ndarray, w_bits: int, scale: np.float32, levels: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance per channel of the real outputs for input codes uniform in 0..levels."""
-    values = weight_values(codes, w_bits, "bipolar").reshape(len(codes), -1)
+    values = Encoding.BIPOLAR.values(codes, w_bits).reshape(len(codes), -1)
     # The inputs as reals code / n have mean 1/2 and variance (n + 2) / 12n.
-    unit = float(scale) / ((1 << w_bits) - 1)
+    unit = float(scale) / Encoding.BIPOLAR.divisor(w_bits)
     mean = unit * values.sum(axis=1, dtype=np.int64) / 2
     squares = np.einsum("ij,ij->i", values, values, dtype=np.int64)
     return mean, unit * unit * squares * ((levels + 2) / (12 * levels))
 
 
-def _above_mean(spec):
+def _above_mean(spec: LayerSpec) -> float:
     if spec.pool is None or spec.pool.kind != "max":
         return 0
     return _MAXIMUM[spec.pool.area]
 
 
-def _random_norm(spec, mean, var, draws):
+def _random_norm(spec: LayerSpec, mean: np.ndarray, var: np.ndarray, draws: RawDraws) -> BatchNorm:
     if spec.pool is not None and spec.pool.kind == "average":
         var = var * _AVERAGE_SHARE
     gamma = draws.reals(spec.channels, 0.25, 0.6)

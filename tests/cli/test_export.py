@@ -7,7 +7,7 @@ import pytest
 
 from dorefa.golden import logits, lower, random_images, run_integer
 from dorefa.golden.network import npz
-from dorefa.golden.onnx import importer
+from dorefa.golden.onnx import export, importer
 from dorefa.golden.zoo import catalog
 from dorefa.golden.zoo.datasets import digits_sample
 
@@ -84,7 +84,7 @@ def test_train_writes_qonnx(dorefa, few_digits, tmp_path):
         )
         assert outcome.status == 0, outcome
         assert f"wrote {tmp_path / name}" in outcome.out
-    importer.save(npz.load(tmp_path / "t.npz"), tmp_path / "again.onnx")
+    export.save(npz.load(tmp_path / "t.npz"), tmp_path / "again.onnx")
     assert (tmp_path / "again.onnx").read_bytes() == (tmp_path / "t.onnx").read_bytes()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from dorefa.golden import InputError, Layer, Network, affine_form, lower, random_network
 from dorefa.golden.lowering import affine_form as affine
-from dorefa.golden.network.network import ENCODINGS
+from dorefa.golden.network.encoding import Encoding
 from dorefa.golden.run.matmul import apply_thresholds
 
 
@@ -46,7 +46,7 @@ def assert_equal(form, layer, limit=20_000):
     assert np.array_equal(form.codes(accumulators, layer), expected)
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", list(Encoding))
 def test_random_networks(encoding, seed):
     shifts = set()
     for draw in range(seed, seed + 12):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dorefa.golden import BatchNorm, Layer, Network, Pool, lower
-from dorefa.golden.network.network import ENCODINGS
+from dorefa.golden.network.encoding import Encoding
 from dorefa.golden.run.matmul import apply_thresholds
 
 
@@ -86,7 +86,7 @@ def test_all_widths(w_bits, a_bits, rng):
     assert lowered.thresholds.max() <= lowered.acc_max + 1
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", list(Encoding))
 def test_slopes_of_both_signs_and_zero(encoding, rng):
     gamma = [0.4, -0.4, 0, -2, 3, -0.01]
     layer = layer_of(gamma, w_bits=3, a_bits=3, encoding=encoding, rng=rng)
@@ -102,7 +102,7 @@ def test_slopes_of_both_signs_and_zero(encoding, rng):
         assert np.array_equal(lowered.codes, layer.codes)
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", list(Encoding))
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("bits", [1, 2, 3])
 def test_ties_round_to_even(bits, sign, encoding, rng):

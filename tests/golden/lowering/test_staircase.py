@@ -66,6 +66,18 @@ def test_rounding_is_that_of_the_qonnx_package(mode):
     assert [step.apply(0, Fraction(value)) for value in values.tolist()] == expected.tolist()
 
 
+@pytest.mark.parametrize("draw", range(100))
+def test_one_affine_step_gives_what_the_chain_gives(draw, seed):
+    rng = np.random.default_rng([seed, draw])
+    slope = Fraction(int(rng.integers(-9, 10)), int(rng.integers(1, 9)))
+    offset = Fraction(int(rng.integers(-40, 41)), int(rng.choice([1, 2, 4, 7])))
+    last = Round(str(rng.choice(["ROUND", "HALF_EVEN"])), -int(rng.integers(0, 9)), int(rng.integers(1, 9)))
+    affine = Affine([slope], [offset])
+    # A step that changes nothing keeps the chain from the short way.
+    longer = (affine, Affine([Fraction(1)], [Fraction(0)]), last)
+    assert thresholds((affine, last), 0, -30, 25) == thresholds(longer, 0, -30, 25)
+
+
 def test_affine_steps_merge():
     first, second = Affine([Fraction(2)], [Fraction(3)]), Affine([Fraction(-1, 2)], [Fraction(1)])
     (merged,) = append((first,), second)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from dorefa.golden import BatchNorm, InputError, Layer, Pool, Rescale
-from dorefa.golden.network.layer import weight_values
 
 
 def conv(name="conv0", shape=(4, 3, 3, 2), **fields):
@@ -41,16 +40,6 @@ def refused(text):
     return pytest.raises(InputError, match=f"^{re.escape(text)}$")
 
 
-@pytest.mark.parametrize("bits", range(1, 9))
-def test_weight_values(bits):
-    codes = np.arange(1 << bits, dtype=np.uint8)
-    bipolar = [2 * q - (2**bits - 1) for q in range(1 << bits)]
-    signed = [q - 2**bits if q >= 2 ** (bits - 1) else q for q in range(1 << bits)]
-    assert weight_values(codes, bits, "bipolar").tolist() == bipolar
-    assert weight_values(codes, bits, "twos_complement").tolist() == signed
-    assert weight_values(codes, bits, "unsigned").tolist() == codes.tolist()
-
-
 def test_arrays_cannot_change_afterwards():
     codes = np.zeros((4, 3, 3, 2), np.uint8)
     layer = conv(codes=codes)
@@ -71,7 +60,7 @@ INFINITE = np.full((4, 3, 3, 2), np.inf, np.float32)
         ({"w_bits": True}, "layer conv0: w_bits is True; accepted: an integer in 1..8"),
         ({"a_bits": 0}, "layer conv0: a_bits is 0; accepted: an integer in 1..8"),
         ({"stride": (0, 1)}, "layer conv0: stride h is 0; accepted: an integer >= 1"),
-        ({"stride": 2}, "layer conv0: stride is 2; accepted: 2 integers >= 1 (h, w)"),
+        ({"stride": (2,)}, "layer conv0: stride is (2,); accepted: 2 integers >= 1 (h, w)"),
         ({"dilation": (1, 1.5)}, "layer conv0: dilation w is 1.5; accepted: an integer >= 1"),
         (
             {"padding": (0, 0, -1, 0)},

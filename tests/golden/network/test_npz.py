@@ -12,12 +12,12 @@ import pytest
 
 from dorefa.golden import InputError, random_images, random_network, run_float
 from dorefa.golden.network import npz
-from dorefa.golden.network.network import ENCODINGS
+from dorefa.golden.network.encoding import Encoding
 
 
 @pytest.fixture
 def network():
-    return random_network(4, encodings=ENCODINGS)
+    return random_network(4, encodings=tuple(Encoding))
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def same(a, b):
 @pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize("draw", range(12))
 def test_round_trip(draw, residual, tmp_path):
-    network = random_network(draw, encodings=ENCODINGS, allow_average=True, residual=residual)
+    network = random_network(draw, encodings=tuple(Encoding), allow_average=True, residual=residual)
     path = tmp_path / "net.npz"
     npz.save(network, path)
     loaded = npz.load(path)
@@ -253,6 +253,11 @@ def test_arrays_that_do_not_match(network, path):
         npz.load(path)
 
 
+def first(**fields):
+    """A change of the first layer's entry of a header."""
+    return lambda header: header["layers"][0].update(fields)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -262,12 +267,9 @@ def test_arrays_that_do_not_match(network, path):
             lambda header: header.update(version=1),
             "header layer 0: add is unknown; accepted: name, kind",
         ),
+        (first(rescale={"f": 3}), "header layer 0 rescale: bits is missing; accepted: f, bits"),
         (
-            lambda header: header["layers"][0].update(rescale={"f": 3}),
-            "header layer 0 rescale: bits is missing; accepted: f, bits",
-        ),
-        (
-            lambda header: header["layers"][0].update(rescale={"f": 3, "bits": 16}),
+            first(rescale={"f": 3, "bits": 16}),
             "array layer0.rescale.m is missing; accepted: every array of the header",
         ),
         (
@@ -276,20 +278,14 @@ def test_arrays_that_do_not_match(network, path):
         ),
         (lambda header: header.update(layers=3), "header layers is 3; accepted: a list"),
         (lambda header: header.pop("name"), "header: name is missing; accepted: format, version"),
+        (first(color=1), "header layer 0: color is unknown; accepted: name, kind"),
         (
-            lambda header: header["layers"][0].update(color=1),
-            "header layer 0: color is unknown; accepted: name, kind",
-        ),
-        (
-            lambda header: header["layers"][0].update(arrays=["bias", "magic"]),
+            first(arrays=["bias", "magic"]),
             "header layer 0 arrays is ['bias', 'magic']; accepted: of codes, scale",
         ),
-        (lambda header: header["layers"][0].update(norm=[]), "header layer 0 norm is []; accepted"),
-        (lambda header: header["layers"][0].update(w_bits=9), "layer conv0: w_bits is 9; accepted"),
-        (
-            lambda header: header["layers"][0].update(stride="ab"),
-            "layer conv0: stride is 'ab'; accepted: 2 integers",
-        ),
+        (first(norm=[]), "header layer 0 norm is []; accepted"),
+        (first(w_bits=9), "layer conv0: w_bits is 9; accepted"),
+        (first(stride="ab"), "layer conv0: stride is 'ab'; accepted: 2 integers"),
         (
             lambda header: header.update(input_shape=[1, 2]),
             "network random4: input_shape is [1, 2]; accepted: 3 integers",

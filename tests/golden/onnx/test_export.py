@@ -21,8 +21,8 @@ from dorefa.golden import (
     random_network,
     run_integer,
 )
-from dorefa.golden.network.network import ENCODINGS
-from dorefa.golden.onnx import importer
+from dorefa.golden.network.encoding import Encoding
+from dorefa.golden.onnx import export, importer
 from dorefa.golden.zoo import catalog
 from dorefa.golden.zoo.datasets import digits_sample
 from dorefa.hw.compiler.compile import compile_network
@@ -46,7 +46,7 @@ def zoo_network(name):
 
 
 def round_trip(network, path):
-    importer.save(network, path)
+    export.save(network, path)
     return importer.load(path)
 
 
@@ -130,7 +130,7 @@ def test_random_graphs(number, tmp_path, seed):
             residual=number % 2 == 0,
             allow_average=True,
             allow_pool_padding=True,
-            encodings=ENCODINGS if number % 3 == 0 else ("bipolar",),
+            encodings=tuple(Encoding) if number % 3 == 0 else ("bipolar",),
             max_macs=60_000,
         )
     )
@@ -207,7 +207,7 @@ def test_the_executor_gives_the_codes(name, tmp_path, seed):
     if name.startswith("digits"):
         images = digits_sample()[0][:200]
     path = tmp_path / "net.onnx"
-    importer.save(network, path)
+    export.save(network, path)
     model, context, made = run_file(path, images)
     results = run_integer(lowered, images)
     found = importer.load_import(path)
@@ -242,14 +242,14 @@ def test_the_executor_gives_the_codes(name, tmp_path, seed):
 
 def test_the_same_network_gives_the_same_bytes(tmp_path):
     for name in ("a.onnx", "b.onnx"):
-        importer.save(catalog.load("digits-small"), tmp_path / name)
+        export.save(catalog.load("digits-small"), tmp_path / name)
     assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.onnx", "b.onnx"]
 
 
 def test_batch_normalization_is_as_stored(tmp_path):
     network = catalog.load("digits")
-    importer.save(network, tmp_path / "net.onnx")
+    export.save(network, tmp_path / "net.onnx")
     graph = onnx.load(tmp_path / "net.onnx").graph
     constants = {one.name: onnx.numpy_helper.to_array(one) for one in graph.initializer}
     nodes = [node for node in graph.node if node.op_type == "BatchNormalization"]
@@ -281,7 +281,7 @@ def test_what_is_refused(tmp_path):
     network = catalog.load("digits-small")
     path = tmp_path / "no" / "net.onnx"
     with pytest.raises(InputError, match=f"^{re.escape(str(path))}: cannot be written"):
-        importer.save(network, path)
+        export.save(network, path)
     layer = Layer(
         name="fc",
         kind="fc",
@@ -292,5 +292,5 @@ def test_what_is_refused(tmp_path):
     large = Network(name="large", input_shape=(1, 1, 1 << 18), input_bits=1, layers=(layer,))
     message = "the weights of large as float32 have 1073741824 bytes; accepted: less than 536870912"
     with pytest.raises(InputError, match=message):
-        importer.save(large, tmp_path / "net.onnx")
+        export.save(large, tmp_path / "net.onnx")
     assert not list(tmp_path.iterdir())

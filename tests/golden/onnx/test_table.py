@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dorefa.golden.onnx.importer import SUPPORTED
+from dorefa.golden.onnx.operators import SUPPORTED
 
 
 def test_the_guide_lists_the_supported_operators():

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from dorefa.golden import InputError, lower, random_images, random_network, run_integer
-from dorefa.golden.network.network import ENCODINGS
+from dorefa.golden.network.encoding import Encoding
 
-OPTIONS = {"encodings": ENCODINGS, "allow_average": True, "allow_pool_padding": True}
+OPTIONS = {"encodings": tuple(Encoding), "allow_average": True, "allow_pool_padding": True}
 
 
 def test_a_seed_gives_the_same_bits_everywhere():
@@ -56,7 +56,7 @@ def test_everything_occurs():
     assert {step for layer in convolutions for step in layer.stride} == {1, 2, 3}
     assert {layer.w_bits for layer in layers} == set(range(1, 9))
     assert {layer.a_bits for layer in convolutions} == set(range(1, 9))
-    assert {layer.encoding for layer in layers} == set(ENCODINGS)
+    assert {layer.encoding for layer in layers} == set(Encoding)
     assert {1, 7, 67} <= {layer.out_channels for layer in convolutions}
     assert occurs(lambda layer: layer.groups > 1)
     assert occurs(lambda layer: layer.dilation != (1, 1))

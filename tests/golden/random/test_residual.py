@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from dorefa.golden import affine_form, lower, random_images, random_network, run_integer
-from dorefa.golden.network.network import ENCODINGS
+from dorefa.golden.network.encoding import Encoding
 
-OPTIONS = {"residual": True, "encodings": ENCODINGS, "allow_average": True, "allow_pool_padding": True}
+OPTIONS = {"residual": True, "encodings": tuple(Encoding), "allow_average": True, "allow_pool_padding": True}
 
 
 def test_a_seed_gives_the_same_bits_everywhere():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dorefa.golden.network.network import ENCODINGS, weight_values
+from dorefa.golden.network.encoding import Encoding
 from dorefa.golden.run import bitplanes, matmul
 
 
@@ -19,7 +19,7 @@ def test_pack_and_unpack(bits, length, rng):
         assert int(planes[bit, 1, 2, 0]) == word
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", list(Encoding))
 @pytest.mark.parametrize("a_bits", range(1, 9))
 @pytest.mark.parametrize("w_bits", range(1, 9))
 def test_dot_of_all_widths(w_bits, a_bits, encoding, rng):
@@ -28,18 +28,18 @@ def test_dot_of_all_widths(w_bits, a_bits, encoding, rng):
     weights[0], codes[0] = (1 << w_bits) - 1, (1 << a_bits) - 1
     weights[1] = 0
     result = bitplanes.dot(bitplanes.pack(weights, w_bits), bitplanes.pack(codes, a_bits), encoding)
-    values = weight_values(weights, w_bits, encoding).astype(int)
+    values = encoding.values(weights, w_bits).astype(int)
     assert result.dtype == np.int64
     assert np.array_equal(result, codes.astype(int) @ values.T)
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", list(Encoding))
 @pytest.mark.parametrize("w_bits", [1, 2, 3])
 def test_every_pair_of_codes(w_bits, encoding):
     weights = np.arange(1 << w_bits, dtype=np.uint8)[:, None]
     codes = np.arange(8, dtype=np.uint8)[:, None]
     result = bitplanes.dot(bitplanes.pack(weights, w_bits), bitplanes.pack(codes, 3), encoding)
-    values = weight_values(weights[:, 0], w_bits, encoding)
+    values = encoding.values(weights[:, 0], w_bits)
     assert result.tolist() == [[int(a) * int(v) for v in values] for a in codes[:, 0]]
 
 
@@ -64,7 +64,7 @@ def test_convolutions_agree_on_random_geometries(rng):
             for axis in (0, 1)
         ]
         w_bits, a_bits = (int(bits) for bits in rng.integers(1, 9, 2))
-        encoding = str(rng.choice(ENCODINGS))
+        encoding = Encoding(rng.choice(list(Encoding)))
         shape = (2, *sizes, groups * inner)
         codes = rng.integers(0, 1 << a_bits, shape, dtype=np.uint8)
         shape = (groups * outer, *kernel, inner)
@@ -78,5 +78,5 @@ def test_convolutions_agree_on_random_geometries(rng):
         planes = bitplanes.convolve(
             codes, weights, a_bits=a_bits, w_bits=w_bits, encoding=encoding, **geometry
         )
-        values = weight_values(weights, w_bits, encoding)
+        values = encoding.values(weights, w_bits)
         assert np.array_equal(planes, matmul.convolve(codes, values, **geometry)), geometry

@@ -20,7 +20,7 @@ from dorefa.golden import (
     run_float,
     run_integer,
 )
-from dorefa.golden.network.network import ENCODINGS
+from dorefa.golden.network.encoding import Encoding
 from dorefa.golden.run import exact_float
 
 
@@ -37,7 +37,7 @@ def assert_all_agree(network, images):
 @pytest.mark.parametrize("draw", range(60))
 def test_random_networks(draw, seed):
     draw += 1000 * seed
-    network = random_network(draw, encodings=ENCODINGS, allow_average=True, allow_pool_padding=True)
+    network = random_network(draw, encodings=tuple(Encoding), allow_average=True, allow_pool_padding=True)
     results = assert_all_agree(network, random_images(network, 3, draw))
     for layer, shapes in zip(network.layers[:-1], network.shapes, strict=False):
         assert results[layer.name].dtype == np.uint8
@@ -51,7 +51,7 @@ def test_random_networks(draw, seed):
 def test_random_residual_networks(draw, seed):
     draw += 1000 * seed
     network = random_network(
-        draw, residual=True, encodings=ENCODINGS, allow_average=True, allow_pool_padding=True
+        draw, residual=True, encodings=tuple(Encoding), allow_average=True, allow_pool_padding=True
     )
     results = assert_all_agree(network, random_images(network, 3, draw))
     for layer, shapes, links in zip(network.layers[:-1], network.shapes, network.links, strict=False):

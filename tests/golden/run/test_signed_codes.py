@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dorefa.golden import lower, random_images, random_network, run_integer
-from dorefa.golden.network.network import ENCODINGS, weight_values
+from dorefa.golden.network.encoding import Encoding
 from dorefa.golden.run import bitplanes, matmul
 
 
@@ -32,7 +32,11 @@ def test_implementations_agree_and_codes_are_the_counts_shifted(draw, seed, rng)
     draw += 1000 * seed
     plain = lower(
         random_network(
-            draw, residual=draw % 2 == 1, encodings=ENCODINGS, allow_average=True, allow_pool_padding=True
+            draw,
+            residual=draw % 2 == 1,
+            encodings=tuple(Encoding),
+            allow_average=True,
+            allow_pool_padding=True,
         )
     )
     network = with_signed_codes(plain, np.random.default_rng(draw))
@@ -63,7 +67,7 @@ def test_implementations_agree_and_codes_are_the_counts_shifted(draw, seed, rng)
             assert np.array_equal(result, (wide - least) % (1 << layer.out_bits) + least)
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", list(Encoding))
 @pytest.mark.parametrize("bits", range(1, 9))
 def test_every_signed_code_times_every_weight(bits, encoding):
     weights = np.arange(1 << bits, dtype=np.uint8).reshape(-1, 1, 1, 1)
@@ -72,7 +76,7 @@ def test_every_signed_code_times_every_weight(bits, encoding):
     assert values.dtype == np.int8
     assert values.ravel().tolist() == [code - (code >> (bits - 1) << bits) for code in range(1 << bits)]
     expected = np.multiply.outer(
-        values.ravel().astype(int), weight_values(weights, bits, encoding).ravel().astype(int)
+        values.ravel().astype(int), encoding.values(weights, bits).ravel().astype(int)
     )
     for codes in (patterns, values):
         result = bitplanes.convolve(

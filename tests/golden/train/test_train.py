@@ -189,3 +189,14 @@ def test_residual_layers_are_refused():
     assert str(error.value) == (
         "train: resnet18: layer conv2_1_shortcut: source is 'conv1'; accepted in training: None"
     )
+
+
+def test_dilated_layers_are_refused():
+    images, labels = digits_sample()
+    conv1 = replace(DIGITS.layers[1], dilation=(2, 1))
+    architecture = replace(DIGITS, layers=(DIGITS.layers[0], conv1, *DIGITS.layers[2:]))
+    with pytest.raises(InputError) as error:
+        train(architecture, images, labels, w_bits=1, a_bits=2, g_bits=6, epochs=1, seed=0)
+    assert str(error.value) == (
+        "train: digits: layer conv1: dilation is (2, 1); accepted in training: (1, 1)"
+    )

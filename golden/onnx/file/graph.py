@@ -1,0 +1,139 @@
+"""The nodes of an ONNX graph and their order, whatever file they come from."""
+
+import math
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ...errors import InputError
+
+# Elements of the image or of a feature map.
+MAX_ELEMENTS = 1 << 27
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One operator: `name` is the file's, or the operator and its number where it has none.
+
+    position: its place in the file.
+    """
+
+    op: str
+    domain: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: dict[str, Any] = field(default_factory=dict)
+    position: int = 0
+
+    def refuse(self, problem: str, accepted: str) -> NoReturn:
+        """Raises InputError with the node's name and operator."""
+        raise InputError(f"node {self.name} ({self.op}): {problem}; accepted: {accepted}")
+
+    def integer(self, name: str, default: int) -> int:
+        """The attribute `name`, an int."""
+        return self._attribute(name, default, lambda value: isinstance(value, int), "an integer")
+
+    def integers(self, name: str) -> tuple[int, ...] | None:
+        """The attribute `name`, a tuple of ints, or None."""
+        return self._attribute(
+            name,
+            None,
+            lambda value: isinstance(value, tuple) and all(isinstance(i, int) for i in value),
+            "integers",
+        )
+
+    def number(self, name: str, default: float | None) -> float | None:
+        """The attribute `name`, a finite float; or its default, which may be None."""
+        return self._attribute(
+            name,
+            default,
+            lambda value: isinstance(value, int | float) and math.isfinite(value),
+            "a finite number",
+        )
+
+    def text(self, name: str, default: str) -> str:
+        """The attribute `name`, a str."""
+        return self._attribute(name, default, lambda value: isinstance(value, str), "a string")
+
+    def _attribute(self, name: str, default: Any, fits: Callable[[Any], bool], accepted: str) -> Any:
+        if name not in self.attributes:
+            return default
+        value = self.attributes[name]
+        if not fits(value):
+            shown = "of another kind" if value is None else repr(value)
+            self.refuse(f"attribute {name} is {shown[:40]}", accepted)
+        return value
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Nodes that the output needs, in topological order, and named constants.
+
+    input_shape: the one input, batch first; input_type: data type of QONNX that the file declares for
+    it, "" where it is a float; uses: how often each tensor is read, outputs included.
+    """
+
+    name: str
+    nodes: tuple[Node, ...]
+    constants: dict[str, np.ndarray]
+    input_name: str
+    input_shape: tuple[int, ...]
+    input_type: str
+    outputs: tuple[str, ...]
+    uses: dict[str, int]
+
+
+def needed_nodes(nodes: list[Node], known: Collection[str], outputs: tuple[str, ...]) -> tuple[Node, ...]:
+    """The nodes that `outputs` need, each after those it reads; known: inputs and initializers.
+
+    InputError for a tensor that nothing or more than one node makes, and for a cycle.
+    """
+    producers = _producers(nodes, known)
+    for output in outputs:
+        if output not in producers and output not in known:
+            raise InputError(f"graph: output {output} is made by no node; accepted: by one")
+    result, done, entered = [], set(), set()
+    stack = [producers[name] for name in reversed(outputs) if name in producers]
+    while stack:
+        node = stack[-1]
+        if node.name in done:
+            stack.pop()
+            continue
+        entered.add(node.name)
+        waiting = [before for before in _read_nodes(node, producers, known) if before.name not in done]
+        for before in waiting:
+            if before.name in entered:
+                node.refuse(
+                    f"reads {before.outputs[0]} of {before.name}, which depends on it",
+                    "a graph without cycles",
+                )
+        if waiting:
+            stack.extend(waiting)
+        else:
+            done.add(node.name)
+            result.append(stack.pop())
+    return tuple(result)
+
+
+def _producers(nodes: list[Node], known: Collection[str]) -> dict[str, Node]:
+    """Tensor -> the one node that makes it."""
+    producers = {}
+    for node in nodes:
+        for name in filter(None, node.outputs):
+            if name in producers or name in known:
+                node.refuse(f"its output {name} exists already", "each tensor from one node")
+            producers[name] = node
+    return producers
+
+
+def _read_nodes(node: Node, producers: dict[str, Node], known: Collection[str]) -> list[Node]:
+    """The nodes whose results `node` reads."""
+    for name in filter(None, node.inputs):
+        if name not in producers and name not in known:
+            node.refuse(
+                f"reads {name}, which no node, input or initializer provides", "tensors that are there"
+            )
+    return [producers[name] for name in node.inputs if name in producers]

@@ -1,0 +1,80 @@
+"""Values from the messages of an ONNX file, never larger than what the file really holds."""
+
+import math
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError
+
+MAX_RANK = 8
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, or its type."""
+    return clean(str(error).splitlines()[0] if str(error) else type(error).__name__)
+
+
+def clean(text: str | bytes) -> str:
+    """`text` fit for a message of one line; bytes where it is no UTF-8."""
+    if isinstance(text, bytes):
+        text = text.decode(errors="backslashreplace")
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
+def attribute_value(onnx: ModuleType, proto: Any, where: str) -> Any:
+    """The attribute's value; None for kinds that no supported operator has."""
+    kinds = onnx.AttributeProto
+    if proto.type == kinds.FLOAT:
+        return proto.f
+    if proto.type == kinds.INT:
+        return proto.i
+    if proto.type == kinds.STRING:
+        return clean(proto.s.decode(errors="replace"))
+    if proto.type == kinds.FLOATS:
+        return tuple(proto.floats)
+    if proto.type == kinds.INTS:
+        return tuple(proto.ints)
+    if proto.type == kinds.TENSOR:
+        return tensor_array(onnx, proto.t, f"{where}: attribute {clean(proto.name)}")
+    return None
+
+
+def tensor_array(onnx: ModuleType, tensor: Any, where: str) -> np.ndarray:
+    """The array of a TensorProto, its claimed size checked against the data that is there."""
+    kinds = onnx.TensorProto
+    # Type -> NumPy type and the field that holds it when raw_data does not.
+    types = {
+        kinds.FLOAT: ("<f4", "float_data"),
+        kinds.DOUBLE: ("<f8", "double_data"),
+        kinds.INT64: ("<i8", "int64_data"),
+        kinds.INT32: ("<i4", "int32_data"),
+        kinds.UINT8: ("u1", "int32_data"),
+        kinds.INT8: ("i1", "int32_data"),
+        kinds.BOOL: ("?", "int32_data"),
+    }
+    if tensor.data_type not in types:
+        raise InputError(
+            f"{where}: data type {tensor.data_type}; "
+            "accepted: float32, float64, int64, int32, uint8, int8, bool"
+        )
+    if tensor.data_location == kinds.EXTERNAL or len(tensor.external_data):
+        raise InputError(f"{where}: its data is in another file; accepted: data in the file itself")
+    dtype, values = types[tensor.data_type]
+    shape = tuple(tensor.dims)
+    if len(shape) > MAX_RANK or min(shape, default=1) < 0:
+        raise InputError(f"{where}: shape {shape}; accepted: at most {MAX_RANK} axes, none negative")
+    claimed = math.prod(shape) * np.dtype(dtype).itemsize
+    if tensor.HasField("raw_data"):
+        there = len(tensor.raw_data)
+        if there == claimed:
+            return np.frombuffer(tensor.raw_data, dtype).reshape(shape)
+    else:
+        data = getattr(tensor, values)
+        there = len(data) * np.dtype(dtype).itemsize
+        if there == claimed:
+            return np.array(data, dtype=np.int64 if dtype[-2] == "i" else None).astype(dtype).reshape(shape)
+    raise InputError(
+        f"{where}: shape {shape} claims {claimed} bytes and {there} are there; accepted: as many as claimed"
+    )

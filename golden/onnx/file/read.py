@@ -1,0 +1,147 @@
+"""Reads an ONNX file into nodes and constants, trusting nothing in it.
+
+Only what the file really holds is ever allocated: a tensor's claimed shape must match its data.
+"""
+
+import math
+import os
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError
+from .graph import MAX_ELEMENTS, Graph, Node, needed_nodes
+from .proto import attribute_value, clean, first_line, tensor_array
+
+# Bytes of a file: AlexNet with float weights has 250 million.
+MAX_BYTES = 1 << 29
+MAX_NODES = 10_000
+
+
+def read_graph(path: str | os.PathLike) -> Graph:
+    """The Graph in the file at `path`; InputError says in one line what is wrong with the file."""
+    onnx = import_onnx(path, "reading")
+    try:
+        size = os.stat(path).st_size
+        if size > MAX_BYTES:
+            raise InputError(f"{path}: has {size} bytes; accepted: at most {MAX_BYTES}")
+        with open(path, "rb") as stream:
+            content = stream.read(size)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); accepted: a QONNX file (.onnx)"
+        ) from None
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(content)
+    # protobuf's DecodeError differs between its implementations.
+    except Exception as error:
+        raise InputError(
+            f"{path}: is not an ONNX file or is truncated ({first_line(error)}); "
+            "accepted: a QONNX file (.onnx)"
+        ) from None
+    if not model.HasField("graph"):
+        raise InputError(f"{path}: holds no graph; accepted: a QONNX file (.onnx)")
+    return _graph(onnx, model.graph)
+
+
+def import_onnx(path: str | os.PathLike, doing: str) -> ModuleType:
+    """The package onnx; InputError says that `doing` something with the file at `path` needs it."""
+    try:
+        import onnx
+    except ImportError:
+        raise InputError(
+            f"{path}: {doing} it needs the package onnx, which is not installed; "
+            "accepted: after `pip install dorefa[onnx]`"
+        ) from None
+    return onnx
+
+
+def _graph(onnx: ModuleType, graph: Any) -> Graph:
+    if len(graph.node) > MAX_NODES:
+        raise InputError(f"graph: has {len(graph.node)} nodes; accepted: at most {MAX_NODES}")
+    if len(graph.sparse_initializer):
+        raise InputError("graph: has sparse initializers; accepted: dense ones")
+    constants = {}
+    for tensor in graph.initializer:
+        name = clean(tensor.name)
+        if name in constants:
+            raise InputError(f"initializer {name}: is there twice; accepted: each name once")
+        constants[name] = tensor_array(onnx, tensor, f"initializer {name}")
+    nodes = _nodes(onnx, graph)
+    input_name, input_shape = _input(graph, constants)
+    outputs = tuple(clean(output.name) for output in graph.output)
+    if not outputs:
+        raise InputError("graph: has no output; accepted: one, the scores of the classes")
+    nodes = needed_nodes(nodes, {*constants, input_name}, outputs)
+    uses = {}
+    for name in (*outputs, *(name for node in nodes for name in node.inputs if name)):
+        uses[name] = uses.get(name, 0) + 1
+    return Graph(
+        clean(graph.name) or "network",
+        nodes,
+        constants,
+        input_name,
+        input_shape,
+        _input_type(onnx, graph, input_name),
+        outputs,
+        uses,
+    )
+
+
+def _nodes(onnx: ModuleType, graph: Any) -> list[Node]:
+    nodes, names = [], set()
+    for number, proto in enumerate(graph.node):
+        name = clean(proto.name) or f"{clean(proto.op_type)}_{number}"
+        # Layers take these names, which must differ from each other.
+        while name in names:
+            name += f".{number}"
+        names.add(name)
+        attributes = {a.name: attribute_value(onnx, a, f"node {name}") for a in proto.attribute}
+        nodes.append(
+            Node(
+                clean(proto.op_type),
+                clean(proto.domain),
+                name,
+                tuple(map(clean, proto.input)),
+                tuple(map(clean, proto.output)),
+                attributes,
+                number,
+            )
+        )
+    return nodes
+
+
+def _input(graph: Any, constants: dict[str, np.ndarray]) -> tuple[str, tuple[int, ...]]:
+    inputs = [value for value in graph.input if clean(value.name) not in constants]
+    if len(inputs) != 1:
+        names = ", ".join(clean(value.name) for value in inputs[:5]) or "none"
+        raise InputError(f"graph: has {len(inputs)} inputs ({names}); accepted: one, the images")
+    name = clean(inputs[0].name)
+    axes = inputs[0].type.tensor_type.shape.dim
+    for axis, dim in enumerate(axes):
+        if dim.dim_value < 1:
+            size = clean(dim.dim_param) or dim.dim_value or "unknown"
+            raise InputError(
+                f"input {name}: axis {axis} has the size {size}; accepted: fixed sizes "
+                "(export with a batch of 1, without dynamic axes)"
+            )
+    shape = tuple(dim.dim_value for dim in axes)
+    if not 2 <= len(shape) <= 4:
+        raise InputError(f"input {name}: shape {shape}; accepted: 2 to 4 axes, the batch first")
+    if math.prod(shape) > MAX_ELEMENTS:
+        raise InputError(f"input {name}: shape {shape}; accepted: at most {MAX_ELEMENTS} elements")
+    return name, shape
+
+
+def _input_type(onnx: ModuleType, graph: Any, name: str) -> str:
+    """The annotated data type of the input; else UINT8 or INT8 where its elements are of that type."""
+    for annotation in graph.quantization_annotation:
+        if clean(annotation.tensor_name) == name:
+            for entry in annotation.quant_parameter_tensor_names:
+                if entry.key == "finn_datatype":
+                    return "" if clean(entry.value).startswith("FLOAT") else clean(entry.value)
+    kinds = onnx.TensorProto
+    element = next(value for value in graph.input if clean(value.name) == name)
+    return {kinds.UINT8: "UINT8", kinds.INT8: "INT8"}.get(element.type.tensor_type.elem_type, "")

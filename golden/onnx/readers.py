@@ -1,0 +1,72 @@
+"""What follows a tensor in the file: how the image is quantized, and which of its axes holds the channels."""
+
+from collections.abc import Sequence
+
+from .constants import PASSING
+from .elementwise import ARITHMETIC, STEPS
+from .file.graph import Graph, Node
+from .image import reshaped_axes
+from .layout import LAYOUT, target_shape
+from .linear import channels_last
+from .quantizers import QUANTIZERS, Constant
+
+# Operators that quantize the image, if they are the first to compute with it.
+IMAGE_QUANTIZERS = (*QUANTIZERS, "MultiThreshold")
+
+
+def readers(graph: Graph, name: str) -> list[tuple[Node, int]]:
+    """Pairs of a node that reads `name` and the place where it does."""
+    return [(node, place) for node in graph.nodes for place, read in enumerate(node.inputs) if read == name]
+
+
+def has_image_quantizer(graph: Graph) -> bool:
+    """Whether the file quantizes its input before it computes with it."""
+    name = graph.input_name
+    while found := readers(graph, name):
+        node, _ = found[0]
+        if node.op in IMAGE_QUANTIZERS:
+            return True
+        if node.op not in (*PASSING, *LAYOUT, *STEPS) or not node.outputs:
+            return False
+        name = node.outputs[0]
+    return False
+
+
+def affine_behind(graph: Graph, name: str, constants: dict[str, Constant]) -> list[Node]:
+    """The nodes with a constant number that scale and shift `name`, one behind the other."""
+    chain = []
+    while graph.uses.get(name) == 1 and (found := readers(graph, name)):
+        node, place = found[0]
+        other = node.inputs[1 - place] if len(node.inputs) == 2 else ""
+        if (
+            node.op not in ARITHMETIC
+            or other not in constants
+            or constants[other].array.size != 1
+            or (node.op in ("Div", "Sub") and place == 1)
+        ):
+            break
+        chain.append(node)
+        name = node.outputs[0]
+    return chain
+
+
+def channel_axis(graph: Graph, name: str, sizes: Sequence[int], constants: dict[str, Constant]) -> int | None:
+    """Which axis after the batch of the tensor `name` holds the channels, told by the first operator that
+    knows; None if one of size 1 is added for them. sizes: of its axes after the batch."""
+    axes = list(range(len(sizes)))
+    while found := readers(graph, name):
+        node, place = found[0]
+        if node.op == "Transpose" and len(node.integers("perm") or ()) == len(axes) + 1:
+            axes = [axes[axis - 1] for axis in node.integers("perm")[1:]]
+        elif node.op == "Reshape" and node.inputs[-1] in constants:
+            given = [1 if axis is None else sizes[axis] for axis in axes]
+            after = target_shape(node, (graph.input_shape[0], *given), constants)[1:]
+            axes = reshaped_axes(axes, given, after)
+            if axes is None:
+                return 0
+        elif node.op == "MatMul" and place == 0 or channels_last(node):
+            return axes[-1]
+        elif node.op not in (*PASSING, *STEPS) or node.op == "BatchNormalization":
+            break
+        name = node.outputs[0]
+    return axes[0]
