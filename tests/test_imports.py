@@ -25,7 +25,7 @@ ALLOWED = {
     "hw.fabric": "hw.lib",
     "hw.config": "golden",
     "hw.arith": "golden hw.lib hw.fabric hw.config",
-    "hw.interface": "golden golden.lowering hw.lib hw.config",
+    "hw.interface": "golden golden.network golden.lowering hw.lib hw.config",
     "hw.engine.reader": "hw.config hw.lib hw.interface",
     "hw.engine.array": "hw.config hw.lib hw.arith hw.interface",
     "hw.engine.output": "hw.config hw.lib hw.interface hw.engine.array",
@@ -80,7 +80,25 @@ def targets(module, tree):
             yield inner if inner in MODULES else ".".join(base)
 
 
-GRAPH = {module: set(targets(module, ast.parse(path.read_text()))) for module, path in MODULES.items()}
+def runtime(tree):
+    """The tree without what only type checkers import."""
+    tree.body = [node for node in tree.body if not (isinstance(node, ast.If) and _is_typing(node.test))]
+    return tree
+
+
+def _is_typing(test):
+    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
+
+
+def graph_of(prepare):
+    """Module -> the modules it imports, of trees that `prepare` returns."""
+    return {
+        module: set(targets(module, prepare(ast.parse(path.read_text())))) for module, path in MODULES.items()
+    }
+
+
+# Arrows hold for types too; a circle is one only at run time.
+GRAPH, RUNTIME = graph_of(lambda tree: tree), graph_of(runtime)
 
 
 def violations(module, imported):
@@ -136,12 +154,12 @@ def circle(graph):
 
 
 def test_no_module_imports_itself_in_a_circle():
-    assert circle(GRAPH) is None
+    assert circle(RUNTIME) is None
 
 
 def test_a_planted_circle_is_found():
     last = "hw.lib.delay"
-    assert circle(GRAPH | {last: {"hw.engine.engine"}})[0] in GRAPH
+    assert circle(RUNTIME | {last: {"hw.engine.engine"}})[0] in GRAPH
 
 
 def test_no_room_is_crowded():

@@ -141,7 +141,7 @@ def _compute(part, geometry, config, weight_base):
         "activation_planes": layer.a_bits,
         "weight_top": weight_base + (layer.w_bits - 1) * geometry.words,
         "tile_step": _step(geometry.groups * geometry.tiles, layer.w_bits * geometry.words),
-        "signed_weights": layer.encoding == "twos_complement",
+        "signed_weights": layer.encoding.signed_top,
         "drain_full": geometry.full_drain,
         "drain_last": geometry.last_drain,
     }
@@ -150,7 +150,7 @@ def _compute(part, geometry, config, weight_base):
 def _drain(layer, geometry, config):
     """Drain: how many channels the groups of a tile have."""
     return {
-        "bipolar_sum": layer.encoding == "bipolar" and not config.xnor,
+        "bipolar_sum": layer.encoding.corrected and not config.xnor,
         "raw": layer.code_bits is None and layer.rescale is None,
         "full_groups": geometry.full_groups,
         "last_groups": geometry.last_groups,

@@ -8,6 +8,7 @@ import numpy as np
 
 from dorefa.golden.errors import InputError
 
+from ..interface.encodings import accepted_encodings
 from ..interface.weight_sources import weight_source
 from .cycles import steady
 from .geometry import PassGeometry
@@ -59,8 +60,8 @@ def merge(layer, count):
         return layer
     outlined = _outline(layer, count)
     codes = layer.codes
-    if layer.encoding == "bipolar":
-        codes = (layer.values & ((1 << outlined.w_bits) - 1)).astype(np.uint8)
+    if not layer.encoding.has_zero:
+        codes = outlined.encoding.codes(layer.values, outlined.w_bits)
     _, height, width, inner = codes.shape
     blocks = codes.reshape(outlined.groups, count, -1, height, width, inner)
     result = np.zeros((*blocks.shape[:-1], count, inner), np.uint8)
@@ -79,14 +80,13 @@ def _outline(layer, count):
     if count == 1:
         return layer
     channels, height, width, inner = layer.codes.shape
-    fields = {}
-    if layer.encoding == "bipolar":
-        fields = {"encoding": "twos_complement", "w_bits": layer.w_bits + 1}
+    encoding, w_bits = layer.encoding.with_zero(layer.w_bits)
     return dataclasses.replace(
         layer,
         codes=np.broadcast_to(np.uint8(0), (channels, height, width, count * inner)),
         groups=layer.groups // count,
-        **fields,
+        encoding=encoding,
+        w_bits=w_bits,
     )
 
 
@@ -94,9 +94,8 @@ def _by_cycles(layer, config):
     """Numbers of groups to merge that take fewer cycles than none, the fastest first, and 1."""
     if layer.groups == 1 or layer.rescale is not None:
         return [1]
-    if layer.encoding == "bipolar" and not (
-        config.encoding in ("twos_complement", "any") and layer.w_bits < config.w_bits
-    ):
+    encoding, w_bits = layer.encoding.with_zero(layer.w_bits)
+    if encoding not in accepted_encodings(config) or w_bits > config.w_bits:
         return [1]
     counts = [count for count in range(1, layer.groups + 1) if layer.groups % count == 0]
     cycles = {count: _cycles(_outline(layer, count), config) for count in counts}

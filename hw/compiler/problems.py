@@ -8,19 +8,11 @@ from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
 
 from ..config.engine import EngineConfig
 from ..interface import program
+from ..interface.encodings import accepted_encodings
 from ..interface.quantizers import quantizer_of
 from ..interface.trunk_stores import trunk_store
 from .geometry import PassGeometry
 from .schedule import Schedule
-
-# Layer encodings that an engine of each encoding runs.
-ACCEPTED_ENCODINGS = {
-    "bipolar": ("bipolar",),
-    "unsigned": ("unsigned",),
-    "twos_complement": ("twos_complement", "unsigned"),
-    "any": ("bipolar", "twos_complement", "unsigned"),
-}
-
 
 _MEMORY_UNITS = {
     "weight_depth": ("weight memory", "words per row"),
@@ -110,7 +102,7 @@ def _trunk_problems(network, plan, config):
 
 def layer_problems(layer: IntegerLayer, config: EngineConfig, last: bool) -> Iterator[str]:
     """What keeps one convolution from an engine of `config`; `last`: its accumulators leave the engine."""
-    accepted = ACCEPTED_ENCODINGS[config.encoding]
+    accepted = accepted_encodings(config)
     if layer.encoding not in accepted:
         yield (
             f"layer {layer.name}: weights are {layer.encoding}; an engine of encoding "

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from dorefa.golden.errors import InputError
 
-from ..config.engine import EngineConfig, plane_group_choices
+from ..config.checks import plane_group_choices
+from ..config.engine import EngineConfig
 from ..config.ranges import check_range
 from ..interface.readers import READERS
 from .plan import Plan

@@ -10,6 +10,7 @@ from dorefa.golden.errors import InputError
 
 from ..config.engine import EngineConfig
 from ..config.ranges import check_range
+from ..interface.encodings import engine_encoding
 from ..interface.quantizers import quantizer_of
 from ..interface.trunk_stores import TRUNK_STORES, trunk_store
 from ..interface.weight_sources import weight_source
@@ -74,7 +75,7 @@ def _array(layers, overrides):
         "rows": 32 if large else 16,
         "cols": 1,
         "engines": 1,
-        "encoding": _encoding(layers),
+        "encoding": engine_encoding(layer.encoding for layer in layers),
         "port_bytes": 1,
         "weights": "onchip",
         "out_bits": max((quantized_bits(layer) for layer in layers), default=1),
@@ -112,15 +113,6 @@ def _least_stream(plan):
             depth += 2 * (1 + depth // 8)
         else:
             return smaller
-
-
-def _encoding(layers):
-    encodings = {layer.encoding for layer in layers}
-    if encodings == {"bipolar"}:
-        return "bipolar"
-    if encodings <= {"unsigned"}:
-        return "unsigned"
-    return "any" if "bipolar" in encodings else "twos_complement"
 
 
 def _least_quant(network, sizes):

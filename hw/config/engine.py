@@ -7,14 +7,7 @@ from dataclasses import dataclass
 
 from dorefa.golden.errors import InputError
 
-from .ranges import CHOICES, RANGES, check_choice, check_range
-
-
-def plane_group_choices(a_bits, stored_bits):
-    """Numbers of equal groups of `a_bits` planes, the last of which may be smaller, that hold codes of
-    `stored_bits` in one; empty where `stored_bits` is more than `a_bits`."""
-    sizes = {-(-a_bits // groups) for groups in range(1, a_bits + 1)}
-    return sorted(-(-a_bits // size) for size in sizes if size >= stored_bits)
+from .checks import check_config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,87 +77,8 @@ class EngineConfig:
     column_reads: str = "separate"
     batch: int = 1
 
-    def __post_init__(self):
-        for name in RANGES:
-            check_range(name, getattr(self, name))
-        for name in CHOICES:
-            check_choice(name, getattr(self, name))
-        for name in ("fetch_bits", "patch_slots"):
-            value = getattr(self, name)
-            if value & (value - 1):
-                raise InputError(f"{name} is {value}; accepted: a power of two")
-        if self.fetch_bits > self.lanes:
-            raise InputError(
-                f"fetch_bits is {self.fetch_bits}; accepted: at most lanes = {self.lanes}, "
-                "because a fetched word must not span more than two patch words"
-            )
-        widest = max(self.total_quant, self.port_bytes)
-        if self.fetch_bits < widest:
-            raise InputError(
-                f"fetch_bits is {self.fetch_bits}; accepted: at least {widest} "
-                f"(= max of engines x quant {self.total_quant} and port_bytes {self.port_bytes}), "
-                "because the plane packer writes one word per cycle"
-            )
-        if self.out_bits > self.a_bits:
-            raise InputError(
-                f"out_bits is {self.out_bits}; accepted: at most a_bits = {self.a_bits}, "
-                "because the next layer could not read wider codes"
-            )
-        accepted = plane_group_choices(self.a_bits, self.stored_bits)
-        if self.plane_groups not in accepted:
-            raise InputError(
-                f"plane_groups is {self.plane_groups}; accepted: {', '.join(map(str, accepted))}, because "
-                f"the {self.a_bits} planes (a_bits) lie in groups of equal size that hold the "
-                f"{self.stored_bits} that layers write"
-            )
-        if self.quant > self.rows:
-            raise InputError(
-                f"quant is {self.quant}; accepted: at most rows = {self.rows}, "
-                "because a tile leaves one accumulator per row and column"
-            )
-        if self.batch > 1 and self.cols > 1:
-            raise InputError(
-                f"cols is {self.cols} with batch {self.batch}; accepted: 1, because the results of several "
-                "columns do not leave image by image"
-            )
-        if self.column_reads == "shared":
-            self._check_shared_reads()
-        if self.trunks == "stream":
-            self._check_trunk_stream()
-        if self.engines > 1 and self.rows % self.quant:
-            raise InputError(
-                f"rows is {self.rows} with {self.engines} engines; accepted: a multiple of quant = "
-                f"{self.quant}, because the engines' channels alternate in groups of quant"
-            )
-
-    def _check_shared_reads(self):
-        if self.cols == 1:
-            raise InputError(
-                "column_reads is 'shared' with cols 1; accepted: 'separate', because one column has "
-                "nothing to share"
-            )
-        least = RANGES["fetch_bits"][0]
-        if self.lanes % least:
-            raise InputError(
-                f"lanes is {self.lanes} with column_reads 'shared'; accepted: a multiple of {least}, because "
-                "all pieces of a patch word are whole ones"
-            )
-        if self.lanes % self.fetch_bits:
-            raise InputError(
-                f"fetch_bits is {self.fetch_bits} with column_reads 'shared'; accepted: a power of two that "
-                f"divides lanes = {self.lanes}, because all pieces of a patch word are whole ones"
-            )
-
-    def _check_trunk_stream(self):
-        for name, suits, accepted in (
-            ("trunk_bits", self.trunk_bits > 0, "at least 1, because there is no trunk to stream"),
-            ("cols", self.cols == 1, "1, because several columns do not leave pixel by pixel"),
-            ("trunk_depth", self.trunk_depth >= 4, "at least 4, the least queue"),
-        ):
-            if not suits:
-                raise InputError(
-                    f"{name} is {getattr(self, name)} with trunks 'stream'; accepted: {accepted}"
-                )
+    def __post_init__(self) -> None:
+        check_config(self)
 
     @property
     def binary_ops_per_cycle(self) -> int:

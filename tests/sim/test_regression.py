@@ -14,7 +14,7 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.random.draws import RawDraws
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
-from dorefa.hw.config.engine import plane_group_choices
+from dorefa.hw.config.checks import plane_group_choices
 from dorefa.hw.generate.manifest import engine_files
 from dorefa.sim import simulate
 

@@ -16,10 +16,10 @@ from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.geometry import PassGeometry
 from dorefa.hw.compiler.needs import accumulator_bits, needs, xnor_constants
 from dorefa.hw.compiler.plan import find_problems
-from dorefa.hw.compiler.problems import ACCEPTED_ENCODINGS
 from dorefa.hw.compiler.schedule import schedule
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig
+from dorefa.hw.interface.encodings import ACCEPTED_ENCODINGS
 
 from ..support import draw_layer, layer, network
 
