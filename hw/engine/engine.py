@@ -199,7 +199,7 @@ class Engine(wiring.Component):
 
     def _load(self, m, host, sequencer, packer):
         """The image's bytes to the feature memories."""
-        config, image = self._config, sequencer.i.payload.data
+        config, image = self._config, self.i.payload.data
         m.d.comb += [
             packer.start.eq(sequencer.load_start | (sequencer.start & ~sequencer.layer.raw)),
             packer.image.eq(sequencer.load_start),

@@ -1,5 +1,7 @@
 """Images in, layers one after another."""
 
+from typing import NamedTuple
+
 from amaranth import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
@@ -9,6 +11,43 @@ from ..interface import program
 from ..interface.memory_map import MemoryMap
 from ..interface.streams import image_layout
 from ..lib.delay import delayed
+
+
+class _Gate(NamedTuple):
+    """Bytes of the packet that are `missing`; whether it has `begun`, and has too many (`over`). Of a `beat`:
+    how many of its bytes are `kept`, whether they fit, and end a packet of the right length. `clear`: the
+    statements that make it ready for a packet."""
+
+    missing: Signal
+    begun: Signal
+    over: Signal
+    beat: Signal
+    kept: Signal
+    fits: Signal
+    right: Signal
+    clear: list
+
+
+class _Fetch(NamedTuple):
+    """The program's next `address`; `begin` and `active`: a descriptor is fetched; `complete`: all of it is
+    there, until `swap`. `clear`: the statements that forget it."""
+
+    address: Signal
+    begin: Signal
+    active: Signal
+    complete: Signal
+    swap: Signal
+    clear: list
+
+
+class _Passes(NamedTuple):
+    """Passes up to the next one (`number`) of all (`count`), whether that is the last (`next_last`), and
+    whether the one that runs is."""
+
+    number: Signal
+    count: Signal
+    next_last: Signal
+    last: Signal
 
 
 class Sequencer(wiring.Component):
@@ -62,7 +101,6 @@ class Sequencer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        words = program.words_per_layer(config)
         m.submodules.program = memory = Memory(
             shape=program.WORD_BITS,
             depth=MemoryMap.of(config).program.depth,
@@ -75,21 +113,100 @@ class Sequencer(wiring.Component):
             write.data.eq(self.w_data),
             read.en.eq(1),
         ]
+        gate = self._gate(m)
+        fetch = self._fetch(m, read)
+        passes = self._passes(m)
+        with m.FSM() as states:
+            with m.State("enable"):
+                m.d.comb += self.load_start.eq(1)
+                m.d.sync += gate.clear
+                m.d.sync += [fetch.address.eq(0), passes.number.eq(1), passes.count.eq(self.layers)]
+                m.d.sync += fetch.clear
+                with m.If(self.enable & (self.layers != 0)):
+                    m.next = "image"
+            with m.State("image"):
+                self._take_image(m, gate, fetch)
+            with m.State("write"):
+                with m.If(self.loaded):
+                    m.next = "swap"
+            with m.State("swap"):
+                with m.If(fetch.complete):
+                    m.d.comb += fetch.swap.eq(1)
+                    m.next = "start"
+            with m.State("start"):
+                m.d.comb += self.start.eq(1)
+                if config.prefetch:
+                    m.d.comb += fetch.begin.eq(~passes.next_last)
+                m.d.sync += [passes.number.eq(passes.number + 1), passes.last.eq(passes.next_last)]
+                m.next = "layer"
+            with m.State("layer"):
+                with m.If(self.layer_ended):
+                    m.d.comb += self.ended.eq(1)
+                    with m.If(passes.last):
+                        m.d.comb += self.finished.eq(1)
+                        m.next = "enable"
+                    with m.Else():
+                        if not config.prefetch:
+                            m.d.comb += fetch.begin.eq(1)
+                        m.next = "swap"
+        m.d.comb += self.busy.eq(~(states.ongoing("enable") | states.ongoing("image")))
+        return m
 
+    def _gate(self, m):
+        """Counts the bytes of a packet down, and judges its length."""
         # Bytes of the packet that are missing, and whether there were any, or too many.
         missing, begun, over = Signal.like(self.image_bytes), Signal(), Signal()
         beat, kept = Signal(), Signal.like(self.load_count)
         many, few = missing[len(kept) :].any(), missing[: len(kept)]
         fits, right = Signal(), Signal()
         m.d.comb += [
-            kept.eq(sum(self.i.payload.keep[byte] for byte in range(config.port_bytes))),
+            kept.eq(sum(self.i.payload.keep[byte] for byte in range(self._config.port_bytes))),
             fits.eq(~over & (many | (few >= kept))),
             right.eq(~over & ~many & (few == kept)),
             beat.eq(self.i.valid & self.i.ready),
             self.image_begins.eq(beat),
             self.load_count.eq(kept),
         ]
+        return _Gate(
+            missing=missing,
+            begun=begun,
+            over=over,
+            beat=beat,
+            kept=kept,
+            fits=fits,
+            right=right,
+            clear=[missing.eq(self.image_bytes), begun.eq(0), over.eq(0)],
+        )
 
+    def _take_image(self, m, gate, fetch):
+        """The state in which an image comes in, as long as its packet has the right length."""
+        accepted = Signal()
+        m.d.comb += accepted.eq(self.enable | gate.begun)
+        m.d.comb += self.i.ready.eq(accepted & self.load_ready)
+        with m.If(~accepted):
+            m.next = "enable"
+        with m.If(~gate.begun):
+            m.d.sync += gate.missing.eq(self.image_bytes)
+        with m.If(gate.beat):
+            # The first descriptor is fetched while the image comes in.
+            m.d.comb += fetch.begin.eq(~fetch.active)
+            m.d.comb += self.load.eq(gate.fits & ((gate.kept != 0) | self.i.payload.last))
+            m.d.sync += [
+                gate.missing.eq(gate.missing - gate.kept),
+                gate.begun.eq(gate.begun | (gate.kept != 0)),
+                gate.over.eq(~gate.fits),
+            ]
+            with m.If(self.i.payload.last):
+                m.d.comb += self.load_last.eq(gate.right)
+                m.d.comb += self.wrong_packet.eq(~gate.right)
+                with m.If(gate.right):
+                    m.next = "write"
+                with m.Else():
+                    m.next = "enable"
+
+    def _fetch(self, m, read):
+        """Reads the words of a descriptor, one a cycle."""
+        words = program.words_per_layer(self._config)
         address, number = Signal.like(read.addr), Signal(range(words))
         fetching, asks, answers, complete = Signal(), Signal(), Signal(), Signal()
         fetch, swap = Signal(), Signal()
@@ -104,64 +221,21 @@ class Sequencer(wiring.Component):
         self._descriptor(m, read.data, number, answers, swap)
         with m.If(swap):
             m.d.sync += [fetching.eq(0), complete.eq(0)]
+        return _Fetch(
+            address=address,
+            begin=fetch,
+            active=fetching,
+            complete=complete,
+            swap=swap,
+            clear=[fetching.eq(0), asks.eq(0), answers.eq(0), complete.eq(0)],
+        )
 
-        # Passes up to the next one, whether that is the last, and whether the one that runs is.
+    def _passes(self, m):
+        """Counts the passes of the program."""
         passes, layers = Signal.like(self.layers), Signal.like(self.layers)
         next_last, last = Signal(), Signal()
         m.d.sync += next_last.eq(passes == layers)
-        with m.FSM() as states:
-            with m.State("enable"):
-                m.d.comb += self.load_start.eq(1)
-                m.d.sync += [missing.eq(self.image_bytes), begun.eq(0), over.eq(0)]
-                m.d.sync += [address.eq(0), passes.eq(1), layers.eq(self.layers)]
-                m.d.sync += [fetching.eq(0), asks.eq(0), answers.eq(0), complete.eq(0)]
-                with m.If(self.enable & (self.layers != 0)):
-                    m.next = "image"
-            with m.State("image"):
-                accepted = Signal()
-                m.d.comb += accepted.eq(self.enable | begun)
-                m.d.comb += self.i.ready.eq(accepted & self.load_ready)
-                with m.If(~accepted):
-                    m.next = "enable"
-                with m.If(~begun):
-                    m.d.sync += missing.eq(self.image_bytes)
-                with m.If(beat):
-                    # The first descriptor is fetched while the image comes in.
-                    m.d.comb += fetch.eq(~fetching)
-                    m.d.comb += self.load.eq(fits & ((kept != 0) | self.i.payload.last))
-                    m.d.sync += [missing.eq(missing - kept), begun.eq(begun | (kept != 0)), over.eq(~fits)]
-                    with m.If(self.i.payload.last):
-                        m.d.comb += self.load_last.eq(right)
-                        m.d.comb += self.wrong_packet.eq(~right)
-                        with m.If(right):
-                            m.next = "write"
-                        with m.Else():
-                            m.next = "enable"
-            with m.State("write"):
-                with m.If(self.loaded):
-                    m.next = "swap"
-            with m.State("swap"):
-                with m.If(complete):
-                    m.d.comb += swap.eq(1)
-                    m.next = "start"
-            with m.State("start"):
-                m.d.comb += self.start.eq(1)
-                if config.prefetch:
-                    m.d.comb += fetch.eq(~next_last)
-                m.d.sync += [passes.eq(passes + 1), last.eq(next_last)]
-                m.next = "layer"
-            with m.State("layer"):
-                with m.If(self.layer_ended):
-                    m.d.comb += self.ended.eq(1)
-                    with m.If(last):
-                        m.d.comb += self.finished.eq(1)
-                        m.next = "enable"
-                    with m.Else():
-                        if not config.prefetch:
-                            m.d.comb += fetch.eq(1)
-                        m.next = "swap"
-        m.d.comb += self.busy.eq(~(states.ongoing("enable") | states.ongoing("image")))
-        return m
+        return _Passes(number=passes, count=layers, next_last=next_last, last=last)
 
     def _descriptor(self, m, data, number, answers, swap):
         """Words of a descriptor as they come, in a shift register, which the table's have left in the
