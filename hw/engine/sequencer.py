@@ -1,6 +1,6 @@
 """Images in, layers one after another."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from amaranth import Cat, Module, Signal
 from amaranth.lib import stream, wiring
@@ -13,7 +13,8 @@ from ..interface.streams import image_layout
 from ..lib.delay import delayed
 
 
-class _Gate(NamedTuple):
+@dataclass(frozen=True)
+class _Gate:
     """Bytes of the packet that are `missing`; whether it has `begun`, and has too many (`over`). Of a `beat`:
     how many of its bytes are `kept`, whether they fit, and end a packet of the right length. `clear`: the
     statements that make it ready for a packet."""
@@ -28,7 +29,8 @@ class _Gate(NamedTuple):
     clear: list
 
 
-class _Fetch(NamedTuple):
+@dataclass(frozen=True)
+class _Fetch:
     """The program's next `address`; `begin` and `active`: a descriptor is fetched; `complete`: all of it is
     there, until `swap`. `clear`: the statements that forget it."""
 
@@ -40,7 +42,8 @@ class _Fetch(NamedTuple):
     clear: list
 
 
-class _Passes(NamedTuple):
+@dataclass(frozen=True)
+class _Passes:
     """Passes up to the next one (`number`) of all (`count`), whether that is the last (`next_last`), and
     whether the one that runs is."""
 

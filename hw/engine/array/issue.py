@@ -48,16 +48,13 @@ class Issue(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         layer, config = self.layer, self._config
-        ready = Signal(range(config.patch_slots + 1))
         # What is left of the loops, the present tile included.
         tiles, groups = Signal.like(layer.tiles), Signal.like(layer.groups)
         starts_tile, starts_pairs = Signal(), Signal()
-        drain_wait = Signal.like(layer.drain_full)
         # What stands at the end of a path is a register, found one step ahead: a patch is there; word,
         # tile and channel group are the last; the drain is not free, or holds raw results.
         has_patch, last_word, last_tile, last_group = Signal(), Signal(), Signal(), Signal()
         waits, raw_waits, drain_busy = Signal(), Signal(), Signal()
-        next_waits, next_raw_waits = Signal(), Signal()
 
         word_ends, diagonal_ends, pairs_end = Signal(), Signal(), Signal()
         tiles_end, groups_end = Signal(), Signal()
@@ -124,13 +121,22 @@ class Issue(wiring.Component):
             with m.If(groups_end):
                 m.d.sync += [groups.eq(layer.groups), last_group.eq(layer.groups == 1)]
 
+        self._wait(m, tiles_end, has_patch, waits, raw_waits, drain_busy)
+        return m
+
+    def _wait(self, m, tiles_end, has_patch, waits, raw_waits, drain_busy):
+        """Counts patches that are there, and cycles until the drain is free."""
+        layer = self.layer
+        ready = Signal(range(self._config.patch_slots + 1))
+        drain_wait = Signal.like(layer.drain_full)
+        next_waits, next_raw_waits = Signal(), Signal()
         next_ready = Signal.like(ready)
         m.d.comb += next_ready.eq(ready + self.filled - self.released)
         with m.If(self.start):
             m.d.sync += [ready.eq(0), has_patch.eq(0)]
         with m.Else():
             m.d.sync += [ready.eq(next_ready), has_patch.eq(next_ready != 0)]
-            # Of raw tiles, no more than one is on its way.
+            # At most one raw tile is in flight.
             with m.If(self.tile.ends):
                 m.d.comb += next_raw_waits.eq(layer.raw)
             with m.Else():
@@ -148,7 +154,6 @@ class Issue(wiring.Component):
             raw_waits.eq(next_raw_waits),
             drain_busy.eq(next_waits | next_raw_waits),
         ]
-        return m
 
 
 class _Pairs:

@@ -2,6 +2,7 @@
 
 from functools import reduce
 from operator import or_
+from dataclasses import dataclass
 
 from amaranth import Array, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
@@ -35,6 +36,41 @@ def group_layout(config):
     return data.StructLayout(fields)
 
 
+@dataclass(frozen=True)
+class _Row:
+    """Where the drain is in a tile, whose rows of groups are one per column.
+
+    `emitted`: pixels of the set so far that end a window; `groups`: what is left of the row; `index` of the
+    group within its pixel, `tile_index` of the tile's first one; whether the tile is the `last_tile` of its
+    channel group and `ends_set`; whether the group is the last of its row, and of a set's row. `ends` to
+    `set_ends`: what ends with the group.
+    """
+
+    column: Signal
+    emitted: Signal
+    groups: Signal
+    index: Signal
+    tile_index: Signal
+    last_tile: Signal
+    ends_set: Signal
+    is_last_group: Signal
+    is_last_of_set: Signal
+    ends: Signal
+    last_column: Signal
+    tile_ends: Signal
+    set_ends: Signal
+
+    def begins(self, layer, last_tile, ends_set):
+        """Statements with which a row begins of a tile that is the last of its channel group, and of the
+        set, or not."""
+        one_group = Mux(last_tile, layer.last_groups == 1, layer.full_groups == 1)
+        return [
+            self.groups.eq(Mux(last_tile, layer.last_groups, layer.full_groups)),
+            self.is_last_group.eq(one_group),
+            self.is_last_of_set.eq(one_group & ends_set),
+        ]
+
+
 class Drain(wiring.Component):
     """Takes a tile's accumulators at once (`captured`) and passes on `quant` channels per cycle,
     columns in order, rows in order within a column.
@@ -65,94 +101,116 @@ class Drain(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        config, layer = self._config, self.layer
-        acc = signed(config.acc_bits)
+        layer, acc = self.layer, signed(self._config.acc_bits)
         accs = [Signal(acc, name=f"kept_{number}", reset_less=True) for number in range(len(self.acc))]
         sums = [Signal(acc, name=f"sum_{column}", reset_less=True) for column in range(len(self.sums))]
-        # Position in the tile: what is left of its row of groups, whether that is one group, and one of the
-        # last row of a set.
-        column = Signal(range(max(2, config.cols)))
-        emitted = Signal.like(self.group.column)  # pixels of the set, so far, that end a window
-        row_groups = Signal.like(layer.full_groups)
-        index, tile_index = Signal.like(self.group.index), Signal.like(self.group.index)
+        row = self._row()
         busy, next_busy = Signal(), Signal()
-        last_tile, ends_set, last_of_row, last_of_set = Signal(), Signal(), Signal(), Signal()
-        row_ends, last_column, tile_ends, set_ends = Signal(), Signal(), Signal(), Signal()
         leaves = Signal()  # a group; a raw one, which was taken in the cycle before
-        group = Signal.like(self.group)
-        m.submodules.position = position = PixelPosition(config)
-        place = position.o
-        m.d.comb += [
-            position.layer.eq(layer),
-            position.start.eq(self.start),
-            position.column_ends.eq(leaves & row_ends),
-            position.tile_ends.eq(leaves & tile_ends),
-            position.set_ends.eq(leaves & set_ends),
-            row_ends.eq(last_of_row),
-            last_column.eq((column + 1 == config.cols) | position.last),
-            tile_ends.eq(row_ends & last_column),
-            set_ends.eq(last_of_set & last_column),
-            self.drained.eq(leaves & tile_ends),
-            group.count.eq(
-                Mux(row_ends, Mux(last_tile, layer.last_count, layer.full_count), config.total_quant)
-            ),
-            group.index.eq(index),
-            group.param.eq(layer.param_base + index),
-            group.place.eq(place),
-            group.column.eq(emitted),
-            group.ends_set.eq(set_ends),
-            group.ends_layer.eq(set_ends & position.last),
-        ]
-        if config.trunk_memory:
-            self._trunk_address(m, group, leaves & row_ends, leaves & tile_ends, leaves & set_ends)
-
-        def row_begins(last, ends_set):
-            """A row begins of a tile that is the last of its channel group, and of the set, or not."""
-            one_group = Mux(last, layer.last_groups == 1, layer.full_groups == 1)
-            return [
-                row_groups.eq(Mux(last, layer.last_groups, layer.full_groups)),
-                last_of_row.eq(one_group),
-                last_of_set.eq(one_group & ends_set),
-            ]
-
-        with m.If(self.start):
-            m.d.sync += [column.eq(0), index.eq(0), tile_index.eq(0), emitted.eq(0)]
-        with m.Elif(leaves):
-            m.d.sync += [row_groups.eq(row_groups - 1), index.eq(index + 1)]
-            m.d.sync += [last_of_row.eq(row_groups == 2), last_of_set.eq((row_groups == 2) & ends_set)]
-            with m.If(row_ends):
-                m.d.sync += row_begins(last_tile, ends_set)
-                m.d.sync += [column.eq(column + 1), index.eq(tile_index)]
-                m.d.sync += emitted.eq(emitted + (place.x_closes & place.y_closes))
-            with m.If(tile_ends):
-                m.d.sync += [column.eq(0), emitted.eq(0), index.eq(index + 1), tile_index.eq(index + 1)]
-            with m.If(set_ends):
-                m.d.sync += [index.eq(0), tile_index.eq(0)]
-
+        group = self._describe(m, row, leaves)
         m.d.comb += next_busy.eq(~self.start & (self.captured.ends | (busy & ~self.drained)))
         m.d.sync += [
             busy.eq(next_busy),
             leaves.eq(next_busy & (~layer.raw | (self.valid & self.ready))),
         ]
         with m.If(self.captured.ends):
-            m.d.sync += [last_tile.eq(self.captured.last), ends_set.eq(self.captured.ends_set)]
-            m.d.sync += row_begins(self.captured.last, self.captured.ends_set)
+            m.d.sync += [row.last_tile.eq(self.captured.last), row.ends_set.eq(self.captured.ends_set)]
+            m.d.sync += row.begins(layer, self.captured.last, self.captured.ends_set)
             m.d.sync += [kept.eq(now) for kept, now in zip(accs, self.acc, strict=True)]
             m.d.sync += [kept.eq(now) for kept, now in zip(sums, self.sums, strict=True)]
-        # The group that leaves, one bit for each. All others are reset to zero on their way, which registers
-        # do by themselves, so that an OR is all it takes to choose.
+        self._show(m, row, leaves, busy, group, accs, sums)
+        return m
+
+    def _row(self):
+        """The position in the tile."""
+        layer = self.layer
+        column = Signal(range(max(2, self._config.cols)))
+        emitted = Signal.like(self.group.column)
+        row_groups = Signal.like(layer.full_groups)
+        index, tile_index = Signal.like(self.group.index), Signal.like(self.group.index)
+        last_tile, ends_set, last_of_row, last_of_set = Signal(), Signal(), Signal(), Signal()
+        row_ends, last_column, tile_ends, set_ends = Signal(), Signal(), Signal(), Signal()
+        return _Row(
+            column,
+            emitted,
+            row_groups,
+            index,
+            tile_index,
+            last_tile,
+            ends_set,
+            last_of_row,
+            last_of_set,
+            row_ends,
+            last_column,
+            tile_ends,
+            set_ends,
+        )
+
+    def _describe(self, m, row, leaves):
+        """Counts the groups of a tile; returns what is known of the one that `leaves`."""
+        config, layer = self._config, self.layer
+        group = Signal.like(self.group)
+        m.submodules.position = position = PixelPosition(config)
+        place = position.o
+        m.d.comb += [
+            position.layer.eq(layer),
+            position.start.eq(self.start),
+            position.column_ends.eq(leaves & row.ends),
+            position.tile_ends.eq(leaves & row.tile_ends),
+            position.set_ends.eq(leaves & row.set_ends),
+            row.ends.eq(row.is_last_group),
+            row.last_column.eq((row.column + 1 == config.cols) | position.last),
+            row.tile_ends.eq(row.ends & row.last_column),
+            row.set_ends.eq(row.is_last_of_set & row.last_column),
+            self.drained.eq(leaves & row.tile_ends),
+            group.count.eq(
+                Mux(row.ends, Mux(row.last_tile, layer.last_count, layer.full_count), config.total_quant)
+            ),
+            group.index.eq(row.index),
+            group.param.eq(layer.param_base + row.index),
+            group.place.eq(place),
+            group.column.eq(row.emitted),
+            group.ends_set.eq(row.set_ends),
+            group.ends_layer.eq(row.set_ends & position.last),
+        ]
+        if config.trunk_memory:
+            self._trunk_address(m, group, leaves & row.ends, leaves & row.tile_ends, leaves & row.set_ends)
+        with m.If(self.start):
+            m.d.sync += [row.column.eq(0), row.index.eq(0), row.tile_index.eq(0), row.emitted.eq(0)]
+        with m.Elif(leaves):
+            one_left = row.groups == 2
+            m.d.sync += [row.groups.eq(row.groups - 1), row.index.eq(row.index + 1)]
+            m.d.sync += [row.is_last_group.eq(one_left), row.is_last_of_set.eq(one_left & row.ends_set)]
+            with m.If(row.ends):
+                m.d.sync += row.begins(layer, row.last_tile, row.ends_set)
+                m.d.sync += [row.column.eq(row.column + 1), row.index.eq(row.tile_index)]
+                m.d.sync += row.emitted.eq(row.emitted + (place.x_closes & place.y_closes))
+            with m.If(row.tile_ends):
+                m.d.sync += [row.column.eq(0), row.emitted.eq(0)]
+                m.d.sync += [row.index.eq(row.index + 1), row.tile_index.eq(row.index + 1)]
+            with m.If(row.set_ends):
+                m.d.sync += [row.index.eq(0), row.tile_index.eq(0)]
+        return group
+
+    def _show(self, m, row, leaves, busy, group, accs, sums):
+        """The accumulators of the group that leaves.
+
+        It is told by one bit for each. All others are reset to zero on their way, which registers do by
+        themselves, so that an OR is all it takes to choose.
+        """
+        config, layer, acc = self._config, self.layer, signed(self._config.acc_bits)
         turns = [Signal(-(-config.rows // config.quant), name=f"turn_{p}") for p in range(config.cols)]
-        following = column + row_ends
+        following = row.column + row.ends
         for p, turn in enumerate(turns):
             with m.If(self.captured.ends):
                 m.d.sync += turn.eq(p == 0)
             with m.Elif(leaves):
-                m.d.sync += turn.eq(Mux(row_ends, following == p, turn << 1))
+                m.d.sync += turn.eq(Mux(row.ends, following == p, turn << 1))
         shown = [Signal(acc, name=f"shown_{number}", reset_less=True) for number in range(len(accs))]
         m.d.sync += self.group.eq(group)
         for number, (value, kept) in enumerate(zip(shown, accs, strict=True)):
-            column_of, row = divmod(number, config.rows)
-            m.d.sync += value.eq(Mux(turns[column_of][row // config.quant], kept, 0))
+            column_of, own_row = divmod(number, config.rows)
+            m.d.sync += value.eq(Mux(turns[column_of][own_row // config.quant], kept, 0))
         with m.If(self.start):
             m.d.sync += self.valid.eq(0)
         with m.Else():
@@ -160,14 +218,13 @@ class Drain(wiring.Component):
             m.d.sync += self.valid.eq(busy & ~(layer.raw & ((self.valid & self.ready) | leaves)))
         if config.sum_row:
             shown_sum = Signal(acc, reset_less=True)
-            m.d.sync += shown_sum.eq(Array(sums)[column])
+            m.d.sync += shown_sum.eq(Array(sums)[row.column])
         for lane, out in enumerate(self.values):
             own = [value for number, value in enumerate(shown) if number % config.rows % config.quant == lane]
             value = reduce(or_, own).as_signed()
             if config.sum_row:
                 value = Mux(layer.bipolar_sum, (value << 1) - shown_sum, value)
             m.d.comb += out.eq(value)
-        return m
 
     def _trunk_address(self, m, group, column_ends, tile_ends, set_ends):
         """The group's place in the trunk memory, which holds maps pixel by pixel."""

@@ -145,9 +145,7 @@ class WindowReader(wiring.Component):
             with m.If(step):
                 m.d.sync += tail.eq(ends & ~goes_on)
             with m.If(step & part_ends):
-                m.d.sync += to.group.eq(Mux(run.ends_patch, 0, to.group + 1))
-                with m.If(run.ends_patch):
-                    m.d.sync += to.column.eq(Mux(run.ends_set, 0, to.column + 1))
+                _next_part(m, to, run)
             with m.If(step & set_ends):
                 m.d.sync += to.slot.eq(to.slot + 1)
                 m.d.sync += clears.eq(clears & (to.slot != config.patch_slots - 1))
@@ -199,3 +197,10 @@ class WindowReader(wiring.Component):
             to_behind.eq(~reached(behind, fetch) | all_copied.replicate(fetch)),
         ]
         return from_first & to_behind
+
+
+def _next_part(m, to, run):
+    """The place `to` behind a `run` that ends a part."""
+    m.d.sync += to.group.eq(Mux(run.ends_patch, 0, to.group + 1))
+    with m.If(run.ends_patch):
+        m.d.sync += to.column.eq(Mux(run.ends_set, 0, to.column + 1))
