@@ -81,18 +81,18 @@ class Engine(wiring.Component):
             sequencer.w_address.eq(host.program_address),
             sequencer.w_data.eq(host.program_data),
             results.ends_image.eq(layer.ends_image),
-            results.valid.eq(lead.raw_valid),
-            results.group.eq(lead.raw_group),
+            results.valid.eq(lead.raw.valid),
+            results.group.eq(lead.raw.group),
             *(
                 into.eq(value)
                 for into, value in zip(
-                    results.values, (value for part in slices for value in part.raw_values), strict=True
+                    results.values, (value for part in slices for value in part.raw.values), strict=True
                 )
             ),
             *(
                 into.eq(value)
                 for into, value in zip(
-                    results.offsets, (value for part in slices for value in part.raw_offsets), strict=True
+                    results.offsets, (value for part in slices for value in part.raw.offsets), strict=True
                 )
             ),
         ]
@@ -101,10 +101,10 @@ class Engine(wiring.Component):
             m.d.comb += [
                 part.layer.eq(layer),
                 part.start.eq(sequencer.start),
-                part.raw_ready.eq(results.ready),
-                part.f_en.eq(packer.w_en),
-                part.f_address.eq(packer.w_address),
-                part.f_data.eq(packer.w_data),
+                part.raw.ready.eq(results.ready),
+                part.f.en.eq(packer.w_en),
+                part.f.address.eq(packer.w_address),
+                part.f.data.eq(packer.w_data),
             ]
         self._memory_writes(m, host, slices)
         self._weights(m, host, sequencer, slices)
@@ -139,11 +139,11 @@ class Engine(wiring.Component):
                 continue
             en, address, data = (getattr(host, f"{window.name}_{part}") for part in ("en", "address", "data"))
             for number, part in enumerate(slices):
-                own = getattr(part, f"{window.name}_en")
+                writes = getattr(part, window.name)
                 m.d.comb += [
-                    own.eq(en.word_select(number, len(own))),
-                    getattr(part, f"{window.name}_address").eq(address),
-                    getattr(part, f"{window.name}_data").eq(data),
+                    writes.en.eq(en.word_select(number, len(writes.en))),
+                    writes.address.eq(address),
+                    writes.data.eq(data),
                 ]
 
     def _weights(self, m, host, sequencer, slices):
@@ -170,9 +170,9 @@ class Engine(wiring.Component):
             own = rows[number * config.rows : (number + 1) * config.rows]
             m.d.comb += [
                 part.weights_ready.eq(ready),
-                part.weights_en.eq(Cat(enables[row] for row in own)),
-                part.weights_address.eq(address),
-                part.weights_data.eq(Cat(words.word_select(row % together, config.lanes) for row in own)),
+                part.weights.en.eq(Cat(enables[row] for row in own)),
+                part.weights.address.eq(address),
+                part.weights.data.eq(Cat(words.word_select(row % together, config.lanes) for row in own)),
             ]
 
     def _trunks(self, m, host, sequencer, slices):

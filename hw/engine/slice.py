@@ -9,6 +9,7 @@ from ..interface.memory_map import MemoryMap
 from ..interface.quantizers import quantizer_of
 from ..interface.trunk_stores import trunk_store
 from ..lib.delay import delayed
+from ..lib.flat import FlatSignature
 from .array.array import DotArray, tile_layout
 from .array.issue import Issue
 from .array.weight_memory import WeightMemory
@@ -38,6 +39,11 @@ def trunk_signature(config):
     )
 
 
+def _writes(address, data, en=1):
+    """Writes of memories, seen from who writes."""
+    return FlatSignature({"en": Out(en), "address": Out(address), "data": Out(data)})
+
+
 def pipeline_latency(config):
     """Cycles from the drain's group to its pooled codes: trunk, sums, quantizer, pooling."""
     latency = quantizer_of(config).latency(config) + pool_latency(config)
@@ -54,9 +60,9 @@ class EngineSlice(wiring.Component):
     Slices of one engine have equal feature memories and run the same program at the same time; slice e
     has channels ``[e * quant, (e + 1) * quant)`` of every group of ``engines * quant``.
 
-    Ports: `layer`, `table` (distances for the run generator), `start`; feature-memory writes `f_*` and memory
-    writes `weights_*` (one enable per row), `params_*`, `rescale_*`; `weights_ready` while the pass's
-    weights are there; `raw_valid`, `raw_ready`, `raw_values`, `raw_offsets`, `raw_group` to the results;
+    Ports: `layer`, `table` (distances for the run generator), `start`; writes `f` of the feature memory and
+    `weights` (one enable per row), `params`, `rescale` of the others; `weights_ready` while the pass's
+    weights are there; `raw`, groups of accumulators, to the results;
     `valid`, `codes`, `group` to the packer; `set_ends` and `columns` with a set's last group; `trunk_ends`
     when a layer without codes has stored its last group; `first_read`; where residual trunks stream,
     `trunk`.
@@ -74,24 +80,29 @@ class EngineSlice(wiring.Component):
                 "layer": In(program.layout(config)),
                 "table": In(program.table_signature(config)),
                 "start": In(1),
-                "f_en": In(1),
-                "f_address": In((config.feature_depth - 1).bit_length()),
-                "f_data": In(config.fetch_planes * config.fetch_bits),
-                "weights_en": In(config.rows),
-                "weights_address": In(range(max(2, config.weight_depth))),
-                "weights_data": In(config.rows * config.lanes),
+                "f": In(
+                    _writes((config.feature_depth - 1).bit_length(), config.fetch_planes * config.fetch_bits)
+                ),
+                "weights": In(
+                    _writes(range(max(2, config.weight_depth)), config.rows * config.lanes, en=config.rows)
+                ),
                 **{
-                    f"{name}_{part}": In(shape)
+                    name: In(_writes(**window.write_ports(config.engines)))
                     for name, window in (("params", memory_map.params), ("rescale", memory_map.rescale))
                     if window is not None
-                    for part, shape in window.write_ports(config.engines).items()
                 },
                 "weights_ready": In(1),
-                "raw_valid": Out(1),
-                "raw_ready": In(1),
-                "raw_values": Out(values).array(config.quant),
-                "raw_offsets": Out(values).array(config.quant),
-                "raw_group": Out(group_layout(config)),
+                "raw": Out(
+                    FlatSignature(
+                        {
+                            "valid": Out(1),
+                            "ready": In(1),
+                            "values": Out(values).array(config.quant),
+                            "offsets": Out(values).array(config.quant),
+                            "group": Out(group_layout(config)),
+                        }
+                    )
+                ),
                 "valid": Out(1),
                 "codes": Out(config.quant * config.stored_bits),
                 "group": Out(group_layout(config)),
@@ -120,12 +131,12 @@ class EngineSlice(wiring.Component):
         for part in (runs, reader, issue, drain):
             m.d.comb += [part.layer.eq(layer), part.start.eq(self.start)]
         m.d.comb += [
-            feature.w_en.eq(self.f_en),
-            feature.w_address.eq(self.f_address),
-            feature.w_data.eq(self.f_data),
-            weights.w_en.eq(self.weights_en),
-            weights.w_address.eq(self.weights_address),
-            weights.w_data.eq(self.weights_data),
+            feature.w_en.eq(self.f.en),
+            feature.w_address.eq(self.f.address),
+            feature.w_data.eq(self.f.data),
+            weights.w_en.eq(self.weights.en),
+            weights.w_address.eq(self.weights.address),
+            weights.w_data.eq(self.weights.data),
             # Feature memory to patches.
             feature.r_address.eq(reader.r_address),
             reader.bits.eq(feature.o),
@@ -145,10 +156,10 @@ class EngineSlice(wiring.Component):
             *(kept.eq(acc) for kept, acc in zip(drain.acc, array.acc, strict=True)),
             *(kept.eq(acc) for kept, acc in zip(drain.sums, array.sums, strict=True)),
             issue.drained.eq(drain.drained),
-            drain.ready.eq(self.raw_ready),
-            self.raw_valid.eq(drain.valid & layer.raw),
-            self.raw_group.eq(drain.group),
-            *(out.eq(value) for out, value in zip(self.raw_values, drain.values, strict=True)),
+            drain.ready.eq(self.raw.ready),
+            self.raw.valid.eq(drain.valid & layer.raw),
+            self.raw.group.eq(drain.group),
+            *(out.eq(value) for out, value in zip(self.raw.values, drain.values, strict=True)),
         ]
         if config.a_bits > 1:  # one plane needs no choice
             m.d.comb += patch.plane.eq(issue.plane)
@@ -169,7 +180,7 @@ class EngineSlice(wiring.Component):
                 residual.group.eq(group),
                 *(into.eq(value) for into, value in zip(residual.values, values, strict=True)),
                 *(
-                    getattr(residual, f"w_{part}").eq(getattr(self, f"rescale_{part}"))
+                    getattr(residual, f"w_{part}").eq(getattr(self.rescale, part))
                     for part in ("en", "address", "data")
                 ),
                 self.trunk_ends.eq(residual.o_valid & layer.trunk_only & residual.o_group.ends_layer),
@@ -202,9 +213,9 @@ class EngineSlice(wiring.Component):
             param = Mux(layer.raw, drain.group.param, group.param)
         m.d.comb += [
             *(into.eq(value) for into, value in zip(quantizer.values, values, strict=True)),
-            *(out.eq(value) for out, value in zip(self.raw_offsets, quantizer.offsets, strict=True)),
+            *(out.eq(value) for out, value in zip(self.raw.offsets, quantizer.offsets, strict=True)),
             *(
-                getattr(quantizer, f"w_{part}").eq(getattr(self, f"params_{part}"))
+                getattr(quantizer, f"w_{part}").eq(getattr(self.params, part))
                 for part in ("en", "address", "data")
             ),
             quantizer.param.eq(param),

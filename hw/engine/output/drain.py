@@ -1,8 +1,8 @@
 """Accumulators leave the array behind the next tile's computation."""
 
+from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from dataclasses import dataclass
 
 from amaranth import Array, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
