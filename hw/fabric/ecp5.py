@@ -13,6 +13,7 @@ import dataclasses
 from amaranth import Const, Instance, Signal
 
 from .chains import Chains, Slot
+from .fabric import Fabric
 from .tree import ZERO
 
 
@@ -69,3 +70,4 @@ def emit(m, slots, name):
 
 
 CHAINS = Chains(emit=emit, slots=40, fast_slots=28, absorbs=4, inverts=_inverts)
+FABRIC = Fabric(name="ecp5", library="+/ecp5/cells_sim.v", count=CHAINS.count, chains=CHAINS)

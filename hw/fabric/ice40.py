@@ -10,6 +10,7 @@ from __future__ import annotations
 from amaranth import Const, Instance, Signal
 
 from .chains import Chains
+from .fabric import Fabric
 from .tree import Operand, registered, tree_levels
 
 # Lanes of a running sum: longer is smaller and slower.
@@ -124,3 +125,4 @@ def count(m, lanes, every):
 
 
 CHAINS = Chains(emit=emit, slots=64, fast_slots=40, absorbs=0)
+FABRIC = Fabric(name="ice40", library="+/ice40/cells_sim.v", count=count, chains=CHAINS)

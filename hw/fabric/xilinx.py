@@ -8,6 +8,7 @@ from __future__ import annotations
 from amaranth import Cat, Const, Instance, Signal
 
 from .chains import Chains
+from .fabric import Fabric
 
 
 def _table(slot):
@@ -55,3 +56,5 @@ def emit(m, slots, name):
 
 
 CHAINS = Chains(emit=emit, slots=64, fast_slots=32, absorbs=4)
+# No chains for accumulators: abc9 of the pinned Yosys (0.70) crashes on a DotUnit with one.
+FABRIC = Fabric(name="xilinx", library="+/xilinx/cells_sim.v", count=CHAINS.count)
