@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from amaranth import Const, Instance, Signal
+from amaranth import Const, Instance, Module, Signal
 
 from .chains import Chains, Slot
 from .fabric import Fabric
@@ -45,7 +45,7 @@ def _table(slot):
     return rows
 
 
-def emit(m, slots, name):
+def emit(m: Module, slots: list[Slot], name: str) -> None:
     """Adds the CCU2C cells of one chain; first CIN and last COUT stay open, which saves the cells
     that would feed them."""
     slots = [_ordered(slot) for slot in slots]

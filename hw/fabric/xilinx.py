@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Const, Instance, Signal
+from amaranth import Cat, Const, Instance, Module, Signal
 
-from .chains import Chains
+from .chains import Chains, Slot
 from .fabric import Fabric
 
 
@@ -23,7 +23,7 @@ def _table(slot):
     return rows
 
 
-def emit(m, slots, name):
+def emit(m: Module, slots: list[Slot], name: str) -> None:
     """Adds the cells of one chain."""
     carry = Const(0, 1)
     for number in range(0, len(slots), 4):
