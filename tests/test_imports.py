@@ -46,9 +46,10 @@ ALLOWED |= {
     "sim.cocotb": "sim.job sim.verilator",
     "sim": "sim.job sim.verilator sim.amaranth sim.cocotb",
     "synth.ecp5": "",
-    "synth.flow": "synth.ecp5",
-    "synth.boards": "synth.flow synth.ecp5",
-    "synth.explore": "synth.flow synth.boards",
+    "synth.targets": "synth.ecp5",
+    "synth.flow": "synth.targets",
+    "synth.boards": "synth.targets synth.flow",
+    "synth.explore": "synth.targets synth.flow synth.boards",
     "cli": "",
 }
 
