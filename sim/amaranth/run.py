@@ -5,26 +5,15 @@ from __future__ import annotations
 import numpy as np
 from amaranth import Shape
 from amaranth.hdl import Fragment
-from amaranth.hdl._mem import MemoryInstance
 from amaranth.sim import Simulator
 
 from dorefa.hw.engine.engine import Engine
+from dorefa.hw.lib.amaranth_private import find_memories
 
 from ..job.design import CORE
 from ..job.job import Job, SimulationError, Trace, check_trunks, stuck
 from ..job.snapshot import regions, values
 from .trunk_memory import TrunkMemory
-
-
-def _memories(fragment, path=CORE):
-    """Contents (`MemoryData`) of every memory by its path in the exported Verilog."""
-    found = {}
-    for child, name, _ in fragment.subfragments:
-        if isinstance(child, MemoryInstance):
-            found[f"{path}.{name}"] = child._data
-        else:
-            found |= _memories(child, f"{path}.{name}")
-    return found
 
 
 def _word_bytes(memory):
@@ -70,7 +59,7 @@ def run(job: Job) -> tuple[list[Trace], int]:
     config = compiled.config
     engine = Engine(config, memories=compiled.memories)
     fragment = Fragment.get(engine, None)
-    memories, copies = _memories(fragment), regions(compiled)
+    memories, copies = find_memories(fragment, f"{CORE}."), regions(compiled)
     simulator = Simulator(fragment)
     simulator.add_clock(1e-6)
     draws = np.random.default_rng(job.seed)

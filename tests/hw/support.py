@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 from amaranth import Module, Shape, Signal
 from amaranth.hdl import Fragment
-from amaranth.hdl._mem import MemoryInstance
 from amaranth.sim import Simulator
 
 from dorefa.golden.network.network import Layer, Network
 from dorefa.hw.compiler.descriptor import descriptor
 from dorefa.hw.compiler.schedule import schedule
 from dorefa.hw.interface import program
+from dorefa.hw.lib.amaranth_private import find_memories
 from dorefa.hw.lib.lfsr_counter import loop_code
 
 
@@ -50,17 +50,7 @@ def simulate(component, *testbenches, limit, monitors=()):
 def memories_of(component):
     """(fragment, {path: memory data}): simulate the fragment to reach into its memories."""
     fragment = Fragment.get(component, None)
-    found = {}
-
-    def collect(part, path):
-        for inner, name, _ in part.subfragments:
-            if isinstance(inner, MemoryInstance):
-                found[f"{path}{name}"] = inner._data
-            else:
-                collect(inner, f"{path}{name}.")
-
-    collect(fragment, "")
-    return fragment, found
+    return fragment, find_memories(fragment)
 
 
 def fill_memories(ctx, memories, rng, *, but=()):
