@@ -23,6 +23,8 @@ def test_names_are_plain_and_unique():
 def test_identical_modules_are_merged_bottom_up():
     modules = convert(Tree([1]), name="tree")
     assert [module.name for module in modules] == ["tree", *(f"tree.leaf{number}" for number in range(3))]
+    passes.plain_names(modules)
+    passes.order_ports(modules)
     # A module that differs in one bit stays, under a name of its own.
     modules[2].items.append(Statement(["  connect \\b [0] 1'1"]))
     merged = passes.merge_identical(modules)
