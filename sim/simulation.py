@@ -51,7 +51,7 @@ def simulate(
 
     Raises InputError for input that cannot work (shapes, a network too large for `config`, a
     missing simulator, a count that is no multiple of the engine's `batch`) and
-    :class:`dorefa.sim.job.job.SimulationError` when the engine does not finish.
+    :class:`dorefa.sim.job.errors.SimulationError` when the engine does not finish.
     """
     integer = network if isinstance(network, IntegerNetwork) else lower(network)
     images, labels = _first(images, labels, limit)

@@ -11,7 +11,8 @@ from dorefa.hw.engine.engine import Engine
 from dorefa.hw.lib.amaranth_private import find_memories
 
 from ..job.design import CORE
-from ..job.job import Job, SimulationError, Trace, check_trunks, stuck
+from ..job.errors import SimulationError
+from ..job.job import Job, Trace, check_trunks, stuck
 from ..job.snapshot import regions, values
 from .trunk_memory import TrunkMemory
 
