@@ -1,43 +1,38 @@
 """What the engine's main signals do while it computes, from Amaranth's simulator."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
-from amaranth.sim import Simulator
+from amaranth.hdl import Value
+from amaranth.sim import SimulatorContext
 
-from dorefa.hw.engine.engine import Engine
-
-
-class _OpenEngine(Engine):
-    """An engine whose parts, and those of its first slice, can be watched."""
-
-    def elaborate(self, platform):
-        m = super().elaborate(platform)
-        self.parts = m.submodules
-        lead = m.submodules.slice0
-        inner = lead.elaborate(platform)
-        # Elaborating once more would make other signals.
-        lead.elaborate = lambda platform: inner
-        self.slice_parts = inner.submodules
-        return m
+from dorefa.hw.compiler.compile import CompiledNetwork
+from dorefa.sim.amaranth.bench import Bench
+from dorefa.sim.job.job import Job
 
 
-def _signals(engine):
-    """(label, signal) of what a tile passes through, in order."""
-    parts = engine.slice_parts
+def _signals(bench: Bench) -> list[tuple[str, Value]]:
+    """(label, signal) of what a tile passes through, in order, in the first slice."""
+
+    def part(name: str):
+        return bench.component(f"core.slice0.{name}")
+
+    issue, array, drain = part("issue"), part("array"), part("drain")
     return [
-        ("window reader: feature address", parts.window_reader.r_address),
-        ("window reader: patch is filled", parts.window_reader.filled),
-        ("issue: step", parts.issue.step.enable),
-        ("issue: activation plane", parts.issue.plane),
-        ("issue: last step of a tile", parts.issue.tile.ends),
-        ("array: accumulator, row 0", parts.array.acc[0]),
-        ("array: tile is captured", parts.array.captured.ends),
-        ("drain: group of channels", parts.drain.valid),
-        ("drain: accumulator, lane 0", parts.drain.values[0]),
-        ("quantizer: code, lane 0", parts.quantizer.codes[0]),
-        ("pooling: window is done", parts.pool.o_valid),
-        ("packer: feature write", engine.parts.packer.w_en),
+        ("window reader: feature address", part("window_reader").r_address),
+        ("window reader: patch is filled", part("window_reader").filled),
+        ("issue: step", issue.step.enable),
+        ("issue: activation plane", issue.plane),
+        ("issue: last step of a tile", issue.tile.ends),
+        ("array: accumulator, row 0", array.acc[0]),
+        ("array: tile is captured", array.captured.ends),
+        ("drain: group of channels", drain.valid),
+        ("drain: accumulator, lane 0", drain.values[0]),
+        ("quantizer: code, lane 0", part("quantizer").codes[0]),
+        ("pooling: window is done", part("pool").o_valid),
+        ("packer: feature write", bench.component("core.packer").w_en),
     ]
 
 
@@ -50,50 +45,30 @@ class Trace:
     values: np.ndarray
 
 
-# Cycles after which an engine that has not started on its image is taken for dead.
-_PATIENCE = 100_000
-
-
-def record(compiled, image, *, first, cycles):
+def record(compiled: CompiledNetwork, image: np.ndarray, *, first: int, cycles: int) -> list[Trace]:
     """A :class:`Trace` per main signal: `cycles` cycles of the first layer, from cycle `first`.
 
-    `compiled` is a :class:`CompiledNetwork`, `image` uint8 (H, W, C). Cycle 0 is the image's first
-    feature read.
+    `image` is uint8 (H, W, C). Cycle 0 is the image's first feature read. Raises RuntimeError when the engine
+    does not start on the image.
     """
-    engine = _OpenEngine(compiled.config, memories=compiled.memories)
-    simulator = Simulator(engine)
-    simulator.add_clock(1e-6)
-    signals = _signals(engine)
+    bench = Bench(Job(compiled=compiled, images=image[None]))
+    signals = _signals(bench)
     samples = []
 
-    async def feed(ctx):
-        width = compiled.config.port_bytes
-        codes = image.tobytes()
-        for place in range(0, len(codes), width):
-            beat = codes[place : place + width]
-            ctx.set(engine.i.payload.data, int.from_bytes(beat, "little"))
-            ctx.set(engine.i.payload.keep, (1 << len(beat)) - 1)
-            ctx.set(engine.i.payload.last, int(place + width >= len(codes)))
-            ctx.set(engine.i.valid, 1)
-            await ctx.tick().until(engine.i.ready)
-        ctx.set(engine.i.valid, 0)
-
-    async def watch(ctx):
-        for _ in range(_PATIENCE):
-            if ctx.get(engine.status.first_read):
+    async def watch(ctx: SimulatorContext) -> None:
+        for _ in range(bench.job.image_limit):
+            if ctx.get(bench.engine.status.first_read):
                 break
             await ctx.tick()
         else:
-            raise RuntimeError(f"the engine did not start within {_PATIENCE} cycles")
-        if first:
-            await ctx.tick().repeat(first)
+            raise RuntimeError(f"the engine did not start within {bench.job.image_limit} cycles")
+        for _ in range(first):
+            await ctx.tick()
         for _ in range(cycles):
             samples.append([int(ctx.get(signal)) for _, signal in signals])
             await ctx.tick()
 
-    simulator.add_testbench(feed, background=True)
-    simulator.add_testbench(watch)
-    simulator.run()
+    bench.run(watch)
     columns = zip(*samples, strict=True)
     return [
         Trace(label=label, width=len(signal), values=np.array(values))

@@ -39,12 +39,18 @@ def simulate(component, *testbenches, limit, monitors=()):
         simulator.add_testbench(process, background=True)
     for process in testbenches:
         simulator.add_testbench(process)
-    folder = os.environ.get("DOREFA_WAVES")
-    if folder:
-        with simulator.write_vcd(str(Path(folder) / f"{type(component).__name__}.vcd")):
+    waves = waves_of(component)
+    if waves:
+        with simulator.write_vcd(str(waves)):
             simulator.run()
     else:
         simulator.run()
+
+
+def waves_of(component):
+    """Where a waveform of this component goes, None where DOREFA_WAVES is not set."""
+    folder = os.environ.get("DOREFA_WAVES")
+    return Path(folder) / f"{type(component).__name__}.vcd" if folder else None
 
 
 def memories_of(component):
