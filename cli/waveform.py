@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from amaranth.hdl import Value
+from amaranth.hdl import Elaboratable, Value
 from amaranth.sim import SimulatorContext
 
 from dorefa.hw.compiler.compile import CompiledNetwork
@@ -16,7 +16,7 @@ from dorefa.sim.job.job import Job
 def _signals(bench: Bench) -> list[tuple[str, Value]]:
     """(label, signal) of what a tile passes through, in order, in the first slice."""
 
-    def part(name: str):
+    def part(name: str) -> Elaboratable:
         return bench.component(f"core.slice0.{name}")
 
     issue, array, drain = part("issue"), part("array"), part("drain")

@@ -20,10 +20,16 @@ from amaranth.hdl._ir import PortDirection, build_netlist
 # What a memory is in a fragment. Public classes do not lead from a component to the memories inside it.
 from amaranth.hdl._mem import MemoryInstance
 
+# The netlist, and what a memory is in it.
+from amaranth.hdl._nir import Memory as MemoryCell
+from amaranth.hdl._nir import Netlist
+
 __all__ = [
     "Design",
     "EmptyModuleChecker",
+    "MemoryCell",
     "ModuleEmitter",
+    "Netlist",
     "PortDirection",
     "SignalDict",
     "build_netlist",

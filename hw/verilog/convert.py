@@ -11,7 +11,9 @@ from ..fabric.families import FabricPlatform
 from ..lib.amaranth_private import (
     Design,
     EmptyModuleChecker,
+    MemoryCell,
     ModuleEmitter,
+    Netlist,
     PortDirection,
     SignalDict,
     build_netlist,
@@ -29,7 +31,7 @@ class _Emitter(ModuleEmitter):
 
     preloaded: tuple[str, ...] = ()
 
-    def emit_memory(self, cell_idx, cell):
+    def emit_memory(self, cell_idx: int, cell: MemoryCell) -> None:
         path = ".".join((*self.module.name, self.memories[cell_idx].memid.lstrip("\\")))
         if not any(cell.init) and not any(path.startswith(kept) for kept in self.preloaded):
             return
@@ -90,7 +92,7 @@ def _emit(
             emitter(target, netlist, module, names, empty_checker=empty).emit()
 
 
-def _netlist(component: Elaboratable, signature: wiring.Signature, name: str, platform: object):
+def _netlist(component: Elaboratable, signature: wiring.Signature, name: str, platform: object) -> Netlist:
     """Amaranth's netlist of a component; nested ports are joined with two underscores."""
     ports = {}
     for path, member, value in signature.flatten(component):

@@ -76,7 +76,9 @@ def to_rtlil(
     return rtlil.write(_modules(component, name=name, preloaded=preloaded, fabric=fabric))
 
 
-def _modules(component, *, name, preloaded, fabric) -> list[Module]:
+def _modules(
+    component: wiring.Component, *, name: str, preloaded: Iterable[str], fabric: str | None
+) -> list[Module]:
     """The modules of :func:`to_rtlil`, parents first."""
     paths = [f"{name}.{path}" for path in preloaded]
     modules = convert(component, name=name, preloaded=paths, fabric=fabric)

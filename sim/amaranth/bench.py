@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 from amaranth import ClockDomain, Module, Shape
-from amaranth.hdl import Fragment
+from amaranth.hdl import Elaboratable, Fragment
+from amaranth.lib import data
 from amaranth.sim import Simulator, SimulatorContext
 
 from dorefa.hw.engine.engine import Engine
@@ -58,7 +59,7 @@ class Bench:
         preload: bool = True,
         weight_packets: Callable[[int], Sequence[bytes]] | None = None,
         trunk_memory: type[TrunkMemory] = TrunkMemory,
-    ):
+    ) -> None:
         self.job = job
         compiled = job.compiled
         self.engine = Engine(compiled.config, memories=compiled.memories if preload else None)
@@ -81,7 +82,7 @@ class Bench:
                 self.engine, plan, len(sizes), stalls=self._stalls, latency=job.latency
             )
 
-    def component(self, path: str):
+    def component(self, path: str) -> Elaboratable:
         """The component at an instance path of the exported Verilog, for example ``core.slice0.issue``."""
         return find_component(self._fragment, path)
 
@@ -166,7 +167,7 @@ class Bench:
         ):
             self._check_stays(waiting, valid, result)
             waiting = result if valid and not ready else None
-            self._note(ctx, record, cycle, taken, read, done)
+            self._note(ctx, record, cycle, taken=taken, read=read, done=done)
             if valid and ready:
                 self._take(record, cycle, result)
             if self._is_complete(record):
@@ -179,12 +180,14 @@ class Bench:
                 raise stuck(self.job, len(self.traces), record.stamps.place)
             ctx.set(engine.o.ready, not self._stalls.sink())
 
-    def _check_stays(self, waiting, valid: bool, result) -> None:
+    def _check_stays(self, waiting: data.Const | None, valid: int, result: data.Const) -> None:
         """A result that waits must neither change nor go."""
         if waiting is not None and not (valid and result == waiting):
             raise SimulationError(f"image {len(self.traces)}: a result changed while it waited: {waiting}")
 
-    def _note(self, ctx: SimulatorContext, record: _Record, cycle: int, taken, read, done) -> None:
+    def _note(
+        self, ctx: SimulatorContext, record: _Record, cycle: int, taken: int, read: int, done: int
+    ) -> None:
         """What happened in this cycle but for results."""
         if taken:
             record.stamps.note("in", cycle)
@@ -199,7 +202,7 @@ class Bench:
                 record.copied.append([self._copy(ctx, region) for region in self._copies[len(ends)]])
             ends.append(cycle)
 
-    def _take(self, record: _Record, cycle: int, result) -> None:
+    def _take(self, record: _Record, cycle: int, result: data.Const) -> None:
         """One result."""
         record.stamps.note("out", cycle)
         record.results.append(result.data)

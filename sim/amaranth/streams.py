@@ -15,7 +15,7 @@ class Stalls:
     """Random waiting: `source` and `sink` are the chances in percent that a port which sends or takes waits
     in a cycle, `draws` the generator. The order in which ports ask decides what each is told."""
 
-    def __init__(self, draws: np.random.Generator, *, source: int = 0, sink: int = 0):
+    def __init__(self, draws: np.random.Generator, *, source: int = 0, sink: int = 0) -> None:
         self._draws, self._source, self._sink = draws, source, sink
 
     def source(self) -> bool:

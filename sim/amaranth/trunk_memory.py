@@ -22,7 +22,9 @@ class TrunkMemory:
     taken.
     """
 
-    def __init__(self, engine: Engine, plan: list[int], per_image: int, *, stalls: Stalls, latency: int = 0):
+    def __init__(
+        self, engine: Engine, plan: list[int], per_image: int, *, stalls: Stalls, latency: int = 0
+    ) -> None:
         self._engine, self._plan, self.per_image = engine, plan, per_image
         self._stalls, self._latency = stalls, latency
         self._bytes = trunk_bytes(engine.config)

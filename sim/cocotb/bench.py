@@ -15,11 +15,11 @@ from pathlib import Path
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.handle import HierarchyObject
+from cocotb.handle import HierarchyObject, LogicObject, SimHandleBase
 from cocotb.triggers import First, RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamSink, AxiStreamSource
 
-from dorefa.sim.job.fields import Fields, join_packets, write
+from dorefa.sim.job.fields import Field, Fields, join_packets, write
 from dorefa.sim.job.stamps import Stamps
 
 IDENTITY = 0x444F5245
@@ -48,7 +48,7 @@ def runs(writes: list[int]) -> Iterator[tuple[int, bytes]]:
         yield start, bytes(data)
 
 
-def instance(dut: HierarchyObject, path: str):
+def instance(dut: HierarchyObject, path: str) -> SimHandleBase:
     """Handle below the top, from ``core.feature``."""
     for name in path.split("."):
         dut = getattr(dut, name)
@@ -64,7 +64,7 @@ class Record:
         self.trunks: list[bytes] = []
         self.results = b""
 
-    def fields(self) -> list:
+    def fields(self) -> list[Field]:
         """Its part of the result file."""
         return [
             *self.stamps.fields().items(),
@@ -79,7 +79,7 @@ class Record:
 class Bench:
     """The bus models around one engine, and the records of what it did."""
 
-    def __init__(self, dut: HierarchyObject, job: Fields):
+    def __init__(self, dut: HierarchyObject, job: Fields) -> None:
         self.dut, self.job = dut, job
         logging.getLogger("cocotb").setLevel(logging.WARNING)
         self.weights, self.trunk_plan = job.packets("weights"), job.numbers("trunk_plan")
@@ -91,7 +91,7 @@ class Bench:
         self.records: list[Record] = []
         self.broken: int | None = None
 
-    def connect(self):
+    def connect(self) -> None:
         """The bus models, with random stalls on every channel, in both directions."""
         dut = self.dut
         self.source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), dut.clk, dut.rst)
@@ -122,7 +122,7 @@ class Bench:
         for number, channel in enumerate(channels):
             channel.set_pause_generator(pauses(random.Random(seed * 16 + number), stalls))
 
-    async def stream_weights(self):
+    async def stream_weights(self) -> None:
         """The memory that holds the weights: all packets, image after image, each after its latency."""
         while True:
             for packet in self.weights:
@@ -132,13 +132,13 @@ class Bench:
                 # A packet ahead, so that the queue stays short.
                 await self.memory.wait()
 
-    async def keep_trunks(self):
+    async def keep_trunks(self) -> None:
         """The memory that holds the residual trunks, the packets of the image."""
         while True:
             frame = await self.trunks_out.recv()
             self.record.trunks.append(bytes(frame.tdata))
 
-    async def stream_trunks(self):
+    async def stream_trunks(self) -> None:
         """Sends packets of the image back in the order of the plan, each after its latency."""
         edge = RisingEdge(self.dut.clk)
         for image in itertools.count():
@@ -150,7 +150,7 @@ class Bench:
                 await self.trunks_in.send(self.record.trunks[number])
                 await self.trunks_in.wait()
 
-    async def reset(self):
+    async def reset(self) -> None:
         """Four cycles of reset, everything undefined before it, idle buses when it ends."""
         self.dut.rst.value = 1
         ports = [
@@ -174,7 +174,7 @@ class Bench:
         self.dut.rst.value = 0
         await RisingEdge(self.dut.clk)
 
-    async def load(self):
+    async def load(self) -> None:
         """Program, weights and parameters through AXI4-Lite, after a read of the identity."""
         identity = await self.host.read_dword(0)
         assert identity == IDENTITY, f"register 0 reads {identity:#x}; expected {IDENTITY:#x}"
@@ -195,7 +195,7 @@ class Bench:
                 self.record.snapshots += int(bits.translate(_ONES), 2).to_bytes(size, "little")
                 self.record.undefined += int(bits.translate(_UNDEFINED), 2).to_bytes(size, "little")
 
-    async def watch(self):
+    async def watch(self) -> None:
         """Counts cycles, stamps events, copies what each pass wrote when it is done.
 
         Returns when the watchdog fires, and never otherwise.
@@ -214,7 +214,9 @@ class Bench:
             if self.record is not None:
                 self.note(streams, read, done)
 
-    def note(self, streams, read, done) -> None:
+    def note(
+        self, streams: dict[str, tuple[LogicObject, LogicObject]], read: LogicObject, done: LogicObject
+    ) -> None:
         """Stamps what happens in this cycle."""
         stamps = self.record.stamps
         for name, (valid, ready) in streams.items():
@@ -244,7 +246,7 @@ class Bench:
         self.record = None
         return True
 
-    def outcome(self, load_cycles: int, timed_out: bool) -> list:
+    def outcome(self, load_cycles: int, timed_out: bool) -> list[Field]:
         """The fields of the result file."""
         fields = [("load_cycles", load_cycles)]
         fields += [field for record in self.records for field in record.fields()]
@@ -258,7 +260,7 @@ class Bench:
 
 
 @cocotb.test()
-async def bench(dut):
+async def bench(dut: HierarchyObject) -> None:
     """Loads the network, runs every image, writes the record; what went wrong goes into it too."""
     path = Path(os.environ["DOREFA_BENCH"])
     job = Fields.read(path, "job file")
@@ -267,7 +269,7 @@ async def bench(dut):
     watcher = cocotb.start_soon(bench.watch())
     load_cycles = 0
 
-    async def everything():
+    async def everything() -> None:
         nonlocal load_cycles
         await bench.reset()
         bench.limit = bench.cycle + job.number("load_limit")

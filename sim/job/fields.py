@@ -19,8 +19,11 @@ MAGIC = b"dorefa\r\n"
 VERSION = 1
 _END = "end"
 
+Value = bytes | str | int | Iterable[int]
+Field = tuple[str, Value]
 
-def encode(value: bytes | str | int | Iterable[int]) -> bytes:
+
+def encode(value: Value) -> bytes:
     """Contents of a field: bytes as they are, text, one number or several."""
     if isinstance(value, bytes):
         return value
@@ -29,7 +32,7 @@ def encode(value: bytes | str | int | Iterable[int]) -> bytes:
     return np.asarray([value] if isinstance(value, int) else list(value), "<u8").tobytes()
 
 
-def write(fields: Iterable[tuple[str, bytes | str | int | Iterable[int]]]) -> bytes:
+def write(fields: Iterable[Field]) -> bytes:
     """The file of (name, value) pairs, in this order; a name may come again."""
     parts = [MAGIC, struct.pack("<Q", VERSION)]
     for name, value in (*fields, (_END, b"")):
@@ -45,7 +48,7 @@ class Fields:
     for one that is truncated and for a field that is asked for and not there.
     """
 
-    def __init__(self, data: bytes, what: str):
+    def __init__(self, data: bytes, what: str) -> None:
         self._what = what
         self._fields: dict[str, list[bytes]] = {}
         if len(data) < 16 or not data.startswith(MAGIC):
@@ -111,7 +114,7 @@ class Fields:
         return packets
 
 
-def join_packets(name: str, packets: Iterable[bytes]) -> list[tuple[str, bytes | list[int]]]:
+def join_packets(name: str, packets: Iterable[bytes]) -> list[Field]:
     """The two fields that :meth:`Fields.packets` reads."""
     packets = list(packets)
     return [(f"{name}_bytes", list(map(len, packets))), (name, b"".join(packets))]

@@ -121,7 +121,7 @@ def _compile(
     """
     sources = sorted(sources, key=lambda source: ("Slow" in source.name, -source.stat().st_size))
 
-    def compile_one(source):
+    def compile_one(source: Path) -> str:
         level = SLOW if "Slow" in source.name else fast
         target = str(Path(directory, f"{source.stem}.o"))
         command = [*cxx, *CXX_FLAGS, *flags, level, "-c", str(source), "-o", target]

@@ -10,6 +10,7 @@ import os
 import subprocess
 import tempfile
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -82,8 +83,8 @@ def _parts(job: Job, most: int) -> list[tuple[Job, int]]:
     parts = np.array_split(job.images, min(most, len(job.images)))
     lock, done = threading.Lock(), [0] * len(parts)
 
-    def progress(number):
-        def count(_, __):
+    def progress(number: int) -> Callable[[int, int], None]:
+        def count(_: int, __: int) -> None:
             with lock:
                 done[number] += 1
                 job.tick(sum(done))
