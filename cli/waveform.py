@@ -10,7 +10,7 @@ from amaranth.sim import SimulatorContext
 
 from dorefa.hw.compiler.compile import CompiledNetwork
 from dorefa.sim.amaranth.bench import Bench
-from dorefa.sim.job.job import Job
+from dorefa.sim.job.job import Job, stuck
 
 
 def _signals(bench: Bench) -> list[tuple[str, Value]]:
@@ -48,8 +48,8 @@ class Trace:
 def record(compiled: CompiledNetwork, image: np.ndarray, *, first: int, cycles: int) -> list[Trace]:
     """A :class:`Trace` per main signal: `cycles` cycles of the first layer, from cycle `first`.
 
-    `image` is uint8 (H, W, C). Cycle 0 is the image's first feature read. Raises RuntimeError when the engine
-    does not start on the image.
+    `image` is uint8 (H, W, C). Cycle 0 is the image's first feature read. Raises
+    :class:`~dorefa.sim.job.errors.SimulationError` when the engine does not start on the image.
     """
     bench = Bench(Job(compiled=compiled, images=image[None]))
     signals = _signals(bench)
@@ -61,7 +61,7 @@ def record(compiled: CompiledNetwork, image: np.ndarray, *, first: int, cycles: 
                 break
             await ctx.tick()
         else:
-            raise RuntimeError(f"the engine did not start within {bench.job.image_limit} cycles")
+            raise stuck(bench.job, 0, 0)
         for _ in range(first):
             await ctx.tick()
         for _ in range(cycles):
