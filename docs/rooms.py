@@ -158,7 +158,8 @@ def draw():
     for name, (x, y) in boxes.items():
         title = name.partition(".")[2] or name
         parts.append(
-            f'<rect x="{x:g}" y="{y:g}" width="{BOX[0]}" height="{BOX[1]}" rx="5" fill="white" stroke="#555"/>'
+            f'<rect x="{x:g}" y="{y:g}" width="{BOX[0]}" height="{BOX[1]}" rx="5" fill="white" '
+            'stroke="#555"/>'
             f'<text x="{x + BOX[0] / 2:g}" y="{y + 17:g}" text-anchor="middle">{escape(title)}</text>'
             f'<text x="{x + BOX[0] / 2:g}" y="{y + 33:g}" text-anchor="middle" font-size="11" fill="#666">'
             f"{counts[name]} modules</text>"

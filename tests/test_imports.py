@@ -51,6 +51,7 @@ ALLOWED |= {
     "synth.boards": "synth.targets synth.flow",
     "synth.explore": "synth.targets synth.flow synth.boards",
     "cli": "",
+    "cli.demo": "cli",
 }
 
 

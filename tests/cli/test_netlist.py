@@ -10,7 +10,7 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.network import npz
 from dorefa.hw.compiler.sizing import fit
 from dorefa.sim import simulate
-from dorefa.sim.job.job import SimulationError
+from dorefa.sim.job.errors import SimulationError
 from dorefa.synth.flow import netlist, yosys
 from dorefa.synth.flow.units import make_unit
 from dorefa.synth.targets.catalog import names

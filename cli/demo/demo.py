@@ -1,7 +1,6 @@
 """`make demo`: handwritten digits through float model, integer model and generated hardware."""
 
 import argparse
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,7 +18,7 @@ from dorefa.synth.flow import report as synthesis
 from dorefa.synth.flow import yosys
 from dorefa.synth.targets.catalog import TARGETS
 
-from .output import Output, Progress, make_folder, write_text
+from ..output import Output, Progress, make_folder, write_text
 
 LANES, ROWS = 32, 16
 # Images by default; without a C++ compiler each takes much of a minute.
@@ -159,7 +158,3 @@ def _say(out, result, scores, labels, counts):
         ["target", "LUTs", "FFs", "block RAMs", "cells"],
         [[target, x["luts"], x["ffs"], x["brams"], x["cells"]] for target, x in counts],
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())
