@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from dorefa.golden.errors import InputError
 
@@ -157,7 +158,7 @@ class EngineConfig:
         """Width of TDATA of the result port: 32, or 64 where accumulators need it."""
         return 32 if self.acc_bits <= 32 else 64
 
-    def replace(self, **changes) -> EngineConfig:
+    def replace(self, **changes: Any) -> EngineConfig:
         """A copy with some parameters changed, checked again."""
         unknown = sorted(set(changes) - {field.name for field in dataclasses.fields(self)})
         if unknown:
@@ -221,6 +222,6 @@ def preset(name: str) -> EngineConfig:
     return PRESETS[name]
 
 
-def pool_spacing(config):
+def pool_spacing(config: EngineConfig) -> int:
     """Cycles from a group of channels to the same one of the next pixel that pooling asks for."""
     return 1 if config.cols > 1 else 4

@@ -96,7 +96,7 @@ def test_sets(case, seed):
     """Columns of a set are read together as far as they stand on one line."""
     rng = np.random.default_rng([seed, case])
     geometry = read_of(rng)
-    slices, cols, width = geometry.slices, geometry.cols, geometry.computed[1]
+    slices, cols, width = geometry.shared_reads.slices, geometry.cols, geometry.computed[1]
     print(geometry.layer.codes.shape, geometry.layer.in_shape, slices)
     total = 0
     for number in range(geometry.sets):
@@ -116,9 +116,9 @@ def test_columns_share_where_it_takes_fewer_steps(seed):
     shares = 0
     for _ in range(60):
         geometry = read_of(rng)
-        apart, _ = dataclasses.replace(geometry.slices, spacing=0).steps(0, 1)
+        apart, _ = dataclasses.replace(geometry.shared_reads.slices, spacing=0).steps(0, 1)
         apart *= geometry.pixels * geometry.groups
         assert geometry.read_steps <= apart
-        assert (geometry.read_steps < apart) == (geometry.slices.spacing > 0)
-        shares += geometry.slices.spacing > 0
+        assert (geometry.read_steps < apart) == (geometry.shared_reads.slices.spacing > 0)
+        shares += geometry.shared_reads.slices.spacing > 0
     assert 10 < shares < 60
