@@ -186,7 +186,7 @@ def engine_for(geometry, in_address, slots, spare=0):
     words = patch_depth(geometry.words, plane_groups)
     # Windows may start and end in the padding: their offsets must fit the fields.
     reach = (layer.in_shape[1] + sum(layer.padding[1::2])) * layer.in_shape[2]
-    if geometry.column_reads == "shared":
+    if geometry.reader.shares:
         reach += geometry.cols * geometry.shared_reads.slices.spacing
     depth = max(2, in_address + geometry.source.words(fetch), -(-reach // (2 * fetch)) + 1) + spare
     return EngineConfig(
@@ -196,7 +196,7 @@ def engine_for(geometry, in_address, slots, spare=0):
         cols=geometry.cols,
         fetch_bits=fetch,
         a_bits=layer.a_bits,
-        column_reads=geometry.column_reads,
+        column_reads=geometry.reader.name,
         out_bits=1,
         patch_slots=slots,
         feature_depth=depth,
