@@ -33,16 +33,16 @@ class CompiledLayer:
     `out_shape` (H, W, C) and `out_bits` are those of its codes (None for a layer without). `binary_ops`
     counts one AND and one count of a bit as one. `cycles` is the sum over its `passes` (numbers in
     the program), `bound` what the tiling alone allows, `bound_by` what the layer waits for.
-    `merged_groups` neighboring channel groups are computed as one. `shares` (Fractions) says how much of
-    the array works in these `bound` cycles: of the ``products`` those that are no zeros between merged
-    groups, of the ``lanes``, of the ``rows`` and of the ``columns`` those that are not idle.
+    `merged_groups` neighboring channel groups are computed as one. `shares` are the fractions of
+    the array that work in these `bound` cycles: ``products`` that are no zeros between merged groups, and
+    ``lanes``, ``rows`` and ``columns`` that are not idle.
 
     Where weights stream in: `transfer_cycles` that they take on the port, `waiting_cycles`, the part of
     `cycles` without computing until they are there, `bytes_per_cycle`, the least rate with which
     the layer would not be bound by their transfer, and `compute_bound_batch`, the least batch with
-    which it would not (None but for layers of one pixel per image). Where residual trunks stream:
-    `trunk_bytes_in` that the layer adds and `trunk_bytes_out` that it keeps; `waiting_cycles` then count what
-    it waits for these too. All counts are those of one packet.
+    which it would not (None unless the layer has one pixel per image). Where residual trunks stream:
+    `trunk_bytes_in` that the layer adds and `trunk_bytes_out` that it keeps; `waiting_cycles` then
+    include waiting for these. All counts are those of one packet.
     """
 
     name: str

@@ -179,7 +179,7 @@ def _pass_cycles(
 def _emitted(geometry: PassGeometry) -> list[int]:
     """Pixels that each set leaves after pooling."""
     layer = geometry.layer
-    pool = None if layer.pool is None else layer.pool
+    pool = layer.pool
     ends = []
     for axis in (0, 1):
         size = geometry.computed[axis]

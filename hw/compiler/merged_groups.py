@@ -24,9 +24,8 @@ _DEPTHS = ("weight_depth", "patch_depth", "image_patch_depth")
 def merged(
     network: IntegerNetwork, config: EngineConfig, limits: Collection[str] | None = None
 ) -> IntegerNetwork:
-    """`network` (IntegerNetwork, :func:`dorefa.hw.compiler.batch.batched`) with the channel groups of every
-    layer
-    merged as takes the fewest cycles on an engine of `config`; the codes of all layers stay the same.
+    """`network` (:func:`dorefa.hw.compiler.batch.batched`) with the channel groups of every layer merged so
+    that it takes the fewest cycles on an engine of `config`; the codes of all layers stay the same.
 
     m neighbors of G groups become one (m divides G): K is m times as long, and a group has m times as
     many output channels, whose weights for the channels of its neighbors are 0. Bipolar weights have
@@ -83,7 +82,7 @@ def _merged(
 
 
 def _outline(layer: IntegerLayer, count: int) -> IntegerLayer:
-    """What :func:`merge` makes, in a moment: its codes have their shape alone."""
+    """What :func:`merge` makes, but at once: its codes have the shape and no contents."""
     if count == 1:
         return layer
     channels, height, width, inner = layer.codes.shape
@@ -98,7 +97,7 @@ def _outline(layer: IntegerLayer, count: int) -> IntegerLayer:
 
 
 def _by_cycles(layer: IntegerLayer, config: EngineConfig) -> list[int]:
-    """Numbers of groups to merge that take fewer cycles than none, the fastest first, and 1."""
+    """Numbers of groups to merge that take fewer cycles than merging none, the fastest first, then 1."""
     if layer.groups == 1 or layer.rescale is not None:
         return [1]
     encoding, w_bits = layer.encoding.with_zero(layer.w_bits)

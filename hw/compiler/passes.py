@@ -16,7 +16,7 @@ from .map_layout import MapLayout
 
 @dataclass(frozen=True, kw_only=True)
 class Pass:
-    """Part of a layer that the engine computes at a time: what one descriptor of the program says.
+    """The part of a layer that the engine computes at a time: what one descriptor of the program describes.
 
     `layer` is the layer's index, `part` the pass's number within it; `first_group` and `first_channel`
     (within its channel group) are where its output channels begin.
@@ -49,9 +49,14 @@ class Pass:
 
 
 def cut(
-    network: IntegerNetwork, index: int, source: MapLayout, config: EngineConfig, most: int | None = None
+    network: IntegerNetwork, index: int, source: MapLayout, config: EngineConfig, most: int | None
 ) -> list[Pass]:
-    """The passes of one layer that reads a map of layout `source`, of at most `most` tiles each."""
+    """The passes of layer `index`, which reads a map of layout `source`, of at most `most` tiles each (None:
+    no such limit).
+
+    Raises :class:`InputError` that names the layer, where half of the weight memory is too small for a tile,
+    or for channels that the layer's readers can take.
+    """
     layer = network.layers[index]
     whole = PassGeometry.of(layer, config, source=source)
     tile_words = layer.w_bits * whole.words
@@ -105,8 +110,8 @@ def _tile_passes(
     per_group = layer.codes.shape[0] // layer.groups
     result = []
     for number in range(layer.groups * cuts):
-        group, cut = divmod(number, cuts)
-        first = cut * channels
+        group, block = divmod(number, cuts)
+        first = block * channels
         own = min(channels, per_group - first) if _is_last(layer) else channels
         geometry = PassGeometry.of(layer, config, source=source, groups=1, channels=own)
         result.append(_pass(index, number, layer.groups * cuts, geometry, group, first))
@@ -119,7 +124,7 @@ def _is_last(layer: IntegerLayer) -> bool:
 
 def _readable(network: IntegerNetwork, index: int, block_channels: int | None) -> bool:
     """Whether all readers of layer `index` can read blocks of so many channels; None: the last block is
-    filled up with zero channels, which only a reader of all channels can have."""
+    filled up with zero channels, which only a reader of all channels can take."""
     layer = network.layers[index]
     channels = layer.codes.shape[0]
     if block_channels is None and zero_count(layer) is None:

@@ -15,7 +15,7 @@ from ..config.ranges import check_range
 from ..interface.readers import READERS
 from .plan import Plan
 
-# About what the array and its memories' ports take, to weigh a reader against.
+# Rough size of the array and its memories' ports, to weigh a reader against.
 _LUTS_PER_OPERATION = 3
 
 _FIXED = (
@@ -96,7 +96,7 @@ def _plane_groups(network: IntegerNetwork, sizes: Mapping[str, Any]) -> list[int
 
 
 def _look_up_tables(reader: _Reader, sizes: Mapping[str, Any]) -> int:
-    """About what a reader takes."""
+    """Rough number of LUTs of a reader."""
     return READERS[reader.column_reads].look_up_tables(
         fetch=reader.fetch_bits,
         planes=-(-sizes["a_bits"] // reader.plane_groups),

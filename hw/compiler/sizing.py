@@ -92,7 +92,7 @@ def _array(layers: Sequence[IntegerLayer], overrides: Mapping[str, Any]) -> dict
 
 
 def _trunk_draft(layers: Sequence[IntegerLayer], sizes: Mapping[str, Any]) -> dict[str, int]:
-    """Parameters without which no configuration has streamed trunks, until the network's needs are known."""
+    """Parameters that a configuration with streamed trunks must have before the network's needs are known."""
     store = TRUNK_STORES.get(sizes.get("trunks", "onchip"))
     if store is None:
         return {}
@@ -128,7 +128,7 @@ def _least_quant(network: IntegerNetwork, sizes: Mapping[str, Any]) -> int:
         out_bits=1,
     )
     largest = min(widest_fetch, _LARGEST_QUANT)
-    # Groups are merged as they would be if no drain kept them from it.
+    # Groups are merged as if no drain stood against it.
     most = max(1, min(largest // draft.engines, draft.rows))
     widest = max(quant for quant in range(1, most + 1) if draft.rows % quant == 0)
     layers = Plan.of(network, draft.replace(quant=widest), limits=()).convolutions

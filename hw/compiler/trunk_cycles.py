@@ -1,4 +1,4 @@
-"""When tiles may end that wait for streamed residual trunks, predicted without simulating."""
+"""When tiles that wait for streamed residual trunks may end, predicted without simulating."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def plane_group_choices(a_bits: int, stored_bits: int) -> list[int]:
-    """Numbers of equal groups of `a_bits` planes, the last of which may be smaller, that hold codes of
-    `stored_bits` in one; empty where `stored_bits` is more than `a_bits`."""
+    """How many groups `a_bits` planes can be cut into: all of one size, but for the last, which may be
+    smaller; a group holds a code of `stored_bits`. Empty where `stored_bits` is more than `a_bits`."""
     sizes = {-(-a_bits // groups) for groups in range(1, a_bits + 1)}
     return sorted(-(-a_bits // size) for size in sizes if size >= stored_bits)
 

@@ -19,7 +19,7 @@ class EngineConfig:
     The array makes `rows` x `cols` dot products of `lanes` one-bit products per cycle
     (:attr:`binary_ops_per_cycle`). `w_bits` and `a_bits` are the widest operands a layer may ask
     for at run time; `out_bits` is the widest activation the quantizer writes. The feature memory has
-    ``ceil(a_bits / plane_groups)`` planes (:attr:`fetch_planes`): an image of more lies in several groups
+    ``ceil(a_bits / plane_groups)`` planes (:attr:`fetch_planes`): a wider image lies in several groups
     of planes, one behind the other, and its windows are read group after group. Planes from `out_bits`
     up hold only the image and are `image_depth` deep.
 
@@ -30,7 +30,7 @@ class EngineConfig:
 
     With `column_reads` ``shared`` the window reader fetches what the windows of several columns share once.
     With `trunks` ``stream`` residual trunks leave the engine as they are made and come back when they are
-    added; `trunk_depth` then is that of two queues.
+    added; `trunk_depth` is then the depth of each of two queues.
 
     Raises :class:`InputError` that names the parameter, its value and what is accepted.
     """

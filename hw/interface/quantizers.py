@@ -102,10 +102,10 @@ class _Thresholds(Quantizer):
         used = layer.thresholds.shape[1]
         rows = []
         for channel, thresholds in enumerate(layer.thresholds):
-            # One beyond what this channel's counts reach may lie beyond the width as well.
+            # A threshold beyond what this channel's counts reach need not fit the width.
             stored = (thresholds - constants[channel]).clip(least, never)
             rows.append(self._stages(stored, never, layer.inverted[channel], config))
-        # Where there is a trunk, that of a filling channel is 0, and all others may be less.
+        # A filling channel's trunk is 0, which may lie outside of what the others reach.
         zero = zero_count or 0
         fills = [min(least, 0)] * zero + [max(never, 1)] * (used - zero)
         return rows, self._stages(fills, never, False, config)

@@ -52,7 +52,7 @@ class Reader:
         return {"column": Out(range(max(2, config.cols))), **piece}
 
     def written(self, port: Any, column: int, subword: int) -> tuple[Any, Any, Any]:
-        """Of that port (whether it writes this piece of a column, word, data)."""
+        """(Whether that port writes this piece of a column, word, data)."""
         return port.pieces[subword] & (port.column == column), port.word, port.data
 
     def reach(self, geometry: Any, row_bits: int) -> int:
@@ -71,8 +71,8 @@ class Reader:
         return geometry.patches * geometry.cols * geometry.copy_steps[0]
 
     def look_up_tables(self, *, fetch: int, planes: int, cols: int, lanes: int) -> int:
-        """About what the planes' shifters and registers, the patch buffer's choice of a plane and the masks
-        take: enough to order readers."""
+        """Rough number of LUTs of the planes' shifters and registers, the patch buffer's choice of a plane
+        and the masks: good enough to order readers."""
         shift = fetch.bit_length() - 1
         return planes * fetch * (shift + 7) + _choice(planes, cols, lanes) + 4 * fetch
 

@@ -13,7 +13,7 @@ from .register import WORD_BITS, Access, Field, Register
 
 IDENTITY = 0x444F5245
 BOARD_IDENTITY = 0x42524F44
-# Of both tables and of the memory map.
+# Version of both tables and of the memory map.
 VERSION = 3
 # Word addresses from here on are the board's own.
 BOARD_SPACE = 1 << 31
@@ -140,7 +140,7 @@ BOARD_REGISTERS = _table(
         fields=(_constant("channels", 0, 16, "channels", "channels of a pixel"),),
     ),
 )
-# Of an address that tell the board's words apart.
+# Address bits that tell the board's words apart.
 BOARD_BITS = max(register.address - BOARD_SPACE for register in BOARD_REGISTERS.values()).bit_length()
 
 

@@ -15,7 +15,7 @@ from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
 from ..config.engine import EngineConfig
 from .streams import trunk_bytes, trunk_layout
 
-# Groups of streamed trunks on their way through the pipeline, at most.
+# At most so many groups of streamed trunks are in the pipeline.
 _GROUPS_ON_THEIR_WAY = 32
 
 
@@ -48,15 +48,15 @@ class TrunkStore:
         return memory_groups
 
     def good_depth(self, least: int) -> int:
-        """Groups with which no port that never waits is waited for."""
+        """Groups with which the engine never waits for a port that is always ready."""
         return least
 
     def draft(self) -> dict[str, int]:
-        """Parameters without which no configuration has this store, until a network's needs are known."""
+        """Parameters that a configuration with this store must have before a network's needs are known."""
         return {}
 
     def stream_bytes(self, geometries: Iterable[Any], config: EngineConfig) -> int:
-        """Bytes that the trunk of passes of these PassGeometry is in a stream."""
+        """Bytes of the trunk of passes of these PassGeometry in a stream."""
         return 0
 
     def packets(self, schedule: Any) -> tuple[list[int], list[int]]:
@@ -71,8 +71,8 @@ class TrunkStore:
 
 @dataclass(frozen=True)
 class _Kept(TrunkStore):
-    """Residual trunk: whether accumulators are rescaled, nothing but the trunk is wanted, a stored trunk
-    is added, the sum is stored; how far products are shifted."""
+    """The program says whether accumulators are rescaled, nothing but the trunk is wanted, a stored trunk is
+    added, the sum is stored; and how far products are shifted."""
 
     def program_fields(self, config: EngineConfig) -> dict[str, Shape]:
         flags = ("rescale", "trunk_only", "trunk_add", "trunk_store")
@@ -91,7 +91,8 @@ class _Kept(TrunkStore):
 
 @dataclass(frozen=True)
 class _OnChip(_Kept):
-    """In a trunk memory; of each pass where, and how far behind that the sum goes."""
+    """In a memory of the engine. The program says where the trunk of each pass lies, and how far behind it
+    the sum is stored."""
 
     def program_fields(self, config: EngineConfig) -> dict[str, Shape]:
         address = unsigned(max(1, (config.trunk_depth - 1).bit_length()))

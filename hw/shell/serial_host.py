@@ -32,7 +32,7 @@ from ..interface.streams import image_layout, result_layout
 
 WRITE, READ, IMAGE = b"W"[0], b"R"[0], b"I"[0]
 
-# Of an address that is one of the board's own words.
+# The address bit that marks the board's own words.
 _BOARD_BIT = BOARD_SPACE.bit_length() - 1
 
 
@@ -85,7 +85,7 @@ class SerialHost(wiring.Component):
 
     def _commands(self, m: Module, answered: Signal) -> Value:
         """Received bytes to the engine. Returns the address that was read, while `answered`."""
-        # The last eight bytes with the one that comes: an address and a word, or an address alone.
+        # The last eight bytes, the one that comes included: an address and a word, or an address alone.
         fields = Signal(56)
         latest = Cat(fields, self.data)
         first, second = latest[:32], latest[32:]

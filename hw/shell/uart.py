@@ -13,7 +13,7 @@ from dorefa.golden.errors import InputError
 FRAME_BITS = 10
 # Fewer cycles a bit leave the receiver's sample too far from the middle of the bit.
 _LEAST_DIVISOR = 4
-# Of a bit time, over a frame: what a receiver on the other side tolerates, shared by both sides.
+# Of a bit time, over a frame: what the other side's receiver tolerates, shared by both sides.
 _PERCENT_OFF = 2
 
 
