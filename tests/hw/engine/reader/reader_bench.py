@@ -10,7 +10,8 @@ from dorefa.golden.lowering.lower import lower
 from dorefa.golden.network.shapes import layer_shapes
 from dorefa.hw.compiler.descriptor import descriptor
 from dorefa.hw.compiler.geometry import PassGeometry
-from dorefa.hw.compiler.schedule import Pass, schedule
+from dorefa.hw.compiler.passes import Pass
+from dorefa.hw.compiler.schedule import schedule
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.engine.components import make_reader
 from dorefa.hw.engine.reader.feature_memory import FeatureMemory
@@ -185,7 +186,7 @@ def engine_for(geometry, in_address, slots, spare=0):
     # Windows may start and end in the padding: their offsets must fit the fields.
     reach = (layer.in_shape[1] + sum(layer.padding[1::2])) * layer.in_shape[2]
     if geometry.reader.shares:
-        reach += geometry.cols * geometry.slices.spacing
+        reach += geometry.cols * geometry.shared_reads.slices.spacing
     depth = max(2, in_address + geometry.source.words(fetch), -(-reach // (2 * fetch)) + 1) + spare
     return EngineConfig(
         lanes=geometry.lanes,
