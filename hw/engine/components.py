@@ -1,5 +1,7 @@
 """Which component each variation of the engine is; what else they are, :mod:`dorefa.hw.interface` knows."""
 
+from __future__ import annotations
+
 from amaranth.lib import wiring
 
 from ..config.engine import EngineConfig

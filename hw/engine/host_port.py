@@ -1,16 +1,20 @@
 """The host's side: registers, and words put together for the memories."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from functools import reduce
 from operator import or_
+from typing import Any
 
-from amaranth import Cat, Module, Mux, ResetSignal, Signal
+from amaranth import Cat, Module, Mux, ResetSignal, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..config.engine import EngineConfig
 from ..interface.host_bus import host_signature
 from ..interface.memory_map import MemoryMap
-from ..interface.register import Access, Register
+from ..interface.register import Access, Field, Register
 from ..interface.registers import REGISTER_BITS, engine_registers
 
 
@@ -23,7 +27,7 @@ class HostPort(wiring.Component):
     `init`: words that the registers of a preloaded engine begin with.
     """
 
-    def __init__(self, config, *, init: Mapping[str, int] | None = None):
+    def __init__(self, config: EngineConfig, *, init: Mapping[str, int] | None = None) -> None:
         self._config = config
         self._preloaded = init is not None
         self._registers = engine_registers(config, init)
@@ -42,7 +46,7 @@ class HostPort(wiring.Component):
             ports |= {f"{window.name}_{part}": Out(shape) for part, shape in window.write_ports(1).items()}
         super().__init__(ports)
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         self._write_memories(m)
         # Registers repeat up to the first window, so that there is little of an address to compare.
@@ -57,13 +61,13 @@ class HostPort(wiring.Component):
         self._read_registers(m, chosen, place, seen)
         return m
 
-    def _events(self, register: Register):
+    def _events(self, register: Register) -> list[Field]:
         """The fields that are cleared by writing 1, of those that this engine has."""
         return [
             field for field in register.fields if field.access is Access.CLEAR and field.exists(self._config)
         ]
 
-    def _write_memories(self, m):
+    def _write_memories(self, m: Module) -> None:
         """Words of the windows from their pieces."""
         host = self.host
         select = host.addr[self._map.select_shift :]
@@ -96,7 +100,7 @@ class HostPort(wiring.Component):
             with m.If(takes):
                 m.d.sync += own.eq(w_data)
 
-    def _write_registers(self, m, chosen, place, seen):
+    def _write_registers(self, m: Module, chosen: Value, place: Value, seen: dict[str, Value]) -> None:
         """`chosen`: the address is that of a register, `place` tells which; `seen`, by the names of
         registers: the bits of :meth:`_events`."""
         host = self.host
@@ -117,7 +121,7 @@ class HostPort(wiring.Component):
                 with m.If(getattr(self, field.name)):
                     m.d.sync += bit.eq(1)
 
-    def _read_registers(self, m, chosen, place, seen):
+    def _read_registers(self, m: Module, chosen: Value, place: Value, seen: dict[str, Value]) -> None:
         """The bus's answer, a cycle after the address; arguments as of :meth:`_write_registers`."""
         # All but what is read are zero: less to join, a cycle later, than to choose from.
         reads = [Signal(32, name="read_fixed")]
@@ -136,7 +140,7 @@ class HostPort(wiring.Component):
                 reads.append(read)
         m.d.comb += self.host.r_data.eq(reduce(or_, reads))
 
-    def _values(self, register: Register, seen):
+    def _values(self, register: Register, seen: Value) -> dict[str, Value | int]:
         """Name -> value of the register's fields that this engine has."""
         values = {field.name: bit for field, bit in zip(self._events(register), seen, strict=True)}
         for field in register.fields:

@@ -1,12 +1,16 @@
 """Images in, layers one after another."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from amaranth import Cat, Module, Signal
+from dataclasses import dataclass
+from typing import Any
+
+from amaranth import Cat, Module, Signal, Value
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
+from amaranth.lib.memory import Memory, ReadPort
 from amaranth.lib.wiring import In, Out
 
+from ..config.engine import EngineConfig
 from ..interface import program
 from ..interface.memory_map import MemoryMap
 from ..interface.streams import image_layout
@@ -70,7 +74,7 @@ class Sequencer(wiring.Component):
     `busy`, `ended` (pulse with a pass's end), `finished` (pulse with the last one's).
     """
 
-    def __init__(self, config, *, init=None):
+    def __init__(self, config: EngineConfig, *, init: list[int] | None = None) -> None:
         self._config = config
         self._init = init
         depth = MemoryMap.of(config).program.depth
@@ -101,7 +105,7 @@ class Sequencer(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self._config
         m.submodules.program = memory = Memory(
@@ -155,7 +159,7 @@ class Sequencer(wiring.Component):
         m.d.comb += self.busy.eq(~(states.ongoing("enable") | states.ongoing("image")))
         return m
 
-    def _gate(self, m):
+    def _gate(self, m: Module) -> _Gate:
         """Counts the bytes of a packet down, and judges its length."""
         # Bytes of the packet that are missing, and whether there were any, or too many.
         missing, begun, over = Signal.like(self.image_bytes), Signal(), Signal()
@@ -181,7 +185,7 @@ class Sequencer(wiring.Component):
             clear=[missing.eq(self.image_bytes), begun.eq(0), over.eq(0)],
         )
 
-    def _take_image(self, m, gate, fetch):
+    def _take_image(self, m: Module, gate: _Gate, fetch: _Fetch) -> None:
         """The state in which an image comes in, as long as its packet has the right length."""
         accepted = Signal()
         m.d.comb += accepted.eq(self.enable | gate.begun)
@@ -207,7 +211,7 @@ class Sequencer(wiring.Component):
                 with m.Else():
                     m.next = "enable"
 
-    def _fetch(self, m, read):
+    def _fetch(self, m: Module, read: ReadPort) -> _Fetch:
         """Reads the words of a descriptor, one a cycle."""
         words = program.words_per_layer(self._config)
         address, number = Signal.like(read.addr), Signal(range(words))
@@ -233,14 +237,14 @@ class Sequencer(wiring.Component):
             clear=[fetching.eq(0), asks.eq(0), answers.eq(0), complete.eq(0)],
         )
 
-    def _passes(self, m):
+    def _passes(self, m: Module) -> _Passes:
         """Counts the passes of the program."""
         passes, layers = Signal.like(self.layers), Signal.like(self.layers)
         next_last, last = Signal(), Signal()
         m.d.sync += next_last.eq(passes == layers)
         return _Passes(number=passes, count=layers, next_last=next_last, last=last)
 
-    def _descriptor(self, m, data, number, answers, swap):
+    def _descriptor(self, m: Module, data: Value, number: Signal, answers: Signal, swap: Signal) -> None:
         """Words of a descriptor as they come, in a shift register, which the table's have left in the
         end; `number` of the word that is asked for while `data` answers for the one before."""
         config, table = self._config, self.table

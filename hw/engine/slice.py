@@ -1,9 +1,16 @@
 """One engine of several that compute different channels of the same pixels in lock-step."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
 from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import ShapeLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..config.engine import EngineConfig
 from ..interface import program
 from ..interface.memory_map import MemoryMap
 from ..interface.quantizers import quantizer_of
@@ -22,7 +29,7 @@ from .reader.patch_buffer import PatchBuffer
 from .reader.run_generator import RunGenerator
 
 
-def trunk_signature(config):
+def trunk_signature(config: EngineConfig) -> wiring.Signature:
     """A slice's side of :class:`.trunk_streams.TrunkStreams`: as there, of its own `quant` channels."""
     bits = config.quant * config.trunk_bits
     return wiring.Signature(
@@ -39,12 +46,12 @@ def trunk_signature(config):
     )
 
 
-def _writes(address, data, en=1):
+def _writes(address: ShapeLike, data: ShapeLike, en: ShapeLike = 1) -> FlatSignature:
     """Writes of memories, seen from who writes."""
     return FlatSignature({"en": Out(en), "address": Out(address), "data": Out(data)})
 
 
-def pipeline_latency(config):
+def pipeline_latency(config: EngineConfig) -> int:
     """Cycles from the drain's group to its pooled codes: trunk, sums, quantizer, pooling."""
     latency = quantizer_of(config).latency(config) + pool_latency(config)
     if config.trunk_bits:
@@ -70,7 +77,9 @@ class EngineSlice(wiring.Component):
     `memories`: this slice's contents of a preloaded engine (``weights``, ``params``, ``rescale``).
     """
 
-    def __init__(self, config, *, memories=None):
+    def __init__(
+        self, config: EngineConfig, *, memories: Mapping[str, list[list[int]]] | None = None
+    ) -> None:
         self._config = config
         self._memories = memories or {}
         values = signed(config.acc_bits)
@@ -114,7 +123,7 @@ class EngineSlice(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config, layer = self._config, self.layer
         m.submodules.run_generator = runs = RunGenerator(config)
@@ -168,7 +177,7 @@ class EngineSlice(wiring.Component):
         self._staircase(m, drain)
         return m
 
-    def _staircase(self, m, drain):
+    def _staircase(self, m: Module, drain: Drain) -> None:
         """Accumulators to codes: residual trunk, sums, quantizer, pooling."""
         config, layer = self._config, self.layer
         valid, values, group = drain.valid & ~layer.raw, drain.values, drain.group

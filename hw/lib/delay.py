@@ -1,9 +1,14 @@
 """Signals as they were some cycles ago."""
 
-from amaranth import Signal
+from __future__ import annotations
+
+from amaranth import Module, Signal, Value
+from amaranth.lib import data
 
 
-def delayed(m, value, cycles, name, *, reset_less=False):
+def delayed(
+    m: Module, value: Value | data.View, cycles: int, name: str, *, reset_less: bool = False
+) -> Value | data.View:
     """`value` as it was `cycles` cycles ago; its registers are named ``NAME_0``, ``NAME_1``, ...
 
     `reset_less` is for data that nothing looks at before it was written: a reset that reaches every

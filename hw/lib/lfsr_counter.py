@@ -1,26 +1,28 @@
 """Counters of loops, which take no adder: a register tells the last round."""
 
+from __future__ import annotations
+
 import functools
 
-from amaranth import Cat, Const, Signal
+from amaranth import Cat, Const, Module, Signal, Value
 
 # Bits of a loop counter -> the bit that feeds it together with the highest one, counted from 1.
 LOOP_TAPS = {2: 1, 3: 2, 4: 3, 6: 5, 7: 6, 10: 7, 15: 14, 18: 11}
 
 
-def loop_bits(most):
+def loop_bits(most: int) -> int:
     """Bits of the counter of a loop of up to `most` rounds."""
     return min(bits for bits in LOOP_TAPS if most < 1 << bits)
 
 
-def loop_feed(count, bits):
+def loop_feed(count: Value | list[int], bits: int) -> Value | int:
     """What comes in at the bottom of a loop counter: it is a shift register, which takes no adder and begins
     with zeros. `count`: its bits, lowest first."""
     return ~(count[bits - 1] ^ count[LOOP_TAPS[bits] - 1])
 
 
 @functools.cache
-def loop_code(rounds, bits):
+def loop_code(rounds: int, bits: int) -> int:
     """How a loop's rounds are written: its counter in the last round but one, and a bit above it, set where
     there is one round only."""
     count = [0] * bits
@@ -29,7 +31,9 @@ def loop_code(rounds, bits):
     return sum(bit << place for place, bit in enumerate(count)) | (rounds == 1) << bits
 
 
-def loop(m, rounds, restart, goes_on, first=None):
+def loop(
+    m: Module, rounds: Value, restart: Value, goes_on: Value, first: tuple[Value, Value] | None = None
+) -> tuple[Signal, Value]:
     """A loop counter; returns a register that tells its last round, and what it will be in the next cycle.
     `rounds` as :func:`loop_code` has them.
 

@@ -1,9 +1,11 @@
 """Numbers as thermometers: one bit per place, from the number on."""
 
-from amaranth import Cat, Const
+from __future__ import annotations
+
+from amaranth import Cat, Const, Value
 
 
-def reached(value, places):
+def reached(value: Value, places: int) -> Value:
     """Bit p of the result: ``value <= p``. In two digits, because a comparator for every place would
     each be a carry chain."""
     digit = (len(value) + 1) // 2

@@ -1,9 +1,14 @@
 """Weights that stream in pass by pass: one half of the weight memory fills while the other computes."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ...config.engine import EngineConfig
 from ...interface.streams import beats_per_word, rows_per_beat, weights_layout
 
 
@@ -19,7 +24,7 @@ class WeightLoader(wiring.Component):
     that the pass should have, and `wrong` while it has not; `w_en` (per row), `w_address`, `w_data`.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: EngineConfig) -> None:
         self._config = config
         super().__init__(
             {
@@ -37,7 +42,7 @@ class WeightLoader(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self._config
         half_depth = config.weight_depth // 2

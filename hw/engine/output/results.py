@@ -1,12 +1,17 @@
 """Accumulators of the last layer leave the engine one by one."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from functools import reduce
 from operator import or_
+from typing import Any
 
-from amaranth import Cat, Module, Mux, Shape, Signal, signed
+from amaranth import Cat, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ...config.engine import EngineConfig
 from ...interface.streams import result_layout
 from .drain import group_layout
 
@@ -20,7 +25,7 @@ class Results(wiring.Component):
     of the pass's last.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: EngineConfig) -> None:
         self._config = config
         accumulators = signed(config.acc_bits)
         super().__init__(
@@ -36,7 +41,7 @@ class Results(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self._config
         lanes = config.total_quant
@@ -77,7 +82,17 @@ class Results(wiring.Component):
         m.d.comb += self.o.payload.data.eq(sent)
         return m
 
-    def _chosen(self, m, name, values, take, shows, moves, *, early):
+    def _chosen(
+        self,
+        m: Module,
+        name: str,
+        values: Sequence[Value],
+        take: Signal,
+        shows: Value,
+        moves: Signal,
+        *,
+        early: bool,
+    ) -> list[Signal]:
         """The one of `values`, kept with `take`, that `shows` said; `early`: the first one's turn is then.
 
         All but one are zero, which is less to join than to choose from. A value that is kept needs no enable

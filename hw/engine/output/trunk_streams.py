@@ -1,10 +1,15 @@
 """Residual trunks outside of the engine: they leave in a stream and come back in one."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from amaranth import Module, Mux, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
+from ...config.engine import EngineConfig
 from ...interface import program
 from ...interface.streams import trunk_layout
 from ..array.array import tile_layout
@@ -24,7 +29,7 @@ class TrunkStreams(wiring.Component):
     packet has not as many groups as its pass.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: EngineConfig) -> None:
         self._config = config
         self._bits = config.total_quant * config.trunk_bits
         super().__init__(
@@ -45,7 +50,7 @@ class TrunkStreams(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config, layer, bits = self._config, self.layer, self._bits
         arrived, leaving = (SyncFIFOBuffered(width=bits + 1, depth=config.trunk_depth) for _ in range(2))

@@ -1,9 +1,14 @@
 """Which columns of a set are read together: neighbors on one line of the map."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from amaranth import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ...config.engine import EngineConfig
 from ...interface import program
 
 
@@ -16,7 +21,7 @@ class ColumnSegments(wiring.Component):
     segment is one pixel.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: EngineConfig) -> None:
         self._config = config
         super().__init__(
             {
@@ -31,7 +36,7 @@ class ColumnSegments(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         cols = self._config.cols
         # The segment; and of the one behind it the first column, and the pixels left of its line.

@@ -1,10 +1,15 @@
 """Feature maps in bit planes: one plane per activation bit, `x * C + c` packed densely."""
 
-from amaranth import Module, Mux, Signal
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ...config.engine import EngineConfig
 from ...interface.readers import reader_of
 from ...lib.delay import delayed
 from ...lib.thermometer import reached
@@ -27,7 +32,7 @@ class FeatureMemory(wiring.Component):
     latency = 4
     unturned_latency = 2
 
-    def __init__(self, config):
+    def __init__(self, config: EngineConfig) -> None:
         self._config = config
         planes, fetch = config.fetch_planes, config.fetch_bits
         super().__init__(
@@ -40,7 +45,7 @@ class FeatureMemory(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self._config
         fetch, shift_bits = config.fetch_bits, config.fetch_bits.bit_length() - 1
@@ -86,7 +91,7 @@ class FeatureMemory(wiring.Component):
             lowest += planes
         return m
 
-    def _turned(self, m, window, turn, plane):
+    def _turned(self, m: Module, window: Value, turn: list[Value], plane: int) -> Value:
         """The `window`, its first bit lowest, two cycles later. `turn`: where that bit was, one cycle and two
         cycles later."""
         levels = len(turn[0])
