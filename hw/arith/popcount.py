@@ -15,7 +15,7 @@ from ..config.ranges import PIPELINES, STRUCTURES
 from ..fabric.families import find_fabric
 from ..fabric.tree import Operand, count_portable, tree_levels
 
-# What stands behind each level of values.
+# Takes the values that leave a level; returns them named, or as registers.
 Stage = Callable[[list[Value]], list[Value]]
 
 
@@ -93,6 +93,8 @@ class AndPopcount(wiring.Component):
     :func:`popcount_latency`. `structure` is ``"compress"`` (3:2 compressors), ``"sum"`` (binary
     adder tree) or ``"mapped"``: the tree of :mod:`.tree`, made of the fabric's own cells
     when elaborated for a platform with a `fabric` (:mod:`.families`), of additions for any other.
+
+    Raises :class:`InputError` for `lanes`, a `structure` or a `pipeline` that is not accepted.
     """
 
     def __init__(

@@ -22,9 +22,11 @@ class HostPort(wiring.Component):
     """The registers of :mod:`dorefa.hw.interface.registers`, and one write port for all memories.
 
     Ports: `host`; per window NAME of the map `NAME_en` (one bit per memory), `NAME_address`, `NAME_data`; by
-    the names of their fields what the host sets, as outputs, and what it reads, as inputs. Those of fields
-    that are cleared by writing 1 are pulses that set them.
+    the field's name an output for every field that the host sets and an input for every one that it reads.
+    The input of a field that is cleared by writing 1 is a pulse that sets it. Constants have no port.
     `init`: words that the registers of a preloaded engine begin with.
+
+    Latency: one cycle from `host` to the registers, to the answer and to the memories' write ports.
     """
 
     def __init__(self, config: EngineConfig, *, init: Mapping[str, int] | None = None) -> None:
@@ -32,7 +34,7 @@ class HostPort(wiring.Component):
         self._preloaded = init is not None
         self._registers = engine_registers(config, init)
         self._map = MemoryMap.of(config)
-        # What never gets as great as the map allows has no register for the rest.
+        # Fields that never get as great as the map allows have no register for the upper bits.
         kept = {"layers": config.layer_depth.bit_length(), "image_bytes": config.image_bytes_bits}
         ports = {"host": In(host_signature(config))}
         for register in self._registers.values():
@@ -49,7 +51,7 @@ class HostPort(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         self._write_memories(m)
-        # Registers repeat up to the first window, so that there is little of an address to compare.
+        # Registers repeat up to the first window, which leaves few bits of an address to compare.
         chosen = self.host.addr[self._map.select_shift :] == 0
         place = self.host.addr[:REGISTER_BITS]
         wrong = Signal(sum(len(self._events(register)) for register in self._registers.values()))
@@ -73,7 +75,7 @@ class HostPort(wiring.Component):
         select = host.addr[self._map.select_shift :]
         widest = max(window.pieces for window in self._map.windows)
         earlier = [Signal(32, name=f"piece_{piece}", reset_less=True) for piece in range(widest - 1)]
-        # Memories lie all over the device: what goes there comes from registers. Before a reset these may be
+        # Memories lie all over the device: what goes there comes from registers. Before a reset these hold
         # anything, and must not write to a memory that is preloaded.
         addr, w_data = (Signal.like(value, reset_less=True) for value in (host.addr, host.w_data))
         m.d.sync += [addr.eq(host.addr), w_data.eq(host.w_data)]
@@ -123,7 +125,7 @@ class HostPort(wiring.Component):
 
     def _read_registers(self, m: Module, chosen: Value, place: Value, seen: dict[str, Value]) -> None:
         """The bus's answer, a cycle after the address; arguments as of :meth:`_write_registers`."""
-        # All but what is read are zero: less to join, a cycle later, than to choose from.
+        # All words but the one that is read are zero: joining them a cycle later takes less than a choice.
         reads = [Signal(32, name="read_fixed")]
         m.d.sync += reads[0].eq(0)
         constant = [register for register in self._registers.values() if register.constant]

@@ -30,7 +30,7 @@ class _Gate:
     kept: Signal
     fits: Signal
     right: Signal
-    clear: list
+    clear: list[Any]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class _Fetch:
     active: Signal
     complete: Signal
     swap: Signal
-    clear: list
+    clear: list[Any]
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,16 @@ class Sequencer(wiring.Component):
     between the two. A packet of another length than `image_bytes` is dropped with a pulse of
     `wrong_packet`; nothing of it is computed and nothing is written beyond the image.
 
-    Ports: `i` (image stream); `enable`, `layers`, `image_bytes`; program memory writes; `load` with
-    `load_start`, `load_count`, `load_last` (codes for the image's plane packer, which takes them while
-    `load_ready` and answers `loaded`);
+    Ports: `i` (image stream); `enable`, `layers`, `image_bytes`; `w_en`, `w_address`, `w_data` write the
+    program memory; `load` with `load_start`, `load_count`, `load_last` (codes for the image's plane packer,
+    which takes them while `load_ready` and answers `loaded`);
     `image_begins` (pulse with every beat of an image);
     `layer`, `table` (distances, as they are fetched), `start` (pulse, the descriptor is complete) and
     `layer_ended` (pulse from the engine, looked at while a pass runs);
-    `busy`, `ended` (pulse with a pass's end), `finished` (pulse with the last one's).
+    `busy`, `ended` (pulse with a pass's end), `finished` (pulse with the last one's), `wrong_packet`.
+
+    Latency: two cycles from `layer_ended` to the next pass's `start` where its descriptor is there; a
+    descriptor of n words takes n + 3 cycles from the cycle that asks for it to `start`.
     """
 
     def __init__(self, config: EngineConfig, *, init: list[int] | None = None) -> None:
@@ -245,8 +248,8 @@ class Sequencer(wiring.Component):
         return _Passes(number=passes, count=layers, next_last=next_last, last=last)
 
     def _descriptor(self, m: Module, data: Value, number: Signal, answers: Signal, swap: Signal) -> None:
-        """Words of a descriptor as they come, in a shift register, which the table's have left in the
-        end; `number` of the word that is asked for while `data` answers for the one before."""
+        """Collects the words of a descriptor in a shift register, which those of the table have left in the
+        end; `number` is that of the word that is asked for while `data` is the one before."""
         config, table = self._config, self.table
         first = program.table_words(config)
         words = [

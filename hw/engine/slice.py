@@ -30,7 +30,8 @@ from .reader.run_generator import RunGenerator
 
 
 def trunk_signature(config: EngineConfig) -> wiring.Signature:
-    """A slice's side of :class:`.trunk_streams.TrunkStreams`: as there, of its own `quant` channels."""
+    """A slice's side of :class:`.trunk_streams.TrunkStreams`: its ports of these names, for the `quant`
+    channels of one slice."""
     bits = config.quant * config.trunk_bits
     return wiring.Signature(
         {
@@ -47,7 +48,7 @@ def trunk_signature(config: EngineConfig) -> wiring.Signature:
 
 
 def _writes(address: ShapeLike, data: ShapeLike, en: ShapeLike = 1) -> FlatSignature:
-    """Writes of memories, seen from who writes."""
+    """The port that writes memories, `en` of them, seen from the writer."""
     return FlatSignature({"en": Out(en), "address": Out(address), "data": Out(data)})
 
 
@@ -67,14 +68,25 @@ class EngineSlice(wiring.Component):
     Slices of one engine have equal feature memories and run the same program at the same time; slice e
     has channels ``[e * quant, (e + 1) * quant)`` of every group of ``engines * quant``.
 
-    Ports: `layer`, `table` (distances for the run generator), `start`; writes `f` of the feature memory and
-    `weights` (one enable per row), `params`, `rescale` of the others; `weights_ready` while the pass's
-    weights are there; `raw`, groups of accumulators, to the results;
-    `valid`, `codes`, `group` to the packer; `set_ends` and `columns` with a set's last group; `trunk_ends`
-    when a layer without codes has stored its last group; `first_read`; where residual trunks stream,
-    `trunk`.
+    Ports:
+
+    - `layer` (descriptor), `table` (:func:`.program.table_signature`, distances for the run generator),
+      `start`;
+    - `f`, `weights`, `params` and, with residual trunks, `rescale`: `en`, `address` and `data` of writes to
+      the feature memory, the weights (an `en` per row; `data` of all rows side by side) and the parameters
+      (an `en` per memory);
+    - `weights_ready` while the pass's weights are there;
+    - `raw`, groups of accumulators for the results: `valid`, `ready`, `values`, `group`, and a cycle after
+      the group is taken their `offsets`;
+    - `valid`, `codes`, `group`: pooled codes for the packer; `set_ends` and `columns`: a set's last group,
+      whether it is valid or not, and the pixels that the set leaves;
+    - `trunk_ends` when a layer without codes has stored its last group; `first_read`;
+    - `trunk`, where residual trunks stream (:func:`trunk_signature`).
 
     `memories`: this slice's contents of a preloaded engine (``weights``, ``params``, ``rescale``).
+
+    Latency: from a tile's last step to its first group, :attr:`PatchBuffer.latency`, :func:`array_latency`
+    and the two cycles of the drain; from there to pooled codes :func:`pipeline_latency`.
     """
 
     def __init__(

@@ -11,8 +11,8 @@ def delayed(
 ) -> Value | data.View:
     """`value` as it was `cycles` cycles ago; its registers are named ``NAME_0``, ``NAME_1``, ...
 
-    `reset_less` is for data that nothing looks at before it was written: a reset that reaches every
-    register is what routing has most to do with.
+    `reset_less` is for data that nothing reads before it is written: a reset that reaches every register
+    is the largest load on routing.
     """
     for cycle in range(cycles):
         later = Signal.like(value, name=f"{name}_{cycle}", reset_less=reset_less)

@@ -21,8 +21,8 @@ def tile_layout() -> data.StructLayout:
 
 
 def _operand_registers(config: EngineConfig) -> int:
-    """Registers in front of the dot units. Block RAM is slow and lies far away: in a pipelined array it is
-    one step to the register behind it, and another one from there."""
+    """Registers in front of the dot units. Block RAM is slow and far away: a pipelined array takes one cycle
+    to the register behind it, and another one from that register on."""
     return 0 if config.pipeline == "none" else 1
 
 
@@ -39,7 +39,7 @@ class DotArray(wiring.Component):
     Ports: `a` (column p at bits ``[p * lanes, ...)``), `w` (row r likewise), the `step` for them in
     the same cycle and `tile`; :func:`array_latency` cycles later `acc` holds the sums (signed,
     `acc_bits` each, index ``p * rows + r``), `sums` those of the activation-sum row if there is one
-    (index p), and `captured` is what `tile` was.
+    (index p), and `captured` is what `tile` was. Latency: :func:`array_latency`.
 
     The activation-sum row is a dot unit whose weight bits are all one: on the schedule of the other
     rows it makes ``(2^W - 1) sum a`` by itself, which is the correction of bipolar weights.

@@ -27,7 +27,10 @@ class Issue(wiring.Component):
     Ports: `layer`, `start`; `weights_ready` (high while the weights are there); `filled` (pulse:
     one more slot to compute), `released` (pulse: a slot is read for the last time this cycle);
     `slot`, `word`, `plane` to the patch buffer, `weight` to the weight memory, and `step` and
-    `tile` for these addresses in the same cycle; `drained` (pulse: a tile has left the drain).
+    `tile` for these addresses in the same cycle; `drained` (pulse: a tile has left the drain);
+    `tile_ready` only where trunks stream.
+
+    Latency: the first step of a patch may follow `filled` by one cycle.
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -53,10 +56,10 @@ class Issue(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         layer, config = self.layer, self._config
-        # What is left of the loops, the present tile included.
+        # Rounds that are left of the loops, the present one included.
         tiles, groups = Signal.like(layer.tiles), Signal.like(layer.groups)
         starts_tile, starts_pairs = Signal(), Signal()
-        # What stands at the end of a path is a register, found one step ahead: a patch is there; word,
+        # Conditions of the longest paths are registers, computed one step ahead: a patch is there; word,
         # tile and channel group are the last; the drain is not free, or holds raw results.
         has_patch, last_word, last_tile, last_group = Signal(), Signal(), Signal(), Signal()
         waits, raw_waits, drain_busy = Signal(), Signal(), Signal()

@@ -21,7 +21,10 @@ class WeightLoader(wiring.Component):
 
     Ports: `i`; `image_begins`, `passes`, `finished` (the image's last result left); `available`: the
     weights of the next pass are there; `taken` (pulse: that pass is computed); `expected`, the addresses
-    that the pass should have, and `wrong` while it has not; `w_en` (per row), `w_address`, `w_data`.
+    that the pass should have, and `wrong` while it has not; `w_en` (per row), `w_address`, `w_data` (the
+    words of a beat, the first row's lowest).
+
+    Latency: one cycle from a word's last beat to its write, two from a packet's last beat to `available`.
     """
 
     def __init__(self, config: EngineConfig) -> None:

@@ -18,6 +18,8 @@ class WeightMemory(wiring.Component):
     Word order: output-channel tile, weight plane, patch word. Ports: `address`, and two cycles
     later `w` (row r at bits ``[r * lanes, (r + 1) * lanes)``); `w_en` (one bit per row), `w_address`,
     `w_data` (laid out like `w`) write. `init`: words per row, for a preloaded engine.
+
+    Latency: two cycles, :attr:`latency`.
     """
 
     latency = 2

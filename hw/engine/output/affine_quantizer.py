@@ -17,7 +17,9 @@ class AffineQuantizer(wiring.Component):
     """``code = clip(((m * value + b) >> f) - tie, 0, code_mask)`` per channel; `tie` is one where the
     channel's tie bit is set, the shifted result is odd and the fraction shifted out is zero.
 
-    Memory `lane` holds, at `param`, a word of :func:`.parameters.affine_layout`. Latency: 6 cycles.
+    Memory `lane` holds, at `param`, a word of :func:`.parameters.affine_layout`.
+
+    Ports: :func:`.threshold_quantizer.quantizer_ports`. Latency: six cycles.
     """
 
     def __init__(self, config: EngineConfig, *, init: list[list[int]] | None = None) -> None:

@@ -19,7 +19,9 @@ class ColumnOrder(wiring.Component):
 
     Ports: `valid`, `codes`, `group` in; with a set's last group, whether it is valid or not, `set_ends`
     and `columns`, how many pixels the set leaves after pooling; `o_valid`, `o_codes`, `o_count`,
-    `o_last` out. The groups of a set leave in a row, the first four cycles after `set_ends`.
+    `o_last` out. The groups of a set leave one a cycle.
+
+    Latency: four cycles from `set_ends` to the set's first group, where none of a set before is left.
     """
 
     def __init__(self, config: EngineConfig, *, code_bits: int) -> None:

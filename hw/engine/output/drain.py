@@ -1,4 +1,4 @@
-"""Accumulators leave the array behind the next tile's computation."""
+"""Accumulators leave the array while the next tile is computed."""
 
 from __future__ import annotations
 
@@ -81,9 +81,10 @@ class Drain(wiring.Component):
 
     Ports: `layer`, `start`; `captured` (:func:`.array.tile_layout`) with `acc` and `sums` of the array;
     `valid`, `ready`, `values` (`quant` signed accumulators, already ``2 acc - sum`` for bipolar weights on
-    AND planes), `group`; `drained` pulses when a tile's last group leaves. Latency: two cycles from capture
-    to the first group. Raw results are stalled with `ready`; the next group is offered three cycles after
-    one is taken.
+    AND planes), `group` (:func:`group_layout`); `drained` pulses when a tile's last group leaves.
+
+    Latency: two cycles from `captured.ends` to the first group. `ready` stalls raw results alone; their next
+    group is offered three cycles after one is taken.
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -208,8 +209,8 @@ class Drain(wiring.Component):
     ) -> None:
         """The accumulators of the group that leaves.
 
-        It is told by one bit for each. All others are reset to zero on their way, which registers do by
-        themselves, so that an OR is all it takes to choose.
+        One bit per group says which it is. The registers of all others are reset to zero, so that an OR
+        is all it takes to choose.
         """
         config, layer, acc = self._config, self.layer, signed(self._config.acc_bits)
         turns = [Signal(-(-config.rows // config.quant), name=f"turn_{p}") for p in range(config.cols)]

@@ -44,7 +44,8 @@ class PixelPosition(wiring.Component):
     `set_ends` on to the next set; `o` describes the pixel, `last` marks the layer's
     last. Without columns only `set_ends` moves.
 
-    What a pixel ends is a register, found one pixel ahead: comparisons stand in front of them.
+    Latency: `o` and `last` describe the new pixel in the cycle after a move. What a pixel ends are registers,
+    computed one pixel ahead, so that comparisons stand in front of them.
     """
 
     def __init__(self, config: EngineConfig) -> None:

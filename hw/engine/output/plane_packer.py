@@ -14,14 +14,14 @@ from ...config.engine import EngineConfig
 
 
 def turned(values: list[Value], by: Value) -> list[Value]:
-    """`values`, a power of two of them, moved on by `by` places round a ring."""
+    """`values`, a power of two of them, rotated by `by` places towards higher indices."""
     for bit in range(len(by)):
         values = [Mux(by[bit], values[at - (1 << bit)], value) for at, value in enumerate(values)]
     return values
 
 
 def image_waits(config: EngineConfig) -> int:
-    """Cycles for which an image's codes wait after each word, whose groups are written one after another:
+    """Cycles for which an image's codes wait after each word while its groups are written one after another:
     none where the next word takes longer than that to come."""
     groups = config.plane_groups
     return groups - 1 if config.fetch_bits // config.port_bytes < groups else 0
@@ -169,7 +169,7 @@ class PlanePacker(wiring.Component):
 
         def code(plane: int, lane: int) -> Value:
             stores = plane < stored and lane < config.total_quant
-            # Lanes without a byte have no code of the image; that of another one is less to choose from.
+            # Lanes without a byte have no code of the image; to show that of another lane takes less logic.
             byte = lane if stores else lane % (1 << (port - 1).bit_length())
             shown = kept[byte * bits + plane] if byte < port else None
             own = self.codes[lane * stored + plane] if stores else None
@@ -190,8 +190,8 @@ class PlanePacker(wiring.Component):
         """The word that was filled or begun last, per group.
 
         A place takes whatever comes until a code was for it, so that no bit needs a choice: the lane's
-        register of places is its enable. The first one takes codes of the next word before the last lane
-        has filled the word, and is copied when it has its own.
+        register of places is its enable. The first place takes codes of the next word before the last lane
+        has filled the word, so it is copied when it has its own code.
         """
         config = self._config
         planes = config.fetch_planes
@@ -240,7 +240,7 @@ class PlanePacker(wiring.Component):
                 with m.If(take):
                     m.d.sync += kept.eq(word)
                 word = kept
-            # All but one are zero: less to join than to choose from.
+            # All words but one are zero: joining them takes less than a choice.
             turn = Signal.like(self.w_data, name=f"turn_{group}", reset_less=True)
             m.d.sync += turn.eq(Mux(rests[group - 1] if group else ~take, 0, word))
             turns.append(turn)

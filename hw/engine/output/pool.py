@@ -25,8 +25,9 @@ def pool_latency(config: EngineConfig) -> int:
 
 
 def pool_ports(config: EngineConfig, shape: ShapeLike) -> dict[str, wiring.Member]:
-    """Ports of both pools: `quant` values of `shape` and their group go in and come out; `enable` is low
-    for a layer that does not pool here, whose pixels then are windows of their own."""
+    """Ports of both pools: `valid`, `values` (`quant` of `shape`) and their `group` go in, `o_valid`,
+    `o_values` and `o_group` come out; `enable` is low for a layer that does not pool here, whose pixels then
+    are windows of their own; `sums` is high for one that pools by sums, where there is a choice."""
     return {
         "enable": In(1),
         "sums": In(1),
@@ -125,7 +126,7 @@ class AxisPool(wiring.Component):
 
 
 class WindowPool(wiring.Component):
-    """Pooling along x, then along y. Ports as :class:`AxisPool`. Latency: :func:`pool_latency` cycles."""
+    """Pooling along x, then along y. Ports: :func:`pool_ports`. Latency: :func:`pool_latency` cycles."""
 
     def __init__(self, config: EngineConfig, *, shape: ShapeLike, operations: tuple[str, ...]) -> None:
         self._parameters = {"shape": shape, "operations": operations}

@@ -26,9 +26,11 @@ class Residual(wiring.Component):
     there is none: the stored group comes in with the values that it is added to. `init`: parameter words
     per lane.
 
-    Ports: `layer`; `valid`, `values`, `group` in; `o_valid`, `o_values`, `o_group` out,
-    :attr:`latency` cycles later; `w_en` (one bit per lane), `w_address`, `w_data` write a parameter word;
-    where trunks stream `taken` (with `values`) and `kept` (with `o_values`), a group each.
+    Ports: `layer`; `valid`, `values`, `group` in; `o_valid`, `o_values`, `o_group` out; `w_en` (one bit per
+    lane), `w_address`, `w_data` write a parameter word; where trunks stream `taken` (with `values`) and
+    `kept` (with `o_values`), a group each.
+
+    Latency: six cycles, :attr:`latency`.
     """
 
     latency = 6

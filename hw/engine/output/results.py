@@ -23,6 +23,9 @@ class Results(wiring.Component):
     `group`; `offsets`, one cycle after a group is taken, what its accumulators still lack (the
     constant correction of XNOR products); `o`, stream of results; `done` pulses with the transfer
     of the pass's last.
+
+    Latency: a group's first result is offered two cycles after the group is taken, then one a cycle; `ready`
+    is high again in the cycle after its last one was sent.
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -60,8 +63,8 @@ class Results(wiring.Component):
             self.o.payload.last.eq(self.ends_image & ends),
             self.done.eq(sending & self.o.ready & ends),
         ]
-        # What is kept while nobody asks is not looked at: the enable of registers all over the device comes
-        # from one.
+        # What is kept without `valid` is not read, so the enable of registers all over the device is `ready`,
+        # a register.
         m.d.sync += [
             taken.eq(next_taken),
             sending.eq(next_sending),
@@ -95,8 +98,8 @@ class Results(wiring.Component):
     ) -> list[Signal]:
         """The one of `values`, kept with `take`, that `shows` said; `early`: the first one's turn is then.
 
-        All but one are zero, which is less to join than to choose from. A value that is kept needs no enable
-        to stay: the reset of the others is all that hangs on the receiver.
+        All values but one are zero: joining them takes less than a choice. A value that is kept needs no
+        enable to stay: the reset of the others is all that hangs on the receiver.
         """
         chosen = []
         for lane, value in enumerate(values):

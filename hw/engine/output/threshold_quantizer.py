@@ -70,7 +70,8 @@ class ThresholdQuantizer(wiring.Component):
     Where a slope can be negative (:attr:`EngineConfig.inverts`), bit `acc_bits` of stage 0 inverts the
     channel's code.
 
-    Latency: ``3 * out_bits`` cycles: a memory's answer, a register behind it, the comparison.
+    Ports: :func:`quantizer_ports`. Latency: ``3 * out_bits`` cycles: for every bit a memory's answer, a
+    register behind it, the comparison.
     """
 
     def __init__(self, config: EngineConfig, *, init: list[list[int]] | None = None) -> None:
@@ -113,7 +114,7 @@ class ThresholdQuantizer(wiring.Component):
                 # A block RAM is slow to answer: nothing but a register is behind it.
                 word, value, bits = later(word, 1, "word"), later(value, 2, "value"), later(bits, 2, "bits")
                 threshold, top = word[: config.acc_bits], config.acc_bits - 1
-                # Signed, as an unsigned comparison with the sign bits exchanged: one carry chain and no more.
+                # A signed comparison, as an unsigned one with the sign bits exchanged: a single carry chain.
                 reached = Cat(value[:top], threshold[top]) >= Cat(threshold[:top], value[top])
                 if config.inverts:
                     inverts = word[config.acc_bits] if inverted_here else later(inverts, 2, "waits")

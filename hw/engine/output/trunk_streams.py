@@ -24,9 +24,11 @@ class TrunkStreams(wiring.Component):
 
     Ports: `i`, `o`; `layer`; `tile` (:func:`.array.tile_layout` of the tile that is computed; `ends` pulses
     with its last step) and `tile_ready`, whether it may end; `take` (a group is added in this cycle,
-    `take_last`: the pass's last), `taken` (that group's integers); `keep`, `kept`, `keep_last`;
-    `finished` (the image's last result left) empties the queue of what is added. `wrong` pulses where a
-    packet has not as many groups as its pass.
+    `take_last`: the pass's last), `taken` (that group's integers); `keep` (a group is kept in this cycle,
+    `keep_last`: the pass's last), `kept` (its integers); `finished` (the image's last result left) empties
+    the queue of what is added. `wrong` pulses where a packet has not as many groups as its pass.
+
+    Latency: two cycles from a beat of `i` to a `tile_ready` that counts it, two from `keep` to its beat.
     """
 
     def __init__(self, config: EngineConfig) -> None:

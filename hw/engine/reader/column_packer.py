@@ -37,13 +37,15 @@ def packer_layout(config: EngineConfig) -> data.StructLayout:
 
 
 class ColumnPacker(wiring.Component):
-    """Turns the column's bits to where they belong in a piece of `fetch_bits` bits, and collects them there.
+    """Rotates the column's bits to their places in a piece of `fetch_bits` bits, and collects them there.
     What a step has beyond the piece that it fills waits for the next one.
 
     Ports: `step` (:func:`packer_layout`); one cycle later `bits`, all planes, each bit at its place in the
     memory's words; `first` and `last` bit of the column's slice; `clear_from`, the first piece to clear;
-    `tail`, the bits of a part's last piece. Three cycles after `step`, a write to the patch buffer: `pieces`
-    (one bit each), `word`, `data`.
+    `tail`, the bits of a part's last piece; a write to the patch buffer: `pieces` (one bit each), `word`,
+    `data`.
+
+    Latency: three cycles from `step` to its write, :attr:`latency`.
     """
 
     latency = 3
@@ -78,7 +80,7 @@ class ColumnPacker(wiring.Component):
         return m
 
     def _turned(self, m: Module) -> Value:
-        """The bits where they belong in a piece, two cycles after they came."""
+        """The bits at their places in a piece, two cycles after they came."""
         fetch = self._config.fetch_bits
         early = Signal.like(self.step.turn)
         m.d.sync += early.eq(self.step.turn - self.first[: len(early)])

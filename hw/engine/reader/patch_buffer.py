@@ -29,8 +29,11 @@ class PatchBuffer(wiring.Component):
     for all columns at a time: `a` holds word `word` of plane `plane` of slot `slot`, column p at bits
     ``[p * lanes, (p + 1) * lanes)``, :attr:`latency` cycles later.
 
-    Plane group g has the words from ``g << (word_bits - group_bits)`` on, so that no address is added
-    up; :func:`patch_depth` is what that takes.
+    Plane group g has the words from ``g << (word_bits - group_bits)`` on, so that an address takes no
+    adder; :func:`patch_depth` is the depth for that. Planes that only an image uses lie in memories of their
+    own, of `image_patch_depth` words.
+
+    Latency: three cycles, :attr:`latency`.
     """
 
     latency = 3
@@ -50,8 +53,9 @@ class PatchBuffer(wiring.Component):
     @staticmethod
     def write_signature(config: EngineConfig) -> wiring.Signature:
         """Port that writes the piece set in `pieces` (`data`: all planes of group `group`, lowest first) of
-        a patch word; a narrower last piece has the uppermost bits of each plane's data. Where columns share
-        reads, each has its own `pieces` (of which several may be set), `word` and `data`."""
+        word `word` of `slot`'s patch for `column`; a narrower last piece has the uppermost bits of each
+        plane's data. Where columns share reads, there is no `column`: each has its own `pieces` (of which
+        several may be set), `word` and `data`."""
         piece = {
             "pieces": Out(config.subwords),
             "word": Out(range(max(2, config.patch_depth))),

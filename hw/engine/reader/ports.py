@@ -14,9 +14,10 @@ from .run_generator import run_layout
 
 
 def reader_ports(config: EngineConfig) -> dict[str, wiring.Member]:
-    """`layer`, `start`; `runs` (from three cycles after `start` on); `r_address` and `bits` to the feature
-    memory; `w` to the patch buffer; `filled` pulses when all columns of a slot are written, `released` when a
-    slot was read for the last time; `first_read` pulses with the layer's first read."""
+    """`layer`, `start`; `runs` (from three cycles after `start` on); `r_address` to the feature memory and
+    `bits` from it; `w` to the patch buffer (:meth:`.PatchBuffer.write_signature`); `filled` pulses when all
+    columns of a slot are written, `released` when a slot is read for the last time; `first_read` pulses with
+    the layer's first read."""
     return {
         "layer": In(program.layout(config)),
         "start": In(1),

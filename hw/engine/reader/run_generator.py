@@ -47,11 +47,12 @@ def _step_layout(config: EngineConfig) -> data.StructLayout:
 
 class RunGenerator(wiring.Component):
     """Nested counters: set of `cols` convolution pixels in raster order, channel group, column, channel
-    block of the input map, kernel row, run. Offers one run per cycle, three cycles after `start`.
+    block of the input map, kernel row, run. Offers one run per cycle.
 
-    The innermost counter that goes on says how far it is to the next run: one distance per counter is in the
-    table that the descriptor begins with (:mod:`dorefa.hw.interface.program`), so address, x and y are one
-    adder each. A pass begins at zero with the distance to its first run.
+    One counter goes on, those inside of it begin again. Which one it is tells the distance to the next run:
+    there is one per counter in the table that the descriptor begins with
+    (:mod:`dorefa.hw.interface.program`), so address, x and y are one adder each. A pass begins at zero with
+    the distance to its first run.
 
     A layer computed in several passes leaves its map in blocks of channels, one behind the other
     (:mod:`dorefa.hw.compiler.map_layout`); a patch takes the window of one block after that of the other. The
@@ -62,6 +63,8 @@ class RunGenerator(wiring.Component):
 
     Ports: `layer` (descriptor, stable from `start` on), `table` (writes of the distances, complete before
     `start`), `start` (while no run is left), `o` (stream of runs).
+
+    Latency: three cycles from `start` to the first run.
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -77,7 +80,7 @@ class RunGenerator(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        # A second move waits where the first is not taken, so that `ready` reaches no counter.
+        # Where the first move is not taken, a second one waits, so that `ready` reaches no counter.
         waiting, waits = Signal(_step_layout(self._config)), Signal()
         taken, step, step_ends = Signal(), Signal.like(waiting), Signal.like(waiting.ends)
         valid, begins = Signal(), Signal()

@@ -46,7 +46,7 @@ class OneColumn:
         self._count_lines(on, None)
 
     def _count_pixels(self, on: Value, first: tuple[Value, Value] | None) -> None:
-        """`on` to the next pixel; `first`: keep a set's first one, come back to it."""
+        """`on`: to the next pixel; `first`: save a set's first one, return to it."""
         restarts = self._start | (on & self.last_pixel)
         last, _ = loop(self._m, self._layer.pixel_rounds, restarts, on, first)
         self._m.d.comb += self.last_pixel.eq(last)
@@ -77,7 +77,7 @@ class SeparateColumns(OneColumn):
         self._count_lines(on, first)
 
     def _first(self) -> tuple[Value, Value]:
-        """Keep a set's first pixel; come back to it."""
+        """(save a set's first pixel, return to it)."""
         goes, ends = self._goes, self._ends
         return self._start | (goes & ends.groups), goes & ends.set & ~ends.groups
 

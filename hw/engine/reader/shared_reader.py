@@ -27,7 +27,8 @@ class SharedReader(wiring.Component):
     its last step left, and in a slot's first patch one that clears the pieces behind the part.
 
     Ports: :func:`.ports.reader_ports`, `bits` from the memory as they lie in its words.
-    Latency: eight cycles from a run to the write of its last piece.
+
+    Latency: seven cycles from a step to its write, and one more to `filled` where it ends a set.
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -72,7 +73,7 @@ class SharedReader(wiring.Component):
         return m
 
     def _steps(self, m: Module) -> tuple[data.View, Value, Value, Signal]:
-        """Returns each step for the packers, its number, and where its bits go, all unregistered; and whether
+        """Returns each step for the packers, its number and where its bits go, all unregistered, and whether
         the step before ended a set."""
         config, layer, run = self._config, self.layer, self.runs.payload
         # All that `start` sets needs no other reset: no run comes before it.

@@ -23,7 +23,8 @@ class WindowReader(wiring.Component):
     piece, where it is narrower, is the upper end of a whole one, so that every piece ends at one place.
 
     Ports: :func:`.ports.reader_ports`, `bits` with the memory's read latency.
-    Latency: six cycles from a run to the write of its last piece.
+
+    Latency: five cycles from a step to the write of its piece, and one more to `filled` where it ends a set.
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -59,7 +60,7 @@ class WindowReader(wiring.Component):
             self.filled.eq(delayed(m, fills, behind_step, "fills")),
         ]
         writes = delayed(m, piece.any(), behind_step, "writes")
-        # What is cleared stands outside of what is enabled: then it takes the flip-flops' own reset.
+        # The reset stands outside of the enable: then it takes the flip-flops' own reset.
         valid = delayed(m, step, behind_step, "step")
         with m.If(writes):
             m.d.sync += gathered.eq(0)
