@@ -6,6 +6,7 @@ from amaranth import Cat, Module, Signal, Value
 from amaranth.lib import data
 
 from ...config.engine import EngineConfig
+from ...interface.readers import reader_of
 from ...lib.lfsr_counter import loop
 from .column_segments import ColumnSegments
 
@@ -131,9 +132,8 @@ class SharedColumns(SeparateColumns):
                 m.d.comb += run.flush.eq(layer.column_flush[column])
 
 
-_KINDS = {"separate": SeparateColumns, "shared": SharedColumns}
-
-
 def columns_of(config: EngineConfig) -> type[OneColumn]:
     """How an engine of `config` goes through the columns of a set."""
-    return OneColumn if config.cols == 1 else _KINDS[config.column_reads]
+    if config.cols == 1:
+        return OneColumn
+    return SharedColumns if reader_of(config).shares else SeparateColumns
