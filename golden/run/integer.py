@@ -16,10 +16,7 @@ from ..errors import InputError
 from ..lowering.integer_network import IntegerLayer, IntegerNetwork
 from ..network.quantized_network import check_images
 from . import bitplanes, matmul
-from .exact_float import run_float
 from .graph import Computed, run_graph
-
-__all__ = ["check_images", "logits", "run_float", "run_integer", "unsigned_images"]
 
 
 def run_integer(
@@ -93,14 +90,14 @@ def _run_layer(
         values = trunk
     elif layer.thresholds is None:
         return values.reshape(len(codes), -1), None
-    if layer.thresholds is None:
+    if layer.thresholds is None or layer.out_bits is None:
         return None, trunk
-    kind = layer.pool and layer.pool.kind
-    if kind == "average":
-        values = matmul.sum_pool(values, layer.pool)
+    pool = layer.pool
+    if pool is not None and pool.kind == "average":
+        values = matmul.sum_pool(values, pool)
     codes = matmul.apply_thresholds(values, layer.thresholds, layer.inverted)
-    if kind == "max":
-        codes = matmul.max_pool(codes, layer.pool)
-    elif kind == "average_codes":
-        codes = matmul.sum_pool(codes, layer.pool)
+    if pool is not None and pool.kind == "max":
+        codes = matmul.max_pool(codes, pool)
+    elif pool is not None and pool.kind == "average_codes":
+        codes = matmul.sum_pool(codes, pool)
     return matmul.stored_codes(codes, layer.code_step, layer.code_offset, layer.out_bits), trunk

@@ -9,7 +9,8 @@ from amaranth.hdl import Fragment
 from amaranth.hdl._mem import MemoryInstance
 from amaranth.sim import Simulator
 
-from dorefa.golden.network.network import Layer, Network
+from dorefa.golden.network.layer import Layer
+from dorefa.golden.network.network import Network
 from dorefa.hw.compiler.descriptor import descriptor
 from dorefa.hw.compiler.schedule import schedule
 from dorefa.hw.interface import program
