@@ -28,7 +28,7 @@ class Geometry:
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._normalize("geometry:")
 
     def _normalize(self, where: str) -> None:

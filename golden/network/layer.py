@@ -49,7 +49,7 @@ class Layer(QuantizedLayer):
     rescale: Rescale | None = None
     add: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
             raise InputError(f"layer name is {self.name!r}; accepted: printable text, not empty")
         if self.name == INPUT or self.name.endswith(TRUNK):

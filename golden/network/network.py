@@ -45,7 +45,7 @@ class Network(QuantizedNetwork):
     shapes: tuple[LayerShapes, ...] = field(init=False)
     links: tuple[Links, ...] = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
             raise InputError(f"network name is {self.name!r}; accepted: printable text, not empty")
         where = f"network {self.name}:"

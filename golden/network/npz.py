@@ -35,7 +35,7 @@ _RESCALE_ARRAYS = ("m", "b", "scale")
 _POOL = ("kind", "kernel", "stride", "padding")
 
 
-def save(network: Network, path: str | PathLike) -> None:
+def save(network: Network, path: str | PathLike[str]) -> None:
     """Writes `network` to `path`: complete or not at all, the same bytes for the same network.
 
     InputError if the file cannot be written.
@@ -80,7 +80,7 @@ def _write_array(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None
     archive.writestr(info, buffer.getvalue())
 
 
-def load(path: str | PathLike) -> Network:
+def load(path: str | PathLike[str]) -> Network:
     """The Network in the file at `path`; InputError says what is wrong with the file."""
     try:
         with open(path, "rb") as stream:
@@ -95,7 +95,7 @@ def load(path: str | PathLike) -> Network:
         raise InputError(f"{path}: {error}") from None
 
 
-def _read_arrays(path: str | PathLike, stream: BinaryIO) -> dict[str, np.ndarray]:
+def _read_arrays(path: str | PathLike[str], stream: BinaryIO) -> dict[str, np.ndarray]:
     """Name -> array of a zip file of .npy files, unpacked only within MAX_BYTES."""
     try:
         with zipfile.ZipFile(stream) as archive:

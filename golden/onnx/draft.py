@@ -75,7 +75,7 @@ class Draft(Geometry):
 
     __eq__, __hash__ = object.__eq__, object.__hash__
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "kernel", self.values.shape[1:3])
         self._normalize(f"layer {self.name}:")
 

@@ -25,7 +25,7 @@ _NOTE = (
 )
 
 
-def save(network: Network, path: str | PathLike) -> None:
+def save(network: Network, path: str | PathLike[str]) -> None:
     """Writes the Network to the QONNX file `path`: complete or not at all, the same bytes every time.
 
     The input is float32 (1, C, H, W), the image's codes; the output float32 (1, classes). InputError

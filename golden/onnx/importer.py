@@ -44,7 +44,7 @@ class Import(NamedTuple):
     tensors: dict[str, Codes]
 
 
-def load(path: str | PathLike, image_type: str | None = None) -> IntegerNetwork:
+def load(path: str | PathLike[str], image_type: str | None = None) -> IntegerNetwork:
     """The IntegerNetwork of the QONNX file at `path`; InputError names the node and the reason.
 
     image_type: data type of QONNX for the file's input, with a divisor if its values are fractions
@@ -54,7 +54,7 @@ def load(path: str | PathLike, image_type: str | None = None) -> IntegerNetwork:
     return load_import(path, image_type).network
 
 
-def load_import(path: str | PathLike, image_type: str | None = None) -> Import:
+def load_import(path: str | PathLike[str], image_type: str | None = None) -> Import:
     """The Import of the QONNX file at `path`, see :func:`load`."""
     try:
         return _Importer(path).run(image_type)
@@ -81,7 +81,7 @@ def _check_operators(graph: Graph) -> None:
 class _Importer:
     """Walks the nodes once; `_known` holds the tensors that depend on the image."""
 
-    def __init__(self, path: str | PathLike):
+    def __init__(self, path: str | PathLike[str]):
         self._name = Path(path).stem
         self._graph = read_graph(path)
         self._batch = self._graph.input_shape[0]

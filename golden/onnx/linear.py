@@ -245,7 +245,7 @@ def _integers(node: Node, name: str, count: int, least: int) -> tuple[int, ...]:
 
 
 def _same_padding(geometry: Geometry, shape: Shape, more_behind: bool) -> Sides:
-    """What makes ceil(size / stride) windows of a map with the padding that `geometry` has already."""
+    """The padding beyond that of `geometry` that makes ceil(size / stride) windows of a map."""
     total = [
         max(0, (-(-size // stride) - 1) * stride + reach - size)
         for size, stride, reach in zip(geometry.padded(shape), geometry.stride, geometry.reach, strict=True)

@@ -22,7 +22,7 @@ _ROUNDINGS = 8
 
 
 def run_float(network: Network, images: np.ndarray) -> dict[str, np.ndarray]:
-    """Results of every layer of a Network, the same dict as `inference.run_integer` returns.
+    """Results of every layer of a Network, the same dict as `run_integer` returns.
 
     images: uint8 (batch, H, W, C) of codes below 2^input_bits.
     """

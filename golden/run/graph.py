@@ -44,7 +44,8 @@ def run_graph(
     compute(index, codes, added) gives (result, trunk) of a layer: its codes, or the accumulators of
     the last, or None for one that yields only its trunk; the trunk, or None. `codes` are those it
     reads and `added` the trunk it adds, or None. shapes: something with `conv_shape` per layer.
-    outputs: the names to return, None for all; what nobody needs any more is forgotten.
+    outputs: the names to return, None for all; codes and trunks are
+    dropped behind the last layer that reads them.
     """
     names = result_names(layers, links)
     for name in outputs or ():

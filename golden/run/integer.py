@@ -1,10 +1,9 @@
 """Running a network: integer golden (two implementations) and its float counterpart.
 
 All return the same dict: layer name -> codes after pooling, uint8, or int8 where they are signed
-(IntegerLayer.out_signed), (batch, H, W, C); for a layer
-that yields only its trunk, the trunk, int64 (batch, H, W, C); for the last layer its accumulators
-sum(v * a), int64 (batch, classes). A layer with codes whose trunk is added later has the trunk
-(before pooling) too, under its name + ".trunk".
+(IntegerLayer.out_signed), (batch, H, W, C); for a layer that yields only its trunk, the trunk, int64
+(batch, H, W, C); for the last layer its accumulators sum(v * a), int64 (batch, classes). A layer with
+codes whose trunk is added later has the trunk (before pooling) too, under its name + ".trunk".
 """
 
 from collections.abc import Sequence
@@ -28,9 +27,9 @@ def run_integer(
     """Results of every layer of an IntegerNetwork.
 
     images: uint8 (batch, H, W, C) of codes below 2^input_bits, two's complement if the network's
-    input_signed; implementation: "matmul" or
-    "bitplanes" (AND and popcount), which agree on everything. outputs: names of the results to
-    return, None for all. InputError for images or names that do not fit.
+    input_signed; implementation: "matmul" or "bitplanes" (AND and popcount), which agree on
+    everything. outputs: names of the results to return, None for all. InputError for images
+    or names that do not fit.
     """
     checks.choice(implementation, "implementation", ("matmul", "bitplanes"))
     check_images(network, images)

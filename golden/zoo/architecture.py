@@ -16,9 +16,9 @@ from ..network.shapes import LayerShapes, layer_shapes
 class LayerSpec(Geometry):
     """One layer: convolution or fully connected, then optional batch normalization and pooling.
 
-    `channels` are output channels. A fully connected
-    layer reads its whole input flattened in height, width, channel order; it has no `kernel`.
-    `source` and `add` name earlier layers, see network.Layer. A layer with `trunk` yields integers
+    `channels` are output channels. A fully connected layer reads its whole input flattened in height,
+    width, channel order; it has no `kernel`.
+    `source` and `add` name earlier layers, see Layer. A layer with `trunk` yields integers
     of a residual trunk; without `codes` it yields nothing else. `global_pool` sums the codes of the
     whole map, whatever its size. `positive_slopes`: batch normalization stands behind the pooling
     in the original, and only where no gamma is negative that is the same as in front of it.
@@ -38,7 +38,7 @@ class LayerSpec(Geometry):
     global_pool: bool = False
     positive_slopes: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._normalize(f"layer {self.name}:")
 
     def weights_shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int, int]:

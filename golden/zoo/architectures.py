@@ -134,7 +134,7 @@ def _group(name: str, channels: int, before: str, last: bool) -> tuple[LayerSpec
     )
 
 
-# The original pools the bias's sum and normalizes then; see LayerSpec.positive_slopes.
+# The original adds the bias, pools and then normalizes; see LayerSpec.positive_slopes.
 _RESNET18 = Architecture(
     name="resnet18",
     input_shape=(224, 224, 3),

@@ -15,8 +15,8 @@ from ..network.shapes import Shape
 from ..random.draws import RawDraws
 from .architecture import LayerSpec, Plan
 
-# By how much the maximum of a window lies above its mean, for outputs with a standard deviation of
-# about 0.4 behind batch normalization: overlapping windows of nine are of neighbors much alike.
+# By how much the maximum of a window of so many pixels lies above its mean, for outputs with a standard
+# deviation of about 0.4 behind batch normalization. The pixels of an overlapping 3x3 window are much alike.
 _MAXIMUM = {4: 0.4, 9: 0.5}
 # Share of the variance that is left in the mean of 2x2 neighboring pixels, which are much alike.
 _AVERAGE_SHARE = 0.4
@@ -28,7 +28,7 @@ def random_weights(plan: Plan, seed: int) -> Network:
     """The network of `plan` with weights for `seed`.
 
     Weight codes are uniform. Statistics fit uniform input codes; those of a sum of a residual trunk
-    are the sums of its parts'. The same bits for the same arguments on every machine.
+    are the sums of those of its terms. The same bits for the same arguments on every machine.
     """
     builder = _Builder(plan, RawDraws(seed))
     before = plan.architecture.layers[0].source or INPUT

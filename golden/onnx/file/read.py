@@ -19,7 +19,7 @@ MAX_BYTES = 1 << 29
 MAX_NODES = 10_000
 
 
-def read_graph(path: str | os.PathLike) -> Graph:
+def read_graph(path: str | os.PathLike[str]) -> Graph:
     """The Graph in the file at `path`; InputError says in one line what is wrong with the file."""
     onnx = import_onnx(path, "reading")
     try:
@@ -46,7 +46,7 @@ def read_graph(path: str | os.PathLike) -> Graph:
     return _graph(onnx, model.graph)
 
 
-def import_onnx(path: str | os.PathLike, doing: str) -> ModuleType:
+def import_onnx(path: str | os.PathLike[str], doing: str) -> ModuleType:
     """The package onnx; InputError says that `doing` something with the file at `path` needs it."""
     try:
         import onnx
