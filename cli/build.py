@@ -1,5 +1,7 @@
 """`dorefa build`: a board's bitstream with a network inside."""
 
+import argparse
+
 from . import options
 from .output import Output, Progress, make_folder, new_file, new_folder
 
@@ -9,7 +11,7 @@ SETTINGS = "board.json"
 DEFAULT_BAUD = 1_000_000
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's options to `parser`."""
     from dorefa.synth.boards import bitstream
 
@@ -37,7 +39,7 @@ def add_arguments(parser):
     options.add_engine_options(parser)
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
     import tempfile
     from contextlib import ExitStack
@@ -74,7 +76,7 @@ def run(args):
         for name, content in files.items():
             stack.enter_context(new_file(folder / name)).write(content)
     contents = board_report.report(made, board=args.board, baud=args.baud)
-    contents["bitstream"] = str(folder / f"{args.board}.{made.family.suffixes[0]}")
+    contents["bitstream"] = str(folder / f"{args.board}.{made.target.boards.suffixes[0]}")
     contents["files"] = [str(folder / name) for name in files]
     _say(out, contents, board)
     out.report(contents)

@@ -1,5 +1,7 @@
 """`dorefa check`: whether an engine runs a network, said before anything runs."""
 
+import argparse
+
 from dorefa.golden.errors import InputError
 
 from . import options
@@ -11,14 +13,14 @@ SUMMARY = "say whether an engine runs a network, and what it would cost"
 EXAMPLE = "dorefa check digits --lanes 64 --rows 16"
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's options to `parser`."""
     parser.add_argument("model", metavar="MODEL", help=options.MODEL_HELP)
     options.add_network_options(parser)
     options.add_engine_options(parser)
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status. Where the network is not supported, writes the report
     and raises :class:`InputError` with the first problem."""
     from dorefa.golden import lower

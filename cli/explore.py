@@ -1,5 +1,6 @@
 """`dorefa explore`: which engine to take for a network on a target, device or board."""
 
+import argparse
 import csv
 import io
 
@@ -13,13 +14,16 @@ TABLE = "explore.csv"
 _ALWAYS = ("lanes", "rows", "cols", "quantizer", "structure", "pipeline")
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's options to `parser`."""
     from dorefa.synth.flow import yosys
+    from dorefa.synth.targets import catalog
 
     parser.add_argument("model", metavar="MODEL", help=options.MODEL_HELP)
     parser.add_argument(
-        "--target", metavar="T", help=f"one of {', '.join(yosys.TARGETS)} (default: the board's, or ecp5)"
+        "--target",
+        metavar="T",
+        help=f"one of {', '.join(catalog.TARGETS)} (default: the board's, or {catalog.DEFAULT})",
     )
     parser.add_argument("--device", metavar="D", help="what has to hold the engine (a wrong name lists them)")
     parser.add_argument("--board", metavar="B", help="a board that has to hold it (a wrong name lists them)")
@@ -42,7 +46,7 @@ def add_arguments(parser):
     options.add_engine_options(parser, lists=True)
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
     from dorefa.golden import lower
     from dorefa.golden.errors import InputError
@@ -90,24 +94,28 @@ def run(args):
 def _goal(args):
     """The :class:`Goal` of the command line."""
     from dorefa.golden.errors import InputError
-    from dorefa.synth.boards import bitstream, catalog, devices
+    from dorefa.synth.boards import catalog as boards
     from dorefa.synth.explore.point import Goal
-    from dorefa.synth.flow import nextpnr, tools
+    from dorefa.synth.flow import nextpnr
+    from dorefa.synth.targets import catalog, tool
 
-    board = args.board and catalog.find_board(args.board)
+    board = args.board and boards.find_board(args.board)
     if board and args.target not in (None, board.family):
         raise InputError(f"--target is {args.target!r}; accepted with board {args.board}: {board.family}")
     if board and args.device is not None:
         raise InputError(f"--device is {args.device!r}; accepted with a board: its own, without --device")
-    target = board.family if board else args.target or "ecp5"
-    capacity = devices.capacity_of(board) if board else devices.find_capacity(target, args.device)
+    target = board.target if board else catalog.find_target(args.target or catalog.DEFAULT)
+    if board:
+        device = boards.device_of(board)
+    else:
+        device = target.find_device(args.device) if args.device is not None else target.largest_device
     if args.pnr and board:
-        tools.check_installed(bitstream.FAMILIES[target].tools)
+        tool.check_installed(target.tools)
     elif args.pnr:
-        nextpnr.check_installed(nextpnr.find_device(target, capacity and capacity.name))
+        nextpnr.check_installed(target.name, device and device.name)
     return Goal(
-        target=target,
-        device=capacity and capacity.name,
+        target=target.name,
+        device=device and device.name,
         board=args.board,
         pnr=args.pnr,
         seed=args.pnr_seed,
@@ -146,9 +154,11 @@ def _write(folder, points, names, title):
 
 def _say(out, points, names, cached, best, goal):
     """Prints the points, why some are none, and the recommendation."""
+    from dorefa.synth.targets.catalog import find_target
+
     columns = zip(*(_parameters(point, names) for point in points), strict=True)
     changing = [name for name, own in zip(names, columns, strict=True) if len({*own} - {None}) > 1]
-    area = "cells" if goal.target == "asic" else "luts"
+    area = "luts" if find_target(goal.target).cells.luts else "cells"
     figures = {
         "cycles": "cycles",
         "utilization": "utilization",

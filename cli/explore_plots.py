@@ -1,6 +1,8 @@
 """Plots of an exploration: what speed costs, and how well the array is used."""
 
 import io
+from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 
@@ -14,7 +16,7 @@ _MAIN, _DARK, _REFUSED = "#2f6f9f", "#1f2d3d", "#b8bec4"
 _FORMATS = ("png", "svg")
 
 
-def draw(points, title):
+def draw(points: Sequence[dict[str, Any]], title: str) -> dict[str, bytes]:
     """{file name: content} of both plots of an exploration's points, as PNG and SVG.
 
     `throughput`: images per second (per MHz where nothing was routed) against area, the Pareto front drawn;

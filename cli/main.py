@@ -8,7 +8,9 @@ import argparse
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from importlib.metadata import version
+from typing import NoReturn
 
 from dorefa.golden.errors import InputError
 
@@ -30,7 +32,7 @@ VERBS = {
 OK, FAILED, BUG, INTERRUPTED = 0, 1, 3, 130
 
 
-def build_parser():
+def build_parser() -> argparse.ArgumentParser:
     """The argparse parser of the whole command; each verb module adds its own part."""
     parser = argparse.ArgumentParser(
         prog="dorefa",
@@ -59,7 +61,7 @@ def build_parser():
     return parser
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line `argv` (default: the process's) and returns the exit status.
 
     Wrong usage and `--help` leave through SystemExit, as argparse does.
@@ -99,6 +101,6 @@ def _report_bug():
     return BUG
 
 
-def command():
+def command() -> NoReturn:
     """Entry point of the installed `dorefa` script."""
     sys.exit(main())

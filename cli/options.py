@@ -1,12 +1,20 @@
 """Options that several verbs share: MODEL and its widths, engine parameters, arrays in files."""
 
+from __future__ import annotations
+
 import argparse
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dorefa.golden.errors import InputError
+
+if TYPE_CHECKING:
+    from dorefa.golden.lowering.integer_network import IntegerNetwork
+    from dorefa.golden.network.network import Network
+    from dorefa.hw.config.engine import EngineConfig
 
 # Keyword of zoo.load for each option that describes a zoo network.
 _ZOO_OPTIONS = {
@@ -21,7 +29,7 @@ _ZOO_OPTIONS = {
 MODEL_HELP = "a .npz network, a QONNX file (.onnx) or a zoo name (see `dorefa zoo`)"
 
 
-def add_network_options(parser, *, seed=True):
+def add_network_options(parser: argparse.ArgumentParser, *, seed: bool = True) -> None:
     """Adds the widths and, unless `seed` is false, the seed that complete a zoo name."""
     group = parser.add_argument_group("network from the zoo")
     group.add_argument("--net-w", type=int, metavar="BITS", help="weight bits, 1 to 8 (default 1)")
@@ -41,7 +49,7 @@ def add_network_options(parser, *, seed=True):
     )
 
 
-def image_size(text):
+def image_size(text: str) -> tuple[int, int]:
     """argparse type of `HxW`: (height, width)."""
     try:
         height, width = (int(part) for part in text.lower().split("x"))
@@ -50,7 +58,7 @@ def image_size(text):
     return height, width
 
 
-def load_network(model, args):
+def load_network(model: str, args: argparse.Namespace) -> Network | IntegerNetwork:
     """The float :class:`Network` that MODEL and the zoo options in `args` name.
 
     An .onnx file is an IntegerNetwork already; `lower` takes both.
@@ -60,7 +68,7 @@ def load_network(model, args):
     return _named_network(model, args, networks.load)
 
 
-def network_outline(model, args):
+def network_outline(model: str, args: argparse.Namespace) -> Network | IntegerNetwork:
     """The network of :func:`load_network`; without weights for a zoo name, so at once."""
     from dorefa.golden.zoo import catalog as networks
 
@@ -123,7 +131,7 @@ _ENGINE_HELP = {
 }
 
 
-def add_engine_options(parser, *, lists=False):
+def add_engine_options(parser: argparse.ArgumentParser, *, lists: bool = False) -> None:
     """Adds one option per engine parameter, `--config` and `--preset`; with `lists` each takes several
     values, for :func:`engine_lists`."""
     from dorefa.hw.config.engine import PRESETS, EngineConfig
@@ -146,7 +154,7 @@ def add_engine_options(parser, *, lists=False):
         )
 
 
-def engine_overrides(args):
+def engine_overrides(args: argparse.Namespace) -> dict[str, int | str]:
     """Engine parameters that the command line fixes: preset, then file, then single options."""
     from dorefa.hw.config.engine import EngineConfig
 
@@ -158,7 +166,7 @@ def engine_overrides(args):
     return values
 
 
-def engine_lists(args):
+def engine_lists(args: argparse.Namespace) -> dict[str, list[int] | list[str]]:
     """Engine parameters of the command line where each takes several values: {name: list}."""
     from dorefa.hw.config.engine import EngineConfig
 
@@ -191,7 +199,11 @@ def _preset_and_file(args):
     return values
 
 
-def engine_config(args, network=None, sizes=None):
+def engine_config(
+    args: argparse.Namespace,
+    network: IntegerNetwork | None = None,
+    sizes: dict[str, int | str] | None = None,
+) -> EngineConfig:
     """The :class:`EngineConfig` of the command line, sized for `network` (integer) if given; `sizes` are
     parameters that it fixes unless the command line does."""
     from dorefa.hw.compiler.sizing import fit
@@ -203,7 +215,7 @@ def engine_config(args, network=None, sizes=None):
     return preset("default").replace(**overrides)
 
 
-def read_array(path, what):
+def read_array(path: str, what: str) -> np.ndarray:
     """The array in the `.npy` file at `path`; `what` names it in messages. Never unpickles."""
     try:
         array = np.load(path, allow_pickle=False)
@@ -216,7 +228,7 @@ def read_array(path, what):
     return array
 
 
-def read_images(path, network):
+def read_images(path: str, network: IntegerNetwork) -> np.ndarray:
     """Images for `network` (integer): uint8 (batch, H, W, C), checked against its input.
 
     Signed codes may be int8 in the file; they are returned as two's complement of input_bits.
@@ -233,7 +245,7 @@ def read_images(path, network):
     return images
 
 
-def read_labels(path, count, classes):
+def read_labels(path: str, count: int, classes: int) -> np.ndarray:
     """Labels, integers (count,) from 0 to classes - 1, checked."""
     labels = read_array(path, "integer labels, one per image")
     if labels.ndim != 1 or labels.dtype.kind not in "iu":

@@ -4,8 +4,10 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 
@@ -19,21 +21,21 @@ class Output:
     to standard output and the text to standard error.
     """
 
-    def __init__(self, report_file=None):
+    def __init__(self, report_file: str | None = None) -> None:
         self._report_file = report_file
         self._stream = sys.stderr if report_file == "-" else sys.stdout
         if report_file not in (None, "-"):
             require_writable(report_file)
 
-    def say(self, text=""):
+    def say(self, text: str = "") -> None:
         """Prints lines for a person."""
         print(text, file=self._stream, flush=True)
 
-    def table(self, header, rows):
+    def table(self, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Prints rows under a header; a number stands right, text left, None as a dash."""
         self.say(format_table(header, rows))
 
-    def report(self, contents):
+    def report(self, contents: dict[str, Any]) -> None:
         """Writes the report, a dictionary, if one was asked for."""
         if self._report_file is None:
             return
@@ -53,7 +55,7 @@ def _plain(value):
     raise TypeError(f"{type(value).__name__} does not belong in a report")
 
 
-def format_table(header, rows):
+def format_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A plain text table: columns two spaces apart, as wide as their widest cell."""
     cells = [[_cell(value) for value in row] for row in rows]
     lines = [list(header), *cells]
@@ -87,7 +89,7 @@ def _cell(value):
 
 
 @contextmanager
-def new_file(path):
+def new_file(path: str | Path) -> Iterator[BinaryIO]:
     """Yields a binary file that takes the name `path` when the block ends without an exception.
 
     Until then `path` is untouched, and after an exception or an interruption nothing is left.
@@ -106,24 +108,24 @@ def new_file(path):
         unfinished.unlink(missing_ok=True)
 
 
-def write_text(path, text):
+def write_text(path: str | Path, text: str) -> None:
     """Writes `text` as the whole content of `path`, or leaves `path` alone."""
     write_bytes(path, text.encode())
 
 
-def write_bytes(path, content):
+def write_bytes(path: str | Path, content: bytes) -> None:
     """Writes `content` as the whole of `path`, or leaves `path` alone."""
     with new_file(path) as file:
         file.write(content)
 
 
-def write_array(path, array):
+def write_array(path: str | Path, array: np.ndarray) -> None:
     """Writes an array as `.npy`, whole or not at all."""
     with new_file(path) as file:
         np.save(file, array, allow_pickle=False)
 
 
-def require_writable(path):
+def require_writable(path: str | Path) -> None:
     """Raises :class:`InputError` unless a file can be made at `path`; called before long work."""
     path = Path(path)
     folder = path.parent
@@ -135,7 +137,7 @@ def require_writable(path):
         raise InputError(f"{path}: cannot be written: no permission to write in {folder}")
 
 
-def make_folder(path):
+def make_folder(path: str | Path) -> Path:
     """Makes the folder `path`, with its parents, if it is not there; returns it as a Path."""
     path = Path(path)
     try:
@@ -149,7 +151,7 @@ def make_folder(path):
 
 
 @contextmanager
-def new_folder(path):
+def new_folder(path: str | Path) -> Iterator[Path]:
     """:func:`make_folder` for long work: the folders that it made go again if an error leaves them empty."""
     path = Path(path)
     made = [folder for folder in (path, *path.parents) if not os.path.exists(folder)]
@@ -171,20 +173,20 @@ class Progress:
 
     _WIDTH = 30
 
-    def __init__(self, label, total):
+    def __init__(self, label: str, total: int) -> None:
         self._label, self._total = label, total
         self._shown = sys.stderr.isatty()
         self._last = 0.0
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.update(0)
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self._shown:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
-    def update(self, done, *, total=None, note=""):
+    def update(self, done: int, *, total: int | None = None, note: str = "") -> None:
         """Shows that `done` of the total steps are done, at most ten times a second."""
         self._total = total or self._total
         now = time.monotonic()

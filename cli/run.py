@@ -1,12 +1,18 @@
 """`dorefa run`: classifies images on a programmed board through its serial port."""
 
+from __future__ import annotations
+
 import argparse
+from typing import TYPE_CHECKING
 
 from dorefa.golden.errors import InputError
 
 from . import options
 from .build import DEFAULT_BAUD, SETTINGS
 from .output import Output, Progress, require_writable, write_array
+
+if TYPE_CHECKING:
+    import serial
 
 SUMMARY = "classify images on a programmed board through its serial port"
 EXAMPLE = f"dorefa run --port /dev/ttyUSB1 --input X.npy --settings ulx3s/{SETTINGS}"
@@ -74,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def open_port(name: str, baud: int, wait: float):
+def open_port(name: str, baud: int, wait: float) -> serial.Serial:
     """An open serial port of pyserial, `wait` seconds its timeout; :class:`InputError` where it cannot be."""
     try:
         import serial

@@ -1,5 +1,6 @@
 """`dorefa simulate`: runs the generated Verilog, or its netlist, and compares with the integer model."""
 
+import argparse
 import sys
 
 from dorefa.golden.errors import InputError
@@ -15,12 +16,11 @@ EXAMPLE = "dorefa simulate digits --simulator verilator --limit 100"
 # Images when no --input and no --limit says how many: what each simulator does in a minute or two.
 _DEFAULT_IMAGES = {"verilator": 1000, "icarus": 10, "amaranth": 1}
 _FEW_IMAGES = 10  # random ones, and any through a netlist
-_NETLIST_TARGET = "ecp5"
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's options to `parser`."""
-    from dorefa.synth.flow import netlist
+    from dorefa.synth.targets import catalog
 
     parser.add_argument("model", metavar="MODEL", help=options.MODEL_HELP)
     parser.add_argument(
@@ -53,14 +53,18 @@ def add_arguments(parser):
         action="store_true",
         help="synthesize, and run the netlist with the vendor's cell models; compares the results",
     )
-    parser.add_argument("--target", choices=netlist.FLOWS, help=f"of --netlist, default {_NETLIST_TARGET}")
+    parser.add_argument(
+        "--target",
+        choices=catalog.names(lambda target: target.netlist),
+        help=f"of --netlist, default {catalog.DEFAULT}",
+    )
     parser.add_argument("--output", metavar="Y.npy", help="int64 accumulators (batch, classes)")
     parser.add_argument("--logits", metavar="L.npy", help="float64 accumulators x scale + bias")
     options.add_network_options(parser)
     options.add_engine_options(parser)
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status, 1 where hardware and golden differ."""
     from dorefa.golden import logits, lower
     from dorefa.sim import simulate
@@ -137,12 +141,13 @@ def _verilog(out, args, network, config, simulator):
     from dorefa.sim import backends
     from dorefa.synth.flow.netlist import make_netlist
     from dorefa.synth.flow.units import make_unit
+    from dorefa.synth.targets import catalog
 
     if not args.netlist:
         # What `generate` writes, so that what is compared is what a user gets.
         return engine_files(config)["engine.v"] if backends.needs_verilog(simulator) else None, None
     compile_network(network, config)  # refuses a network that does not fit before synthesis
-    target = args.target or _NETLIST_TARGET
+    target = args.target or catalog.DEFAULT
     with tempfile.TemporaryDirectory(prefix="dorefa-") as scratch:
         made = make_netlist(make_unit("engine", config, target), target, folder=scratch)
     out.say(f"netlist for {target}: {sum(made.cells.values()):,} cells, memories are {made.memories}")

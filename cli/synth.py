@@ -11,14 +11,18 @@ SUMMARY = "synthesize, place and route an engine or one of its components"
 EXAMPLE = "dorefa synth --target ecp5 --lanes 64 --rows 16 --unit engine"
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's options to `parser`."""
-    from dorefa.synth.flow import yosys
+    from dorefa.synth.flow import units, yosys
+    from dorefa.synth.targets import catalog
 
-    parser.add_argument("--target", choices=yosys.TARGETS, default="ecp5", help="default ecp5")
+    targets = catalog.TARGETS
+    parser.add_argument(
+        "--target", choices=targets, default=catalog.DEFAULT, help=f"default {catalog.DEFAULT}"
+    )
     parser.add_argument(
         "--unit",
-        choices=("engine", "core", "popcount", "dot", "quantizer"),
+        choices=units.UNITS,
         default="engine",
         help="what to synthesize (default engine)",
     )
@@ -38,13 +42,14 @@ def add_arguments(parser):
         help="macro: memories are left out (default of gates; with --pnr, registers stand in for them); "
         "logic: they are made of the target's cells, block RAM or, of gates, flip-flops",
     )
-    gates = parser.add_argument_group("gates (--target asic)")
+    gates = parser.add_argument_group(f"gates (--target {_gate_targets()})")
     gates.add_argument(
         "--liberty", metavar="FILE", help="cell library (default: one of this project, in NAND2 equivalents)"
     )
     routing = parser.add_argument_group("place and route")
     routing.add_argument("--pnr", action="store_true", help="run nextpnr; LUTs are then packed cells")
-    routing.add_argument("--device", metavar="D", help="default LFE5U-85F-6, iCE40-HX8K, GW1NR-9C, CCGM1A1")
+    devices = [target.devices[0].name for target in targets.values() if target.router]
+    routing.add_argument("--device", metavar="D", help=f"default {', '.join(devices)}")
     routing.add_argument(
         "--seed",
         dest="pnr_seeds",
@@ -57,7 +62,13 @@ def add_arguments(parser):
     options.add_engine_options(parser)
 
 
-def _seeds(text):
+def _gate_targets() -> str:
+    from dorefa.synth.targets import catalog
+
+    return ", ".join(catalog.names(lambda target: target.gates))
+
+
+def _seeds(text: str) -> tuple[int, ...]:
     """argparse type of a list of seeds."""
     try:
         return tuple(dict.fromkeys(int(part) for part in text.split(",")))
@@ -65,26 +76,50 @@ def _seeds(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no seed; accepted: integers, as 1,2,3") from None
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
-    import tempfile
-
     from dorefa.golden import lower
-    from dorefa.synth.flow import liberty, nextpnr, report, yosys
+    from dorefa.synth.flow import liberty, nextpnr
     from dorefa.synth.flow.units import make_unit
+    from dorefa.synth.targets.catalog import find_target
 
     out = Output(args.json)
     network = args.model and lower(options.load_network(args.model, args))
     config = options.engine_config(args, network or None)
-    gates = yosys.find_target(args.target).gates
+    gates = find_target(args.target).gates is not None
     if not gates and args.liberty:
-        raise InputError(f"--liberty is for gates, not for {args.target}; accepted: --target asic")
+        raise InputError(
+            f"--liberty is for gates, not for {args.target}; accepted: --target {_gate_targets()}"
+        )
     memory = args.memory or ("macro" if gates else "logic")
     library = liberty.load(args.liberty) if args.liberty else None
     if args.pnr:
-        nextpnr.check_installed(nextpnr.find_device(args.target, args.device))
+        nextpnr.check_installed(args.target, args.device)
     folder = args.keep and make_folder(args.keep)
     unit = make_unit(args.unit, config, args.target, memory=memory)
+    contents = _measure(args, unit, library, memory, folder)
+    contents["memory"] = memory
+    contents["config"] = config.as_dict()
+    out.say(
+        f"{unit.name} on {args.target}: {config.lanes} lanes x {config.rows} rows x {config.cols} columns"
+    )
+    _say_cells(out, contents, gates, args.pnr)
+    if gates:
+        _say_gates(out, contents)
+    for macro in contents["memory_macros"]:
+        out.say(f"left out, counted nowhere: {macro['module']} x {macro['instances']}")
+    if args.pnr:
+        _say_timing(out, contents)
+    out.report(contents)
+    return 0
+
+
+def _measure(args, unit, library, memory, folder):
+    """The report of a unit's synthesis and, where asked for, of its place and route."""
+    import tempfile
+
+    from dorefa.synth.flow import nextpnr, report, yosys
+
     with tempfile.TemporaryDirectory(prefix="dorefa-") as scratch:
         statistics = yosys.synthesize(
             unit.write(folder or scratch),
@@ -96,28 +131,29 @@ def run(args):
             folder=folder,
             timeout=args.timeout,
         )
-        routed = args.pnr and nextpnr.place_and_route(
-            unit,
-            target=args.target,
-            device=args.device,
-            seeds=args.pnr_seeds,
-            folder=folder or scratch,
-            timeout=args.timeout,
-        )
-    contents = report.report(
+        routed = None
+        if args.pnr:
+            routed = nextpnr.place_and_route(
+                unit,
+                target=args.target,
+                device=args.device,
+                seeds=args.pnr_seeds,
+                folder=folder or scratch,
+                timeout=args.timeout,
+            )
+    return report.report(
         statistics,
         unit=unit.name,
         top=unit.top,
         target=args.target,
         binary_ops_per_cycle=unit.binary_ops_per_cycle,
-        routed=routed or None,
+        routed=routed,
         memory_macros=unit.memory_macros,
     )
-    contents["memory"] = memory
-    contents["config"] = config.as_dict()
-    out.say(
-        f"{unit.name} on {args.target}: {config.lanes} lanes x {config.rows} rows x {config.cols} columns"
-    )
+
+
+def _say_cells(out, contents, gates, routed):
+    """Prints the counts by component, and in total."""
     # Gates have an area where fabrics have LUTs.
     columns = {"area": contents["area_unit"]} if gates else {"luts": "LUTs"}
     columns |= {"ffs": "FFs", "brams": "memories" if gates else "BRAMs", "cells": "cells"}
@@ -133,14 +169,6 @@ def run(args):
             f"{contents['luts_per_binary_op']:.2f} LUTs per binary operation per cycle "
             f"({contents['binary_ops_per_cycle']:,} a cycle)"
         )
-    if gates:
-        _say_gates(out, contents)
-    for macro in contents["memory_macros"]:
-        out.say(f"left out, counted nowhere: {macro['module']} x {macro['instances']}")
-    if routed:
-        _say_timing(out, contents)
-    out.report(contents)
-    return 0
 
 
 def _shown(line, key):

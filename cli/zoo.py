@@ -1,5 +1,6 @@
 """`dorefa zoo`: the networks that have a name."""
 
+import argparse
 import math
 
 from . import options
@@ -9,7 +10,7 @@ SUMMARY = "list the named networks, or tabulate their layers"
 EXAMPLE = "dorefa zoo --table --net-w 1 --net-a 2"
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's options to `parser`."""
     parser.add_argument("name", nargs="*", metavar="NAME", help="networks (default: all)")
     parser.add_argument(
@@ -18,7 +19,7 @@ def add_arguments(parser):
     options.add_network_options(parser)
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
     from dorefa.golden.zoo import catalog as networks
 

@@ -7,18 +7,19 @@ import shutil
 
 from dorefa.golden.errors import InputError
 
+from .job.job import Job, Trace
 from .verilator import build as model
 from .verilator.lint import verilator_command
 
 NAMES = ("verilator", "icarus", "amaranth")
 
 
-def _check_verilator():
+def _check_verilator() -> None:
     verilator_command()
     model.cxx_command()
 
 
-def _check_icarus():
+def _check_icarus() -> None:
     for program in ("iverilog", "vvp"):
         if shutil.which(program) is None:
             raise InputError(
@@ -59,8 +60,8 @@ def needs_verilog(simulator: str) -> bool:
     return simulator != "amaranth"
 
 
-def run(simulator: str, job, verilog: str | None):
-    """(one Trace per image, cycles of loading the network through AXI4-Lite)."""
+def run(simulator: str, job: Job, verilog: str | None) -> tuple[list[Trace], int]:
+    """(One :class:`Trace` per packet of images, cycles of loading the network through AXI4-Lite)."""
     if simulator == "verilator":
         from .verilator import run as verilator
 

@@ -31,7 +31,7 @@ class Mismatch:
         """For the report."""
         return asdict(self)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (
             f"layer {self.layer}, image {self.image}, y {self.y}, x {self.x}, "
             f"channel {self.channel}, plane {self.plane}: expected {self.expected}, got {self.got}"
@@ -41,7 +41,7 @@ class Mismatch:
 class Comparison:
     """Counts mismatches of images, layer by layer, and keeps the first :data:`MAX_MISMATCHES`."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count = 0
         self.mismatches: list[Mismatch] = []
 

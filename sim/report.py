@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dorefa.hw.compiler.compile import per_image
+from dorefa.hw.compiler.compile import CompiledLayer, CompiledNetwork, per_image
+from dorefa.hw.config.engine import EngineConfig
 
-from .compare import Mismatch
+from .compare import Comparison, Mismatch
+from .job.job import Trace
 
 # Utilization below which a report says why.
 _SLOW = 0.05
@@ -82,7 +84,7 @@ class SimulationReport:
         return fields
 
 
-def layer_report(layer, cycles, config) -> LayerReport:
+def layer_report(layer: CompiledLayer, cycles: float, config: EngineConfig) -> LayerReport:
     """The :class:`LayerReport` of a CompiledLayer that took `cycles` per packet of images."""
     utilization = layer.binary_ops / (cycles * config.binary_ops_per_cycle)
     return LayerReport(
@@ -102,7 +104,7 @@ def layer_report(layer, cycles, config) -> LayerReport:
     )
 
 
-def _why(layer, cycles):
+def _why(layer: CompiledLayer, cycles: float) -> str:
     """What costs a CompiledLayer that took `cycles` the most."""
     shares = layer.shares
     if layer.bound / cycles < min(shares.values()):
@@ -118,8 +120,18 @@ def _why(layer, cycles):
 
 
 def make_report(
-    *, compiled, traces, comparison, compared, labels, outputs, logits, simulator, why, network_load_cycles
-):
+    *,
+    compiled: CompiledNetwork,
+    traces: list[Trace],
+    comparison: Comparison,
+    compared: list[str],
+    labels: np.ndarray | None,
+    outputs: np.ndarray,
+    logits: np.ndarray,
+    simulator: str,
+    why: str,
+    network_load_cycles: int,
+) -> SimulationReport:
     """The :class:`SimulationReport` of one :class:`dorefa.sim.job.job.Trace` per packet of images."""
     config = compiled.config
     if traces[0].cycles is None:

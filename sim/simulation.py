@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.integer_network import IntegerNetwork
 from dorefa.golden.lowering.lower import lower
+from dorefa.golden.network.network import Network
 from dorefa.golden.network.quantized_network import check_images
 from dorefa.golden.run.integer import logits, run_integer
 from dorefa.hw.compiler.batch import results_by_image
-from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.compile import CompiledNetwork, compile_network
 from dorefa.hw.compiler.sizing import fit
+from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.generate.manifest import engine_files
 
 from . import backends
 from .compare import Comparison
-from .job.job import Job
+from .job.job import Job, Trace
 from .report import SimulationReport, make_report
 
 _LONGEST_LATENCY = 100_000
 
 
 def simulate(
-    network,
+    network: Network | IntegerNetwork,
     *,
-    images,
-    config=None,
-    labels=None,
-    simulator="auto",
-    limit=None,
-    stalls=0,
-    latency=0,
-    seed=1,
-    through_port=False,
-    verilog_text=None,
-    ports_only=False,
-    progress=None,
+    images: np.ndarray,
+    config: EngineConfig | None = None,
+    labels: np.ndarray | None = None,
+    simulator: str = "auto",
+    limit: int | None = None,
+    stalls: int = 0,
+    latency: int = 0,
+    seed: int = 1,
+    through_port: bool = False,
+    verilog_text: str | None = None,
+    ports_only: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> SimulationReport:
     """Runs `network` on the Verilog of an engine and compares it with golden, layer by layer.
 
@@ -53,7 +57,7 @@ def simulate(
 
     Raises InputError for input that cannot work (shapes, a network too large for `config`, a
     missing simulator, a count that is no multiple of the engine's `batch`) and
-    :class:`dorefa.sim.job.job.SimulationError` when the engine does not finish.
+    :class:`dorefa.sim.job.errors.SimulationError` when the engine does not finish.
     """
     integer = network if isinstance(network, IntegerNetwork) else lower(network)
     images, labels = _first(images, labels, limit)
@@ -105,7 +109,7 @@ def simulate(
     )
 
 
-def _per_image(compiled, trace):
+def _per_image(compiled: CompiledNetwork, trace: Trace) -> Iterator[dict[str, np.ndarray]]:
     """Values by golden's names of every image of a packet."""
     batch = compiled.config.batch
     results = results_by_image(compiled.schedule, trace.results, batch)
@@ -118,7 +122,9 @@ def _per_image(compiled, trace):
         yield maps | {compiled.layers[-1].name: results[image]}
 
 
-def _first(images, labels, limit):
+def _first(
+    images: np.ndarray, labels: np.ndarray | None, limit: int | None
+) -> tuple[np.ndarray, np.ndarray | None]:
     """The first `limit` images and labels."""
     if limit is not None:
         if not isinstance(limit, int) or limit < 1:

@@ -1,16 +1,22 @@
 """Bit dot product with shift-accumulate: one row and column of the array."""
 
-from amaranth import Const, Module, Mux, Signal, signed
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from amaranth import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..fabric.chains import Chains
 from ..fabric.families import find_fabric
 from ..fabric.tree import ZERO, Operand
 from ..lib.delay import delayed
 from .popcount import AndPopcount, popcount_latency
 
 
-def step_layout():
+def step_layout() -> data.StructLayout:
     """What the array does with the count of one step.
 
     `enable` marks a step; `clear` starts a new sum, `shift` doubles the sum first (the first step
@@ -19,12 +25,12 @@ def step_layout():
     return data.StructLayout({"enable": 1, "clear": 1, "shift": 1, "negate": 1})
 
 
-def _counted(lanes, structure):
+def _counted(lanes: int, structure: str) -> int:
     """Lanes that the popcount counts: a mapped accumulator takes one as its carry-in."""
     return lanes - 1 if structure == "mapped" and lanes > 1 else lanes
 
 
-def dot_latency(*, lanes, structure, pipeline):
+def dot_latency(*, lanes: int, structure: str, pipeline: str) -> int:
     """Cycles from operands to the sum: the popcount's, its output register, the accumulator."""
     counted = _counted(lanes, structure)
     return popcount_latency(lanes=counted, structure=structure, pipeline=pipeline) + 2
@@ -41,11 +47,20 @@ class DotUnit(wiring.Component):
     """
 
     def __init__(
-        self, *, lanes, acc_bits, structure="compress", pipeline="none", xnor=False, signed_planes=False
-    ):
-        parameters = {"lanes": _counted(lanes, structure), "structure": structure, "pipeline": pipeline}
-        self._popcount_parameters = parameters | {"xnor": xnor}
-        self._count_latency = popcount_latency(**parameters) + 1
+        self,
+        *,
+        lanes: int,
+        acc_bits: int,
+        structure: str = "compress",
+        pipeline: str = "none",
+        xnor: bool = False,
+        signed_planes: bool = False,
+    ) -> None:
+        counted = _counted(lanes, structure)
+        self._popcount = partial(
+            AndPopcount, lanes=counted, structure=structure, pipeline=pipeline, xnor=xnor
+        )
+        self._count_latency = popcount_latency(lanes=counted, structure=structure, pipeline=pipeline) + 1
         self._xnor, self._signed_planes = xnor, signed_planes
         super().__init__(
             {
@@ -56,9 +71,9 @@ class DotUnit(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.popcount = popcount = AndPopcount(**self._popcount_parameters)
+        m.submodules.popcount = popcount = self._popcount()
         # A sum begins with `clear`: nothing here needs a reset.
         count = Signal.like(popcount.o, reset_less=True)
         acc = Signal.like(self.acc, reset_less=True)
@@ -86,11 +101,11 @@ class DotUnit(wiring.Component):
             m.d.sync += acc.eq(total)
         return m
 
-    def _add_mapped(self, m, chains, base, count, carry):
+    def _add_mapped(self, m: Module, chains: Chains, base: Signal, count: Signal, carry: Value) -> Signal:
         """``base + count + carry`` or, to negate, ``base + ~count + ~carry``, in one carry chain."""
         step = self.step
 
-        def added(bit):
+        def added(bit: Value) -> Operand:
             if not self._signed_planes:
                 return Operand.bit(bit)
             return Operand((bit, step.negate), 0b0110)

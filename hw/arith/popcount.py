@@ -1,6 +1,11 @@
 """AND (or XNOR) of two words and the count of its ones: the paper's Eq. 1 for one pair of planes."""
 
-from amaranth import Cat, Const, Module, Signal
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from amaranth import Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,8 +15,11 @@ from ..config.ranges import PIPELINES, STRUCTURES
 from ..fabric.families import find_fabric
 from ..fabric.tree import Operand, count_portable, tree_levels
 
+# Takes the values that leave a level; returns them named, or as registers.
+Stage = Callable[[list[Value]], list[Value]]
 
-def _halving(terms, stage):
+
+def _halving(terms: list[Value], stage: Stage) -> Value:
     """Sum of `terms` by a binary tree, `stage(values)` after each level."""
     while len(terms) > 1:
         pairs = [terms[i] + terms[i + 1] for i in range(0, len(terms) - 1, 2)]
@@ -19,13 +27,13 @@ def _halving(terms, stage):
     return terms[0]
 
 
-def _thirds(vector):
+def _thirds(vector: Value) -> tuple[Value, ...]:
     """Splits a vector into three equal parts and what is left over."""
     third = len(vector) // 3
     return (*(vector[i * third : (i + 1) * third] for i in range(3)), vector[3 * third :])
 
 
-def _compress(bits, stage):
+def _compress(bits: Value, stage: Stage) -> Value:
     """Carry-save reduction: per weight, a vector of bits of which a third each is added by full
     adders at once, until at most two bits per weight are left for one carry-propagate addition.
 
@@ -33,7 +41,7 @@ def _compress(bits, stage):
     """
     columns = {0: bits}
     while any(len(vector) > 2 for vector in columns.values()):
-        reduced = {}
+        reduced: dict[int, Value] = {}
         for weight, vector in sorted(columns.items()):
             a, b, c, rest = _thirds(vector)
             if len(a):
@@ -51,16 +59,16 @@ def _compress(bits, stage):
     return rows[0] + rows[1]
 
 
-def _build(structure, product, stage):
+def _build(structure: str, product: Value, stage: Stage) -> Value:
     return _compress(product, stage) if structure == "compress" else _halving(list(product), stage)
 
 
-def levels_per_register(pipeline):
+def levels_per_register(pipeline: str) -> int:
     """Levels between registers, 0 without registers."""
     return PIPELINES.index(pipeline)
 
 
-def popcount_latency(*, lanes, structure, pipeline):
+def popcount_latency(*, lanes: int, structure: str, pipeline: str) -> int:
     """Cycles from operands to count: 0 with pipeline ``"none"``, with ``"level"`` one per level,
     with ``"level2"`` one per two levels and so on, rounded down."""
     every = levels_per_register(pipeline)
@@ -70,7 +78,7 @@ def popcount_latency(*, lanes, structure, pipeline):
         return tree_levels(lanes) // every
     levels = []
 
-    def count(values):
+    def count(values: list[Value]) -> list[Value]:
         levels.append(len(values))
         return values
 
@@ -85,9 +93,13 @@ class AndPopcount(wiring.Component):
     :func:`popcount_latency`. `structure` is ``"compress"`` (3:2 compressors), ``"sum"`` (binary
     adder tree) or ``"mapped"``: the tree of :mod:`.tree`, made of the fabric's own cells
     when elaborated for a platform with a `fabric` (:mod:`.families`), of additions for any other.
+
+    Raises :class:`InputError` for `lanes`, a `structure` or a `pipeline` that is not accepted.
     """
 
-    def __init__(self, *, lanes, structure="compress", pipeline="none", xnor=False):
+    def __init__(
+        self, *, lanes: int, structure: str = "compress", pipeline: str = "none", xnor: bool = False
+    ) -> None:
         if lanes < 1:
             raise InputError(f"lanes is {lanes}; accepted: at least 1")
         if structure not in STRUCTURES:
@@ -97,7 +109,7 @@ class AndPopcount(wiring.Component):
         self._lanes, self._structure, self._pipeline, self._xnor = lanes, structure, pipeline, xnor
         super().__init__({"a": In(lanes), "w": In(lanes), "o": Out(lanes.bit_length())})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         every = levels_per_register(self._pipeline)
         if self._structure == "mapped":
@@ -111,7 +123,7 @@ class AndPopcount(wiring.Component):
         m.d.comb += product.eq(~(self.a ^ self.w) if self._xnor else self.a & self.w)
         level = 0
 
-        def name(values):
+        def name(values: list[Value]) -> list[Signal]:
             """Gives each level's values a signal, clocked where the structure has a register."""
             nonlocal level
             level += 1

@@ -8,9 +8,12 @@ import math
 import numpy as np
 
 from dorefa.golden.errors import InputError
+from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
+
+from .schedule import Schedule
 
 
-def batched(network, batch: int):
+def batched(network: IntegerNetwork, batch: int) -> IntegerNetwork:
     """`network` (IntegerNetwork) for packets of `batch` images; itself for a batch of 1.
 
     Every layer becomes a 1x1 convolution on a map (1, batch, K), so that its weights are read once a
@@ -26,7 +29,7 @@ def batched(network, batch: int):
     )
 
 
-def _batched_layer(layer, batch):
+def _batched_layer(layer: IntegerLayer, batch: int) -> IntegerLayer:
     channels, *kernel, _ = layer.codes.shape
     single = layer.in_shape[:2] == (1, 1)
     covers = layer.kind == "fc" or (
@@ -54,14 +57,14 @@ def _batched_layer(layer, batch):
     )
 
 
-def result_channels(plan) -> list[list[int]]:
+def result_channels(plan: Schedule) -> list[list[int]]:
     """Classes in the order in which their results leave an engine with the Schedule `plan`: per pass of
     the last layer a list, which comes once for every image of the packet before the next pass's."""
     last = plan.passes[-1].layer
     return [list(part.output_channels()) for part in plan.of_layer(last)]
 
 
-def results_by_image(plan, results, batch: int) -> np.ndarray:
+def results_by_image(plan: Schedule, results: np.ndarray, batch: int) -> np.ndarray:
     """Results of one packet, int64 (batch x classes,) in the order of :func:`result_channels`, as int64
     (batch, classes)."""
     ordered = np.empty((batch, len(results) // batch), np.int64)

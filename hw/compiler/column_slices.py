@@ -48,7 +48,7 @@ class ColumnSlices:
         it."""
         return [self._straddles(column) for column in range(self.cols)]
 
-    def _straddles(self, column):
+    def _straddles(self, column: int) -> bool:
         """Whether the column's last step of a part goes beyond a piece that it fills."""
         (step, place), (last_step, last_place) = (
             divmod(bit, self.fetch_bits) for bit in (self.first(column), self.last(column))

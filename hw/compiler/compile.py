@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
 from dorefa.golden.errors import InputError
-from dorefa.golden.lowering.integer_network import IntegerNetwork
+from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
 
 from ..config.engine import EngineConfig
 from ..interface import program
@@ -17,8 +18,10 @@ from ..interface.memory_map import MemoryMap
 from ..interface.registers import REGISTERS
 from ..interface.trunk_stores import trunk_store
 from ..interface.weight_sources import weight_source
+from .cycles import PassCycles
 from .descriptor import descriptor
 from .memory_images import append_params, append_rescale, param_rows, weight_words
+from .passes import Pass
 from .plan import Plan
 from .schedule import Schedule
 
@@ -30,16 +33,16 @@ class CompiledLayer:
     `out_shape` (H, W, C) and `out_bits` are those of its codes (None for a layer without). `binary_ops`
     counts one AND and one count of a bit as one. `cycles` is the sum over its `passes` (numbers in
     the program), `bound` what the tiling alone allows, `bound_by` what the layer waits for.
-    `merged_groups` neighboring channel groups are computed as one. `shares` (Fractions) says how much of
-    the array works in these `bound` cycles: of the ``products`` those that are no zeros between merged
-    groups, of the ``lanes``, of the ``rows`` and of the ``columns`` those that are not idle.
+    `merged_groups` neighboring channel groups are computed as one. `shares` are the fractions of
+    the array that work in these `bound` cycles: ``products`` that are no zeros between merged groups, and
+    ``lanes``, ``rows`` and ``columns`` that are not idle.
 
     Where weights stream in: `transfer_cycles` that they take on the port, `waiting_cycles`, the part of
     `cycles` without computing until they are there, `bytes_per_cycle`, the least rate with which
     the layer would not be bound by their transfer, and `compute_bound_batch`, the least batch with
-    which it would not (None but for layers of one pixel per image). Where residual trunks stream:
-    `trunk_bytes_in` that the layer adds and `trunk_bytes_out` that it keeps; `waiting_cycles` then count what
-    it waits for these too. All counts are those of one packet.
+    which it would not (None unless the layer has one pixel per image). Where residual trunks stream:
+    `trunk_bytes_in` that the layer adds and `trunk_bytes_out` that it keeps; `waiting_cycles` then
+    include waiting for these. All counts are those of one packet.
     """
 
     name: str
@@ -96,7 +99,7 @@ class CompiledNetwork:
         """The schedule of what :func:`dorefa.hw.compiler.merged_groups.merged` makes of the network."""
         return self.plan.schedule
 
-    def host_writes(self):
+    def host_writes(self) -> Iterator[tuple[int, int]]:
         """Yields (word address, 32-bit word) pairs that load the network through the host port; the
         last one enables the engine."""
         memory_map = MemoryMap.of(self.config)
@@ -110,7 +113,7 @@ class CompiledNetwork:
                     yield from memory_map.writes(window, number, address, word)
         yield from self.register_writes()
 
-    def register_writes(self):
+    def register_writes(self) -> Iterator[tuple[int, int]]:
         """The last part of :meth:`host_writes`: the registers alone."""
         for name in ("layers", "image_bytes", "control"):
             yield REGISTERS[name].address, self.memories["registers"][name]
@@ -164,7 +167,7 @@ def compile_network(network: IntegerNetwork, config: EngineConfig) -> CompiledNe
     return CompiledNetwork(plan, _layers(plan), memories, packets)
 
 
-def _images(plan):
+def _images(plan: Plan) -> tuple[dict[str, Any], list[list[list[int]]]]:
     """(contents of the memories, packets of weights where these stream in)."""
     config, source = plan.config, weight_source(plan.config)
     memories = _empty_memories(config)
@@ -196,9 +199,9 @@ def _images(plan):
     return memories, packets
 
 
-def _empty_memories(config):
+def _empty_memories(config: EngineConfig) -> dict[str, Any]:
     memory_map = MemoryMap.of(config)
-    memories = {
+    memories: dict[str, Any] = {
         "program": [],
         "weights": [[] for _ in range(config.total_rows if weight_source(config).preloads else 0)],
         "params": [[] for _ in range(memory_map.params.memories)],
@@ -208,7 +211,7 @@ def _empty_memories(config):
     return memories
 
 
-def _layers(plan):
+def _layers(plan: Plan) -> tuple[CompiledLayer, ...]:
     """One CompiledLayer per layer of the network that was given, from the predictions of its passes."""
     config, result, first = plan.config, [], 0
     for index, (layer, computed) in enumerate(zip(plan.given.layers, plan.network.layers, strict=True)):
@@ -234,7 +237,7 @@ def _layers(plan):
     return tuple(result)
 
 
-def _shares(layer, computed, passes):
+def _shares(layer: IntegerLayer, computed: IntegerLayer, passes: Sequence[Pass]) -> dict[str, Fraction]:
     """CompiledLayer.shares of a layer that is computed as `computed`."""
     geometry = passes[0].geometry
     channels, reduction = len(layer.codes), layer.codes[0].size
@@ -248,7 +251,7 @@ def _shares(layer, computed, passes):
     }
 
 
-def _trunk_bytes(layer, passes, config):
+def _trunk_bytes(layer: IntegerLayer, passes: Sequence[Pass], config: EngineConfig) -> dict[str, Any]:
     """The fields of a CompiledLayer that say what streams of its residual trunk."""
     size = trunk_store(config).stream_bytes([part.geometry for part in passes], config)
     return {
@@ -257,7 +260,7 @@ def _trunk_bytes(layer, passes, config):
     }
 
 
-def _transfer(layer, costs, config):
+def _transfer(layer: IntegerLayer, costs: Sequence[PassCycles], config: EngineConfig) -> dict[str, Any]:
     """The fields of a CompiledLayer that compare computing with the transfer of weights."""
     transfer, steady = sum(cost.transfer for cost in costs), sum(cost.steady for cost in costs)
     bound_by = "transfer"
@@ -274,6 +277,6 @@ def _transfer(layer, costs, config):
     }
 
 
-def per_image(count, config):
+def per_image(count: float, config: EngineConfig) -> float:
     """Part of a packet's `count` that falls to each of its images."""
     return count / config.batch if config.batch > 1 else count

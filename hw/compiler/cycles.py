@@ -10,6 +10,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from dorefa.golden.lowering.integer_network import IntegerNetwork
+
+from ..config.engine import EngineConfig
 from ..engine.array.array import array_latency
 from ..engine.output.plane_packer import PlanePacker, image_waits
 from ..engine.output.residual import Residual
@@ -17,6 +20,9 @@ from ..engine.slice import pipeline_latency
 from ..interface import program
 from ..interface.trunk_stores import trunk_store
 from ..interface.weight_sources import weight_source
+from .geometry import PassGeometry
+from .passes import Pass
+from .schedule import Schedule
 from .trunk_cycles import TrunkCycles
 
 FETCH = 3  # cycles around the words of a descriptor, from what asks for it to its start
@@ -45,9 +51,10 @@ class PassCycles:
     steady: int
 
 
-def predict(network, plan, config) -> list[PassCycles]:
+def predict(network: IntegerNetwork, plan: Schedule, config: EngineConfig) -> list[PassCycles]:
     """One :class:`PassCycles` per pass of the Schedule `plan` of an integer network."""
-    result, ends = [], []
+    result: list[PassCycles] = []
+    ends: list[int] = []
     now = _image_end(network, config)
     loaded = 0
     fetch = program.words_per_layer(config) + FETCH
@@ -91,12 +98,12 @@ def predict(network, plan, config) -> list[PassCycles]:
     return result
 
 
-def _image_end(network, config):
+def _image_end(network: IntegerNetwork, config: EngineConfig) -> int:
     """Cycles from the first beat of an image to the end that its first layer counts from."""
     count, groups = math.prod(network.input_shape), config.plane_groups
     words, rest = divmod(count, config.fetch_bits)
 
-    def packed(codes):
+    def packed(codes: int) -> int:
         """When the packer has the beat that ends with, or after, so many codes."""
         beat = -(-codes // config.port_bytes) - 1
         return IMAGE_TO_PACKER + beat + beat * config.port_bytes // config.fetch_bits * image_waits(config)
@@ -109,7 +116,16 @@ def _image_end(network, config):
     return done + 1
 
 
-def _pass_cycles(network, part, config, start, weights_ready, raw, now=0, trunks=None):
+def _pass_cycles(
+    network: IntegerNetwork,
+    part: Pass,
+    config: EngineConfig,
+    start: int,
+    weights_ready: int,
+    raw: bool,
+    now: int = 0,
+    trunks: TrunkCycles | None = None,
+) -> int:
     """Cycles from the end of the pass before, at `now`, to this one's, which starts at `start`; `trunks`:
     the TrunkCycles that its tiles wait for."""
     geometry = part.geometry
@@ -160,10 +176,10 @@ def _pass_cycles(network, part, config, start, weights_ready, raw, now=0, trunks
     return end
 
 
-def _emitted(geometry):
+def _emitted(geometry: PassGeometry) -> list[int]:
     """Pixels that each set leaves after pooling."""
     layer = geometry.layer
-    pool = None if layer.pool is None else layer.pool
+    pool = layer.pool
     ends = []
     for axis in (0, 1):
         size = geometry.computed[axis]
@@ -180,7 +196,7 @@ def _emitted(geometry):
     return [sum(pixels[first : first + cols]) for first in range(0, len(pixels), cols)]
 
 
-def _send(offered, rows, free, quant):
+def _send(offered: int, rows: int, free: int, quant: int) -> tuple[int, int]:
     """Cycles in which a raw tile's last group leaves the drain, and in which the next could be
     taken; the first is `offered`, results are `free` to take it.
 
@@ -193,7 +209,7 @@ def _send(offered, rows, free, quant):
     return taken + 1, free
 
 
-def steady(geometry, raw) -> tuple[str, int]:
+def steady(geometry: PassGeometry, raw: bool) -> tuple[str, int]:
     """What a pass's steady state waits for, and the cycles of all its patches then; `raw`: whether its
     accumulators leave the engine."""
     patches = geometry.patches
@@ -206,5 +222,5 @@ def steady(geometry, raw) -> tuple[str, int]:
         "window reader": geometry.read_steps,
         "drain": drain * patches,
     }
-    slowest = max(candidates, key=candidates.get)
+    slowest = max(candidates, key=candidates.__getitem__)
     return slowest, candidates[slowest]

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
+
+from ..config.engine import EngineConfig
 from ..interface.readers import reader_of
 from ..interface.trunk_stores import trunk_store
 from ..interface.weight_sources import weight_source
-from .map_layout import MapLayout
+from .geometry import PassGeometry
+from .passes import Pass
+from .schedule import Schedule
 
 
-def descriptor(schedule, number, config, network, *, weight_base, param_base):
+def descriptor(
+    schedule: Schedule,
+    number: int,
+    config: EngineConfig,
+    network: IntegerNetwork,
+    *,
+    weight_base: int,
+    param_base: int,
+) -> dict[str, int]:
     """Values of the program fields (:mod:`dorefa.hw.interface.program`) of pass `number` of a Schedule."""
     part = schedule.passes[number]
     layer = network.layers[part.layer]
@@ -29,8 +42,9 @@ def descriptor(schedule, number, config, network, *, weight_base, param_base):
         }
     values |= weight_source(config).program_values(geometry)
     out_address = 0
-    if layer.out_bits is not None:
-        block = schedule.maps[part.layer].block_words(config.fetch_bits)
+    layout = schedule.maps[part.layer]
+    if layout is not None:
+        block = layout.block_words(config.fetch_bits)
         out_address = schedule.addresses[part.layer + 1] + part.part * block
     return values | {
         "param_base": param_base,
@@ -39,10 +53,10 @@ def descriptor(schedule, number, config, network, *, weight_base, param_base):
     }
 
 
-def _reader(part, in_address, config):
+def _reader(part: Pass, in_address: int, config: EngineConfig) -> dict[str, int]:
     """Window reader: where the first window lies, and its loops."""
     geometry, layer = part.geometry, part.geometry.layer
-    source: MapLayout = geometry.source
+    source = geometry.source
     row_bits = layer.in_shape[1] * source.channels
     blocks, kernel_rows, runs_per_row, run_bits = geometry.runs
     top, left = layer.padding[:2]
@@ -77,7 +91,14 @@ def _reader(part, in_address, config):
     }
 
 
-def _run_steps(geometry, config, row_bits, block_bits, group_x, group_address):
+def _run_steps(
+    geometry: PassGeometry,
+    config: EngineConfig,
+    row_bits: int,
+    block_bits: int,
+    group_x: int,
+    group_address: int,
+) -> dict[str, int]:
     """How far it is from a run to the next one, whichever loop goes on: on the way back from the ends of
     the loops inside it, and one step further."""
     layer, channels = geometry.layer, geometry.source.channels
@@ -130,7 +151,7 @@ def _run_steps(geometry, config, row_bits, block_bits, group_x, group_address):
     }
 
 
-def _compute(part, geometry, config, weight_base):
+def _compute(part: Pass, geometry: PassGeometry, config: EngineConfig, weight_base: int) -> dict[str, int]:
     """Issue: the order of tiles, planes and words."""
     layer = geometry.layer
     return {
@@ -147,7 +168,7 @@ def _compute(part, geometry, config, weight_base):
     }
 
 
-def _drain(layer, geometry, config):
+def _drain(layer: IntegerLayer, geometry: PassGeometry, config: EngineConfig) -> dict[str, int]:
     """Drain: how many channels the groups of a tile have."""
     return {
         "bipolar_sum": layer.encoding.corrected and not config.xnor,
@@ -160,10 +181,10 @@ def _drain(layer, geometry, config):
     }
 
 
-def _pooling(layer, geometry, config):
+def _pooling(layer: IntegerLayer, geometry: PassGeometry, config: EngineConfig) -> dict[str, int]:
     """Pooling windows of both axes; without pooling every pixel is one."""
     pool = layer.pool
-    values = {"pool": pool is not None and pool.kind != "average"}
+    values: dict[str, int] = {"pool": pool is not None and pool.kind != "average"}
     if config.sum_values:
         values["pool_values"] = pool is not None and pool.kind == "average"
     if config.sum_codes:
@@ -191,6 +212,6 @@ def _pooling(layer, geometry, config):
     return values
 
 
-def _step(count, distance):
+def _step(count: int, distance: int) -> int:
     """Distance between `count` neighbors; 0, which fits any field, where there are none."""
     return distance if count > 1 else 0

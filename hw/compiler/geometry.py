@@ -7,13 +7,16 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..config.engine import pool_spacing
+from dorefa.golden.lowering.integer_network import IntegerLayer
+
+from ..config.engine import EngineConfig, pool_spacing
 from ..interface.readers import Reader, reader_of
 from .column_slices import ColumnSlices
 from .map_layout import MapLayout
+from .shared_reads import SharedReads
 
 
-def as_convolution(layer, source_shape):
+def as_convolution(layer: IntegerLayer, source_shape: tuple[int, int, int]) -> IntegerLayer:
     """`layer` with a fully connected one as the convolution that covers the map it reads, (H, W, C)."""
     if layer.kind == "conv":
         return layer
@@ -22,7 +25,7 @@ def as_convolution(layer, source_shape):
         layer,
         kind="conv",
         codes=layer.codes.reshape(channels, *source_shape),
-        in_shape=tuple(source_shape),
+        in_shape=source_shape,
         conv_shape=(1, 1, channels),
     )
 
@@ -36,7 +39,7 @@ class PassGeometry:
     :class:`dorefa.hw.config.engine.EngineConfig`.
     """
 
-    layer: object
+    layer: IntegerLayer
     source: MapLayout
     groups: int
     channels: int
@@ -50,7 +53,15 @@ class PassGeometry:
     pool_spacing: int
 
     @classmethod
-    def of(cls, layer, config, *, source=None, groups=None, channels=None) -> PassGeometry:
+    def of(
+        cls,
+        layer: IntegerLayer,
+        config: EngineConfig,
+        *,
+        source: MapLayout | None = None,
+        groups: int | None = None,
+        channels: int | None = None,
+    ) -> PassGeometry:
         """A pass of `layer` on an engine of `config`; by default the whole layer on a dense map."""
         source = source or MapLayout.dense(layer.in_shape)
         return cls(
@@ -138,18 +149,17 @@ class PassGeometry:
     def computed(self) -> tuple[int, int]:
         """Rows and columns of convolution pixels that are computed: all that a window or a trunk reads
         (where windows leave gaps, those in the gaps too)."""
-        layer = self.layer
-        if layer.pool is None or layer.trunk:
+        layer, pool = self.layer, self.layer.pool
+        if pool is None or layer.trunk:
             return layer.conv_shape[:2]
-        return tuple(
+        rows, columns = (
             min(
                 layer.conv_shape[axis],
-                (layer.out_shape[axis] - 1) * layer.pool.stride[axis]
-                - layer.pool.padding[axis]
-                + layer.pool.kernel[axis],
+                (layer.out_shape[axis] - 1) * pool.stride[axis] - pool.padding[axis] + pool.kernel[axis],
             )
             for axis in (0, 1)
         )
+        return rows, columns
 
     @cached_property
     def pixels(self) -> int:
@@ -237,18 +247,18 @@ class PassGeometry:
         return groups * steps, groups * cleared
 
     @cached_property
-    def slices(self) -> ColumnSlices:
-        """What each column takes of a run, where columns share reads: of the run of all columns on a line,
-        or, where that takes no fewer cycles, of a run of its own."""
-        apart = self._slices(0)
+    def shared_reads(self) -> SharedReads:
+        """What columns that share reads take: of the run of all columns on a line, or, where that takes no
+        fewer cycles, each of a run of its own."""
+        apart = self._shared_reads(0)
         if not self._rows_are_runs:
             return apart
-        together = self._slices(self.layer.stride[1] * self.source.channels)
-        return min(apart, together, key=self.shared_steps)
+        together = self._shared_reads(self.layer.stride[1] * self.source.channels)
+        return min(apart, together, key=lambda reads: reads.steps)
 
-    def _slices(self, spacing):
+    def _shared_reads(self, spacing: int) -> SharedReads:
         blocks, kernel_rows, runs_per_row, run_bits = self.runs
-        return ColumnSlices(
+        slices = ColumnSlices(
             run_bits=run_bits,
             spacing=spacing,
             runs=blocks * kernel_rows * runs_per_row,
@@ -256,36 +266,14 @@ class PassGeometry:
             lanes=self.lanes,
             fetch_bits=self.fetch_bits,
         )
-
-    def _segments(self, number, spacing):
-        """The columns of set `number` that are read together, (first, behind the last): those on one line."""
-        first_pixel = number * self.cols
-        columns, width = min(self.cols, self.pixels - first_pixel), self.computed[1]
-        begin = 0
-        while begin < columns:
-            most = width - (first_pixel + begin) % width if spacing else 1
-            behind = min(columns, begin + most)
-            yield begin, behind
-            begin = behind
+        return SharedReads(
+            slices=slices, width=self.computed[1], pixels=self.pixels, plane_groups=self.source.plane_groups
+        )
 
     @property
     def spacing(self) -> int:
         """Bits from the place of a column in a run to the next one's; 0 where each has runs of its own."""
-        return self.slices.spacing if self.reader.shares else 0
-
-    def segment_steps(self, number: int, slices: ColumnSlices) -> tuple[int, int]:
-        """:meth:`set_steps` where columns share reads as in `slices`."""
-        steps = [slices.steps(*segment) for segment in self._segments(number, slices.spacing)]
-        return tuple(self.source.plane_groups * sum(kind) for kind in zip(*steps, strict=True))
-
-    def shared_steps(self, slices: ColumnSlices) -> int:
-        """Cycles of all sets for one channel group; where they begin on a line comes again."""
-        period = self.computed[1] // math.gcd(self.computed[1], self.cols)
-        full = self.pixels // self.cols
-        numbers = [(number, full // period + (number < full % period)) for number in range(min(period, full))]
-        if full < self.sets:
-            numbers.append((full, 1))
-        return sum(times * self.segment_steps(number, slices)[0] for number, times in numbers)
+        return self.shared_reads.slices.spacing if self.reader.shares else 0
 
     def set_steps(self, number: int) -> tuple[int, int]:
         """Cycles to copy the patches of set `number` for one channel group, and how many more the first time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 
@@ -22,9 +23,10 @@ class MapLayout:
     plane_groups: int = 1
 
     @classmethod
-    def dense(cls, shape, plane_groups=1) -> MapLayout:
+    def dense(cls, shape: tuple[int, int, int], plane_groups: int = 1) -> MapLayout:
         """One block with all channels."""
-        return cls(shape=tuple(shape), blocks=1, channels=shape[2], plane_groups=plane_groups)
+        height, width, channels = shape
+        return cls(shape=(height, width, channels), blocks=1, channels=channels, plane_groups=plane_groups)
 
     def block_words(self, fetch_bits: int) -> int:
         """Words of one block."""
@@ -36,7 +38,9 @@ class MapLayout:
         return self.plane_groups * self.blocks * self.block_words(fetch_bits)
 
 
-def place(sizes, lifetimes, depth, always_low=()):
+def place(
+    sizes: Sequence[int], lifetimes: Sequence[tuple[int, int]], depth: int, always_low: Collection[int] = ()
+) -> list[int] | None:
     """First words of regions in a memory of `depth` words, or None where they do not fit.
 
     sizes: words of each region, in the order in which they come to life; lifetimes: (first, last) step
@@ -44,7 +48,8 @@ def place(sizes, lifetimes, depth, always_low=()):
     takes the end of the free space that its predecessor did not take: a chain of maps then lies at the
     two ends in turn and needs no more than its two largest neighbors.
     """
-    placed, low = [], True
+    placed: list[int] = []
+    low = True
     for number, (size, (begin, end)) in enumerate(zip(sizes, lifetimes, strict=True)):
         taken = sorted(
             (first, first + sizes[other])
@@ -63,7 +68,9 @@ def place(sizes, lifetimes, depth, always_low=()):
     return placed
 
 
-def place_all(sizes, lifetimes, always_low=()):
+def place_all(
+    sizes: Sequence[int], lifetimes: Sequence[tuple[int, int]], always_low: Collection[int] = ()
+) -> tuple[int, list[int]]:
     """(least depth found, first words) of regions, see :func:`place`."""
     alive = [
         sum(size for size, (begin, end) in zip(sizes, lifetimes, strict=True) if begin <= step <= end)

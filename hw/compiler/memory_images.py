@@ -5,14 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from dorefa.golden.errors import InputError
+from dorefa.golden.lowering.integer_network import IntegerLayer
 
+from ..config.engine import EngineConfig
 from ..interface.parameters import rescale_layout
-from ..interface.quantizers import quantizer_of
+from ..interface.quantizers import Rows, quantizer_of
+from .geometry import PassGeometry
 from .needs import raw_range, summed_pixels, xnor_constants
-from .schedule import zero_count
+from .passes import Pass, zero_count
 
 
-def reordered_codes(geometry, channels):
+def reordered_codes(geometry: PassGeometry, channels: np.ndarray) -> np.ndarray:
     """Weight codes of some output channels in the order in which a patch holds the products: uint8
     (channels, K).
 
@@ -30,7 +33,7 @@ def reordered_codes(geometry, channels):
     return split.transpose(0, 3, 1, 2, 4).reshape(len(codes), -1)
 
 
-def weight_words(part):
+def weight_words(part: Pass) -> list[list[int]]:
     """Per row of all engines, the words of a pass: channel group, tile, plane, word; unused lanes and
     rows are 0. Channels that only fill up a block have the weights of the last one that exists: zeros
     would be the least bipolar weights, whose sum need not fit the accumulator.
@@ -58,7 +61,7 @@ def weight_words(part):
     return [flat[row * count : (row + 1) * count] for row in _engine_order(geometry)]
 
 
-def _engine_order(geometry):
+def _engine_order(geometry: PassGeometry) -> list[int]:
     """Rows of a tile, one engine after the other."""
     each = geometry.quant // geometry.engines
     return [
@@ -69,7 +72,9 @@ def _engine_order(geometry):
     ]
 
 
-def param_rows(layer, geometry, config):
+def param_rows(
+    layer: IntegerLayer, geometry: PassGeometry, config: EngineConfig
+) -> tuple[Rows, list[list[int]]]:
     """(per channel of a layer and stage of the quantizer its parameter words, those of a channel of
     zeros)."""
     constants = np.zeros(len(layer.codes), np.int64)
@@ -82,7 +87,9 @@ def param_rows(layer, geometry, config):
     return quantizer.rows(layer, constants, raw_range(layer, geometry, config), zero_count(layer), config)
 
 
-def append_params(params, part, rows, fills, config):
+def append_params(
+    params: list[list[int]], part: Pass, rows: Rows, fills: list[list[int]], config: EngineConfig
+) -> None:
     """Adds a pass's parameter words to the quantizer memories' images; `rows` and `fills` are
     :func:`param_rows` of its layer."""
     stages = len(params) // config.total_quant
@@ -99,7 +106,7 @@ def append_params(params, part, rows, fills, config):
                     image += rows[channels[lane]][stage]
 
 
-def append_rescale(images, part, layer, config):
+def append_rescale(images: list[list[int]], part: Pass, layer: IntegerLayer, config: EngineConfig) -> None:
     """Adds a pass's words to the rescaling memories' images."""
     layout = rescale_layout(config)
     constants = xnor_constants(layer, part.geometry, config)

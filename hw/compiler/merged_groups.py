@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
 from dorefa.golden.errors import InputError
+from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
 
+from ..config.engine import EngineConfig
 from ..interface.encodings import accepted_encodings
 from ..interface.weight_sources import weight_source
 from .cycles import steady
@@ -18,10 +21,11 @@ _DEEPEST = 1 << 20  # words of the weight memory that a configuration may ask fo
 _DEPTHS = ("weight_depth", "patch_depth", "image_patch_depth")
 
 
-def merged(network, config, limits=None):
-    """`network` (IntegerNetwork, :func:`dorefa.hw.compiler.batch.batched`) with the channel groups of every
-    layer
-    merged as takes the fewest cycles on an engine of `config`; the codes of all layers stay the same.
+def merged(
+    network: IntegerNetwork, config: EngineConfig, limits: Collection[str] | None = None
+) -> IntegerNetwork:
+    """`network` (:func:`dorefa.hw.compiler.batch.batched`) with the channel groups of every layer merged so
+    that it takes the fewest cycles on an engine of `config`; the codes of all layers stay the same.
 
     m neighbors of G groups become one (m divides G): K is m times as long, and a group has m times as
     many output channels, whose weights for the channels of its neighbors are 0. Bipolar weights have
@@ -41,7 +45,7 @@ def merged(network, config, limits=None):
     allowed = _needs(network, config, limits)
     allowed = {name: max(getattr(config, name), allowed.get(name, 0)) for name in limits}
 
-    def suits(chosen):
+    def suits(chosen: Mapping[int, int]) -> bool:
         needed = _needs(_merged(network, chosen, _outline), config, limits)
         return needed.keys() >= allowed.keys() and all(needed[name] <= allowed[name] for name in allowed)
 
@@ -54,7 +58,7 @@ def merged(network, config, limits=None):
     return _merged(network, chosen, merge)
 
 
-def merge(layer, count):
+def merge(layer: IntegerLayer, count: int) -> IntegerLayer:
     """`layer` (IntegerLayer) with each `count` neighboring channel groups as one, itself for 1."""
     if count == 1:
         return layer
@@ -70,13 +74,15 @@ def merge(layer, count):
     return dataclasses.replace(outlined, codes=result.reshape(outlined.codes.shape))
 
 
-def _merged(network, chosen, make):
+def _merged(
+    network: IntegerNetwork, chosen: Mapping[int, int], make: Callable[[IntegerLayer, int], IntegerLayer]
+) -> IntegerNetwork:
     layers = [make(layer, chosen.get(index, 1)) for index, layer in enumerate(network.layers)]
     return dataclasses.replace(network, layers=tuple(layers))
 
 
-def _outline(layer, count):
-    """What :func:`merge` makes, in a moment: its codes have their shape alone."""
+def _outline(layer: IntegerLayer, count: int) -> IntegerLayer:
+    """What :func:`merge` makes, but at once: its codes have the shape and no contents."""
     if count == 1:
         return layer
     channels, height, width, inner = layer.codes.shape
@@ -90,8 +96,8 @@ def _outline(layer, count):
     )
 
 
-def _by_cycles(layer, config):
-    """Numbers of groups to merge that take fewer cycles than none, the fastest first, and 1."""
+def _by_cycles(layer: IntegerLayer, config: EngineConfig) -> list[int]:
+    """Numbers of groups to merge that take fewer cycles than merging none, the fastest first, then 1."""
     if layer.groups == 1 or layer.rescale is not None:
         return [1]
     encoding, w_bits = layer.encoding.with_zero(layer.w_bits)
@@ -100,17 +106,17 @@ def _by_cycles(layer, config):
     counts = [count for count in range(1, layer.groups + 1) if layer.groups % count == 0]
     cycles = {count: _cycles(_outline(layer, count), config) for count in counts}
     faster = [count for count in counts if cycles[count] < cycles[1]]
-    return [*sorted(faster, key=cycles.get), 1]
+    return [*sorted(faster, key=cycles.__getitem__), 1]
 
 
-def _cycles(layer, config):
+def _cycles(layer: IntegerLayer, config: EngineConfig) -> int:
     """Cycles of a layer in its steady state; filling and emptying the pipeline is the same for all."""
     geometry = PassGeometry.of(layer, config)
     _, cycles = steady(geometry, layer.code_bits is None)
     return max(cycles, weight_source(config).transfer(geometry.weight_words, config))
 
 
-def _needs(network, config, limits):
+def _needs(network: IntegerNetwork, config: EngineConfig, limits: Collection[str]) -> dict[str, int]:
     """Depths that `network` needs of the memories whose words merged groups make more or longer; none
     where it cannot be scheduled."""
     if "weight_depth" not in limits:

@@ -40,7 +40,7 @@ def schedule_problems(
     ]
 
 
-def _size_problems(config, needs):
+def _size_problems(config: EngineConfig, needs: dict[str, int]) -> Iterator[str]:
     """Depths and widths that the network needs and the engine does not have."""
     store = trunk_store(config)
     memory_units = _MEMORY_UNITS | {"trunk_depth": (store.memory, store.unit)}
@@ -58,7 +58,7 @@ def _size_problems(config, needs):
             yield f"{name} is {value}; accepted: at least {least}, which the network needs"
 
 
-def _real_groups(plan, index):
+def _real_groups(plan: Schedule, index: int) -> list[list[int]]:
     """Quantizer groups of a pixel of one layer, without the channels that only fill up a block."""
     groups = [
         [channel for channel in group if channel >= 0]
@@ -68,7 +68,7 @@ def _real_groups(plan, index):
     return [group for group in groups if group]
 
 
-def _trunk_problems(network, plan, config):
+def _trunk_problems(network: IntegerNetwork, plan: Schedule, config: EngineConfig) -> Iterator[str]:
     """A trunk and what is added to it must leave the array in the same groups of channels; where trunks
     stream, in the same passes."""
     for index, layer in enumerate(network.layers):
@@ -108,8 +108,7 @@ def layer_problems(layer: IntegerLayer, config: EngineConfig, last: bool) -> Ite
             f"layer {layer.name}: weights are {layer.encoding}; an engine of encoding "
             f"{config.encoding} accepts {', '.join(accepted)}; encoding any accepts all"
         )
-    if layer.pool is not None:
-        yield from _pool_problems(layer)
+    yield from _pool_problems(layer)
     if layer.code_step not in (1, 2):
         yield f"layer {layer.name}: codes are {layer.code_step} apart; accepted: 1 or 2"
     if last and layer.out_shape[:2] != (1, config.batch):
@@ -141,10 +140,12 @@ def layer_problems(layer: IntegerLayer, config: EngineConfig, last: bool) -> Ite
         )
 
 
-def _pool_problems(layer):
+def _pool_problems(layer: IntegerLayer) -> Iterator[str]:
     """Every window of an axis must end at a pixel of its own, and where the trunk is kept all pixels must
     belong to a window."""
     pool = layer.pool
+    if pool is None:
+        return
     for axis, what in enumerate(("rows", "columns")):
         size, windows = layer.conv_shape[axis], layer.out_shape[axis]
         kernel, stride, before = pool.kernel[axis], pool.stride[axis], pool.padding[axis]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dorefa.golden.errors import InputError
+from dorefa.golden.lowering.integer_network import IntegerNetwork
 
 from ..config.checks import plane_group_choices
 from ..config.engine import EngineConfig
@@ -13,7 +15,7 @@ from ..config.ranges import check_range
 from ..interface.readers import READERS
 from .plan import Plan
 
-# About what the array and its memories' ports take, to weigh a reader against.
+# Rough size of the array and its memories' ports, to weigh a reader against.
 _LUTS_PER_OPERATION = 3
 
 _FIXED = (
@@ -37,18 +39,18 @@ class _Reader(NamedTuple):
     column_reads: str
 
 
-def best_reader(network, sizes) -> dict:
+def best_reader(network: IntegerNetwork, sizes: Mapping[str, Any]) -> dict:
     """`fetch_bits`, `plane_groups` and `column_reads` for an integer network on the array in `sizes`, what
     `sizes` has of them kept; see :func:`dorefa.hw.compiler.sizing.fit`."""
     fetches, groups, asked = _fetches(sizes), _plane_groups(network, sizes), sizes.get("column_reads")
 
     @cache
-    def total(reader):
+    def total(reader: _Reader) -> int:
         fixed = {name: sizes[name] for name in _FIXED}
         draft = EngineConfig(**fixed, **reader._asdict(), trunk_bits=16)
         return Plan.of(network, draft, limits=()).cycles
 
-    def luts(reader):
+    def luts(reader: _Reader) -> int:
         return _look_up_tables(reader, sizes)
 
     readers = []
@@ -73,7 +75,7 @@ def best_reader(network, sizes) -> dict:
     return min(readers, key=lambda reader: total(reader) * (array + luts(reader)))._asdict()
 
 
-def _fetches(sizes):
+def _fetches(sizes: Mapping[str, Any]) -> list[int]:
     """Widths of a fetch that the array allows, in ascending order; the one in `sizes` if it has one."""
     if "fetch_bits" in sizes:
         return [sizes["fetch_bits"]]
@@ -82,7 +84,7 @@ def _fetches(sizes):
     return [1 << bits for bits in range(least.bit_length() - 1, widest.bit_length())] or [least]
 
 
-def _plane_groups(network, sizes):
+def _plane_groups(network: IntegerNetwork, sizes: Mapping[str, Any]) -> list[int]:
     """Numbers of plane groups that the widths of codes allow, or the one in `sizes`."""
     if "plane_groups" in sizes:
         check_range("plane_groups", sizes["plane_groups"])
@@ -93,8 +95,8 @@ def _plane_groups(network, sizes):
     return plane_group_choices(a_bits, min(stored, a_bits))
 
 
-def _look_up_tables(reader, sizes):
-    """About what a reader takes."""
+def _look_up_tables(reader: _Reader, sizes: Mapping[str, Any]) -> int:
+    """Rough number of LUTs of a reader."""
     return READERS[reader.column_reads].look_up_tables(
         fetch=reader.fetch_bits,
         planes=-(-sizes["a_bits"] // reader.plane_groups),

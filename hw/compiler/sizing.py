@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from dorefa.golden.errors import InputError
+from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
 
 from ..config.engine import EngineConfig
 from ..config.ranges import check_range
@@ -26,7 +29,7 @@ _LARGE_NETWORK = 20_000_000
 _LARGEST_QUANT = 64
 
 
-def fit(network, **overrides) -> EngineConfig:
+def fit(network: IntegerNetwork, **overrides: Any) -> EngineConfig:
     """The :class:`EngineConfig` for `network` (integer); every parameter in `overrides` is kept.
 
     Depths and widths are the least that the network needs. `lanes` x `rows` default to 32 x 16, or
@@ -66,7 +69,7 @@ def fit(network, **overrides) -> EngineConfig:
     return EngineConfig(**sizes)
 
 
-def _array(layers, overrides):
+def _array(layers: Sequence[IntegerLayer], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Sizes of the array, and what else is known before its reader is; those in `overrides` kept."""
     operations = sum(layer.macs * layer.w_bits * layer.a_bits for layer in layers)
     large = operations > _LARGE_NETWORK * overrides["batch"]
@@ -88,9 +91,9 @@ def _array(layers, overrides):
     return sizes
 
 
-def _trunk_draft(layers, sizes):
-    """Parameters without which no configuration has streamed trunks, until the network's needs are known."""
-    store = TRUNK_STORES.get(sizes.get("trunks"))
+def _trunk_draft(layers: Sequence[IntegerLayer], sizes: Mapping[str, Any]) -> dict[str, int]:
+    """Parameters that a configuration with streamed trunks must have before the network's needs are known."""
+    store = TRUNK_STORES.get(sizes.get("trunks", "onchip"))
     if store is None:
         return {}
     if store.streams and all(layer.add is None for layer in layers):
@@ -98,7 +101,7 @@ def _trunk_draft(layers, sizes):
     return store.draft()
 
 
-def _least_stream(plan):
+def _least_stream(plan: Plan) -> Plan:
     """`plan` with the least weight memory whose halves hold one tile of every layer."""
     tiles = [layer.w_bits * PassGeometry.of(layer, plan.config).words for layer in plan.convolutions]
     depth = 2 * max(tiles)
@@ -115,7 +118,7 @@ def _least_stream(plan):
             return smaller
 
 
-def _least_quant(network, sizes):
+def _least_quant(network: IntegerNetwork, sizes: Mapping[str, Any]) -> int:
     """The least power of two with which no quantized layer waits for its drain."""
     widest_fetch = sizes.get("fetch_bits", 1 << (sizes["lanes"].bit_length() - 1))
     draft = EngineConfig(
@@ -125,7 +128,7 @@ def _least_quant(network, sizes):
         out_bits=1,
     )
     largest = min(widest_fetch, _LARGEST_QUANT)
-    # Groups are merged as they would be if no drain kept them from it.
+    # Groups are merged as if no drain stood against it.
     most = max(1, min(largest // draft.engines, draft.rows))
     widest = max(quant for quant in range(1, most + 1) if draft.rows % quant == 0)
     layers = Plan.of(network, draft.replace(quant=widest), limits=()).convolutions
@@ -144,7 +147,7 @@ def _least_quant(network, sizes):
     return quant
 
 
-def _constants(plan):
+def _constants(plan: Plan) -> Iterator[tuple[IntegerLayer, np.ndarray]]:
     """(layer, what its values lack: int64 (Cout,)) of every layer."""
     for index, layer in enumerate(plan.network.layers):
         constants = np.zeros(len(layer.codes), np.int64)

@@ -1,9 +1,10 @@
-"""When tiles may end that wait for streamed residual trunks, predicted without simulating."""
+"""When tiles that wait for streamed residual trunks may end, predicted without simulating."""
 
 from __future__ import annotations
 
-import math
+from dorefa.golden.lowering.integer_network import IntegerLayer
 
+from ..config.engine import EngineConfig
 from ..engine.output.residual import Residual
 
 COUNTED = 2  # cycles from a beat to the first step that knows of it, or from a tile's end to the next
@@ -15,19 +16,20 @@ class TrunkCycles:
     memory that sends a packet from the cycle on in which it has taken its last beat. Cycles count as
     those of the program do."""
 
-    def __init__(self, config):
+    def __init__(self, config: EngineConfig) -> None:
         self._depth = config.trunk_depth
-        self._arrived, self._taken = [], []  # of every group that was added so far
-        self._left = []  # of every group that was kept so far
-        self._sent = {}  # of every pass that kept its trunk, the last beat
+        self._arrived: list[int] = []  # of every group that was added so far
+        self._taken: list[int] = []
+        self._left: list[int] = []  # of every group that was kept so far
+        self._sent: dict[int | None, int] = {}  # of every pass that kept its trunk, the last beat
 
-    def begin(self, number, layer, source):
+    def begin(self, number: int, layer: IntegerLayer, source: int | None) -> None:
         """Pass `number` of the program begins, a part of `layer`; it adds the trunk of pass `source`."""
         self._number, self._layer = number, layer
-        self._available = self._sent[source] + 1 if layer.add is not None else None
-        self._previous = -math.inf
+        self._available = self._sent[source] + 1 if layer.add is not None else 0
+        self._previous = -COUNTED  # no tile has ended, and no cycle is before 0
 
-    def earliest_end(self, groups):
+    def earliest_end(self, groups: int) -> int:
         """The first cycle in which the next tile, of so many groups, may end."""
         earliest = self._previous + COUNTED
         if self._layer.add is not None:
@@ -39,7 +41,7 @@ class TrunkCycles:
             earliest = max(earliest, self._left[places - 1] + COUNTED)
         return earliest
 
-    def _arrive(self):
+    def _arrive(self) -> None:
         number = len(self._arrived)
         cycle = max(self._available, self._arrived[-1] + 1 if self._arrived else 0)
         before = number - (self._depth - 1)
@@ -49,7 +51,7 @@ class TrunkCycles:
             cycle = max(cycle, moved + 1)
         self._arrived.append(cycle)
 
-    def ends(self, cycle, first_group, groups):
+    def ends(self, cycle: int, first_group: int, groups: int) -> None:
         """The tile ended in `cycle`; its groups leave the drain from `first_group` on, one a cycle."""
         self._previous = cycle
         for group in range(first_group, first_group + groups):

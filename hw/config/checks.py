@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def plane_group_choices(a_bits: int, stored_bits: int) -> list[int]:
-    """Numbers of equal groups of `a_bits` planes, the last of which may be smaller, that hold codes of
-    `stored_bits` in one; empty where `stored_bits` is more than `a_bits`."""
+    """How many groups `a_bits` planes can be cut into: all of one size, but for the last, which may be
+    smaller; a group holds a code of `stored_bits`. Empty where `stored_bits` is more than `a_bits`."""
     sizes = {-(-a_bits // groups) for groups in range(1, a_bits + 1)}
     return sorted(-(-a_bits // size) for size in sizes if size >= stored_bits)
 
@@ -33,7 +33,7 @@ def check_config(config: EngineConfig) -> None:
         check(config)
 
 
-def _check_fetch(config):
+def _check_fetch(config: EngineConfig) -> None:
     if config.fetch_bits > config.lanes:
         raise InputError(
             f"fetch_bits is {config.fetch_bits}; accepted: at most lanes = {config.lanes}, "
@@ -48,7 +48,7 @@ def _check_fetch(config):
         )
 
 
-def _check_planes(config):
+def _check_planes(config: EngineConfig) -> None:
     if config.out_bits > config.a_bits:
         raise InputError(
             f"out_bits is {config.out_bits}; accepted: at most a_bits = {config.a_bits}, "
@@ -63,7 +63,7 @@ def _check_planes(config):
         )
 
 
-def _check_array(config):
+def _check_array(config: EngineConfig) -> None:
     if config.quant > config.rows:
         raise InputError(
             f"quant is {config.quant}; accepted: at most rows = {config.rows}, "
@@ -81,7 +81,7 @@ def _check_array(config):
         )
 
 
-def _check_shared_reads(config):
+def _check_shared_reads(config: EngineConfig) -> None:
     if config.column_reads != "shared":
         return
     if config.cols == 1:
@@ -102,7 +102,7 @@ def _check_shared_reads(config):
         )
 
 
-def _check_trunk_stream(config):
+def _check_trunk_stream(config: EngineConfig) -> None:
     if config.trunks != "stream":
         return
     for name, suits, accepted in (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from dorefa.golden.errors import InputError
 
@@ -18,7 +19,7 @@ class EngineConfig:
     The array makes `rows` x `cols` dot products of `lanes` one-bit products per cycle
     (:attr:`binary_ops_per_cycle`). `w_bits` and `a_bits` are the widest operands a layer may ask
     for at run time; `out_bits` is the widest activation the quantizer writes. The feature memory has
-    ``ceil(a_bits / plane_groups)`` planes (:attr:`fetch_planes`): an image of more lies in several groups
+    ``ceil(a_bits / plane_groups)`` planes (:attr:`fetch_planes`): a wider image lies in several groups
     of planes, one behind the other, and its windows are read group after group. Planes from `out_bits`
     up hold only the image and are `image_depth` deep.
 
@@ -29,7 +30,7 @@ class EngineConfig:
 
     With `column_reads` ``shared`` the window reader fetches what the windows of several columns share once.
     With `trunks` ``stream`` residual trunks leave the engine as they are made and come back when they are
-    added; `trunk_depth` then is that of two queues.
+    added; `trunk_depth` is then the depth of each of two queues.
 
     Raises :class:`InputError` that names the parameter, its value and what is accepted.
     """
@@ -157,7 +158,7 @@ class EngineConfig:
         """Width of TDATA of the result port: 32, or 64 where accumulators need it."""
         return 32 if self.acc_bits <= 32 else 64
 
-    def replace(self, **changes) -> EngineConfig:
+    def replace(self, **changes: Any) -> EngineConfig:
         """A copy with some parameters changed, checked again."""
         unknown = sorted(set(changes) - {field.name for field in dataclasses.fields(self)})
         if unknown:
@@ -221,6 +222,6 @@ def preset(name: str) -> EngineConfig:
     return PRESETS[name]
 
 
-def pool_spacing(config):
+def pool_spacing(config: EngineConfig) -> int:
     """Cycles from a group of channels to the same one of the next pixel that pooling asks for."""
     return 1 if config.cols > 1 else 4

@@ -56,7 +56,7 @@ RANGES = {
 }
 
 
-def check_range(name, value):
+def check_range(name: str, value: object) -> None:
     """Raises :class:`InputError` unless `value` is an integer that engine parameter `name` accepts."""
     least, greatest, unit = RANGES[name]
     if not isinstance(value, int) or isinstance(value, bool):
@@ -65,7 +65,7 @@ def check_range(name, value):
         raise InputError(f"{name} is {value}; accepted: {least} to {greatest} ({unit})")
 
 
-def check_choice(name, value):
+def check_choice(name: str, value: object) -> None:
     """Raises :class:`InputError` unless `value` is a name that engine parameter `name` accepts."""
     if value not in CHOICES[name]:
         raise InputError(f"{name} is {value!r}; accepted: {', '.join(CHOICES[name])}")

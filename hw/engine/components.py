@@ -1,4 +1,6 @@
-"""Which component each variation of the engine is; what else they are, :mod:`dorefa.hw.interface` knows."""
+"""The component for each option of the engine; :mod:`dorefa.hw.interface` has all else about the options."""
+
+from __future__ import annotations
 
 from amaranth.lib import wiring
 

@@ -1,9 +1,15 @@
 """The engine: one image in, a program of layers, one packet of class scores out."""
 
-from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..config.engine import EngineConfig
 from ..interface.host_bus import host_signature
 from ..interface.memory_map import MemoryMap
 from ..interface.streams import image_layout, result_layout, rows_per_beat
@@ -41,7 +47,7 @@ class Engine(wiring.Component):
     Latency of a layer: see :mod:`dorefa.hw.compiler.cycles`, which predicts it to the cycle.
     """
 
-    def __init__(self, config, *, memories=None):
+    def __init__(self, config: EngineConfig, *, memories: Mapping[str, Any] | None = None) -> None:
         self._config = config
         self._memories = memories or {}
         ports = {
@@ -53,11 +59,11 @@ class Engine(wiring.Component):
         super().__init__(ports | weight_source(config).ports(config) | trunk_store(config).ports(config))
 
     @property
-    def config(self):
+    def config(self) -> EngineConfig:
         """The :class:`EngineConfig`."""
         return self._config
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config, memories = self._config, self._memories
         m.submodules.host = host = HostPort(config, init=memories.get("registers"))
@@ -122,7 +128,7 @@ class Engine(wiring.Component):
         self._count(m, host, sequencer, lead)
         return m
 
-    def _slice_memories(self, number):
+    def _slice_memories(self, number: int) -> dict[str, list[list[int]]]:
         """The part of the preloaded memories that slice `number` holds."""
         engines = self._config.engines
         return {
@@ -131,7 +137,7 @@ class Engine(wiring.Component):
             if name in ("weights", "params", "rescale")
         }
 
-    def _memory_writes(self, m, host, slices):
+    def _memory_writes(self, m: Module, host: HostPort, slices: list[EngineSlice]) -> None:
         """Parameters from the host port to the slice that holds the memory."""
         memory_map = MemoryMap.of(self._config)
         for window in (memory_map.params, memory_map.rescale):
@@ -146,7 +152,7 @@ class Engine(wiring.Component):
                     writes.data.eq(data),
                 ]
 
-    def _weights(self, m, host, sequencer, slices):
+    def _weights(self, m: Module, host: HostPort, sequencer: Sequencer, slices: list[EngineSlice]) -> None:
         """Weights from the host port, or from their stream."""
         config, layer = self._config, sequencer.layer
         rows = range(config.total_rows)
@@ -175,7 +181,7 @@ class Engine(wiring.Component):
                 part.weights.data.eq(Cat(words.word_select(row % together, config.lanes) for row in own)),
             ]
 
-    def _trunks(self, m, host, sequencer, slices):
+    def _trunks(self, m: Module, host: HostPort, sequencer: Sequencer, slices: list[EngineSlice]) -> None:
         """Residual trunks from and to their streams; slices do everything at the same time."""
         m.submodules.trunks = trunks = TrunkStreams(self._config)
         wiring.connect(m, wiring.flipped(self.trunks_i), trunks.i)
@@ -197,7 +203,7 @@ class Engine(wiring.Component):
             ]
         m.d.sync += host.wrong_trunks.eq(trunks.wrong)
 
-    def _load(self, m, host, sequencer, packer):
+    def _load(self, m: Module, host: HostPort, sequencer: Sequencer, packer: PlanePacker) -> None:
         """The image's bytes to the feature memories."""
         config, image = self._config, self.i.payload.data
         m.d.comb += [
@@ -214,7 +220,9 @@ class Engine(wiring.Component):
             sequencer.loaded.eq(packer.done),
         ]
 
-    def _store(self, m, sequencer, packer, slices):
+    def _store(
+        self, m: Module, sequencer: Sequencer, packer: PlanePacker, slices: list[EngineSlice]
+    ) -> Value:
         """Codes of layers to the feature memories; returns the end of a layer."""
         config, layer, lead = self._config, sequencer.layer, slices[0]
         bits = config.stored_bits
@@ -256,7 +264,7 @@ class Engine(wiring.Component):
         ]
         return packer.done | lead.trunk_ends if config.trunk_bits else packer.done
 
-    def _code(self, layer, count):
+    def _code(self, layer: data.View, count: Value) -> Value:
         """The code that is stored for a pooled count, as wide as the count."""
         if not self._config.signed_codes:
             return count
@@ -264,7 +272,7 @@ class Engine(wiring.Component):
         code = (Mux(layer.code_double, low << 1, low) + layer.code_offset) & layer.stored_mask
         return Cat(code[: len(low)], count[len(low) :])
 
-    def _count(self, m, host, sequencer, lead):
+    def _count(self, m: Module, host: HostPort, sequencer: Sequencer, lead: EngineSlice) -> None:
         """Status signals, and the cycles of an image from its first read to its last result."""
         running, ended = Signal(), Signal()
         # From the first read to the cycle of the last result, both included, and kept in the one after it.

@@ -1,16 +1,20 @@
 """The host's side: registers, and words put together for the memories."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from functools import reduce
 from operator import or_
+from typing import Any
 
-from amaranth import Cat, Module, Mux, ResetSignal, Signal
+from amaranth import Cat, Module, Mux, ResetSignal, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..config.engine import EngineConfig
 from ..interface.host_bus import host_signature
 from ..interface.memory_map import MemoryMap
-from ..interface.register import Access, Register
+from ..interface.register import Access, Field, Register
 from ..interface.registers import REGISTER_BITS, engine_registers
 
 
@@ -18,17 +22,19 @@ class HostPort(wiring.Component):
     """The registers of :mod:`dorefa.hw.interface.registers`, and one write port for all memories.
 
     Ports: `host`; per window NAME of the map `NAME_en` (one bit per memory), `NAME_address`, `NAME_data`; by
-    the names of their fields what the host sets, as outputs, and what it reads, as inputs. Those of fields
-    that are cleared by writing 1 are pulses that set them.
+    the field's name an output for every field that the host sets and an input for every one that it reads.
+    The input of a field that is cleared by writing 1 is a pulse that sets it. Constants have no port.
     `init`: words that the registers of a preloaded engine begin with.
+
+    Latency: one cycle from `host` to the registers, to the answer and to the memories' write ports.
     """
 
-    def __init__(self, config, *, init: Mapping[str, int] | None = None):
+    def __init__(self, config: EngineConfig, *, init: Mapping[str, int] | None = None) -> None:
         self._config = config
         self._preloaded = init is not None
         self._registers = engine_registers(config, init)
         self._map = MemoryMap.of(config)
-        # What never gets as great as the map allows has no register for the rest.
+        # Fields that never get as great as the map allows have no register for the upper bits.
         kept = {"layers": config.layer_depth.bit_length(), "image_bytes": config.image_bytes_bits}
         ports = {"host": In(host_signature(config))}
         for register in self._registers.values():
@@ -42,10 +48,10 @@ class HostPort(wiring.Component):
             ports |= {f"{window.name}_{part}": Out(shape) for part, shape in window.write_ports(1).items()}
         super().__init__(ports)
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         self._write_memories(m)
-        # Registers repeat up to the first window, so that there is little of an address to compare.
+        # Registers repeat up to the first window, which leaves few bits of an address to compare.
         chosen = self.host.addr[self._map.select_shift :] == 0
         place = self.host.addr[:REGISTER_BITS]
         wrong = Signal(sum(len(self._events(register)) for register in self._registers.values()))
@@ -57,19 +63,19 @@ class HostPort(wiring.Component):
         self._read_registers(m, chosen, place, seen)
         return m
 
-    def _events(self, register: Register):
+    def _events(self, register: Register) -> list[Field]:
         """The fields that are cleared by writing 1, of those that this engine has."""
         return [
             field for field in register.fields if field.access is Access.CLEAR and field.exists(self._config)
         ]
 
-    def _write_memories(self, m):
+    def _write_memories(self, m: Module) -> None:
         """Words of the windows from their pieces."""
         host = self.host
         select = host.addr[self._map.select_shift :]
         widest = max(window.pieces for window in self._map.windows)
         earlier = [Signal(32, name=f"piece_{piece}", reset_less=True) for piece in range(widest - 1)]
-        # Memories lie all over the device: what goes there comes from registers. Before a reset these may be
+        # Memories lie all over the device: what goes there comes from registers. Before a reset these hold
         # anything, and must not write to a memory that is preloaded.
         addr, w_data = (Signal.like(value, reset_less=True) for value in (host.addr, host.w_data))
         m.d.sync += [addr.eq(host.addr), w_data.eq(host.w_data)]
@@ -96,7 +102,7 @@ class HostPort(wiring.Component):
             with m.If(takes):
                 m.d.sync += own.eq(w_data)
 
-    def _write_registers(self, m, chosen, place, seen):
+    def _write_registers(self, m: Module, chosen: Value, place: Value, seen: dict[str, Value]) -> None:
         """`chosen`: the address is that of a register, `place` tells which; `seen`, by the names of
         registers: the bits of :meth:`_events`."""
         host = self.host
@@ -117,9 +123,9 @@ class HostPort(wiring.Component):
                 with m.If(getattr(self, field.name)):
                     m.d.sync += bit.eq(1)
 
-    def _read_registers(self, m, chosen, place, seen):
+    def _read_registers(self, m: Module, chosen: Value, place: Value, seen: dict[str, Value]) -> None:
         """The bus's answer, a cycle after the address; arguments as of :meth:`_write_registers`."""
-        # All but what is read are zero: less to join, a cycle later, than to choose from.
+        # All words but the one that is read are zero: joining them a cycle later takes less than a choice.
         reads = [Signal(32, name="read_fixed")]
         m.d.sync += reads[0].eq(0)
         constant = [register for register in self._registers.values() if register.constant]
@@ -136,7 +142,7 @@ class HostPort(wiring.Component):
                 reads.append(read)
         m.d.comb += self.host.r_data.eq(reduce(or_, reads))
 
-    def _values(self, register: Register, seen):
+    def _values(self, register: Register, seen: Value) -> dict[str, Value | int]:
         """Name -> value of the register's fields that this engine has."""
         values = {field.name: bit for field, bit in zip(self._events(register), seen, strict=True)}
         for field in register.fields:

@@ -1,12 +1,16 @@
 """Images in, layers one after another."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from amaranth import Cat, Module, Signal
+from dataclasses import dataclass
+from typing import Any
+
+from amaranth import Cat, Module, Signal, Value
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
+from amaranth.lib.memory import Memory, ReadPort
 from amaranth.lib.wiring import In, Out
 
+from ..config.engine import EngineConfig
 from ..interface import program
 from ..interface.memory_map import MemoryMap
 from ..interface.streams import image_layout
@@ -26,7 +30,7 @@ class _Gate:
     kept: Signal
     fits: Signal
     right: Signal
-    clear: list
+    clear: list[Any]
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class _Fetch:
     active: Signal
     complete: Signal
     swap: Signal
-    clear: list
+    clear: list[Any]
 
 
 @dataclass(frozen=True)
@@ -61,16 +65,19 @@ class Sequencer(wiring.Component):
     between the two. A packet of another length than `image_bytes` is dropped with a pulse of
     `wrong_packet`; nothing of it is computed and nothing is written beyond the image.
 
-    Ports: `i` (image stream); `enable`, `layers`, `image_bytes`; program memory writes; `load` with
-    `load_start`, `load_count`, `load_last` (codes for the image's plane packer, which takes them while
-    `load_ready` and answers `loaded`);
+    Ports: `i` (image stream); `enable`, `layers`, `image_bytes`; `w_en`, `w_address`, `w_data` write the
+    program memory; `load` with `load_start`, `load_count`, `load_last` (codes for the image's plane packer,
+    which takes them while `load_ready` and answers `loaded`);
     `image_begins` (pulse with every beat of an image);
     `layer`, `table` (distances, as they are fetched), `start` (pulse, the descriptor is complete) and
     `layer_ended` (pulse from the engine, looked at while a pass runs);
-    `busy`, `ended` (pulse with a pass's end), `finished` (pulse with the last one's).
+    `busy`, `ended` (pulse with a pass's end), `finished` (pulse with the last one's), `wrong_packet`.
+
+    Latency: two cycles from `layer_ended` to the next pass's `start` where its descriptor is there; a
+    descriptor of n words takes n + 3 cycles from the cycle that asks for it to `start`.
     """
 
-    def __init__(self, config, *, init=None):
+    def __init__(self, config: EngineConfig, *, init: list[int] | None = None) -> None:
         self._config = config
         self._init = init
         depth = MemoryMap.of(config).program.depth
@@ -101,7 +108,7 @@ class Sequencer(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self._config
         m.submodules.program = memory = Memory(
@@ -155,7 +162,7 @@ class Sequencer(wiring.Component):
         m.d.comb += self.busy.eq(~(states.ongoing("enable") | states.ongoing("image")))
         return m
 
-    def _gate(self, m):
+    def _gate(self, m: Module) -> _Gate:
         """Counts the bytes of a packet down, and judges its length."""
         # Bytes of the packet that are missing, and whether there were any, or too many.
         missing, begun, over = Signal.like(self.image_bytes), Signal(), Signal()
@@ -181,7 +188,7 @@ class Sequencer(wiring.Component):
             clear=[missing.eq(self.image_bytes), begun.eq(0), over.eq(0)],
         )
 
-    def _take_image(self, m, gate, fetch):
+    def _take_image(self, m: Module, gate: _Gate, fetch: _Fetch) -> None:
         """The state in which an image comes in, as long as its packet has the right length."""
         accepted = Signal()
         m.d.comb += accepted.eq(self.enable | gate.begun)
@@ -207,7 +214,7 @@ class Sequencer(wiring.Component):
                 with m.Else():
                     m.next = "enable"
 
-    def _fetch(self, m, read):
+    def _fetch(self, m: Module, read: ReadPort) -> _Fetch:
         """Reads the words of a descriptor, one a cycle."""
         words = program.words_per_layer(self._config)
         address, number = Signal.like(read.addr), Signal(range(words))
@@ -233,16 +240,16 @@ class Sequencer(wiring.Component):
             clear=[fetching.eq(0), asks.eq(0), answers.eq(0), complete.eq(0)],
         )
 
-    def _passes(self, m):
+    def _passes(self, m: Module) -> _Passes:
         """Counts the passes of the program."""
         passes, layers = Signal.like(self.layers), Signal.like(self.layers)
         next_last, last = Signal(), Signal()
         m.d.sync += next_last.eq(passes == layers)
         return _Passes(number=passes, count=layers, next_last=next_last, last=last)
 
-    def _descriptor(self, m, data, number, answers, swap):
-        """Words of a descriptor as they come, in a shift register, which the table's have left in the
-        end; `number` of the word that is asked for while `data` answers for the one before."""
+    def _descriptor(self, m: Module, data: Value, number: Signal, answers: Signal, swap: Signal) -> None:
+        """Collects the words of a descriptor in a shift register, which those of the table have left in the
+        end; `number` is that of the word that is asked for while `data` is the one before."""
         config, table = self._config, self.table
         first = program.table_words(config)
         words = [

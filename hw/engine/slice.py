@@ -1,9 +1,16 @@
 """One engine of several that compute different channels of the same pixels in lock-step."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
 from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import ShapeLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..config.engine import EngineConfig
 from ..interface import program
 from ..interface.memory_map import MemoryMap
 from ..interface.quantizers import quantizer_of
@@ -22,8 +29,9 @@ from .reader.patch_buffer import PatchBuffer
 from .reader.run_generator import RunGenerator
 
 
-def trunk_signature(config):
-    """A slice's side of :class:`.trunk_streams.TrunkStreams`: as there, of its own `quant` channels."""
+def trunk_signature(config: EngineConfig) -> wiring.Signature:
+    """A slice's side of :class:`.trunk_streams.TrunkStreams`: its ports of these names, for the `quant`
+    channels of one slice."""
     bits = config.quant * config.trunk_bits
     return wiring.Signature(
         {
@@ -39,12 +47,12 @@ def trunk_signature(config):
     )
 
 
-def _writes(address, data, en=1):
-    """Writes of memories, seen from who writes."""
+def _writes(address: ShapeLike, data: ShapeLike, en: ShapeLike = 1) -> FlatSignature:
+    """The port that writes memories, `en` of them, seen from the writer."""
     return FlatSignature({"en": Out(en), "address": Out(address), "data": Out(data)})
 
 
-def pipeline_latency(config):
+def pipeline_latency(config: EngineConfig) -> int:
     """Cycles from the drain's group to its pooled codes: trunk, sums, quantizer, pooling."""
     latency = quantizer_of(config).latency(config) + pool_latency(config)
     if config.trunk_bits:
@@ -60,17 +68,30 @@ class EngineSlice(wiring.Component):
     Slices of one engine have equal feature memories and run the same program at the same time; slice e
     has channels ``[e * quant, (e + 1) * quant)`` of every group of ``engines * quant``.
 
-    Ports: `layer`, `table` (distances for the run generator), `start`; writes `f` of the feature memory and
-    `weights` (one enable per row), `params`, `rescale` of the others; `weights_ready` while the pass's
-    weights are there; `raw`, groups of accumulators, to the results;
-    `valid`, `codes`, `group` to the packer; `set_ends` and `columns` with a set's last group; `trunk_ends`
-    when a layer without codes has stored its last group; `first_read`; where residual trunks stream,
-    `trunk`.
+    Ports:
+
+    - `layer` (descriptor), `table` (:func:`.program.table_signature`, distances for the run generator),
+      `start`;
+    - `f`, `weights`, `params` and, with residual trunks, `rescale`: `en`, `address` and `data` of writes to
+      the feature memory, the weights (an `en` per row; `data` of all rows side by side) and the parameters
+      (an `en` per memory);
+    - `weights_ready` while the pass's weights are there;
+    - `raw`, groups of accumulators for the results: `valid`, `ready`, `values`, `group`, and a cycle after
+      the group is taken their `offsets`;
+    - `valid`, `codes`, `group`: pooled codes for the packer; `set_ends` and `columns`: a set's last group,
+      whether it is valid or not, and the pixels that the set leaves;
+    - `trunk_ends` when a layer without codes has stored its last group; `first_read`;
+    - `trunk`, where residual trunks stream (:func:`trunk_signature`).
 
     `memories`: this slice's contents of a preloaded engine (``weights``, ``params``, ``rescale``).
+
+    Latency: from a tile's last step to its first group, :attr:`PatchBuffer.latency`, :func:`array_latency`
+    and the two cycles of the drain; from there to pooled codes :func:`pipeline_latency`.
     """
 
-    def __init__(self, config, *, memories=None):
+    def __init__(
+        self, config: EngineConfig, *, memories: Mapping[str, list[list[int]]] | None = None
+    ) -> None:
         self._config = config
         self._memories = memories or {}
         values = signed(config.acc_bits)
@@ -114,7 +135,7 @@ class EngineSlice(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config, layer = self._config, self.layer
         m.submodules.run_generator = runs = RunGenerator(config)
@@ -168,7 +189,7 @@ class EngineSlice(wiring.Component):
         self._staircase(m, drain)
         return m
 
-    def _staircase(self, m, drain):
+    def _staircase(self, m: Module, drain: Drain) -> None:
         """Accumulators to codes: residual trunk, sums, quantizer, pooling."""
         config, layer = self._config, self.layer
         valid, values, group = drain.valid & ~layer.raw, drain.values, drain.group

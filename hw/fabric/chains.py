@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from amaranth import Signal
+from amaranth import Module, Signal
 
 from .tree import ZERO, Operand, count_tree
 
@@ -37,19 +37,27 @@ class Chains:
     to 0; it must be 0 where its first two are.
     """
 
-    emit: Callable
+    emit: Callable[[Module, list[Slot], str], None]
     slots: int
     fast_slots: int
     absorbs: int
-    inverts: Callable = lambda x, y: False
+    inverts: Callable[[Operand, Operand], bool] = lambda x, y: False
 
-    def add(self, m, x, y, carry, total, name):
+    def add(
+        self,
+        m: Module,
+        x: list[Operand],
+        y: list[Operand],
+        carry: Operand,
+        total: list[Signal],
+        name: str,
+    ) -> None:
         """``total = x + y + carry``, lists of operands and signals by weight, of one length."""
         slots = [Slot(carry, ZERO, None, inject=True)]
         slots += [Slot(*bits) for bits in zip(x, y, total, strict=True)]
         self.emit(m, slots, name)
 
-    def count(self, m, lanes, every, first_level=1):
+    def count(self, m: Module, lanes: list[Operand], every: int, first_level: int = 1) -> list[Operand]:
         """:func:`..fabric.tree.count_tree` in chains."""
         slots = self.fast_slots if every == 1 else self.slots
 

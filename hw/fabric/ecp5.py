@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from amaranth import Const, Instance, Signal
+from amaranth import Const, Instance, Module, Signal
 
 from .chains import Chains, Slot
+from .fabric import Fabric
 from .tree import ZERO
 
 
@@ -44,7 +45,7 @@ def _table(slot):
     return rows
 
 
-def emit(m, slots, name):
+def emit(m: Module, slots: list[Slot], name: str) -> None:
     """Adds the CCU2C cells of one chain; first CIN and last COUT stay open, which saves the cells
     that would feed them."""
     slots = [_ordered(slot) for slot in slots]
@@ -69,3 +70,4 @@ def emit(m, slots, name):
 
 
 CHAINS = Chains(emit=emit, slots=40, fast_slots=28, absorbs=4, inverts=_inverts)
+FABRIC = Fabric(name="ecp5", library="+/ecp5/cells_sim.v", count=CHAINS.count, chains=CHAINS)

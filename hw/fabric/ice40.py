@@ -7,9 +7,10 @@ the sum is ``s ^ p1 ^ p2`` and the second carry ``p2 ? ~sum : x2``. That is five
 
 from __future__ import annotations
 
-from amaranth import Const, Instance, Signal
+from amaranth import Const, Instance, Module, Signal
 
-from .chains import Chains
+from .chains import Chains, Slot
+from .fabric import Fabric
 from .tree import Operand, registered, tree_levels
 
 # Lanes of a running sum: longer is smaller and slower.
@@ -31,7 +32,7 @@ def _lut(m, name, pins, function):
     return out
 
 
-def emit(m, slots, name):
+def emit(m: Module, slots: list[Slot], name: str) -> None:
     """Adds the cells of one chain: the LUT sees what the carry sees, and the carry as I3."""
     carry = Const(0, 1)
     for number, slot in enumerate(slots):
@@ -111,7 +112,7 @@ def _front(m, lanes, run):
     return _lut(m, "front_sum", pins, lambda s, a, w: s ^ last.at(a, w)), carries
 
 
-def count(m, lanes, every):
+def count(m: Module, lanes: list[Operand], every: int) -> list[Operand]:
     """:func:`..fabric.tree.count_tree` of lanes: the first level is the LUTs' part."""
     one, twos = _front(m, lanes, _FAST_RUN if every == 1 else _RUN)
     if not twos:
@@ -124,3 +125,4 @@ def count(m, lanes, every):
 
 
 CHAINS = Chains(emit=emit, slots=64, fast_slots=40, absorbs=0)
+FABRIC = Fabric(name="ice40", library="+/ice40/cells_sim.v", count=count, chains=CHAINS)

@@ -7,9 +7,10 @@ and such nodes is left over, whatever ``n``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from amaranth import Cat, Const, Signal
+from amaranth import Cat, Const, Module, Signal, Value
 
 
 @dataclass(frozen=True)
@@ -20,27 +21,27 @@ class Operand:
     has no pins and its value in bit 0. Lanes have two pins, everything in a tree above them one.
     """
 
-    pins: tuple
+    pins: tuple[Value, ...]
     table: int
 
     @classmethod
-    def bit(cls, signal, *, inverted=False):
+    def bit(cls, signal: Value, *, inverted: bool = False) -> Operand:
         """A signal, or its complement."""
         return cls((signal,), 0b01 if inverted else 0b10)
 
     @classmethod
-    def product(cls, a, w, *, xnor):
+    def product(cls, a: Value, w: Value, *, xnor: bool) -> Operand:
         """One lane: AND, or XNOR."""
         return cls((a, w), 0b1001 if xnor else 0b1000)
 
-    def __invert__(self):
+    def __invert__(self) -> Operand:
         return Operand(self.pins, self.table ^ ((1 << (1 << len(self.pins))) - 1))
 
-    def at(self, *values):
+    def at(self, *values: int) -> int:
         """The value, 0 or 1, for the values of the pins."""
         return (self.table >> sum(value << pin for pin, value in enumerate(values))) & 1
 
-    def value(self):
+    def value(self) -> Value:
         """As an Amaranth expression."""
         if len(self.pins) == 2:
             a, w = self.pins
@@ -64,7 +65,7 @@ class Node:
     level: int
 
 
-def plan(lanes):
+def plan(lanes: int) -> list[list[Node]]:
     """Nodes by level, the lowest first; the last level holds the root alone. No level for one lane.
 
     A node over ``n`` lanes is on level ``floor(log2 n)`` and makes one bit more than that.
@@ -88,12 +89,12 @@ def plan(lanes):
     return levels
 
 
-def tree_levels(lanes):
+def tree_levels(lanes: int) -> int:
     """Levels of the tree over `lanes` lanes."""
     return lanes.bit_length() - 1
 
 
-def registered(m, operand, stages, name):
+def registered(m: Module, operand: Operand, stages: int, name: str) -> Operand:
     """`operand` as it was `stages` cycles ago, every pin delayed."""
     pins = operand.pins
     for _ in range(stages):
@@ -103,7 +104,14 @@ def registered(m, operand, stages, name):
     return Operand(pins, operand.table)
 
 
-def count_tree(m, lanes, *, every, add_level, first_level=1):
+def count_tree(
+    m: Module,
+    lanes: list[Operand],
+    *,
+    every: int,
+    add_level: Callable[[Module, int, list[tuple]], list[list[Operand]]],
+    first_level: int = 1,
+) -> list[Operand]:
     """The number of ones among `lanes` (operands): operands by weight, the lowest first.
 
     `add_level(m, level, [(left, right, product), ...])` adds one level's nodes; `left` and `right`
@@ -136,7 +144,7 @@ def count_tree(m, lanes, *, every, add_level, first_level=1):
     return results[value] if results else [lanes[0]]
 
 
-def count_portable(m, lanes, every):
+def count_portable(m: Module, lanes: list[Operand], every: int) -> list[Operand]:
     """:func:`count_tree` in plain additions: for simulators, and fabrics without a form of their own."""
     return count_tree(m, lanes, every=every, add_level=_add_portable)
 

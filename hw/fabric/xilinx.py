@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Const, Instance, Signal
+from amaranth import Cat, Const, Instance, Module, Signal
 
-from .chains import Chains
+from .chains import Chains, Slot
+from .fabric import Fabric
 
 
 def _table(slot):
@@ -22,7 +23,7 @@ def _table(slot):
     return rows
 
 
-def emit(m, slots, name):
+def emit(m: Module, slots: list[Slot], name: str) -> None:
     """Adds the cells of one chain."""
     carry = Const(0, 1)
     for number in range(0, len(slots), 4):
@@ -55,3 +56,5 @@ def emit(m, slots, name):
 
 
 CHAINS = Chains(emit=emit, slots=64, fast_slots=32, absorbs=4)
+# No chains for accumulators: abc9 of the pinned Yosys (0.70) crashes on a DotUnit with one.
+FABRIC = Fabric(name="xilinx", library="+/xilinx/cells_sim.v", count=CHAINS.count)

@@ -61,15 +61,15 @@ def engine_files(
     """
     top = make_top(config, compiled)
     preloaded = network_memories(config) if compiled is not None else ()
-    options = {"preloaded": preloaded, "summary": config.as_dict()}
+    summary = config.as_dict()
     contents, shapes = manifest(top, compiled), None
     if memory == "macro":
-        macros = verilog.export_macros(top, **options)
+        macros = verilog.export_macros(top, preloaded=preloaded, summary=summary)
         shapes = macros.shapes
         contents["memory_macros"] = memory_macros.describe(shapes)
         sources = {"engine.v": macros.text, "memories.v": macros.models}
     else:
-        sources = {"engine.v": verilog.export(top, **options)}
+        sources = {"engine.v": verilog.export(top, preloaded=preloaded, summary=summary)}
     description = json.dumps(contents, indent=2) + "\n"
     files = {
         **sources,
@@ -82,7 +82,7 @@ def engine_files(
     return files
 
 
-def _register_words(compiled):
+def _register_words(compiled: CompiledNetwork | None) -> dict[str, int] | None:
     """What the registers of a preloaded engine begin with."""
     return compiled.memories["registers"] if compiled is not None else None
 
@@ -122,7 +122,7 @@ def manifest(top: AxiTop, compiled: CompiledNetwork | None = None) -> dict[str, 
     }
 
 
-def _image_streams(config):
+def _image_streams(config: EngineConfig) -> dict[str, dict[str, object]]:
     packet, order = "one image", ""
     if config.batch > 1:
         packet = f"{config.batch} images"
@@ -141,7 +141,7 @@ def _image_streams(config):
     }
 
 
-def _ports(top):
+def _ports(top: AxiTop) -> dict[str, dict[str, object]]:
     ports = {"clk": {"direction": "input", "width": 1}, "rst": {"direction": "input", "width": 1}}
     for name, member in top.signature.members.items():
         ports[name] = {
@@ -151,7 +151,7 @@ def _ports(top):
     return ports
 
 
-def _window(memory_map: MemoryMap, window: Window):
+def _window(memory_map: MemoryMap, window: Window) -> dict[str, object]:
     return {
         "name": window.name,
         "offset": 4 * memory_map.address(window, 0, 0),

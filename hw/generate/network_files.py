@@ -33,6 +33,7 @@ def network_files(compiled: CompiledNetwork, *, preloaded: bool) -> dict[str, by
     trunks, trunks_in = trunk_store(config).packets(compiled.schedule)
     network = compiled.network
     last = network.layers[-1]
+    assert last.logit_scale is not None and last.logit_bias is not None, "the last layer yields logits"
     description = {
         "network": network.name,
         "input_shape": network.input_shape,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..interface.register import Access, Register
+from ..interface.register import Access, Field, Register
 
 
 def markdown(registers: Iterable[Register]) -> str:
@@ -19,7 +19,7 @@ def markdown(registers: Iterable[Register]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _reset(field):
+def _reset(field: Field) -> str:
     """The value after reset; of a constant also the name of what has it."""
     if isinstance(field.reset, str):
         return f"`{field.reset}`"

@@ -1,4 +1,4 @@
-"""Which encodings of weights an engine runs, by its own."""
+"""Which weight encodings an engine of each encoding runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def accepted_encodings(config: EngineConfig) -> tuple[Encoding, ...]:
 
 
 def engine_encoding(encodings: Iterable[Encoding]) -> str:
-    """The engine parameter `encoding` for layers of these: the one that accepts the fewest others."""
+    """The engine parameter `encoding` for layers of these encodings: the one that accepts the fewest
+    others."""
     needed = set(encodings)
     suits = [name for name, accepted in ACCEPTED_ENCODINGS.items() if needed <= {*accepted}]
     return min(suits, key=lambda name: len(ACCEPTED_ENCODINGS[name]))

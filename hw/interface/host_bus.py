@@ -3,10 +3,11 @@
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..config.engine import EngineConfig
 from .memory_map import MemoryMap
 
 
-def host_signature(config):
+def host_signature(config: EngineConfig) -> wiring.Signature:
     """Host bus, seen from the host: a register is written on the edge that ends the cycle of `w_en`, a memory
     one cycle later; `r_data` holds the register at `addr` one cycle later. Memories are
     write-only."""

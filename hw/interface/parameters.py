@@ -3,13 +3,15 @@
 from amaranth import signed
 from amaranth.lib import data
 
+from ..config.engine import EngineConfig
 
-def threshold_bits(config):
+
+def threshold_bits(config: EngineConfig) -> int:
     """Bits of a threshold; where channels may be inverted, one more, which says so in stage 0."""
     return config.acc_bits + config.inverts
 
 
-def affine_layout(config):
+def affine_layout(config: EngineConfig) -> data.StructLayout:
     """Fields of an affine quantizer's word, lowest first; `invert` takes the code from `code_mask`."""
     return data.StructLayout(
         {
@@ -22,6 +24,6 @@ def affine_layout(config):
     )
 
 
-def rescale_layout(config):
+def rescale_layout(config: EngineConfig) -> data.StructLayout:
     """Fields of a word that rescales into a residual trunk, lowest first."""
     return data.StructLayout({"m": signed(config.trunk_mul_bits), "b": signed(config.trunk_bias_bits)})

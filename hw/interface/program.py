@@ -4,13 +4,15 @@ It begins with a table of distances from each run of the window reader to the ne
 every move; the other fields follow, in order.
 """
 
-from amaranth import signed, unsigned
+from collections.abc import Mapping
+
+from amaranth import Shape, signed, unsigned
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import Out
 
 from dorefa.golden.errors import InputError
 
-from ..config.engine import pool_spacing
+from ..config.engine import EngineConfig, pool_spacing
 from ..lib.lfsr_counter import loop_bits, loop_code
 from .readers import reader_of
 from .trunk_stores import trunk_store
@@ -23,7 +25,7 @@ KERNEL_BITS = 6  # rows or columns of a kernel or a pooling window
 PHASE_BITS = KERNEL_BITS + 3
 
 
-class Move(enum.Enum, shape=4):
+class Move(enum.Enum, shape=4):  # type: ignore[call-arg]  # to mypy the base is Any, without arguments
     """From a run to the next one: from the origin to a pass's first run; further in its kernel row; to the
     next one; to the window's next block; to the next channel group's window; to the next pixel's, or the next
     line of pixels', of the next set, and of the same set (column)."""
@@ -39,13 +41,13 @@ class Move(enum.Enum, shape=4):
     COLUMN_LINE = 8
 
 
-def moves(config):
+def moves(config: EngineConfig) -> list[str]:
     """Names of an engine's moves in the order of their numbers."""
-    most = Move.COLUMN_LINE if config.cols > 1 else Move.LINE
-    return [move.name.lower() for move in Move if move.value <= most.value]
+    names = [name.lower() for name in Move.__members__]
+    return names if config.cols > 1 else names[: names.index("line") + 1]
 
 
-def distance_fields(config):
+def distance_fields(config: EngineConfig) -> dict[str, Shape]:
     """Part of a move's distance -> shape; address modulo the address space."""
     return {
         "address": unsigned(config.feature_address_bits),
@@ -54,9 +56,10 @@ def distance_fields(config):
     }
 
 
-def distance_words(config):
+def distance_words(config: EngineConfig) -> list[dict[str, int]]:
     """The words of one move's distance, a power of two of them: in each, part -> lowest bit."""
-    words, bit = [{}], 0
+    words: list[dict[str, int]] = [{}]
+    bit = 0
     for part, shape in distance_fields(config).items():
         if bit + shape.width > WORD_BITS:
             words.append({})
@@ -66,12 +69,12 @@ def distance_words(config):
     return words + [{}] * ((1 << (len(words) - 1).bit_length()) - len(words))
 
 
-def table_words(config):
+def table_words(config: EngineConfig) -> int:
     """Words of a descriptor's table of distances, which it begins with."""
     return len(moves(config)) * len(distance_words(config))
 
 
-def table_signature(config):
+def table_signature(config: EngineConfig) -> wiring.Signature:
     """Writes of the table of distances, the words as they lie in the program. The highest bit of `address`
     with `prefetch`: which half is written, also while `en` is low; the pass that runs reads the other."""
     return wiring.Signature(
@@ -83,7 +86,7 @@ def table_signature(config):
     )
 
 
-def loops(config):
+def loops(config: EngineConfig) -> dict[str, int]:
     """Field name of each loop of the run generator -> the greatest number of its rounds. How pixels are
     counted is the reader's."""
     kernel, size = (1 << KERNEL_BITS) - 1, (1 << SIZE_BITS) - 1
@@ -98,7 +101,7 @@ def loops(config):
     }
 
 
-def fields(config):
+def fields(config: EngineConfig) -> dict[str, Shape]:
     """Field name -> shape of what the components see of a descriptor (:func:`layout`), in order.
 
     Every address of the window reader is the address of a bit within one plane, modulo the
@@ -154,7 +157,7 @@ def fields(config):
     }
 
 
-def _pooling(config):
+def _pooling(config: EngineConfig) -> dict[str, Shape]:
     """Pooling windows: kernel, period (distance of windows that share a slot), whether either is 1, slot of
     the last window; of the axis' first pixel, per slot, the phase (two more than its place in the period,
     which is negative before the first window) and whether a window or the period ends there."""
@@ -180,7 +183,7 @@ def _pooling(config):
     return result
 
 
-def _signed_codes(config):
+def _signed_codes(config: EngineConfig) -> dict[str, Shape]:
     """Whether the codes read are two's complement; and from a pooled count to the stored code: twice the
     count or once, plus an offset, as many bits as the mask has."""
     return {
@@ -191,12 +194,12 @@ def _signed_codes(config):
     }
 
 
-def layout(config):
+def layout(config: EngineConfig) -> data.StructLayout:
     """The descriptor as the components see it."""
     return data.StructLayout(fields(config))
 
 
-def shapes(config):
+def shapes(config: EngineConfig) -> dict[str, Shape]:
     """Field name -> shape of everything in a descriptor: ``<move>_<part>_step`` of the table, then
     :func:`fields`."""
     table = {
@@ -207,9 +210,10 @@ def shapes(config):
     return table | fields(config)
 
 
-def placement(config):
+def placement(config: EngineConfig) -> dict[str, tuple[int, int]]:
     """Field name -> (word, lowest bit): the table, then the fields in order, none across two words."""
-    places, word, bit = {}, 0, 0
+    places: dict[str, tuple[int, int]] = {}
+    word = bit = 0
     for move in moves(config):
         for parts in distance_words(config):
             places |= {f"{move}_{part}_step": (word, start) for part, start in parts.items()}
@@ -222,12 +226,12 @@ def placement(config):
     return places
 
 
-def words_per_layer(config):
+def words_per_layer(config: EngineConfig) -> int:
     """32-bit words of one layer's descriptor."""
     return max(word for word, _ in placement(config).values()) + 1
 
 
-def accepted(config):
+def accepted(config: EngineConfig) -> dict[str, tuple[int, int]]:
     """Field name -> (least, greatest) value that :func:`encode` takes."""
     ranges = {}
     for name, shape in shapes(config).items():
@@ -236,7 +240,7 @@ def accepted(config):
     return ranges | {name: (1, most) for name, most in loops(config).items()}
 
 
-def encode(config, layer_name, values):
+def encode(config: EngineConfig, layer_name: str, values: Mapping[str, int]) -> list[int]:
     """The descriptor `values` (one int per field) as 32-bit words. Of a loop the value is its rounds.
 
     Raises :class:`InputError` that names the layer and field when a value does not fit; addresses

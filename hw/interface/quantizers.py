@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.affine_form import affine_form
+from dorefa.golden.lowering.integer_network import IntegerLayer
 
 from ..config.engine import EngineConfig
 from .parameters import affine_layout, threshold_bits
@@ -40,13 +40,13 @@ class Quantizer:
         """Cycles from accumulators to codes."""
         raise NotImplementedError
 
-    def raw(self, layer: Any, channel: int, constant: int, config: EngineConfig) -> list[list[int]]:
+    def raw(self, layer: IntegerLayer, channel: int, constant: int, config: EngineConfig) -> list[list[int]]:
         """Words of a channel without staircase: the `constant` that its accumulator lacks."""
         raise NotImplementedError
 
     def rows(
         self,
-        layer: Any,
+        layer: IntegerLayer,
         constants: np.ndarray,
         value_range: tuple[int, int],
         zero_count: int | None,
@@ -56,11 +56,11 @@ class Quantizer:
         `constants`, int64 (Cout,), and lie within `value_range`; `zero_count`: the count whose code is 0."""
         raise NotImplementedError
 
-    def problems(self, layers: list[Any], config: EngineConfig) -> Iterator[str]:
+    def problems(self, layers: Iterable[IntegerLayer], config: EngineConfig) -> Iterator[str]:
         """What keeps IntegerLayers from this quantizer."""
         return iter(())
 
-    def widths(self, layers: Iterable[tuple[Any, np.ndarray]]) -> dict[str, int]:
+    def widths(self, layers: Iterable[tuple[IntegerLayer, np.ndarray]]) -> dict[str, int]:
         """Engine parameters, name -> least value, for (IntegerLayer, its constants). Raises
         :class:`InputError` where a layer cannot be quantized so."""
         return {}
@@ -70,40 +70,50 @@ class Quantizer:
 class _Thresholds(Quantizer):
     """Binary search among ``2^out_bits - 1`` thresholds."""
 
-    def stages(self, config):
+    def stages(self, config: EngineConfig) -> int:
         return config.out_bits
 
-    def word_bits(self, config):
+    def word_bits(self, config: EngineConfig) -> int:
         return threshold_bits(config)
 
-    def memory_name(self, number, config):
+    def memory_name(self, number: int, config: EngineConfig) -> str:
         lane, stage = divmod(number, config.out_bits)
         return f"lane{lane}_stage{stage}"
 
-    def latency(self, config):
+    def latency(self, config: EngineConfig) -> int:
         """A memory's answer, a register behind it, the comparison, for every bit."""
         return 3 * config.out_bits
 
-    def raw(self, layer, channel, constant, config):
+    def raw(self, layer: IntegerLayer, channel: int, constant: int, config: EngineConfig) -> list[list[int]]:
         mask = (1 << config.acc_bits) - 1
         return [[constant & mask], *([0] * (1 << stage) for stage in range(1, config.out_bits))]
 
-    def rows(self, layer, constants, value_range, zero_count, config):
+    def rows(
+        self,
+        layer: IntegerLayer,
+        constants: np.ndarray,
+        value_range: tuple[int, int],
+        zero_count: int | None,
+        config: EngineConfig,
+    ) -> tuple[Rows, list[list[int]]]:
+        assert layer.thresholds is not None, "a layer without codes has raw words"
         least, greatest = value_range
         never = greatest + 1
         used = layer.thresholds.shape[1]
         rows = []
         for channel, thresholds in enumerate(layer.thresholds):
-            # One beyond what this channel's counts reach may lie beyond the width as well.
+            # A threshold beyond what this channel's counts reach need not fit the width.
             stored = (thresholds - constants[channel]).clip(least, never)
             rows.append(self._stages(stored, never, layer.inverted[channel], config))
-        # Where there is a trunk, that of a filling channel is 0, and all others may be less.
+        # A filling channel's trunk is 0, which may lie outside of what the others reach.
         zero = zero_count or 0
         fills = [min(least, 0)] * zero + [max(never, 1)] * (used - zero)
         return rows, self._stages(fills, never, False, config)
 
     @staticmethod
-    def _stages(thresholds, never, inverted, config):
+    def _stages(
+        thresholds: Iterable[int], never: int, inverted: bool, config: EngineConfig
+    ) -> list[list[int]]:
         """Per stage of the search its thresholds; codes that the layer does not use have one that nothing
         reaches."""
         codes, mask = 1 << config.out_bits, (1 << config.acc_bits) - 1
@@ -123,22 +133,29 @@ class _Thresholds(Quantizer):
 class _Affine(Quantizer):
     """One multiplication, one addition, one shift."""
 
-    def stages(self, config):
+    def stages(self, config: EngineConfig) -> int:
         return 1
 
-    def word_bits(self, config):
+    def word_bits(self, config: EngineConfig) -> int:
         return affine_layout(config).size
 
-    def memory_name(self, number, config):
+    def memory_name(self, number: int, config: EngineConfig) -> str:
         return f"lane{number}"
 
-    def latency(self, config):
+    def latency(self, config: EngineConfig) -> int:
         return 6
 
-    def raw(self, layer, channel, constant, config):
+    def raw(self, layer: IntegerLayer, channel: int, constant: int, config: EngineConfig) -> list[list[int]]:
         return [[self._word(layer, channel, config, b=constant)]]
 
-    def rows(self, layer, constants, value_range, zero_count, config):
+    def rows(
+        self,
+        layer: IntegerLayer,
+        constants: np.ndarray,
+        value_range: tuple[int, int],
+        zero_count: int | None,
+        config: EngineConfig,
+    ) -> tuple[Rows, list[list[int]]]:
         form = affine_form(layer, config.mul_bits)
         rows = []
         for channel, constant in enumerate(constants):
@@ -149,7 +166,9 @@ class _Affine(Quantizer):
         return rows, [[self._word(layer, 0, config, b=zero_count or 0)]]
 
     @staticmethod
-    def _word(layer, channel, config, *, b, f=0, **fields):
+    def _word(
+        layer: IntegerLayer, channel: int, config: EngineConfig, *, b: int, f: int = 0, **fields: int
+    ) -> int:
         """A parameter word; `m` is known to fit."""
         limit = 1 << (config.bias_bits - 1)
         if f >= 1 << config.shift_bits or not -limit <= b < limit:
@@ -160,7 +179,7 @@ class _Affine(Quantizer):
             )
         return affine_layout(config).const({"b": b, "f": f, **fields}).as_value().value
 
-    def problems(self, layers, config):
+    def problems(self, layers: Iterable[IntegerLayer], config: EngineConfig) -> Iterator[str]:
         for layer in layers:
             try:
                 if layer.thresholds is not None:
@@ -168,7 +187,7 @@ class _Affine(Quantizer):
             except InputError as error:
                 yield str(error)
 
-    def widths(self, layers):
+    def widths(self, layers: Iterable[tuple[IntegerLayer, np.ndarray]]) -> dict[str, int]:
         multipliers, offsets, shifts = [1], [1], [1]
         for layer, constants in layers:
             if layer.thresholds is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth import Shape, unsigned
+from amaranth import Shape, Value, unsigned
 from amaranth.lib.wiring import Member, Out
 
 from ..config.engine import EngineConfig
@@ -52,7 +52,7 @@ class Reader:
         return {"column": Out(range(max(2, config.cols))), **piece}
 
     def written(self, port: Any, column: int, subword: int) -> tuple[Any, Any, Any]:
-        """Of that port (whether it writes this piece of a column, word, data)."""
+        """(Whether that port writes this piece of a column, word, data)."""
         return port.pieces[subword] & (port.column == column), port.word, port.data
 
     def reach(self, geometry: Any, row_bits: int) -> int:
@@ -71,8 +71,8 @@ class Reader:
         return geometry.patches * geometry.cols * geometry.copy_steps[0]
 
     def look_up_tables(self, *, fetch: int, planes: int, cols: int, lanes: int) -> int:
-        """About what the planes' shifters and registers, the patch buffer's choice of a plane and the masks
-        take: enough to order readers."""
+        """Rough number of LUTs of the planes' shifters and registers, the patch buffer's choice of a plane
+        and the masks: good enough to order readers."""
         shift = fetch.bit_length() - 1
         return planes * fetch * (shift + 7) + _choice(planes, cols, lanes) + 4 * fetch
 
@@ -81,11 +81,11 @@ class Reader:
 class _Shared(Reader):
     """Every bit of the windows of a set is fetched once (:mod:`dorefa.hw.compiler.column_slices`)."""
 
-    def loops(self, size):
+    def loops(self, size: int) -> dict[str, int]:
         # Segments of columns count pixels (:mod:`dorefa.hw.engine.reader.column_segments`).
         return {}
 
-    def program_fields(self, config):
+    def program_fields(self, config: EngineConfig) -> dict[str, Shape]:
         """Whether columns on one line share reads, or each has runs of its own; first and last bit of each
         column's slice of a run (of column 0 the first is 0); whether parts that end with the column are
         flushed; a part's last piece: its bits (0 for all), and the first piece behind it that is cleared (0
@@ -100,8 +100,8 @@ class _Shared(Reader):
             "clear_from": unsigned(max(1, (config.subwords - 1).bit_length())),
         }
 
-    def program_values(self, geometry):
-        slices = geometry.slices
+    def program_values(self, geometry: Any) -> dict[str, int]:
+        slices = geometry.shared_reads.slices
         columns = range(slices.cols)
         return {
             "shares": slices.spacing > 0,
@@ -112,36 +112,37 @@ class _Shared(Reader):
             **{f"column_last_{column}": slices.last(column) for column in columns},
         }
 
-    def run_fields(self, config):
+    def run_fields(self, config: EngineConfig) -> dict[str, int]:
         """Its columns, one bit each; the steps of `fetch_bits` that have bits for them; `flush`."""
         step = config.feature_address_bits + 2 - config.fetch_bits.bit_length()
         return {**self.move_fields(config), "first_step": step, "last_step": step, "flush": 1}
 
-    def move_fields(self, config):
+    def move_fields(self, config: EngineConfig) -> dict[str, int]:
         return {"columns": config.cols}
 
-    def write_ports(self, config, piece):
+    def write_ports(self, config: EngineConfig, piece: dict[str, Member]) -> dict[str, Member]:
         return {name: member.array(config.cols) for name, member in piece.items()}
 
-    def written(self, port, column, subword):
+    def written(self, port: Any, column: int, subword: int) -> tuple[Value, Value, Value]:
         return port.pieces[column][subword], port.word[column], port.data[column]
 
-    def reach(self, geometry, row_bits):
+    def reach(self, geometry: Any, row_bits: int) -> int:
         """A set reaches over all columns on one line."""
-        return max(row_bits, geometry.slices.run_bits) + geometry.cols * geometry.slices.spacing
+        slices = geometry.shared_reads.slices
+        return max(row_bits, slices.run_bits) + slices.cols * slices.spacing
 
-    def set_steps(self, geometry, number):
-        return geometry.segment_steps(number, geometry.slices)
+    def set_steps(self, geometry: Any, number: int) -> tuple[int, int]:
+        return geometry.shared_reads.set_steps(number)
 
-    def read_steps(self, geometry):
-        return geometry.groups * geometry.shared_steps(geometry.slices)
+    def read_steps(self, geometry: Any) -> int:
+        return geometry.groups * geometry.shared_reads.steps
 
-    def look_up_tables(self, *, fetch, planes, cols, lanes):
+    def look_up_tables(self, *, fetch: int, planes: int, cols: int, lanes: int) -> int:
         column = planes * fetch * (fetch.bit_length() + 1) + 4 * fetch + 40
         return planes * fetch + _choice(planes, cols, lanes) + 6 * fetch + 400 + cols * column
 
 
-def _choice(planes, cols, lanes):
+def _choice(planes: int, cols: int, lanes: int) -> int:
     """LUTs of the patch buffer's choice of a plane."""
     return cols * (planes - 1) * lanes * 3 // 4
 

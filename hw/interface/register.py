@@ -42,7 +42,7 @@ class Field:
     reset: int | str = 0
     only: tuple[str, str] | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not (self.lsb >= 0 and 1 <= self.width <= WORD_BITS - self.lsb):
             raise ValueError(f"field {self.name}: bits {self.end - 1}-{self.lsb} of a {WORD_BITS}-bit word")
         if self.access is Access.CLEAR and self.width != 1:
@@ -74,6 +74,12 @@ class Field:
         """The bits as documentation names them: ``15-8``, or ``3``."""
         return str(self.lsb) if self.width == 1 else f"{self.end - 1}-{self.lsb}"
 
+    @property
+    def reset_number(self) -> int:
+        """`reset` of a field whose value has no name."""
+        assert isinstance(self.reset, int), f"field {self.name}: {self.reset} has no number yet"
+        return self.reset
+
     def of(self, word: Value) -> Value:
         """The field's bits of a signal that carries the register."""
         return word[self.lsb : self.end]
@@ -100,7 +106,7 @@ class Register:
     meaning: str
     fields: tuple[Field, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for lower, upper in zip(self.fields, self.fields[1:], strict=False):
             if upper.lsb < lower.end:
                 raise ValueError(f"register {self.name}: field {upper.name} does not lie above {lower.name}")
@@ -125,7 +131,7 @@ class Register:
     @property
     def reset_word(self) -> int:
         """The word after reset, of fields with numbers for reset values."""
-        return self._pack({field.name: field.reset for field in self.fields})
+        return self._pack({field.name: field.reset_number for field in self.fields})
 
     @property
     def clear_word(self) -> int:
@@ -135,7 +141,8 @@ class Register:
     def encode(self, **values: int) -> int:
         """The word to write, from values of fields; those not given keep their value after reset, or are
         not cleared. Raises :class:`InputError` for a value that does not fit."""
-        return self._pack({field.name: field.reset for field in self._of(Access.READ_WRITE)} | values)
+        resets = {field.name: field.reset_number for field in self._of(Access.READ_WRITE)}
+        return self._pack(resets | values)
 
     def decode(self, word: int) -> dict[str, int]:
         """Value of each field of a word that was read."""
@@ -165,14 +172,14 @@ class Register:
         values = self.decode(word)
         return self._with_resets({field.name: values[field.name] for field in self._of(Access.READ_WRITE)})
 
-    def _with_resets(self, values):
+    def _with_resets(self, values: Mapping[str, int]) -> Register:
         fields = (replace(field, reset=values.get(field.name, field.reset)) for field in self.fields)
         return replace(self, fields=tuple(fields))
 
-    def _of(self, *accesses):
+    def _of(self, *accesses: Access) -> list[Field]:
         return [field for field in self.fields if field.access in accesses]
 
-    def _pack(self, values):
+    def _pack(self, values: Mapping[str, int]) -> int:
         """The word of these values of fields, the rest 0."""
         word, known = 0, {field.name: field for field in self.fields}
         for name, value in values.items():

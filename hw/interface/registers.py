@@ -13,7 +13,7 @@ from .register import WORD_BITS, Access, Field, Register
 
 IDENTITY = 0x444F5245
 BOARD_IDENTITY = 0x42524F44
-# Of both tables and of the memory map.
+# Version of both tables and of the memory map.
 VERSION = 3
 # Word addresses from here on are the board's own.
 BOARD_SPACE = 1 << 31
@@ -23,17 +23,19 @@ def _table(*registers: Register) -> dict[str, Register]:
     return {register.name: register for register in registers}
 
 
-def _whole(name, address, access, meaning, *, width=WORD_BITS, reset=0):
+def _whole(
+    name: str, address: int, access: Access, meaning: str, *, width: int = WORD_BITS, reset: int = 0
+) -> Register:
     """A register of one field, which has its name."""
     field = Field(name=name, lsb=0, width=width, access=access, reset=reset, meaning=meaning)
     return Register(name=name, address=address, meaning=meaning, fields=(field,))
 
 
-def _constant(name, lsb, width, value, meaning):
+def _constant(name: str, lsb: int, width: int, value: str, meaning: str) -> Field:
     return Field(name=name, lsb=lsb, width=width, access=Access.CONSTANT, reset=value, meaning=meaning)
 
 
-def _event(name, lsb, meaning, only=None):
+def _event(name: str, lsb: int, meaning: str, only: tuple[str, str] | None = None) -> Field:
     return Field(name=name, lsb=lsb, width=1, access=Access.CLEAR, meaning=meaning, only=only)
 
 
@@ -138,7 +140,7 @@ BOARD_REGISTERS = _table(
         fields=(_constant("channels", 0, 16, "channels", "channels of a pixel"),),
     ),
 )
-# Of an address that tell the board's words apart.
+# Address bits that tell the board's words apart.
 BOARD_BITS = max(register.address - BOARD_SPACE for register in BOARD_REGISTERS.values()).bit_length()
 
 
@@ -146,7 +148,7 @@ def engine_registers(config: EngineConfig, words: Mapping[str, int] | None = Non
     """The table of an engine of this configuration, with its constants. `words`, by the names of registers:
     what a preloaded engine begins with. Raises :class:`InputError` for a value that does not fit."""
 
-    def value_of(name):
+    def value_of(name: str) -> int:
         return getattr(config, name)
 
     registers = {name: register.with_constants(value_of) for name, register in REGISTERS.items()}

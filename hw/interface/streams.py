@@ -3,43 +3,45 @@
 from amaranth import signed
 from amaranth.lib import data
 
+from ..config.engine import EngineConfig
 
-def image_layout(config):
+
+def image_layout(config: EngineConfig) -> data.StructLayout:
     """One beat of an image: bytes, lowest first, of which `keep` marks a prefix."""
     return data.StructLayout({"data": 8 * config.port_bytes, "keep": config.port_bytes, "last": 1})
 
 
-def result_layout(config):
+def result_layout(config: EngineConfig) -> data.StructLayout:
     """One signed accumulator ``sum(v * a)``, and whether it is the image's last."""
     return data.StructLayout({"data": signed(config.result_bits), "last": 1})
 
 
-def weights_layout(config):
+def weights_layout(config: EngineConfig) -> data.StructLayout:
     """One beat of weights, and whether it ends a pass."""
     return data.StructLayout({"data": 8 * config.port_bytes, "last": 1})
 
 
-def rows_per_beat(config):
+def rows_per_beat(config: EngineConfig) -> int:
     """Rows whose words of `lanes` bits one beat carries."""
     return max(1, 8 * config.port_bytes // config.lanes)
 
 
-def beats_per_word(config):
+def beats_per_word(config: EngineConfig) -> int:
     """Beats of one row's word."""
     return -(-config.lanes // (8 * config.port_bytes))
 
 
-def beats_per_address(config):
+def beats_per_address(config: EngineConfig) -> int:
     """Beats that fill one address of the weight memories of all rows."""
     return -(-config.total_rows // rows_per_beat(config)) * beats_per_word(config)
 
 
-def trunk_layout(config):
+def trunk_layout(config: EngineConfig) -> data.StructLayout:
     """One beat: a group of channels of all engines, a signed integer of `trunk_bits` bits each, the lowest
     channel in the lowest bits, filled up to whole bytes; and whether it ends a pass."""
     return data.StructLayout({"data": 8 * trunk_bytes(config), "last": 1})
 
 
-def trunk_bytes(config):
+def trunk_bytes(config: EngineConfig) -> int:
     """Bytes of a beat."""
     return -(-config.total_quant * config.trunk_bits // 8)

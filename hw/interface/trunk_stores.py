@@ -10,10 +10,12 @@ from amaranth import Shape, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Member, Out
 
+from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
+
 from ..config.engine import EngineConfig
 from .streams import trunk_bytes, trunk_layout
 
-# Groups of streamed trunks on their way through the pipeline, at most.
+# At most so many groups of streamed trunks are in the pipeline.
 _GROUPS_ON_THEIR_WAY = 32
 
 
@@ -36,25 +38,25 @@ class TrunkStore:
         """Program fields, name -> shape."""
         return {}
 
-    def program_values(self, part: Any, network: Any, schedule: Any) -> dict[str, int]:
+    def program_values(self, part: Any, network: IntegerNetwork, schedule: Any) -> dict[str, int]:
         """Values of these fields for one Pass of an IntegerNetwork's Schedule."""
         return {}
 
-    def least_depth(self, layers: Iterable[tuple[Any, Any]], memory_groups: int) -> int:
+    def least_depth(self, layers: Iterable[tuple[Any, IntegerLayer]], memory_groups: int) -> int:
         """Groups that `trunk_depth` must be at least, for (PassGeometry, IntegerLayer) of the passes that
         rescale; `memory_groups`: those of all trunks that must be kept at the same time."""
         return memory_groups
 
     def good_depth(self, least: int) -> int:
-        """Groups with which no port that never waits is waited for."""
+        """Groups with which the engine never waits for a port that is always ready."""
         return least
 
     def draft(self) -> dict[str, int]:
-        """Parameters without which no configuration has this store, until a network's needs are known."""
+        """Parameters that a configuration with this store must have before a network's needs are known."""
         return {}
 
     def stream_bytes(self, geometries: Iterable[Any], config: EngineConfig) -> int:
-        """Bytes that the trunk of passes of these PassGeometry is in a stream."""
+        """Bytes of the trunk of passes of these PassGeometry in a stream."""
         return 0
 
     def packets(self, schedule: Any) -> tuple[list[int], list[int]]:
@@ -69,14 +71,14 @@ class TrunkStore:
 
 @dataclass(frozen=True)
 class _Kept(TrunkStore):
-    """Residual trunk: whether accumulators are rescaled, nothing but the trunk is wanted, a stored trunk
-    is added, the sum is stored; how far products are shifted."""
+    """The program says whether accumulators are rescaled, nothing but the trunk is wanted, a stored trunk is
+    added, the sum is stored; and how far products are shifted."""
 
-    def program_fields(self, config):
+    def program_fields(self, config: EngineConfig) -> dict[str, Shape]:
         flags = ("rescale", "trunk_only", "trunk_add", "trunk_store")
         return {**dict.fromkeys(flags, unsigned(1)), "trunk_shift": unsigned(5)}
 
-    def program_values(self, part, network, schedule):
+    def program_values(self, part: Any, network: IntegerNetwork, schedule: Any) -> dict[str, int]:
         layer = network.layers[part.layer]
         return {
             "rescale": layer.rescale is not None,
@@ -89,14 +91,15 @@ class _Kept(TrunkStore):
 
 @dataclass(frozen=True)
 class _OnChip(_Kept):
-    """In a trunk memory; of each pass where, and how far behind that the sum goes."""
+    """In a memory of the engine. The program says where the trunk of each pass lies, and how far behind it
+    the sum is stored."""
 
-    def program_fields(self, config):
+    def program_fields(self, config: EngineConfig) -> dict[str, Shape]:
         address = unsigned(max(1, (config.trunk_depth - 1).bit_length()))
         places = ("trunk_address", "trunk_address_offset", "trunk_address_step")
         return super().program_fields(config) | dict.fromkeys(places, address)
 
-    def program_values(self, part, network, schedule):
+    def program_values(self, part: Any, network: IntegerNetwork, schedule: Any) -> dict[str, int]:
         index, layer = part.layer, network.layers[part.layer]
         store = schedule.trunk_addresses[index]
         added = store if layer.add is None else schedule.trunk_addresses[layer.add]
@@ -112,30 +115,30 @@ class _OnChip(_Kept):
 class _Streamed(_Kept):
     """Through two queues of `trunk_depth` groups to a memory outside."""
 
-    def ports(self, config):
+    def ports(self, config: EngineConfig) -> dict[str, Member]:
         beats = stream.Signature(trunk_layout(config))
         return {"trunks_i": In(beats), "trunks_o": Out(beats)}
 
-    def least_depth(self, layers, memory_groups):
+    def least_depth(self, layers: Iterable[tuple[Any, IntegerLayer]], memory_groups: int) -> int:
         """A queue must hold the groups of a tile."""
         tiles = [geometry for geometry, layer in layers if layer.trunk or layer.add is not None]
         return max([4, *(g.full_groups if g.tiles > 1 else g.last_groups for g in tiles)])
 
-    def good_depth(self, least):
+    def good_depth(self, least: int) -> int:
         return 2 * least + _GROUPS_ON_THEIR_WAY
 
-    def draft(self):
+    def draft(self) -> dict[str, int]:
         return {"trunk_bits": 16, "trunk_depth": 4}
 
-    def stream_bytes(self, geometries, config):
+    def stream_bytes(self, geometries: Iterable[Any], config: EngineConfig) -> int:
         return trunk_bytes(config) * sum(geometry.pixels * geometry.pixel_groups for geometry in geometries)
 
-    def packets(self, schedule):
+    def packets(self, schedule: Any) -> tuple[list[int], list[int]]:
         keep, numbers = schedule.trunk_plan
         geometries = [schedule.passes[number].geometry for number in keep]
         return [geometry.pixels * geometry.pixel_groups for geometry in geometries], numbers
 
-    def description(self, config):
+    def description(self, config: EngineConfig) -> dict[str, dict[str, Any]]:
         carries = (
             f"per pixel its groups of {config.total_quant} channels, in the order of the program's passes; a "
             f"beat is a group, {config.trunk_bits} bits a channel, two's complement, the first one lowest"

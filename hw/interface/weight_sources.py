@@ -66,28 +66,28 @@ class WeightSource:
 class _Streamed(WeightSource):
     """One half of the memory fills while the other one computes."""
 
-    def ports(self, config):
+    def ports(self, config: EngineConfig) -> dict[str, Member]:
         return {"weights": In(stream.Signature(weights_layout(config)))}
 
-    def program_fields(self, config):
+    def program_fields(self, config: EngineConfig) -> dict[str, Shape]:
         return {"weight_words": unsigned(config.weight_depth.bit_length())}
 
-    def program_values(self, geometry):
+    def program_values(self, geometry: Any) -> dict[str, int]:
         return {"weight_words": geometry.weight_words}
 
-    def least_depth(self, words):
+    def least_depth(self, words: list[int]) -> int:
         return 2 * max(words)
 
-    def room(self, config):
+    def room(self, config: EngineConfig) -> int:
         return config.weight_depth // 2
 
-    def base(self, number, used, config):
+    def base(self, number: int, used: int, config: EngineConfig) -> int:
         return number % 2 * self.room(config)
 
-    def transfer(self, words, config):
+    def transfer(self, words: int, config: EngineConfig) -> int:
         return words * beats_per_address(config)
 
-    def description(self, config):
+    def description(self, config: EngineConfig) -> dict[str, dict[str, Any]]:
         return {
             "s_axis_weights": {
                 "carries": "per address the word of every row, lowest bits first, each from a new beat on; "

@@ -1,13 +1,18 @@
 """Signals as they were some cycles ago."""
 
-from amaranth import Signal
+from __future__ import annotations
+
+from amaranth import Module, Signal, Value
+from amaranth.lib import data
 
 
-def delayed(m, value, cycles, name, *, reset_less=False):
+def delayed(
+    m: Module, value: Value | data.View, cycles: int, name: str, *, reset_less: bool = False
+) -> Value | data.View:
     """`value` as it was `cycles` cycles ago; its registers are named ``NAME_0``, ``NAME_1``, ...
 
-    `reset_less` is for data that nothing looks at before it was written: a reset that reaches every
-    register is what routing has most to do with.
+    `reset_less` is for data that nothing reads before it is written: a reset that reaches every register
+    is the largest load on routing.
     """
     for cycle in range(cycles):
         later = Signal.like(value, name=f"{name}_{cycle}", reset_less=reset_less)

@@ -8,8 +8,8 @@ from amaranth.lib import wiring
 
 
 class FlatSignature(wiring.Signature):
-    """A signature whose member `en` of a port `weights` is the signal ``weights_en`` (of others:
-    ``weights__en``), so that a group of ports reads well in Verilog."""
+    """A signature whose member `en` in a port `weights` is the signal ``weights_en``, where a plain
+    signature makes ``weights__en``, so that a group of ports reads well in Verilog."""
 
     def create(self, *, path: tuple[str, ...] | None = None, src_loc_at: int = 0) -> Any:
         interface = super().create(path=path, src_loc_at=1 + src_loc_at)

@@ -1,39 +1,46 @@
-"""Counters of loops, which take no adder: a register tells the last round."""
+"""Loop counters without an adder; a register is high in the last round."""
+
+from __future__ import annotations
 
 import functools
 
-from amaranth import Cat, Const, Signal
+from amaranth import Cat, Const, Module, Signal, Value
 
 # Bits of a loop counter -> the bit that feeds it together with the highest one, counted from 1.
 LOOP_TAPS = {2: 1, 3: 2, 4: 3, 6: 5, 7: 6, 10: 7, 15: 14, 18: 11}
 
 
-def loop_bits(most):
+def loop_bits(most: int) -> int:
     """Bits of the counter of a loop of up to `most` rounds."""
     return min(bits for bits in LOOP_TAPS if most < 1 << bits)
 
 
-def loop_feed(count, bits):
-    """What comes in at the bottom of a loop counter: it is a shift register, which takes no adder and begins
-    with zeros. `count`: its bits, lowest first."""
+def loop_feed(count: Value | list[int], bits: int) -> Value | int:
+    """What is shifted in at the bottom of a loop counter, a linear-feedback shift register that begins with
+    zeros. `count`: its bits, lowest first, of hardware or as numbers; of a number bit 0 counts."""
     return ~(count[bits - 1] ^ count[LOOP_TAPS[bits] - 1])
 
 
 @functools.cache
-def loop_code(rounds, bits):
-    """How a loop's rounds are written: its counter in the last round but one, and a bit above it, set where
-    there is one round only."""
+def loop_code(rounds: int, bits: int) -> int:
+    """The code of a loop's number of rounds: its counter in the last round but one, and a bit above it, set
+    where there is one round only."""
     count = [0] * bits
     for _ in range(rounds - 2):
         count = [loop_feed(count, bits) & 1, *count[:-1]]
     return sum(bit << place for place, bit in enumerate(count)) | (rounds == 1) << bits
 
 
-def loop(m, rounds, restart, goes_on, first=None):
-    """A loop counter; returns a register that tells its last round, and what it will be in the next cycle.
-    `rounds` as :func:`loop_code` has them.
+def loop(
+    m: Module, rounds: Value, restart: Value, goes_on: Value, first: tuple[Value, Value] | None = None
+) -> tuple[Signal, Value]:
+    """Adds a loop counter to `m`; returns a register that is high in the last round, and its next value where
+    the loop does not return to a round.
 
-    `first`, a pair: keep the round that comes now; come back to the one that was kept."""
+    `rounds`: coded by :func:`loop_code`. `restart` begins with the first round, `goes_on` goes to the next
+    one, both from the next cycle on. `first`: a pair of signals; one saves the round of the next cycle, the
+    other returns to the round that was saved.
+    """
     before_last, one = rounds[:-1], rounds[-1]
     count, last = Signal.like(before_last), Signal()
     following = Signal.like(Cat(count, last))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from amaranth import ClockSignal, Instance, ResetSignal, Value
+from collections.abc import Callable
+from typing import Any
+
+from amaranth import ClockSignal, Instance, Module, ResetSignal, Value
 from amaranth.lib import wiring
 
 
@@ -13,12 +16,12 @@ class SharedModules:
     thousands takes minutes. `prototypes` maps module names to the component to write for them.
     """
 
-    def __init__(self, top: str, fabric: str | None = None):
+    def __init__(self, top: str, fabric: str | None = None) -> None:
         self._top = top
         self.fabric = fabric
-        self.prototypes = {}
+        self.prototypes: dict[str, wiring.Component] = {}
 
-    def prototype(self, kind, make):
+    def prototype(self, kind: str, make: Callable[[], wiring.Component]) -> tuple[str, wiring.Component]:
         """(module name, component) of the one component of this kind."""
         name = f"{self._top}.{kind}"
         if name not in self.prototypes:
@@ -26,7 +29,9 @@ class SharedModules:
         return name, self.prototypes[name]
 
 
-def add_shared(m, platform, *, name, kind, make):
+def add_shared(
+    m: Module, platform: Any, *, name: str, kind: str, make: Callable[[], wiring.Component]
+) -> wiring.Component | wiring.PureInterface:
     """Adds the component that `make()` returns as submodule `name` of `m`; returns its interface.
 
     All components of one `kind` must be equal. They live in the `sync` domain. On the export's

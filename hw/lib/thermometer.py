@@ -1,11 +1,13 @@
-"""Numbers as thermometers: one bit per place, from the number on."""
+"""Thermometer codes: one bit per place, set from the number on."""
 
-from amaranth import Cat, Const
+from __future__ import annotations
+
+from amaranth import Cat, Const, Value
 
 
-def reached(value, places):
-    """Bit p of the result: ``value <= p``. In two digits, because a comparator for every place would
-    each be a carry chain."""
+def reached(value: Value, places: int) -> Value:
+    """Bit p of the result: ``value <= p``, for p below `places`. Compares in two digits, because one
+    comparator per place would be a carry chain each."""
     digit = (len(value) + 1) // 2
     low, high = value[:digit], value[digit:]
     # The greatest low digit is always reached, and nothing lies below a high digit of zero.

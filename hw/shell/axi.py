@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,7 +16,9 @@ from ..engine.engine import Engine
 OKAY, SLAVE_ERROR, DECODE_ERROR = 0b00, 0b10, 0b11
 
 
-def _skid(m, *, name, valid, ready, payload, take):
+def _skid(
+    m: Module, *, name: str, valid: Value, ready: Value, payload: Value, take: Value
+) -> tuple[Value, Value]:
     """One-entry buffer that lets `ready` come from a register at full throughput.
 
     Returns (available, value): the oldest pending transfer, gone at the edge where `take` is high.
@@ -49,7 +52,7 @@ class AxiLiteBridge(wiring.Component):
     `host_w_en` (outputs, registered) and `host_r_data` (valid the cycle after `host_addr`).
     """
 
-    def __init__(self, *, addr_bits: int, regions: Iterable[tuple[int, int]] | None = None):
+    def __init__(self, *, addr_bits: int, regions: Iterable[tuple[int, int]] | None = None) -> None:
         if addr_bits < 1:
             raise InputError(f"addr_bits is {addr_bits}; accepted: at least 1 (bits of a word address)")
         self._addr_bits = addr_bits
@@ -94,7 +97,7 @@ class AxiLiteBridge(wiring.Component):
         """Width of the host's word address."""
         return self._addr_bits
 
-    def _mapped(self, address):
+    def _mapped(self, address: Value) -> Value | int:
         """Whether the word `address` lies in a region."""
         if self._regions is None:
             return 1
@@ -105,7 +108,7 @@ class AxiLiteBridge(wiring.Component):
             hit = hit | (above & below)
         return hit
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         write = Signal()
         read = Signal()
@@ -204,7 +207,7 @@ class AxiTop(wiring.Component):
     Connect ports by name: their order in the Verilog is not specified.
     """
 
-    def __init__(self, engine: Engine, *, regions: Iterable[tuple[int, int]] | None = None):
+    def __init__(self, engine: Engine, *, regions: Iterable[tuple[int, int]] | None = None) -> None:
         self._engine = engine
         self._bridge = AxiLiteBridge(addr_bits=len(engine.host.addr), regions=regions)
         ports = {}
@@ -222,7 +225,7 @@ class AxiTop(wiring.Component):
                 ports[f"s_axil_{name}"] = member
         super().__init__(ports)
 
-    def _streams(self):
+    def _streams(self) -> dict[str, Any]:
         """The engine's streams by the names of their ports."""
         names = {
             "s_axis": "i",
@@ -239,7 +242,7 @@ class AxiTop(wiring.Component):
         """The engine inside."""
         return self._engine
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.core = engine = self._engine
         m.submodules.host_bridge = bridge = self._bridge

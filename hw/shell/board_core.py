@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -26,7 +28,7 @@ class BoardCore(wiring.Component):
     computed; `error`, until the host clears it.
     """
 
-    def __init__(self, compiled, *, clock_hz: float, baud: int):
+    def __init__(self, compiled: Any, *, clock_hz: float, baud: int) -> None:
         config = compiled.config
         for name, accepted, reason in (
             ("port_bytes", 1, "its serial line carries one byte at a time"),
@@ -49,7 +51,7 @@ class BoardCore(wiring.Component):
         super().__init__({"rx": In(1), "tx": Out(1, init=1), "busy": Out(1), "error": Out(1)})
 
     @property
-    def compiled(self):
+    def compiled(self) -> Any:
         """The :class:`CompiledNetwork` inside."""
         return self._compiled
 
@@ -58,7 +60,7 @@ class BoardCore(wiring.Component):
         """The board's own words, with its constants."""
         return self._registers
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         compiled = self._compiled
         m.submodules.core = engine = Engine(compiled.config, memories=compiled.memories)

@@ -43,12 +43,13 @@ class Board:
     `result_bytes` of a result. Every method raises :class:`InputError` where the board does not answer.
     """
 
-    def __init__(self, port: Port, name: str):
+    input_shape: tuple[int, int, int]
+    classes: int
+    result_bytes: int
+
+    def __init__(self, port: Port, name: str) -> None:
         self._port = port
         self._name = name
-        self.input_shape: tuple[int, int, int] | None = None
-        self.classes: int | None = None
-        self.result_bytes: int | None = None
 
     def connect(self) -> None:
         """Ends whatever was under way, checks who answers and asks for the network's shape."""
@@ -62,7 +63,7 @@ class Board:
                     "a board that `dorefa build` of this release made"
                 )
         self.clear_errors()
-        sizes = {}
+        sizes: dict[str, int] = {}
         for name in ("shape", "channels", "results"):
             sizes |= self._fields(BOARD_REGISTERS[name])
         self.input_shape = (sizes["height"], sizes["width"], sizes["channels"])

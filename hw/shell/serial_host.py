@@ -18,7 +18,9 @@ line, or any stop bit that is low, ends the command that is under way and drops 
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Mux, Signal
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -30,11 +32,11 @@ from ..interface.streams import image_layout, result_layout
 
 WRITE, READ, IMAGE = b"W"[0], b"R"[0], b"I"[0]
 
-# Of an address that is one of the board's own words.
+# The address bit that marks the board's own words.
 _BOARD_BIT = BOARD_SPACE.bit_length() - 1
 
 
-class _State(enum.Enum, shape=3):
+class _State(enum.Enum, shape=3):  # type: ignore[call-arg]  # to mypy the base is Any, without arguments
     """What the next byte belongs to."""
 
     COMMAND = 0
@@ -55,7 +57,7 @@ class SerialHost(wiring.Component):
     `errors`, the fields of the word of that name.
     """
 
-    def __init__(self, config: EngineConfig, registers: dict[str, Register]):
+    def __init__(self, config: EngineConfig, registers: dict[str, Register]) -> None:
         self._config = config
         self._registers = registers
         super().__init__(
@@ -72,7 +74,7 @@ class SerialHost(wiring.Component):
             }
         )
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         answered, answer = Signal(), Signal(32)
         address = self._commands(m, answered)
@@ -81,9 +83,9 @@ class SerialHost(wiring.Component):
         self._answers(m, answered, answer)
         return m
 
-    def _commands(self, m, answered):
+    def _commands(self, m: Module, answered: Signal) -> Value:
         """Received bytes to the engine. Returns the address that was read, while `answered`."""
-        # The last eight bytes with the one that comes: an address and a word, or an address alone.
+        # The last eight bytes, the one that comes included: an address and a word, or an address alone.
         fields = Signal(56)
         latest = Cat(fields, self.data)
         first, second = latest[:32], latest[32:]
@@ -144,7 +146,7 @@ class SerialHost(wiring.Component):
         m.d.sync += answered.eq(last & (state == _State.READ))
         return fields[-32:]
 
-    def _own_word(self, m, address):
+    def _own_word(self, m: Module, address: Value) -> Value:
         """The board's own word at `address`."""
         own = Signal(32)
         seen = {field.name: self.errors[bit] for bit, field in enumerate(self._registers["errors"].fields)}
@@ -154,7 +156,7 @@ class SerialHost(wiring.Component):
                     m.d.comb += own.eq(register.reset_word if register.constant else register.join(seen))
         return own
 
-    def _answers(self, m, answered, answer):
+    def _answers(self, m: Module, answered: Signal, answer: Signal) -> None:
         """Words that were read, and results, as bytes."""
         size = self._config.result_bits // 8
         rest = Signal(8 * size)

@@ -1,5 +1,7 @@
 """A UART: one start bit, eight data bits, lowest first, no parity, one stop bit (8N1)."""
 
+from typing import Any
+
 from amaranth import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
@@ -11,7 +13,7 @@ from dorefa.golden.errors import InputError
 FRAME_BITS = 10
 # Fewer cycles a bit leave the receiver's sample too far from the middle of the bit.
 _LEAST_DIVISOR = 4
-# Of a bit time, over a frame: what a receiver on the other side tolerates, shared by both sides.
+# Of a bit time, over a frame: what the other side's receiver tolerates, shared by both sides.
 _PERCENT_OFF = 2
 
 
@@ -44,11 +46,11 @@ class UartReceiver(wiring.Component):
     break. The next byte is then looked for once the line has been high.
     """
 
-    def __init__(self, divisor: int):
+    def __init__(self, divisor: int) -> None:
         self._divisor = divisor
         super().__init__({"rx": In(1), "data": Out(8), "valid": Out(1), "broken": Out(1)})
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         line = Signal(init=1)
         m.submodules.line = FFSynchronizer(self.rx, line, init=1)
@@ -83,11 +85,11 @@ class UartTransmitter(wiring.Component):
     the line for ``10 * divisor`` cycles.
     """
 
-    def __init__(self, divisor: int):
+    def __init__(self, divisor: int) -> None:
         self._divisor = divisor
         super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         wait = Signal(range(self._divisor))
         left = Signal(range(FRAME_BITS + 1))

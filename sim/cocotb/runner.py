@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import signal
 import subprocess
@@ -11,13 +10,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from dorefa.hw.verilog.export import MODULE
 
-from ..job import design
-from ..job.job import Job, SimulationError, Trace, check_trunks, stuck
-from ..job.snapshot import regions, values
+from ..job.design import find_memories
+from ..job.errors import SimulationError
+from ..job.fields import Fields
+from ..job.files import job_file, read_results
+from ..job.job import Job, Trace
 from ..verilator.build import cxx_command
 from ..verilator.lint import verilator_command
 
@@ -36,7 +35,7 @@ _MAKE_VARIABLES = {
 }
 
 
-def _environment(simulator, directory):
+def _environment(simulator: str, directory: str) -> dict[str, str]:
     """Environment of the child process that runs cocotb's runner."""
     environment = dict(os.environ)
     if simulator == "verilator":
@@ -49,71 +48,8 @@ def _environment(simulator, directory):
         (cxx, *_) = cxx_command()
         variables = _MAKE_VARIABLES | {"CXX": cxx, "LINK": cxx, "AR": "ar"}
         environment["MAKEFLAGS"] = " ".join(f"{name}={value}" for name, value in variables.items())
-    environment["DOREFA_BENCH"] = str(Path(directory, "job.json"))
+    environment["DOREFA_BENCH"] = str(Path(directory, "job"))
     return environment
-
-
-def _job_file(job: Job) -> dict:
-    """What the bench reads: plain data."""
-    return {
-        "seed": job.seed,
-        "stalls": job.stalls,
-        "latency": job.latency,
-        "load_limit": job.load_limit,
-        "image_limit": job.image_limit,
-        "passes": len(job.compiled.schedule.passes),
-        "writes": [(int(address), int(word)) for address, word in job.compiled.host_writes()],
-        "images": [np.ascontiguousarray(image).tobytes().hex() for image in job.images],
-        "weights": [packet.hex() for packet in job.weight_packets],
-        "trunks": job.trunk_packets[1],
-        "snapshots": [
-            [{"memory": region.memory, "first": region.first, "rows": region.rows} for region in own]
-            for own in regions(job.compiled)
-        ],
-    }
-
-
-def _rows(strings, row_bytes):
-    """Words as 0, 1, x to bytes: (values, undefined bits), uint8 (rows, bytes)."""
-    result = []
-    for ones in ("1", "xXzZuUwW-"):
-        table = str.maketrans({char: "1" if char in ones else "0" for char in "01xXzZuUwW-"})
-        data = [int(row.translate(table), 2).to_bytes(row_bytes, "little") for row in strings]
-        result.append(np.frombuffer(b"".join(data), np.uint8).reshape(-1, row_bytes))
-    return result
-
-
-def _values(copied, compiled, memories, trunk_packets):
-    """Codes and trunks of all layers; -1 where a bit of a code is undefined."""
-    known, undefined = [], []
-    for own, named in zip(copied, regions(compiled), strict=True):
-        pairs = [
-            _rows(strings, memories[region.memory].row_bytes)
-            for strings, region in zip(own, named, strict=True)
-        ]
-        known.append([pair[0] for pair in pairs])
-        undefined.append([pair[1] for pair in pairs])
-    found = values(compiled, known, trunk_packets)
-    result = {name: array.astype(np.int64) for name, array in found.items()}
-    for name, array in values(compiled, undefined, [bytes(len(own)) for own in trunk_packets]).items():
-        result[name][array != 0] = -1
-    return result
-
-
-def _trace(record, job: Job, memories) -> Trace:
-    config = job.compiled.config
-    results = np.frombuffer(bytes.fromhex(record["results"]), f"<i{config.result_bits // 8}")
-    if len(results) != job.beats:
-        raise SimulationError(f"m_axis_tlast after {len(results)} results; expected after {job.beats}")
-    packets = [bytes.fromhex(packet) for packet in record["trunks"]]
-    check_trunks(job, packets)
-    stamps = {name: record[name] for name in ("first_in", "last_in", "first_read", "first_out", "last_out")}
-    return Trace(
-        **stamps,
-        ends=record["ends"],
-        results=results.astype(np.int64),
-        values=_values(record["copied"], job.compiled, memories, packets),
-    )
 
 
 def run(job: Job, verilog: str, *, simulator: str) -> tuple[list[Trace], int]:
@@ -124,26 +60,21 @@ def run(job: Job, verilog: str, *, simulator: str) -> tuple[list[Trace], int]:
     """
     # The bench knows no other way to load a network: its limit must allow for that.
     job = dataclasses.replace(job, through_port=True)
-    memories = design.find_memories(verilog, MODULE)
+    memories = find_memories(verilog, MODULE)
     with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
         folder = Path(directory)
         folder.joinpath("engine.v").write_text(verilog)
-        folder.joinpath("job.json").write_text(json.dumps(_job_file(job)))
+        folder.joinpath("job").write_bytes(job_file(job, memories))
         cycles = job.load_limit + job.image_limit * len(job.images)
         seconds = _BUILD_SECONDS + cycles / _SLOWEST
         _run_child(simulator, directory, _environment(simulator, directory), seconds, job)
-        result = folder / "result.json"
+        result = folder / "result"
         if not result.exists():
             raise SimulationError(f"cocotb with {simulator} failed: {_last_lines(folder)}")
-        outcome = json.loads(result.read_text())
-    if outcome["status"] == "load":
-        raise SimulationError(f"loading the network did not end within {job.load_limit} cycles")
-    if outcome["status"] == "stuck":
-        raise stuck(job, outcome["image"], outcome["pass"])
-    return [_trace(record, job, memories) for record in outcome["records"]], outcome["load_cycles"]
+        return read_results(Fields.read(result, "result file"), job, memories)
 
 
-def _run_child(simulator, directory, environment, seconds, job):
+def _run_child(simulator: str, directory: str, environment: dict[str, str], seconds: float, job: Job) -> None:
     """Runs this module as a program, in a process group of its own that can be killed whole."""
     with open(Path(directory, "child.log"), "wb") as log:
         process = subprocess.Popen(
@@ -171,7 +102,7 @@ def _run_child(simulator, directory, environment, seconds, job):
                 process.wait()
 
 
-def _last_lines(folder):
+def _last_lines(folder: Path) -> str:
     """The end of what the simulator and cocotb said."""
     lines = []
     for name in ("build.log", "test.log", "child.log"):
@@ -181,7 +112,7 @@ def _last_lines(folder):
     return " | ".join(line.strip() for line in wanted[-3:])
 
 
-def main(simulator, directory):
+def main(simulator: str, directory: str) -> None:
     """Builds and runs in `directory`; the program of the child process."""
     from cocotb_tools.runner import get_runner
 

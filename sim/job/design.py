@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
+from dorefa.hw.compiler.compile import CompiledNetwork
 from dorefa.hw.interface.quantizers import quantizer_of
-
-_MODULE = re.compile(r"^module (\w+)\s*\(")
-_INSTANCE = re.compile(r"^  (\w+)\s+(\w+) \($")
-_MEMORY = re.compile(r"^  reg (?:signed )?(?:\[(\d+):0\] )?\\?(\w+) +\[(\d+):0\];$")
+from dorefa.hw.verilog.model import instances
+from dorefa.hw.verilog.verilog_text import parse
 
 CORE = "core"  # instance of the engine in the exported top
 LAYER_DONE = "status__layer_done"
@@ -35,29 +33,16 @@ class MemoryArray:
 
 def find_memories(verilog: str, top: str) -> dict[str, MemoryArray]:
     """Every memory of the design below module `top`, by ``instance.path.name``."""
-    instances, memories, module = {}, {}, None
-    for line in verilog.splitlines():
-        if found := _MODULE.match(line):
-            module = found[1]
-            instances[module], memories[module] = [], []
-        elif found := _INSTANCE.match(line):
-            instances[module].append((found[1], found[2]))
-        elif found := _MEMORY.match(line):
-            memories[module].append((found[2], int(found[1] or 0) + 1, int(found[3]) + 1))
-    result = {}
-
-    def walk(module, path):
-        for name, width, depth in memories[module]:
-            place = ".".join((*path, name))
-            result[place] = MemoryArray(".".join(path), module, name, width, depth)
-        for kind, instance in instances[module]:
-            walk(kind, (*path, instance))
-
-    walk(top, ())
-    return result
+    return {
+        ".".join((*path, memory.name[1:])): MemoryArray(
+            ".".join(path), module.name, memory.name[1:], memory.width, memory.depth
+        )
+        for path, module in instances(parse(verilog), top)
+        for memory in module.memories
+    }
 
 
-def memory_images(compiled) -> dict[str, list[int]]:
+def memory_images(compiled: CompiledNetwork) -> dict[str, list[int]]:
     """Words of every memory that `compiled` (CompiledNetwork) fills, by ``instance.path.name``."""
     config, memories = compiled.config, compiled.memories
     images = {f"{CORE}.sequencer.program": memories["program"]}

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from dorefa.hw.compiler.compile import CompiledLayer, CompiledNetwork
 from dorefa.hw.compiler.packets import weight_packet
 from dorefa.hw.interface.streams import trunk_bytes
 from dorefa.hw.interface.trunk_stores import trunk_store
 
+from .errors import SimulationError
+
 # A layer may take this many times its predicted cycles before the watchdog calls it stuck.
 PATIENCE = 4
-
-
-class SimulationError(RuntimeError):
-    """The simulated engine did not finish, or broke the protocol of a port: a bug of the engine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +28,11 @@ class Job:
     behind the ports of weights and residual trunks takes before each packet; seed: of the stalls and of
     uninitialized memory; through_port: whether the network is loaded through AXI4-Lite instead of
     directly; preloaded: whether the Verilog holds the network already, so that nothing is loaded;
-    ports_only: whether the Verilog is a netlist, of which nothing but the ports is known.
+    ports_only: whether the Verilog is a netlist, of which nothing but the ports is known; progress: called
+    with (images done, images).
     """
 
-    compiled: object
+    compiled: CompiledNetwork
     images: np.ndarray
     stalls: int = 0
     latency: int = 0
@@ -39,7 +40,7 @@ class Job:
     through_port: bool = False
     preloaded: bool = False
     ports_only: bool = False
-    progress: object = None
+    progress: Callable[[int, int], None] | None = None
 
     @property
     def beats(self) -> int:
@@ -112,7 +113,7 @@ class Trace:
     values: dict[str, np.ndarray] = field(default_factory=dict)
     cycles: int | None = None
 
-    def layer_cycles(self, layers) -> list[int]:
+    def layer_cycles(self, layers: Sequence[CompiledLayer]) -> list[int]:
         """Cycles of each CompiledLayer: from the last write of the one before it (the first layer: from
         its first read) to its own last write."""
         stamps = [self.first_read, *self.ends]
@@ -132,7 +133,7 @@ def stuck(job: Job, image: int, number: int) -> SimulationError:
     )
 
 
-def check_trunks(job: Job, packets) -> None:
+def check_trunks(job: Job, packets: Sequence[bytes]) -> None:
     """Raises :class:`SimulationError` unless the packets of residual trunks have their lengths."""
     size = trunk_bytes(job.compiled.config)
     found, expected = [len(packet) // size for packet in packets], job.trunk_packets[0]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from dorefa.golden.lowering.integer_network import IntegerLayer
 from dorefa.golden.run.matmul import signed_codes
+from dorefa.hw.compiler.compile import CompiledNetwork
+from dorefa.hw.compiler.schedule import Pass
 from dorefa.hw.interface.streams import trunk_bytes
 
 from .design import CORE
@@ -21,7 +25,7 @@ class Region:
     rows: int
 
 
-def regions(compiled) -> list[list[Region]]:
+def regions(compiled: CompiledNetwork) -> list[list[Region]]:
     """Per pass, what to copy when it is done: the block of codes that it leaves and, with a layer's
     last pass, the layer's part of the trunk memory."""
     result = []
@@ -42,13 +46,13 @@ def regions(compiled) -> list[list[Region]]:
     return result
 
 
-def _prefixes(compiled, part):
+def _prefixes(compiled: CompiledNetwork, part: Pass) -> tuple[str, ...]:
     """Memories of the feature planes that hold a pass's codes."""
     wide = compiled.network.layers[part.layer].out_bits > compiled.config.out_bits
     return ("", "image_") if wide else ("",)
 
 
-def _bank_regions(compiled, part, prefix):
+def _bank_regions(compiled: CompiledNetwork, part: Pass, prefix: str) -> list[Region]:
     """The words of a pass's block in both banks: even ones lie in bank 0 at word / 2."""
     layout = compiled.schedule.maps[part.layer]
     words = layout.block_words(compiled.config.fetch_bits)
@@ -60,7 +64,9 @@ def _bank_regions(compiled, part, prefix):
     ]
 
 
-def values(compiled, copied, trunk_packets=()) -> dict[str, np.ndarray]:
+def values(
+    compiled: CompiledNetwork, copied: Sequence[Sequence[np.ndarray]], trunk_packets: Sequence[bytes] = ()
+) -> dict[str, np.ndarray]:
     """Codes uint8 (H, W, C) and trunks int64 of every layer by the names that golden gives them.
 
     copied: per pass, one uint8 (rows, bytes) per region, little-endian words; trunk_packets: where trunks
@@ -95,7 +101,7 @@ def values(compiled, copied, trunk_packets=()) -> dict[str, np.ndarray]:
     return result
 
 
-def _block_codes(compiled, part, arrays):
+def _block_codes(compiled: CompiledNetwork, part: Pass, arrays: Sequence[np.ndarray]) -> np.ndarray:
     """Codes (H, W, channels of the block) of one pass: element e is bit e % fetch_bits of word
     e // fetch_bits in every plane; words alternate between the banks."""
     config, layout = compiled.config, compiled.schedule.maps[part.layer]
@@ -118,7 +124,7 @@ def _block_codes(compiled, part, arrays):
     return codes[: height * width * layout.channels].reshape(height, width, layout.channels)
 
 
-def _integers(rows, count, bits):
+def _integers(rows: np.ndarray, count: int, bits: int) -> np.ndarray:
     """Words uint8 (rows, bytes) of `count` signed integers of `bits` bits, as int64 (rows, count)."""
     fields = np.unpackbits(rows, axis=1, bitorder="little")[:, : count * bits]
     fields = fields.reshape(len(rows), count, bits).astype(np.int64)
@@ -126,7 +132,7 @@ def _integers(rows, count, bits):
     return unsigned - ((unsigned >> (bits - 1)) << bits)
 
 
-def _memory_groups(compiled, index, arrays):
+def _memory_groups(compiled: CompiledNetwork, index: int, arrays: Sequence[np.ndarray]) -> np.ndarray:
     """Integers (pixels, groups, channels of a group) of a layer's part of the trunk memories, one array per
     engine."""
     config = compiled.config
@@ -135,7 +141,7 @@ def _memory_groups(compiled, index, arrays):
     return np.concatenate(lanes, axis=1).reshape(-1, steps, config.total_quant)
 
 
-def _packet_groups(compiled, packets):
+def _packet_groups(compiled: CompiledNetwork, packets: Sequence[tuple[Pass, bytes]]) -> np.ndarray:
     """The same of a layer's packets, one per pass."""
     config = compiled.config
     result = []
@@ -146,7 +152,9 @@ def _packet_groups(compiled, packets):
     return np.concatenate(result, axis=1)
 
 
-def _trunk(layer, parts, pixels):
+def _trunk(
+    layer: IntegerLayer, parts: Sequence[tuple[Pass, list[np.ndarray]]], pixels: np.ndarray
+) -> np.ndarray:
     """Trunk int64 (H, W, C) from its integers (pixels, groups, channels of a group)."""
     height, width, channels = layer.conv_shape
     result = np.zeros((height * width, channels), np.int64)

@@ -8,19 +8,19 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dorefa.golden.errors import InputError
 from dorefa.golden.files import cache_directory
-from dorefa.hw.interface.streams import trunk_bytes
 from dorefa.hw.verilog.export import MODULE
 
-from ..job.design import CORE, FIRST_READ, LAYER_DONE
+from ..job.design import CORE, FIRST_READ, LAYER_DONE, MemoryArray
 from .lint import verilator_command
 
 HARNESS = Path(__file__).with_name("harness.cpp")
-HEADER = Path(__file__).with_name("harness_job.h")
+HEADERS = tuple(Path(__file__).with_name(f"harness_{part}.h") for part in ("fields", "job", "ports"))
 
 VERILATOR_FLAGS = (
     "--cc",
@@ -77,13 +77,13 @@ def cxx_command() -> list[str]:
     raise InputError("no C++ compiler; accepted: g++ or clang++ on PATH, or CXX naming one")
 
 
-def _output(command, environment=None):
+def _output(command: list[str], environment: dict[str, str] | None = None) -> str:
     """Standard output and error of a command that only tells its version."""
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     return done.stdout + done.stderr
 
 
-def _configuration(memories, ports_only) -> str:
+def _configuration(memories: Mapping[str, MemoryArray], ports_only: bool) -> str:
     """Verilator configuration that makes memories and status signals reachable by name."""
     if ports_only:
         return "`verilator_config\n"
@@ -97,7 +97,7 @@ def _configuration(memories, ports_only) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _run(command, directory, environment, what):
+def _run(command: list[str], directory: str, environment: dict[str, str] | None, what: str) -> None:
     done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True)
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if "rror" in line] or ["no message"]
@@ -112,14 +112,16 @@ def _publish(built: Path, target: Path) -> Path:
     return target
 
 
-def _compile(sources, cxx, flags, directory, fast=FAST) -> list[str]:
+def _compile(
+    sources: Iterable[Path], cxx: list[str], flags: list[str], directory: str | Path, fast: str = FAST
+) -> list[str]:
     """Object files of `sources`, compiled in parallel, the largest first.
 
     `fast` is the level of code that runs every cycle.
     """
     sources = sorted(sources, key=lambda source: ("Slow" in source.name, -source.stat().st_size))
 
-    def compile_one(source):
+    def compile_one(source: Path) -> str:
         level = SLOW if "Slow" in source.name else fast
         target = str(Path(directory, f"{source.stem}.o"))
         command = [*cxx, *CXX_FLAGS, *flags, level, "-c", str(source), "-o", target]
@@ -130,7 +132,7 @@ def _compile(sources, cxx, flags, directory, fast=FAST) -> list[str]:
         return list(pool.map(compile_one, sources))
 
 
-def _runtime(include, cxx, cache, key) -> list[str]:
+def _runtime(include: Path, cxx: list[str], cache: Path, key: str) -> list[str]:
     """Object files of Verilator's own run-time library, compiled once for all models."""
     names = ("verilated", "verilated_dpi", "verilated_threads")
     targets = [cache / f"{name}-{key}.o" for name in names]
@@ -143,11 +145,11 @@ def _runtime(include, cxx, cache, key) -> list[str]:
     return [str(target) for target in targets]
 
 
-def _includes(include):
+def _includes(include: Path) -> list[str]:
     return [f"-I{include}", f"-I{include / 'vltstd'}"]
 
 
-def _join_small(model_directory, limit) -> list[Path]:
+def _join_small(model_directory: Path, limit: int) -> list[Path]:
     """Sources to compile: small ones joined, because each costs two seconds for its headers."""
     sources = sorted(Path(model_directory).glob("*.cpp"))
     result = []
@@ -163,7 +165,9 @@ def _join_small(model_directory, limit) -> list[Path]:
     return result
 
 
-def _build_model(verilog, configuration, defines, cxx, runtime, directory, fast) -> Path:
+def _build_model(
+    verilog: str, configuration: str, cxx: list[str], runtime: list[str], directory: str, fast: str
+) -> Path:
     """Builds the executable in `directory`."""
     verilator, environment = verilator_command()
     Path(directory, "engine.v").write_text(verilog)
@@ -171,7 +175,7 @@ def _build_model(verilog, configuration, defines, cxx, runtime, directory, fast)
     command = [*verilator, *VERILATOR_FLAGS, "--Mdir", "model", "engine.vlt", "engine.v"]
     _run(command, directory, environment, "Verilator")
     place = Path(directory, "model")
-    flags = [f"-I{place}", *_includes(_include_directory()), *defines]
+    flags = [f"-I{place}", *_includes(_include_directory())]
     objects = _compile(_join_small(place, _SMALL[fast]), cxx, flags, directory, fast)
     executable = Path(directory, "engine")
     _run([*cxx, *objects, *runtime, "-pthread", "-o", str(executable)], directory, None, cxx[0])
@@ -188,20 +192,22 @@ def _include_directory() -> Path:
     return Path(root, "include")
 
 
-def _digest(*parts) -> str:
+def _digest(*parts: str) -> str:
     key = hashlib.sha256()
     for part in parts:
         key.update(part.encode() + b"\0")
     return key.hexdigest()[:32]
 
 
-def build(verilog: str, memories, *, config, cycles: int, ports_only: bool = False) -> Path:
+def build(
+    verilog: str, memories: Mapping[str, MemoryArray], *, cycles: int, ports_only: bool = False
+) -> Path:
     """Path of the executable of this Verilog; built if it is not in the cache.
 
-    memories: :func:`dorefa.sim.job.design.find_memories`; config: its EngineConfig, for the ports; cycles:
-    how many are to be simulated, because optimizing a model for a short run takes longer than it saves;
-    ports_only: whether it is a netlist, driven and seen at its ports alone. Several processes may build
-    the same model at once: whichever is first publishes it. Raises :class:`InputError` when Verilator or
+    memories: :func:`dorefa.sim.job.design.find_memories`; cycles: how many are to be simulated, because
+    optimizing a model for a short run takes longer than it saves; ports_only: whether it is a netlist, driven
+    and seen at its ports alone. Several processes may build the same model at once: whichever is first
+    publishes it. Raises :class:`InputError` when Verilator or
     the compiler is missing, RuntimeError when one of them fails.
     """
     verilator, environment = verilator_command()
@@ -217,13 +223,8 @@ def build(verilog: str, memories, *, config, cycles: int, ports_only: bool = Fal
         _output([*verilator, "--version"], environment),
     )
     fast = FAST if is_long(cycles) else SLOW
-    defines = [
-        f"-DPORT_BYTES={config.port_bytes}",
-        f"-DWEIGHT_STREAM={int(config.weights == 'stream')}",
-        f"-DTRUNK_BYTES={trunk_bytes(config) if config.trunks == 'stream' else 0}",
-        f"-DPORTS_ONLY={int(ports_only)}",
-    ]
-    key = _digest(verilog, configuration, HARNESS.read_text(), HEADER.read_text(), *defines, fast, tools)
+    sources = [path.read_text() for path in (HARNESS, *HEADERS)]
+    key = _digest(verilog, configuration, *sources, fast, tools)
     cache = cache_directory() / "models"
     published = cache / f"engine-{key}"
     if published.exists():
@@ -234,5 +235,5 @@ def build(verilog: str, memories, *, config, cycles: int, ports_only: bool = Fal
         raise InputError(f"{cache}: {error.strerror}; accepted: a folder for compiled models") from error
     runtime = _runtime(_include_directory(), cxx, cache, tools)
     with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
-        executable = _build_model(verilog, configuration, defines, cxx, runtime, directory, fast)
+        executable = _build_model(verilog, configuration, cxx, runtime, directory, fast)
         return _publish(executable, published)

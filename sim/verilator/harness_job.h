@@ -1,64 +1,15 @@
-// The job of the harness, as it comes from its file, and what else does not touch the engine's ports.
+// The job of the harness, out of its fields, and the variables of the model that it names.
 #pragma once
 
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
+#include <sstream>
 #include <string>
 #include <vector>
 
+#include "harness_fields.h"
 #include "verilated.h"
 #include "verilated_syms.h"
 
 namespace {
-
-[[noreturn]] void fail(const std::string& message) {
-    std::fprintf(stderr, "%s\n", message.c_str());
-    std::exit(3);
-}
-
-class File {
-  public:
-    File(const char* path, const char* mode) : file_(std::fopen(path, mode)) {
-        if (!file_) fail(std::string("cannot open ") + path);
-    }
-    ~File() { std::fclose(file_); }
-    void bytes(void* data, size_t count) {
-        if (std::fread(data, 1, count, file_) != count) fail("job file is truncated");
-    }
-    uint64_t number() {
-        uint64_t value;
-        bytes(&value, sizeof value);
-        return value;
-    }
-    std::string text() {
-        std::string value(number(), '\0');
-        bytes(value.data(), value.size());
-        return value;
-    }
-    void put(const void* data, size_t count) {
-        if (std::fwrite(data, 1, count, file_) != count) fail("cannot write the result file");
-    }
-    void put(uint64_t value) { put(&value, sizeof value); }
-
-  private:
-    std::FILE* file_;
-};
-
-// Chance in percent, from a xorshift generator: the same stalls for the same seed everywhere.
-class Chance {
-  public:
-    explicit Chance(uint64_t seed) : state_(seed * 2654435761u + 88172645463325252u) {}
-    bool operator()(uint64_t percent) {
-        state_ ^= state_ << 13;
-        state_ ^= state_ >> 7;
-        state_ ^= state_ << 17;
-        return percent && state_ % 100 < percent;
-    }
-
-  private:
-    uint64_t state_;
-};
 
 // A variable of the model: `stride` bytes per element, of which `bytes` carry the value.
 struct Variable {
@@ -67,11 +18,14 @@ struct Variable {
     size_t bytes;
 };
 
-Variable find(const std::string& scope, const std::string& name) {
-    const VerilatedScope* found = Verilated::scopeFind(scope.c_str());
-    VerilatedVar* variable = found ? found->varFind(name.c_str()) : nullptr;
-    if (!variable) fail("model has no variable " + scope + "." + name);
-    return {static_cast<uint8_t*>(variable->datap()), variable->entSize(), 0};
+// The variable at a path of instances below the top.
+Variable find(const std::string& path, size_t bytes) {
+    const std::string full = "TOP.dorefa_engine." + path;
+    const size_t point = full.rfind('.');
+    const VerilatedScope* scope = Verilated::scopeFind(full.substr(0, point).c_str());
+    VerilatedVar* variable = scope ? scope->varFind(full.substr(point + 1).c_str()) : nullptr;
+    if (!variable) fail("model has no variable " + full);
+    return {static_cast<uint8_t*>(variable->datap()), variable->entSize(), bytes};
 }
 
 struct Piece {  // part of a memory: `rows` words from `first`
@@ -83,63 +37,72 @@ struct Write {
     uint64_t address, data;
 };
 
+using Packet = std::span<const uint8_t>;
+
 struct Job {
-    uint64_t seed, in_stall, out_stall, latency, load_limit, image_limit, beats, passes;
-    uint64_t cycles_register;
+    explicit Job(const char* path);
+
+    const Fields fields;
+    const uint64_t seed, stalls, latency, load_limit, image_limit;
+    const uint64_t results;                // per image
+    const uint64_t passes;                 // none where their ends cannot be seen
+    const bool ports_only;                 // a netlist, inside which nothing can be seen
+    const uint64_t cycles_address;         // of the register that is read where it is one
+    const uint64_t port_bytes, trunk_bytes;
     std::vector<Write> writes;
     std::vector<std::vector<Piece>> snapshots;  // one list per pass
-    std::vector<std::vector<uint8_t>> weights;  // one packet per pass, if they stream in
-    std::vector<uint64_t> trunks;               // which packet of the image comes back, in order
-    uint64_t images, image_bytes;
-    std::vector<uint8_t> pixels;
+    std::vector<Packet> images;
+    std::vector<Packet> weights;           // one packet per pass, if they stream in
+    std::vector<uint64_t> trunks;          // which packet of the image comes back, in order
+
+  private:
+    std::vector<Variable> memories() const;
+    std::vector<Packet> packets(const std::string& name) const;
 };
 
-Piece read_piece(File& file) {
-    const std::string scope = file.text(), name = file.text();
-    Piece piece{find(scope, name), 0, 0};
-    piece.memory.bytes = file.number();
-    piece.first = file.number();
-    piece.rows = file.number();
-    return piece;
+// All memories that something is copied to or from.
+std::vector<Variable> Job::memories() const {
+    const std::vector<uint64_t> bytes = fields.numbers("memory_bytes");
+    std::istringstream paths(fields.text("memories"));
+    std::vector<Variable> found;
+    for (std::string path; std::getline(paths, path);) found.push_back(find(path, bytes.at(found.size())));
+    return found;
 }
 
-Job read_job(const char* path) {
-    File file(path, "rb");
-    Job job;
-    job.seed = file.number();
-    job.in_stall = file.number();
-    job.out_stall = file.number();
-    job.latency = file.number();  // of the memory outside, before each packet
-    job.load_limit = file.number();
-    job.image_limit = file.number();
-    job.beats = file.number();
-    job.passes = file.number();  // none where their ends cannot be seen
-    job.cycles_register = file.number();
-    for (uint64_t count = file.number(); count; --count) {  // memories loaded directly
-        const Piece piece = read_piece(file);
-        for (uint64_t row = piece.first; row < piece.first + piece.rows; ++row)
-            file.bytes(piece.memory.data + row * piece.memory.stride, piece.memory.bytes);
+// Field `name`, cut to the lengths in the field NAME_bytes.
+std::vector<Packet> Job::packets(const std::string& name) const {
+    Packet left = fields.bytes(name);
+    std::vector<Packet> found;
+    for (uint64_t size : fields.numbers(name + "_bytes")) {
+        if (size > left.size()) fail("field " + name + " of the job file is shorter than its packets");
+        found.push_back(left.first(size));
+        left = left.subspan(size);
     }
-    job.writes.resize(file.number());
-    for (Write& write : job.writes) {
-        write.address = file.number();
-        write.data = file.number();
+    return found;
+}
+
+// Fills the memories that are loaded directly, too.
+Job::Job(const char* path)
+    : fields(path), seed(fields.number("seed")), stalls(fields.number("stalls")),
+      latency(fields.number("latency")), load_limit(fields.number("load_limit")),
+      image_limit(fields.number("image_limit")), results(fields.number("results")),
+      passes(fields.number("passes")), ports_only(fields.number("ports_only")),
+      cycles_address(fields.number("cycles_address")), port_bytes(fields.number("port_bytes")),
+      trunk_bytes(fields.number("trunk_bytes")), snapshots(passes), images(packets("images")),
+      weights(packets("weights")), trunks(fields.numbers("trunk_plan")) {
+    const std::vector<Variable> known = memories();
+    const std::vector<uint64_t> contents = fields.numbers("contents");
+    const uint8_t* from = fields.bytes("contents_rows").data();
+    for (size_t at = 0; at < contents.size(); at += 2) {  // memory, rows
+        const Variable& memory = known.at(contents[at]);
+        for (uint64_t row = 0; row < contents[at + 1]; ++row, from += memory.bytes)
+            std::memcpy(memory.data + row * memory.stride, from, memory.bytes);
     }
-    job.snapshots.resize(job.passes);
-    for (auto& pieces : job.snapshots)
-        for (uint64_t count = file.number(); count; --count) pieces.push_back(read_piece(file));
-    job.weights.resize(file.number());
-    for (auto& packet : job.weights) {
-        packet.resize(file.number());
-        file.bytes(packet.data(), packet.size());
-    }
-    job.trunks.resize(file.number());
-    for (uint64_t& packet : job.trunks) packet = file.number();
-    job.images = file.number();
-    job.image_bytes = file.number();
-    job.pixels.resize(job.images * job.image_bytes);
-    file.bytes(job.pixels.data(), job.pixels.size());
-    return job;
+    const std::vector<uint64_t> own_writes = fields.numbers("writes");
+    for (size_t at = 0; at < own_writes.size(); at += 2) writes.push_back({own_writes[at], own_writes[at + 1]});
+    const std::vector<uint64_t> pieces = fields.numbers("snapshots");
+    for (size_t at = 0; at < pieces.size(); at += 4)  // pass, memory, first row, rows
+        snapshots.at(pieces[at]).push_back({known.at(pieces[at + 1]), pieces[at + 2], pieces[at + 3]});
 }
 
 }  // namespace

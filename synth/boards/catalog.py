@@ -7,15 +7,20 @@ import importlib
 import importlib.util
 from dataclasses import dataclass, field
 
+from amaranth.build import Attrs
+from amaranth.build.plat import TemplatedPlatform
+
 from dorefa.golden.errors import InputError
-from dorefa.hw.fabric.families import FABRICS
+
+from ..targets.catalog import find_target
+from ..targets.target import Device, Target
 
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
     """One board.
 
-    family: a target of :data:`.yosys.TARGETS`; platform: module and class in `amaranth_boards`; oscillator:
+    family: name of the target; platform: module and class in `amaranth_boards`; oscillator:
     its clock resource and rate in Hz; clock: default rate of the engine in Hz; array: default lanes and
     rows; leds: (resource, number, part) of the busy and the error light; uart: where the board has no UART
     of its own, connector, number and receive and transmit pin, with `attributes` of the pins; note: what a
@@ -33,15 +38,14 @@ class Board:
     note: str = ""
 
     @property
-    def sizes(self) -> dict[str, int]:
+    def target(self) -> Target:
+        """What is known of its family."""
+        return find_target(self.family)
+
+    @property
+    def sizes(self) -> dict[str, int | str]:
         """Engine parameters that a network gets on this board unless others are asked for."""
-        sizes = {"lanes": self.array[0], "rows": self.array[1]}
-        if self.family in FABRICS:
-            sizes |= {"structure": "mapped", "pipeline": "level2"}
-        if self.family == "ice40":
-            # A register takes a whole logic cell where no look-up table precedes it, and the clock is slow.
-            sizes |= {"pipeline": "none", "prefetch": 0}
-        return sizes
+        return {"lanes": self.array[0], "rows": self.array[1]} | self.target.boards.sizes
 
 
 _RGB = (("rgb_led", 0, "b"), ("rgb_led", 0, "r"))
@@ -49,7 +53,7 @@ _RGB = (("rgb_led", 0, "b"), ("rgb_led", 0, "r"))
 _SMALL, _MIDDLE, _LARGE = (16, 8), (32, 16), (64, 32)
 
 
-def _ulx3s(size, array):
+def _ulx3s(size: str, array: tuple[int, int]) -> Board:
     return Board(
         family="ecp5",
         platform=("ulx3s", f"ULX3S_{size}_Platform"),
@@ -59,7 +63,7 @@ def _ulx3s(size, array):
     )
 
 
-def _orangecrab(size, array):
+def _orangecrab(size: str, array: tuple[int, int]) -> Board:
     return Board(
         family="ecp5",
         platform=("orangecrab_r0_2", f"OrangeCrabR0_2_{size}Platform"),
@@ -73,7 +77,7 @@ def _orangecrab(size, array):
     )
 
 
-def _ecpix5(size):
+def _ecpix5(size: str) -> Board:
     return Board(
         family="ecp5",
         platform=("ecpix5", f"ECPIX5{size}Platform"),
@@ -84,7 +88,7 @@ def _ecpix5(size):
     )
 
 
-BOARDS = {
+BOARDS: dict[str, Board] = {
     "ulx3s_12f": _ulx3s("12F", _MIDDLE),
     "ulx3s_25f": _ulx3s("25F", _MIDDLE),
     "ulx3s_45f": _ulx3s("45F", _LARGE),
@@ -157,14 +161,14 @@ BOARDS = {
 }
 
 
-def find_board(name):
+def find_board(name: str) -> Board:
     """The :class:`Board` called `name`; :class:`InputError` lists the names if there is none."""
     if name not in BOARDS:
         raise InputError(f"unknown board {name!r}; accepted: {', '.join(BOARDS)}")
     return BOARDS[name]
 
 
-def make_platform(board):
+def make_platform(board: Board) -> TemplatedPlatform:
     """The amaranth-boards platform of a :class:`Board`, its serial line a resource ``uart``.
 
     Raises :class:`InputError` where the package is missing.
@@ -174,7 +178,6 @@ def make_platform(board):
     module, name = board.platform
     platform = getattr(importlib.import_module(f"amaranth_boards.{module}"), name)()
     if board.uart is not None:
-        from amaranth.build import Attrs
         from amaranth_boards.resources import UARTResource
 
         connector, number, rx, tx = board.uart
@@ -182,3 +185,10 @@ def make_platform(board):
             [UARTResource(0, rx=rx, tx=tx, conn=(connector, number), attrs=Attrs(**board.attributes))]
         )
     return platform
+
+
+def device_of(board: Board) -> Device:
+    """The device on a board."""
+    platform = make_platform(board)
+    name = getattr(platform, "device", None) or platform.family
+    return next(device for device in board.target.devices if device.is_called(name))

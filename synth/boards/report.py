@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import math
 
+from dorefa.hw.compiler.compile import CompiledNetwork
 from dorefa.hw.shell import serial_host
 from dorefa.hw.shell.uart import FRAME_BITS
+
+from .bitstream import Bitstream
 
 # A command and the length of an image.
 _HEADER_BYTES = 5
 
 
-def line_seconds(compiled, baud):
+def line_seconds(compiled: CompiledNetwork, baud: float) -> float:
     """Seconds for which an image and its results occupy the line; one follows the other."""
     network = compiled.network
     image = math.prod(network.input_shape)
@@ -20,7 +23,7 @@ def line_seconds(compiled, baud):
     return (_HEADER_BYTES + image + results) * FRAME_BITS / baud
 
 
-def report(made, *, board, baud):
+def report(made: Bitstream, *, board: str, baud: int) -> dict:
     """The machine-readable report of a :class:`.bitstream.Bitstream`, a dictionary ready for JSON.
 
     `fps` is the fastest clock of the routing over the cycles of an image, `fps_clock` the same at the
@@ -50,7 +53,7 @@ def report(made, *, board, baud):
     }
 
 
-def settings(made, *, board, baud):
+def settings(made: Bitstream, *, board: str, baud: int) -> str:
     """Text of the settings file, JSON: what a program needs to use the board through its serial port."""
     compiled = made.core.compiled
     network = compiled.network

@@ -5,34 +5,37 @@ from __future__ import annotations
 from amaranth import ClockDomain, ClockSignal, Elaboratable, Instance, Module, ResetSignal, Signal
 from amaranth.lib import io
 
-from dorefa.hw.fabric.families import FABRICS
 from dorefa.hw.generate.manifest import network_memories
+from dorefa.hw.shell.board_core import BoardCore
 from dorefa.hw.verilog import export as verilog
+
+from ..targets.target import Target
+from .catalog import Board
+from .clock import Clock
 
 MODULE = "dorefa_board"
 
 
-def core_verilog(core, family):
+def core_verilog(core: BoardCore, target: Target) -> str:
     """Verilog of a :class:`~dorefa.hw.shell.board_core.BoardCore` as module :data:`MODULE`, its network in
-    ``initial`` blocks, with cells of the device family where the engine's structure is ``mapped``."""
+    ``initial`` blocks, with cells of the target where the engine's structure is ``mapped``."""
     config = core.compiled.config
     return verilog.export(
         core,
         name=MODULE,
         preloaded=network_memories(config),
         summary=config.as_dict(),
-        fabric=family if family in FABRICS else None,
+        fabric=target.fabric_name,
     )
 
 
 class BoardTop(Elaboratable):
     """Connects the module :data:`MODULE` to a board's pins.
 
-    `board`: a :class:`~dorefa.synth.boards.catalog.Board`; `clock`: its
-    :class:`~dorefa.synth.boards.clock.Clock`.
+    `clock` is the one of the `board`.
     """
 
-    def __init__(self, board, clock):
+    def __init__(self, board: Board, clock: Clock) -> None:
         self._board = board
         self._clock = clock
 

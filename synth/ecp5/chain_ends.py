@@ -17,7 +17,7 @@ from .nets import free_net
 _PINS = "ABCD"
 
 
-def open_chain_ends(netlist):
+def open_chain_ends(netlist: dict) -> None:
     """Rewrites, in place, the ends of the carry chains in `netlist`, Yosys's JSON.
 
     - A constant carry-in that the first half reads: the half makes the carry out as its G, a LUT4 the sum.

@@ -10,7 +10,7 @@ from collections import defaultdict
 _WIDE = 36  # bits of a word: the upper half is read from the pins of port A
 
 
-def fold_output_registers(netlist):
+def fold_output_registers(netlist: dict) -> list[str]:
     """Moves, in place, registers behind block RAMs into them, in `netlist`, Yosys's JSON.
 
     A register moves if nothing else reads the bit of memory, if it has the clock of that port, and neither

@@ -13,7 +13,7 @@ SERVED = 8  # components that one copy serves, about
 _MOST_SERVED = 2 * SERVED - 1
 
 
-def copy_registers(netlist):
+def copy_registers(netlist: dict) -> list[str]:
     """Gives, in place, every register that more than :data:`_MOST_SERVED` components read copies that serve
     about :data:`SERVED` of them each, neighbors by their names; `netlist` is Yosys's JSON.
 

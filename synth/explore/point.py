@@ -6,13 +6,15 @@ import tempfile
 from dataclasses import dataclass
 
 from dorefa.golden.errors import InputError
-from dorefa.hw.compiler.compile import compile_network, per_image
+from dorefa.golden.lowering.integer_network import IntegerNetwork
+from dorefa.hw.compiler.compile import CompiledNetwork, compile_network, per_image
 from dorefa.hw.compiler.sizing import fit
 
-from ..boards import bitstream, catalog, devices
+from ..boards import bitstream, catalog
 from ..flow import nextpnr, report, yosys
 from ..flow.tools import Unfinished
-from ..flow.units import make_unit
+from ..flow.units import Unit, make_unit
+from ..targets.catalog import find_target
 
 # Figures of a point, None where there are none, in the order of the table.
 FIGURES = (
@@ -36,8 +38,8 @@ _BAUD = 115_200
 class Goal:
     """What the points of an exploration are measured for.
 
-    target: a name of :data:`.yosys.TARGETS`; device: one of :data:`.devices.CAPACITIES`, None for targets
-    without; board: a name of :data:`.catalog.BOARDS` or None; pnr: whether to place and route, with a board
+    target: its name; device: the name of one of its devices, None for a target without; board: a name of
+    :data:`.catalog.BOARDS` or None; pnr: whether to place and route, with a board
     as ``dorefa build`` does; seed: of nextpnr; timeout: seconds per run of a tool.
     """
 
@@ -49,7 +51,7 @@ class Goal:
     timeout: float = yosys.DEFAULT_TIMEOUT
 
 
-def measure(network, parameters, goal):
+def measure(network: IntegerNetwork, parameters: dict, goal: Goal) -> tuple[dict, bool]:
     """What one engine is for an integer `network`: (point, whether it is final), the point a dictionary
     ready for JSON.
 
@@ -74,7 +76,9 @@ def measure(network, parameters, goal):
     return point, final
 
 
-def _predict_and_build(point, network, parameters, goal, folder):
+def _predict_and_build(
+    point: dict, network: IntegerNetwork, parameters: dict, goal: Goal, folder: str
+) -> None:
     """Fills in `point` as far as it gets; raises :class:`InputError` with the reason for stopping."""
     config = fit(network, **parameters)
     point["config"] = config.as_dict()
@@ -94,37 +98,45 @@ def _predict_and_build(point, network, parameters, goal, folder):
         timeout=goal.timeout,
     )
     _count(point, statistics, unit, goal)
-    if goal.pnr and goal.board is None:
-        routed = nextpnr.place_and_route(
-            unit,
-            target=goal.target,
-            device=goal.device,
-            seeds=(goal.seed,),
-            folder=folder,
-            timeout=goal.timeout,
-        )
+    if goal.pnr:
+        routed = _route(unit, goal, folder) if goal.board is None else _build(compiled, goal, folder)
         _count(point, statistics, unit, goal, routed)
-    elif goal.pnr:
-        board = catalog.find_board(goal.board)
-        made = bitstream.make_bitstream(
-            compiled,
-            board,
-            clock_hz=board.clock,
-            baud=_BAUD,
-            seed=goal.seed,
-            folder=folder,
-            timeout=goal.timeout,
-        )
-        _count(
-            point,
-            statistics,
-            unit,
-            goal,
-            {"luts": made.luts, "brams": made.brams, "fmax_mhz": made.fmax_hz / 1e6},
-        )
 
 
-def _count(point, statistics, unit, goal, routed=None):
+def _route(unit: Unit, goal: Goal, folder: str) -> dict:
+    """What the report takes of the engine routed alone."""
+    return nextpnr.place_and_route(
+        unit,
+        target=goal.target,
+        device=goal.device,
+        seeds=(goal.seed,),
+        folder=folder,
+        timeout=goal.timeout,
+    )
+
+
+def _build(compiled: CompiledNetwork, goal: Goal, folder: str) -> dict:
+    """What the report takes of the board's whole bitstream."""
+    board = catalog.find_board(goal.board)
+    made = bitstream.make_bitstream(
+        compiled,
+        board,
+        clock_hz=board.clock,
+        baud=_BAUD,
+        seed=goal.seed,
+        folder=folder,
+        timeout=goal.timeout,
+    )
+    return {
+        "luts": made.luts,
+        "brams": made.brams,
+        "fmax_mhz": made.fmax_hz / 1e6,
+        "bram_registers": made.bram_registers,
+        "register_copies": made.register_copies,
+    }
+
+
+def _count(point: dict, statistics: dict, unit: Unit, goal: Goal, routed: dict | None = None) -> None:
     """Takes the counts of a synthesis, or of the routing after it, into `point`; raises
     :class:`InputError` where the device does not hold them."""
     contents = report.report(
@@ -140,6 +152,6 @@ def _count(point, statistics, unit, goal, routed=None):
         point["fmax_mhz"] = contents["fmax_mhz"]
         point["images_per_second"] = contents["fmax_mhz"] * point["images_per_second_per_mhz"]
     if goal.device is not None:
-        excess = devices.CAPACITIES[goal.device].excess(point)
+        excess = find_target(goal.target).find_device(goal.device).excess(point)
         if excess:
             raise InputError(f"{excess}; accepted: a smaller array or a larger device")

@@ -10,14 +10,14 @@ TOP = "dorefa_harness"
 UNIT = "unit"
 
 
-def ports_of(verilog, top):
+def ports_of(verilog: str, top: str) -> list[tuple[str, str, int]]:
     """(direction, name, width) of each port of module `top` in `verilog`, as this project writes it."""
     body = re.search(rf"^module {re.escape(top)}\(.*?^endmodule", verilog, re.DOTALL | re.MULTILINE)[0]
     found = re.findall(r"^  (input|output)(?: reg)?(?: signed)? (?:\[(\d+):0\] )?(\w+);", body, re.MULTILINE)
     return [(direction, name, int(high or 0) + 1) for direction, high, name in found]
 
 
-def harness(verilog, top, *, output_pins=True):
+def harness(verilog: str, top: str, *, output_pins: bool = True) -> tuple[str, int]:
     """(Verilog of the unit inside the harness, its registers in front of the inputs).
 
     The inputs hang on a shift register with one serial pin, the registers behind the outputs on pins

@@ -47,17 +47,17 @@ class Library:
     nand2_area: float
 
     @property
-    def area_unit(self):
+    def area_unit(self) -> str:
         """``NAND2`` for a library that counts in gate equivalents, else ``um2``, as libraries do."""
         return "NAND2" if self.nand2_area == 1 else "um2"
 
     @property
-    def flip_flops(self):
+    def flip_flops(self) -> frozenset[str]:
         """Names of the flip-flops."""
         return frozenset(name for name, cell in self.cells.items() if cell.flip_flop)
 
 
-def load(path=DEFAULT):
+def load(path: Path | str = DEFAULT) -> Library:
     """The :class:`Library` in a Liberty file, compressed with gzip or not.
 
     Raises :class:`InputError` for a file that cannot be read, is malformed or truncated, or has no
@@ -165,7 +165,7 @@ def _is_nand2(cell):
         return False
 
 
-def evaluate(function, pins):
+def evaluate(function: str, pins: dict[str, bool]) -> bool:
     """Value (bool) of a Liberty function for values of its `pins`, {name: bool}; ValueError if it is no
     such expression. Operators, strongest first: ``!`` and ``'``, ``^``, ``&`` ``*`` or nothing,
     ``|`` ``+``."""

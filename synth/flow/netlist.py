@@ -10,53 +10,15 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dorefa.golden.errors import InputError
-from dorefa.hw.fabric.families import FABRICS
 
+from ..targets import catalog
 from . import yosys
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Flow:
-    """How one target's netlist is made: the Yosys commands (with ``{top}``), the files of cell models, and
-    what its memories become."""
-
-    commands: str
-    models: tuple[str, ...]
-    memories: str
-
-
-def _flow(target, *, options="", models=(), memories):
-    """The commands of ``dorefa synth`` for a target, with more options."""
-    return _Flow(commands=yosys.find_target(target).flat + options, models=models, memories=memories)
-
-
-FLOWS = {
-    "ice40": _flow("ice40", models=("ice40/cells_sim.v",), memories="block RAM"),
-    "ecp5": _flow(
-        "ecp5",
-        options=" -nobram -nodsp",
-        models=("ecp5/common_sim.vh", "ecp5/ccu2c_sim.vh"),
-        memories="distributed RAM",
-    ),
-    "gowin": _flow(
-        "gowin", options=" -nobram -nodsp", models=("gowin/cells_sim.v",), memories="distributed RAM"
-    ),
-    "gatemate": _flow("gatemate", models=("gatemate/cells_sim.v",), memories="block RAM"),
-    "xilinx": _flow(
-        "xilinx", options=" -nobram -nodsp", models=("xilinx/cells_sim.v",), memories="distributed RAM"
-    ),
-    # Yosys writes gates as the expressions that they are, and a memory as an array of words.
-    "asic": _Flow(
-        commands="synth -run begin:fine -flatten -noshare -top {top}; opt -fast -full; techmap; opt -fast; "
-        "abc -g gates; opt -fast; opt_clean",
-        models=(),
-        memories="behavioural models",
-    ),
-}
+from .units import Unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,19 +43,22 @@ class Netlist:
         }
 
 
-def make_netlist(unit, target, *, folder, timeout=yosys.DEFAULT_TIMEOUT) -> Netlist:
-    """The :class:`Netlist` of a :class:`.units.Unit` made for `target`, a name of :data:`FLOWS`.
+def make_netlist(
+    unit: Unit, target: str, *, folder: Path | str, timeout: float = yosys.DEFAULT_TIMEOUT
+) -> Netlist:
+    """The :class:`Netlist` of a :class:`.units.Unit` made for `target`, the name of one with a flow for it.
 
     `folder` receives what Yosys reads and writes; `timeout`: seconds. Raises :class:`InputError` for an
     unknown target, a cell without a model, or as :func:`.yosys.run_script`.
     """
-    if target not in FLOWS:
-        raise InputError(f"no cell models for target {target!r}; accepted: {', '.join(FLOWS)}")
-    flow = FLOWS[target]
+    accepted = catalog.names(lambda target: target.netlist)
+    if target not in accepted:
+        raise InputError(f"no cell models for target {target!r}; accepted: {', '.join(accepted)}")
+    chosen = catalog.find_target(target)
+    flow = chosen.netlist
     folder = Path(folder)
-    library = [f"read_verilog -lib {FABRICS[target].library}"] if target in FABRICS else []
     script = [
-        *library,
+        *chosen.read_library,
         f"read_verilog {unit.write(folder).name}",
         *flow.commands.format(top=unit.top).split("; "),
         # Bit by bit, a carry chain along one vector is no loop for the simulator.
@@ -118,7 +83,7 @@ _MACROS = ("NO_INCLUDES", "NO_ICE40_DEFAULT_ASSIGNMENTS")
 _MODULE = re.compile(r"(?:^\(\*[^\n]*\*\)\s*)*^module +(\w+)\b.*?^endmodule\b", re.M | re.S)
 
 
-def cell_models(files, cells) -> str:
+def cell_models(files: Sequence[str], cells: Iterable[str]) -> str:
     """Models of `cells` (names) from `files` of Yosys' share folder, with those that they contain.
 
     Everything outside of modules stays, macros and their conditions above all. Raises

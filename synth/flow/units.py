@@ -1,19 +1,24 @@
 """The engine, or one component of it alone, as a file that Yosys reads."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from amaranth import Elaboratable
 
 from dorefa.golden.errors import InputError
 from dorefa.hw.arith.dot import DotUnit
 from dorefa.hw.arith.popcount import AndPopcount
+from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.engine.components import make_quantizer
 from dorefa.hw.engine.engine import Engine
-from dorefa.hw.fabric.families import FABRICS
 from dorefa.hw.generate.manifest import make_top
 from dorefa.hw.verilog import export as verilog
 from dorefa.hw.verilog import memory_macros
 
-UNITS = ("engine", "core", "popcount", "dot", "quantizer")
+from ..targets.catalog import find_target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,49 +36,71 @@ class Unit:
     black_boxes: str = ""
     stand_ins: str = ""
 
-    def write(self, folder):
+    def write(self, folder: Path | str) -> Path:
         """Writes the Verilog into `folder` and returns its path."""
         path = Path(folder) / f"{self.top}.v"
         path.write_text(self.text + self.black_boxes)
         return path
 
 
-def make_unit(name, config, target=None, *, memory="logic"):
+def _popcount_options(config: EngineConfig) -> dict:
+    return {
+        "lanes": config.lanes,
+        "structure": config.structure,
+        "pipeline": config.pipeline,
+        "xnor": config.xnor,
+    }
+
+
+def _popcount(config: EngineConfig) -> AndPopcount:
+    return AndPopcount(**_popcount_options(config))
+
+
+def _dot(config: EngineConfig) -> DotUnit:
+    return DotUnit(acc_bits=config.acc_bits, signed_planes=config.signed_planes, **_popcount_options(config))
+
+
+def _quantizer(config: EngineConfig) -> Elaboratable:
+    return make_quantizer(config)
+
+
+# By name: the component of a configuration.
+_COMPONENTS: dict[str, Callable[[EngineConfig], Elaboratable]] = {
+    "engine": make_top,
+    "core": Engine,
+    "popcount": _popcount,
+    "dot": _dot,
+    "quantizer": _quantizer,
+}
+UNITS = tuple(_COMPONENTS)
+
+
+def _operations(name: str, config: EngineConfig) -> int:
+    """One-bit products per cycle of a unit."""
+    if name == "quantizer":
+        return 0
+    return config.lanes if name in ("popcount", "dot") else config.binary_ops_per_cycle
+
+
+def make_unit(name: str, config: EngineConfig, target: str | None = None, *, memory: str = "logic") -> Unit:
     """The :class:`Unit` called `name` (one of :data:`UNITS`) of an engine of `config`.
 
-    Structure ``mapped`` uses the cells of `target` where that is a name of
-    :data:`dorefa.hw.fabric.families.FABRICS`; for any other the Verilog is portable.
+    Structure ``mapped`` uses the cells of `target` where that is the name of one with a mapped popcount;
+    for any other the Verilog is portable.
 
     `engine` is what `generate` writes, `core` the same without AXI4-Lite: streams and the host port.
     With `memory` ``macro`` its memories are left out.
 
     `popcount` and `dot` are one of the array's units, with the configuration's `lanes`, `structure`
     and `pipeline`; `quantizer` serves `quant` channels per cycle, with its parameter memories.
+    Raises :class:`InputError` for an unknown unit or target.
     """
-    if name == "engine":
-        top = verilog.MODULE
-        component, operations = make_top(config), config.binary_ops_per_cycle
-    elif name == "core":
-        top, component, operations = "dorefa_core", Engine(config), config.binary_ops_per_cycle
-    elif name in ("popcount", "dot"):
-        top = f"dorefa_{name}"
-        options = {
-            "lanes": config.lanes,
-            "structure": config.structure,
-            "pipeline": config.pipeline,
-            "xnor": config.xnor,
-        }
-        if name == "popcount":
-            component = AndPopcount(**options)
-        else:
-            component = DotUnit(acc_bits=config.acc_bits, signed_planes=config.signed_planes, **options)
-        operations = config.lanes
-    elif name == "quantizer":
-        top, component, operations = "dorefa_quantizer", make_quantizer(config), 0
-    else:
+    if name not in _COMPONENTS:
         raise InputError(f"unknown unit {name!r}; accepted: {', '.join(UNITS)}")
-    unit = {"name": name, "top": top, "binary_ops_per_cycle": operations}
-    fabric = target if target in FABRICS else None
+    component = _COMPONENTS[name](config)
+    top = f"dorefa_{name}"
+    unit = {"name": name, "top": top, "binary_ops_per_cycle": _operations(name, config)}
+    fabric = find_target(target).fabric_name if target else None
     if memory == "logic":
         return Unit(**unit, text=verilog.export(component, name=top, fabric=fabric))
     macros = verilog.export_macros(component, name=top, fabric=fabric)

@@ -4,7 +4,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from dorefa.cli import demo, pictures, waveform
+from dorefa.cli.demo import demo, pictures, waveform
 from dorefa.golden import lower, random_images, random_network
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit

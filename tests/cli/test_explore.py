@@ -184,7 +184,7 @@ def test_nothing_fits(dorefa, cache):
         (("--board", "icebreaker", "--target", "ecp5"), "--target is 'ecp5'; accepted with board icebreaker"),
         (("--board", "icebreaker", "--device", "iCE40-HX8K"), "--device is 'iCE40-HX8K'; accepted with a"),
         (("--device", "LFE3"), "device is 'LFE3'; accepted for ecp5: LFE5U-85F-6, "),
-        (("--target", "xilinx", "--pnr"), "no place and route for target xilinx; accepted: ecp5, ice40, "),
+        (("--target", "xilinx", "--pnr"), "no place and route for target xilinx; accepted: ice40, ecp5, "),
         (("--lanes", "32,x"), "lanes is '32,x'; accepted: integers, as 32,64"),
         (("--lanes", "32,"), "lanes is '32,'; accepted: integers, as 32,64"),
         (("--rows", "16,300"), "rows is 300; accepted: 1 to 256"),

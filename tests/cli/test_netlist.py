@@ -10,13 +10,15 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.network import npz
 from dorefa.hw.compiler.sizing import fit
 from dorefa.sim import simulate
-from dorefa.sim.job.job import SimulationError
+from dorefa.sim.job.errors import SimulationError
 from dorefa.synth.flow import netlist, yosys
 from dorefa.synth.flow.units import make_unit
+from dorefa.synth.targets.catalog import names
 
 # The families but the first take longer; all run the same test.
 TARGETS = [
-    target if target == "ice40" else pytest.param(target, marks=pytest.mark.slow) for target in netlist.FLOWS
+    target if target == "ice40" else pytest.param(target, marks=pytest.mark.slow)
+    for target in names(lambda target: target.netlist)
 ]
 VARIANTS = [
     ("ice40", {"structure": "mapped", "pipeline": "level"}),

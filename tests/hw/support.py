@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from amaranth import Module, Shape, Signal
 from amaranth.hdl import Fragment
-from amaranth.hdl._mem import MemoryInstance
 from amaranth.sim import Simulator
 
 from dorefa.golden.network.layer import Layer
@@ -14,6 +13,7 @@ from dorefa.golden.network.network import Network
 from dorefa.hw.compiler.descriptor import descriptor
 from dorefa.hw.compiler.schedule import schedule
 from dorefa.hw.interface import program
+from dorefa.hw.lib.amaranth_private import find_memories
 from dorefa.hw.lib.lfsr_counter import loop_code
 
 
@@ -40,28 +40,24 @@ def simulate(component, *testbenches, limit, monitors=()):
         simulator.add_testbench(process, background=True)
     for process in testbenches:
         simulator.add_testbench(process)
-    folder = os.environ.get("DOREFA_WAVES")
-    if folder:
-        with simulator.write_vcd(str(Path(folder) / f"{type(component).__name__}.vcd")):
+    waves = waves_of(component)
+    if waves:
+        with simulator.write_vcd(str(waves)):
             simulator.run()
     else:
         simulator.run()
 
 
+def waves_of(component):
+    """Where a waveform of this component goes, None where DOREFA_WAVES is not set."""
+    folder = os.environ.get("DOREFA_WAVES")
+    return Path(folder) / f"{type(component).__name__}.vcd" if folder else None
+
+
 def memories_of(component):
     """(fragment, {path: memory data}): simulate the fragment to reach into its memories."""
     fragment = Fragment.get(component, None)
-    found = {}
-
-    def collect(part, path):
-        for inner, name, _ in part.subfragments:
-            if isinstance(inner, MemoryInstance):
-                found[f"{path}{name}"] = inner._data
-            else:
-                collect(inner, f"{path}{name}.")
-
-    collect(fragment, "")
-    return fragment, found
+    return fragment, find_memories(fragment)
 
 
 def fill_memories(ctx, memories, rng, *, but=()):

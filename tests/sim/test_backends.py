@@ -62,4 +62,4 @@ def test_unusable_cache_is_refused(monkeypatch, tmp_path, small):
     tmp_path.joinpath("dorefa").write_text("a file where the folder should be")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(InputError, match="accepted: a folder for compiled models"):
-        model.build(small.verilog, {}, config=small.config, cycles=1)
+        model.build(small.verilog, {}, cycles=1)

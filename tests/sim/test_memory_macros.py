@@ -7,6 +7,7 @@ import pytest
 
 from dorefa.hw.generate.manifest import engine_files
 from dorefa.sim.cocotb import runner
+from dorefa.sim.job import files as files_module
 from dorefa.sim.job.job import Job
 
 
@@ -18,9 +19,9 @@ def test_macros_run_like_plain_memories(small, streaming, weights, monkeypatch, 
     plain, load_cycles = runner.run(job, made.verilog, simulator="icarus")
     files = engine_files(made.config, memory="macro")
     # The contents are one level deeper: in the model, under this name.
-    own = runner.regions
+    own = files_module.regions
     monkeypatch.setattr(
-        runner,
+        files_module,
         "regions",
         lambda compiled: [
             [replace(region, memory=f"{region.memory}.words") for region in part] for part in own(compiled)

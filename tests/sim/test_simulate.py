@@ -13,7 +13,8 @@ from dorefa.hw.verilog.export import MODULE
 from dorefa.sim import simulate
 from dorefa.sim.cocotb import runner
 from dorefa.sim.job import design
-from dorefa.sim.job.job import Job, SimulationError
+from dorefa.sim.job.errors import SimulationError
+from dorefa.sim.job.job import Job
 from dorefa.sim.verilator import build as model
 from dorefa.sim.verilator import run as verilator
 
@@ -172,9 +173,7 @@ def test_watchdog_of_the_compiled_model(small, deaf):
 
 
 def test_several_processes_share_the_images(small, seed, monkeypatch):
-    built = model.build(
-        small.verilog, design.find_memories(small.verilog, MODULE), config=small.config, cycles=1
-    )
+    built = model.build(small.verilog, design.find_memories(small.verilog, MODULE), cycles=1)
     # An optimized model would only take longer to compile.
     monkeypatch.setattr(model, "build", lambda *_, **__: built)
     monkeypatch.setattr(model, "is_long", lambda cycles: True)

@@ -7,7 +7,8 @@ from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.interface.streams import trunk_bytes
 from dorefa.sim import simulate
-from dorefa.sim.job.job import Job, SimulationError, check_trunks
+from dorefa.sim.job.errors import SimulationError
+from dorefa.sim.job.job import Job, check_trunks
 
 SIZES = {
     "one engine": {"rows": 4, "quant": 2, "lanes": 16},

@@ -1,27 +1,32 @@
 """The rows x cols array of dot units."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from amaranth import Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ...arith.dot import DotUnit, dot_latency, step_layout
+from ...config.engine import EngineConfig
 from ...lib.delay import delayed
 from ...lib.shared import add_shared
 
 
-def tile_layout():
+def tile_layout() -> data.StructLayout:
     """What is known of a step: whether it `ends` a tile, and then whether the tile is the `last` of its
     channel group, and that the last of its set."""
     return data.StructLayout({"ends": 1, "last": 1, "ends_set": 1})
 
 
-def _operand_registers(config):
-    """Registers in front of the dot units. Block RAM is slow and lies far away: in a pipelined array it is
-    one step to the register behind it, and another one from there."""
+def _operand_registers(config: EngineConfig) -> int:
+    """Registers in front of the dot units. Block RAM is slow and far away: a pipelined array takes one cycle
+    to the register behind it, and another one from that register on."""
     return 0 if config.pipeline == "none" else 1
 
 
-def array_latency(config):
+def array_latency(config: EngineConfig) -> int:
     """Cycles from operands to sums."""
     return _operand_registers(config) + dot_latency(
         lanes=config.lanes, structure=config.structure, pipeline=config.pipeline
@@ -34,13 +39,13 @@ class DotArray(wiring.Component):
     Ports: `a` (column p at bits ``[p * lanes, ...)``), `w` (row r likewise), the `step` for them in
     the same cycle and `tile`; :func:`array_latency` cycles later `acc` holds the sums (signed,
     `acc_bits` each, index ``p * rows + r``), `sums` those of the activation-sum row if there is one
-    (index p), and `captured` is what `tile` was.
+    (index p), and `captured` is what `tile` was. Latency: :func:`array_latency`.
 
     The activation-sum row is a dot unit whose weight bits are all one: on the schedule of the other
     rows it makes ``(2^W - 1) sum a`` by itself, which is the correction of bipolar weights.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: EngineConfig) -> None:
         self._config = config
         super().__init__(
             {
@@ -54,7 +59,7 @@ class DotArray(wiring.Component):
             }
         )
 
-    def _unit(self):
+    def _unit(self) -> DotUnit:
         config = self._config
         return DotUnit(
             lanes=config.lanes,
@@ -65,7 +70,7 @@ class DotArray(wiring.Component):
             signed_planes=config.signed_planes,
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self._config
         step = self.step

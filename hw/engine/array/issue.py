@@ -1,10 +1,15 @@
 """Order of the dot array's steps: tiles, significances, plane pairs, words."""
 
-from amaranth import Const, Module, Mux, Signal
-from amaranth.lib import wiring
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import Const, Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ...arith.dot import step_layout
+from ...config.engine import EngineConfig
 from ...interface import program
 from ...interface.trunk_stores import trunk_store
 from .array import tile_layout
@@ -22,10 +27,13 @@ class Issue(wiring.Component):
     Ports: `layer`, `start`; `weights_ready` (high while the weights are there); `filled` (pulse:
     one more slot to compute), `released` (pulse: a slot is read for the last time this cycle);
     `slot`, `word`, `plane` to the patch buffer, `weight` to the weight memory, and `step` and
-    `tile` for these addresses in the same cycle; `drained` (pulse: a tile has left the drain).
+    `tile` for these addresses in the same cycle; `drained` (pulse: a tile has left the drain);
+    `tile_ready` only where trunks stream.
+
+    Latency: the first step of a patch may follow `filled` by one cycle.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: EngineConfig) -> None:
         self._config = config
         super().__init__(
             {
@@ -45,13 +53,13 @@ class Issue(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         layer, config = self.layer, self._config
-        # What is left of the loops, the present tile included.
+        # Rounds that are left of the loops, the present one included.
         tiles, groups = Signal.like(layer.tiles), Signal.like(layer.groups)
         starts_tile, starts_pairs = Signal(), Signal()
-        # What stands at the end of a path is a register, found one step ahead: a patch is there; word,
+        # Conditions of the longest paths are registers, computed one step ahead: a patch is there; word,
         # tile and channel group are the last; the drain is not free, or holds raw results.
         has_patch, last_word, last_tile, last_group = Signal(), Signal(), Signal(), Signal()
         waits, raw_waits, drain_busy = Signal(), Signal(), Signal()
@@ -88,7 +96,7 @@ class Issue(wiring.Component):
         tile_base, next_tile = Signal.like(self.weight), Signal.like(self.weight)
         m.d.comb += next_tile.eq(Mux(groups_end, layer.weight_top, tile_base + layer.tile_step))
 
-        def restart(address):
+        def restart(address: Value) -> list[Any]:
             """The state at a tile's first step, its top plane at `address`."""
             return [
                 starts_tile.eq(1),
@@ -124,7 +132,15 @@ class Issue(wiring.Component):
         self._wait(m, tiles_end, has_patch, waits, raw_waits, drain_busy)
         return m
 
-    def _wait(self, m, tiles_end, has_patch, waits, raw_waits, drain_busy):
+    def _wait(
+        self,
+        m: Module,
+        tiles_end: Signal,
+        has_patch: Signal,
+        waits: Signal,
+        raw_waits: Signal,
+        drain_busy: Signal,
+    ) -> None:
         """Counts patches that are there, and cycles until the drain is free."""
         layer = self.layer
         ready = Signal(range(self._config.patch_slots + 1))
@@ -164,7 +180,7 @@ class _Pairs:
     that pair's first weight address.
     """
 
-    def __init__(self, layer, config):
+    def __init__(self, layer: data.View, config: EngineConfig) -> None:
         self._layer, self._one_plane = layer, config.w_bits == 1
         self.i, self.j = Signal(range(config.w_bits)), Signal(range(config.a_bits))
         self.top_i, self.top_j = layer.weight_planes - 1, layer.activation_planes - 1
@@ -175,7 +191,7 @@ class _Pairs:
         address = len(layer.weight_top)
         self._plane_base, self._first_base = Signal(address), Signal(address)
 
-    def restart(self, address):
+    def restart(self, address: Value) -> list[Any]:
         """The pair of the two top planes, whose weights begin at `address`."""
         layer = self._layer
         one_weight, one_activation = layer.weight_planes == 1, layer.activation_planes == 1
@@ -192,7 +208,7 @@ class _Pairs:
             self._plane_base.eq(address),
         ]
 
-    def next_diagonal(self, weight, tile_base):
+    def next_diagonal(self, weight: Signal, tile_base: Signal) -> list[Any]:
         """The first pair of the next lower significance: the top weight plane as long as there is an
         activation plane for it."""
         j = self._first_j
@@ -213,7 +229,7 @@ class _Pairs:
             weight.eq(base),
         ]
 
-    def next_pair(self, weight):
+    def next_pair(self, weight: Signal) -> list[Any]:
         """The next pair of the same significance."""
         if self._one_plane:
             return []

@@ -1,9 +1,14 @@
 """Weights that stream in pass by pass: one half of the weight memory fills while the other computes."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ...config.engine import EngineConfig
 from ...interface.streams import beats_per_word, rows_per_beat, weights_layout
 
 
@@ -16,10 +21,13 @@ class WeightLoader(wiring.Component):
 
     Ports: `i`; `image_begins`, `passes`, `finished` (the image's last result left); `available`: the
     weights of the next pass are there; `taken` (pulse: that pass is computed); `expected`, the addresses
-    that the pass should have, and `wrong` while it has not; `w_en` (per row), `w_address`, `w_data`.
+    that the pass should have, and `wrong` while it has not; `w_en` (per row), `w_address`, `w_data` (the
+    words of a beat, the first row's lowest).
+
+    Latency: one cycle from a word's last beat to its write, two from a packet's last beat to `available`.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: EngineConfig) -> None:
         self._config = config
         super().__init__(
             {
@@ -37,7 +45,7 @@ class WeightLoader(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self._config
         half_depth = config.weight_depth // 2

@@ -1,9 +1,15 @@
 """Weight bit planes: one memory per array row, so every row reads its own word each cycle."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from amaranth import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+
+from ...config.engine import EngineConfig
 
 
 class WeightMemory(wiring.Component):
@@ -12,11 +18,13 @@ class WeightMemory(wiring.Component):
     Word order: output-channel tile, weight plane, patch word. Ports: `address`, and two cycles
     later `w` (row r at bits ``[r * lanes, (r + 1) * lanes)``); `w_en` (one bit per row), `w_address`,
     `w_data` (laid out like `w`) write. `init`: words per row, for a preloaded engine.
+
+    Latency: two cycles, :attr:`latency`.
     """
 
     latency = 2
 
-    def __init__(self, config, *, init=None):
+    def __init__(self, config: EngineConfig, *, init: list[list[int]] | None = None) -> None:
         self._config = config
         self._init = init
         super().__init__(
@@ -29,7 +37,7 @@ class WeightMemory(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         words = []
         for row in range(self._config.rows):

@@ -1,8 +1,13 @@
 """The staircase by one multiplication: accumulator to activation code."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 
+from ...config.engine import EngineConfig
 from ...interface.parameters import affine_layout
 from ...interface.quantizers import quantizer_of
 from .threshold_quantizer import param_memory, quantizer_ports
@@ -12,17 +17,19 @@ class AffineQuantizer(wiring.Component):
     """``code = clip(((m * value + b) >> f) - tie, 0, code_mask)`` per channel; `tie` is one where the
     channel's tie bit is set, the shifted result is odd and the fraction shifted out is zero.
 
-    Memory `lane` holds, at `param`, a word of :func:`.parameters.affine_layout`. Latency: 6 cycles.
+    Memory `lane` holds, at `param`, a word of :func:`.parameters.affine_layout`.
+
+    Ports: :func:`.threshold_quantizer.quantizer_ports`. Latency: six cycles.
     """
 
-    def __init__(self, config, *, init=None):
+    def __init__(self, config: EngineConfig, *, init: list[list[int]] | None = None) -> None:
         self._config = config
         self._init = init
         super().__init__(
             quantizer_ports(config, memories=config.quant, param_bits=affine_layout(config).size)
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config, layout = self._config, affine_layout(self._config)
         product_bits = config.acc_bits + config.mul_bits + 1
@@ -31,13 +38,12 @@ class AffineQuantizer(wiring.Component):
             word = param_memory(
                 m,
                 self,
-                config,
                 name=quantizer_of(config).memory_name(lane, config),
                 number=lane,
                 width=layout.size,
                 depth=config.param_depth,
                 address=self.param,
-                init=self._init and self._init[lane],
+                init=self._init[lane] if self._init else None,
             )
             waiting, value = (
                 Signal(signed(config.acc_bits), name=f"{name}_{lane}") for name in ("waiting", "value")

@@ -1,10 +1,15 @@
 """The order in which the codes of several columns are stored."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from amaranth import Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ...config.engine import EngineConfig
 from .drain import group_layout
 
 
@@ -14,10 +19,12 @@ class ColumnOrder(wiring.Component):
 
     Ports: `valid`, `codes`, `group` in; with a set's last group, whether it is valid or not, `set_ends`
     and `columns`, how many pixels the set leaves after pooling; `o_valid`, `o_codes`, `o_count`,
-    `o_last` out. The groups of a set leave in a row, the first four cycles after `set_ends`.
+    `o_last` out. The groups of a set leave one a cycle.
+
+    Latency: four cycles from `set_ends` to the set's first group, where none of a set before is left.
     """
 
-    def __init__(self, config, *, code_bits):
+    def __init__(self, config: EngineConfig, *, code_bits: int) -> None:
         self._config = config
         codes = config.total_quant * code_bits
         super().__init__(
@@ -34,7 +41,7 @@ class ColumnOrder(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self._config
         word = data.StructLayout({"codes": len(self.codes), "count": len(self.o_count)})

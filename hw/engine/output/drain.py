@@ -1,19 +1,23 @@
-"""Accumulators leave the array behind the next tile's computation."""
+"""Accumulators leave the array while the next tile is computed."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
+from typing import Any
 
-from amaranth import Array, Module, Mux, Signal, signed
+from amaranth import Array, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ...config.engine import EngineConfig
 from ...interface import program
 from ..array.array import tile_layout
 from .pixel_position import PixelPosition, place_layout
 
 
-def group_layout(config):
+def group_layout(config: EngineConfig) -> data.StructLayout:
     """What is known of one group of up to `quant` channels on its way to the feature memory.
 
     `count` of the channels of all engines exist; `index` is the group's number within its pixel, `param` its
@@ -60,7 +64,7 @@ class _Row:
     tile_ends: Signal
     set_ends: Signal
 
-    def begins(self, layer, last_tile, ends_set):
+    def begins(self, layer: data.View, last_tile: Value, ends_set: Value) -> list[Any]:
         """Statements with which a row begins of a tile that is the last of its channel group, and of the
         set, or not."""
         one_group = Mux(last_tile, layer.last_groups == 1, layer.full_groups == 1)
@@ -77,12 +81,13 @@ class Drain(wiring.Component):
 
     Ports: `layer`, `start`; `captured` (:func:`.array.tile_layout`) with `acc` and `sums` of the array;
     `valid`, `ready`, `values` (`quant` signed accumulators, already ``2 acc - sum`` for bipolar weights on
-    AND planes), `group`; `drained` pulses when a tile's last group leaves. Latency: two cycles from capture
-    to the first group. Raw results are stalled with `ready`; the next group is offered three cycles after
-    one is taken.
+    AND planes), `group` (:func:`group_layout`); `drained` pulses when a tile's last group leaves.
+
+    Latency: two cycles from `captured.ends` to the first group. `ready` stalls raw results alone; their next
+    group is offered three cycles after one is taken.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: EngineConfig) -> None:
         self._config = config
         super().__init__(
             {
@@ -99,7 +104,7 @@ class Drain(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         layer, acc = self.layer, signed(self._config.acc_bits)
         accs = [Signal(acc, name=f"kept_{number}", reset_less=True) for number in range(len(self.acc))]
@@ -121,7 +126,7 @@ class Drain(wiring.Component):
         self._show(m, row, leaves, busy, group, accs, sums)
         return m
 
-    def _row(self):
+    def _row(self) -> _Row:
         """The position in the tile."""
         layer = self.layer
         column = Signal(range(max(2, self._config.cols)))
@@ -146,7 +151,7 @@ class Drain(wiring.Component):
             set_ends,
         )
 
-    def _describe(self, m, row, leaves):
+    def _describe(self, m: Module, row: _Row, leaves: Signal) -> data.View:
         """Counts the groups of a tile; returns what is known of the one that `leaves`."""
         config, layer = self._config, self.layer
         group = Signal.like(self.group)
@@ -192,11 +197,20 @@ class Drain(wiring.Component):
                 m.d.sync += [row.index.eq(0), row.tile_index.eq(0)]
         return group
 
-    def _show(self, m, row, leaves, busy, group, accs, sums):
+    def _show(
+        self,
+        m: Module,
+        row: _Row,
+        leaves: Signal,
+        busy: Signal,
+        group: data.View,
+        accs: list[Signal],
+        sums: list[Signal],
+    ) -> None:
         """The accumulators of the group that leaves.
 
-        It is told by one bit for each. All others are reset to zero on their way, which registers do by
-        themselves, so that an OR is all it takes to choose.
+        One bit per group says which it is. The registers of all others are reset to zero, so that an OR
+        is all it takes to choose.
         """
         config, layer, acc = self._config, self.layer, signed(self._config.acc_bits)
         turns = [Signal(-(-config.rows // config.quant), name=f"turn_{p}") for p in range(config.cols)]
@@ -226,7 +240,9 @@ class Drain(wiring.Component):
                 value = Mux(layer.bipolar_sum, (value << 1) - shown_sum, value)
             m.d.comb += out.eq(value)
 
-    def _trunk_address(self, m, group, column_ends, tile_ends, set_ends):
+    def _trunk_address(
+        self, m: Module, group: data.View, column_ends: Value, tile_ends: Value, set_ends: Value
+    ) -> None:
         """The group's place in the trunk memory, which holds maps pixel by pixel."""
         layer = self.layer
         pixel, first = Signal.like(layer.trunk_address), Signal.like(layer.trunk_address)

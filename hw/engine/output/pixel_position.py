@@ -1,22 +1,29 @@
 """Where a convolution pixel stands in its map, and in the pooling windows that hold it."""
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import ShapeLike
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ...config.engine import EngineConfig
 from ...interface import program
 
 AXES = ("x", "y")
 
 
-def place_layout(config):
+def place_layout(config: EngineConfig) -> data.StructLayout:
     """What pooling must know of a pixel.
 
     Windows of one axis take turns in `pool_slots` slots. Per axis: `first` marks the slots whose
     window begins here, `closes` tells that a window ends here and `slot` which. `line` is the place
     of the window's column in the line memory.
     """
-    fields = {}
+    fields: dict[str, ShapeLike] = {}
     for axis in AXES:
         fields |= {
             f"{axis}_first": config.pool_slots,
@@ -37,10 +44,11 @@ class PixelPosition(wiring.Component):
     `set_ends` on to the next set; `o` describes the pixel, `last` marks the layer's
     last. Without columns only `set_ends` moves.
 
-    What a pixel ends is a register, found one pixel ahead: comparisons stand in front of them.
+    Latency: `o` and `last` describe the new pixel in the cycle after a move. What a pixel ends are registers,
+    computed one pixel ahead, so that comparisons stand in front of them.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: EngineConfig) -> None:
         self._config = config
         super().__init__(
             {
@@ -54,7 +62,7 @@ class PixelPosition(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config, layer = self._config, self.layer
         slots = range(config.pool_slots)
@@ -84,14 +92,14 @@ class PixelPosition(wiring.Component):
                 self.o[f"{axis}_closes"].eq(now[f"{axis}_last"] | closing.any()),
             ]
 
-        def axis_start(axis):
+        def axis_start(axis: str) -> dict[str, Value]:
             """The axis' first pixel, as the descriptor has it."""
             fields = [f"{axis}_{what}_{slot}" for what in ("phase", "closes", "wraps") for slot in slots]
             return {name: layer[f"pool_{name}"] for name in fields}
 
-        def stepped(axis):
+        def stepped(axis: str) -> dict[str, Value]:
             """One pixel further; a period begins anew with the place 0."""
-            result = {}
+            result: dict[str, Value] = {}
             for slot in slots:
                 value, wraps = now[f"{axis}_phase_{slot}"], now[f"{axis}_wraps_{slot}"]
                 kernel, period = layer[f"pool_{axis}_kernel"], layer[f"pool_{axis}_period"]
@@ -124,7 +132,7 @@ class PixelPosition(wiring.Component):
             m.d.comb += following["line"].eq(now["line"] + Mux(self.o.x_closes, layer.pixel_groups, 0))
             m.d.comb += [following[name].eq(now[name]) for name in shapes if name[0] == "y"]
 
-        def become(held, values):
+        def become(held: dict[str, Signal], values: Mapping[str, Value | int]) -> list[Any]:
             return [held[name].eq(values[name]) for name in shapes]
 
         with m.If(self.start):

@@ -1,22 +1,27 @@
 """Codes in order become words of bit planes."""
 
+from __future__ import annotations
+
 from functools import reduce
 from operator import or_
+from typing import Any
 
-from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ...config.engine import EngineConfig
 
-def turned(values, by):
-    """`values`, a power of two of them, moved on by `by` places round a ring."""
+
+def turned(values: list[Value], by: Value) -> list[Value]:
+    """`values`, a power of two of them, rotated by `by` places towards higher indices."""
     for bit in range(len(by)):
         values = [Mux(by[bit], values[at - (1 << bit)], value) for at, value in enumerate(values)]
     return values
 
 
-def image_waits(config):
-    """Cycles for which an image's codes wait after each word, whose groups are written one after another:
+def image_waits(config: EngineConfig) -> int:
+    """Cycles for which an image's codes wait after each word while its groups are written one after another:
     none where the next word takes longer than that to come."""
     groups = config.plane_groups
     return groups - 1 if config.fetch_bits // config.port_bytes < groups else 0
@@ -41,11 +46,11 @@ class PlanePacker(wiring.Component):
     """
 
     @staticmethod
-    def latency(config):
+    def latency(config: EngineConfig) -> int:
         """Cycles from a layer's last codes to `done`, whatever they fill."""
         return 2 if config.plane_groups == 1 else 3
 
-    def __init__(self, config):
+    def __init__(self, config: EngineConfig) -> None:
         self._config = config
         address = (config.feature_depth - 1).bit_length()
         super().__init__(
@@ -75,7 +80,7 @@ class PlanePacker(wiring.Component):
         self._places = max(2, config.fetch_bits // self._lanes)
         self._two_words = self._lanes == config.fetch_bits
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         lanes, groups = self._lanes, self._config.plane_groups
         image = Signal()
@@ -138,7 +143,9 @@ class PlanePacker(wiring.Component):
             ]
         return m
 
-    def _offered(self, m, image, blocked):
+    def _offered(
+        self, m: Module, image: Signal, blocked: Value
+    ) -> tuple[list[Value], Value, Value, list[list[Value]]]:
         """(which of the lanes have codes, from the first on, how many, whether they are the last, codes per
         plane and lane) of the image, out of a register, or of a layer."""
         config, lanes = self._config, self._lanes
@@ -156,13 +163,13 @@ class PlanePacker(wiring.Component):
         with m.If(self.start):
             m.d.sync += [kept_taken.eq(0), kept_last.eq(0)]
 
-        def offered(lane):
+        def offered(lane: int) -> Value:
             byte = kept_taken[lane] & ~blocked if lane < port else Const(0)
             return byte | (self.valid & (self.count > lane)) if lane < config.total_quant else byte
 
-        def code(plane, lane):
+        def code(plane: int, lane: int) -> Value:
             stores = plane < stored and lane < config.total_quant
-            # Lanes without a byte have no code of the image; that of another one is less to choose from.
+            # Lanes without a byte have no code of the image; to show that of another lane takes less logic.
             byte = lane if stores else lane % (1 << (port - 1).bit_length())
             shown = kept[byte * bits + plane] if byte < port else None
             own = self.codes[lane * stored + plane] if stores else None
@@ -177,12 +184,14 @@ class PlanePacker(wiring.Component):
             [[code(plane, lane) for lane in range(lanes)] for plane in range(bits)],
         )
 
-    def _collected(self, m, codes, first, places, filled):
+    def _collected(
+        self, m: Module, codes: list[list[Value]], first: Signal, places: list[Signal], filled: Signal
+    ) -> list[Value]:
         """The word that was filled or begun last, per group.
 
         A place takes whatever comes until a code was for it, so that no bit needs a choice: the lane's
-        register of places is its enable. The first one takes codes of the next word before the last lane
-        has filled the word, and is copied when it has its own.
+        register of places is its enable. The first place takes codes of the next word before the last lane
+        has filled the word, so it is copied when it has its own code.
         """
         config = self._config
         planes = config.fetch_planes
@@ -220,7 +229,9 @@ class PlanePacker(wiring.Component):
             for group in range(config.plane_groups)
         ]
 
-    def _write_groups(self, m, words, image, take, rests, idle):
+    def _write_groups(
+        self, m: Module, words: list[Value], image: Signal, take: Signal, rests: Signal, idle: Signal
+    ) -> None:
         """Writes the groups' words one after another, of a layer the first."""
         turns = []
         for group, word in enumerate(words):
@@ -229,7 +240,7 @@ class PlanePacker(wiring.Component):
                 with m.If(take):
                     m.d.sync += kept.eq(word)
                 word = kept
-            # All but one are zero: less to join than to choose from.
+            # All words but one are zero: joining them takes less than a choice.
             turn = Signal.like(self.w_data, name=f"turn_{group}", reset_less=True)
             m.d.sync += turn.eq(Mux(rests[group - 1] if group else ~take, 0, word))
             turns.append(turn)

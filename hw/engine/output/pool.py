@@ -4,23 +4,30 @@ Max pooling commutes with a monotone quantizer (the paper's Eq. 15), so it runs 
 averages; their divisor goes into the scale.
 """
 
-from amaranth import Array, Cat, Module, Mux, Shape, Signal
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import Array, Cat, Module, Mux, Shape, Signal, Value
+from amaranth.hdl import ShapeLike
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ...config.engine import EngineConfig
 from ...lib.delay import delayed
 from .drain import group_layout
 
 
-def pool_latency(config):
+def pool_latency(config: EngineConfig) -> int:
     """Cycles from a group to the end of its windows, of both axes."""
     return 4 if config.cols > 1 else 6
 
 
-def pool_ports(config, shape):
-    """Ports of both pools: `quant` values of `shape` and their group go in and come out; `enable` is low
-    for a layer that does not pool here, whose pixels then are windows of their own."""
+def pool_ports(config: EngineConfig, shape: ShapeLike) -> dict[str, wiring.Member]:
+    """Ports of both pools: `valid`, `values` (`quant` of `shape`) and their `group` go in, `o_valid`,
+    `o_values` and `o_group` come out; `enable` is low for a layer that does not pool here, whose pixels then
+    are windows of their own; `sums` is high for one that pools by sums, where there is a choice."""
     return {
         "enable": In(1),
         "sums": In(1),
@@ -51,19 +58,21 @@ class AxisPool(wiring.Component):
     Ports: :func:`pool_ports`. Latency: three cycles, two with several columns.
     """
 
-    def __init__(self, config, *, axis, shape, operations):
+    def __init__(
+        self, config: EngineConfig, *, axis: str, shape: ShapeLike, operations: tuple[str, ...]
+    ) -> None:
         self._config, self._axis, self._operations = config, axis, operations
         self._shape = Shape.cast(shape)
         super().__init__(pool_ports(config, shape))
 
-    def _combined(self, kept, new):
+    def _combined(self, kept: Value, new: Value) -> Value:
         larger = Mux(new > kept, new, kept)
         if self._operations == ("max",):
             return larger
         total = (new + kept)[: self._shape.width]
         return total if self._operations == ("sum",) else Mux(self.sums, total, larger)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config, axis, width = self._config, self._axis, self._shape.width
         lines = axis == "y"
@@ -117,14 +126,14 @@ class AxisPool(wiring.Component):
 
 
 class WindowPool(wiring.Component):
-    """Pooling along x, then along y. Ports as :class:`AxisPool`. Latency: :func:`pool_latency` cycles."""
+    """Pooling along x, then along y. Ports: :func:`pool_ports`. Latency: :func:`pool_latency` cycles."""
 
-    def __init__(self, config, *, shape, operations):
+    def __init__(self, config: EngineConfig, *, shape: ShapeLike, operations: tuple[str, ...]) -> None:
         self._parameters = {"shape": shape, "operations": operations}
         self._config = config
         super().__init__(pool_ports(config, shape))
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.x = x = AxisPool(self._config, axis="x", **self._parameters)
         m.submodules.y = y = AxisPool(self._config, axis="y", **self._parameters)

@@ -1,10 +1,15 @@
 """Residual trunks: accumulators become integers of one scale, to which a stored trunk is added."""
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ...config.engine import EngineConfig
 from ...interface import program
 from ...interface.parameters import rescale_layout
 from ...interface.trunk_stores import trunk_store
@@ -21,14 +26,16 @@ class Residual(wiring.Component):
     there is none: the stored group comes in with the values that it is added to. `init`: parameter words
     per lane.
 
-    Ports: `layer`; `valid`, `values`, `group` in; `o_valid`, `o_values`, `o_group` out,
-    :attr:`latency` cycles later; `w_en` (one bit per lane), `w_address`, `w_data` write a parameter word;
-    where trunks stream `taken` (with `values`) and `kept` (with `o_values`), a group each.
+    Ports: `layer`; `valid`, `values`, `group` in; `o_valid`, `o_values`, `o_group` out; `w_en` (one bit per
+    lane), `w_address`, `w_data` write a parameter word; where trunks stream `taken` (with `values`) and
+    `kept` (with `o_values`), a group each.
+
+    Latency: six cycles, :attr:`latency`.
     """
 
     latency = 6
 
-    def __init__(self, config, *, init=None):
+    def __init__(self, config: EngineConfig, *, init: list[list[int]] | None = None) -> None:
         self._config = config
         self._init = init
         values = signed(config.acc_bits)
@@ -50,7 +57,7 @@ class Residual(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config, layer, layout = self._config, self.layer, rescale_layout(self._config)
         acc, trunk = signed(config.acc_bits), signed(config.trunk_bits)
@@ -110,7 +117,7 @@ class Residual(wiring.Component):
                 m.d.sync += kept[lane].eq(rounded + added)
         return m
 
-    def _memory(self, m, kept):
+    def _memory(self, m: Module, kept: Value) -> Value:
         """The trunk memory, which takes `kept`; returns what it holds of the group that is added."""
         config, layer = self._config, self.layer
         m.submodules.trunk = memory = Memory(shape=len(kept), depth=config.trunk_depth, init=[])

@@ -1,12 +1,17 @@
 """Accumulators of the last layer leave the engine one by one."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from functools import reduce
 from operator import or_
+from typing import Any
 
-from amaranth import Cat, Module, Mux, Shape, Signal, signed
+from amaranth import Cat, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ...config.engine import EngineConfig
 from ...interface.streams import result_layout
 from .drain import group_layout
 
@@ -18,9 +23,12 @@ class Results(wiring.Component):
     `group`; `offsets`, one cycle after a group is taken, what its accumulators still lack (the
     constant correction of XNOR products); `o`, stream of results; `done` pulses with the transfer
     of the pass's last.
+
+    Latency: a group's first result is offered two cycles after the group is taken, then one a cycle; `ready`
+    is high again in the cycle after its last one was sent.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: EngineConfig) -> None:
         self._config = config
         accumulators = signed(config.acc_bits)
         super().__init__(
@@ -36,7 +44,7 @@ class Results(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self._config
         lanes = config.total_quant
@@ -55,8 +63,8 @@ class Results(wiring.Component):
             self.o.payload.last.eq(self.ends_image & ends),
             self.done.eq(sending & self.o.ready & ends),
         ]
-        # What is kept while nobody asks is not looked at: the enable of registers all over the device comes
-        # from one.
+        # What is kept without `valid` is not read, so the enable of registers all over the device is `ready`,
+        # a register.
         m.d.sync += [
             taken.eq(next_taken),
             sending.eq(next_sending),
@@ -77,11 +85,21 @@ class Results(wiring.Component):
         m.d.comb += self.o.payload.data.eq(sent)
         return m
 
-    def _chosen(self, m, name, values, take, shows, moves, *, early):
+    def _chosen(
+        self,
+        m: Module,
+        name: str,
+        values: Sequence[Value],
+        take: Signal,
+        shows: Value,
+        moves: Signal,
+        *,
+        early: bool,
+    ) -> list[Signal]:
         """The one of `values`, kept with `take`, that `shows` said; `early`: the first one's turn is then.
 
-        All but one are zero, which is less to join than to choose from. A value that is kept needs no enable
-        to stay: the reset of the others is all that hangs on the receiver.
+        All values but one are zero: joining them takes less than a choice. A value that is kept needs no
+        enable to stay: the reset of the others is all that hangs on the receiver.
         """
         chosen = []
         for lane, value in enumerate(values):

@@ -1,16 +1,21 @@
 """The staircase by thresholds: accumulator to activation code (the paper's Sec. 2.8)."""
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ...config.engine import EngineConfig
 from ...interface.parameters import threshold_bits
 from ...interface.quantizers import quantizer_of
 from ...lib.delay import delayed
 
 
-def quantizer_ports(config, *, memories, param_bits):
+def quantizer_ports(config: EngineConfig, *, memories: int, param_bits: int) -> dict[str, wiring.Member]:
     """Ports that both quantizers have.
 
     `values` (`quant` signed accumulators) and `param` (their group's parameters) go in every cycle,
@@ -31,7 +36,17 @@ def quantizer_ports(config, *, memories, param_bits):
     }
 
 
-def param_memory(m, component, config, *, name, number, width, depth, address, init):
+def param_memory(
+    m: Module,
+    component: wiring.Component,
+    *,
+    name: str,
+    number: int,
+    width: int,
+    depth: int,
+    address: Value,
+    init: list[int] | None,
+) -> Value:
     """A parameter memory under `name`, written through the ports; returns what lies at `address`."""
     m.submodules[name] = memory = Memory(shape=width, depth=depth, init=init or [])
     write, read = memory.write_port(), memory.read_port()
@@ -55,10 +70,11 @@ class ThresholdQuantizer(wiring.Component):
     Where a slope can be negative (:attr:`EngineConfig.inverts`), bit `acc_bits` of stage 0 inverts the
     channel's code.
 
-    Latency: ``3 * out_bits`` cycles: a memory's answer, a register behind it, the comparison.
+    Ports: :func:`quantizer_ports`. Latency: ``3 * out_bits`` cycles: for every bit a memory's answer, a
+    register behind it, the comparison.
     """
 
-    def __init__(self, config, *, init=None):
+    def __init__(self, config: EngineConfig, *, init: list[list[int]] | None = None) -> None:
         self._config = config
         self._init = init
         super().__init__(
@@ -69,7 +85,7 @@ class ThresholdQuantizer(wiring.Component):
             )
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self._config
         for lane in range(config.quant):
@@ -82,24 +98,23 @@ class ThresholdQuantizer(wiring.Component):
                 word = param_memory(
                     m,
                     self,
-                    config,
                     name=name,
                     number=number,
                     width=config.acc_bits + inverted_here,
                     depth=config.param_depth << stage,
                     address=Cat(bits, param),
-                    init=self._init and self._init[number],
+                    init=self._init[number] if self._init else None,
                 )
                 if stage == 0:
                     m.d.comb += self.offsets[lane].eq(word[: config.acc_bits])
 
-                def later(value, cycles, what, name=name):
+                def later(value: Value, cycles: int, what: str, name: str = name) -> Value:
                     return delayed(m, value, cycles, f"{what}_{name}", reset_less=True)
 
                 # A block RAM is slow to answer: nothing but a register is behind it.
                 word, value, bits = later(word, 1, "word"), later(value, 2, "value"), later(bits, 2, "bits")
                 threshold, top = word[: config.acc_bits], config.acc_bits - 1
-                # Signed, as an unsigned comparison with the sign bits exchanged: one carry chain and no more.
+                # A signed comparison, as an unsigned one with the sign bits exchanged: a single carry chain.
                 reached = Cat(value[:top], threshold[top]) >= Cat(threshold[:top], value[top])
                 if config.inverts:
                     inverts = word[config.acc_bits] if inverted_here else later(inverts, 2, "waits")

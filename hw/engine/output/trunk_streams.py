@@ -1,10 +1,15 @@
 """Residual trunks outside of the engine: they leave in a stream and come back in one."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from amaranth import Module, Mux, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
+from ...config.engine import EngineConfig
 from ...interface import program
 from ...interface.streams import trunk_layout
 from ..array.array import tile_layout
@@ -19,12 +24,14 @@ class TrunkStreams(wiring.Component):
 
     Ports: `i`, `o`; `layer`; `tile` (:func:`.array.tile_layout` of the tile that is computed; `ends` pulses
     with its last step) and `tile_ready`, whether it may end; `take` (a group is added in this cycle,
-    `take_last`: the pass's last), `taken` (that group's integers); `keep`, `kept`, `keep_last`;
-    `finished` (the image's last result left) empties the queue of what is added. `wrong` pulses where a
-    packet has not as many groups as its pass.
+    `take_last`: the pass's last), `taken` (that group's integers); `keep` (a group is kept in this cycle,
+    `keep_last`: the pass's last), `kept` (its integers); `finished` (the image's last result left) empties
+    the queue of what is added. `wrong` pulses where a packet has not as many groups as its pass.
+
+    Latency: two cycles from a beat of `i` to a `tile_ready` that counts it, two from `keep` to its beat.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: EngineConfig) -> None:
         self._config = config
         self._bits = config.total_quant * config.trunk_bits
         super().__init__(
@@ -45,7 +52,7 @@ class TrunkStreams(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config, layer, bits = self._config, self.layer, self._bits
         arrived, leaving = (SyncFIFOBuffered(width=bits + 1, depth=config.trunk_depth) for _ in range(2))

@@ -1,15 +1,20 @@
 """Packs one column's slices of the runs that several columns share, densely, into its patch words."""
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ...config.engine import EngineConfig
 from ...lib.delay import delayed
 from ...lib.rotate import turned_left
 from ...lib.thermometer import reached
 
 
-def packer_layout(config):
+def packer_layout(config: EngineConfig) -> data.StructLayout:
     """One step of shared reads. `copies`: step `number` of a run of the columns in `columns` (one bit each);
     `position`, where the run begins within a piece of each, `turn`, how far that is from where its first bit
     lies in a word of the memory; `last_run` of a part. Otherwise `flush`, or `clear` the pieces behind the
@@ -32,18 +37,20 @@ def packer_layout(config):
 
 
 class ColumnPacker(wiring.Component):
-    """Turns the column's bits to where they belong in a piece of `fetch_bits` bits, and collects them there.
+    """Rotates the column's bits to their places in a piece of `fetch_bits` bits, and collects them there.
     What a step has beyond the piece that it fills waits for the next one.
 
     Ports: `step` (:func:`packer_layout`); one cycle later `bits`, all planes, each bit at its place in the
     memory's words; `first` and `last` bit of the column's slice; `clear_from`, the first piece to clear;
-    `tail`, the bits of a part's last piece. Three cycles after `step`, a write to the patch buffer: `pieces`
-    (one bit each), `word`, `data`.
+    `tail`, the bits of a part's last piece; a write to the patch buffer: `pieces` (one bit each), `word`,
+    `data`.
+
+    Latency: three cycles from `step` to its write, :attr:`latency`.
     """
 
     latency = 3
 
-    def __init__(self, config, column):
+    def __init__(self, config: EngineConfig, column: int) -> None:
         self._config = config
         self._column = column
         super().__init__(
@@ -60,7 +67,7 @@ class ColumnPacker(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         fetch, planes = self._config.fetch_bits, self._config.fetch_planes
         turned = self._turned(m)
@@ -72,8 +79,8 @@ class ColumnPacker(wiring.Component):
         m.d.comb += self.data.eq((gathered & kept.replicate(planes)) | (turned & comes.replicate(planes)))
         return m
 
-    def _turned(self, m):
-        """The bits where they belong in a piece, two cycles after they came."""
+    def _turned(self, m: Module) -> Value:
+        """The bits at their places in a piece, two cycles after they came."""
         fetch = self._config.fetch_bits
         early = Signal.like(self.step.turn)
         m.d.sync += early.eq(self.step.turn - self.first[: len(early)])
@@ -88,7 +95,7 @@ class ColumnPacker(wiring.Component):
             planes.append(delayed(m, window, 1, f"turned_{plane}", reset_less=True))
         return Cat(planes)
 
-    def _masks(self, m):
+    def _masks(self, m: Module) -> tuple[Signal, Signal, Value, Value]:
         """Sets `pieces` and `word`. Returns which bits of the piece are those kept from steps before, and
         which of this step's are written; whether there is such a step, and whether it fills the piece."""
         fetch, step = self._config.fetch_bits, self.step
@@ -150,7 +157,7 @@ class ColumnPacker(wiring.Component):
         self._count_pieces(m, now.ends, writes, clears)
         return kept, comes, delayed(m, copies, 1, "gathers"), delayed(m, fills, 1, "fills")
 
-    def _count_pieces(self, m, part_ends, writes, clears):
+    def _count_pieces(self, m: Module, part_ends: Value, writes: Signal, clears: Signal) -> None:
         word, subword = Signal.like(self.word), Signal(self._config.subwords, init=1)  # one-hot
         with m.If(part_ends):
             m.d.sync += [word.eq(0), subword.eq(1)]

@@ -1,22 +1,29 @@
 """Which columns of a set are read together: neighbors on one line of the map."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from amaranth import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ...config.engine import EngineConfig
 from ...interface import program
 
 
 class ColumnSegments(wiring.Component):
-    """Counts through the pixels of each line, as many at once as the set has columns left.
+    """Counts through the pixels of each line in segments, as many pixels as the set has columns left.
 
-    Ports: `columns`, the segment's columns of the set, one bit each, and `ends_line`, whether it ends the
-    line of `pixels` pixels, both registers; `goes_on` to the next segment, `start` with a layer's first.
-    `keep` the segment that comes now, come `back` to the one that was kept. Without `shares` every
-    segment is one pixel.
+    Ports: `pixels` of a line; `shares`, without which every segment is one pixel; `start` begins a layer,
+    `goes_on` goes to the next segment, `keep` saves the one of the next cycle, `back` returns to the one that
+    was saved; `columns`, the segment's columns of the set, one bit each, and `ends_line`, whether it ends the
+    line.
+
+    Latency: `columns` and `ends_line` are registers, one cycle behind `start`, `goes_on` and `back`.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: EngineConfig) -> None:
         self._config = config
         super().__init__(
             {
@@ -31,10 +38,10 @@ class ColumnSegments(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         cols = self._config.cols
-        # The segment; and of the one behind it the first column, and the pixels left of its line.
+        # The segment; of the one behind it the first column, and the pixels that are left of its line.
         place = data.StructLayout(
             {"columns": cols, "ends_line": 1, "next_first": range(cols), "next_left": program.SIZE_BITS}
         )

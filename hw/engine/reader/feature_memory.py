@@ -1,10 +1,15 @@
 """Feature maps in bit planes: one plane per activation bit, `x * C + c` packed densely."""
 
-from amaranth import Module, Mux, Signal
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ...config.engine import EngineConfig
 from ...interface.readers import reader_of
 from ...lib.delay import delayed
 from ...lib.thermometer import reached
@@ -19,15 +24,18 @@ class FeatureMemory(wiring.Component):
     p at bits ``[p * fetch_bits, (p + 1) * fetch_bits)`` of a row; the planes that only an image uses
     lie likewise in ``image_bank0`` and ``image_bank1``, which are shallower.
 
-    Ports: `r_address` (bit address; `o` holds the bits, one element per plane, four cycles later; where
-    columns share reads, two cycles later, each bit at its place in its word: who takes them turns them),
-    `w_en`, `w_address` (word), `w_data` (all planes side by side, lowest first).
+    Ports: `r_address` (address of a bit) and `o`, the bits from there on, plane p at bits
+    ``[p * fetch_bits, (p + 1) * fetch_bits)``; where columns share reads, each bit is at its place in its
+    word, and the reader turns them. `w_en`, `w_address` (word), `w_data` (laid out like `o`).
+
+    Latency: four cycles from `r_address` to `o`, :attr:`latency`; where columns share reads two,
+    :attr:`unturned_latency`.
     """
 
     latency = 4
     unturned_latency = 2
 
-    def __init__(self, config):
+    def __init__(self, config: EngineConfig) -> None:
         self._config = config
         planes, fetch = config.fetch_planes, config.fetch_bits
         super().__init__(
@@ -40,13 +48,13 @@ class FeatureMemory(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self._config
         fetch, shift_bits = config.fetch_bits, config.fetch_bits.bit_length() - 1
         word = self.r_address[shift_bits:]
         # From the place of the window's first bit on, the bits are those of its first word, before it those
-        # of its second one: which of them lie in the word of odd number.
+        # of its second one. `odd` marks those in the word of odd number.
         odd = Signal(fetch, reset_less=True)
         first = delayed(m, self.r_address[: shift_bits + 1], 1, "first")
         m.d.sync += odd.eq(~(reached(first[:shift_bits], fetch) ^ first[-1].replicate(fetch)))
@@ -86,7 +94,7 @@ class FeatureMemory(wiring.Component):
             lowest += planes
         return m
 
-    def _turned(self, m, window, turn, plane):
+    def _turned(self, m: Module, window: Value, turn: list[Value], plane: int) -> Value:
         """The `window`, its first bit lowest, two cycles later. `turn`: where that bit was, one cycle and two
         cycles later."""
         levels = len(turn[0])

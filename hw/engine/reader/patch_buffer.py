@@ -1,15 +1,20 @@
 """The windows under the output pixels that compute, double buffered."""
 
-from amaranth import Array, Cat, Module, Signal
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import Array, Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ...config.engine import EngineConfig
 from ...interface.readers import reader_of
 from ...lib.delay import delayed
 
 
-def patch_depth(words, plane_groups):
+def patch_depth(words: int, plane_groups: int) -> int:
     """Words of the patch buffer that a patch of `words` words per plane takes in so many groups."""
     if plane_groups == 1:
         return words
@@ -24,13 +29,16 @@ class PatchBuffer(wiring.Component):
     for all columns at a time: `a` holds word `word` of plane `plane` of slot `slot`, column p at bits
     ``[p * lanes, (p + 1) * lanes)``, :attr:`latency` cycles later.
 
-    Plane group g has the words from ``g << (word_bits - group_bits)`` on, so that no address is added
-    up; :func:`patch_depth` is what that takes.
+    Plane group g has the words from ``g << (word_bits - group_bits)`` on, so that an address takes no
+    adder; :func:`patch_depth` is the depth for that. Planes that only an image uses lie in memories of their
+    own, of `image_patch_depth` words.
+
+    Latency: three cycles, :attr:`latency`.
     """
 
     latency = 3
 
-    def __init__(self, config):
+    def __init__(self, config: EngineConfig) -> None:
         self._config = config
         super().__init__(
             {
@@ -43,10 +51,11 @@ class PatchBuffer(wiring.Component):
         )
 
     @staticmethod
-    def write_signature(config):
+    def write_signature(config: EngineConfig) -> wiring.Signature:
         """Port that writes the piece set in `pieces` (`data`: all planes of group `group`, lowest first) of
-        a patch word; a narrower last piece has the uppermost bits of each plane's data. Where columns share
-        reads, each has its own `pieces` (of which several may be set), `word` and `data`."""
+        word `word` of `slot`'s patch for `column`; a narrower last piece has the uppermost bits of each
+        plane's data. Where columns share reads, there is no `column`: each has its own `pieces` (of which
+        several may be set), `word` and `data`."""
         piece = {
             "pieces": Out(config.subwords),
             "word": Out(range(max(2, config.patch_depth))),
@@ -60,7 +69,7 @@ class PatchBuffer(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config, reader = self._config, reader_of(self._config)
         fetch = config.fetch_bits
@@ -78,7 +87,7 @@ class PatchBuffer(wiring.Component):
             classes.append(("image_", config.out_bits, config.image_planes, config.image_patch_depth))
         group_bits = (config.plane_groups - 1).bit_length()
 
-        def address(word, group, slot, word_bits):
+        def address(word: Value, group: Value, slot: Value, word_bits: int) -> Value:
             return Cat((word | (group << (word_bits - group_bits)))[:word_bits], slot)
 
         for column in range(config.cols):

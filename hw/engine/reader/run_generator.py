@@ -1,18 +1,23 @@
 """Which bit runs of the feature map make the patches of a layer, in order."""
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ...config.engine import EngineConfig
 from ...interface import program
 from ...interface.program import Move
 from ...interface.readers import reader_of
 from ...lib.lfsr_counter import loop
-from .set_columns import Ends, columns_of
+from .set_columns import Ends, OneColumn, columns_of
 
 
-def run_layout(config):
+def run_layout(config: EngineConfig) -> data.StructLayout:
     """One run: `address` of its first bit in the plane, `x` of that bit within the map's row
     (negative in the padding), `row_ok` whether the row exists; `ends_part` on the last run of a
     plane group of a patch, `ends_patch` on a patch's last run,
@@ -35,18 +40,19 @@ def run_layout(config):
     )
 
 
-def _step_layout(config):
+def _step_layout(config: EngineConfig) -> data.StructLayout:
     """A move, and what the run before it ends: part, patch, set; of shared reads, its columns."""
     return data.StructLayout({"move": Move, "ends": 3, **reader_of(config).move_fields(config)})
 
 
 class RunGenerator(wiring.Component):
     """Nested counters: set of `cols` convolution pixels in raster order, channel group, column, channel
-    block of the input map, kernel row, run. Offers one run per cycle, three cycles after `start`.
+    block of the input map, kernel row, run. Offers one run per cycle.
 
-    The innermost counter that goes on says how far it is to the next run: one distance per counter is in the
-    table that the descriptor begins with (:mod:`dorefa.hw.interface.program`), so address, x and y are one
-    adder each. A pass begins at zero with the distance to its first run.
+    One counter goes on, those inside of it begin again. Which one it is tells the distance to the next run:
+    there is one per counter in the table that the descriptor begins with
+    (:mod:`dorefa.hw.interface.program`), so address, x and y are one adder each. A pass begins at zero with
+    the distance to its first run.
 
     A layer computed in several passes leaves its map in blocks of channels, one behind the other
     (:mod:`dorefa.hw.compiler.map_layout`); a patch takes the window of one block after that of the other. The
@@ -57,9 +63,11 @@ class RunGenerator(wiring.Component):
 
     Ports: `layer` (descriptor, stable from `start` on), `table` (writes of the distances, complete before
     `start`), `start` (while no run is left), `o` (stream of runs).
+
+    Latency: three cycles from `start` to the first run.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: EngineConfig) -> None:
         self._config = config
         super().__init__(
             {
@@ -70,9 +78,9 @@ class RunGenerator(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
-        # A second move waits where the first is not taken, so that `ready` reaches no counter.
+        # Where the first move is not taken, a second one waits, so that `ready` reaches no counter.
         waiting, waits = Signal(_step_layout(self._config)), Signal()
         taken, step, step_ends = Signal(), Signal.like(waiting), Signal.like(waiting.ends)
         valid, begins = Signal(), Signal()
@@ -105,7 +113,7 @@ class RunGenerator(wiring.Component):
             m.d.sync += [valid.eq(0), waits.eq(0), self.o.valid.eq(0)]
         return m
 
-    def _count(self, m, advance):
+    def _count(self, m: Module, advance: Value) -> tuple[Signal, data.View, OneColumn]:
         """Counts rounds of the loops; returns whether there is a run, the step behind it (the one to the
         first run where there is none), and the columns of its set."""
         layer, config, start = self.layer, self._config, self.start
@@ -140,7 +148,7 @@ class RunGenerator(wiring.Component):
             m.d.sync += active.eq(0)
         return active, self._step(m, active, ends, columns), columns
 
-    def _step(self, m, active, ends, columns):
+    def _step(self, m: Module, active: Signal, ends: Ends, columns: OneColumn) -> data.View:
         """The move to the next run, by the outermost loop that goes on."""
         config, last_pixel = self._config, columns.last_pixel
         move = Signal(Move)
@@ -164,13 +172,13 @@ class RunGenerator(wiring.Component):
         columns.mark(step)
         return step
 
-    def _table(self, m, move, taken):
+    def _table(self, m: Module, move: Value, taken: Signal) -> dict[str, Value]:
         """The distance of the `move` that was taken, as a dictionary of its parts."""
         table, shapes = self.table, program.distance_fields(self._config)
         words = program.distance_words(self._config)
         number = table.address[: (len(words) - 1).bit_length()]
         address = table.address[len(number) :]
-        result = {}
+        result: dict[str, Value] = {}
         for word, parts in enumerate(words):
             if not parts:
                 continue
@@ -190,7 +198,9 @@ class RunGenerator(wiring.Component):
             result |= {part: read.data[part] for part in parts}
         return result
 
-    def _place(self, m, enable, taken, move, distance, run):
+    def _place(
+        self, m: Module, enable: Value, taken: Signal, move: Value, distance: dict[str, Value], run: data.View
+    ) -> Value:
         """Place of the `run`, and by `distance` of the one behind it; returns y."""
         place = data.StructLayout(program.distance_fields(self._config))
         at, origin, following = Signal(place), Signal(place), Signal(place)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Signal, Value
 from amaranth.lib import data
 
 from ...config.engine import EngineConfig
@@ -45,13 +45,13 @@ class OneColumn:
         self._count_pixels(on, None)
         self._count_lines(on, None)
 
-    def _count_pixels(self, on, first):
-        """`on` to the next pixel; `first`: keep a set's first one, come back to it."""
+    def _count_pixels(self, on: Value, first: tuple[Value, Value] | None) -> None:
+        """`on`: to the next pixel; `first`: save a set's first one, return to it."""
         restarts = self._start | (on & self.last_pixel)
         last, _ = loop(self._m, self._layer.pixel_rounds, restarts, on, first)
         self._m.d.comb += self.last_pixel.eq(last)
 
-    def _count_lines(self, on, first):
+    def _count_lines(self, on: Value, first: tuple[Value, Value] | None) -> None:
         last, _ = loop(self._m, self._layer.line_rounds, self._start, on & self.last_pixel, first)
         self._m.d.comb += self.last_line.eq(last)
 
@@ -71,17 +71,17 @@ class OneColumn:
 class SeparateColumns(OneColumn):
     """Pixel by pixel: every channel group begins again with the set's first one."""
 
-    def count(self):
+    def count(self) -> None:
         on, first = self._goes & self._ends.patch, self._first()
         self._count_pixels(on, first)
         self._count_lines(on, first)
 
-    def _first(self):
-        """Keep a set's first pixel; come back to it."""
+    def _first(self) -> tuple[Value, Value]:
+        """(save a set's first pixel, return to it)."""
         goes, ends = self._goes, self._ends
         return self._start | (goes & ends.groups), goes & ends.set & ~ends.groups
 
-    def end_sets(self, last_group, patch_comes, group_comes):
+    def end_sets(self, last_group: Signal, patch_comes: Signal, group_comes: Signal) -> None:
         m, ends, cols = self._m, self._ends, self._config.cols
         m.d.comb += ends.groups.eq(ends.set & last_group)
         column = Signal(range(cols))
@@ -95,7 +95,7 @@ class SeparateColumns(OneColumn):
 class SharedColumns(SeparateColumns):
     """Line by line: neighbors on one line are one run."""
 
-    def _count_pixels(self, on, first):
+    def _count_pixels(self, on: Value, first: tuple[Value, Value] | None) -> None:
         self._m.submodules.segments = self._segments = segments = ColumnSegments(self._config)
         self._m.d.comb += [
             segments.shares.eq(self._layer.shares),
@@ -106,16 +106,16 @@ class SharedColumns(SeparateColumns):
             self.last_pixel.eq(segments.ends_line),
         ]
 
-    def end_sets(self, last_group, patch_comes, group_comes):
+    def end_sets(self, last_group: Signal, patch_comes: Signal, group_comes: Signal) -> None:
         m, ends = self._m, self._ends
         m.d.comb += ends.groups.eq(ends.set & last_group)
         last = self._segments.columns[-1] | (self.last_pixel & self.last_line)
         m.d.comb += ends.set.eq(ends.patch & last)
 
-    def mark(self, step):
+    def mark(self, step: data.View) -> None:
         self._m.d.comb += step.columns.eq(self._segments.columns)
 
-    def describe(self, taken, step, run):
+    def describe(self, taken: Signal, step: data.View, run: data.View) -> None:
         """Which columns share the run, and which steps of it have bits for them."""
         m, layer, shift = self._m, self._layer, self._config.fetch_bits.bit_length() - 1
         columns = Signal.like(step.columns)

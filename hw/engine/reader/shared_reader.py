@@ -1,8 +1,13 @@
 """Copies bit runs that several columns share into their patches: every bit is fetched once."""
 
-from amaranth import Cat, Module, Mux, Signal, signed
-from amaranth.lib import wiring
+from __future__ import annotations
 
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+
+from ...config.engine import EngineConfig
 from ...lib.delay import delayed
 from ...lib.thermometer import reached
 from .column_packer import ColumnPacker, packer_layout
@@ -22,14 +27,15 @@ class SharedReader(wiring.Component):
     its last step left, and in a slot's first patch one that clears the pieces behind the part.
 
     Ports: :func:`.ports.reader_ports`, `bits` from the memory as they lie in its words.
-    Latency: eight cycles from a run to the write of its last piece.
+
+    Latency: seven cycles from a step to its write, and one more to `filled` where it ends a set.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: EngineConfig) -> None:
         self._config = config
         super().__init__(reader_ports(config))
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config, layer, run = self._config, self.layer, self.runs.payload
         fetch, shift = config.fetch_bits, config.fetch_bits.bit_length() - 1
@@ -66,8 +72,8 @@ class SharedReader(wiring.Component):
         m.d.comb += self.first_read.eq(first_of_layer(m, self.start, step.copies))
         return m
 
-    def _steps(self, m):
-        """Returns each step for the packers, its number, and where its bits go, all unregistered; and whether
+    def _steps(self, m: Module) -> tuple[data.View, Value, Value, Signal]:
+        """Returns each step for the packers, its number and where its bits go, all unregistered, and whether
         the step before ended a set."""
         config, layer, run = self._config, self.layer, self.runs.payload
         # All that `start` sets needs no other reset: no run comes before it.
@@ -121,7 +127,7 @@ class SharedReader(wiring.Component):
                     m.d.sync += first_patch.eq(first_patch & (slot != config.patch_slots - 1))
         return step, number, Cat(slot, group), fills
 
-    def _mask(self, m, into, row_ok, first):
+    def _mask(self, m: Module, into: Signal, row_ok: Value, first: Value) -> Signal:
         """Which bits lie in the map, at their places in the memory's words, four cycles after `into`, the
         window's place in the map's row. `first`: that of its first bit in a word."""
         fetch, shift = self._config.fetch_bits, len(first)

@@ -1,8 +1,13 @@
 """Copies bit runs of the feature map, densely packed, into the patch buffer."""
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 
+from ...config.engine import EngineConfig
 from ...lib.delay import delayed
 from ...lib.thermometer import reached
 from .feature_memory import FeatureMemory
@@ -18,14 +23,15 @@ class WindowReader(wiring.Component):
     piece, where it is narrower, is the upper end of a whole one, so that every piece ends at one place.
 
     Ports: :func:`.ports.reader_ports`, `bits` with the memory's read latency.
-    Latency: six cycles from a run to the write of its last piece.
+
+    Latency: five cycles from a step to the write of its piece, and one more to `filled` where it ends a set.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: EngineConfig) -> None:
         self._config = config
         super().__init__(reader_ports(config))
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self._config
         # From the bit that lies where the piece begins to the run's first bit.
@@ -54,7 +60,7 @@ class WindowReader(wiring.Component):
             self.filled.eq(delayed(m, fills, behind_step, "fills")),
         ]
         writes = delayed(m, piece.any(), behind_step, "writes")
-        # What is cleared stands outside of what is enabled: then it takes the flip-flops' own reset.
+        # The reset stands outside of the enable: then it takes the flip-flops' own reset.
         valid = delayed(m, step, behind_step, "step")
         with m.If(writes):
             m.d.sync += gathered.eq(0)
@@ -64,7 +70,9 @@ class WindowReader(wiring.Component):
         m.d.comb += self.first_read.eq(first_of_layer(m, self.start, step))
         return m
 
-    def _steps(self, m, back, bit, reach, whole, tail):
+    def _steps(
+        self, m: Module, back: Signal, bit: Signal, reach: Signal, whole: Signal, tail: Signal
+    ) -> tuple[Signal, Value, data.View, Signal]:
         """How many bits each step copies, from where, to where. Returns whether there is a step, the piece
         that it writes (one-hot), the place of its word, and whether the step before ended a set."""
         config, layer, run = self._config, self.layer, self.runs.payload
@@ -153,7 +161,9 @@ class WindowReader(wiring.Component):
         piece = Mux(step & (whole | part_ends), subword, 0)
         return step, piece, to, fills
 
-    def _mask(self, m, back, bit, reach, whole, tail):
+    def _mask(
+        self, m: Module, back: Signal, bit: Signal, reach: Signal, whole: Signal, tail: Signal
+    ) -> Value:
         """Which bits of the piece are the run's and lie in the map, when the feature memory answers."""
         fetch, run = self._config.fetch_bits, self.runs.payload
         shift = fetch.bit_length() - 1
@@ -199,7 +209,7 @@ class WindowReader(wiring.Component):
         return from_first & to_behind
 
 
-def _next_part(m, to, run):
+def _next_part(m: Module, to: data.View, run: data.View) -> None:
     """The place `to` behind a `run` that ends a part."""
     m.d.sync += to.group.eq(Mux(run.ends_patch, 0, to.group + 1))
     with m.If(run.ends_patch):

@@ -10,6 +10,7 @@ from dorefa.golden.random.network import random_network
 from dorefa.hw.compiler.geometry import PassGeometry, as_convolution
 from dorefa.hw.compiler.map_layout import MapLayout
 from dorefa.hw.config.engine import EngineConfig
+from dorefa.hw.interface.readers import READERS
 
 from ..support import draw_layer, network
 
@@ -23,7 +24,7 @@ def geometry_of(layer, *, source=None, groups=None, channels=None, **sizes):
         "quant": 1,
         "fetch_bits": 8,
         "engines": 1,
-        "column_reads": "separate",
+        "reader": READERS["separate"],
         "pool_spacing": 1,
     } | sizes
     source = source or MapLayout.dense(layer.in_shape)

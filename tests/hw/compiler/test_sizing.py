@@ -193,7 +193,7 @@ def test_sets_longer_than_the_map(rng):
     last = draw_layer(rng, "fc", (2, 1, 1, 4), a_bits=None, kind="fc")
     integer = lower(network((1, 4, 6), 1, body, last))
     config = fit(integer, lanes=8, rows=1, fetch_bits=8, cols=16, column_reads="shared")
-    assert compile_network(integer, config).schedule.passes[0].geometry.slices.spacing == 6
+    assert compile_network(integer, config).schedule.passes[0].geometry.shared_reads.slices.spacing == 6
     with pytest.raises(InputError, match="feature_depth of at least"):
         compile_network(integer, config.replace(feature_depth=config.feature_depth - 1))
 

@@ -9,6 +9,7 @@ from dorefa.golden.network.parts import Pool
 from dorefa.golden.random.network import random_images, random_network
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
+from dorefa.sim.job.beats import Beat
 
 from ..support import draw_layer, network
 from .engine_bench import Bench, beats_of, check_cycles, compare
@@ -259,9 +260,9 @@ def test_one_layer(shape, sizes, encoding, rng):
     images = random_images(integer, 2, 8)
     packets = [
         beats_of(images[0], config.port_bytes),
-        [*beats_of(images[1], config.port_bytes), {"data": 0, "keep": 0, "last": 1}],
+        [*beats_of(images[1], config.port_bytes), Beat(data=0, keep=0, last=True)],
     ]
-    packets[1][-2]["last"] = 0
+    packets[1][-2] = packets[1][-2]._replace(last=False)
     outcome = Bench(compiled, rng).run(packets, 2)
     compare(compiled, images, outcome)
     check_cycles(compiled, outcome)

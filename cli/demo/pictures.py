@@ -1,6 +1,10 @@
 """Pictures of a network on an engine: digits, block diagram, utilization, waveform."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from pathlib import Path
 
 import matplotlib
 
@@ -8,16 +12,26 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt  # noqa: E402  (after the choice of a backend without a display)
 import numpy as np  # noqa: E402
+from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+from dorefa.hw.config.engine import EngineConfig  # noqa: E402
+
+from .waveform import Trace  # noqa: E402
+
+Point = tuple[float, float]
 
 _DARK, _MAIN, _PALE, _WRONG = "#1f2d3d", "#2f6f9f", "#e4eef5", "#c0392b"
 
 
-def _save(figure, path):
+def _save(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=150, bbox_inches="tight")
     plt.close(figure)
 
 
-def draw_digits(path, images, labels, answers, *, columns=10):
+def draw_digits(
+    path: Path, images: np.ndarray, labels: Sequence[int], answers: Sequence[int], *, columns: int = 10
+) -> None:
     """Images (N, H, W, 1) in a grid, each with the hardware's answer; wrong ones in red."""
     rows = math.ceil(len(images) / columns)
     figure, axes = plt.subplots(rows, columns, figsize=(columns, 1.25 * rows), squeeze=False)
@@ -32,7 +46,7 @@ def draw_digits(path, images, labels, answers, *, columns=10):
     _save(figure, path)
 
 
-def draw_utilization(path, layers, total):
+def draw_utilization(path: Path, layers: list[tuple[str, float, float]], total: tuple[float, float]) -> None:
     """Bars of each layer's utilization beside the bound of its tiling.
 
     `layers`: (name, utilization, bound), shares from 0 to 1; `total`: (utilization, bound) of all.
@@ -55,7 +69,9 @@ def draw_utilization(path, layers, total):
     _save(figure, path)
 
 
-def _box(axis, x, y, title, text, width=2.5, height=1.0):
+def _box(
+    axis: Axes, x: float, y: float, title: str, text: str, width: float = 2.5, height: float = 1.0
+) -> None:
     axis.add_patch(plt.Rectangle((x, y), width, height, facecolor=_PALE, edgecolor=_MAIN, linewidth=1.5))
     middle = x + width / 2
     top = y + height - 0.28
@@ -63,14 +79,14 @@ def _box(axis, x, y, title, text, width=2.5, height=1.0):
     axis.text(middle, top - 0.1, text, ha="center", va="top", fontsize=7.5, color=_DARK, linespacing=1.3)
 
 
-def _arrow(axis, start, end, text="", shift=(0, 0.08)):
+def _arrow(axis: Axes, start: Point, end: Point, text: str = "", shift: Point = (0, 0.08)) -> None:
     axis.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": _DARK, "lw": 1.2})
     if text:
         x, y = (start[0] + end[0]) / 2 + shift[0], (start[1] + end[1]) / 2 + shift[1]
         axis.text(x, y, text, ha="center", fontsize=7, color=_DARK)
 
 
-def draw_engine(path, config):
+def draw_engine(path: Path, config: EngineConfig) -> None:
     """Block diagram of the engine of a configuration, with its sizes."""
     figure, axis = plt.subplots(figsize=(12, 6))
     axis.set_xlim(0, 13.4)
@@ -156,8 +172,8 @@ def draw_engine(path, config):
     _save(figure, path)
 
 
-def draw_waveform(path, traces, *, first, title):
-    """Timing diagram of :class:`dorefa.cli.waveform.Trace` objects; `first` numbers the cycles."""
+def draw_waveform(path: Path, traces: list[Trace], *, first: int, title: str) -> None:
+    """Timing diagram of :class:`dorefa.cli.demo.waveform.Trace` objects; `first` numbers the cycles."""
     cycles = len(traces[0].values)
     figure, axis = plt.subplots(figsize=(0.32 * cycles + 3, 0.55 * len(traces) + 0.8))
     for index, trace in enumerate(traces):
@@ -182,7 +198,7 @@ def draw_waveform(path, traces, *, first, title):
     _save(figure, path)
 
 
-def _draw_number(axis, values, base):
+def _draw_number(axis: Axes, values: np.ndarray, base: float) -> None:
     edges = [0, *(np.flatnonzero(np.diff(values)) + 1), len(values)]
     for start, end in zip(edges, edges[1:], strict=False):
         axis.add_patch(plt.Rectangle((start, base), end - start, 0.6, facecolor=_PALE, edgecolor=_MAIN, lw=1))

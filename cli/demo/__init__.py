@@ -1,0 +1,1 @@
+"""`make demo`: one network from float to hardware, with pictures."""

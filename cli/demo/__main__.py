@@ -1,0 +1,7 @@
+"""`python -m dorefa.cli.demo`."""
+
+import sys
+
+from .demo import main
+
+sys.exit(main())

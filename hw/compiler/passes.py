@@ -1,0 +1,167 @@
+"""The passes of a layer: what the engine computes at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dorefa.golden.errors import InputError
+from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
+
+from ..config.engine import EngineConfig
+from ..interface.weight_sources import weight_source
+from .geometry import PassGeometry
+from .map_layout import MapLayout
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """The part of a layer that the engine computes at a time: what one descriptor of the program describes.
+
+    `layer` is the layer's index, `part` the pass's number within it; `first_group` and `first_channel`
+    (within its channel group) are where its output channels begin.
+    """
+
+    layer: int
+    part: int
+    parts: int
+    geometry: PassGeometry
+    first_group: int
+    first_channel: int
+
+    def output_channels(self) -> Iterator[int]:
+        """The layer's output channels in this pass, in order; -1 for the zero channels that fill up."""
+        geometry = self.geometry
+        per_group = geometry.layer.codes.shape[0] // geometry.layer.groups
+        for group in range(self.first_group, self.first_group + geometry.groups):
+            for channel in range(self.first_channel, self.first_channel + geometry.channels):
+                yield group * per_group + channel if channel < per_group else -1
+
+    def quantizer_groups(self) -> Iterator[list[int]]:
+        """The output channels of every quantizer group of a pixel, in the order of the drain."""
+        geometry, channels = self.geometry, list(self.output_channels())
+        for group in range(geometry.groups):
+            for tile in range(geometry.tiles):
+                first = group * geometry.channels + tile * geometry.rows
+                end = min(first + geometry.rows, (group + 1) * geometry.channels)
+                for channel in range(first, end, geometry.quant):
+                    yield channels[channel : min(channel + geometry.quant, end)]
+
+
+def cut(
+    network: IntegerNetwork, index: int, source: MapLayout, config: EngineConfig, most: int | None
+) -> list[Pass]:
+    """The passes of layer `index`, which reads a map of layout `source`, of at most `most` tiles each (None:
+    no such limit).
+
+    Raises :class:`InputError` that names the layer, where half of the weight memory is too small for a tile,
+    or for channels that the layer's readers can take.
+    """
+    layer = network.layers[index]
+    whole = PassGeometry.of(layer, config, source=source)
+    tile_words = layer.w_bits * whole.words
+    half = weight_source(config).room(config)
+    if half is None:
+        return [_pass(index, 0, 1, whole, 0, 0)]
+    fitting = half // tile_words if most is None else min(half // tile_words, most)
+    if whole.groups * whole.tiles <= fitting:
+        return [_pass(index, 0, 1, whole, 0, 0)]
+    if tile_words > half:
+        raise InputError(
+            f"layer {layer.name}: one tile of {whole.rows} channels needs {tile_words} weight words per "
+            f"row (= {whole.words} words x {layer.w_bits} bits); accepted: weight_depth of at least "
+            f"{2 * tile_words}, a tile in each half"
+        )
+    per_group = whole.channels
+    if fitting >= whole.tiles:
+        together = max(
+            n for n in range(1, layer.groups + 1) if layer.groups % n == 0 and n * whole.tiles <= fitting
+        )
+        parts = layer.groups // together
+        if _readable(network, index, together * per_group):
+            part = PassGeometry.of(layer, config, source=source, groups=together)
+            return [_pass(index, n, parts, part, n * together, 0) for n in range(parts)]
+    for tiles in range(min(fitting, whole.tiles), 0, -1):
+        cuts = -(-whole.tiles // tiles)
+        channels = -(-per_group // cuts)
+        if layer.rescale is not None:
+            # Whole quantizer groups, like those of what is added, however that is cut.
+            channels = min(-(-channels // whole.quant) * whole.quant, tiles * whole.rows)
+        exact = cuts * channels == per_group
+        if _readable(network, index, channels if exact else None):
+            return _tile_passes(layer, index, config, source, cuts, channels)
+    readers = ", ".join(
+        f"{reader.name} ({layer.out_shape[2] // reader.groups} channels)"
+        for reader in network.layers
+        if reader.source == index and reader.groups > 1
+    )
+    raise InputError(
+        f"layer {layer.name}: its {whole.tiles} tiles do not fit half of weight_depth {config.weight_depth} "
+        f"at once, and no part of it has channels that divide the channel groups of {readers}; accepted: "
+        f"rows that do, or weight_depth of at least {2 * whole.weight_words}"
+    )
+
+
+def _tile_passes(
+    layer: IntegerLayer, index: int, config: EngineConfig, source: MapLayout, cuts: int, channels: int
+) -> list[Pass]:
+    """Passes of `channels` output channels of one channel group each; the last ones of the last layer,
+    whose results leave the engine, have only those that exist."""
+    per_group = layer.codes.shape[0] // layer.groups
+    result = []
+    for number in range(layer.groups * cuts):
+        group, block = divmod(number, cuts)
+        first = block * channels
+        own = min(channels, per_group - first) if _is_last(layer) else channels
+        geometry = PassGeometry.of(layer, config, source=source, groups=1, channels=own)
+        result.append(_pass(index, number, layer.groups * cuts, geometry, group, first))
+    return result
+
+
+def _is_last(layer: IntegerLayer) -> bool:
+    return layer.code_bits is None and layer.rescale is None
+
+
+def _readable(network: IntegerNetwork, index: int, block_channels: int | None) -> bool:
+    """Whether all readers of layer `index` can read blocks of so many channels; None: the last block is
+    filled up with zero channels, which only a reader of all channels can take."""
+    layer = network.layers[index]
+    channels = layer.codes.shape[0]
+    if block_channels is None and zero_count(layer) is None:
+        return False
+    for reader in network.layers:
+        if reader.source == index and reader.groups > 1:
+            if block_channels is None or (channels // reader.groups) % block_channels:
+                return False
+    return True
+
+
+def zero_count(layer: IntegerLayer) -> int | None:
+    """The count whose stored code is 0, None where every code stands for something else."""
+    count, rest = divmod(-layer.code_offset, layer.code_step)
+    if layer.code_bits is None:
+        return 0
+    return count if not rest and 0 <= count < 1 << layer.code_bits else None
+
+
+def _pass(
+    index: int, part: int, parts: int, geometry: PassGeometry, first_group: int, first_channel: int
+) -> Pass:
+    return Pass(
+        layer=index,
+        part=part,
+        parts=parts,
+        geometry=geometry,
+        first_group=first_group,
+        first_channel=first_channel,
+    )
+
+
+def map_of(layer: IntegerLayer, parts: list[Pass]) -> MapLayout | None:
+    """Layout of the codes that `parts` leave, None where they leave none."""
+    if layer.out_bits is None:
+        return None
+    if len(parts) == 1:
+        return MapLayout.dense(layer.out_shape)
+    geometry = parts[0].geometry
+    return MapLayout(shape=layer.out_shape, blocks=len(parts), channels=geometry.groups * geometry.channels)

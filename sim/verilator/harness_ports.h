@@ -1,0 +1,189 @@
+// Both sides of AXI4-Streams. Which ones a model has is found here, by the names of its ports (`Ports`).
+#pragma once
+
+#include <cstring>
+#include <optional>
+
+#include "harness_job.h"
+
+namespace {
+
+// Chance in percent, from a xorshift generator: the same stalls for the same seed everywhere.
+class Chance {
+  public:
+    Chance(uint64_t seed, uint64_t percent) : state_(seed * 2654435761u + 88172645463325252u), percent_(percent) {}
+    bool operator()() {
+        state_ ^= state_ << 13;
+        state_ ^= state_ >> 7;
+        state_ ^= state_ << 17;
+        return percent_ && state_ % 100 < percent_;
+    }
+
+  private:
+    uint64_t state_, percent_;
+};
+
+struct Port {
+    uint8_t* data;
+    size_t size;  // of the variable, in which the beat may take fewer bytes
+    CData *valid, *ready, *last;
+    uint8_t* keep = nullptr;
+    size_t keep_size = 0;
+};
+
+template <class Data> Port port(Data& data, CData& valid, CData& ready, CData& last) {
+    return {reinterpret_cast<uint8_t*>(&data), sizeof data, &valid, &ready, &last};
+}
+
+// All streams of a model; not every one has those of weights and trunks.
+struct Ports {
+    template <class Top> explicit Ports(Top& top)
+        : images(port(top.s_axis_tdata, top.s_axis_tvalid, top.s_axis_tready, top.s_axis_tlast)),
+          results(port(top.m_axis_tdata, top.m_axis_tvalid, top.m_axis_tready, top.m_axis_tlast)) {
+        if constexpr (requires { top.s_axis_tkeep; }) {  // ports of several bytes
+            images.keep = reinterpret_cast<uint8_t*>(&top.s_axis_tkeep);
+            images.keep_size = sizeof top.s_axis_tkeep;
+        }
+        if constexpr (requires { top.s_axis_weights_tvalid; })
+            weights = port(top.s_axis_weights_tdata, top.s_axis_weights_tvalid, top.s_axis_weights_tready,
+                           top.s_axis_weights_tlast);
+        if constexpr (requires { top.s_axis_trunks_tvalid; }) {
+            trunks_in = port(top.s_axis_trunks_tdata, top.s_axis_trunks_tvalid, top.s_axis_trunks_tready,
+                             top.s_axis_trunks_tlast);
+            trunks_out = port(top.m_axis_trunks_tdata, top.m_axis_trunks_tvalid, top.m_axis_trunks_tready,
+                              top.m_axis_trunks_tlast);
+        }
+    }
+    // Nothing is offered, nothing taken.
+    void idle() {
+        *images.valid = *results.ready = 0;
+        if (weights) *weights->valid = 0;
+        if (trunks_in) *trunks_in->valid = *trunks_out->ready = 0;
+    }
+
+    Port images, results;
+    std::optional<Port> weights, trunks_in, trunks_out;
+};
+
+// Sends packets, each `latency` cycles after it is there.
+class Source {
+  public:
+    Source(Port port, size_t beat_bytes, uint64_t latency = 0)
+        : port_(port), beat_bytes_(beat_bytes), latency_(latency) {}
+    // Before the signals settle; `packet` is what is to be sent, if there is anything.
+    void offer(std::optional<Packet> packet, Chance& chance) {
+        if (packet && waited_ < latency_) {
+            ++waited_;
+        } else if (packet && !offered_ && !chance()) {
+            drive(*packet);
+            offered_ = true;
+        }
+        *port_.valid = offered_;
+    }
+    struct Taken {
+        bool any, first, last;  // of the packet
+    };
+    // When they have settled.
+    Taken take() {
+        if (!offered_ || !*port_.ready) return {};
+        offered_ = false;
+        const Taken taken{true, at_ == 0, bool(*port_.last)};
+        at_ = taken.last ? 0 : at_ + beat_bytes_;
+        if (taken.last) waited_ = 0;
+        return taken;
+    }
+
+  private:
+    void drive(Packet packet) {
+        const size_t left = packet.size() - at_, count = left < beat_bytes_ ? left : beat_bytes_;
+        std::memset(port_.data, 0, port_.size);
+        std::memcpy(port_.data, &packet[at_], count);
+        if (port_.keep) {
+            const uint64_t keep = count < 64 ? (uint64_t{1} << count) - 1 : ~uint64_t{0};
+            std::memcpy(port_.keep, &keep, port_.keep_size);
+        }
+        *port_.last = count == left;
+    }
+
+    Port port_;
+    size_t beat_bytes_, at_ = 0;
+    uint64_t latency_, waited_ = 0;
+    bool offered_ = false;
+};
+
+// Takes packets.
+class Sink {
+  public:
+    Sink(Port port, size_t beat_bytes) : port_(port), beat_bytes_(beat_bytes) {}
+    void offer(Chance& chance) { *port_.ready = !chance(); }
+    // When the signals have settled: appends the beat that is taken, if one is.
+    bool take(Bytes& into) const {
+        if (!*port_.valid || !*port_.ready) return false;
+        into.insert(into.end(), port_.data, port_.data + beat_bytes_);
+        return true;
+    }
+    bool last() const { return *port_.last; }
+
+  private:
+    Port port_;
+    size_t beat_bytes_;
+};
+
+// The memory behind the port of weights: all packets in order, again and again.
+class WeightMemory {
+  public:
+    WeightMemory(Port port, const Job& job)
+        : job_(job), source_(port, job.port_bytes, job.latency), chance_(job.seed + 3, job.stalls) {}
+    void offer() { source_.offer(job_.weights[next_], chance_); }
+    void take() {
+        if (source_.take().last) next_ = (next_ + 1) % job_.weights.size();
+    }
+
+  private:
+    const Job& job_;
+    Source source_;
+    Chance chance_;
+    size_t next_ = 0;
+};
+
+// The memory of residual trunks: keeps packets and sends back those of the plan.
+class TrunkMemory {
+  public:
+    TrunkMemory(Port in, Port out, const Job& job)
+        : job_(job), source_(in, job.trunk_bytes, job.latency), sink_(out, job.trunk_bytes),
+          chance_(job.seed + 4, job.stalls) {}
+    void start_image() {
+        kept_.assign(1, {});
+        next_ = 0;
+    }
+    void offer() {
+        const bool complete = next_ < job_.trunks.size() && job_.trunks[next_] + 1 < kept_.size();
+        source_.offer(complete ? std::optional<Packet>(kept_[job_.trunks[next_]]) : std::nullopt, chance_);
+        sink_.offer(chance_);
+    }
+    void take() {
+        if (sink_.take(kept_.back()) && sink_.last()) kept_.emplace_back();
+        if (source_.take().last) ++next_;
+    }
+    // The image's packets, as fields.
+    void put(Results& results) const {
+        std::vector<uint64_t> sizes;
+        Bytes all;
+        for (size_t number = 0; number + 1 < kept_.size(); ++number) {
+            sizes.push_back(kept_[number].size());
+            all.insert(all.end(), kept_[number].begin(), kept_[number].end());
+        }
+        results.put("trunks_bytes", sizes);
+        results.put("trunks", all);
+    }
+
+  private:
+    const Job& job_;
+    Source source_;
+    Sink sink_;
+    Chance chance_;
+    std::vector<Bytes> kept_{1};  // of the image; the last packet is not complete
+    size_t next_ = 0;             // in the plan
+};
+
+}  // namespace

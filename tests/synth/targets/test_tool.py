@@ -1,0 +1,16 @@
+"""dorefa.synth.targets.tool: where tools are, and what is said of one that is missing."""
+
+import pytest
+
+from dorefa.golden.errors import InputError
+from dorefa.synth.targets.tool import YOSYS, check_installed, nextpnr
+
+
+def test_missing_tool():
+    absent = nextpnr("none")
+    assert absent.version is None and YOSYS.version.startswith("0.70")
+    with pytest.raises(
+        InputError, match=r"nextpnr-none is missing; accepted: pip install yowasp-nextpnr-none"
+    ):
+        check_installed([YOSYS, absent])
+    check_installed([YOSYS])
