@@ -233,7 +233,8 @@ def read_images(path: str, network: IntegerNetwork) -> np.ndarray:
 
     Signed codes may be int8 in the file; they are returned as two's complement of input_bits.
     """
-    from dorefa.golden.run.integer import check_images, unsigned_images
+    from dorefa.golden.network.quantized_network import check_images
+    from dorefa.golden.run.integer import unsigned_images
 
     images = read_array(path, "uint8 images (batch, height, width, channels)")
     try:

@@ -9,7 +9,7 @@ from .errors import InputError
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike) -> Iterator[Path]:
+def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yields the Path of a temporary file that takes the name `path` when the block ends well.
 
     After an exception `path` is as before and nothing else is left. InputError if the file cannot

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from dorefa.golden.errors import InputError
-from dorefa.golden.lowering.lower import IntegerNetwork, lower
+from dorefa.golden.lowering.integer_network import IntegerNetwork
+from dorefa.golden.lowering.lower import lower
 from dorefa.golden.network.network import Network
-from dorefa.golden.run.integer import check_images, logits, run_integer
+from dorefa.golden.network.quantized_network import check_images
+from dorefa.golden.run.integer import logits, run_integer
 from dorefa.hw.compiler.batch import results_by_image
 from dorefa.hw.compiler.compile import CompiledNetwork, compile_network
 from dorefa.hw.compiler.sizing import fit

@@ -39,7 +39,7 @@ class Affine:
 
     def codes(self, accumulators: np.ndarray, layer: IntegerLayer) -> np.ndarray:
         """Codes of values int64 (..., Cout) that the layer's thresholds see, uint8."""
-        levels = (1 << layer.code_bits) - 1
+        levels = _thresholds(layer).shape[1]
         # Python integers: the product may need more than 64 bits.
         total = accumulators.astype(object) * self.m.astype(object) + self.b.astype(object)
         f = self.f.astype(object)
@@ -60,14 +60,10 @@ def affine_form(layer: IntegerLayer, mul_bits: int) -> Affine:
     known = _KNOWN.get(layer)
     if known is not None and known[0] <= mul_bits:
         return known[1]
-    if layer.thresholds is None:
-        raise InputError(
-            f"layer {layer.name}: has no thresholds; accepted for the affine form: a layer with codes"
-        )
     forms = []
-    for channel in range(len(layer.codes)):
+    for channel, thresholds in enumerate(_thresholds(layer)):
         where = f"layer {layer.name} channel {channel}:"
-        form = _search(layer, channel)
+        form = _search(thresholds, layer.value_min, layer.value_max)
         if form is None:
             form = _exact_ties(layer, channel, where)
         if not -(1 << 63) <= form[1] < 1 << 63:
@@ -81,19 +77,27 @@ def affine_form(layer: IntegerLayer, mul_bits: int) -> Affine:
                 f"{where} the affine multiplier {form[0]} needs {needed} bits; "
                 f"accepted: at most {mul_bits} (mul_bits), or the threshold quantizer"
             )
-        _prove(layer, channel, form)
+        _prove(where, thresholds, layer.value_min, layer.value_max, form)
         forms.append(form)
     m, b, f, tie = np.array(forms, dtype=np.int64).T
     _KNOWN[layer] = max(form[0].bit_length() for form in forms), Affine(m=m, b=b, f=f, tie=tie)
     return _KNOWN[layer][1]
 
 
-def _search(layer: IntegerLayer, channel: int) -> Form | None:
-    """(m, b, f, 0) of one channel, or None if no shift up to MAX_SHIFT has one."""
-    thresholds = layer.thresholds[channel]
+def _thresholds(layer: IntegerLayer) -> np.ndarray:
+    """The layer's thresholds, which it must have."""
+    if layer.thresholds is None:
+        raise InputError(
+            f"layer {layer.name}: has no thresholds; accepted for the affine form: a layer with codes"
+        )
+    return layer.thresholds
+
+
+def _search(thresholds: np.ndarray, low: int, high: int) -> Form | None:
+    """(m, b, f, 0) of one channel on low..high, or None if no shift up to MAX_SHIFT has one."""
     levels = np.arange(1, len(thresholds) + 1)
-    reached = thresholds <= layer.value_max
-    passed = thresholds > layer.value_min
+    reached = thresholds <= high
+    passed = thresholds > low
     # At least t at acc = T_t, and less than t at acc = T_t - 1, wherever the range has these.
     at_least = _hull(thresholds[reached], levels[reached], upper=True)
     less_than = _hull(thresholds[passed] - 1, levels[passed], upper=False)
@@ -116,20 +120,20 @@ def _search(layer: IntegerLayer, channel: int) -> Form | None:
     if not feasible(MAX_SHIFT):
         return None
     # Doubling m and b turns a form of shift f into one of f + 1: bisection finds the least.
-    low, high = 0, MAX_SHIFT
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if feasible(middle) else (middle + 1, high)
-    m = multipliers(low)[0]
-    b_least = max((t << low) - m * x for x, t in at_least)
-    b_largest = min((t << low) - 1 - m * x for x, t in less_than)
-    return m, min(max(0, b_least), b_largest), low, 0
+    f, most = 0, MAX_SHIFT
+    while f < most:
+        middle = (f + most) // 2
+        f, most = (f, middle) if feasible(middle) else (middle + 1, most)
+    m = multipliers(f)[0]
+    b_least = max((t << f) - m * x for x, t in at_least)
+    b_largest = min((t << f) - 1 - m * x for x, t in less_than)
+    return m, min(max(0, b_least), b_largest), f, 0
 
 
 def _hull(x: np.ndarray, t: np.ndarray, upper: bool) -> list[Point]:
     """Vertices (x, t) of the upper or lower convex hull of points sorted by x, then t."""
     sign = 1 if upper else -1
-    hull = []
+    hull: list[Point] = []
     for point in zip(x.tolist(), t.tolist(), strict=True):
         if hull and hull[-1][0] == point[0]:
             # Of equal x only the highest (lowest) level binds.
@@ -149,7 +153,7 @@ def _turn(first: Point, second: Point, third: Point) -> int:
 
 def _exact_ties(layer: IntegerLayer, channel: int, where: str) -> Form:
     """(m, b, f, 1) with m / 2^f the slope and b / 2^f the offset + 1/2, exactly."""
-    if layer.slope is None:
+    if layer.slope is None or layer.offset is None:
         raise InputError(
             f"{where} no affine form with a shift of at most {MAX_SHIFT} bits equals the "
             "thresholds; accepted: the threshold quantizer"
@@ -173,18 +177,17 @@ def _exact_ties(layer: IntegerLayer, channel: int, where: str) -> Form:
     return int(slope * power), int(offset * power), f, 1
 
 
-def _prove(layer: IntegerLayer, channel: int, form: Form) -> None:
-    """Complete proof that the form equals the thresholds on the whole range.
+def _prove(where: str, thresholds: np.ndarray, low: int, high: int, form: Form) -> None:
+    """Complete proof that the form equals the thresholds on the whole range low..high.
 
     Both sides are nondecreasing in acc (with ties too: the sum grows by m >= 1 per step, so below
     an odd result without fraction the result is smaller already). The thresholds' side is
     constant between two neighbors of T_t - 1, T_t and the ends of the range, so equality at all of
     these points is equality everywhere.
     """
-    thresholds = layer.thresholds[channel]
     levels = len(thresholds)
-    points = np.concatenate((thresholds - 1, thresholds, [layer.value_min, layer.value_max]))
-    points = np.unique(points.clip(layer.value_min, layer.value_max))
+    points = np.concatenate((thresholds - 1, thresholds, [low, high]))
+    points = np.unique(points.clip(low, high))
     expected = np.searchsorted(thresholds, points, side="right")
     m, b, f, tie = form
     for acc, code in zip(points.tolist(), expected.tolist(), strict=True):
@@ -193,6 +196,4 @@ def _prove(layer: IntegerLayer, channel: int, form: Form) -> None:
         if tie and result & 1 and total == result << f:
             result -= 1
         if min(max(result, 0), levels) != code:
-            raise AssertionError(
-                f"layer {layer.name} channel {channel}: {form} gives {result} at {acc}, not {code}"
-            )
+            raise AssertionError(f"{where} {form} gives {result} at {acc}, not {code}")

@@ -1,14 +1,14 @@
 """The staircase of a layer as thresholds of its integer, negative slopes folded into weights or codes."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
 from ..network.encoding import Encoding
 from ..network.parts import Pool
-from .staircase import Step, thresholds
+from .staircase import Chain, thresholds
 
 # Least and greatest integer.
 Range = tuple[int, int]
@@ -30,7 +30,7 @@ class Folded:
     seen: Range
     thresholds: np.ndarray | None
 
-    def fields(self) -> dict:
+    def fields(self) -> dict[str, Any]:
         """The fields of an IntegerLayer that are known from here."""
         return {
             "acc_min": min(low for low, _ in self.sums),
@@ -44,7 +44,7 @@ class Folded:
 
 
 def fold(
-    chain: Sequence[Step] | None,
+    chain: Chain | None,
     encoding: Encoding,
     sums: list[Range],
     trunk: list[Range] | None,

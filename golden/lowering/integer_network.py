@@ -15,7 +15,7 @@ from ..network.shapes import macs
 class IntegerLayer(QuantizedLayer):
     """One layer in integers: count = sum(value >= T_t), or n_out - sum where `inverted`.
 
-    acc is sum(v * a) over the kernel, v the integer weight of a code (see network.Layer) and a
+    acc is sum(v * a) over the kernel, v the integer weight of a code (see Encoding) and a
     the input code. Without rescale the value is acc; with rescale it is the trunk
     t = round_half_even((m * acc + b) / 2^f), plus the trunk of the layer `add`. Average pooling sums
     the value over its window, max pooling and average_codes take counts. The stored code is
@@ -28,7 +28,7 @@ class IntegerLayer(QuantizedLayer):
     source: position of the layer whose codes are read, -1 the image; a_bits: bits of these codes;
         levels: their code that stands for 1.0, which is the largest; a_signed: they are two's
         complement. Padding is the value 0 always.
-    rescale: None, or m, b, f of the trunk, see network.Rescale; add: position of the layer whose
+    rescale: None, or m, b, f of the trunk, see Rescale; add: position of the layer whose
         trunk is added, or None; trunk: whether a later layer adds this one's trunk, which has
         conv_shape.
     code_bits: bits of the quantizer's codes; out_bits: bits of the stored codes, more than
@@ -73,7 +73,7 @@ class IntegerLayer(QuantizedLayer):
     code_step: int = 1
     code_offset: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "kernel", self.codes.shape[1:3])
         object.__setattr__(self, "encoding", Encoding.of(self.encoding, f"layer {self.name}: encoding"))
         self._normalize(f"layer {self.name}:")

@@ -12,10 +12,11 @@ import numpy as np
 from ..errors import InputError
 from ..network.layer import Layer
 from ..network.network import Links, Network
+from ..network.parts import Rescale
 from ..network.shapes import LayerShapes
 from .fold import Range, accumulator_ranges, fold, read_only, rounded_range
 from .integer_network import IntegerLayer, IntegerNetwork
-from .staircase import Affine, Round
+from .steps import Affine, Round
 
 
 def lower(network: Network | IntegerNetwork) -> IntegerNetwork:
@@ -27,7 +28,7 @@ def lower(network: Network | IntegerNetwork) -> IntegerNetwork:
     if isinstance(network, IntegerNetwork):
         return network
     layers = []
-    trunks = []
+    trunks: list[list[Range] | None] = []
     for layer, shapes, links in zip(network.layers, network.shapes, network.links, strict=True):
         added = None if links.add is None else trunks[links.add]
         lowered, trunk = _lower_layer(layer, shapes, links, added)
@@ -47,9 +48,11 @@ def _lower_layer(
     """The IntegerLayer, and per channel the range of its trunk or None."""
     slope, offset = _affine_map(layer, links.levels)
     sums = accumulator_ranges(layer.values, 0, links.levels)
-    trunk = None if layer.rescale is None else _trunk_ranges(layer, sums, added)
+    trunk = None if layer.rescale is None else _trunk_ranges(layer, layer.rescale, sums, added)
     has_codes = layer.a_bits is not None
-    chain = (Affine(slope, offset), Round("ROUND", 0, (1 << layer.a_bits) - 1)) if has_codes else None
+    chain = None
+    if layer.a_bits is not None:
+        chain = Affine(slope, offset), Round("ROUND", 0, (1 << layer.a_bits) - 1)
     folded = fold(chain, layer.encoding, sums, trunk, layer.pool)
     codes = layer.codes
     if folded.negated.any():
@@ -112,25 +115,26 @@ def _affine_map(layer: Layer, in_levels: int) -> tuple[list[Fraction], list[Frac
     return [levels * s for s in slope], [levels * o for o in offset]
 
 
-def _trunk_ranges(layer: Layer, sums: list[Range], added: list[Range] | None) -> list[Range]:
+def _trunk_ranges(
+    layer: Layer, rescale: Rescale, sums: list[Range], added: list[Range] | None
+) -> list[Range]:
     """Per channel (least, greatest) trunk value, the trunk `added` (ranges or None) included."""
-    rescale = layer.rescale
     ranges = []
     for channel, ends in enumerate(sums):
         own = rounded_range(int(rescale.m[channel]), int(rescale.b[channel]), rescale.f, ends)
-        _check_trunk(layer, channel, own, "its trunk")
+        _check_trunk(layer, rescale, channel, own, "its trunk")
         if added is not None:
             own = (own[0] + added[channel][0], own[1] + added[channel][1])
-            _check_trunk(layer, channel, own, f"its trunk with {layer.add} added")
+            _check_trunk(layer, rescale, channel, own, f"its trunk with {layer.add} added")
         ranges.append(own)
     return ranges
 
 
-def _check_trunk(layer: Layer, channel: int, reached: Range, what: str) -> None:
+def _check_trunk(layer: Layer, rescale: Rescale, channel: int, reached: Range, what: str) -> None:
     """Refuses a trunk that its bits do not hold."""
-    low, high = layer.rescale.trunk_range
+    low, high = rescale.trunk_range
     if reached[0] < low or reached[1] > high:
         raise InputError(
             f"layer {layer.name} channel {channel}: {what} reaches {reached[0]}..{reached[1]}; "
-            f"accepted: {low}..{high} (rescale bits {layer.rescale.bits})"
+            f"accepted: {low}..{high} (rescale bits {rescale.bits})"
         )

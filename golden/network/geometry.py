@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class Geometry:
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._normalize("geometry:")
 
     def _normalize(self, where: str) -> None:
@@ -45,7 +46,7 @@ class Geometry:
         object.__setattr__(self, "groups", checks.integer(self.groups, f"{where} groups", 1))
 
     @property
-    def spacing(self) -> dict:
+    def spacing(self) -> dict[str, Any]:
         """Keywords for another form of the same layer: everything but the kernel."""
         return {
             "stride": self.stride,

@@ -49,7 +49,7 @@ class Layer(QuantizedLayer):
     rescale: Rescale | None = None
     add: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
             raise InputError(f"layer name is {self.name!r}; accepted: printable text, not empty")
         if self.name == INPUT or self.name.endswith(TRUNK):
@@ -130,7 +130,7 @@ class Layer(QuantizedLayer):
         elif self.a_bits is None and self.norm is not None:
             raise InputError(f"{where} norm with rescale and a_bits None; accepted: None")
         bits = self.out_bits
-        if bits is not None and bits > MAX_BITS:
+        if self.pool is not None and bits is not None and bits > MAX_BITS:
             raise InputError(
                 f"{where} pool sums {self.pool.area} codes of {self.a_bits} bits to {self.levels}, "
                 f"{bits} bits; accepted: at most {MAX_BITS} bits"
@@ -141,13 +141,14 @@ class Layer(QuantizedLayer):
         """The stored output code that stands for 1.0; None without codes."""
         if self.a_bits is None:
             return None
-        summed = self.pool is not None and self.pool.kind == "average_codes"
-        return ((1 << self.a_bits) - 1) * (self.pool.area if summed else 1)
+        summed = self.pool.area if self.pool is not None and self.pool.kind == "average_codes" else 1
+        return ((1 << self.a_bits) - 1) * summed
 
     @property
     def out_bits(self) -> int | None:
         """Bits of the stored output codes: a_bits unless pooling sums codes; None without codes."""
-        return None if self.a_bits is None else self.levels.bit_length()
+        levels = self.levels
+        return None if levels is None else levels.bit_length()
 
     def __repr__(self) -> str:
         return self._line(self.a_bits)

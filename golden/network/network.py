@@ -12,22 +12,9 @@ from typing import NamedTuple
 
 from .. import checks
 from ..errors import InputError
-from .layer import INPUT, MAX_BITS, TRUNK, Layer
-from .parts import BatchNorm, Pool, Rescale
+from .layer import INPUT, MAX_BITS, Layer
 from .quantized_network import QuantizedNetwork
 from .shapes import LayerShapes, layer_shapes
-
-__all__ = [
-    "INPUT",
-    "MAX_BITS",
-    "TRUNK",
-    "BatchNorm",
-    "Layer",
-    "Links",
-    "Network",
-    "Pool",
-    "Rescale",
-]
 
 
 class Links(NamedTuple):
@@ -58,7 +45,7 @@ class Network(QuantizedNetwork):
     shapes: tuple[LayerShapes, ...] = field(init=False)
     links: tuple[Links, ...] = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
             raise InputError(f"network name is {self.name!r}; accepted: printable text, not empty")
         where = f"network {self.name}:"
@@ -78,10 +65,15 @@ class Network(QuantizedNetwork):
         for layer in self.layers[:-1]:
             if layer.a_bits is None and layer.rescale is None:
                 raise InputError(f"layer {layer.name}: a_bits is None; accepted before the last layer: 1..8")
-        sources = [self._source(index) for index in range(len(self.layers))]
+        inputs = [self._input(index) for index in range(len(self.layers))]
+        sources = [source for source, _ in inputs]
         _set(self, "shapes", self._shapes(sources))
         adds = [self._add(index) for index in range(len(self.layers))]
-        _set(self, "links", tuple(self._link(i, sources[i], adds) for i in range(len(sources))))
+        links = (
+            Links(source, levels, levels.bit_length(), adds[index], index in adds)
+            for index, (source, levels) in enumerate(inputs)
+        )
+        _set(self, "links", tuple(links))
         self._check_last()
         self._check_used(sources, adds)
 
@@ -99,20 +91,24 @@ class Network(QuantizedNetwork):
             )
         return earlier.index(name)
 
-    def _source(self, index: int) -> int:
+    def _input(self, index: int) -> tuple[int, int]:
+        """Source and levels of the Links of layer `index`."""
         layer = self.layers[index]
-        if layer.source == INPUT:
-            return -1
-        source = index - 1 if layer.source is None else self._earlier(index, "source")
-        if source >= 0 and self.layers[source].a_bits is None:
+        source = index - 1
+        if layer.source is not None:
+            source = -1 if layer.source == INPUT else self._earlier(index, "source")
+        if source < 0:
+            return -1, (1 << self.input_bits) - 1
+        levels = self.layers[source].levels
+        if levels is None:
             raise InputError(
                 f"layer {layer.name}: source is {self.layers[source].name!r}, whose a_bits is None; "
                 "accepted: a layer with codes (a_bits 1..8)"
             )
-        return source
+        return source, levels
 
     def _shapes(self, sources: list[int]) -> tuple[LayerShapes, ...]:
-        shapes = []
+        shapes: list[LayerShapes] = []
         for layer, source in zip(self.layers, sources, strict=True):
             before = self.input_shape if source < 0 else shapes[source].out_shape
             shapes.append(layer_shapes(layer, before))
@@ -120,7 +116,8 @@ class Network(QuantizedNetwork):
 
     def _add(self, index: int) -> int | None:
         layer = self.layers[index]
-        if layer.add is None:
+        # A layer with `add` has a rescale, see Layer.
+        if layer.add is None or layer.rescale is None:
             return None
         where = f"layer {layer.name}: add is {layer.add!r}"
         add = self._earlier(index, "add")
@@ -136,13 +133,6 @@ class Network(QuantizedNetwork):
                 f"accepted: {layer.rescale.scale}, as here"
             )
         return add
-
-    def _link(self, index: int, source: int, adds: list[int | None]) -> Links:
-        if source < 0:
-            levels, bits = (1 << self.input_bits) - 1, self.input_bits
-        else:
-            levels, bits = self.layers[source].levels, self.layers[source].out_bits
-        return Links(source, levels, bits, adds[index], index in adds)
 
     def _check_last(self) -> None:
         last = self.layers[-1]

@@ -17,7 +17,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..files import whole_file
-from .network import BatchNorm, Layer, Network, Pool, Rescale
+from .layer import Layer
+from .network import Network
+from .parts import BatchNorm, Pool, Rescale
 
 FORMAT = "dorefa network"
 VERSION = 2
@@ -33,27 +35,28 @@ _RESCALE_ARRAYS = ("m", "b", "scale")
 _POOL = ("kind", "kernel", "stride", "padding")
 
 
-def save(network: Network, path: str | PathLike) -> None:
+def save(network: Network, path: str | PathLike[str]) -> None:
     """Writes `network` to `path`: complete or not at all, the same bytes for the same network.
 
     InputError if the file cannot be written.
     """
+    layers: list[dict[str, Any]] = []
     header = {
         "format": FORMAT,
         "version": VERSION,
         "name": network.name,
         "input_shape": network.input_shape,
         "input_bits": network.input_bits,
-        "layers": [],
+        "layers": layers,
     }
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for number, layer in enumerate(network.layers):
         entry = {name: getattr(layer, name) for name in (*_SCALARS, *_GRAPH)}
         entry["pool"] = layer.pool and {name: getattr(layer.pool, name) for name in _POOL}
         entry["norm"] = layer.norm and {"eps": layer.norm.eps}
         entry["rescale"] = layer.rescale and {name: getattr(layer.rescale, name) for name in _RESCALE}
         entry["arrays"] = [name for name in _ARRAYS if getattr(layer, name) is not None]
-        header["layers"].append(entry)
+        layers.append(entry)
         for name in entry["arrays"]:
             arrays[f"layer{number}.{name}"] = getattr(layer, name)
         for name in _NORM_ARRAYS if layer.norm else ():
@@ -77,7 +80,7 @@ def _write_array(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None
     archive.writestr(info, buffer.getvalue())
 
 
-def load(path: str | PathLike) -> Network:
+def load(path: str | PathLike[str]) -> Network:
     """The Network in the file at `path`; InputError says what is wrong with the file."""
     try:
         with open(path, "rb") as stream:
@@ -92,7 +95,7 @@ def load(path: str | PathLike) -> Network:
         raise InputError(f"{path}: {error}") from None
 
 
-def _read_arrays(path: str | PathLike, stream: BinaryIO) -> dict[str, np.ndarray]:
+def _read_arrays(path: str | PathLike[str], stream: BinaryIO) -> dict[str, np.ndarray]:
     """Name -> array of a zip file of .npy files, unpacked only within MAX_BYTES."""
     try:
         with zipfile.ZipFile(stream) as archive:
@@ -154,16 +157,15 @@ def _first_line(error: Exception) -> str:
 def _network(arrays: dict[str, np.ndarray]) -> Network:
     """The Network of unpacked arrays; all of them must be used."""
     header = _header(arrays.pop("header"))
-    layers = []
+    layers: list[Layer] = []
     if not isinstance(header["layers"], list):
         raise InputError(f"header layers is {header['layers']!r}; accepted: a list")
     for number, entry in enumerate(header["layers"]):
         where = f"header layer {number}"
-        scalars, parts = _SCALARS, ("pool", "norm", "arrays")
-        if header["version"] > 1:
-            scalars, parts = (*scalars, *_GRAPH), (*parts, "rescale")
-        _check_keys(entry, where, (*scalars, *parts))
-        fields = {name: entry[name] for name in scalars}
+        graph = header["version"] > 1
+        scalars = (*_SCALARS, *_GRAPH) if graph else _SCALARS
+        _check_keys(entry, where, (*scalars, "pool", "norm", "arrays", *(("rescale",) if graph else ())))
+        fields: dict[str, Any] = {name: entry[name] for name in scalars}
         listed = entry["arrays"]
         if not isinstance(listed, list) or not all(name in _ARRAYS for name in listed):
             raise InputError(f"{where} arrays is {listed!r}; accepted: of {', '.join(_ARRAYS)}")
@@ -174,12 +176,14 @@ def _network(arrays: dict[str, np.ndarray]) -> Network:
             fields["pool"] = Pool(**entry["pool"])
         if entry["norm"] is not None:
             _check_keys(entry["norm"], f"{where} norm", ("eps",))
-            parts = {name: _take(arrays, f"layer{number}.{name}") for name in _NORM_ARRAYS}
-            fields["norm"] = BatchNorm(eps=entry["norm"]["eps"], **parts)
+            norm = {name: _take(arrays, f"layer{number}.{name}") for name in _NORM_ARRAYS}
+            fields["norm"] = BatchNorm(eps=entry["norm"]["eps"], **norm)
         if entry.get("rescale") is not None:
             _check_keys(entry["rescale"], f"{where} rescale", _RESCALE)
-            parts = {name: _take(arrays, f"layer{number}.rescale.{name}") for name in _RESCALE_ARRAYS}
-            fields["rescale"] = Rescale(**entry["rescale"], **parts)
+            rescale: dict[str, Any] = dict(entry["rescale"])
+            for name in _RESCALE_ARRAYS:
+                rescale[name] = _take(arrays, f"layer{number}.rescale.{name}")
+            fields["rescale"] = Rescale(**rescale)
         layers.append(Layer(**fields))
     if arrays:
         raise InputError(

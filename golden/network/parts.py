@@ -27,7 +27,7 @@ class Pool(Geometry):
     dilation: tuple[int, int] = field(init=False, repr=False, default=(1, 1))
     groups: int = field(init=False, repr=False, default=1)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.choice(self.kind, "pool: kind", POOL_KINDS)
         self._normalize("pool:")
         if self.kind != "max" and any(self.padding):
@@ -56,7 +56,7 @@ class BatchNorm:
     var: np.ndarray
     eps: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("gamma", "beta", "mean", "var"):
             _set(self, name, checks.array(getattr(self, name), f"norm: {name}", "float32"))
             if getattr(self, name).shape != self.gamma.shape or self.gamma.ndim != 1:
@@ -98,7 +98,7 @@ class Rescale:
     scale: np.ndarray | np.float32
     bits: int = 16
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _set(self, "m", checks.array(self.m, "rescale: m", "int64"))
         if self.m.ndim != 1:
             raise InputError(f"rescale: m has shape {self.m.shape}; accepted: (Cout,)")

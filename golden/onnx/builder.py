@@ -7,18 +7,11 @@ import numpy as np
 
 from ..lowering.fold import Range, fold, read_only
 from ..lowering.integer_network import IntegerLayer
-from ..lowering.staircase import (
-    Affine,
-    Round,
-    Step,
-    direction,
-    is_even_rounding,
-    is_integer_step,
-    last_integers,
-)
+from ..lowering.staircase import Chain, are_affine, composed, direction, split
+from ..lowering.steps import Affine, Round, is_even_rounding
 from ..network.layer import MAX_BITS
 from ..network.parts import Pool, Rescale
-from .draft import Codes, Draft, Shape
+from .draft import Codes, Draft, Rounding, Shape
 from .file.graph import Node
 from .grid import fits, on_grid, reachable
 from .quantizers import bits_of
@@ -39,23 +32,20 @@ class Builder:
         """`tensor` (Codes or Sums) as stored codes; adds the layer that stores them."""
         if isinstance(tensor, Codes):
             return tensor
-        last = last_integers(tensor.steps)
-        if last is not None:
-            tensor = reachable(tensor, last)
-            rest = tensor.steps[last + 1 :]
-            if all(isinstance(step, Affine) for step in rest):
-                return self._store(node, tensor, last)
-        return self._store(node, *on_grid(node, tensor, last))
+        parts = split(tensor.steps)
+        if parts is not None:
+            tensor, parts = reachable(tensor, parts)
+            rest = parts.rest
+            if are_affine(rest):
+                return self._store(node, tensor, parts.chain, composed(rest, tensor.shape[2]))
+        return self._store(node, tensor, *on_grid(node, tensor, parts))
 
-    def _store(self, node: Node, tensor: Sums, last: int) -> Codes:
-        """Adds the layer whose codes are the results of step `last`; only affine steps follow it."""
+    def _store(self, node: Node, tensor: Sums, chain: Chain, affine: Affine) -> Codes:
+        """Adds the layer whose codes are the results of a chain; `affine` makes `tensor` of these."""
         if tensor.pool is not None and tensor.pool.kind == "max":
-            tensor, last = self._growing(node, tensor, last)
-        final, rest = tensor.steps[last], tensor.steps[last + 1 :]
-        channels = tensor.shape[2]
-        scale, offset = [Fraction(1)] * channels, [Fraction(0)] * channels
-        for step in rest:
-            scale, offset = step.slope, step.offset
+            tensor, chain = self._growing(node, tensor, chain)
+        final = chain[-1]
+        scale, offset = affine.slope, affine.offset
         # Codes are d * result - z, so that the real value 0 is the code 0 where that is possible.
         ratios = {o / s if s else None for s, o in zip(scale, offset, strict=True)}
         ratio = ratios.pop() if len(ratios) == 1 else None
@@ -63,7 +53,7 @@ class Builder:
         if ratio is not None and fits(ratio.denominator, ratio, final):
             step = ratio.denominator
             least = step * final.low + ratio.numerator
-            scale, offset = [s / step for s in scale], [Fraction(0)] * channels
+            scale, offset = [s / step for s in scale], [Fraction(0)] * len(scale)
         high = least + step * (final.high - final.low)
         if tensor.pool is not None and tensor.pool.kind == "average_codes":
             high, scale = high * tensor.pool.area, [s / tensor.pool.area for s in scale]
@@ -74,33 +64,31 @@ class Builder:
                 f"reads integers {least}..{high}, {bits} bits, of {tensor.draft.name}",
                 f"at most {MAX_BITS} bits",
             )
-        draft, chain = tensor.draft, tensor.steps[: last + 1]
-        index = self._add(draft, chain, tensor.pool, tensor.shape, bits, step, least)
+        index = self._add(tensor.draft, chain, tensor.pool, tensor.shape, bits, step, least)
         return Codes(index, scale, offset, least, high, bits, signed, tensor.shape, tensor.dims)
 
-    def _growing(self, node: Node, tensor: Sums, last: int) -> tuple[Sums, int]:
-        """(tensor, last) so that max pooling, which takes counts, gives what the steps give.
+    def _growing(self, node: Node, tensor: Sums, chain: Chain) -> tuple[Sums, Chain]:
+        """(tensor, chain) so that max pooling, which takes counts, gives what the chain gives.
 
         Where a channel falls with the maximum, a layer stores results counted from the other end
         and a depthwise one turns them round.
         """
-        chain = range(tensor.pooled, last + 1)
-        falls = [direction([tensor.steps[i] for i in chain], c) < 0 for c in range(tensor.shape[2])]
+        falls = [direction(chain[tensor.pooled :], c) < 0 for c in range(tensor.shape[2])]
         if not any(falls):
-            return tensor, last
-        final, levels = tensor.steps[last], tensor.steps[last].high - tensor.steps[last].low
+            return tensor, chain
+        final = chain[-1]
+        levels = final.high - final.low
         turn = [Fraction(-1 if fall else 1) for fall in falls]
         ends = [Fraction(final.high if fall else final.low) for fall in falls]
         steps = (
-            *tensor.steps[: last + 1],
+            *chain,
             Affine(turn, [-sign * end for sign, end in zip(turn, ends, strict=True)]),
             Round("ROUND", 0, levels),
         )
         index = self._add(tensor.draft, steps, tensor.pool, tensor.shape, bits_of(0, levels))
         codes = Codes(index, turn, ends, 0, levels, bits_of(0, levels), False, tensor.shape, tensor.dims)
         turned = identity(f"{tensor.draft.name}.turn", codes, node.position)
-        final = Round("ROUND", final.low, final.high)
-        return turned.extended(final, *tensor.steps[last + 1 :]), 1
+        return turned, (*turned.steps, Round("ROUND", final.low, final.high))
 
     def _trunk(self, draft: Draft) -> int:
         """Position of a layer with the trunk of `draft`; adds one that yields nothing else."""
@@ -115,31 +103,25 @@ class Builder:
         if tensor.shape[:2] != (1, 1):
             height, width, _ = tensor.shape
             node.refuse(f"the result has {height}x{width} pixels", "1x1, one score per class")
-        if isinstance(tensor, Codes) or any(map(is_integer_step, tensor.steps)):
+        if isinstance(tensor, Codes) or split(tensor.steps) is not None:
             tensor = identity(node.name, self.codes(node, tensor), node.position)
-        if (
-            tensor.pool is not None
-            or tensor.draft.m is not None
-            or not all(isinstance(step, Affine) for step in tensor.steps)
-        ):
+        affine = tensor.linear
+        if affine is None or tensor.draft.rounding is not None:
             node.refuse(
                 "the scores are pooled, added, clipped or bent after the last layer",
                 "scores that are only scaled and shifted, or a quantizer after it",
             )
         index = self._add(tensor.draft, None, None, tensor.shape, None)
-        scale = offset = None
-        for step in tensor.steps:
-            scale, offset = step.slope, step.offset
         self.layers[index] = replace(
             self.layers[index],
-            logit_scale=np.array([float(s) for s in scale]),
-            logit_bias=np.array([float(o) for o in offset]),
+            logit_scale=np.array([float(s) for s in affine.slope]),
+            logit_bias=np.array([float(o) for o in affine.offset]),
         )
 
     def _add(
         self,
         draft: Draft,
-        chain: tuple[Step, ...] | None,
+        chain: Chain | None,
         pool: Pool | None,
         out_shape: Shape,
         out_bits: int | None,
@@ -147,7 +129,10 @@ class Builder:
         code_offset: int = 0,
     ) -> int:
         """Position of a new IntegerLayer of a draft; chain: its steps up to integers, None without codes."""
-        trunk = None if draft.m is None else draft.value_ranges()
+        trunk = rescale = None
+        if draft.rounding is not None:
+            trunk = draft.value_ranges()
+            rescale = _rescale(draft.rounding, trunk)
         folded = fold(chain, draft.encoding, draft.sum_ranges(), trunk, pool)
         values = np.where(folded.negated[:, None, None, None], -draft.values, draft.values)
         slope, offset = _affine_map(chain, folded.negated)
@@ -167,7 +152,7 @@ class Builder:
             source=draft.inputs.source,
             a_bits=draft.inputs.bits,
             levels=max(draft.inputs.high, -draft.inputs.low),
-            rescale=None if trunk is None else _rescale(draft, trunk),
+            rescale=rescale,
             add=add,
             trunk=False,
             out_bits=out_bits,
@@ -182,7 +167,7 @@ class Builder:
         )
         self.layers.append(layer)
         self.positions.append(draft.position)
-        if draft.m is not None:
+        if draft.rounding is not None:
             self.trunks[draft] = len(self.layers) - 1
         return len(self.layers) - 1
 
@@ -194,24 +179,25 @@ class Builder:
 
 def in_file_order(
     layers: list[IntegerLayer], positions: list[int]
-) -> tuple[tuple[IntegerLayer, ...], dict[int | None, int | None]]:
+) -> tuple[tuple[IntegerLayer, ...], dict[int, int]]:
     """(layers, where each went): in the order of their nodes in the file, as far as each comes after
-    those that it reads and adds."""
+    those that it reads and adds. The image, -1, stays."""
     waiting = set(range(len(layers)))
-    order = []
+    order: list[int] = []
     while waiting:
         ready = [i for i in waiting if not {layers[i].source, layers[i].add} & waiting]
         order.append(min(ready, key=lambda i: (positions[i], i)))
         waiting.remove(order[-1])
-    places = {before: after for after, before in enumerate(order)} | {-1: -1, None: None}
-    moved = tuple(
-        replace(layers[i], source=places[layers[i].source], add=places[layers[i].add]) for i in order
-    )
-    return moved, places
+    places = {before: after for after, before in enumerate(order)} | {-1: -1}
+    moved = []
+    for layer in (layers[i] for i in order):
+        add = None if layer.add is None else places[layer.add]
+        moved.append(replace(layer, source=places[layer.source], add=add))
+    return tuple(moved), places
 
 
 def _affine_map(
-    chain: tuple[Step, ...] | None, negated: np.ndarray
+    chain: Chain | None, negated: np.ndarray
 ) -> tuple[list[Fraction], list[Fraction]] | tuple[None, None]:
     """(slope, offset) of the IntegerLayer where the chain is one affine map and rounding to 0..n.
 
@@ -219,30 +205,21 @@ def _affine_map(
     """
     if chain is None:
         return None, None
-    *steps, last = chain
-    levels = last.high - last.low
-    if (
-        not all(isinstance(step, Affine) for step in steps)
-        or not is_even_rounding(last)
-        or last.low
-        or levels & (levels + 1)
-    ):
+    steps, last = chain[:-1], chain[-1]
+    if not are_affine(steps) or not is_even_rounding(last) or last.low or last.high & (last.high + 1):
         return None, None
-    slope, offset = [Fraction(1)] * len(negated), [Fraction(0)] * len(negated)
-    for step in steps:
-        slope = [a * b for a, b in zip(slope, step.slope, strict=True)]
-        offset = [a * b + c for a, b, c in zip(offset, step.slope, step.offset, strict=True)]
-    return [-s if turn else s for s, turn in zip(slope, negated.tolist(), strict=True)], offset
+    affine = composed(steps, len(negated))
+    return [-s if turn else s for s, turn in zip(affine.slope, negated.tolist(), strict=True)], affine.offset
 
 
-def _rescale(draft: Draft, ranges: list[Range]) -> Rescale:
-    """The Rescale of a trunk; its unit, one per channel, is in the thresholds."""
+def _rescale(rounding: Rounding, ranges: list[Range]) -> Rescale:
+    """The Rescale of a trunk with values in `ranges`; its unit, one per channel, is in the thresholds."""
     return Rescale(
-        m=np.array(draft.m, np.int64),
-        b=np.array(draft.b, np.int64),
-        f=draft.f,
+        m=np.array(rounding.m, np.int64),
+        b=np.array(rounding.b, np.int64),
+        f=rounding.f,
         scale=np.float32(1),
-        bits=max(trunk_bits(ranges), draft.bits),
+        bits=max(trunk_bits(ranges), rounding.bits),
     )
 
 

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 
 from ..lowering.fold import Range, accumulator_ranges, rounded_range
+from ..lowering.steps import Affine
 from ..network.encoding import Encoding
 from ..network.geometry import Geometry
 
@@ -31,6 +33,23 @@ class Codes:
     shape: Shape
     dims: Dims
 
+    @property
+    def affine(self) -> Affine:
+        """From the integers to the real values."""
+        return Affine(self.scale, self.offset)
+
+
+class Rounding(NamedTuple):
+    """From accumulators to a trunk, round_half_even((m * acc + b) / 2^f); m and b: per channel.
+
+    bits: least width of the trunk.
+    """
+
+    m: list[int]
+    b: list[int]
+    f: int = 0
+    bits: int = 16
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Draft(Geometry):
@@ -38,8 +57,7 @@ class Draft(Geometry):
 
     values: integer weights (Cout, Kh, Kw, Cin / groups), which give the kernel; position: of its
     node in the file.
-    m, b: None, or one int per channel: the layer's integer is then the trunk
-    round_half_even((m * acc + b) / 2^f), plus that of the Draft `add`; bits: least width of it.
+    rounding: where it is given the layer's integer is a trunk, that of the Draft `add` added.
     """
 
     name: str
@@ -52,15 +70,12 @@ class Draft(Geometry):
     conv_shape: Shape
     kernel: tuple[int, int] = field(init=False)
     position: int = 0
-    m: list[int] | None = None
-    b: list[int] | None = None
-    f: int = 0
-    bits: int = 16
+    rounding: Rounding | None = None
     add: "Draft | None" = None
 
     __eq__, __hash__ = object.__eq__, object.__hash__
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "kernel", self.values.shape[1:3])
         self._normalize(f"layer {self.name}:")
 
@@ -71,10 +86,9 @@ class Draft(Geometry):
     def value_ranges(self) -> list[Range]:
         """Per channel (least, greatest) integer that the steps start from."""
         ranges = self.sum_ranges()
-        if self.m is not None:
-            ranges = [
-                rounded_range(m, b, self.f, ends) for m, b, ends in zip(self.m, self.b, ranges, strict=True)
-            ]
+        if self.rounding is not None:
+            m_of, b_of, f, _ = self.rounding
+            ranges = [rounded_range(m, b, f, ends) for m, b, ends in zip(m_of, b_of, ranges, strict=True)]
         if self.add is not None:
             ranges = [
                 (a[0] + b[0], a[1] + b[1]) for a, b in zip(ranges, self.add.value_ranges(), strict=True)

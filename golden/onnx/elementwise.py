@@ -6,7 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..lowering.staircase import Affine, Clamp, Leaky, Step, apply
+from ..lowering.staircase import apply, are_affine
+from ..lowering.steps import Affine, Clamp, Leaky, Step
 from ..network.parts import BatchNorm
 from .draft import Codes
 from .file.graph import Node
@@ -23,12 +24,11 @@ def elementwise(node: Node, tensor: Codes | Sums, constants: Constants) -> Codes
     """`tensor` after an operator of STEPS whose other inputs are constants."""
     steps = STEPS[node.op](node, tensor, constants)
     if isinstance(tensor, Codes):
-        if all(isinstance(step, Affine) for step in steps):
-            (affine,) = steps
-            scale = [a * b for a, b in zip(tensor.scale, affine.slope, strict=True)]
-            offset = [a * b + c for a, b, c in zip(tensor.offset, affine.slope, affine.offset, strict=True)]
-            _check_size(node, (Affine(scale, offset),))
-            return replace(tensor, scale=scale, offset=offset)
+        if are_affine(steps):
+            (step,) = steps
+            affine = tensor.affine.then(step)
+            _check_size(node, (affine,))
+            return replace(tensor, scale=affine.slope, offset=affine.offset)
         if _keeps(tensor, steps):
             return tensor
         tensor = identity(node.name, tensor, node.position)
@@ -114,13 +114,15 @@ def _clip(node: Node, tensor: Codes | Sums, constants: Constants) -> tuple[Step,
     for place in (1, 2):
         if place < len(node.inputs) and node.inputs[place]:
             bounds[place - 1] = scalar(node, constants, place, "bound", finite=False)
-    if None not in bounds and bounds[0] > bounds[1]:
-        node.refuse(f"clips to {bounds[0]:g}..{bounds[1]:g}", "a minimum below the maximum")
-    # Infinity is no bound.
-    finite = (bound is not None and np.isfinite(bound) for bound in bounds)
-    return (
-        Clamp(*(Fraction(bound) if given else None for bound, given in zip(bounds, finite, strict=True))),
-    )
+    low, high = bounds
+    if low is not None and high is not None and low > high:
+        node.refuse(f"clips to {low:g}..{high:g}", "a minimum below the maximum")
+    return (Clamp(_finite(low), _finite(high)),)
+
+
+def _finite(bound: float | None) -> Fraction | None:
+    """The bound of a Clamp; infinity is none."""
+    return None if bound is None or np.isinf(bound) else Fraction(bound)
 
 
 def _leaky_relu(node: Node, tensor: Codes | Sums, constants: Constants) -> tuple[Step, ...]:

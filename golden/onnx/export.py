@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..files import whole_file
 from ..network.layer import Layer
 from ..network.network import Links, Network
-from ..network.parts import Pool
+from ..network.parts import Pool, Rescale
 from .file.read import MAX_BYTES, import_onnx
 
 _QONNX = "qonnx.custom_op.general"
@@ -25,7 +25,7 @@ _NOTE = (
 )
 
 
-def save(network: Network, path: str | PathLike) -> None:
+def save(network: Network, path: str | PathLike[str]) -> None:
     """Writes the Network to the QONNX file `path`: complete or not at all, the same bytes every time.
 
     The input is float32 (1, C, H, W), the image's codes; the output float32 (1, classes). InputError
@@ -48,10 +48,12 @@ class _Export:
 
     def __init__(self, onnx: ModuleType, network: Network):
         self._onnx, self._network = onnx, network
-        self._nodes, self._constants = [], []
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
         self._names = {layer.name for layer in network.layers}
-        self._flat = set()
-        self.codes, self.trunks = {}, {}
+        self._flat: set[str] = set()
+        self.codes: dict[str, str] = {}
+        self.trunks: dict[str, str] = {}
 
     def model(self) -> Any:
         """The ModelProto."""
@@ -84,7 +86,7 @@ class _Export:
         if layer.rescale is None:
             x = self._scaled(layer, links, x)
         else:
-            x = self._trunk(layer, links, x)
+            x = self._trunk(layer, layer.rescale, x)
             if layer.a_bits is None:
                 return x
             x = self._per_channel("Mul", f"{name}/Mul", x, layer.rescale.scale)
@@ -96,7 +98,7 @@ class _Export:
             x = self._node(
                 "BatchNormalization", f"{name}/BatchNormalization", [x, *parts], epsilon=layer.norm.eps
             )
-        if layer.a_bits is None:
+        if layer.a_bits is None or layer.out_bits is None:
             return x
         pool = layer.pool
         if pool is not None and pool.kind != "average_codes":
@@ -134,8 +136,9 @@ class _Export:
             x = self._flattened(f"{name}/Flatten", x)
             # Weights are in the order rows, columns, channels; the file's map has channels first.
             height, width, channels = self._shape(source)
-            values = values.reshape(-1, height * width, channels).transpose(0, 2, 1)
-        weights = self._weights(layer, values.reshape(layer.out_channels, -1))
+            maps = values.reshape(-1, height * width, channels).transpose(0, 2, 1)
+            values = maps.reshape(layer.out_channels, -1)
+        weights = self._weights(layer, values)
         return self._node("Gemm", name, [x, weights], transB=1)
 
     def _shape(self, source: str) -> tuple[int, int, int]:
@@ -170,9 +173,9 @@ class _Export:
             x = self._per_channel("Add", f"{layer.name}/bias", x, layer.bias)
         return x
 
-    def _trunk(self, layer: Layer, links: Links, x: str) -> str:
+    def _trunk(self, layer: Layer, rescale: Rescale, x: str) -> str:
         """Integers of the trunk: rounded in float64, where m * acc + b is exact, and added."""
-        name, rescale, kinds = layer.name, layer.rescale, self._onnx.TensorProto
+        name, kinds = layer.name, self._onnx.TensorProto
         x = self._node("Cast", f"{name}/Cast", [x], to=kinds.DOUBLE)
         for op, part, array in (
             ("Mul", "m", rescale.m),
@@ -181,7 +184,7 @@ class _Export:
         ):
             x = self._per_channel(op, f"{name}/{part}", x, np.asarray(array, np.float64))
         x = self._quant(f"{name}/own", x, rescale.bits, signed=1)
-        if links.add is not None:
+        if layer.add is not None:
             other = self.trunks[layer.add]
             x = self._node("Add", f"{name}/Add", self._same_rank(name, other, x))
         self.trunks[name] = x
@@ -215,7 +218,7 @@ class _Export:
             "AveragePool", f"{name}/AveragePool", [x], kernel_shape=pool.kernel, strides=pool.stride
         )
 
-    def _per_channel(self, op: str, name: str, x: str, number: float | np.ndarray) -> str:
+    def _per_channel(self, op: str, name: str, x: str, number: float | np.ndarray | np.generic) -> str:
         """Mul, Div or Add with one number or one per channel; nothing where it changes nothing."""
         array = np.asarray(number)
         if (array == (0 if op == "Add" else 1)).all():

@@ -1,12 +1,14 @@
 """Integers that codes can hold, from values that are real or not bounded."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
 from ..lowering.fold import Range, seen_range
-from ..lowering.staircase import Affine, Round, apply
+from ..lowering.staircase import Chain, Parts, apply
+from ..lowering.steps import Affine, Integers, Number, Round
 from ..network.layer import MAX_BITS
 from .file.graph import Node
 from .quantizers import bits_of
@@ -15,37 +17,39 @@ from .tensors import Sums
 _LEVELS = (1 << MAX_BITS) - 1
 
 
-def reachable(tensor: Sums, last: int) -> Sums:
-    """`tensor`, the results of its step `last` bounded to the reachable ones if no width is declared."""
-    final = tensor.steps[last]
-    if final.high - final.low <= _LEVELS:
-        return tensor
-    chain = tensor.steps[: last + 1]
+def reachable(tensor: Sums, parts: Parts) -> tuple[Sums, Parts]:
+    """`tensor` and the Parts of its steps, its integers only the reachable ones if no width is declared."""
+    before, final, rest = parts
+    if not isinstance(final, Round) or final.high - final.low <= _LEVELS:
+        return tensor, parts
     ends = [
-        apply(chain, channel, Fraction(end))
+        final.apply(channel, apply(before, channel, Fraction(end)))
         for channel in range(tensor.shape[2])
         for end in _value_range(tensor)
     ]
-    bounded = replace(final, low=min(ends), high=max(ends))
-    return replace(tensor, steps=(*tensor.steps[:last], bounded, *tensor.steps[last + 1 :]))
+    final = replace(final, low=min(ends), high=max(ends))
+    return replace(tensor, steps=(*before, final, *rest)), Parts(before, final, rest)
 
 
-def fits(step: int, ratio: Fraction, final: Round) -> bool:
+def fits(step: int, ratio: Fraction, final: Integers) -> bool:
     """Whether the integers step * result + the ratio's numerator fit a code."""
     least = step * final.low + ratio.numerator
     return bits_of(least, least + step * (final.high - final.low)) <= MAX_BITS
 
 
-def on_grid(node: Node, tensor: Sums, last: int | None) -> tuple[Sums, int]:
-    """(Sums, position) whose integer step gives the real values exactly, scaled by their grid."""
-    if last is None:
+def on_grid(node: Node, tensor: Sums, parts: Parts | None) -> tuple[Chain, Affine]:
+    """(chain, affine): integers that are the real values exactly, scaled by their grid, and back.
+
+    parts: of the steps of `tensor`, None where none of them has integer results.
+    """
+    if parts is None:
         low, high = _value_range(tensor)
         rest = tensor.steps
     else:
-        low, high = tensor.steps[last].low, tensor.steps[last].high
-        rest = tensor.steps[last + 1 :]
+        low, high = parts.final.low, parts.final.high
+        rest = parts.rest
     if high - low > _LEVELS:
-        kind = "not quantized" if tensor.draft.m is None else "a trunk"
+        kind = "not quantized" if tensor.draft.rounding is None else "a trunk"
         node.refuse(
             f"reads the values of {tensor.draft.name}, which are {kind}", "a Quant node in front of it"
         )
@@ -63,12 +67,12 @@ def on_grid(node: Node, tensor: Sums, last: int | None) -> tuple[Sums, int]:
         )
     channels = tensor.shape[2]
     zeros = [Fraction(0)] * channels
-    tensor = tensor.extended(Affine([1 / unit] * channels, zeros), Round("ROUND", int(least), int(greatest)))
-    position = len(tensor.steps) - 1
-    return tensor.extended(Affine([unit] * channels, zeros)), position
+    scaled = tensor.extended(Affine([1 / unit] * channels, zeros))
+    final = Round("ROUND", int(least), int(greatest))
+    return (*scaled.steps, final), Affine([unit] * channels, zeros)
 
 
-def _gcd(fractions: list[Fraction]) -> Fraction:
+def _gcd(fractions: Sequence[Number]) -> Fraction:
     """Greatest Fraction that all are multiples of; 1 if all are 0."""
     common = int(np.lcm.reduce([f.denominator for f in fractions], dtype=object))
     divisor = int(np.gcd.reduce([int(f * common) for f in fractions], dtype=object))

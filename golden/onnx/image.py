@@ -92,19 +92,19 @@ def counted_codes(
             f"two axes, at most {(1 << MAX_BITS) - 1} thresholds per channel",
         )
     own = scale, offset = _out_affine(node)
-    for step in behind:
-        place = next(p for p, name in enumerate(step.inputs) if name in constants)
-        value = Fraction(scalar(step, constants, place, "operand"))
-        if step.op in ("Mul", "Div"):
+    for follower in behind:
+        place = next(p for p, name in enumerate(follower.inputs) if name in constants)
+        value = Fraction(scalar(follower, constants, place, "operand"))
+        if follower.op in ("Mul", "Div"):
             if not value:
                 break
-            factor = value if step.op == "Mul" else 1 / value
+            factor = value if follower.op == "Mul" else 1 / value
             scale, offset = scale * factor, offset * factor
         else:
-            offset += value if step.op == "Add" else -value
+            offset += value if follower.op == "Add" else -value
     # Where the real 0 is no code, the counts themselves are the image.
-    zero = offset / scale if scale else Fraction(0)
-    step, zero = zero.denominator, zero.numerator
+    real_zero = offset / scale if scale else Fraction(0)
+    step, zero = real_zero.denominator, real_zero.numerator
     low, high = zero, step * table.shape[1] + zero
     if not low <= 0 <= high or bits_of(low, high) > MAX_BITS:
         step, zero, low, high = 1, 0, 0, table.shape[1]
@@ -151,7 +151,7 @@ def _blank(low: int, high: int, sizes: Sequence[int], channel: int | None) -> Co
     names = iter("HW"[2 - spatial :])
     dims = tuple(("C",) if axis == channel else (next(names),) for axis in range(len(sizes)))
     size_of = {dim[0]: size for dim, size in zip(dims, sizes, strict=True)}
-    shape = tuple(size_of.get(name, 1) for name in "HWC")
+    height, width, channels = (size_of.get(name, 1) for name in "HWC")
     # Every code of the width is accepted as image, so all of them bound the sums.
     least, greatest = integer_range(bits, signed, False)
-    return Codes(-1, [], [], least, greatest, bits, signed, shape, dims)
+    return Codes(-1, [], [], least, greatest, bits, signed, (height, width, channels), dims)

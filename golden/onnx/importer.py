@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..lowering.integer_network import IntegerNetwork
-from ..lowering.staircase import is_integer_step
+from ..lowering.staircase import split
 from .builder import in_file_order
 from .constants import PASSING, fold
 from .draft import Codes
@@ -44,7 +44,7 @@ class Import(NamedTuple):
     tensors: dict[str, Codes]
 
 
-def load(path: str | PathLike, image_type: str | None = None) -> IntegerNetwork:
+def load(path: str | PathLike[str], image_type: str | None = None) -> IntegerNetwork:
     """The IntegerNetwork of the QONNX file at `path`; InputError names the node and the reason.
 
     image_type: data type of QONNX for the file's input, with a divisor if its values are fractions
@@ -54,7 +54,7 @@ def load(path: str | PathLike, image_type: str | None = None) -> IntegerNetwork:
     return load_import(path, image_type).network
 
 
-def load_import(path: str | PathLike, image_type: str | None = None) -> Import:
+def load_import(path: str | PathLike[str], image_type: str | None = None) -> Import:
     """The Import of the QONNX file at `path`, see :func:`load`."""
     try:
         return _Importer(path).run(image_type)
@@ -81,7 +81,7 @@ def _check_operators(graph: Graph) -> None:
 class _Importer:
     """Walks the nodes once; `_known` holds the tensors that depend on the image."""
 
-    def __init__(self, path: str | PathLike):
+    def __init__(self, path: str | PathLike[str]):
         self._name = Path(path).stem
         self._graph = read_graph(path)
         self._batch = self._graph.input_shape[0]
@@ -105,28 +105,28 @@ class _Importer:
             self._visit(node)
         if node is None:
             raise InputError("graph: has no nodes; accepted: a network")
-        self._state.builder.scores(node, self._scores())
+        scores, image = self._scores()
+        self._state.builder.scores(node, scores)
         layers, places = in_file_order(self._state.builder.layers, self._state.builder.positions)
         tensors = {
-            name: replace(codes, source=codes.source if codes.source < 0 else places[codes.source])
-            for name, codes in self._state.tensors.items()
+            name: replace(codes, source=places[codes.source]) for name, codes in self._state.tensors.items()
         }
         network = IntegerNetwork(
             name=self._name,
-            input_shape=self._image.shape,
-            input_bits=self._image.bits,
+            input_shape=image.shape,
+            input_bits=image.bits,
             layers=layers,
-            input_signed=self._image.signed,
+            input_signed=image.signed,
         )
         return Import(network, tensors)
 
-    def _scores(self) -> Codes | Sums:
-        """The tensor of the scores, which must be the one output but for what follows them."""
+    def _scores(self) -> tuple[Codes | Sums, Codes]:
+        """The tensor of the scores, which must be the one output but for what follows them, and the image."""
         graph = self._graph
         result = self._known.get(graph.outputs[0])
         if isinstance(result, Answer):
             result = result.scores
-        if not isinstance(result, Codes | Sums):
+        if self._image is None or not isinstance(result, Codes | Sums):
             raise InputError(
                 f"graph: output {graph.outputs[0]} does not depend on a quantized image; "
                 "accepted: a network with Quant nodes"
@@ -137,21 +137,22 @@ class _Importer:
                     f"graph: has the outputs {', '.join(graph.outputs)}; "
                     "accepted: one, the scores of the classes"
                 )
-        return result
+        return result, self._image
 
     def _visit(self, node: Node) -> None:
         if not node.outputs:
             node.refuse("has no output", "an operator with an output")
         state, name = self._state, node.outputs[0]
         moving = [name for name in node.inputs if name in self._known]
-        if node.op == "Shape" and moving and not isinstance(self._known[moving[0]], _PARTS | Answer):
-            state.constants[name] = Constant(np.array((self._batch, *sizes(self._known[moving[0]]))))
+        first = self._known[moving[0]] if moving else None
+        if node.op == "Shape" and isinstance(first, Raw | Codes | Sums):
+            state.constants[name] = Constant(np.array([self._batch, *sizes(first)]))
         elif not moving:
             state.constants[name] = fold(node, state.constants)
         else:
             result = self._compute(node, moving)
             shared = self._graph.uses.get(name, 0) > 1
-            if shared and isinstance(result, Sums) and any(map(is_integer_step, result.steps)):
+            if shared and isinstance(result, Sums) and split(result.steps) is not None:
                 result = state.tensors[name] = state.builder.codes(node, result)
             for output in filter(None, node.outputs):
                 self._known[output] = result
@@ -181,8 +182,8 @@ class _Importer:
         """What an operator makes of several tensors that depend on the image: the sum of two."""
         if node.op != "Add" or len(moving) != 2:
             node.refuse("combines two tensors that depend on the image", "Add of two feature maps")
-        pair = [self._known[name] for name in moving]
-        if not all(isinstance(item, Codes | Sums) for item in pair):
+        pair = [item for name in moving if isinstance(item := self._known[name], Codes | Sums)]
+        if len(pair) < 2:
             node.refuse("adds the image before it is quantized, a padded map or scores", "feature maps")
         return residual_add(node, pair, self._state.builder)
 

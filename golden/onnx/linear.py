@@ -1,11 +1,12 @@
 """Conv, Gemm and MatMul with constant weights: the layers of the integer network."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
-from ..lowering.staircase import Affine
+from ..lowering.steps import Affine
 from ..network.geometry import Geometry
 from .draft import Codes, Draft, Shape
 from .file.graph import MAX_ELEMENTS, Node
@@ -13,6 +14,8 @@ from .quantizers import Constant, parameter, scalar
 from .tensors import Padded, Sums, as_map, feature_order, map_dims, relabelled
 from .weights import choose_encoding, integer_weights
 
+# Padding at the top, left, bottom, right.
+Sides = tuple[int, int, int, int]
 # Padding beyond any kernel: what a file claims is bounded.
 _MAX_PADDING = 1024
 
@@ -53,7 +56,7 @@ def convolution(node: Node, codes: Codes | Padded, constants: dict[str, Constant
     """Sums of a Conv node on Codes or Padded."""
     padding = (0, 0, 0, 0)
     if isinstance(codes, Padded):
-        codes, padding = codes.codes, codes.padding
+        padding, codes = codes.padding, codes.codes
     last = channels_last(node)
     in_shape = as_map(node, codes, last)
     if any(padding) and in_shape != codes.shape:
@@ -61,6 +64,8 @@ def convolution(node: Node, codes: Codes | Padded, constants: dict[str, Constant
     codes = relabelled(node, codes, in_shape, map_dims(len(codes.dims), last))
     values, scale, declared = integer_weights(node, constants)
     rank = len(codes.dims) - 1
+    if not rank:
+        node.refuse("reads 2 axes", "3 or 4, the batch first")
     if values.ndim != rank + 2:
         node.refuse(f"weights have shape {values.shape} for a map of {rank + 2} axes", f"{rank + 2} axes")
     if last:
@@ -70,7 +75,8 @@ def convolution(node: Node, codes: Codes | Padded, constants: dict[str, Constant
         values = values[:, :, None]
     values = values.transpose(0, 2, 3, 1)
     groups = node.integer("group", 1)
-    out_channels, *kernel, inner = values.shape
+    out_channels, height, width, inner = values.shape
+    kernel = height, width
     if groups < 1 or out_channels % groups or inner * groups != in_shape[2]:
         node.refuse(
             f"weights of {inner} input and {out_channels} output channels with group "
@@ -78,12 +84,12 @@ def convolution(node: Node, codes: Codes | Padded, constants: dict[str, Constant
             f"{in_shape[2]} / group input channels, outputs in {groups} groups",
         )
     given = node.integers("kernel_shape")
-    if given is not None and tuple(given) != tuple(kernel[2 - rank :]):
-        node.refuse(f"kernel_shape is {given} with weights of {tuple(kernel[2 - rank :])}", "as the weights")
-    geometry = window_geometry(node, rank, tuple(kernel), in_shape, groups, padding)
+    if given is not None and given != kernel[2 - rank :]:
+        node.refuse(f"kernel_shape is {given} with weights of {kernel[2 - rank :]}", "as the weights")
+    geometry = window_geometry(node, rank, kernel, in_shape, groups, padding)
     conv_shape = (*window_count(node, in_shape, geometry), out_channels)
     slope, offset = _fold_inputs(node, codes, values, scale, geometry)
-    offset = _with_bias(node, constants, 2, offset, 1)
+    offset = _with_bias(node, constants, 2, offset, Fraction(1))
     w_bits, encoding = choose_encoding(node, values, declared)
     draft = Draft(
         name=node.name,
@@ -103,7 +109,7 @@ def convolution(node: Node, codes: Codes | Padded, constants: dict[str, Constant
 def product(node: Node, codes: Codes, constants: dict[str, Constant]) -> Sums:
     """Sums of a Gemm or MatMul node on `codes`."""
     values, scale, declared = integer_weights(node, constants)
-    gain, bias_gain = 1, 1
+    gain = bias_gain = Fraction(1)
     if node.op == "Gemm":
         if node.integer("transA", 0):
             node.refuse("transA is 1", "0, images as rows")
@@ -113,11 +119,11 @@ def product(node: Node, codes: Codes, constants: dict[str, Constant]) -> Sums:
     inner, out_channels = values.shape[1], values.shape[0]
     if len(codes.dims) == 1:
         kind, in_shape = "fc", (1, 1, int(np.prod(codes.shape)))
-        conv_shape, dims = (1, 1, out_channels), (("C",),)
+        conv_shape, dims = (1, 1, out_channels), map_dims(1, True)
     else:
-        kind, in_shape = "conv", as_map(node, codes, True)
-        codes = relabelled(node, codes, in_shape, map_dims(len(codes.dims), True))
-        conv_shape, dims = (*in_shape[:2], out_channels), map_dims(len(codes.dims), True)
+        kind, in_shape, dims = "conv", as_map(node, codes, True), map_dims(len(codes.dims), True)
+        codes = relabelled(node, codes, in_shape, dims)
+        conv_shape = (*in_shape[:2], out_channels)
     if inner != in_shape[2]:
         node.refuse(f"weights have {inner} inputs on {in_shape[2]} features", f"{in_shape[2]} inputs")
     if kind == "fc":
@@ -154,7 +160,7 @@ def _fold_inputs(
             "pads a tensor whose value 0 has no code",
             "no padding, or a quantizer in front whose grid holds 0",
         )
-    totals = None if same else values.sum(axis=(1, 2), dtype=np.int64).tolist()
+    totals = [] if same else values.sum(axis=(1, 2), dtype=np.int64).tolist()
     for channel in range(out_channels):
         if same:
             slope.append(scale[channel] * codes.scale[0])
@@ -179,7 +185,7 @@ def _fold_inputs(
 
 
 def _with_bias(
-    node: Node, constants: dict[str, Constant], position: int, offset: list[Fraction], gain: Fraction | int
+    node: Node, constants: dict[str, Constant], position: int, offset: list[Fraction], gain: Fraction
 ) -> list[Fraction]:
     """The offsets with the bias at an input's position, if there is one, times `gain`."""
     if position >= len(node.inputs) or not node.inputs[position]:
@@ -197,16 +203,15 @@ def window_geometry(
     kernel: tuple[int, int],
     shape: Shape,
     groups: int = 1,
-    outside: tuple[int, int, int, int] = (0, 0, 0, 0),
+    outside: Sides = (0, 0, 0, 0),
 ) -> Geometry:
     """Geometry of a node with windows on `rank` spatial axes of a map of `shape`.
 
     outside: padding around the map by a Pad node, which the node's own comes around.
     """
-    stride, dilation = _integers(node, "strides", rank, 1), _integers(node, "dilations", rank, 1)
-    pads = _integers(node, "pads", 2 * rank, 0)
-    if rank == 1:
-        stride, dilation, pads = (1, *stride), (1, *dilation), (0, pads[0], 0, pads[1])
+    stride, dilation = (pair(_integers(node, name, rank, 1)) for name in ("strides", "dilations"))
+    given = _integers(node, "pads", 2 * rank, 0)
+    pads = _sides(given[:rank], given[rank:])
     mode = node.text("auto_pad", "NOTSET")
     geometry = Geometry(kernel=kernel, stride=stride, padding=outside, dilation=dilation, groups=groups)
     if mode == "VALID":
@@ -215,7 +220,19 @@ def window_geometry(
         pads = _same_padding(geometry, shape, mode == "SAME_UPPER")
     elif mode != "NOTSET":
         node.refuse(f"auto_pad is {mode!r}", "NOTSET, VALID, SAME_UPPER, SAME_LOWER")
-    return replace(geometry, padding=tuple(a + b for a, b in zip(pads, outside, strict=True)))
+    top, left, bottom, right = (a + b for a, b in zip(pads, outside, strict=True))
+    return replace(geometry, padding=(top, left, bottom, right))
+
+
+def pair(sizes: Sequence[int], row: int = 1) -> tuple[int, int]:
+    """(rows, columns) of one or two spatial axes; one alone holds the columns, with `row` for the rows."""
+    rows, columns = sizes if len(sizes) == 2 else (row, *sizes)
+    return rows, columns
+
+
+def _sides(before: Sequence[int], behind: Sequence[int]) -> Sides:
+    """Padding of a map from that of its spatial axes."""
+    return *pair(before, 0), *pair(behind, 0)
 
 
 def _integers(node: Node, name: str, count: int, least: int) -> tuple[int, ...]:
@@ -227,14 +244,14 @@ def _integers(node: Node, name: str, count: int, least: int) -> tuple[int, ...]:
     return given
 
 
-def _same_padding(geometry: Geometry, shape: Shape, more_behind: bool) -> tuple[int, ...]:
-    """What makes ceil(size / stride) windows of a map with the padding that `geometry` has already."""
+def _same_padding(geometry: Geometry, shape: Shape, more_behind: bool) -> Sides:
+    """The padding beyond that of `geometry` that makes ceil(size / stride) windows of a map."""
     total = [
         max(0, (-(-size // stride) - 1) * stride + reach - size)
         for size, stride, reach in zip(geometry.padded(shape), geometry.stride, geometry.reach, strict=True)
     ]
     less, more = [t // 2 for t in total], [t - t // 2 for t in total]
-    return (*less, *more) if more_behind else (*more, *less)
+    return _sides(less, more) if more_behind else _sides(more, less)
 
 
 def window_count(node: Node, shape: Shape, geometry: Geometry) -> tuple[int, int]:

@@ -4,7 +4,8 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from ..errors import InputError
-from ..lowering.staircase import Affine, last_integers
+from ..lowering.staircase import are_affine, split
+from ..lowering.steps import Affine
 from ..network.geometry import Geometry
 from ..network.layer import MAX_BITS
 from ..network.parts import Pool
@@ -12,7 +13,7 @@ from .builder import Builder
 from .draft import Codes, Dims, Shape
 from .file.graph import Node
 from .layout import given_axes
-from .linear import channels_last, window_count, window_geometry
+from .linear import Sides, channels_last, pair, window_count, window_geometry
 from .quantizers import Constant
 from .tensors import Sums, as_map, identity, map_dims, relabelled, sizes
 
@@ -26,7 +27,7 @@ def pool(node: Node, tensor: Codes | Sums, builder: Builder, constants: dict[str
     last = channels_last(node)
     shape = as_map(node, tensor, last)
     geometry = _geometry(node, kind, shape, len(tensor.dims) - 1)
-    if kind == "average" and _joins(tensor, geometry, shape):
+    if kind == "average" and isinstance(tensor, Sums) and _joins(tensor, geometry, shape):
         rows, columns = window_count(node, shape, geometry)
         geometry = replace(geometry, kind="average_codes")
         pooled = replace(
@@ -40,11 +41,10 @@ def pool(node: Node, tensor: Codes | Sums, builder: Builder, constants: dict[str
         if kind == "max" and min(tensor.draft.inputs.scale) < 0:
             node.refuse("the scale of its input is negative", "a positive scale")
     steps = tensor.steps
-    if kind == "average":
+    if kind == "average" and are_affine(steps):
         # The mean is linear: the sum over the window goes through one affine step.
         (affine,) = steps
-        slope = [s / geometry.area for s in affine.slope]
-        steps = (Affine(slope, affine.offset),)
+        steps = (Affine([s / geometry.area for s in affine.slope], affine.offset),)
     rows, columns = window_count(node, shape, geometry)
     return replace(
         tensor,
@@ -62,23 +62,21 @@ def _dims(tensor: Codes | Sums, last: bool, dropped: Collection[int]) -> Dims:
     return tuple(dim for axis, dim in enumerate(dims, 1) if axis not in dropped)
 
 
-def _joins(tensor: Codes | Sums, geometry: Pool, shape: Shape) -> bool:
+def _joins(tensor: Sums, geometry: Pool, shape: Shape) -> bool:
     """Whether the mean of codes joins the layer that stores them, as the sum of their counts."""
-    if not isinstance(tensor, Sums) or tensor.pool is not None or shape != tensor.shape:
+    parts = split(tensor.steps)
+    if parts is None or tensor.pool is not None or shape != tensor.shape:
         return False
-    last = last_integers(tensor.steps)
-    if last is None:
-        return False
-    final, rest = tensor.steps[last], tensor.steps[last + 1 :]
+    final, rest = parts.final, parts.rest
     counts = final.low == 0 and final.high * geometry.area < 1 << MAX_BITS
-    return counts and all(isinstance(step, Affine) and not any(step.offset) for step in rest)
+    return counts and are_affine(rest) and not any(any(step.offset) for step in rest)
 
 
 def _separate(tensor: Sums, kind: str, shape: Shape) -> bool:
     """Whether pooling needs the tensor's codes stored, because it cannot join its layer."""
     if tensor.pool is not None or shape != tensor.shape:
         return True
-    return kind == "average" and not all(isinstance(step, Affine) for step in tensor.steps)
+    return kind == "average" and not are_affine(tensor.steps)
 
 
 def _as_average(
@@ -102,10 +100,10 @@ def _geometry(node: Node, kind: str, shape: Shape, rank: int) -> Pool:
     """The Pool of a node on `rank` spatial axes."""
     if "Global" in node.op:
         return Pool(kind=kind, kernel=shape[:2], stride=(1, 1))
-    kernel = node.integers("kernel_shape")
-    if kernel is None or len(kernel) != rank or min(kernel, default=0) < 1:
-        node.refuse(f"kernel_shape is {kernel!r}", f"{rank} integers >= 1")
-    kernel = (1, *kernel) if rank == 1 else kernel
+    given = node.integers("kernel_shape")
+    if given is None or len(given) != rank or min(given, default=0) < 1:
+        node.refuse(f"kernel_shape is {given!r}", f"{rank} integers >= 1")
+    kernel = pair(given)
     windows = window_geometry(node, rank, kernel, shape)
     if windows.dilation != (1, 1):
         node.refuse(f"dilations is {windows.dilation}", "1")
@@ -118,7 +116,7 @@ def _geometry(node: Node, kind: str, shape: Shape, rank: int) -> Pool:
         node.refuse(str(error), "padding smaller than the kernel")
 
 
-def _ceiled(shape: Shape, geometry: Geometry) -> tuple[int, ...]:
+def _ceiled(shape: Shape, geometry: Geometry) -> Sides:
     """The padding that makes the last, partial windows whole."""
     padding = list(geometry.padding)
     for axis in (0, 1):
@@ -129,4 +127,5 @@ def _ceiled(shape: Shape, geometry: Geometry) -> tuple[int, ...]:
             last -= 1
         needed = last * geometry.stride[axis] - size
         padding[axis + 2] = max(padding[axis + 2] + needed, padding[axis + 2])
-    return tuple(padding)
+    top, left, bottom, right = padding
+    return top, left, bottom, right

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..lowering.staircase import ROUNDING
+from ..lowering.steps import ROUNDING
 from ..network.encoding import Encoding
 from ..network.layer import MAX_BITS
 from .file.graph import Node
@@ -111,7 +111,7 @@ def read_quantizer(node: Node, constants: dict[str, Constant]) -> Quantizer:
     """The Quantizer of a Quant, IntQuant or BipolarQuant node; any width up to 32 bits."""
     scale = scale_of(node, constants)
     if node.op == "BipolarQuant":
-        return Quantizer("BIPOLAR", -1, 1, scale, np.float32(0), 1)
+        return Quantizer("BIPOLAR", -1, 1, scale, np.zeros((), np.float32), 1)
     zero = parameter(node, constants, 2, "zero point").astype(np.float32)
     bits = width(node, scalar(node, constants, 3, "bit width"), 32)
     signed, narrow = node.integer("signed", 1), node.integer("narrow", 0)

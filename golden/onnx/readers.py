@@ -53,17 +53,19 @@ def affine_behind(graph: Graph, name: str, constants: dict[str, Constant]) -> li
 def channel_axis(graph: Graph, name: str, sizes: Sequence[int], constants: dict[str, Constant]) -> int | None:
     """Which axis after the batch of the tensor `name` holds the channels, told by the first operator that
     knows; None if one of size 1 is added for them. sizes: of its axes after the batch."""
-    axes = list(range(len(sizes)))
+    axes: list[int | None] = list(range(len(sizes)))
     while found := readers(graph, name):
         node, place = found[0]
-        if node.op == "Transpose" and len(node.integers("perm") or ()) == len(axes) + 1:
-            axes = [axes[axis - 1] for axis in node.integers("perm")[1:]]
+        perm = node.integers("perm") or () if node.op == "Transpose" else ()
+        if len(perm) == len(axes) + 1:
+            axes = [axes[axis - 1] for axis in perm[1:]]
         elif node.op == "Reshape" and node.inputs[-1] in constants:
             given = [1 if axis is None else sizes[axis] for axis in axes]
             after = target_shape(node, (graph.input_shape[0], *given), constants)[1:]
-            axes = reshaped_axes(axes, given, after)
-            if axes is None:
+            moved = reshaped_axes(axes, given, after)
+            if moved is None:
                 return 0
+            axes = moved
         elif node.op == "MatMul" and place == 0 or channels_last(node):
             return axes[-1]
         elif node.op not in (*PASSING, *STEPS) or node.op == "BatchNormalization":

@@ -4,11 +4,11 @@ from dataclasses import replace
 from fractions import Fraction
 from math import gcd
 
-from ..lowering.staircase import Affine, is_even_rounding
+from ..lowering.steps import Affine, is_even_rounding
 from ..network.layer import MAX_BITS
 from ..network.parts import B_BITS, M_BITS, MAX_SHIFT, MAX_TRUNK_BITS
 from .builder import Builder, trunk_bits
-from .draft import Codes, Draft
+from .draft import Codes, Draft, Rounding
 from .file.graph import Node
 from .quantizers import Constant, read_quantizer
 from .rounding import quantizer_steps
@@ -28,19 +28,19 @@ def trunk(node: Node, tensor: Sums, builder: Builder, constants: dict[str, Const
     quantizer = read_quantizer(node, constants)
     accepted = f"1..{MAX_BITS} bits, or a trunk: (m * acc + b) / 2^f with ties to even, nothing clamped"
     problem = f"quantizes activations to {quantizer.bits} bits"
-    tensor = _linear(node, tensor, builder)
+    tensor, affine = _linear(node, tensor, builder)
     before, middle, after = quantizer_steps(node, tensor, quantizer)
-    (steps,) = tensor.extended(before).steps
-    f = max(number.denominator for number in steps.slope + steps.offset).bit_length() - 1
-    m, b = ([number * (1 << f) for number in part] for part in (steps.slope, steps.offset))
-    if tensor.draft.m is not None or not is_even_rounding(middle) or f > MAX_SHIFT:
+    exact = affine.then(before)
+    f = max(number.denominator for number in exact.slope + exact.offset).bit_length() - 1
+    slope, offset = ([number * (1 << f) for number in part] for part in (exact.slope, exact.offset))
+    if tensor.draft.rounding is not None or not is_even_rounding(middle) or f > MAX_SHIFT:
         node.refuse(problem, accepted)
-    if any(number.denominator > 1 for number in m + b):
+    if any(number.denominator > 1 for number in slope + offset):
         node.refuse(problem, accepted)
-    m, b = [int(number) for number in m], [int(number) for number in b]
+    m, b = [int(number) for number in slope], [int(number) for number in offset]
     if max(map(abs, m)) >> M_BITS or max(map(abs, b)) >> (B_BITS - 1):
         node.refuse(problem, accepted)
-    draft = replace(tensor.draft, m=m, b=b, f=f, bits=quantizer.bits)
+    draft = replace(tensor.draft, rounding=Rounding(m, b, f, quantizer.bits))
     reached = draft.value_ranges()
     low, high = min(a for a, _ in reached), max(b for _, b in reached)
     if low < middle.low or high > middle.high or quantizer.bits > MAX_TRUNK_BITS:
@@ -50,12 +50,11 @@ def trunk(node: Node, tensor: Sums, builder: Builder, constants: dict[str, Const
 
 def residual_add(node: Node, tensors: list[Codes | Sums], builder: Builder) -> Sums:
     """Sums of the two tensors, exactly: m1 * acc1 + m2 * acc2 in one unit."""
-    first, second = (_linear(node, tensor, builder) for tensor in tensors)
+    (first, a), (second, b) = (_linear(node, tensor, builder) for tensor in tensors)
     if first.shape != second.shape or first.dims != second.dims:
         node.refuse(f"adds maps of {first.shape} and {second.shape}", "equal shapes and layouts")
     if second.draft.add is not None:
-        first, second = second, first
-    (a,), (b,) = first.steps, second.steps
+        first, a, second, b = second, b, first, a
     unit = [_unit(x, y) for x, y in zip(a.slope, b.slope, strict=True)]
     drafts = [
         _scaled(node, tensor.draft, [int(s / u) for s, u in zip(step.slope, unit, strict=True)])
@@ -73,30 +72,30 @@ def residual_add(node: Node, tensors: list[Codes | Sums], builder: Builder) -> S
     return Sums(draft, (Affine(unit, offset),), second.shape, second.dims)
 
 
-def _linear(node: Node, tensor: Codes | Sums, builder: Builder) -> Sums:
-    """`tensor` as Sums that are linear in the integer of their layer."""
-    if (
-        isinstance(tensor, Sums)
-        and tensor.pool is None
-        and all(isinstance(step, Affine) for step in tensor.steps)
-    ):
-        return tensor
-    return identity(node.name, builder.codes(node, tensor), node.position)
+def _linear(node: Node, tensor: Codes | Sums, builder: Builder) -> tuple[Sums, Affine]:
+    """`tensor` as Sums that are linear in the integer of their layer, and the step that they are."""
+    if isinstance(tensor, Sums) and (affine := tensor.linear) is not None:
+        return tensor, affine
+    codes = builder.codes(node, tensor)
+    return identity(node.name, codes, node.position), codes.affine
 
 
 def _scaled(node: Node, draft: Draft, factors: list[int]) -> Draft:
     """`draft` with its integer, a trunk, times `factors` (one per channel)."""
-    if draft.m is not None and set(factors) == {1}:
+    rounding = draft.rounding
+    if rounding is not None and set(factors) == {1}:
         # The same object: its layer is not made a second time.
         return draft
-    if draft.f:
+    if rounding is None:
+        rounding = Rounding([1] * len(factors), [0] * len(factors))
+    if rounding.f:
         node.refuse(
             f"the scales of its two inputs differ, and one is the trunk of {draft.name}",
             "one scale for all trunks that are added",
         )
-    m, b = draft.m or [1] * len(factors), draft.b or [0] * len(factors)
-    m, b = ([a * c for a, c in zip(part, factors, strict=True)] for part in (m, b))
-    return replace(draft, m=m, b=b, add=draft.add and _scaled(node, draft.add, factors))
+    m, b = ([a * c for a, c in zip(part, factors, strict=True)] for part in (rounding.m, rounding.b))
+    add = draft.add and _scaled(node, draft.add, factors)
+    return replace(draft, rounding=rounding._replace(m=m, b=b), add=add)
 
 
 def _joined(draft: Draft, other: Draft) -> Draft:
@@ -106,9 +105,11 @@ def _joined(draft: Draft, other: Draft) -> Draft:
 
 def _check(node: Node, draft: Draft) -> None:
     """Refuses a factor that the trunk's multipliers cannot hold."""
-    largest = max(map(abs, draft.m))
-    if not largest >> M_BITS and max(map(abs, draft.b)) >> (B_BITS - 1):
-        node.refuse(f"the offset of {draft.name} is {max(map(abs, draft.b))} steps", f"below 2^{B_BITS - 1}")
+    rounding = draft.rounding
+    largest = 0 if rounding is None else max(map(abs, rounding.m))
+    offset = 0 if rounding is None else max(map(abs, rounding.b))
+    if not largest >> M_BITS and offset >> (B_BITS - 1):
+        node.refuse(f"the offset of {draft.name} is {offset} steps", f"below 2^{B_BITS - 1}")
     if largest >> M_BITS:
         node.refuse(
             f"the scales of its two inputs have no small ratio ({largest} to 1 in steps)",

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..lowering.staircase import Affine, Count, Round, Step
+from ..lowering.steps import Affine, Count, Integers, Round, Step
 from ..network.layer import MAX_BITS
 from .draft import Codes
 from .file.graph import Node
@@ -35,14 +35,16 @@ def rounded(node: Node, tensor: Codes | Sums, constants: dict[str, Constant]) ->
     return (Round(node.op.upper(), -_WIDE, _WIDE),)
 
 
-def quantizer_steps(node: Node, tensor: Codes | Sums, quantizer: Quantizer) -> tuple[Step, Step, Step]:
+def quantizer_steps(
+    node: Node, tensor: Codes | Sums, quantizer: Quantizer
+) -> tuple[Affine, Integers, Affine]:
     """The steps x / scale + zero, rounding, and back, of a Quantizer on `tensor`."""
     scale = per_channel(node, tensor, quantizer.scale, "the scale")
     zero = per_channel(node, tensor, quantizer.zero, "the zero point")
     before = Affine([1 / s for s in scale], zero)
     if quantizer.mode == "BIPOLAR":
         # The count is (q + 1) / 2.
-        middle = Count([[Fraction(0)]] * tensor.shape[2])
+        middle: Integers = Count([[Fraction(0)]] * tensor.shape[2])
         after = Affine([2 * s for s in scale], [-s * (1 + z) for s, z in zip(scale, zero, strict=True)])
     else:
         middle = Round(quantizer.mode, quantizer.low, quantizer.high)

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..lowering.staircase import Affine
+from ..lowering.steps import Affine
 from .constants import map_constant
 from .draft import Codes
 from .file.graph import Node
@@ -16,17 +16,24 @@ from .tensors import Patches, Sums
 
 def patches(node: Node, codes: Codes) -> Patches:
     """The Patches that an Im2Col node makes of Codes."""
-    kernel, stride = node.integers("kernel_size"), node.integers("stride")
-    for name, given in (("kernel_size", kernel), ("stride", stride)):
-        if given is None or len(given) != 2 or min(given) < 1:
-            node.refuse(f"{name} is {given!r}", "2 integers >= 1")
+    kernel, stride = _pair(node, "kernel_size"), _pair(node, "stride")
     if node.integer("pad_value", 0):
         node.refuse(f"pad_value is {node.integer('pad_value', 0)}", "0")
-    attributes = {"strides": stride}
+    attributes: dict[str, tuple[int, ...] | int] = {"strides": stride}
     for own, name in (("pad_amount", "pads"), ("dilations", "dilations")):
-        if node.integers(own) is not None:
-            attributes[name] = node.integers(own)
+        given = node.integers(own)
+        if given is not None:
+            attributes[name] = given
     return Patches(codes, kernel, attributes)
+
+
+def _pair(node: Node, name: str) -> tuple[int, int]:
+    """An attribute for rows and columns, which the node must have."""
+    given = node.integers(name)
+    if given is None or len(given) != 2 or min(given) < 1:
+        node.refuse(f"{name} is {given!r}", "2 integers >= 1")
+    rows, columns = given
+    return rows, columns
 
 
 def patch_product(node: Node, tensor: Patches, constants: dict[str, Constant]) -> Sums:

@@ -11,7 +11,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..lowering.staircase import Affine, Step, append
+from ..lowering.staircase import append
+from ..lowering.steps import Affine, Step
 from ..network.encoding import Encoding
 from ..network.parts import Pool
 from .draft import Codes, Dims, Draft, Shape
@@ -50,6 +51,12 @@ class Sums:
         for step in more:
             steps = append(steps, step)
         return replace(self, steps=(*fixed, *steps))
+
+    @property
+    def linear(self) -> Affine | None:
+        """The one affine step that the values are; None if they are pooled, bent or rounded."""
+        first = self.steps[0]
+        return first if self.pool is None and len(self.steps) == 1 and isinstance(first, Affine) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +98,7 @@ def identity(name: str, codes: Codes, position: int) -> Sums:
         groups=channels,
         position=position,
     )
-    return Sums(draft, (Affine(codes.scale, codes.offset),), codes.shape, codes.dims)
+    return Sums(draft, (codes.affine,), codes.shape, codes.dims)
 
 
 # Whatever depends on the image.
@@ -134,9 +141,9 @@ def _regroup(node: Node, tensor: Codes | Sums, before: tuple[int, ...], after: t
     """dims after a reshape from the sizes `before` to `after`."""
     by_name = dict(zip("HWC", tensor.shape, strict=True))
     names = [name for dim in tensor.dims for name in dim if by_name[name] > 1]
-    dims = []
+    dims: list[tuple[str, ...]] = []
     for size in after[1:]:
-        dim = []
+        dim: list[str] = []
         while math.prod(by_name[name] for name in dim) < size and names:
             dim.append(names.pop(0))
         if math.prod(by_name[name] for name in dim) != size:
@@ -162,7 +169,8 @@ def as_map(node: Node, tensor: Codes | Sums, channels_last: bool = False) -> Sha
             f"reads the axes in the order {''.join(order)}",
             "channels where the operator expects them, rows before columns",
         )
-    return tuple(math.prod(by_name[name] for name in dim) for dim in (*spatial, channel))
+    rows, columns, channels = (math.prod(by_name[name] for name in dim) for dim in (*spatial, channel))
+    return rows, columns, channels
 
 
 def relabelled(node: Node, codes: Codes, shape: Shape, dims: Dims) -> Codes:

@@ -21,6 +21,7 @@ def integer_weights(
     constant = constants[node.inputs[1]]
     if array.size == 0 or array.ndim < 2:
         node.refuse(f"weights have shape {array.shape}", "two axes or more, none of them 0")
+    declared: int | None
     if constant.grid is not None:
         values, scale, declared = constant.grid.values, constant.grid.scale, constant.grid.bits
     else:

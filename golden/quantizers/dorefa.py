@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import checks
 from ..errors import InputError
-from ..network.network import MAX_BITS
+from ..network.layer import MAX_BITS
 
 
 def quantize_k(r: np.ndarray, k: int) -> np.ndarray:

@@ -7,7 +7,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..network.encoding import Encoding
-from ..network.network import BatchNorm, Layer, Pool
+from ..network.layer import Layer
+from ..network.parts import BatchNorm, Pool
 from ..network.shapes import Shape, layer_shapes
 from .draws import RawDraws
 
@@ -64,7 +65,7 @@ def _try_geometry(options: Options, shape: Shape, channels: Sequence[int]) -> Fi
     if draws.chance(3):
         groups = draws.pick([g for g in range(1, shape[2] + 1) if shape[2] % g == 0])
     outputs = max(1, draws.pick(channels) // groups) * groups
-    geometry = {
+    geometry: Fields = {
         "kind": "conv",
         "shape": (outputs, *kernel, shape[2] // groups),
         "groups": groups,
@@ -88,8 +89,14 @@ def draw_pool(options: Options) -> Pool:
         return Pool(kind="average", kernel=kernel, stride=stride)
     padding = (0, 0, 0, 0)
     if options.allow_pool_padding and draws.chance(2):
-        padding = tuple(draws.integer(0, kernel[side % 2] - 1) for side in range(4))
+        padding = draw_padding(draws, kernel)
     return Pool(kind="max", kernel=kernel, stride=stride, padding=padding)
+
+
+def draw_padding(draws: RawDraws, kernel: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Padding that a max pooling of `kernel` accepts: top, left, bottom, right."""
+    top, left, bottom, right = (draws.integer(0, kernel[side % 2] - 1) for side in range(4))
+    return top, left, bottom, right
 
 
 def make_layer(
@@ -157,7 +164,7 @@ def _scaled_parameters(
     channels = len(mean)
     shape = (channels,) if draws.chance(4) else ()
     scale = draws.reals(shape, 0.02, 1.0).astype(np.float32)
-    parameters = {"scale": scale}
+    parameters: Fields = {"scale": scale}
     wide_scale = scale.astype(np.float64) / divisor
     bias = np.zeros(channels, np.float32)
     if draws.chance(2):

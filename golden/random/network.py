@@ -7,7 +7,8 @@ import numpy as np
 from .. import checks
 from ..errors import InputError
 from ..network.encoding import Encoding
-from ..network.network import MAX_BITS, Network
+from ..network.layer import MAX_BITS
+from ..network.network import Network
 from ..network.quantized_network import QuantizedNetwork
 from .draws import RawDraws
 from .layers import Options, draw_geometry, draw_layer
@@ -51,7 +52,7 @@ def random_network(
     checks.integer(max_channels, "random_network: max_channels", 1, 70)
     if not encodings:
         raise InputError(f"random_network: encodings is {encodings!r}; accepted: one or more names")
-    encodings = [Encoding.of(encoding, "random_network: encodings") for encoding in encodings]
+    members = [Encoding.of(encoding, "random_network: encodings") for encoding in encodings]
     draws = RawDraws(seed)
     count = draws.integer(1, 4)
     if conv_layers is not None:
@@ -63,7 +64,7 @@ def random_network(
         draws.integer(max(1, max_size // 2), max_size),
         min(max_channels, draws.pick((1, 2, 3, 3, 4, 5, 7))),
     )
-    options = Options(draws, encodings, allow_average, allow_pool_padding, max_channels)
+    options = Options(draws, members, allow_average, allow_pool_padding, max_channels)
     input_shape, levels = shape, (1 << in_bits) - 1
     if residual:
         share = max_macs // (BLOCK_LAYERS * (count - 1) + 2)
@@ -80,7 +81,7 @@ def random_network(
             geometry, shape = draw_geometry(options, shape, share)
             weight_bits = w_bits or draws.integer(1, MAX_BITS)
             layers.append(draw_layer(options, f"conv{number}", geometry, weight_bits, levels, out_bits))
-            levels = layers[-1].levels
+            levels = (1 << out_bits) - 1
     size = shape[0] * shape[1] * shape[2]
     classes = draws.integer(1, min(12, share // size))
     geometry = {"kind": "fc", "shape": (classes, 1, 1, size)}

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..network.network import MAX_BITS, Layer, Pool, Rescale
+from ..network.layer import MAX_BITS, Layer
+from ..network.parts import Pool, Rescale
 from ..network.shapes import Shape, layer_shapes
 from .draws import RawDraws
-from .layers import Fields, Options, draw_geometry, draw_layer, draw_norm, moments
+from .layers import Fields, Options, draw_geometry, draw_layer, draw_norm, draw_padding, moments
 
 # Layers of a block at most: shortcut, a second term, the convolution in between, the sum.
 BLOCK_LAYERS = 4
@@ -70,12 +71,12 @@ class ResidualLayers:
         draws, start = self._draws, self.codes
         trunk = self._trunk
         # Two more terms may follow.
-        identity = trunk is not None and trunk.terms <= _TERMS - 2
-        if not identity or trunk.shape[:2] != start.shape[:2] or draws.chance(4):
+        full = trunk is not None and trunk.terms > _TERMS - 2
+        if trunk is None or full or trunk.shape[:2] != start.shape[:2] or draws.chance(4):
             self._trunk = None
             outputs = self._outputs(start.shape)
-            self._term(f"{name}_shortcut", self._same(start.shape, outputs), start)
-        channels = self._trunk.shape[2]
+            trunk = self._term(f"{name}_shortcut", self._same(start.shape, outputs), start)
+        channels = trunk.shape[2]
         if self._fits(start.shape, channels) and draws.chance(3):
             self._term(f"{name}_c", self._same(start.shape, channels), start)
         inner = start
@@ -124,11 +125,12 @@ class ResidualLayers:
     def _pool(self, shape: Shape) -> Pool:
         draws = self._draws
         kind = draws.pick(("average", "average_codes", "max"))
-        kernel = tuple(draws.integer(1, min(3, size)) for size in shape[:2])
-        stride = tuple(draws.integer(1, k) for k in kernel) if draws.chance(3) else kernel
+        kernel = stride = draws.integer(1, min(3, shape[0])), draws.integer(1, min(3, shape[1]))
+        if draws.chance(3):
+            stride = draws.integer(1, kernel[0]), draws.integer(1, kernel[1])
         padding = (0, 0, 0, 0)
         if kind == "max" and self._options.allow_pool_padding:
-            padding = tuple(draws.integer(0, kernel[side % 2] - 1) for side in range(4))
+            padding = draw_padding(draws, kernel)
         return Pool(kind=kind, kernel=kernel, stride=stride, padding=padding)
 
     def _bits(self, fixed: int | None) -> int:
@@ -138,8 +140,9 @@ class ResidualLayers:
         """Adds a layer that reads `codes`; returns its convolution's shape."""
         shapes = layer_shapes(layer, codes.shape)
         self.layers.append(layer)
-        if layer.a_bits is not None:
-            self.codes = _Codes(layer.name, shapes.out_shape, layer.levels)
+        levels = layer.levels
+        if levels is not None:
+            self.codes = _Codes(layer.name, shapes.out_shape, levels)
         return shapes.conv_shape
 
     def _source(self, codes: _Codes) -> str | None:
@@ -153,7 +156,7 @@ class ResidualLayers:
         self._append(layer, codes)
         return self.codes
 
-    def _term(self, name: str, geometry: Fields, codes: _Codes, has_codes: bool = False) -> None:
+    def _term(self, name: str, geometry: Fields, codes: _Codes, has_codes: bool = False) -> _Trunk:
         """A layer whose trunk is added to the one there is, or begins a new one."""
         draws, added = self._draws, self._trunk
         w_bits = self._bits(self._w_bits)
@@ -182,7 +185,8 @@ class ResidualLayers:
             **fields,
         )
         shape = self._append(layer, codes)
-        self._trunk = _Trunk(name, shape, scale, 1 + (added.terms if added else 0), mean, var)
+        trunk = self._trunk = _Trunk(name, shape, scale, 1 + (added.terms if added else 0), mean, var)
+        return trunk
 
     def _staircase(self, fields: Fields, mean: np.ndarray, var: np.ndarray) -> Fields:
         """Activation, pooling and, three times in four, batch normalization of a trunk."""
@@ -190,7 +194,7 @@ class ResidualLayers:
         if pool is not None and pool.kind == "average_codes":
             if (((1 << a_bits) - 1) * pool.area).bit_length() > MAX_BITS:
                 pool = None
-        made = {"a_bits": a_bits, "pool": pool}
+        made: Fields = {"a_bits": a_bits, "pool": pool}
         averaged = pool is not None and pool.kind == "average"
         # Ties behind a divisor that is no power of two could have no affine form.
         if averaged or not self._draws.chance(4):

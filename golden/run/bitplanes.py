@@ -1,6 +1,6 @@
 """Bit planes packed into 64-bit words, and convolution by AND and popcount on them (Eq. 1, 3).
 
-Shares no code with the matrix product of integer.py: windows are gathered by index, and each
+Shares no code with the matrix product of matmul.py: windows are gathered by index, and each
 encoding has its own correction.
 """
 

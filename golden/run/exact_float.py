@@ -22,7 +22,7 @@ _ROUNDINGS = 8
 
 
 def run_float(network: Network, images: np.ndarray) -> dict[str, np.ndarray]:
-    """Results of every layer of a Network, the same dict as `inference.run_integer` returns.
+    """Results of every layer of a Network, the same dict as `run_integer` returns.
 
     images: uint8 (batch, H, W, C) of codes below 2^input_bits.
     """
@@ -47,7 +47,7 @@ def _run_layer(layer: Layer, inputs: np.ndarray, in_levels: int, added: np.ndarr
         values = trunk.astype(np.float64)
     elif layer.a_bits is None:
         return values.reshape(len(inputs), -1).astype(np.int64), None
-    codes = None if layer.a_bits is None else _Quantizer(layer, in_levels).codes(values)
+    codes = None if layer.a_bits is None else _Quantizer(layer, layer.a_bits, in_levels).codes(values)
     return codes, trunk
 
 
@@ -62,20 +62,23 @@ def _sums(layer: Layer, codes: np.ndarray) -> np.ndarray:
 class _Quantizer:
     """Scale, bias, batch normalization, pooling, clip and rounding of one layer.
 
-    in_levels: the input code that stands for 1.0. With rescale the sums are trunk values.
+    a_bits: the layer's; in_levels: the input code that stands for 1.0. With rescale the sums are trunk
+    values.
     """
 
-    def __init__(self, layer: Layer, in_levels: int):
+    def __init__(self, layer: Layer, a_bits: int, in_levels: int):
         self.layer = layer
-        self.levels = (1 << layer.a_bits) - 1
+        self.levels = (1 << a_bits) - 1
         if layer.rescale is not None:
             self.scale, self.bias, self.divisor = layer.rescale.scale, None, 1
         else:
             self.scale, self.bias = layer.scale, layer.bias
             self.divisor = in_levels * layer.encoding.divisor(layer.w_bits)
-        # Pooling in front of the quantizer; codes are summed behind it.
-        self.sums_codes = layer.pool is not None and layer.pool.kind == "average_codes"
-        self.pool = None if self.sums_codes else layer.pool
+        self.scales = np.broadcast_to(self.scale, (layer.out_channels,))
+        # Pooling in front of the quantizer, or behind it, where codes are summed.
+        self.pool, self.code_pool = layer.pool, None
+        if layer.pool is not None and layer.pool.kind == "average_codes":
+            self.pool, self.code_pool = None, layer.pool
         self._exact_values: dict[tuple[int, int], Fraction] = {}
 
     def codes(self, sums: np.ndarray) -> np.ndarray:
@@ -87,7 +90,7 @@ class _Quantizer:
         distance = np.abs(scaled - np.floor(scaled) - 0.5)
         for index in np.argwhere(distance <= self.levels * bound):
             codes[tuple(index)] = self._exact_code(sums, *index)
-        return float_layers.sum_codes(codes, self.layer.pool) if self.sums_codes else codes
+        return codes if self.code_pool is None else float_layers.sum_codes(codes, self.code_pool)
 
     def _values(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Real values before the clip and a bound for their absolute error.
@@ -144,8 +147,7 @@ class _Quantizer:
         if known is not None:
             return known
         norm = self.layer.norm
-        scale = self.scale if self.scale.shape == () else self.scale[channel]
-        value = Fraction(float(scale)) * total / self.divisor
+        value = Fraction(float(self.scales[channel])) * total / self.divisor
         if self.bias is not None:
             value += Fraction(float(self.bias[channel]))
         if norm is not None:

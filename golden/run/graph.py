@@ -44,7 +44,8 @@ def run_graph(
     compute(index, codes, added) gives (result, trunk) of a layer: its codes, or the accumulators of
     the last, or None for one that yields only its trunk; the trunk, or None. `codes` are those it
     reads and `added` the trunk it adds, or None. shapes: something with `conv_shape` per layer.
-    outputs: the names to return, None for all; what nobody needs any more is forgotten.
+    outputs: the names to return, None for all; codes and trunks are
+    dropped behind the last layer that reads them.
     """
     names = result_names(layers, links)
     for name in outputs or ():
@@ -66,20 +67,23 @@ def _run_batch(
     compute: Compute,
     outputs: Sequence[str],
 ) -> dict[str, np.ndarray]:
-    codes, trunks, results = {-1: images}, {}, {}
+    codes = {-1: images}
+    trunks: dict[int, np.ndarray] = {}
+    results: dict[str, np.ndarray] = {}
     last_read = {link.source: index for index, link in enumerate(links)}
     last_add = {link.add: index for index, link in enumerate(links)}
     for index, (layer, link) in enumerate(zip(layers, links, strict=True)):
-        result, trunk = compute(index, codes[link.source], trunks.get(link.add))
-        codes[index] = result
-        produced = {layer.name: trunk if result is None else result}
-        if link.trunk:
+        added = None if link.add is None else trunks[link.add]
+        result, trunk = compute(index, codes[link.source], added)
+        produced = {layer.name: trunk}
+        if result is not None:
+            codes[index] = result
+            produced = {layer.name: result, layer.name + TRUNK: trunk if link.trunk else None}
+        if link.trunk and trunk is not None:
             trunks[index] = trunk
-            if result is not None:
-                produced[layer.name + TRUNK] = trunk
-        results |= {name: array for name, array in produced.items() if name in outputs}
+        results |= {name: array for name, array in produced.items() if array is not None and name in outputs}
         if last_read[link.source] == index:
             del codes[link.source]
-        if last_add[link.add] == index:
-            trunks.pop(link.add, None)
+        if link.add is not None and last_add[link.add] == index:
+            del trunks[link.add]
     return results

@@ -1,10 +1,9 @@
 """Running a network: integer golden (two implementations) and its float counterpart.
 
 All return the same dict: layer name -> codes after pooling, uint8, or int8 where they are signed
-(IntegerLayer.out_signed), (batch, H, W, C); for a layer
-that yields only its trunk, the trunk, int64 (batch, H, W, C); for the last layer its accumulators
-sum(v * a), int64 (batch, classes). A layer with codes whose trunk is added later has the trunk
-(before pooling) too, under its name + ".trunk".
+(IntegerLayer.out_signed), (batch, H, W, C); for a layer that yields only its trunk, the trunk, int64
+(batch, H, W, C); for the last layer its accumulators sum(v * a), int64 (batch, classes). A layer with
+codes whose trunk is added later has the trunk (before pooling) too, under its name + ".trunk".
 """
 
 from collections.abc import Sequence
@@ -16,10 +15,7 @@ from ..errors import InputError
 from ..lowering.integer_network import IntegerLayer, IntegerNetwork
 from ..network.quantized_network import check_images
 from . import bitplanes, matmul
-from .exact_float import run_float
 from .graph import Computed, run_graph
-
-__all__ = ["check_images", "logits", "run_float", "run_integer", "unsigned_images"]
 
 
 def run_integer(
@@ -31,9 +27,9 @@ def run_integer(
     """Results of every layer of an IntegerNetwork.
 
     images: uint8 (batch, H, W, C) of codes below 2^input_bits, two's complement if the network's
-    input_signed; implementation: "matmul" or
-    "bitplanes" (AND and popcount), which agree on everything. outputs: names of the results to
-    return, None for all. InputError for images or names that do not fit.
+    input_signed; implementation: "matmul" or "bitplanes" (AND and popcount), which agree on
+    everything. outputs: names of the results to return, None for all. InputError for images
+    or names that do not fit.
     """
     checks.choice(implementation, "implementation", ("matmul", "bitplanes"))
     check_images(network, images)
@@ -93,14 +89,14 @@ def _run_layer(
         values = trunk
     elif layer.thresholds is None:
         return values.reshape(len(codes), -1), None
-    if layer.thresholds is None:
+    if layer.thresholds is None or layer.out_bits is None:
         return None, trunk
-    kind = layer.pool and layer.pool.kind
-    if kind == "average":
-        values = matmul.sum_pool(values, layer.pool)
+    pool = layer.pool
+    if pool is not None and pool.kind == "average":
+        values = matmul.sum_pool(values, pool)
     codes = matmul.apply_thresholds(values, layer.thresholds, layer.inverted)
-    if kind == "max":
-        codes = matmul.max_pool(codes, layer.pool)
-    elif kind == "average_codes":
-        codes = matmul.sum_pool(codes, layer.pool)
+    if pool is not None and pool.kind == "max":
+        codes = matmul.max_pool(codes, pool)
+    elif pool is not None and pool.kind == "average_codes":
+        codes = matmul.sum_pool(codes, pool)
     return matmul.stored_codes(codes, layer.code_step, layer.code_offset, layer.out_bits), trunk

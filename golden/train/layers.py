@@ -98,14 +98,11 @@ def max_pool(x: np.ndarray, kernel: Pair, stride: Pair) -> tuple[np.ndarray, np.
     Positions are uint8, row-major; of equal maxima the first counts.
     """
     rows, columns = pooled_size(x.shape[1:3], kernel, stride)
-    best = position = None
-    for index, (y_slice, x_slice) in enumerate(_taps(kernel, stride, rows, columns)):
-        candidate = x[:, y_slice, x_slice]
-        if best is None:
-            best, position = candidate.copy(), np.zeros(candidate.shape, np.uint8)
-        else:
-            np.copyto(position, index, where=candidate > best)
-            np.maximum(best, candidate, out=best)
+    first, *others = (x[:, y_slice, x_slice] for y_slice, x_slice in _taps(kernel, stride, rows, columns))
+    best, position = first.copy(), np.zeros(first.shape, np.uint8)
+    for index, candidate in enumerate(others, 1):
+        np.copyto(position, index, where=candidate > best)
+        np.maximum(best, candidate, out=best)
     return best, position
 
 

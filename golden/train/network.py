@@ -10,7 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..network.network import BatchNorm, Layer, Network
+from ..network.layer import Layer
+from ..network.network import Network
+from ..network.parts import BatchNorm
 from ..network.shapes import LayerShapes
 from ..quantizers.dorefa import (
     bipolar_values,
@@ -19,7 +21,7 @@ from ..quantizers.dorefa import (
     quantize_weights,
     quantize_weights_backward,
 )
-from ..zoo.architectures import Architecture, LayerSpec
+from ..zoo.architecture import Architecture, LayerSpec
 from . import layers
 
 FLOAT = 32
@@ -74,7 +76,8 @@ class TrainLayer:
         self.conv_shape = out.shape
         if spec.norm and training:
             gamma, beta = parameters["gamma"], parameters["beta"]
-            out, *self.normal, mean, var = layers.batch_norm(out, gamma, beta, NORM_EPS)
+            out, normalized, sigma, mean, var = layers.batch_norm(out, gamma, beta, NORM_EPS)
+            self.normal = normalized, sigma
             self.batches += 1
             # A plain mean of the first batches, then a moving one: no trace of the start values.
             share = max(1 / self.batches, NORM_SHARE)
@@ -167,6 +170,7 @@ class TrainNetwork:
         dtype: np.dtype | type[np.floating] = np.float32,
     ):
         self.architecture = architecture
+        self.input_bits = architecture.image_bits(a_bits)
         self.dtype = np.dtype(dtype).type
         self.layers: list[TrainLayer] = []
         last = architecture.layers[-1]
@@ -186,7 +190,7 @@ class TrainNetwork:
 
     def forward(self, images: np.ndarray, training: bool = False) -> np.ndarray:
         """Logits (N, classes) of uint8 images (N, H, W, C)."""
-        levels = self.dtype((1 << self.architecture.input_bits) - 1)
+        levels = self.dtype((1 << self.input_bits) - 1)
         x = images.astype(self.dtype) / levels
         for layer in self.layers:
             x = layer.forward(x, training)
@@ -198,11 +202,11 @@ class TrainNetwork:
         gradients = {}
         for index in range(len(self.layers) - 1, -1, -1):
             layer = self.layers[index]
-            gradient, of_layer = layer.backward(gradient, noise, input_needed=index > 0)
+            in_gradient, of_layer = layer.backward(gradient, noise, input_needed=index > 0)
             for name, value in of_layer.items():
                 gradients[f"{layer.spec.name}.{name}"] = value
-            if index > 0:
-                gradient = gradient.reshape(len(gradient), *self.layers[index - 1].out_shape)
+            if in_gradient is not None:
+                gradient = in_gradient.reshape(len(in_gradient), *self.layers[index - 1].out_shape)
         return gradients
 
     def freeze(self) -> Network:
@@ -210,7 +214,7 @@ class TrainNetwork:
         return Network(
             name=self.architecture.name,
             input_shape=self.architecture.input_shape,
-            input_bits=self.architecture.input_bits,
+            input_bits=self.input_bits,
             layers=tuple(layer.freeze() for layer in self.layers),
         )
 

@@ -8,9 +8,10 @@ import numpy as np
 from .. import checks
 from ..errors import InputError
 from ..lowering.lower import lower
-from ..network.network import MAX_BITS, Network
+from ..network.layer import MAX_BITS
+from ..network.network import Network
 from ..run.integer import logits, run_integer
-from ..zoo.architectures import Architecture
+from ..zoo.architecture import Architecture
 from .layers import softmax_cross_entropy
 from .network import FLOAT, TrainNetwork
 from .optimizer import Adam, cosine_rate
@@ -30,7 +31,7 @@ class TrainingResult:
     """
 
     network: Network
-    history: list[dict]
+    history: list[dict[str, float]]
     accuracy: float | None
 
 
@@ -49,7 +50,7 @@ def train(
     last_w: int | None = None,
     batch: int = 64,
     rate: float = 1e-3,
-    progress: Callable[[int, int, dict], None] | None = None,
+    progress: Callable[[int, int, dict[str, float]], None] | None = None,
 ) -> TrainingResult:
     """Trains `architecture` on images uint8 (N, H, W, C) with labels (N,), Algorithm 1.
 
@@ -84,7 +85,7 @@ def train(
     history = []
     for epoch in range(epochs):
         order = rng.permutation(len(images))
-        loss_sum = correct = seen = 0
+        loss_sum, correct, seen = 0.0, 0, 0
         for index in range(batches):
             chosen = order[index * batch : (index + 1) * batch]
             step = epoch * batches + index
@@ -93,7 +94,7 @@ def train(
             loss_sum += loss * len(chosen)
             correct += hits
             seen += len(chosen)
-            measures = {
+            measures: dict[str, float] = {
                 "epoch": epoch + 1,
                 "loss": loss_sum / seen,
                 "train_accuracy": correct / seen,

@@ -1,7 +1,7 @@
 """What an architecture is: layers as data without widths or weights, for zoo and training."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,9 +16,9 @@ from ..network.shapes import LayerShapes, layer_shapes
 class LayerSpec(Geometry):
     """One layer: convolution or fully connected, then optional batch normalization and pooling.
 
-    `channels` are output channels. A fully connected
-    layer reads its whole input flattened in height, width, channel order; it has no `kernel`.
-    `source` and `add` name earlier layers, see network.Layer. A layer with `trunk` yields integers
+    `channels` are output channels. A fully connected layer reads its whole input flattened in height,
+    width, channel order; it has no `kernel`.
+    `source` and `add` name earlier layers, see Layer. A layer with `trunk` yields integers
     of a residual trunk; without `codes` it yields nothing else. `global_pool` sums the codes of the
     whole map, whatever its size. `positive_slopes`: batch normalization stands behind the pooling
     in the original, and only where no gamma is negative that is the same as in front of it.
@@ -38,7 +38,7 @@ class LayerSpec(Geometry):
     global_pool: bool = False
     positive_slopes: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._normalize(f"layer {self.name}:")
 
     def weights_shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int, int]:
@@ -82,6 +82,10 @@ class Architecture:
         widths[-1] = self.last_w if last_w is None else last_w
         return widths
 
+    def image_bits(self, a_bits: int) -> int:
+        """Width of the image for a network with activations of `a_bits`."""
+        return a_bits if self.input_bits is None else self.input_bits
+
     def activation_bits(self, a_bits: int) -> list[int | None]:
         """Width of every layer's activation, None for the last and those without codes.
 
@@ -90,10 +94,11 @@ class Architecture:
         """
         widths = []
         for spec in self.layers:
-            bits = a_bits if spec.codes and spec is not self.layers[-1] else None
-            while spec.global_pool and bits > 1 and ((1 << bits) - 1) * spec.pool.area > 255:
+            area = spec.pool.area if spec.pool is not None and spec.global_pool else 1
+            bits = a_bits
+            while bits > 1 and ((1 << bits) - 1) * area > 255:
                 bits -= 1
-            widths.append(bits)
+            widths.append(bits if spec.codes and spec is not self.layers[-1] else None)
         return widths
 
     def shapes(self, size: tuple[int, int] | None = None) -> list[LayerShapes]:
@@ -126,6 +131,20 @@ class Architecture:
             before = spec.name
             outputs[before] = found.out_shape
         return replace(self, input_shape=image, layers=tuple(specs)), results
+
+
+class Plan(NamedTuple):
+    """A network with everything chosen but the weights.
+
+    architecture: of one size, see Architecture.sized; w_bits, a_bits, shapes: per layer its weight bits,
+    activation bits or None, and LayerShapes.
+    """
+
+    architecture: Architecture
+    input_bits: int
+    w_bits: list[int]
+    a_bits: list[int | None]
+    shapes: list[LayerShapes]
 
 
 def _blank(spec: LayerSpec, shape: tuple[int, int, int]) -> Layer:

@@ -3,10 +3,8 @@
 from typing import Any
 
 from ..errors import InputError
-from ..network.network import Pool
+from ..network.parts import Pool
 from .architecture import Architecture, LayerSpec
-
-__all__ = ["ARCHITECTURES", "DIGITS", "Architecture", "LayerSpec", "find"]
 
 _HALVE = Pool(kind="max", kernel=(2, 2), stride=(2, 2))
 _SAME = (1, 1, 1, 1)
@@ -124,7 +122,7 @@ def _group(name: str, channels: int, before: str, last: bool) -> tuple[LayerSpec
     first, second = f"{name}_1", f"{name}_2"
     conv = {"padding": _SAME}
     sums = {"trunk": True, **conv}
-    end = {"global_pool": True}
+    end: dict[str, bool | Pool] = {"global_pool": True}
     if not last:
         end = {"pool": Pool(kind="average", kernel=(2, 2), stride=(2, 2))}
     return (
@@ -136,7 +134,7 @@ def _group(name: str, channels: int, before: str, last: bool) -> tuple[LayerSpec
     )
 
 
-# The original pools the bias's sum and normalizes then; see LayerSpec.positive_slopes.
+# The original adds the bias, pools and then normalizes; see LayerSpec.positive_slopes.
 _RESNET18 = Architecture(
     name="resnet18",
     input_shape=(224, 224, 3),

@@ -1,18 +1,17 @@
 """Named networks: trained weights where they ship, otherwise reproducible random ones."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from .. import checks
 from ..errors import InputError
 from ..network import npz
-from ..network.network import MAX_BITS, Network, Rescale
-from ..network.shapes import LayerShapes
+from ..network.layer import MAX_BITS
+from ..network.network import Network
+from ..network.parts import Rescale
 from . import architectures
-from .architecture import Architecture
+from .architecture import Plan
 from .weights import random_weights
 
 _DATA = Path(__file__).parent / "data"
@@ -59,7 +58,7 @@ def load(
         raise InputError(f"{name}: net_g is {net_g!r}; accepted for these weights: {accepted}")
     if trained_g is not None:
         return npz.load(trained_path(name, net_w, net_a))
-    return random_weights(plan.architecture, plan.w_bits, plan.a_bits, seed, plan.shapes)
+    return random_weights(plan, seed)
 
 
 def outline(
@@ -92,36 +91,26 @@ def outline(
     return Network(
         name=name,
         input_shape=plan.architecture.input_shape,
-        input_bits=plan.architecture.input_bits,
+        input_bits=plan.input_bits,
         layers=tuple(layers),
     )
 
 
-class _Plan(NamedTuple):
-    """An architecture with everything chosen but the weights; widths and shapes per layer."""
-
-    architecture: Architecture
-    w_bits: list[int]
-    a_bits: list[int | None]
-    shapes: list[LayerShapes]
-
-
 def _plan(
     name: str, net_w: int, net_a: int, first_w: int | None, last_w: int | None, size: tuple[int, int] | None
-) -> _Plan:
-    """The checked _Plan of these arguments of `load`."""
+) -> Plan:
+    """The checked Plan of these arguments of `load`."""
     architecture = architectures.find(name)
     checks.integer(net_a, f"{name}: net_a", 1, MAX_BITS)
     checks.integer(net_w, f"{name}: net_w", 1, MAX_BITS)
     widths = architecture.weight_bits(net_w, first_w, last_w)
-    for spec, width in zip(architecture.layers, widths, strict=True):
-        checks.integer(width, f"{name}: weight bits of layer {spec.name}", 1, MAX_BITS)
+    for spec, w_bits in zip(architecture.layers, widths, strict=True):
+        checks.integer(w_bits, f"{name}: weight bits of layer {spec.name}", 1, MAX_BITS)
     if size is not None:
-        size = checks.integers(size, f"{name}: size", ("height", "width"), 1)
-    architecture, shapes = architecture.sized(size)
-    if architecture.input_bits is None:
-        architecture = replace(architecture, input_bits=net_a)
-    return _Plan(architecture, widths, architecture.activation_bits(net_a), shapes)
+        height, width = checks.integers(size, f"{name}: size", ("height", "width"), 1)
+        size = height, width
+    sized, shapes = architecture.sized(size)
+    return Plan(sized, sized.image_bits(net_a), widths, sized.activation_bits(net_a), shapes)
 
 
 def trained_path(name: str, net_w: int, net_a: int) -> Path:

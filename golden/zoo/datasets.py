@@ -69,8 +69,8 @@ def load_mnist(directory: str | Path) -> ImageSet:
         raise InputError(f"{directory}: no such folder; needed: one with the four MNIST IDX files")
     folders = [directory, *sorted(entry for entry in directory.iterdir() if entry.is_dir())]
     for folder in folders:
-        found = [_find(folder, part) for part in _PARTS]
-        if all(found):
+        found = [path for part in _PARTS if (path := _find(folder, part)) is not None]
+        if len(found) == len(_PARTS):
             break
     else:
         best = max(([_find(folder, part) for part in _PARTS] for folder in folders), key=_count)

@@ -2,18 +2,21 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ..network.encoding import Encoding
-from ..network.network import INPUT, BatchNorm, Layer, Network
+from ..network.layer import INPUT, Layer
+from ..network.network import Network
+from ..network.parts import BatchNorm
 from ..network.rescale import rescale_of
-from ..network.shapes import LayerShapes, Shape
+from ..network.shapes import Shape
 from ..random.draws import RawDraws
-from .architecture import Architecture, LayerSpec
+from .architecture import LayerSpec, Plan
 
-# By how much the maximum of a window lies above its mean, for outputs with a standard deviation of
-# about 0.4 behind batch normalization: overlapping windows of nine are of neighbors much alike.
+# By how much the maximum of a window of so many pixels lies above its mean, for outputs with a standard
+# deviation of about 0.4 behind batch normalization. The pixels of an overlapping 3x3 window are much alike.
 _MAXIMUM = {4: 0.4, 9: 0.5}
 # Share of the variance that is left in the mean of 2x2 neighboring pixels, which are much alike.
 _AVERAGE_SHARE = 0.4
@@ -21,34 +24,30 @@ _AVERAGE_SHARE = 0.4
 _LARGEST_TRUNK = 32_000
 
 
-def random_weights(
-    architecture: Architecture,
-    widths: list[int],
-    a_bits: list[int | None],
-    seed: int,
-    shapes: list[LayerShapes],
-) -> Network:
-    """A network of `architecture` (one size, see Architecture.sized) with weights for `seed`.
+def random_weights(plan: Plan, seed: int) -> Network:
+    """The network of `plan` with weights for `seed`.
 
-    widths, a_bits, shapes: per layer its weight bits, activation bits or None, and LayerShapes.
     Weight codes are uniform. Statistics fit uniform input codes; those of a sum of a residual trunk
-    are the sums of its parts'. The same bits for the same arguments on every machine.
+    are the sums of those of its terms. The same bits for the same arguments on every machine.
     """
-    first = architecture.layers[0].source or INPUT
-    builder = _Builder(architecture, widths, shapes, RawDraws(seed))
-    builder.levels[first] = (1 << architecture.input_bits) - 1
+    builder = _Builder(plan, RawDraws(seed))
+    before = plan.architecture.layers[0].source or INPUT
+    # Layer name -> the output code that stands for 1.0, where it has codes.
+    levels_of = {before: (1 << plan.input_bits) - 1}
     layers = []
-    before = first
-    for spec, w_bits, out_bits, shape in zip(architecture.layers, widths, a_bits, shapes, strict=True):
-        levels = builder.levels[spec.source or before]
+    for spec, w_bits, out_bits, shape in zip(
+        plan.architecture.layers, plan.w_bits, plan.a_bits, plan.shapes, strict=True
+    ):
+        levels = levels_of[spec.source or before]
         layer = builder.layer(spec, shape.in_shape, w_bits, levels, out_bits)
         layers.append(layer)
         before = spec.name
-        builder.levels[before] = layer.levels
+        if layer.levels is not None:
+            levels_of[before] = layer.levels
     return Network(
-        name=architecture.name,
-        input_shape=architecture.input_shape,
-        input_bits=architecture.input_bits,
+        name=plan.architecture.name,
+        input_shape=plan.architecture.input_shape,
+        input_bits=plan.input_bits,
         layers=tuple(layers),
     )
 
@@ -56,14 +55,11 @@ def random_weights(
 class _Builder:
     """What the layers of one network share: the stream of draws, trunk units, statistics."""
 
-    def __init__(
-        self, architecture: Architecture, widths: list[int], shapes: list[LayerShapes], draws: RawDraws
-    ):
+    def __init__(self, plan: Plan, draws: RawDraws):
         self.draws = draws
-        # Layer name -> the output code that stands for 1.0; mean and variance of its trunk.
-        self.levels: dict[str, int | None] = {}
+        # Layer name -> mean and variance of its trunk.
         self._trunks: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        self._units = _trunk_units(architecture, widths, shapes)
+        self._units = _trunk_units(plan)
 
     def layer(
         self, spec: LayerSpec, in_shape: Shape, w_bits: int, levels: int, out_bits: int | None
@@ -73,7 +69,7 @@ class _Builder:
         codes = draws.codes(spec.weights_shape(in_shape), w_bits)
         scale = _weight_scale(spec, codes[0].size, w_bits, out_bits)
         mean, var = _moments(codes, w_bits, scale, levels)
-        parameters = {}
+        parameters: dict[str, Any] = {}
         if spec.bias:
             bias = draws.reals(spec.channels, -0.5, 0.5)
             if not spec.norm and out_bits is not None:
@@ -82,8 +78,9 @@ class _Builder:
             parameters["bias"] = bias.astype(np.float32)
             mean = mean + parameters["bias"]
         if spec.trunk:
-            added = self._trunks.get(spec.add, (0, 0))
-            mean, var = mean + added[0], var + added[1]
+            if spec.add is not None:
+                added = self._trunks[spec.add]
+                mean, var = mean + added[0], var + added[1]
             self._trunks[spec.name] = mean, var
         if spec.norm:
             parameters["norm"] = _random_norm(spec, mean, var, draws)
@@ -104,18 +101,17 @@ def _weight_scale(spec: LayerSpec, fan_in: int, w_bits: int, out_bits: int | Non
     return np.float32(np.sqrt(3 * levels / ((levels + 2) * fan_in)))
 
 
-def _trunk_units(
-    architecture: Architecture, widths: list[int], shapes: list[LayerShapes]
-) -> dict[str, float]:
+def _trunk_units(plan: Plan) -> dict[str, float]:
     """Layer name -> unit of its trunk, one for all layers that add up.
 
     The least power of two with which the sum of the largest outputs that any weights and inputs
     could give still fits.
     """
-    roots, bounds = {}, {}
-    for spec, w_bits, shape in zip(architecture.layers, widths, shapes, strict=True):
+    roots: dict[str, str] = {}
+    bounds: dict[str, float] = {}
+    for spec, w_bits, shape in zip(plan.architecture.layers, plan.w_bits, plan.shapes, strict=True):
         if spec.trunk:
-            root = roots.get(spec.add, spec.name)
+            root = spec.name if spec.add is None else roots[spec.add]
             roots[spec.name] = root
             fan_in = math.prod(spec.weights_shape(shape.in_shape)[1:])
             bound = fan_in * float(_weight_scale(spec, fan_in, w_bits, 0))

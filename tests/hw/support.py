@@ -8,7 +8,8 @@ from amaranth import Module, Shape, Signal
 from amaranth.hdl import Fragment
 from amaranth.sim import Simulator
 
-from dorefa.golden.network.network import Layer, Network
+from dorefa.golden.network.layer import Layer
+from dorefa.golden.network.network import Network
 from dorefa.hw.compiler.descriptor import descriptor
 from dorefa.hw.compiler.schedule import schedule
 from dorefa.hw.interface import program

@@ -7,7 +7,8 @@ import pytest
 
 from dorefa.golden import lower, random_images, run_integer
 from dorefa.golden.errors import InputError
-from dorefa.golden.network.network import Layer, Network
+from dorefa.golden.network.layer import Layer
+from dorefa.golden.network.network import Network
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
 from dorefa.sim import simulate

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NoReturn, overload
 
 import numpy as np
 
@@ -45,6 +45,10 @@ class Node:
             "integers",
         )
 
+    @overload
+    def number(self, name: str, default: float) -> float: ...
+    @overload
+    def number(self, name: str, default: None) -> float | None: ...
     def number(self, name: str, default: float | None) -> float | None:
         """The attribute `name`, a finite float; or its default, which may be None."""
         return self._attribute(
@@ -95,7 +99,9 @@ def needed_nodes(nodes: list[Node], known: Collection[str], outputs: tuple[str, 
     for output in outputs:
         if output not in producers and output not in known:
             raise InputError(f"graph: output {output} is made by no node; accepted: by one")
-    result, done, entered = [], set(), set()
+    result: list[Node] = []
+    done: set[str] = set()
+    entered: set[str] = set()
     stack = [producers[name] for name in reversed(outputs) if name in producers]
     while stack:
         node = stack[-1]
@@ -120,7 +126,7 @@ def needed_nodes(nodes: list[Node], known: Collection[str], outputs: tuple[str, 
 
 def _producers(nodes: list[Node], known: Collection[str]) -> dict[str, Node]:
     """Tensor -> the one node that makes it."""
-    producers = {}
+    producers: dict[str, Node] = {}
     for node in nodes:
         for name in filter(None, node.outputs):
             if name in producers or name in known:

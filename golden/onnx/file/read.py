@@ -19,7 +19,7 @@ MAX_BYTES = 1 << 29
 MAX_NODES = 10_000
 
 
-def read_graph(path: str | os.PathLike) -> Graph:
+def read_graph(path: str | os.PathLike[str]) -> Graph:
     """The Graph in the file at `path`; InputError says in one line what is wrong with the file."""
     onnx = import_onnx(path, "reading")
     try:
@@ -46,7 +46,7 @@ def read_graph(path: str | os.PathLike) -> Graph:
     return _graph(onnx, model.graph)
 
 
-def import_onnx(path: str | os.PathLike, doing: str) -> ModuleType:
+def import_onnx(path: str | os.PathLike[str], doing: str) -> ModuleType:
     """The package onnx; InputError says that `doing` something with the file at `path` needs it."""
     try:
         import onnx
@@ -63,19 +63,19 @@ def _graph(onnx: ModuleType, graph: Any) -> Graph:
         raise InputError(f"graph: has {len(graph.node)} nodes; accepted: at most {MAX_NODES}")
     if len(graph.sparse_initializer):
         raise InputError("graph: has sparse initializers; accepted: dense ones")
-    constants = {}
+    constants: dict[str, np.ndarray] = {}
     for tensor in graph.initializer:
         name = clean(tensor.name)
         if name in constants:
             raise InputError(f"initializer {name}: is there twice; accepted: each name once")
         constants[name] = tensor_array(onnx, tensor, f"initializer {name}")
-    nodes = _nodes(onnx, graph)
+    found = _nodes(onnx, graph)
     input_name, input_shape = _input(graph, constants)
     outputs = tuple(clean(output.name) for output in graph.output)
     if not outputs:
         raise InputError("graph: has no output; accepted: one, the scores of the classes")
-    nodes = needed_nodes(nodes, {*constants, input_name}, outputs)
-    uses = {}
+    nodes = needed_nodes(found, {*constants, input_name}, outputs)
+    uses: dict[str, int] = {}
     for name in (*outputs, *(name for node in nodes for name in node.inputs if name)):
         uses[name] = uses.get(name, 0) + 1
     return Graph(
@@ -91,7 +91,8 @@ def _graph(onnx: ModuleType, graph: Any) -> Graph:
 
 
 def _nodes(onnx: ModuleType, graph: Any) -> list[Node]:
-    nodes, names = [], set()
+    nodes: list[Node] = []
+    names: set[str] = set()
     for number, proto in enumerate(graph.node):
         name = clean(proto.name) or f"{clean(proto.op_type)}_{number}"
         # Layers take these names, which must differ from each other.

@@ -90,7 +90,7 @@ def test_minimal_against_brute_force(rng):
         thresholds = np.sort(thresholds).clip(low, high + 1).astype(int).tolist()
         best = brute_force(thresholds, low, high)
         layer = with_thresholds(thresholds, low, high)
-        form = affine._search(layer, 0)
+        form = affine._search(layer.thresholds[0], low, high)
         if best is None:
             assert form is None or form[2] > 5 or form[0] > 64, (thresholds, low, high)
             continue
@@ -141,7 +141,7 @@ def test_no_overflow_with_wide_products():
 @pytest.mark.parametrize("change", ["m + 1", "m - 1", "b + 2^f", "b - 2^f"])
 def test_the_proof_finds_planted_errors(change, monkeypatch):
     layer = lowered(scale=0.0313, bias=0.01, w_bits=2, in_bits=8, out_bits=8, taps=40)
-    m, b, f, tie = affine._search(layer, 0)
+    m, b, f, tie = affine._search(layer.thresholds[0], layer.value_min, layer.value_max)
     wrong = {
         "m + 1": (m + 1, b, f, tie),
         "m - 1": (m - 1, b, f, tie),

@@ -8,7 +8,8 @@ import pytest
 
 from dorefa.golden import Encoding, Pool
 from dorefa.golden.lowering.fold import accumulator_ranges, fold, rounded_range, seen_range
-from dorefa.golden.lowering.staircase import Affine, Round, apply
+from dorefa.golden.lowering.staircase import apply
+from dorefa.golden.lowering.steps import Affine, Round
 
 MODES = ("ROUND", "FLOOR", "HALF_UP")
 

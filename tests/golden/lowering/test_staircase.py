@@ -5,18 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from dorefa.golden.lowering.staircase import (
-    ROUNDING,
-    Affine,
-    Clamp,
-    Count,
-    Leaky,
-    Round,
-    append,
-    apply,
-    direction,
-    thresholds,
-)
+from dorefa.golden.lowering.staircase import append, apply, composed, direction, split, thresholds
+from dorefa.golden.lowering.steps import ROUNDING, Affine, Clamp, Count, Leaky, Round
 
 
 def draw_step(rng):
@@ -56,16 +46,6 @@ def test_thresholds_are_the_chain(draw, seed):
         assert direction(steps, 0) == (1 if results[-1] > results[0] else -1)
 
 
-@pytest.mark.parametrize("mode", ROUNDING)
-def test_rounding_is_that_of_the_qonnx_package(mode):
-    from qonnx.custom_op.general.intquant import resolve_rounding_mode
-
-    values = np.arange(-24, 25) / 4
-    step = Round(mode, -9, 9)
-    expected = resolve_rounding_mode(mode)(values)
-    assert [step.apply(0, Fraction(value)) for value in values.tolist()] == expected.tolist()
-
-
 @pytest.mark.parametrize("draw", range(100))
 def test_one_affine_step_gives_what_the_chain_gives(draw, seed):
     rng = np.random.default_rng([seed, draw])
@@ -82,3 +62,14 @@ def test_affine_steps_merge():
     first, second = Affine([Fraction(2)], [Fraction(3)]), Affine([Fraction(-1, 2)], [Fraction(1)])
     (merged,) = append((first,), second)
     assert (merged.slope, merged.offset) == ([Fraction(-1)], [Fraction(-1, 2)])
+    whole = composed((first, second, first), 1)
+    assert all(whole.apply(0, x) == apply((first, second, first), 0, x) for x in range(-5, 6))
+    assert composed((), 2).slope == [1, 1] and composed((), 2).offset == [0, 0]
+
+
+def test_a_chain_is_split_at_its_last_integers():
+    affine, inner, last = Affine([Fraction(2)], [Fraction(3)]), Count([[Fraction(0)]]), Round("FLOOR", 0, 3)
+    parts = split((inner, affine, last, affine, affine))
+    assert parts == ((inner, affine), last, (affine, affine))
+    assert parts.chain == (inner, affine, last)
+    assert split((affine, Clamp(None, Fraction(1)))) is None

@@ -130,3 +130,16 @@ def test_channels_that_fall_with_the_pooled_maximum(gains, signed, tmp_path, see
 
     found = check(build, tmp_path, rng, 60)
     assert [layer.name for layer in found.network.layers] == ["conv0", "conv0.turn", "scores"]
+
+
+def test_a_scale_behind_pooled_codes_is_not_lost(tmp_path, seed, rng):
+    """The quantizer's scale stands in front of the pooling, the factor behind it: both count."""
+
+    def build(batch):
+        graph, x, rng = convolution(batch, seed, (2, 6, 6), (6, 2, 3, 3), 0.25)
+        x = graph.node("MaxPool", [x], "pool0", kernel_shape=[2, 2], strides=[2, 2])
+        x = graph.node("Mul", [x, graph.constant(2)], "scaled0")
+        return graph.model(head(graph, x, rng, 6 * 4))
+
+    found = check(build, tmp_path, rng)
+    assert len(found.network.layers) == 2

@@ -114,6 +114,11 @@ def scores(op, **attributes):
     return make
 
 
+def conv_of_features(rng):
+    graph, x = start(rng, (1, 6))
+    return graph.model(conv(graph, rng, x, shape=(4, 6)))
+
+
 def map_of_scores(rng):
     graph, x = start(rng)
     return graph.model(conv(graph, rng, x))
@@ -132,6 +137,7 @@ def many_operators(op, count):
 
 
 MODELS = {
+    "convolution without pixels": (conv_of_features, r"node conv \(Conv\): reads 2 axes; accepted: 3 or 4"),
     "not monotone": (behind_conv("Abs"), r"node bent \(Abs\): is not monotone"),
     "not rational": (behind_conv("Sigmoid"), r"node act \(Quant\): follows the scores"),
     "unknown operator": (behind_conv("Erf"), r"node bent \(Erf\): is not supported; accepted: "),

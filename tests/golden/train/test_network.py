@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dorefa.golden.lowering.lower import lower
-from dorefa.golden.network.network import Pool
+from dorefa.golden.network.parts import Pool
 from dorefa.golden.quantizers.dorefa import quantize_activations, quantize_weights
 from dorefa.golden.run.integer import logits, run_integer
 from dorefa.golden.train import layers
@@ -15,7 +15,7 @@ from dorefa.golden.train.network import (
     quantized_gradients,
     quantized_weights,
 )
-from dorefa.golden.zoo.architectures import Architecture, LayerSpec
+from dorefa.golden.zoo.architecture import Architecture, LayerSpec
 
 TINY = Architecture(
     name="tiny",

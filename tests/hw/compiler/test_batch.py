@@ -5,7 +5,7 @@ import pytest
 
 from dorefa.golden import lower, random_images, random_network, run_integer
 from dorefa.golden.errors import InputError
-from dorefa.golden.network.network import Pool
+from dorefa.golden.network.parts import Pool
 from dorefa.hw.compiler.batch import batched, result_channels, results_by_image
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.plan import find_problems

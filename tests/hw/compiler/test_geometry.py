@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dorefa.golden.lowering.lower import lower
-from dorefa.golden.network.network import Pool
+from dorefa.golden.network.parts import Pool
 from dorefa.golden.network.shapes import layer_shapes
 from dorefa.golden.random.network import random_network
 from dorefa.hw.compiler.geometry import PassGeometry, as_convolution

@@ -8,7 +8,7 @@ import pytest
 
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.lower import lower
-from dorefa.golden.network.network import Pool
+from dorefa.golden.network.parts import Pool
 from dorefa.golden.network.shapes import layer_shapes
 from dorefa.golden.random.network import random_images, random_network
 from dorefa.golden.run.matmul import convolve

@@ -4,7 +4,7 @@ import itertools
 from dataclasses import dataclass
 
 from dorefa.golden.lowering.lower import lower
-from dorefa.golden.network.network import Pool
+from dorefa.golden.network.parts import Pool
 
 from ...support import draw_layer, network
 

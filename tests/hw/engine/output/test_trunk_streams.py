@@ -7,8 +7,7 @@ import pytest
 
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.lower import lower
-from dorefa.golden.network.network import Pool
-from dorefa.golden.network.parts import Rescale
+from dorefa.golden.network.parts import Pool, Rescale
 from dorefa.golden.random.network import random_images
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.plan import find_problems

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dorefa.golden.network.network import Pool
+from dorefa.golden.network.parts import Pool
 from dorefa.hw.compiler.map_layout import MapLayout
 
 from .reader_bench import integer_network
