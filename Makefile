@@ -16,6 +16,10 @@ test: venv
 lint: venv
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+# Type checkers know packages by their folders: one is made of the rooms.
+	mkdir -p $(VENV)/types/dorefa
+	ln -sfn $(addprefix $(CURDIR)/,golden hw sim synth cli) $(addprefix $(CURDIR)/dorefa/,__init__.py __main__.py py.typed) $(VENV)/types/dorefa
+	cd $(VENV)/types && MYPYPATH=. $(abspath $(RUN)) -m mypy --config-file $(CURDIR)/pyproject.toml --cache-dir ../mypy -p dorefa
 
 venv: $(STAMP)
 

@@ -1,0 +1,1 @@
+"""The `dorefa` command: a file per verb."""

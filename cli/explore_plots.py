@@ -8,7 +8,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-import matplotlib.pyplot as plt  # noqa: E402  (after the choice of a backend without a display)
+import matplotlib.pyplot as plt
 
 from dorefa.synth.explore.explore import area, pareto, speed
 

@@ -10,14 +10,14 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-import matplotlib.pyplot as plt  # noqa: E402  (after the choice of a backend without a display)
-import numpy as np  # noqa: E402
-from matplotlib.axes import Axes  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from dorefa.hw.config.engine import EngineConfig  # noqa: E402
+from dorefa.hw.config.engine import EngineConfig
 
-from .waveform import Trace  # noqa: E402
+from .waveform import Trace
 
 Point = tuple[float, float]
 

@@ -12,6 +12,7 @@ class FlatSignature(wiring.Signature):
     signature makes ``weights__en``, so that a group of ports reads well in Verilog."""
 
     def create(self, *, path: tuple[str, ...] | None = None, src_loc_at: int = 0) -> Any:
+        """An interface with these signals; `path` names it."""
         interface = super().create(path=path, src_loc_at=1 + src_loc_at)
         for name, member in self.members.items():
             flat = "_".join([*(path or ()), name])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth import ClockDomain, ClockSignal, Elaboratable, Instance, Module, ResetSignal, Signal
 from amaranth.lib import io
 
@@ -39,7 +41,7 @@ class BoardTop(Elaboratable):
         self._board = board
         self._clock = clock
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.domains += ClockDomain("sync")
         m.submodules.clock = self._clock
