@@ -12,6 +12,7 @@ import tempfile
 from dorefa.hw.config.engine import preset
 from dorefa.synth.flow import nextpnr, report, yosys
 from dorefa.synth.flow.units import make_unit
+from dorefa.synth.targets.catalog import find_target
 
 # (target, what it is called, structure, pipeline, Yosys command or None for ours)
 VARIANTS = (
@@ -36,7 +37,7 @@ def measure(target, structure, pipeline, command, lanes, seeds):
     parameters = {"lanes": lanes, "structure": structure, "pipeline": pipeline}
     unit = make_unit("popcount", preset("default").replace(encoding="unsigned", **parameters), target)
     with tempfile.TemporaryDirectory() as folder:
-        if target != "xilinx":
+        if find_target(target).router:
             routed = nextpnr.place_and_route(unit, target=target, seeds=seeds, folder=folder, command=command)
             return routed["luts"], routed["fmax_mhz"]
         statistics = yosys.synthesize(unit.write(folder), top=unit.top, target=target, components=False)

@@ -24,17 +24,17 @@ def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status. Where the network is not supported, writes the report
     and raises :class:`InputError` with the first problem."""
     from dorefa.golden import lower
-    from dorefa.hw.compiler.compile import compile_network, per_image
+    from dorefa.hw.compiler.compile import compile_plan, per_image
     from dorefa.sim.report import layer_report
 
     out = Output(args.json)
     network = lower(options.load_network(args.model, args))
     overrides = options.engine_overrides(args)
-    config, problems = _configure(network, overrides)
+    config, plan, problems = _configure(network, overrides)
     compiled = None
     if not problems:
         try:
-            compiled = compile_network(network, config)
+            compiled = compile_plan(plan)
         except InputError as error:
             problems = [str(error)]
     report = {
@@ -99,13 +99,15 @@ def _say_problems(out, report):
 
 
 def _configure(network, overrides):
-    """(configuration or None, problems): every reason at once why the engine cannot be."""
-    from dorefa.hw.compiler.plan import find_problems
+    """(configuration, plan, problems): every reason at once why the engine cannot be; None for what there
+    is not then."""
+    from dorefa.hw.compiler.plan import Plan, find_problems
     from dorefa.hw.compiler.sizing import fit
 
     try:
         config = fit(network, **overrides)
-        return config, find_problems(network, config)
+        plan = Plan.of(network, config)
+        return config, plan, plan.problems
     except InputError as error:
         everything = str(error)
     # Parameters that stand in nobody's way are kept, so that each of the others is named.
@@ -125,7 +127,7 @@ def _configure(network, overrides):
     problems = list(dict.fromkeys(refused.values())) or [everything]
     if refused:
         problems += find_problems(network, fit(network, **kept))
-    return None, problems
+    return None, None, problems
 
 
 def _nearest(network, overrides):

@@ -155,7 +155,11 @@ def compile_network(network: IntegerNetwork, config: EngineConfig) -> CompiledNe
     Raises :class:`InputError` with the first problem; :func:`dorefa.hw.compiler.plan.find_problems` lists
     them all.
     """
-    plan = Plan.of(network, config)
+    return compile_plan(Plan.of(network, config))
+
+
+def compile_plan(plan: Plan) -> CompiledNetwork:
+    """:func:`compile_network` of a plan that is there already."""
     if plan.problems:
         raise InputError(plan.problems[0])
     memories, packets = _images(plan)
