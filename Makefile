@@ -5,13 +5,17 @@ VENV ?= .venv
 STAMP := $(VENV)/.installed
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test lint clean venv
+.PHONY: demo test test-long lint clean venv
 
 demo: venv
 	$(RUN) -m dorefa.cli.demo --output demo
 
 test: venv
 	$(RUN) -m pytest --numprocesses auto --dist worksteal
+
+# A sample of the campaigns, netlists of all families, the commands of the README.
+test-long: venv
+	$(RUN) -m pytest --numprocesses auto --dist worksteal -m sample
 
 lint: venv
 	$(RUN) -m ruff check .

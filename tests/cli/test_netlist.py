@@ -16,8 +16,9 @@ from dorefa.synth.flow.units import make_unit
 from dorefa.synth.targets.catalog import names
 
 # The families but the first take longer; all run the same test.
+LATER = (pytest.mark.slow, pytest.mark.sample)
 TARGETS = [
-    target if target == "ice40" else pytest.param(target, marks=pytest.mark.slow)
+    target if target == "ice40" else pytest.param(target, marks=LATER)
     for target in names(lambda target: target.netlist)
 ]
 VARIANTS = [
@@ -90,6 +91,7 @@ def test_netlist_with_streamed_trunks(tmp_path, seed):
 
 
 @pytest.mark.slow
+@pytest.mark.sample
 @pytest.mark.parametrize("target, parameters", VARIANTS)
 def test_netlists_of_other_engines(network, netlist_of, target, parameters, seed):
     config, made = netlist_of(target, **parameters)
