@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from amaranth import Const, Instance, Module, Signal
+from amaranth import Const, Instance, Module, Signal, Value
 
 from .chains import Chains, Slot
 from .fabric import Fabric
@@ -53,7 +53,7 @@ def emit(m: Module, slots: list[Slot], name: str) -> None:
         slots = [*slots, Slot(ZERO, ZERO, None, inject=True)]
     carry = None
     for number in range(0, len(slots), 2):
-        ports = {}
+        ports: dict[str, Value | str] = {}
         for half, slot in enumerate(slots[number : number + 2]):
             ports |= {f"i_{pin}{half}": Const(1, 1) for pin in "ABCD"}
             ports |= {f"i_{pin}{half}": value for pin, value in zip("CDAB", slot.y.pins, strict=False)}

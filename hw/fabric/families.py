@@ -24,4 +24,4 @@ FABRICS: dict[str, Fabric] = {fabric.name: fabric for fabric in (ecp5.FABRIC, ic
 
 def find_fabric(platform: object) -> Fabric | None:
     """The :class:`Fabric` a component may use on this platform, None where all is to be portable."""
-    return FABRICS.get(getattr(platform, "fabric", None))
+    return FABRICS.get(getattr(platform, "fabric", ""))

@@ -70,7 +70,7 @@ def plan(lanes: int) -> list[list[Node]]:
 
     A node over ``n`` lanes is on level ``floor(log2 n)`` and makes one bit more than that.
     """
-    levels = [[] for _ in range(tree_levels(lanes))]
+    levels: list[list[Node]] = [[] for _ in range(tree_levels(lanes))]
 
     def build(first, count):
         if count <= 1:
@@ -132,16 +132,16 @@ def count_tree(
         late = stage(level - 1) - stage(at)
         return [registered(m, bit, late, f"level_{level}_late") for bit in bits]
 
-    results, value = {}, 0
-    for level, nodes in enumerate(plan(len(lanes)), 1):
+    results: dict[Node, list[Operand]] = {}
+    levels = plan(len(lanes))
+    for level, nodes in enumerate(levels, 1):
         terms = [
             (fetch(node.left, level), fetch(node.right, level), fetch(node.lane, level)[0]) for node in nodes
         ]
         for node, bits in zip(nodes, add_level(m, level, terms), strict=True):
             late = stage(level) - stage(level - 1)
             results[node] = [registered(m, bit, late, f"level_{level}") for bit in bits]
-            value = node
-    return results[value] if results else [lanes[0]]
+    return results[levels[-1][0]] if levels else [lanes[0]]
 
 
 def count_portable(m: Module, lanes: list[Operand], every: int) -> list[Operand]:

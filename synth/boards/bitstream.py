@@ -18,6 +18,7 @@ from dorefa.hw.shell.board_core import BoardCore
 
 from ..flow import tools
 from ..flow.nextpnr import fastest_clock, logic_cells, used_cells
+from ..targets.catalog import find_board_flow, find_router
 from ..targets.target import Target
 from ..targets.tool import Tool, check_installed
 from . import catalog, top
@@ -48,12 +49,12 @@ class Bitstream:
     @property
     def luts(self) -> int:
         """Packed logic cells, carry cells and distributed RAM included."""
-        return logic_cells(self.utilization, self.target.router)
+        return logic_cells(self.utilization, find_router(self.target.name))
 
     @property
     def brams(self) -> int:
         """Block RAMs."""
-        kinds = self.target.boards.brams
+        kinds = find_board_flow(self.target.name).brams
         return sum(many["used"] for kind, many in self.utilization.items() if kind in kinds)
 
 
@@ -78,7 +79,7 @@ def make_bitstream(
     target = board.target
     check_installed(target.tools)
     # Refusals leave these two unused, which the file's first line says is no mistake.
-    clock = Clock(target.boards.pll, board.oscillator, clock_hz)
+    clock = Clock(board.flow.pll, board.oscillator, clock_hz)
     core = BoardCore(compiled, clock_hz=clock.rate, baud=baud)
     verilog = top.core_verilog(core, target)
     plan = _plan(board, clock, verilog, seed)
@@ -87,7 +88,7 @@ def make_bitstream(
     moved, copies = _run_tools(plan, board, folder, timeout, progress)
     report = json.loads((folder / _REPORT).read_text())
     return Bitstream(
-        files={suffix: (folder / f"{_TOP}.{suffix}").read_bytes() for suffix in target.boards.suffixes},
+        files={suffix: (folder / f"{_TOP}.{suffix}").read_bytes() for suffix in board.flow.suffixes},
         verilog=verilog,
         clock_hz=clock.rate,
         fmax_hz=_reached(report, clock.rate, seed),
@@ -111,7 +112,7 @@ def _plan(board: Board, clock: Clock, verilog: str, seed: int) -> BuildPlan:
         do_build=False,
         do_program=False,
         synth_opts=board.target.synthesis.options,
-        nextpnr_opts=" ".join(map(str, (*options, *board.target.router.options))),
+        nextpnr_opts=" ".join(map(str, (*options, *board.router.options))),
     )
 
 
@@ -124,20 +125,21 @@ def _run_tools(
 ) -> tuple[list[str], list[str]]:
     """Runs the commands of a plan as far as the bitstream; returns the names of the registers that went into
     block RAMs, and of those that are copies."""
-    target = board.target
-    by_name = {tool.name: tool for tool in target.tools}
-    moved, copies = [], []
+    router = board.router
+    by_name = {tool.name: tool for tool in board.target.tools}
+    moved: list[str] = []
+    copies: list[str] = []
     for number, command in enumerate(json.loads(plan.files[f"build_{_TOP}.json"])["commands"]):
-        name, arguments = target.boards.current(command[0], command[1:])
+        name, arguments = board.flow.current(command[0], command[1:])
         if name not in by_name:
             # What follows prepares programming, as the suffix that dfu-util wants: the user's tools do.
             break
         tool = by_name[name]
         if progress is not None:
             progress(number, name)
-        if tool is target.router.tool:
-            if target.router.improve:
-                moved, copies = target.router.improve(folder / f"{_TOP}.json")
+        if tool is router.tool:
+            if router.improve:
+                moved, copies = router.improve(folder / f"{_TOP}.json")
             _route(tool, arguments, board, folder, timeout)
         else:
             status, said = tools.run(tool, arguments, folder=folder, timeout=timeout)

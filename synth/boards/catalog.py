@@ -12,8 +12,8 @@ from amaranth.build.plat import TemplatedPlatform
 
 from dorefa.golden.errors import InputError
 
-from ..targets.catalog import find_target
-from ..targets.target import Device, Target
+from ..targets.catalog import find_board_flow, find_router, find_target
+from ..targets.target import BoardFlow, Device, Router, Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +43,19 @@ class Board:
         return find_target(self.family)
 
     @property
+    def router(self) -> Router:
+        """Its family's place and route."""
+        return find_router(self.family)
+
+    @property
+    def flow(self) -> BoardFlow:
+        """What its family needs for bitstreams; :class:`InputError` for a family without."""
+        return find_board_flow(self.family)
+
+    @property
     def sizes(self) -> dict[str, int | str]:
         """Engine parameters that a network gets on this board unless others are asked for."""
-        return {"lanes": self.array[0], "rows": self.array[1]} | self.target.boards.sizes
+        return {"lanes": self.array[0], "rows": self.array[1], **self.flow.sizes}
 
 
 _RGB = (("rgb_led", 0, "b"), ("rgb_led", 0, "r"))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from amaranth import ClockDomain, ClockSignal, Elaboratable, Module, ResetSignal, Signal
+from amaranth.build.plat import TemplatedPlatform
 
 from ..targets.pll import ClockNets, Pll, Setting
 
@@ -29,7 +28,7 @@ class Clock(Elaboratable):
             self.setting = pll.best(self._oscillator, wanted)
         self.rate = self.setting.rate if self.setting else self._oscillator
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: TemplatedPlatform) -> Module:
         m = Module()
         clock, locked = Signal(name="pll_clock"), Signal(name="pll_locked")
         nets = ClockNets(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from amaranth import ClockDomain, ClockSignal, Elaboratable, Instance, Module, ResetSignal, Signal
+from amaranth.build.plat import TemplatedPlatform
 from amaranth.lib import io
 
 from dorefa.hw.generate.manifest import network_memories
@@ -41,7 +40,7 @@ class BoardTop(Elaboratable):
         self._board = board
         self._clock = clock
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: TemplatedPlatform) -> Module:
         m = Module()
         m.domains += ClockDomain("sync")
         m.submodules.clock = self._clock
@@ -60,7 +59,7 @@ class BoardTop(Elaboratable):
         )
         # The line idles high from the first moment, the core's register only after its reset.
         m.d.comb += tx.o.eq(sent | ResetSignal())
-        requested = {}
+        requested: dict[tuple[str, int], object] = {}
         for light, (name, number, part) in zip(lights, self._board.leds, strict=False):
             if (name, number) not in requested:
                 requested[name, number] = platform.request(name, number, dir="-")

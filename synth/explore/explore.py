@@ -24,6 +24,7 @@ from dorefa.hw.config.ranges import CHOICES, RANGES, check_choice, check_range
 
 from ..boards.catalog import find_board
 from ..targets.catalog import TARGETS, find_target
+from ..targets.tool import package_folder
 from .point import Goal, measure
 
 _ROOMS = ("golden", "hw", "sim", "synth")
@@ -44,17 +45,23 @@ def grid(network: IntegerNetwork, values: Mapping[str, list], goal: Goal) -> lis
                 check_choice(name, value)
             else:
                 EngineConfig().replace(**{name: value})
+    own: dict[str, int | str] = {}
     if goal.board is not None:
-        sizes = find_board(goal.board).sizes
+        board = find_board(goal.board)
+        lanes, rows = board.array
+        own = board.flow.sizes
     else:
         sized = fit(network)
-        sizes = {"lanes": sized.lanes, "rows": sized.rows}
+        lanes, rows = sized.lanes, sized.rows
         if find_target(goal.target).fabric:
-            sizes |= {"structure": "mapped"}
-    defaults = {name: [value] for name, value in sizes.items()}
-    defaults["lanes"] = [sizes["lanes"] // 2, sizes["lanes"]]
-    defaults["rows"] = [sizes["rows"] // 2, sizes["rows"], 2 * sizes["rows"]]
-    axes = defaults | {"cols": [1]} | values
+            own = {"structure": "mapped"}
+    axes: dict[str, list] = {
+        "lanes": [lanes // 2, lanes],
+        "rows": [rows // 2, rows, 2 * rows],
+        **{name: [value] for name, value in own.items()},
+        "cols": [1],
+        **values,
+    }
     return [
         dict(zip(axes, point, strict=True))
         for point in itertools.product(*(dict.fromkeys(chosen) for chosen in axes.values()))
@@ -65,7 +72,7 @@ def source_digest() -> str:
     """Hash of dorefa's own source, as far as figures depend on it."""
     digest = hashlib.sha256()
     for room in _ROOMS:
-        folder = Path(importlib.util.find_spec(f"dorefa.{room}").origin).parent
+        folder = package_folder(f"dorefa.{room}")
         # Code, and the library that gates are mapped to.
         for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.lib")]):
             name = f"{room}/{path.relative_to(folder).as_posix()}"
@@ -150,9 +157,10 @@ def explore(
     """
     require("joblib", "explore")
     cache = Cache(network, goal)
-    measured = [cache.read(parameters) for parameters in points]
-    missing = [number for number, point in enumerate(measured) if point is None]
-    cached = done = len(points) - len(missing)
+    found = ((number, cache.read(parameters)) for number, parameters in enumerate(points))
+    measured = {number: point for number, point in found if point is not None}
+    missing = [number for number in range(len(points)) if number not in measured]
+    cached = done = len(measured)
     if progress is not None:
         progress(done)
     tasks = [(number, network, points[number], goal) for number in missing]
@@ -163,7 +171,7 @@ def explore(
         done += 1
         if progress is not None:
             progress(done)
-    return [{"parameters": own} | point for own, point in zip(points, measured, strict=True)], cached
+    return [{"parameters": own} | measured[number] for number, own in enumerate(points)], cached
 
 
 def _results(tasks, jobs, cluster):
@@ -247,7 +255,7 @@ def speed(point: dict) -> float:
 def pareto(points: Sequence[dict]) -> list[dict]:
     """The points with nothing in the way that no other beats, from the smallest to the fastest: any
     other one is slower or larger, or the same in both and comes later."""
-    front = []
+    front: list[dict] = []
     usable = [point for point in points if point["reason"] is None]
     for point in sorted(usable, key=lambda point: (area(point), -speed(point))):
         if not front or speed(point) > speed(front[-1]):

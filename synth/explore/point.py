@@ -10,7 +10,8 @@ from dorefa.golden.lowering.integer_network import IntegerNetwork
 from dorefa.hw.compiler.compile import CompiledNetwork, compile_network, per_image
 from dorefa.hw.compiler.sizing import fit
 
-from ..boards import bitstream, catalog
+from ..boards import bitstream
+from ..boards.catalog import Board, find_board
 from ..flow import nextpnr, report, yosys
 from ..flow.tools import Unfinished
 from ..flow.units import Unit, make_unit
@@ -99,7 +100,10 @@ def _predict_and_build(
     )
     _count(point, statistics, unit, goal)
     if goal.pnr:
-        routed = _route(unit, goal, folder) if goal.board is None else _build(compiled, goal, folder)
+        if goal.board is None:
+            routed = _route(unit, goal, folder)
+        else:
+            routed = _build(compiled, find_board(goal.board), goal, folder)
         _count(point, statistics, unit, goal, routed)
 
 
@@ -115,9 +119,8 @@ def _route(unit: Unit, goal: Goal, folder: str) -> dict:
     )
 
 
-def _build(compiled: CompiledNetwork, goal: Goal, folder: str) -> dict:
+def _build(compiled: CompiledNetwork, board: Board, goal: Goal, folder: str) -> dict:
     """What the report takes of the board's whole bitstream."""
-    board = catalog.find_board(goal.board)
     made = bitstream.make_bitstream(
         compiled,
         board,

@@ -12,7 +12,7 @@ UNIT = "unit"
 
 def ports_of(verilog: str, top: str) -> list[tuple[str, str, int]]:
     """(direction, name, width) of each port of module `top` in `verilog`, as this project writes it."""
-    body = re.search(rf"^module {re.escape(top)}\(.*?^endmodule", verilog, re.DOTALL | re.MULTILINE)[0]
+    (body,) = re.findall(rf"^module {re.escape(top)}\(.*?^endmodule", verilog, re.DOTALL | re.MULTILINE)
     found = re.findall(r"^  (input|output)(?: reg)?(?: signed)? (?:\[(\d+):0\] )?(\w+);", body, re.MULTILINE)
     return [(direction, name, int(high or 0) + 1) for direction, high, name in found]
 

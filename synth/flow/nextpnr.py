@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import statistics
@@ -20,15 +21,14 @@ def find_device(target: str, name: str | None = None) -> Device:
     """The :class:`.Device` of a target called `name`, or its first one. :class:`InputError` lists what
     there is."""
     chosen = catalog.find_target(target)
-    if chosen.router is None:
-        accepted = ", ".join(catalog.names(lambda target: target.router))
-        raise InputError(f"no place and route for target {target}; accepted: {accepted}")
+    # Only what is routed has devices: others are refused here.
+    catalog.find_router(target)
     return chosen.devices[0] if name is None else chosen.find_device(name)
 
 
 def check_installed(target: str, name: str | None = None) -> None:
     """Raises :class:`InputError` unless the device of :func:`find_device` can be routed here."""
-    device, tool = find_device(target, name), catalog.find_target(target).router.tool
+    device, tool = find_device(target, name), catalog.find_router(target).tool
     if tool.version is None:
         raise InputError(f"nextpnr for {device.name} is missing; accepted: pip install {tool.package}")
 
@@ -45,14 +45,10 @@ def critical_path(report: Mapping) -> dict | None:
     if not paths:
         return None
     longest = max(paths, key=lambda path: sum(hop["delay"] for hop in path["path"]))["path"]
-    steps = []
-    for hop in longest:
-        component = _component(hop["from"]["cell"])
-        if not steps or steps[-1]["component"] != component:
-            steps.append({"component": component, "delay_ns": 0.0})
-        steps[-1]["delay_ns"] += hop["delay"]
-    for step in steps:
-        step["delay_ns"] = round(step["delay_ns"], 3)
+    steps = [
+        {"component": component, "delay_ns": round(sum(hop["delay"] for hop in hops), 3)}
+        for component, hops in itertools.groupby(longest, key=lambda hop: _component(hop["from"]["cell"]))
+    ]
     return {
         "delay_ns": round(sum(hop["delay"] for hop in longest), 3),
         "routing_ns": round(sum(hop["delay"] for hop in longest if hop["type"] == "routing"), 3),
@@ -109,15 +105,15 @@ def summarize(
     `harness_registers` of the cells are the harness's where registers cost cells.
     """
     clocks = {seed: fastest_clock(report) for seed, report in reports.items()}
-    best = max((seed for seed in clocks if clocks[seed]), key=clocks.get, default=next(iter(clocks)))
+    measured = {seed: clock for seed, clock in clocks.items() if clock}
+    best = max(measured, key=lambda seed: measured[seed], default=next(iter(clocks)))
     used = used_cells(reports[best])
-    measured = [clock for clock in clocks.values() if clock]
     return {
         "luts": logic_cells(used, router) - (harness_registers if router.registers else 0),
         "lut_kind": "packed logic cells",
         "device": device.name,
         "fmax_mhz": clocks[best],
-        "fmax_median_mhz": statistics.median(measured) if measured else None,
+        "fmax_median_mhz": statistics.median(measured.values()) if measured else None,
         "fmax_by_seed": {str(seed): clock for seed, clock in clocks.items()},
         "utilization": used,
         "critical_path": critical_path(reports[best]),
@@ -161,7 +157,7 @@ def place_and_route(
     :func:`.yosys.write_netlist`. Raises :class:`InputError`.
     """
     check_installed(target, device)
-    chosen, router = find_device(target, device), catalog.find_target(target).router
+    chosen, router = find_device(target, device), catalog.find_router(target)
     text, top, registers = unit.text + unit.stand_ins, unit.top, 0
     framed = unit.name != "engine" or router.few_pins
     if framed:

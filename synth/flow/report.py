@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
 from ..targets.catalog import find_target
 from . import yosys
@@ -27,7 +28,10 @@ class Counts:
     types: dict[str, int] = field(default_factory=dict)
 
 
-def _weight(patterns: Mapping[str, float], cell: str) -> float:
+_Number = TypeVar("_Number", int, float)
+
+
+def _weight(patterns: Mapping[str, _Number], cell: str) -> _Number:
     return next((value for name, value in patterns.items() if fnmatchcase(cell, name)), 0)
 
 
@@ -50,9 +54,7 @@ def count(cells: Mapping[str, int], target: str, library: Library | None = None)
     return counts
 
 
-def components(
-    statistics: Mapping, top: str, target: str, library: Library | None = None
-) -> list[dict[str, str | float]]:
+def components(statistics: Mapping, top: str, target: str, library: Library | None = None) -> list[dict]:
     """Counts by component, from statistics of a design whose hierarchy was kept.
 
     Each component counts its own cells, without those of the components inside it. Components that
@@ -61,14 +63,14 @@ def components(
     `library` of gates each has its `area`.
     """
     modules = {name.removeprefix("\\"): body for name, body in statistics["modules"].items()}
-    instances = Counter()
+    instances: Counter[str] = Counter()
     waiting = [(top, 1)]
     while waiting:
         name, number = waiting.pop()
         instances[name] += number
         cells = modules[name]["num_cells_by_type"]
         waiting += [(cell, number * many) for cell, many in cells.items() if cell in modules]
-    lines = {}
+    lines: dict[str, dict] = {}
     for name, number in instances.items():
         own = {cell: many for cell, many in modules[name]["num_cells_by_type"].items() if cell not in modules}
         counts = count(own, target, library)
@@ -110,13 +112,11 @@ def report(
     library, hierarchical = statistics.get("library"), statistics["hierarchical"]
     total = count(statistics["flat"]["design"]["num_cells_by_type"], target, library)
     lines = components(hierarchical, top, target, library) if hierarchical else []
-    luts, components_luts = total.luts, sum(line["luts"] for line in lines)
-    if not find_target(target).cells.luts:
-        luts = components_luts = None
+    has_luts = bool(find_target(target).cells.luts)
     contents = {
         "unit": unit,
         "target": target,
-        "luts": luts,
+        "luts": total.luts if has_luts else None,
         "lut_kind": "synthesis",
         "ffs": total.ffs,
         "brams": total.brams,
@@ -128,7 +128,7 @@ def report(
         "binary_ops_per_cycle": binary_ops_per_cycle,
         "luts_per_binary_op": None,
         "components": lines,
-        "components_luts": components_luts,
+        "components_luts": sum(line["luts"] for line in lines) if has_luts else None,
     }
     if library:
         contents |= _areas(statistics, library, binary_ops_per_cycle)

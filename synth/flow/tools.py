@@ -30,8 +30,8 @@ def run(
     accepted: str = "a longer --timeout or a smaller engine",
     log: Path | None = None,
     output: IO[bytes] | None = None,
-) -> tuple[int, str | None]:
-    """Runs a tool in `folder` for at most `timeout` seconds; returns (exit status, all it said, None where
+) -> tuple[int, str]:
+    """Runs a tool in `folder` for at most `timeout` seconds; returns (exit status, all it said, empty where
     that goes into the file `output`).
 
     Raises :class:`Unfinished` when it takes longer, or something else ends it. What messages say: the `name`
@@ -55,7 +55,7 @@ def run(
         where = f" (log: {log})" if log else ""
         raise Unfinished(f"{name} took longer than {timeout:g} s{where}; accepted: {accepted}") from error
     check_ended(name, done.returncode)
-    return done.returncode, done.stdout
+    return done.returncode, done.stdout or ""
 
 
 def check_ended(name: str, status: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from amaranth import Elaboratable
@@ -99,14 +100,13 @@ def make_unit(name: str, config: EngineConfig, target: str | None = None, *, mem
         raise InputError(f"unknown unit {name!r}; accepted: {', '.join(UNITS)}")
     component = _COMPONENTS[name](config)
     top = f"dorefa_{name}"
-    unit = {"name": name, "top": top, "binary_ops_per_cycle": _operations(name, config)}
+    unit = partial(Unit, name=name, top=top, binary_ops_per_cycle=_operations(name, config))
     fabric = find_target(target).fabric_name if target else None
     if memory == "logic":
-        return Unit(**unit, text=verilog.export(component, name=top, fabric=fabric))
+        return unit(text=verilog.export(component, name=top, fabric=fabric))
     macros = verilog.export_macros(component, name=top, fabric=fabric)
     shapes = memory_macros.macro_instances(macros.shapes)
-    return Unit(
-        **unit,
+    return unit(
         text=f"{macros.text}\n",
         memory_macros=tuple(memory_macros.describe(macros.shapes)),
         black_boxes=macros.stubs,

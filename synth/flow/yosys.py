@@ -13,8 +13,8 @@ from pathlib import Path
 
 from dorefa.golden.errors import InputError
 
-from ..targets.catalog import find_target
-from ..targets.target import Target
+from ..targets.catalog import find_target, names
+from ..targets.target import Gates, Target
 from ..targets.tool import YOSYS
 from . import liberty, tools
 
@@ -82,16 +82,15 @@ def synthesize(
     design = Path(design).resolve()
     if not design.is_file():
         raise InputError(f"{design}: no such file; accepted: a Verilog or RTLIL file")
-    if chosen.gates:
-        library = library or liberty.load()
     own = folder is None
-    folder = Path(tempfile.mkdtemp(prefix="dorefa-synth-") if own else folder)
+    folder = Path(tempfile.mkdtemp(prefix="dorefa-synth-") if folder is None else folder)
     # Copied next to the script because Yosys in its sandbox sees its own /tmp.
     source = folder / f"design{design.suffix}"
     if source != design:
         source.write_bytes(design.read_bytes())
     if chosen.gates:
-        _write_library(chosen, library, folder)
+        library = library or liberty.load()
+        _write_library(chosen.gates, library, folder)
     script = _script(chosen, source.name, top, components, memory)
     run_script("\n".join(script) + "\n", folder=folder, timeout=timeout)
     statistics = _statistics(folder, components)
@@ -115,23 +114,27 @@ def write_netlist(
 ) -> Path:
     """Synthesizes Verilog text for place and route; returns the path of the netlist in `folder`, a
     JSON file as nextpnr reads it. `command` (with ``{top}`` in it) replaces the target's own. Raises
-    :class:`InputError` as :func:`synthesize` does."""
+    :class:`InputError` as :func:`synthesize` does, and for a target of gates."""
+    command = command or find_target(target).synthesis.routed
+    if command is None:
+        accepted = ", ".join(names(lambda target: target.synthesis.routed))
+        raise InputError(f"no netlist for place and route of target {target}; accepted: {accepted}")
     folder = Path(folder)
     (folder / "routed.v").write_text(verilog)
     script = [
         "read_verilog routed.v",
-        *(command or find_target(target).synthesis.routed).format(top=top).split("; "),
+        *command.format(top=top).split("; "),
         "write_json routed.json",
     ]
     run_script("\n".join(script) + "\n", folder=folder, log="routed.log", timeout=timeout)
     return folder / "routed.json"
 
 
-def _write_library(target: Target, library: liberty.Library, folder: Path) -> None:
+def _write_library(gates: Gates, library: liberty.Library, folder: Path) -> None:
     """Writes the files that synthesis to gates reads."""
     (folder / "cells.lib").write_text(library.text)
     (folder / "stats.txt").unlink(missing_ok=True)
-    for name, text in target.gates.scripts.items():
+    for name, text in gates.scripts.items():
         (folder / name).write_text(text)
 
 

@@ -8,7 +8,7 @@ from importlib import import_module
 
 from dorefa.golden.errors import InputError
 
-from .target import Target
+from .target import BoardFlow, Router, Target
 
 _MODULES = (
     "ice40",
@@ -29,6 +29,25 @@ def find_target(name: str) -> Target:
     if name not in TARGETS:
         raise InputError(f"unknown target {name!r}; accepted: {', '.join(TARGETS)}")
     return TARGETS[name]
+
+
+def find_router(name: str) -> Router:
+    """Place and route of the target called `name`; :class:`InputError` lists the targets that have it."""
+    router = find_target(name).router
+    if router is None:
+        accepted = ", ".join(names(lambda target: target.router))
+        raise InputError(f"no place and route for target {name}; accepted: {accepted}")
+    return router
+
+
+def find_board_flow(name: str) -> BoardFlow:
+    """The :class:`BoardFlow` of the target called `name`; :class:`InputError` lists the targets that have
+    one."""
+    flow = find_target(name).boards
+    if flow is None:
+        accepted = ", ".join(names(lambda target: target.boards))
+        raise InputError(f"no bitstreams for target {name}; accepted: {accepted}")
+    return flow
 
 
 def names(where: Callable[[Target], object]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from amaranth import Instance, Module
+from amaranth.build.plat import TemplatedPlatform
 
 from dorefa.hw.fabric import ecp5
 
@@ -41,7 +42,7 @@ def _settings(oscillator: float) -> Iterator[Setting]:
                     break
 
 
-def _connect(m: Module, platform: object, nets: ClockNets, setting: Setting) -> None:
+def _connect(m: Module, platform: TemplatedPlatform, nets: ClockNets, setting: Setting) -> None:
     m.submodules.pll = Instance(
         "EHXPLLL",
         *(("p", name, value) for name, value in setting.parameters.items()),

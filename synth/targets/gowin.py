@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from amaranth import Const, Instance, Module
+from amaranth.build.plat import TemplatedPlatform
 
 from .pll import ClockNets, Pll, Setting
 from .target import BoardFlow, Cells, Device, NetlistFlow, Router, Target, fpga_synthesis
@@ -65,7 +66,7 @@ def _settings(oscillator: float) -> Iterator[Setting]:
                     break
 
 
-def _connect(m: Module, platform: object, nets: ClockNets, setting: Setting) -> None:
+def _connect(m: Module, platform: TemplatedPlatform, nets: ClockNets, setting: Setting) -> None:
     m.submodules.pll = Instance(
         "rPLL",
         *(("p", name, value) for name, value in setting.parameters.items()),

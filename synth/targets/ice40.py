@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from amaranth import Const, Instance, Module
+from amaranth.build.plat import TemplatedPlatform
 
 from dorefa.hw.fabric import ice40
 
@@ -51,7 +52,7 @@ def _settings(oscillator: float) -> Iterator[Setting]:
                     yield Setting(rate=rate, parameters=parameters)
 
 
-def _connect(m: Module, platform: object, nets: ClockNets, setting: Setting) -> None:
+def _connect(m: Module, platform: TemplatedPlatform, nets: ClockNets, setting: Setting) -> None:
     if _UP5K.is_called(platform.device):
         # Its clock pin lies in the PLL's own pad, which then feeds nothing else.
         cell, reference = "SB_PLL40_PAD", ("io", "PACKAGEPIN", nets.pin.io)

