@@ -76,8 +76,8 @@ def run(args: argparse.Namespace) -> int:
         for name, content in files.items():
             stack.enter_context(new_file(folder / name)).write(content)
     contents = board_report.report(made, board=args.board, baud=args.baud)
-    contents["bitstream"] = str(folder / f"{args.board}.{made.target.boards.suffixes[0]}")
-    contents["files"] = [str(folder / name) for name in files]
+    paths = [str(folder / name) for name in files]
+    contents |= {"bitstream": paths[0], "files": paths}
     _say(out, contents, board)
     out.report(contents)
     return 0

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -58,20 +59,21 @@ def run(args: argparse.Namespace) -> int:
     accumulators = results[network.layers[-1].name]
     scores = logits(network, accumulators)
 
-    report = {"network": network.name, "images": len(images), "files": []}
     outputs = [(args.output, accumulators), (args.logits, scores)]
     if folder:
         files = dump_names(results)
         outputs += [(folder / f"{files[name]}.npy", codes) for name, codes in results.items()]
+    written = []
     for path, array in outputs:
         if path:
             write_array(path, array)
-            report["files"].append(str(path))
+            written.append(str(path))
+    report: dict[str, Any] = {"network": network.name, "images": len(images), "files": written}
     out.say(f"{network.name}: {len(images)} images")
     if labels is not None:
         report["accuracy"] = float(np.mean(scores.argmax(axis=1) == labels))
         out.say(f"accuracy {report['accuracy']:.4f}")
-    for path in report["files"]:
+    for path in written:
         out.say(f"wrote {path}")
     out.report(report)
     return 0
@@ -82,7 +84,7 @@ def dump_names(names: Iterable[str]) -> dict[str, str]:
 
     InputError where two layers would share a file.
     """
-    files = {}
+    files: dict[str, str] = {}
     for name in names:
         file = name.strip("/").replace("/", "_").replace("\\", "_").lstrip(".") or "_"
         if file in files.values():

@@ -2,6 +2,9 @@
 
 import argparse
 import math
+from typing import Any
+
+from dorefa.golden.errors import InputError
 
 from . import options
 from .output import Output
@@ -21,12 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
+    from dorefa.golden.lowering.integer_network import IntegerNetwork
     from dorefa.golden.zoo import catalog as networks
 
     out = Output(args.json)
-    report = {"networks": []}
+    described: list[dict[str, Any]] = []
     for name in args.name or networks.names():
         network = options.network_outline(name, args)
+        if isinstance(network, IntegerNetwork):
+            raise InputError(f"{name} is a QONNX file; accepted: a .npz network or a zoo name")
         layers = [
             _describe(layer, shapes, links)
             for layer, shapes, links in zip(network.layers, network.shapes, network.links, strict=True)
@@ -35,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
             key: sum(layer[key] for layer in layers)
             for key in ("macs", "binary_ops", "weight_bits", "feature_bits", "trunk_bits")
         }
-        report["networks"].append({"name": name, "layers": layers, **totals})
+        described.append({"name": name, "layers": layers, **totals})
         height, width, channels = network.input_shape
         out.say(
             f"{name}: {height}x{width}x{channels} images of {network.input_bits} bits, "
@@ -58,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
             )
     trained = ", ".join(f"{name} {w}-{a}-{g}" for (name, w, a), g in networks.TRAINED.items())
     out.say(f"trained weights (W-A-G): {trained}; all other widths: random weights from --seed")
-    out.report(report)
+    out.report({"networks": described})
     return 0
 
 

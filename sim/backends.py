@@ -6,6 +6,7 @@ import importlib.util
 import shutil
 
 from dorefa.golden.errors import InputError
+from dorefa.hw.generate.manifest import engine_files
 
 from .job.job import Job, Trace
 from .verilator import build as model
@@ -61,15 +62,20 @@ def needs_verilog(simulator: str) -> bool:
 
 
 def run(simulator: str, job: Job, verilog: str | None) -> tuple[list[Trace], int]:
-    """(One :class:`Trace` per packet of images, cycles of loading the network through AXI4-Lite)."""
+    """(One :class:`Trace` per packet of images, cycles of loading the network through AXI4-Lite).
+
+    verilog: what to run, None for the engine's own; Amaranth's simulator runs the component in any case.
+    """
+    if not needs_verilog(simulator):
+        from .amaranth import run as amaranth_sim
+
+        return amaranth_sim.run(job)
+    if verilog is None:
+        verilog = engine_files(job.compiled.config)["engine.v"]
     if simulator == "verilator":
         from .verilator import run as verilator
 
         return verilator.run(job, verilog)
-    if simulator == "icarus":
-        from .cocotb import runner
+    from .cocotb import runner
 
-        return runner.run(job, verilog, simulator="icarus")
-    from .amaranth import run as amaranth_sim
-
-    return amaranth_sim.run(job)
+    return runner.run(job, verilog, simulator=simulator)

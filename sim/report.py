@@ -109,7 +109,7 @@ def _why(layer: CompiledLayer, cycles: float) -> str:
     shares = layer.shares
     if layer.bound / cycles < min(shares.values()):
         return f"the array works in {layer.bound / cycles:.3f} of the cycles; bound by {layer.bound_by}"
-    least = min(shares, key=shares.get)
+    least = min(shares, key=lambda kind: shares[kind])
     share = f"{float(shares[least]):.3f} of the "
     return {
         "products": share + "products are its own, the others zeros between merged channel groups",

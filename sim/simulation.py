@@ -16,7 +16,6 @@ from dorefa.hw.compiler.batch import results_by_image
 from dorefa.hw.compiler.compile import CompiledNetwork, compile_network
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig
-from dorefa.hw.generate.manifest import engine_files
 
 from . import backends
 from .compare import Comparison
@@ -83,8 +82,6 @@ def simulate(
         ports_only=ports_only,
         progress=progress,
     )
-    if verilog_text is None and backends.needs_verilog(name):
-        verilog_text = engine_files(compiled.config)["engine.v"]
     traces, network_load_cycles = backends.run(name, job, verilog_text)
 
     comparison = Comparison()

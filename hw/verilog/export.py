@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,7 +91,7 @@ def _modules(
     return passes.merge_identical(modules)
 
 
-def _header(name: str, summary: dict[str, object]) -> str:
+def _header(name: str, summary: Mapping[str, object]) -> str:
     """Comment at the head of the file, with no date or path: equal inputs give equal files."""
     versions = tool_versions()
     lines = [
@@ -108,7 +108,7 @@ def export(
     *,
     name: str = MODULE,
     preloaded: Iterable[str] = (),
-    summary: dict[str, object] | None = None,
+    summary: Mapping[str, object] | None = None,
     fabric: str | None = None,
 ) -> str:
     """Verilog-2005 text of `component` as module `name`, submodules before or after it.
@@ -143,7 +143,7 @@ def export_macros(
     *,
     name: str = MODULE,
     preloaded: Iterable[str] = (),
-    summary: dict[str, object] | None = None,
+    summary: Mapping[str, object] | None = None,
     fabric: str | None = None,
 ) -> MacroVerilog:
     """:func:`export` with one black-box module per shape of memory, for SRAM macros.

@@ -7,11 +7,12 @@ has its memories inside the modules that use them.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dorefa.golden.errors import InputError
 
-from .model import Cell, Memory, Module, Wire, instances
+from .model import Cell, Item, Memory, Module, Wire, instances
 
 PREFIX = "dorefa_memory_"
 
@@ -51,7 +52,7 @@ class Shape:
 
     def black_box(self) -> Module:
         """The module as a black box, for Yosys to know its ports."""
-        ports = [Wire(f"\\{name}", width, direction) for direction, name, width in self.ports]
+        ports: list[Item] = [Wire(f"\\{name}", width, direction) for direction, name, width in self.ports]
         return Module(self.module, ["attribute \\blackbox 1"], ports)
 
     def verilog(self, body: list[str], attribute: str = "") -> str:
@@ -122,17 +123,17 @@ def _range(width: int) -> str:
     return f"[{width - 1}:0] " if width > 1 else ""
 
 
-def macro_instances(shapes: dict[Shape, list[str]]) -> dict[Shape, list[str]]:
+def macro_instances(shapes: Mapping[Shape, list[str]]) -> dict[Shape, list[str]]:
     """Instance paths below the top, names joined with points, of each macro, from the paths of each
     :class:`Shape`: {Shape: [path]}, sorted."""
-    macros = {}
+    macros: dict[Shape, list[str]] = {}
     for shape, paths in shapes.items():
         inside = ".memory" if shape.transparent else ""
         macros.setdefault(shape.macro, []).extend(path + inside for path in paths)
     return {macro: sorted(macros[macro]) for macro in sorted(macros)}
 
 
-def describe(shapes: dict[Shape, list[str]]) -> list[dict]:
+def describe(shapes: Mapping[Shape, list[str]]) -> list[dict[str, int | str]]:
     """The macros of a design as dictionaries ready for JSON, from the paths of each :class:`Shape`."""
     return [
         {"module": macro.module, "depth": macro.depth, "width": macro.width, "instances": len(paths)}
@@ -147,10 +148,10 @@ def extract(modules: list[Module]) -> dict[Shape, list[str]]:
     A memory of one word stays: it is a register. Raises :class:`InputError` for a memory with initial
     contents and ValueError for one with other ports than a clocked read and a clocked write.
     """
-    paths = {}
+    paths: dict[str, list[tuple[str, ...]]] = {}
     for path, module in instances(modules, modules[0].name):
         paths.setdefault(module.name, []).append(path)
-    shapes = {}
+    shapes: dict[Shape, list[str]] = {}
     for module in modules:
         for name, shape in _replace_memories(module).items():
             shapes.setdefault(shape, []).extend(".".join((*path, name)) for path in paths[module.name])

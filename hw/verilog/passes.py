@@ -93,7 +93,7 @@ def plain_names(modules: list[Module]) -> None:
                 continue
             item.name = _substitute(item.name, own)
             if isinstance(item, Cell):
-                ports = renames.get(item.module, {})
+                ports = renames[item.module] if item.module in renames else {}
                 item.parameters = {name: _substitute(value, own) for name, value in item.parameters.items()}
                 item.connections = {
                     ports.get(port, port): _substitute(value, own) for port, value in item.connections.items()
@@ -130,7 +130,9 @@ def merge_identical(modules: list[Module]) -> list[Module]:
     several instances share a module. The order stays parents first. Cells of a fabric, which are no
     modules here, keep their type.
     """
-    representative, groups, by_text = {}, {}, {}
+    representative: dict[str, str] = {}
+    groups: dict[str, list[tuple[str, ...]]] = {}
+    by_text: dict[str, Module] = {}
     for module in reversed(modules):
         _instantiate(module, representative)
         # The module's own name occurs in no line of its body, so equal bodies are equal modules.
@@ -138,7 +140,7 @@ def merge_identical(modules: list[Module]) -> list[Module]:
         representative[module.name] = kept.name
         groups.setdefault(kept.name, []).append(tuple(module.name.split(".")))
     result = [module for module in modules if module.name in groups]
-    names = {}
+    names: dict[str, str] = {}
     for module in result:
         names[module.name] = _plain("_".join(_shared_path(groups[module.name])), set(names.values()))
     for module in result:

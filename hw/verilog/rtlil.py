@@ -49,7 +49,7 @@ def _item(line: str, lines: Iterator[str]) -> Item:
     if found := _CELL.match(line):
         cell = Cell(found[1], found[2])
         for field in _to_end(lines):
-            kind, name, value = _FIELD.match(field).groups()
+            [(kind, name, value)] = _FIELD.findall(field)
             (cell.parameters if kind == "parameter" else cell.connections)[name] = value
         return cell
     if line.startswith("  process "):

@@ -115,7 +115,7 @@ class Bench:
         simulator = Simulator(self._fragment)
         simulator.add_clock(1e-6)
         # The order decides which port is told first whether it waits.
-        background = [images]
+        background: list[Process] = [images]
         if weight_source(self.job.compiled.config).streams:
             background.append(self._weights)
         if self._trunks is not None:

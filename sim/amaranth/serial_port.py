@@ -26,7 +26,7 @@ class SimulatedPort:
         self, core: BoardCore, *, divisor: int, timeout: int, fragment: Fragment | None = None
     ) -> None:
         self._core, self._divisor, self._timeout = core, divisor, timeout
-        self._to_send = deque()
+        self._to_send: deque[list[int]] = deque()
         self._received = bytearray()
         self._idle = 0
         self._simulator = Simulator(core if fragment is None else fragment)

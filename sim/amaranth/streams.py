@@ -20,11 +20,11 @@ class Stalls:
 
     def source(self) -> bool:
         """Whether a port that sends waits now."""
-        return bool(self._source) and self._draws.integers(100) < self._source
+        return bool(self._source and self._draws.integers(100) < self._source)
 
     def sink(self) -> bool:
         """Whether a port that takes waits now."""
-        return bool(self._sink) and self._draws.integers(100) < self._sink
+        return bool(self._sink and self._draws.integers(100) < self._sink)
 
 
 async def send(ctx: SimulatorContext, port: stream.Interface, beats: Iterable[Beat], stalls: Stalls) -> None:

@@ -12,10 +12,11 @@ import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.handle import HierarchyObject, LogicObject, SimHandleBase
+from cocotb.handle import LogicObject
 from cocotb.triggers import First, RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamSink, AxiStreamSource
 
@@ -27,6 +28,9 @@ _BITS = "01xXzZuUwW-"
 # What a bit counts for, as a value and as an undefined one.
 _ONES = str.maketrans({bit: "1" if bit == "1" else "0" for bit in _BITS})
 _UNDEFINED = str.maketrans({bit: "0" if bit in "01" else "1" for bit in _BITS})
+
+# Of the design under test, or of a part of it: cocotb's types do not know what a design has inside.
+Handle = Any
 
 
 def pauses(generator: random.Random, percent: int) -> Iterator[bool]:
@@ -48,7 +52,7 @@ def runs(writes: list[int]) -> Iterator[tuple[int, bytes]]:
         yield start, bytes(data)
 
 
-def instance(dut: HierarchyObject, path: str) -> SimHandleBase:
+def instance(dut: Handle, path: str) -> Handle:
     """Handle below the top, from ``core.feature``."""
     for name in path.split("."):
         dut = getattr(dut, name)
@@ -79,7 +83,7 @@ class Record:
 class Bench:
     """The bus models around one engine, and the records of what it did."""
 
-    def __init__(self, dut: HierarchyObject, job: Fields) -> None:
+    def __init__(self, dut: Handle, job: Fields) -> None:
         self.dut, self.job = dut, job
         logging.getLogger("cocotb").setLevel(logging.WARNING)
         self.weights, self.trunk_plan = job.packets("weights"), job.numbers("trunk_plan")
@@ -136,6 +140,7 @@ class Bench:
         """The memory that holds the residual trunks, the packets of the image."""
         while True:
             frame = await self.trunks_out.recv()
+            assert self.record is not None, "a packet of trunks between images"
             self.record.trunks.append(bytes(frame.tdata))
 
     async def stream_trunks(self) -> None:
@@ -182,8 +187,8 @@ class Bench:
             answer = await self.host.write(address, data)
             assert answer.resp == 0, f"write to {address:#x} was answered with {answer.resp}"
 
-    def snapshot(self, number: int) -> None:
-        """Copies the rows of the memories that pass `number` wrote."""
+    def snapshot(self, record: Record, number: int) -> None:
+        """Copies to `record` the rows of the memories that pass `number` wrote."""
         pieces = self.job.numbers("snapshots")
         for which, memory, first, rows in zip(*(pieces[at::4] for at in range(4)), strict=True):
             if which != number:
@@ -192,8 +197,8 @@ class Bench:
             words = instance(self.dut, path)
             for row in range(first, first + rows):
                 bits = str(words[row].value)
-                self.record.snapshots += int(bits.translate(_ONES), 2).to_bytes(size, "little")
-                self.record.undefined += int(bits.translate(_UNDEFINED), 2).to_bytes(size, "little")
+                record.snapshots += int(bits.translate(_ONES), 2).to_bytes(size, "little")
+                record.undefined += int(bits.translate(_UNDEFINED), 2).to_bytes(size, "little")
 
     async def watch(self) -> None:
         """Counts cycles, stamps events, copies what each pass wrote when it is done.
@@ -212,13 +217,17 @@ class Bench:
             if self.limit is not None and self.cycle > self.limit:
                 return
             if self.record is not None:
-                self.note(streams, read, done)
+                self.note(self.record, streams, read, done)
 
     def note(
-        self, streams: dict[str, tuple[LogicObject, LogicObject]], read: LogicObject, done: LogicObject
+        self,
+        record: Record,
+        streams: dict[str, tuple[LogicObject, LogicObject]],
+        read: LogicObject,
+        done: LogicObject,
     ) -> None:
         """Stamps what happens in this cycle."""
-        stamps = self.record.stamps
+        stamps = record.stamps
         for name, (valid, ready) in streams.items():
             if valid.value == 1 and ready.value == 1:
                 stamps.note(name, self.cycle)
@@ -226,12 +235,12 @@ class Bench:
             stamps.note("read", self.cycle)
         if done.value == 1:
             if len(stamps.ends) < self.passes:
-                self.snapshot(len(stamps.ends))
+                self.snapshot(record, len(stamps.ends))
             stamps.ends.append(self.cycle)
 
     async def run_image(self, data: bytes) -> bool:
         """One image in, one packet of results out; whether the packet has its length."""
-        self.record = Record()
+        record = self.record = Record()
         self.limit = self.cycle + self.job.number("image_limit")
         await self.source.send(data)
         frame = await self.sink.recv()
@@ -239,16 +248,16 @@ class Bench:
         if rest or beats != self.job.number("results"):
             self.broken = beats
             return False
-        while len(self.record.stamps.ends) < self.passes:
+        while len(record.stamps.ends) < self.passes:
             await RisingEdge(self.dut.clk)
-        self.record.results = bytes(frame.tdata)
-        self.records.append(self.record)
+        record.results = bytes(frame.tdata)
+        self.records.append(record)
         self.record = None
         return True
 
     def outcome(self, load_cycles: int, timed_out: bool) -> list[Field]:
         """The fields of the result file."""
-        fields = [("load_cycles", load_cycles)]
+        fields: list[Field] = [("load_cycles", load_cycles)]
         fields += [field for record in self.records for field in record.fields()]
         if self.broken is not None:
             return [*fields, ("status", "protocol"), ("stopped", [len(self.records), self.broken])]
@@ -260,7 +269,7 @@ class Bench:
 
 
 @cocotb.test()
-async def bench(dut: HierarchyObject) -> None:
+async def bench(dut: Handle) -> None:
     """Loads the network, runs every image, writes the record; what went wrong goes into it too."""
     path = Path(os.environ["DOREFA_BENCH"])
     job = Fields.read(path, "job file")

@@ -82,7 +82,7 @@ class Fields:
         """Contents of all fields of this name, in order; none where there is none."""
         return self._fields.get(name, [])
 
-    def bytes(self, name: str, number: int = 0) -> bytes:
+    def contents(self, name: str, number: int = 0) -> bytes:
         """Contents of a field, of several of this name the one with this number."""
         found = self.every(name)
         if number >= len(found):
@@ -92,11 +92,11 @@ class Fields:
 
     def text(self, name: str) -> str:
         """A field that is text."""
-        return self.bytes(name).decode()
+        return self.contents(name).decode()
 
     def numbers(self, name: str, number: int = 0) -> list[int]:
         """A field of numbers."""
-        return np.frombuffer(self.bytes(name, number), "<u8").tolist()
+        return np.frombuffer(self.contents(name, number), "<u8").tolist()
 
     def number(self, name: str, number: int = 0) -> int:
         """A field of one number."""
@@ -107,7 +107,7 @@ class Fields:
 
     def packets(self, name: str, number: int = 0) -> list[bytes]:
         """Field `name` cut to the lengths in the field NAME_bytes."""
-        data, packets, at = self.bytes(name, number), [], 0
+        data, packets, at = self.contents(name, number), [], 0
         for size in self.numbers(f"{name}_bytes", number):
             packets.append(data[at : at + size])
             at += size

@@ -122,7 +122,7 @@ def read_results(
 def _trace(results: Fields, number: int, job: Job, memories: Mapping[str, MemoryArray]) -> Trace:
     """The trace of one image of the file."""
     stamps = ("first_in", "last_in", "first_read", "first_out", "last_out")
-    words = np.frombuffer(results.bytes("results", number), f"<i{job.compiled.config.result_bits // 8}")
+    words = np.frombuffer(results.contents("results", number), f"<i{job.compiled.config.result_bits // 8}")
     packets = results.packets("trunks", number) if "trunks" in results else []
     check_trunks(job, packets)
     return Trace(
@@ -138,12 +138,12 @@ def _values(
     results: Fields, number: int, job: Job, memories: Mapping[str, MemoryArray], packets: list[bytes]
 ) -> dict[str, np.ndarray]:
     """Codes and trunks of all layers; -1 where a bit is known to be undefined."""
-    copied = _cut(results.bytes("snapshots", number), job, memories)
+    copied = _cut(results.contents("snapshots", number), job, memories)
     found = values(job.compiled, copied, packets)
     if "undefined" not in results:
         return found
     found = {name: array.astype(np.int64) for name, array in found.items()}
-    marks = _cut(results.bytes("undefined", number), job, memories)
+    marks = _cut(results.contents("undefined", number), job, memories)
     for name, array in values(job.compiled, marks, [bytes(len(packet)) for packet in packets]).items():
         found[name][array != 0] = -1
     return found
@@ -151,7 +151,8 @@ def _values(
 
 def _cut(data: bytes, job: Job, memories: Mapping[str, MemoryArray]) -> list[list[np.ndarray]]:
     """The rows of every region, uint8 (rows, bytes), pass after pass."""
-    all_rows, at, copied = np.frombuffer(data, np.uint8), 0, []
+    all_rows, at = np.frombuffer(data, np.uint8), 0
+    copied: list[list[np.ndarray]] = []
     for own in _copies(job):
         copied.append([])
         for region in own:

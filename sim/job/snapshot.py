@@ -10,7 +10,8 @@ import numpy as np
 from dorefa.golden.lowering.integer_network import IntegerLayer
 from dorefa.golden.run.matmul import signed_codes
 from dorefa.hw.compiler.compile import CompiledNetwork
-from dorefa.hw.compiler.schedule import Pass
+from dorefa.hw.compiler.map_layout import MapLayout
+from dorefa.hw.compiler.passes import Pass
 from dorefa.hw.interface.streams import trunk_bytes
 
 from .design import CORE
@@ -28,39 +29,46 @@ class Region:
 def regions(compiled: CompiledNetwork) -> list[list[Region]]:
     """Per pass, what to copy when it is done: the block of codes that it leaves and, with a layer's
     last pass, the layer's part of the trunk memory."""
-    result = []
-    for part in compiled.schedule.passes:
-        own = []
-        if compiled.schedule.maps[part.layer] is not None:
-            for prefix in _prefixes(compiled, part):
-                own += _bank_regions(compiled, part, prefix)
-        address = compiled.schedule.trunk_addresses[part.layer]
-        in_memory = address is not None and compiled.config.trunk_memory
-        if in_memory and part.part == part.parts - 1:
-            rows = part.geometry.pixels * compiled.schedule.trunk_steps[part.layer]
-            own += [
-                Region(f"{CORE}.slice{engine}.residual.trunk", address, rows)
-                for engine in range(compiled.config.engines)
-            ]
-        result.append(own)
-    return result
+    return [
+        _bank_regions(compiled, part) + _trunk_regions(compiled, part) for part in compiled.schedule.passes
+    ]
 
 
 def _prefixes(compiled: CompiledNetwork, part: Pass) -> tuple[str, ...]:
     """Memories of the feature planes that hold a pass's codes."""
-    wide = compiled.network.layers[part.layer].out_bits > compiled.config.out_bits
-    return ("", "image_") if wide else ("",)
+    bits = compiled.network.layers[part.layer].out_bits
+    return ("", "image_") if bits is not None and bits > compiled.config.out_bits else ("",)
 
 
-def _bank_regions(compiled: CompiledNetwork, part: Pass, prefix: str) -> list[Region]:
+def _block(compiled: CompiledNetwork, part: Pass, layout: MapLayout) -> tuple[int, int]:
+    """First word and words of a pass's block in a map of this layout."""
+    words = layout.block_words(compiled.config.fetch_bits)
+    return compiled.schedule.addresses[part.layer + 1] + part.part * words, words
+
+
+def _bank_regions(compiled: CompiledNetwork, part: Pass) -> list[Region]:
     """The words of a pass's block in both banks: even ones lie in bank 0 at word / 2."""
     layout = compiled.schedule.maps[part.layer]
-    words = layout.block_words(compiled.config.fetch_bits)
-    first = compiled.schedule.addresses[part.layer + 1] + part.part * words
+    if layout is None:
+        return []
+    first, words = _block(compiled, part, layout)
     rows = (((first + 1) // 2, (first + words + 1) // 2), (first // 2, (first + words) // 2))
     return [
         Region(f"{CORE}.slice0.feature.{prefix}bank{bank}", low, high - low)
+        for prefix in _prefixes(compiled, part)
         for bank, (low, high) in enumerate(rows)
+    ]
+
+
+def _trunk_regions(compiled: CompiledNetwork, part: Pass) -> list[Region]:
+    """With a layer's last pass, its part of every engine's trunk memory; none where no trunk is kept."""
+    config, schedule = compiled.config, compiled.schedule
+    address, step = schedule.trunk_addresses[part.layer], schedule.trunk_steps[part.layer]
+    if address is None or step is None or not config.trunk_memory or part.part < part.parts - 1:
+        return []
+    return [
+        Region(f"{CORE}.slice{engine}.residual.trunk", address, part.geometry.pixels * step)
+        for engine in range(config.engines)
     ]
 
 
@@ -72,7 +80,7 @@ def values(
     copied: per pass, one uint8 (rows, bytes) per region, little-endian words; trunk_packets: where trunks
     stream, bytes of the image's packets, in the order in which they left.
     """
-    packets = {}
+    packets: dict[int, list[tuple[Pass, bytes]]] = {}
     for number, packet in zip(compiled.schedule.trunk_plan[0], trunk_packets, strict=False):
         part = compiled.schedule.passes[number]
         packets.setdefault(part.layer, []).append((part, packet))
@@ -83,31 +91,41 @@ def values(
             for number, part in enumerate(compiled.schedule.passes)
             if part.layer == index
         ]
-        if layer.out_bits is not None:
-            codes = np.zeros(layer.out_shape, np.uint8)
-            for part, arrays in parts:
-                block = _block_codes(compiled, part, arrays)
-                for at, channel in enumerate(part.output_channels()):
-                    if channel >= 0:
-                        codes[..., channel] = block[..., at]
+        layout = compiled.schedule.maps[index]
+        if layer.out_bits is not None and layout is not None:
+            codes = _codes(compiled, layout, parts)
             result[layer.name] = signed_codes(codes, layer.out_bits) if layer.out_signed else codes
         if layer.trunk:
             name = layer.name if layer.out_bits is None else f"{layer.name}.trunk"
             if compiled.config.trunk_memory:
-                groups = _memory_groups(compiled, index, parts[-1][1][-compiled.config.engines :])
+                groups = _memory_groups(compiled, *parts[-1])
             else:
                 groups = _packet_groups(compiled, packets[index])
             result[name] = _trunk(layer, parts, groups)
     return result
 
 
-def _block_codes(compiled: CompiledNetwork, part: Pass, arrays: Sequence[np.ndarray]) -> np.ndarray:
+def _codes(
+    compiled: CompiledNetwork, layout: MapLayout, parts: Sequence[tuple[Pass, list[np.ndarray]]]
+) -> np.ndarray:
+    """Codes uint8 (H, W, C) of a layer, from what its passes left."""
+    codes = np.zeros(layout.shape, np.uint8)
+    for part, arrays in parts:
+        block = _block_codes(compiled, part, layout, arrays)
+        for at, channel in enumerate(part.output_channels()):
+            if channel >= 0:
+                codes[..., channel] = block[..., at]
+    return codes
+
+
+def _block_codes(
+    compiled: CompiledNetwork, part: Pass, layout: MapLayout, arrays: Sequence[np.ndarray]
+) -> np.ndarray:
     """Codes (H, W, channels of the block) of one pass: element e is bit e % fetch_bits of word
     e // fetch_bits in every plane; words alternate between the banks."""
-    config, layout = compiled.config, compiled.schedule.maps[part.layer]
+    config = compiled.config
     fetch = config.fetch_bits
-    words = layout.block_words(fetch)
-    first = compiled.schedule.addresses[part.layer + 1] + part.part * words
+    first, words = _block(compiled, part, layout)
     height, width, _ = layout.shape
     codes = np.zeros(words * fetch, np.uint8)
     lowest = 0
@@ -132,13 +150,12 @@ def _integers(rows: np.ndarray, count: int, bits: int) -> np.ndarray:
     return unsigned - ((unsigned >> (bits - 1)) << bits)
 
 
-def _memory_groups(compiled: CompiledNetwork, index: int, arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Integers (pixels, groups, channels of a group) of a layer's part of the trunk memories, one array per
-    engine."""
+def _memory_groups(compiled: CompiledNetwork, part: Pass, arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Integers (pixels, groups, channels of a group) of a layer's part of the trunk memories: the last arrays
+    of its last pass, one per engine."""
     config = compiled.config
-    lanes = [_integers(rows, config.quant, config.trunk_bits) for rows in arrays]
-    steps = compiled.schedule.trunk_steps[index]
-    return np.concatenate(lanes, axis=1).reshape(-1, steps, config.total_quant)
+    lanes = [_integers(rows, config.quant, config.trunk_bits) for rows in arrays[-config.engines :]]
+    return np.concatenate(lanes, axis=1).reshape(part.geometry.pixels, -1, config.total_quant)
 
 
 def _packet_groups(compiled: CompiledNetwork, packets: Sequence[tuple[Pass, bytes]]) -> np.ndarray:

@@ -97,7 +97,7 @@ def _configuration(memories: Mapping[str, MemoryArray], ports_only: bool) -> str
     return "\n".join(lines) + "\n"
 
 
-def _run(command: list[str], directory: str, environment: dict[str, str] | None, what: str) -> None:
+def _run(command: list[str], directory: str | Path, environment: dict[str, str] | None, what: str) -> None:
     done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True)
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if "rror" in line] or ["no message"]

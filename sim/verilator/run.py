@@ -43,7 +43,7 @@ def _execute(command: list[str], job: Job) -> None:
         watchdog = threading.Timer(limit, process.kill)
         watchdog.start()
         try:
-            for line in process.stdout:
+            for line in process.stdout or ():  # a pipe, never None
                 job.tick(int(line))
             status = process.wait()
         finally:

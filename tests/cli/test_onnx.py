@@ -122,6 +122,8 @@ def test_what_is_no_model(dorefa, model, tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((1, 4, 4, 2), np.uint8))
     error = dorefa("golden", model, "--input", tmp_path / "x.npy", "--net-w", 2).error
     assert error == f"--net-w 2 is for zoo names only; {model} has its own widths"
+    error = dorefa("zoo", model).error
+    assert error == f"{model} is a QONNX file; accepted: a .npz network or a zoo name"
     model.write_bytes(model.read_bytes()[:-40])
     before = sorted(tmp_path.iterdir())
     error = dorefa("golden", model, "--input", tmp_path / "x.npy", "--dump", tmp_path / "d").error

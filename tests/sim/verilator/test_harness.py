@@ -29,7 +29,7 @@ def rewritten(data, **changes):
     names += ["contents_rows", "writes", "snapshots", "images_bytes", "images"]
     names += ["weights_bytes", "weights", "trunk_plan"]
     read = fields.Fields(data, "job file")
-    kept = {name: read.bytes(name) for name in names} | changes
+    kept = {name: read.contents(name) for name in names} | changes
     return fields.write((name, value) for name, value in kept.items() if value is not None)
 
 
