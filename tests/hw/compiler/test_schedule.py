@@ -3,9 +3,7 @@
 import math
 
 import numpy as np
-import pytest
 
-from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.lower import lower
 from dorefa.golden.network.parts import Pool, Rescale
 from dorefa.golden.random.network import random_images, random_network
@@ -14,7 +12,6 @@ from dorefa.hw.compiler.map_layout import MapLayout
 from dorefa.hw.compiler.plan import find_problems
 from dorefa.hw.compiler.schedule import schedule
 from dorefa.hw.compiler.sizing import fit
-from dorefa.hw.config.engine import EngineConfig
 
 from ..engine.engine_bench import Bench, beats_of, compare
 from ..support import draw_layer, network
@@ -232,71 +229,3 @@ def test_trunk_of_pixels_that_pooling_leaves_out(rng):
         "layer first: its trunk is kept, but pooling leaves out 1 of 5 rows; accepted: pooling windows that "
         "cover the map"
     ]
-
-
-def test_a_tile_that_no_half_holds(rng):
-    body = draw_layer(rng, "conv", (6, 3, 3, 2), w_bits=3, padding=(1, 1, 1, 1))
-    last = draw_layer(rng, "fc", (2, 1, 1, 24), kind="fc", a_bits=None)
-    integer = lower(network((2, 2, 2), 2, body, last))
-    config = EngineConfig(lanes=8, rows=4, fetch_bits=8, weights="stream", weight_depth=17)
-    with pytest.raises(InputError) as caught:
-        schedule(integer, config)
-    message = (
-        "layer conv: one tile of 4 channels needs 9 weight words per row (= 3 words x 3 bits); accepted: "
-        "weight_depth of at least 18, a tile in each half"
-    )
-    assert str(caught.value) == message
-    assert find_problems(integer, config)[-1] == message
-    # Two tiles one after the other; the fully connected layer reads two blocks.
-    plan = schedule(integer, config.replace(weight_depth=18))
-    assert [(part.layer, part.part) for part in plan.passes] == [(0, 0), (0, 1), (1, 0)]
-
-
-def test_blocks_that_no_channel_group_can_read(rng):
-    """Two cuts of three channels, read in three groups of two."""
-    body = draw_layer(rng, "conv", (6, 1, 1, 8))
-    split = draw_layer(rng, "split", (3, 1, 1, 2), groups=3)
-    last = draw_layer(rng, "fc", (2, 1, 1, 12), kind="fc", a_bits=None)
-    integer = lower(network((2, 2, 8), 2, body, split, last))
-    config = EngineConfig(lanes=8, rows=4, fetch_bits=8, weights="stream", weight_depth=2)
-    with pytest.raises(InputError) as caught:
-        schedule(integer, config)
-    assert str(caught.value) == (
-        "layer conv: its 2 tiles do not fit half of weight_depth 2 at once, and no part of it has channels "
-        "that divide the channel groups of split (2 channels); accepted: rows that do, or weight_depth of at "
-        "least 4"
-    )
-    # Both ways out that it names.
-    assert len(schedule(integer, config.replace(rows=2, quant=2, weight_depth=6)).of_layer(0)) == 1
-    assert len(schedule(integer, config.replace(weight_depth=6)).of_layer(0)) == 1
-
-
-@pytest.mark.parametrize("seed_of_network", [9, 25])
-def test_passes_with_filling_channels_add_to_trunks(seed_of_network, rng):
-    """A layer cut into passes that are filled up adds to a trunk that was made at once: both leave the
-    same places for a pixel."""
-    integer = lower(
-        random_network(
-            seed_of_network,
-            residual=True,
-            a_bits=2,
-            conv_layers=3,
-            max_macs=20_000,
-            max_size=5,
-            max_channels=20,
-        )
-    )
-    config = fit(integer, lanes=16, rows=4, quant=1, weights="stream", quantizer="thresholds")
-    plan = schedule(integer, config)
-    adding = [
-        index
-        for index, layer in enumerate(integer.layers)
-        if layer.add is not None and any(-1 in part.output_channels() for part in plan.of_layer(index))
-    ]
-    assert adding
-    for index in adding:
-        other = integer.layers[index].add
-        assert plan.trunk_steps[index] == plan.trunk_steps[other]
-    compiled = compile_network(integer, config)
-    images = random_images(integer, 1, int(rng.integers(1 << 31)))
-    compare(compiled, images, Bench(compiled, rng).run([beats_of(images[0], 1)], 1))
