@@ -8,14 +8,15 @@
 
 A first session::
 
-    from dorefa.golden import lower
+    from dorefa.golden import lower, random_images
     from dorefa.golden.zoo import catalog
-    from dorefa.hw import compile_network, fit
+    from dorefa.hw import fit
     from dorefa.sim import simulate
 
     network = lower(catalog.load("digits"))
-    compiled = compile_network(network, fit(network, lanes=32, rows=16))
-    print(compiled.cycles, "cycles per image")
+    config = fit(network, lanes=32, rows=16)
+    report = simulate(network, images=random_images(network, 2, seed=0), config=config)
+    print(report.bit_exact, report.cycles)
 """
 
 from importlib.metadata import version as _version

@@ -1,11 +1,14 @@
 """The documentation names files that exist and links to places that exist."""
 
 import re
+import textwrap
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+import dorefa
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -76,3 +79,10 @@ def test_planted_faults_are_found(tmp_path):
     assert list(missing_names(lines)) == ["dorefa.golden: upper", "dorefa.nowhere: x"]
     found = broken_links(page, "[a](#a-b-c) [b](#b) [c](other.md) [d](https://example.org)")
     assert list(found) == ["#b", "other.md"]
+
+
+def test_the_first_session_runs(capsys):
+    """What the package's docstring shows."""
+    code = textwrap.dedent(dorefa.__doc__.split("A first session::")[1])
+    exec(code, {})
+    assert capsys.readouterr().out == "True 14746.0\n"
