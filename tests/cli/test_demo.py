@@ -1,5 +1,8 @@
 """The demo and its pictures, on few images."""
 
+import re
+from pathlib import Path
+
 import matplotlib.image
 import numpy as np
 import pytest
@@ -18,9 +21,17 @@ def _has_ink(path):
     return min(picture.shape[:2]) > 100 and float(np.std(picture)) > 0.02
 
 
+def readme(line):
+    """Numbers that the README's table of the demo has in the line that begins so."""
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    cells = next(row for row in text.splitlines() if row.startswith(f"| {line}")).split("|")[2]
+    return [float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?:\.\d+)?", cells)]
+
+
 @pytest.mark.slow
+@pytest.mark.sample
 def test_demo_on_few_images(tmp_path, capsys):
-    status = demo.main(["--output", str(tmp_path), "--limit", "20", "--targets", "asic"])
+    status = demo.main(["--output", str(tmp_path), "--limit", "20"])
     text = capsys.readouterr().out
     assert status == 0
     assert "hardware equals the integer model in every bit of every layer: yes" in text
@@ -35,6 +46,17 @@ def test_demo_on_few_images(tmp_path, capsys):
     for name in PICTURES:
         assert _has_ink(tmp_path / name), name
     assert (tmp_path / "engine.v").exists()
+    rows = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.strip()}
+    sizes = {
+        name: [float(cell.replace(",", "")) for cell in row if cell != "-"]
+        for name, row in rows.items()
+        if name in ("ice40", "ecp5", "gowin", "xilinx")
+    }
+    assert readme("LUTs, flip-flops, block RAMs: ECP5") == sizes["ecp5"][:3]
+    assert readme("iCE40 / Gowin / 7 series") == [sizes[name][0] for name in ("ice40", "gowin", "xilinx")]
+    (total,) = (line for line in text.splitlines() if line.startswith("per image"))
+    cycles = [float(cell.replace(",", "")) for cell in total.split()[2:4]]
+    assert readme("cycles per image") == cycles
 
 
 @pytest.mark.parametrize("name", PRESETS)
