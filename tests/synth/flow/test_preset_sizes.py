@@ -131,7 +131,7 @@ EXPECTED = {
         "dorefa_core": (38, 68, 0),
         "dot": (1280, 928, 0),
         "dot_popcount": (21472, 0, 0),
-        "host": (133, 415, 0),
+        "host": (134, 416, 0),
         "packer": (179, 699, 0),
         "results": (186, 644, 0),
         "sequencer": (133, 673, 1),
