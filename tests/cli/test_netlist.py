@@ -99,9 +99,9 @@ def test_netlists_of_other_engines(network, netlist_of, target, parameters, seed
 
 
 def flip_lut(text):
-    """The netlist with the table of one LUT at the first dot unit's count inverted."""
+    """The netlist with the table of one LUT of the first dot unit's count inverted."""
     for found in re.finditer(r"^  \w*LUT\w* #\(\n(?:.*\n)*?  \);\n", text, re.MULTILINE):
-        if not re.search(r"array\.dot_0_0\.(count|popcount\.o)", found[0]):
+        if not re.search(r"array\.dot_0_0\.(count|popcount)", found[0]):
             continue
         width, base, table = re.search(r"INIT\((\d+)'([dh])(\w+)\)", found[0]).groups()
         other = (1 << int(width)) - 1 ^ int(table, 16 if base == "h" else 10)
