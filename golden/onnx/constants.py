@@ -7,17 +7,17 @@ from functools import partial
 import numpy as np
 
 from ..errors import InputError
+from .declared.meaning import INTEGERS
 from .file.graph import Node
 from .layout import layout_function
-from .quantizers import QUANTIZERS, Constant, Grid, quantize_constant, read_quantizer
+from .quantizers import QUANTIZERS, Constant, Grid, quantize_constant, read_quantizer, scalar
 
 # Elements that a constant may grow to by broadcasting.
 _MAX_SIZE = 1 << 27
-_CASTS = {1: np.float32, 6: np.int32, 7: np.int64, 11: np.float64}
 # Inputs that layout operators need at least.
 _LAYOUT_INPUTS = {"Reshape": 2}
 # Operators that leave their input as it is.
-PASSING = ("Identity", "Dropout", "Cast", "DebugMarker")
+PASSING = ("Identity", "Dropout", "DebugMarker")
 # Operators that make constants alone.
 CONSTANT = ("Constant", "Shape", "Concat", "Gather")
 
@@ -26,6 +26,7 @@ def fold(node: Node, constants: dict[str, Constant]) -> Constant:
     """The Constant that `node`, whose inputs are all in `constants`, computes."""
     if node.op == "Constant":
         return Constant(_constant(node))
+    check_inference(node, constants)
     inputs = [constants[name] for name in node.inputs if name]
     if node.op in QUANTIZERS:
         if not inputs:
@@ -48,13 +49,10 @@ def fold(node: Node, constants: dict[str, Constant]) -> Constant:
 
 
 def _constant(node: Node) -> np.ndarray:
-    for name in ("value", "value_float", "value_int", "value_floats", "value_ints"):
-        value = node.attributes.get(name)
-        if isinstance(value, np.ndarray):
-            return value
-        if value is not None:
-            return np.array(value, np.float32 if "float" in name else np.int64)
-    return node.refuse("holds no value", "a number or a tensor")
+    ((name, value),) = node.attributes.items()
+    if isinstance(value, np.ndarray):
+        return value
+    return np.array(value, np.float32 if "float" in name else np.int64)
 
 
 def map_constant(constant: Constant, function: Callable[[np.ndarray], np.ndarray]) -> Constant:
@@ -66,39 +64,59 @@ def map_constant(constant: Constant, function: Callable[[np.ndarray], np.ndarray
     return Constant(function(constant.array), moved)
 
 
+def check_inference(node: Node, constants: dict[str, Constant]) -> None:
+    """Refuses a Dropout that drops."""
+    if node.op == "Dropout" and node.has(2) and scalar(node, constants, 2, "training_mode"):
+        node.refuse("training_mode is true", "false: a file exported for inference")
+
+
+def shape_constant(node: Node, shape: tuple[int, ...]) -> Constant:
+    """What a Shape node, which may start and end within, makes of a tensor of `shape`."""
+    part = slice(node.attributes.get("start", 0), node.attributes.get("end"))
+    return Constant(np.array(shape[part], np.int64))
+
+
 def _first(node: Node, inputs: list[Constant]) -> Constant:
     return inputs[0]
 
 
+def _shape(node: Node, inputs: list[Constant]) -> Constant:
+    return shape_constant(node, inputs[0].array.shape)
+
+
 def _cast(node: Node, inputs: list[Constant]) -> Constant:
-    to = node.integer("to", 0)
-    if to not in _CASTS:
-        node.refuse(f"casts to type {to}", "float32, float64, int32, int64")
-    return inputs[0] if inputs[0].grid else Constant(inputs[0].array.astype(_CASTS[to]))
+    array = inputs[0].array
+    if array.dtype.kind == "f" and node.result in INTEGERS:
+        whole, ends = np.trunc(array), np.iinfo(node.result)
+        # As floats, of which the one next to the greatest integer may be too large.
+        if not ((whole >= ends.min) & (whole < float(ends.max) + 1)).all():
+            node.refuse(f"casts numbers that {node.result} does not hold", f"{ends.min}..{ends.max}")
+    result = array.astype(node.result)
+    return Constant(result, inputs[0].grid if (result == array).all() else None)
 
 
 def _concat(node: Node, inputs: list[Constant]) -> Constant:
-    return Constant(np.concatenate([np.atleast_1d(item.array) for item in inputs], node.integer("axis", 0)))
+    return Constant(np.concatenate([item.array for item in inputs], node.integer("axis")))
 
 
 def _gather(node: Node, inputs: list[Constant]) -> Constant:
-    return Constant(np.take(inputs[0].array, inputs[1].array, node.integer("axis", 0)))
+    return Constant(np.asarray(np.take(inputs[0].array, inputs[1].array, node.integer("axis"))))
 
 
 def _unary(function: Callable[[np.ndarray], np.ndarray], node: Node, inputs: list[Constant]) -> Constant:
-    return Constant(function(inputs[0].array))
+    return Constant(np.asarray(function(inputs[0].array)))
 
 
 def _arithmetic(
     function: Callable[[np.ndarray, np.ndarray], np.ndarray], node: Node, inputs: list[Constant]
 ) -> Constant:
-    first, second = inputs[:2]
+    first, second = inputs
     shape = np.broadcast_shapes(first.array.shape, second.array.shape)
     if math.prod(shape) > _MAX_SIZE:
         node.refuse(f"a constant of {math.prod(shape)} elements", f"at most {_MAX_SIZE}")
-    result = function(first.array, second.array)
-    if first.array.dtype == np.float32 == second.array.dtype:
-        result = result.astype(np.float32)
+    if node.op == "Div" and first.array.dtype.kind in "iu":
+        function = partial(_quotient, node)
+    result = np.asarray(function(first.array, second.array), first.array.dtype)
     if node.op == "Mul":
         for quantized, factor in ((first, second), (second, first)):
             grid = quantized.grid
@@ -111,10 +129,21 @@ def _arithmetic(
     return Constant(result)
 
 
+def _quotient(node: Node, dividend: np.ndarray, divisor: np.ndarray) -> np.ndarray:
+    """Integer division, towards zero."""
+    if not divisor.all():
+        node.refuse("divides by 0", "divisors that are not 0")
+    if np.any((divisor == -1) & (dividend == np.iinfo(dividend.dtype).min) & (dividend < 0)):
+        node.refuse("divides the least integer by -1, which overflows", "quotients that their type holds")
+    floor, rest = np.divmod(dividend, divisor)
+    return floor + ((rest != 0) & ((dividend < 0) != (divisor < 0)))
+
+
 # Operator -> the inputs that it needs at least, and what it makes of them.
 _FOLDED: dict[str, tuple[int, Callable[[Node, list[Constant]], Constant]]] = {
     "Identity": (1, _first),
     "Dropout": (1, _first),
+    "Shape": (1, _shape),
     "DebugMarker": (1, _first),
     "Cast": (1, _cast),
     "Mul": (2, partial(_arithmetic, np.multiply)),

@@ -9,9 +9,11 @@ import numpy as np
 from ..lowering.staircase import apply, are_affine
 from ..lowering.steps import Affine, Clamp, Leaky, Step
 from ..network.parts import BatchNorm
+from .declared.meaning import INTEGERS
 from .draft import Codes
+from .element_types import cast, truncation
 from .file.graph import Node
-from .quantizers import QUANTIZERS, Constant, parameter, scalar
+from .quantizers import QUANTIZERS, Constant, parameter, scalar, single
 from .rounding import multi_threshold, quant, rounded, trunc
 from .tensors import Sums, identity, per_channel
 
@@ -23,6 +25,8 @@ Constants = dict[str, Constant]
 def elementwise(node: Node, tensor: Codes | Sums, constants: Constants) -> Codes | Sums:
     """`tensor` after an operator of STEPS whose other inputs are constants."""
     steps = STEPS[node.op](node, tensor, constants)
+    if not steps:
+        return tensor
     if isinstance(tensor, Codes):
         if are_affine(steps):
             (step,) = steps
@@ -84,7 +88,8 @@ def _div(node: Node, tensor: Codes | Sums, constants: Constants) -> tuple[Step, 
         node.refuse("divides by the activation, which is not linear", "division by a constant")
     if not all(values):
         node.refuse("divides by 0", "divisors that are not 0")
-    return (Affine([1 / value for value in values], _ones_and_zeros(tensor)[1]),)
+    quotient = Affine([1 / Fraction(value) for value in values], _ones_and_zeros(tensor)[1])
+    return (quotient, truncation()) if node.result in INTEGERS else (quotient,)
 
 
 def _add(node: Node, tensor: Codes | Sums, constants: Constants) -> tuple[Step, ...]:
@@ -110,11 +115,14 @@ def _relu(node: Node, tensor: Codes | Sums, constants: Constants) -> tuple[Step,
 
 
 def _clip(node: Node, tensor: Codes | Sums, constants: Constants) -> tuple[Step, ...]:
-    bounds = [node.number("min", None), node.number("max", None)]
-    for place in (1, 2):
-        if place < len(node.inputs) and node.inputs[place]:
-            bounds[place - 1] = scalar(node, constants, place, "bound", finite=False)
-    low, high = bounds
+    low, high = (
+        scalar(node, constants, place, "bound", finite=False)
+        if node.has(place)
+        else node.attributes.get(name)
+        for place, name in enumerate(("min", "max"), 1)
+    )
+    if low != low or high != high:
+        node.refuse(f"clips to {low}..{high}", "numbers")
     if low is not None and high is not None and low > high:
         node.refuse(f"clips to {low:g}..{high:g}", "a minimum below the maximum")
     return (Clamp(_finite(low), _finite(high)),)
@@ -126,7 +134,7 @@ def _finite(bound: float | None) -> Fraction | None:
 
 
 def _leaky_relu(node: Node, tensor: Codes | Sums, constants: Constants) -> tuple[Step, ...]:
-    return _leaky(node, [Fraction(node.number("alpha", 0.01))] * tensor.shape[2])
+    return _leaky(node, [Fraction(node.number("alpha"))] * tensor.shape[2])
 
 
 def _prelu(node: Node, tensor: Codes | Sums, constants: Constants) -> tuple[Step, ...]:
@@ -141,11 +149,9 @@ def _leaky(node: Node, alpha: list[Fraction]) -> tuple[Step, ...]:
 
 def _batch_norm(node: Node, tensor: Codes | Sums, constants: Constants) -> tuple[Step, ...]:
     """BatchNormalization; the square root is the one operation that is rounded, to float64."""
-    if node.integer("training_mode", 0):
-        node.refuse("training_mode is 1", "0, a model exported for inference")
     names = ("gamma", "beta", "mean", "var")
     arrays = [
-        parameter(node, constants, place, name).astype(np.float32).ravel()
+        single(node, parameter(node, constants, place, name), name).ravel()
         for place, name in enumerate(names, 1)
     ]
     channels = tensor.shape[2]
@@ -156,7 +162,7 @@ def _batch_norm(node: Node, tensor: Codes | Sums, constants: Constants) -> tuple
             f"parameters of {', '.join(str(len(a)) for a in arrays)} elements for {channels} channels",
             "one element per channel",
         )
-    epsilon = node.number("epsilon", float(np.float32(1e-5)))
+    epsilon = node.number("epsilon")
     total = arrays[3].astype(np.float64) + epsilon
     if not (total > 0).all():
         node.refuse(f"var + epsilon is {total.min():g}", "more than 0")
@@ -189,6 +195,7 @@ STEPS: dict[str, Callable[[Node, Codes | Sums, Constants], tuple[Step, ...]]] = 
     "Floor": rounded,
     "Ceil": rounded,
     "Round": rounded,
+    "Cast": cast,
     "Trunc": trunc,
     "MultiThreshold": multi_threshold,
     **dict.fromkeys(QUANTIZERS, quant),

@@ -130,7 +130,7 @@ def reshaped_axes(
 
 def _out_affine(node: Node) -> tuple[Fraction, Fraction]:
     """(scale, bias) of a MultiThreshold's results."""
-    scale, bias = Fraction(node.number("out_scale", 1.0)), Fraction(node.number("out_bias", 0.0))
+    scale, bias = Fraction(node.number("out_scale")), Fraction(node.number("out_bias"))
     if scale <= 0:
         node.refuse(f"out_scale is {float(scale):g}", "a number above 0")
     return scale, bias

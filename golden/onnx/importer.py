@@ -12,20 +12,21 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from ..errors import InputError
 from ..lowering.integer_network import IntegerNetwork
 from ..lowering.staircase import split
 from .builder import in_file_order
-from .constants import PASSING, fold
+from .constants import PASSING, check_inference, fold, shape_constant
+from .declared.check import understood
+from .declared.meaning import FLOATS
 from .draft import Codes
+from .element_types import check_range
 from .elementwise import STEPS
 from .file.graph import Graph, Node
 from .file.read import read_graph
 from .image import counted_codes, declared_codes, image_codes
 from .layout import LAYOUT
-from .operators import BEHIND_SCORES, BENT, OPERATORS, SUPPORTED, State
+from .operators import ANSWERS, OPERATORS, State
 from .quantizers import Constant
 from .readers import IMAGE_QUANTIZERS, affine_behind, channel_axis, has_image_quantizer
 from .residual import residual_add
@@ -63,42 +64,30 @@ def load_import(path: str | PathLike[str], image_type: str | None = None) -> Imp
         raise InputError(text if text.startswith(f"{path}: ") else f"{path}: {text}") from None
 
 
-def _check_operators(graph: Graph) -> None:
-    """Refuses an operator on what depends on the image that no import knows, before any work."""
-    moving = {graph.input_name}
-    for node in graph.nodes:
-        if moving.isdisjoint(node.inputs) or node.op == "Shape":
-            continue
-        if "fpgadataflow" in node.domain:
-            node.refuse("is a layer of generated hardware", "the file before its layers became hardware")
-        if node.op in BENT:
-            node.refuse("is not monotone", "monotone operators between two quantizers")
-        if node.op not in SUPPORTED:
-            node.refuse("is not supported", ", ".join(SUPPORTED))
-        moving.update(node.outputs)
-
-
 class _Importer:
     """Walks the nodes once; `_known` holds the tensors that depend on the image."""
 
     def __init__(self, path: str | PathLike[str]):
         self._name = Path(path).stem
-        self._graph = read_graph(path)
-        self._batch = self._graph.input_shape[0]
+        self._graph = understood(read_graph(path))
         self._known: dict[str, Tensor] = {self._graph.input_name: Raw(self._graph.input_shape[1:])}
-        self._state = State()
+        self._state = State(batch=self._graph.input_shape[0])
         self._image: Codes | None = None
 
     def run(self, image_type: str | None = None) -> Import:
         """The Import of the file."""
         graph = self._graph
-        _check_operators(graph)
         self._state.constants = {name: Constant(array) for name, array in graph.constants.items()}
         declared = image_type or ("" if has_image_quantizer(graph) else graph.input_type)
         if declared:
             after_batch = graph.input_shape[1:]
             channel = channel_axis(graph, graph.input_name, after_batch, self._state.constants)
             codes = declared_codes(declared, after_batch, channel)
+            if graph.element_type not in FLOATS and set(codes.scale) != {1}:
+                raise InputError(
+                    f"input {graph.input_name}: image type {declared} has fractions and the file reads "
+                    f"{graph.element_type}; accepted: a type of integers"
+                )
             self._known[graph.input_name] = self._set_image(graph.input_name, codes)
         node = None
         for node in graph.nodes:
@@ -132,7 +121,10 @@ class _Importer:
                 "accepted: a network with Quant nodes"
             )
         for other in graph.outputs[1:]:
-            if not isinstance(self._known.get(other), Answer):
+            tensor = self._known.get(other)
+            if isinstance(tensor, Answer):
+                tensor = tensor.scores
+            if not _are_same(tensor, result):
                 raise InputError(
                     f"graph: has the outputs {', '.join(graph.outputs)}; "
                     "accepted: one, the scores of the classes"
@@ -140,32 +132,34 @@ class _Importer:
         return result, self._image
 
     def _visit(self, node: Node) -> None:
-        if not node.outputs:
-            node.refuse("has no output", "an operator with an output")
         state, name = self._state, node.outputs[0]
         moving = [name for name in node.inputs if name in self._known]
         first = self._known[moving[0]] if moving else None
         if node.op == "Shape" and isinstance(first, Raw | Codes | Sums):
-            state.constants[name] = Constant(np.array([self._batch, *sizes(first)]))
+            state.constants[name] = shape_constant(node, (state.batch, *sizes(first)))
         elif not moving:
             state.constants[name] = fold(node, state.constants)
         else:
             result = self._compute(node, moving)
+            if isinstance(result, Codes | Sums):
+                check_range(node, result)
             shared = self._graph.uses.get(name, 0) > 1
             if shared and isinstance(result, Sums) and split(result.steps) is not None:
                 result = state.tensors[name] = state.builder.codes(node, result)
-            for output in filter(None, node.outputs):
+            # Of several outputs only those of TopK are read; both are the classes.
+            for output in filter(None, node.outputs if isinstance(result, Answer) else node.outputs[:1]):
                 self._known[output] = result
 
     def _compute(self, node: Node, moving: list[str]) -> Tensor:
         """The tensor that a node makes of those in `moving`, which depend on the image."""
         tensor = self._known[moving[0]]
-        if isinstance(tensor, Answer) and node.op not in BEHIND_SCORES:
-            node.refuse("follows the scores", "nothing behind Softmax, Sigmoid, ArgMax or TopK")
-        if isinstance(tensor, Answer) or node.op in PASSING:
+        if node.op in PASSING:
+            check_inference(node, self._state.constants)
             return tensor
+        if isinstance(tensor, Answer):
+            return self._answer(node, tensor)
         if node.op in LAYOUT and not isinstance(tensor, _PARTS):
-            return move(node, tensor, self._batch, self._state.constants)
+            return move(node, tensor, self._state.batch, self._state.constants)
         if len(moving) > 1:
             return self._sum(node, moving)
         if isinstance(tensor, Raw):
@@ -177,6 +171,19 @@ class _Importer:
         if operator.only_first is not None and node.inputs[0] != moving[0]:
             node.refuse(*operator.only_first)
         return operator.apply(node, tensor, self._state)
+
+    def _answer(self, node: Node, tensor: Answer) -> Answer:
+        """What a node makes of probabilities or classes."""
+        values = tensor.values
+        if node.op in LAYOUT:
+            if values is None:
+                return tensor
+            return Answer(tensor.scores, move(node, values, self._state.batch, self._state.constants))
+        if node.op == "Cast" and (values is None or node.result in FLOATS):
+            return tensor
+        if node.op not in ANSWERS:
+            node.refuse("follows the scores", "nothing behind Softmax, Sigmoid, ArgMax or TopK")
+        return OPERATORS[node.op].apply(node, tensor, self._state)
 
     def _sum(self, node: Node, moving: list[str]) -> Sums:
         """What an operator makes of several tensors that depend on the image: the sum of two."""
@@ -210,6 +217,15 @@ class _Importer:
     def _set_image(self, name: str, codes: Codes) -> Codes:
         self._image = self._state.tensors[name] = codes
         return codes
+
+
+def _are_same(tensor: Tensor | None, scores: Codes | Sums) -> bool:
+    """Whether a tensor holds the scores, maybe with other axes."""
+    if isinstance(tensor, Codes) and isinstance(scores, Codes):
+        return (tensor.source, tensor.scale, tensor.offset) == (scores.source, scores.scale, scores.offset)
+    if isinstance(tensor, Sums) and isinstance(scores, Sums):
+        return tensor.draft is scores.draft and tensor.steps == scores.steps and tensor.pool is scores.pool
+    return False
 
 
 def _check_parts(node: Node, tensor: Tensor) -> None:

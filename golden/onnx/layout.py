@@ -32,14 +32,14 @@ def target_shape(node: Node, shape: Sizes, constants: Constants) -> tuple[int, .
 
 
 def _flattened(node: Node, shape: Sizes, constants: Constants) -> tuple[int, ...]:
-    axis = node.integer("axis", 1)
+    axis = node.integer("axis")
     axis += len(shape) if axis < 0 else 0
     return math.prod(shape[:axis]), math.prod(shape[axis:])
 
 
 def _reshaped(node: Node, shape: Sizes, constants: Constants) -> tuple[int, ...]:
     target = [int(size) for size in parameter(node, constants, 1, "shape").ravel()]
-    if not node.integer("allowzero", 0):
+    if not node.attributes.get("allowzero"):
         target = [shape[i] if size == 0 and i < len(shape) else size for i, size in enumerate(target)]
     if target.count(-1) == 1:
         rest = math.prod(size for size in target if size != -1)

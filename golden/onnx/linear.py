@@ -27,22 +27,20 @@ def channels_last(node: Node) -> bool:
 
 def padded(node: Node, codes: Codes, constants: dict[str, Constant]) -> Padded:
     """`codes` as Padded by a Pad node, which must add zeros around the pixels."""
-    mode = node.text("mode", "constant")
-    if mode != "constant":
-        node.refuse(f"mode is {mode!r}", "constant")
     rank = len(codes.dims) + 1
-    value = node.number("value", 0.0)
-    if len(node.inputs) > 2 and node.inputs[2]:
-        value = scalar(node, constants, 2, "value")
+    value = scalar(node, constants, 2, "value") if node.has(2) else node.attributes.get("value", 0.0)
     if value:
         node.refuse(f"pads with {value:g}", "0")
     pads = node.integers("pads")
     if pads is None:
         pads = tuple(int(size) for size in parameter(node, constants, 1, "pads").ravel())
-    if len(node.inputs) > 3 or len(pads) != 2 * rank or min(pads) < 0:
-        node.refuse(f"pads are {pads}", f"{2 * rank} integers >= 0, no axes")
+    axes = list(range(rank))
+    if node.has(3):
+        axes = [int(axis) % rank for axis in parameter(node, constants, 3, "axes").ravel()]
+    if len(pads) != 2 * len(axes) or min(pads) < 0 or len(set(axes)) != len(axes):
+        node.refuse(f"pads are {pads} for the axes {axes}", "two integers >= 0 for each axis")
     sides = {name: (0, 0) for name in "HW"}
-    for axis, before, after in zip(range(rank), pads[:rank], pads[rank:], strict=True):
+    for axis, before, after in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
         name = codes.dims[axis - 1] if axis else ()
         if name in (("H",), ("W",)):
             sides[name[0]] = (before, after)
@@ -74,7 +72,7 @@ def convolution(node: Node, codes: Codes | Padded, constants: dict[str, Constant
     if rank == 1:
         values = values[:, :, None]
     values = values.transpose(0, 2, 3, 1)
-    groups = node.integer("group", 1)
+    groups = node.integer("group")
     out_channels, height, width, inner = values.shape
     kernel = height, width
     if groups < 1 or out_channels % groups or inner * groups != in_shape[2]:
@@ -89,7 +87,11 @@ def convolution(node: Node, codes: Codes | Padded, constants: dict[str, Constant
     geometry = window_geometry(node, rank, kernel, in_shape, groups, padding)
     conv_shape = (*window_count(node, in_shape, geometry), out_channels)
     slope, offset = _fold_inputs(node, codes, values, scale, geometry)
-    offset = _with_bias(node, constants, 2, offset, Fraction(1))
+    if node.has(2):
+        bias = parameter(node, constants, 2, "bias")
+        if bias.shape != (out_channels,):
+            node.refuse(f"bias has shape {bias.shape}", f"({out_channels},)")
+        offset = [o + Fraction(b) for o, b in zip(offset, bias.tolist(), strict=True)]
     w_bits, encoding = choose_encoding(node, values, declared)
     draft = Draft(
         name=node.name,
@@ -106,14 +108,14 @@ def convolution(node: Node, codes: Codes | Padded, constants: dict[str, Constant
     return Sums(draft, (Affine(slope, offset),), conv_shape, map_dims(rank + 1, last))
 
 
-def product(node: Node, codes: Codes, constants: dict[str, Constant]) -> Sums:
-    """Sums of a Gemm or MatMul node on `codes`."""
+def product(node: Node, codes: Codes, constants: dict[str, Constant], batch: int) -> Sums:
+    """Sums of a Gemm or MatMul node on `codes` of a file whose batch is `batch`."""
+    if parameter(node, constants, 1, "weight tensor").ndim > max(2, len(codes.dims) + 1):
+        node.refuse("its weights have more axes than what they multiply", "a matrix")
     values, scale, declared = integer_weights(node, constants)
     gain = bias_gain = Fraction(1)
     if node.op == "Gemm":
-        if node.integer("transA", 0):
-            node.refuse("transA is 1", "0, images as rows")
-        gain, bias_gain = (Fraction(node.number(name, 1.0)) for name in ("alpha", "beta"))
+        gain, bias_gain = (Fraction(node.number(name)) for name in ("alpha", "beta"))
         if len(codes.dims) != 1:
             node.refuse(f"reads {len(codes.dims) + 1} axes", "2, flattened images")
     inner, out_channels = values.shape[1], values.shape[0]
@@ -131,7 +133,9 @@ def product(node: Node, codes: Codes, constants: dict[str, Constant]) -> Sums:
     values = values[:, None, None, :]
     slope, offset = _fold_inputs(node, codes, values, scale, Geometry(kernel=(1, 1)))
     slope, offset = [gain * s for s in slope], [gain * o for o in offset]
-    offset = _with_bias(node, constants, 2, offset, bias_gain)
+    if node.has(2):
+        bias = _bias_row(node, parameter(node, constants, 2, "bias"), (batch, out_channels))
+        offset = [o + bias_gain * Fraction(b) for o, b in zip(offset, bias.tolist(), strict=True)]
     w_bits, encoding = choose_encoding(node, values, declared)
     draft = Draft(
         name=node.name,
@@ -184,17 +188,15 @@ def _fold_inputs(
     return slope, offset
 
 
-def _with_bias(
-    node: Node, constants: dict[str, Constant], position: int, offset: list[Fraction], gain: Fraction
-) -> list[Fraction]:
-    """The offsets with the bias at an input's position, if there is one, times `gain`."""
-    if position >= len(node.inputs) or not node.inputs[position]:
-        return offset
-    bias = parameter(node, constants, position, "bias")
-    if bias.size not in (1, len(offset)):
-        node.refuse(f"bias has shape {bias.shape}", f"({len(offset)},)")
-    spread = np.broadcast_to(bias.ravel(), (len(offset),)).tolist()
-    return [o + gain * Fraction(b) for o, b in zip(offset, spread, strict=True)]
+def _bias_row(node: Node, bias: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The bias of each output channel, from one that broadcasts to `shape`, the same for every image."""
+    try:
+        spread = np.broadcast_to(bias, shape)
+    except ValueError:
+        node.refuse(f"bias has shape {bias.shape}", f"one that broadcasts to {shape}")
+    if (spread != spread[0]).any():
+        node.refuse("its bias differs between the images of the batch", "one bias per class")
+    return spread[0]
 
 
 def window_geometry(
@@ -212,7 +214,9 @@ def window_geometry(
     stride, dilation = (pair(_integers(node, name, rank, 1)) for name in ("strides", "dilations"))
     given = _integers(node, "pads", 2 * rank, 0)
     pads = _sides(given[:rank], given[rank:])
-    mode = node.text("auto_pad", "NOTSET")
+    mode = node.attributes.get("auto_pad", "NOTSET")
+    if mode != "NOTSET" and any(given):
+        node.refuse(f"pads are {given} with auto_pad {mode}", "one of them")
     geometry = Geometry(kernel=kernel, stride=stride, padding=outside, dilation=dilation, groups=groups)
     if mode == "VALID":
         pads = (0, 0, 0, 0)

@@ -1,5 +1,6 @@
 """What the import makes of each operator: one table from its name to a function."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -12,20 +13,21 @@ from .file.graph import Node
 from .layout import LAYOUT
 from .linear import convolution, padded, product
 from .pool import pool
-from .quantizers import QUANTIZERS, Constant
+from .quantizers import QUANTIZERS, Constant, scalar
 from .residual import is_wide, trunk
 from .streamlined import patch_product, patches, xnor_product
-from .tensors import Answer, Padded, Patches, Sums, Tensor
+from .tensors import Answer, Padded, Patches, Sums, Tensor, sizes
 
 
 @dataclass(kw_only=True, eq=False)
 class State:
     """What the import has found so far.
 
-    constants: tensors that the file alone gives; builder: the layers; tensors: name -> Codes of the
-    quantized tensors.
+    batch: images in the file's input; constants: tensors that the file alone gives; builder: the layers;
+    tensors: name -> Codes of the quantized tensors.
     """
 
+    batch: int
     constants: dict[str, Constant] = field(default_factory=dict)
     builder: Builder = field(default_factory=Builder)
     tensors: dict[str, Codes] = field(default_factory=dict)
@@ -63,17 +65,17 @@ def _convolve(node: Node, tensor: Codes | Sums | Padded, state: State) -> Sums:
 
 
 def _gemm(node: Node, tensor: Codes | Sums, state: State) -> Sums:
-    return product(node, state.stored(node, tensor), state.constants)
+    return product(node, state.stored(node, tensor), state.constants, state.batch)
 
 
 def _matmul(node: Node, tensor: Codes | Sums | Patches, state: State) -> Sums:
     if isinstance(tensor, Patches):
         return patch_product(node, tensor, state.constants)
-    return product(node, state.stored(node, tensor), state.constants)
+    return product(node, state.stored(node, tensor), state.constants, state.batch)
 
 
 def _xnor(node: Node, tensor: Codes | Sums, state: State) -> Sums:
-    return xnor_product(node, state.stored(node, tensor), state.constants)
+    return xnor_product(node, state.stored(node, tensor), state.constants, state.batch)
 
 
 def _im2col(node: Node, tensor: Codes | Sums, state: State) -> Patches:
@@ -88,8 +90,34 @@ def _pool(node: Node, tensor: Codes | Sums, state: State) -> Codes | Sums:
     return pool(node, tensor, state.builder, state.constants)
 
 
-def _answer(node: Node, tensor: Codes | Sums, state: State) -> Answer:
-    return Answer(tensor)
+def _answer(node: Node, tensor: Codes | Sums | Answer, state: State) -> Answer:
+    """Probabilities and classes: whatever keeps the order of the scores, along the axis of the classes."""
+    scores, values = (
+        (tensor.scores, tensor.values) if isinstance(tensor, Answer) else (tensor, tensor)
+    )
+    if values is None:
+        node.refuse("follows the classes", "nothing behind ArgMax or TopK")
+    if node.op != "Sigmoid":
+        _check_axis(node, (state.batch, *sizes(values)))
+    if node.op == "TopK":
+        count = scalar(node, state.constants, 1, "K") if node.has(1) else node.integer("k")
+        if not 1 <= count <= math.prod(values.shape):
+            node.refuse(f"K is {count}", f"1..{math.prod(values.shape)} classes")
+    return Answer(scores, None if node.op in ("ArgMax", "TopK") else values)
+
+
+def _check_axis(node: Node, shape: tuple[int, ...]) -> None:
+    """Refuses an axis that does not hold all classes of each image."""
+    axis = node.integer("axis")
+    inside = -len(shape) <= axis < len(shape)
+    axis %= len(shape)
+    # Before version 13 Softmax joined all axes from this one on.
+    joined = node.op in ("Softmax", "LogSoftmax") and node.since < 13
+    along = math.prod(shape[axis:]) if joined else shape[axis]
+    if not inside or axis == 0 or along != math.prod(shape[1:]):
+        node.refuse(
+            f"axis is {node.integer('axis')} of {shape}", "the axis of the classes, one score per class"
+        )
 
 
 _ACTIVATIONS_FIRST = ("its first input is a constant", "the activations first")
@@ -119,16 +147,13 @@ OPERATORS: dict[str, Operator] = {
     "ArgMax": Operator(_answer),
     "TopK": Operator(_answer),
 }
-_ANSWERS = tuple(op for op, operator in OPERATORS.items() if operator.apply is _answer)
 # Operators that may follow the scores.
-BEHIND_SCORES = (*_ANSWERS, *PASSING, *LAYOUT)
+ANSWERS = tuple(op for op, operator in OPERATORS.items() if operator.apply is _answer)
 # All operators that a file may have, in the order of the guide.
 SUPPORTED = (
-    *(op for op in OPERATORS if op not in _ANSWERS),
+    *(op for op in OPERATORS if op not in ANSWERS),
     *LAYOUT,
     *PASSING,
     *CONSTANT,
-    *_ANSWERS,
+    *ANSWERS,
 )
-# Operators that are not monotone, said so instead of "not supported".
-BENT = ("Abs", "Sin", "Cos", "Mish", "Swish", "Gelu", "HardSwish")

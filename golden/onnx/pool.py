@@ -90,9 +90,10 @@ def _as_average(
     if not chosen or not chosen <= spatial:
         node.refuse(f"averages the axes {axes}", f"rows, columns or both, of {tuple(sorted(spatial))}")
     size = dict(enumerate(sizes(tensor), 1))
-    attributes = {"kernel_shape": tuple(size[a] if a in chosen else 1 for a in sorted(spatial))}
+    kernel = tuple(size[a] if a in chosen else 1 for a in sorted(spatial))
+    attributes = {"kernel_shape": kernel, "auto_pad": "NOTSET", "ceil_mode": 0}
     domain = "channels_last" if tensor.dims[-1] == ("C",) and rank > 2 else ""
-    dropped = () if node.integer("keepdims", 1) else chosen
+    dropped = () if node.integer("keepdims") else chosen
     return replace(node, op="AveragePool", domain=domain, attributes=attributes), dropped
 
 
@@ -107,7 +108,10 @@ def _geometry(node: Node, kind: str, shape: Shape, rank: int) -> Pool:
     windows = window_geometry(node, rank, kernel, shape)
     if windows.dilation != (1, 1):
         node.refuse(f"dilations is {windows.dilation}", "1")
-    padding = _ceiled(shape, windows) if node.integer("ceil_mode", 0) else windows.padding
+    ceil = node.integer("ceil_mode")
+    if ceil and node.attributes.get("auto_pad", "NOTSET") != "NOTSET":
+        node.refuse("ceil_mode is 1 with auto_pad", "one of them")
+    padding = _ceiled(shape, windows) if ceil else windows.padding
     if kind == "average" and any(padding):
         node.refuse(f"averages with the padding {padding}", "no padding, ceil_mode 0")
     try:

@@ -85,9 +85,9 @@ def width(node: Node, value: float, most: int) -> int:
     return int(value)
 
 
-def rounding_mode(node: Node, default: str = "ROUND") -> str:
+def rounding_mode(node: Node) -> str:
     """The node's rounding mode, a key of ROUNDING."""
-    mode = node.text("rounding_mode", default)
+    mode = node.text("rounding_mode")
     if mode.upper() not in ROUNDING:
         node.refuse(f"rounding_mode is {mode!r}", ", ".join(ROUNDING))
     return mode.upper()
@@ -95,10 +95,18 @@ def rounding_mode(node: Node, default: str = "ROUND") -> str:
 
 def scale_of(node: Node, constants: dict[str, Constant], position: int = 1) -> np.ndarray:
     """The quantizer's scale, float32, positive."""
-    scale = parameter(node, constants, position, "scale").astype(np.float32)
+    scale = single(node, parameter(node, constants, position, "scale"), "scale")
     if not (scale > 0).all():
         node.refuse(f"scale is {scale.min():g}", "more than 0")
     return scale
+
+
+def single(node: Node, array: np.ndarray, what: str) -> np.ndarray:
+    """`array` as float32, refused unless that holds its numbers."""
+    single = array.astype(np.float32)
+    if (single != array).any():
+        node.refuse(f"{what} {array[single != array].flat[0]!r} is no float32", "numbers that float32 holds")
+    return single
 
 
 def integer_range(bits: int, signed: bool | int, narrow: bool | int) -> tuple[int, int]:
@@ -112,9 +120,9 @@ def read_quantizer(node: Node, constants: dict[str, Constant]) -> Quantizer:
     scale = scale_of(node, constants)
     if node.op == "BipolarQuant":
         return Quantizer("BIPOLAR", -1, 1, scale, np.zeros((), np.float32), 1)
-    zero = parameter(node, constants, 2, "zero point").astype(np.float32)
+    zero = single(node, parameter(node, constants, 2, "zero point"), "zero point")
     bits = width(node, scalar(node, constants, 3, "bit width"), 32)
-    signed, narrow = node.integer("signed", 1), node.integer("narrow", 0)
+    signed, narrow = node.integer("signed"), node.integer("narrow")
     if bits == 1 and signed:
         return Quantizer("BIPOLAR", -1, 1, scale, zero, 1)
     low, high = integer_range(bits, signed, narrow)

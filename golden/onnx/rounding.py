@@ -7,6 +7,7 @@ import numpy as np
 from ..lowering.steps import Affine, Count, Integers, Round, Step
 from ..network.layer import MAX_BITS
 from .draft import Codes
+from .element_types import WIDE
 from .file.graph import Node
 from .quantizers import (
     Constant,
@@ -21,8 +22,6 @@ from .quantizers import (
 )
 from .tensors import Sums, per_channel
 
-# Results of rounding without a declared width.
-_WIDE = 1 << 40
 
 
 def quant(node: Node, tensor: Codes | Sums, constants: dict[str, Constant]) -> tuple[Step, ...]:
@@ -32,7 +31,7 @@ def quant(node: Node, tensor: Codes | Sums, constants: dict[str, Constant]) -> t
 
 def rounded(node: Node, tensor: Codes | Sums, constants: dict[str, Constant]) -> tuple[Step, ...]:
     """Steps of Floor, Ceil and Round."""
-    return (Round(node.op.upper(), -_WIDE, _WIDE),)
+    return (Round(node.op.upper(), -WIDE, WIDE),)
 
 
 def quantizer_steps(
@@ -53,32 +52,32 @@ def quantizer_steps(
 
 
 def trunc(node: Node, tensor: Codes | Sums, constants: dict[str, Constant]) -> tuple[Step, ...]:
-    """Trunc of either version: 5 inputs, or 6 with the output's scale."""
+    """Trunc of either version; the second one has the output's scale."""
     scale = scale_of(node, constants)
     zero = Fraction(float(scalar(node, constants, 2, "zero point")))
     in_bits = width(node, scalar(node, constants, 3, "input bit width"), 32)
-    mode = rounding_mode(node, "FLOOR")
+    mode = rounding_mode(node)
     scales = per_channel(node, tensor, scale, "the scale")
     channels = tensor.shape[2]
-    if len(node.inputs) > 5:
+    if node.since == 2:
         out_scale = Fraction(float(scale_of(node, constants, 4).ravel()[0]))
         if len(set(scales)) != 1:
             node.refuse("scales differ between channels", "one scale per tensor")
         shift = round(float(np.log2(float(out_scale / scales[0]))))
         bits = width(node, scalar(node, constants, 5, "output bit width"), MAX_BITS)
-        low, high = integer_range(bits, node.integer("signed", 1), node.integer("narrow", 0))
+        low, high = integer_range(bits, node.integer("signed"), node.integer("narrow"))
         results = [out_scale] * channels
         zero_out = zero / Fraction(2) ** shift
     else:
         bits = width(node, scalar(node, constants, 4, "output bit width"), MAX_BITS)
         shift = in_bits - bits
         # Nothing is clamped: the results reach what the integers in front reach.
-        low, high = -_WIDE, _WIDE
+        low, high = -WIDE, WIDE
         results, zero_out = scales, zero
     factor = [Fraction(1) / Fraction(2) ** shift] * channels
     return (
         Affine([1 / s for s in scales], [zero] * channels),
-        Round("ROUND", -_WIDE, _WIDE),
+        Round("ROUND", -WIDE, WIDE),
         Affine(factor, [Fraction(0)] * channels),
         Round(mode, low, high),
         Affine(results, [-s * zero_out for s in results]),
@@ -93,13 +92,13 @@ def multi_threshold(node: Node, tensor: Codes | Sums, constants: dict[str, Const
         node.refuse(f"thresholds have shape {table.shape}", f"({channels}, levels) or (1, levels)")
     if table.shape[1] >= 1 << MAX_BITS:
         node.refuse(f"counts {table.shape[1]} thresholds", f"at most {(1 << MAX_BITS) - 1}")
-    layout = node.text("data_layout", "") or {1: "NC", 2: "NWC", 3: "NCHW"}[len(tensor.dims)]
+    layout = node.text("data_layout") or {1: "NC", 2: "NWC", 3: "NCHW"}[len(tensor.dims)]
     place = layout.find("C") - 1 if "C" in layout else 0
     if not 0 <= place < len(tensor.dims) or tensor.dims[place] not in (("C",), ()):
         node.refuse(f"counts along axis {place + 1} of layout {layout}", "the channels' axis")
     levels = [[Fraction(value) for value in row] for row in np.sort(table, axis=1).tolist()]
-    scale = Fraction(node.number("out_scale", 1.0))
-    bias = Fraction(node.number("out_bias", 0.0))
+    scale = Fraction(node.number("out_scale"))
+    bias = Fraction(node.number("out_bias"))
     return (
         Count(levels * (channels // len(levels))),
         Affine([scale] * channels, [bias] * channels),

@@ -17,13 +17,9 @@ from .tensors import Patches, Sums
 def patches(node: Node, codes: Codes) -> Patches:
     """The Patches that an Im2Col node makes of Codes."""
     kernel, stride = _pair(node, "kernel_size"), _pair(node, "stride")
-    if node.integer("pad_value", 0):
-        node.refuse(f"pad_value is {node.integer('pad_value', 0)}", "0")
-    attributes: dict[str, tuple[int, ...] | int] = {"strides": stride}
+    attributes: dict[str, tuple[int, ...] | int] = {"strides": stride, "group": 1}
     for own, name in (("pad_amount", "pads"), ("dilations", "dilations")):
-        given = node.integers(own)
-        if given is not None:
-            attributes[name] = given
+        attributes[name] = node.attributes[own]
     return Patches(codes, kernel, attributes)
 
 
@@ -67,12 +63,12 @@ def _diagonal(weights: np.ndarray) -> bool:
     return not weights[np.broadcast_to(~own, weights.shape)].any()
 
 
-def xnor_product(node: Node, codes: Codes, constants: dict[str, Constant]) -> Sums:
+def xnor_product(node: Node, codes: Codes, constants: dict[str, Constant], batch: int) -> Sums:
     """Sums of XnorPopcountMatMul: equal pairs of bits, sum(a * (2w - 1)) + sum(1 - w)."""
     array = parameter(node, constants, 1, "weight tensor")
     if array.ndim != 2 or not np.isin(array, (0, 1)).all():
         node.refuse(f"weights of shape {array.shape} are not a matrix of 0 and 1", "one")
     weights = Constant((2 * array - 1).astype(np.float32))
-    sums = product(replace(node, op="MatMul"), codes, constants | {node.inputs[1]: weights})
+    sums = product(replace(node, op="MatMul"), codes, constants | {node.inputs[1]: weights}, batch)
     zeros = [Fraction(int(count)) for count in (array == 0).sum(axis=0)]
     return sums.extended(Affine([Fraction(1)] * len(zeros), zeros))

@@ -78,9 +78,14 @@ class Patches:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What follows the scores: classes, probabilities. `scores` is the tensor they come from."""
+    """What follows the scores: probabilities, classes.
+
+    scores: the tensor they come from; values: the same with the axes of the probabilities, one for each class and
+    in their order, None for classes.
+    """
 
     scores: Codes | Sums
+    values: Codes | Sums | None
 
 
 def identity(name: str, codes: Codes, position: int) -> Sums:

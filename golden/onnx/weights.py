@@ -26,7 +26,7 @@ def integer_weights(
         values, scale, declared = constant.grid.values, constant.grid.scale, constant.grid.bits
     else:
         values, scale, declared = _found_grid(node, array)
-    if node.op == "MatMul" or (node.op == "Gemm" and not node.integer("transB", 0)):
+    if node.op == "MatMul" or (node.op == "Gemm" and not node.integer("transB")):
         if values.ndim > 2 and set(values.shape[:-2]) == {1}:
             values, scale = values.reshape(values.shape[-2:]), scale.reshape(scale.shape[-2:])
         values, scale = values.T, scale.T

@@ -1,9 +1,9 @@
 """The nodes of an ONNX graph and their order, whatever file they come from."""
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, overload
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -17,7 +17,8 @@ MAX_ELEMENTS = 1 << 27
 class Node:
     """One operator: `name` is the file's, or the operator and its number where it has none.
 
-    position: its place in the file.
+    position: its place in the file. attributes: after the check against the declarations with all defaults, and
+    then since: version of its operator's schema; result: element type of its first output.
     """
 
     op: str
@@ -27,57 +28,46 @@ class Node:
     outputs: tuple[str, ...]
     attributes: dict[str, Any] = field(default_factory=dict)
     position: int = 0
+    since: int = 0
+    result: str = ""
 
     def refuse(self, problem: str, accepted: str) -> NoReturn:
         """Raises InputError with the node's name and operator."""
         raise InputError(f"node {self.name} ({self.op}): {problem}; accepted: {accepted}")
 
-    def integer(self, name: str, default: int) -> int:
-        """The attribute `name`, an int."""
-        return self._attribute(name, default, lambda value: isinstance(value, int), "an integer")
+    def integer(self, name: str) -> int:
+        """The attribute `name`."""
+        value: int = self.attributes[name]
+        return value
 
     def integers(self, name: str) -> tuple[int, ...] | None:
-        """The attribute `name`, a tuple of ints, or None."""
-        return self._attribute(
-            name,
-            None,
-            lambda value: isinstance(value, tuple) and all(isinstance(i, int) for i in value),
-            "integers",
-        )
+        """The attribute `name`, or None."""
+        return self.attributes.get(name)
 
-    @overload
-    def number(self, name: str, default: float) -> float: ...
-    @overload
-    def number(self, name: str, default: None) -> float | None: ...
-    def number(self, name: str, default: float | None) -> float | None:
-        """The attribute `name`, a finite float; or its default, which may be None."""
-        return self._attribute(
-            name,
-            default,
-            lambda value: isinstance(value, int | float) and math.isfinite(value),
-            "a finite number",
-        )
-
-    def text(self, name: str, default: str) -> str:
-        """The attribute `name`, a str."""
-        return self._attribute(name, default, lambda value: isinstance(value, str), "a string")
-
-    def _attribute(self, name: str, default: Any, fits: Callable[[Any], bool], accepted: str) -> Any:
-        if name not in self.attributes:
-            return default
-        value = self.attributes[name]
-        if not fits(value):
-            shown = "of another kind" if value is None else repr(value)
-            self.refuse(f"attribute {name} is {shown[:40]}", accepted)
+    def number(self, name: str) -> float:
+        """The attribute `name`, which must be finite."""
+        value: float = self.attributes[name]
+        if not math.isfinite(value):
+            self.refuse(f"{name} is {value}", "a finite number")
         return value
+
+    def text(self, name: str) -> str:
+        """The attribute `name`."""
+        value: str = self.attributes[name]
+        return value
+
+    def has(self, place: int) -> bool:
+        """Whether it has an input at `place`."""
+        return place < len(self.inputs) and self.inputs[place] != ""
 
 
 @dataclass(frozen=True, eq=False)
 class Graph:
     """Nodes that the output needs, in topological order, and named constants.
 
-    input_shape: the one input, batch first; input_type: data type of QONNX that the file declares for
-    it, "" where it is a float; uses: how often each tensor is read, outputs included.
+    input_shape: the one input, batch first; element_type: of its elements; input_type: data type of QONNX that
+    the file declares for it, "" where it is a float; uses: how often each tensor is read, outputs included;
+    opsets: domain -> version of its operators; functions: (domain, name) of those that the file defines.
     """
 
     name: str
@@ -85,9 +75,12 @@ class Graph:
     constants: dict[str, np.ndarray]
     input_name: str
     input_shape: tuple[int, ...]
+    element_type: str
     input_type: str
     outputs: tuple[str, ...]
     uses: dict[str, int]
+    opsets: dict[str, int]
+    functions: Collection[tuple[str, str]]
 
 
 def needed_nodes(nodes: list[Node], known: Collection[str], outputs: tuple[str, ...]) -> tuple[Node, ...]:

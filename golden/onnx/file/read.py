@@ -5,6 +5,7 @@ Only what the file really holds is ever allocated: a tensor's claimed shape must
 
 import math
 import os
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
@@ -43,7 +44,7 @@ def read_graph(path: str | os.PathLike[str]) -> Graph:
         ) from None
     if not model.HasField("graph"):
         raise InputError(f"{path}: holds no graph; accepted: a QONNX file (.onnx)")
-    return _graph(onnx, model.graph)
+    return _graph(onnx, model)
 
 
 def import_onnx(path: str | os.PathLike[str], doing: str) -> ModuleType:
@@ -58,7 +59,8 @@ def import_onnx(path: str | os.PathLike[str], doing: str) -> ModuleType:
     return onnx
 
 
-def _graph(onnx: ModuleType, graph: Any) -> Graph:
+def _graph(onnx: ModuleType, model: Any) -> Graph:
+    graph = model.graph
     if len(graph.node) > MAX_NODES:
         raise InputError(f"graph: has {len(graph.node)} nodes; accepted: at most {MAX_NODES}")
     if len(graph.sparse_initializer):
@@ -84,9 +86,12 @@ def _graph(onnx: ModuleType, graph: Any) -> Graph:
         constants,
         input_name,
         input_shape,
+        _element_type(onnx, graph, input_name),
         _input_type(onnx, graph, input_name),
         outputs,
         uses,
+        {clean(entry.domain): entry.version for entry in model.opset_import},
+        {(clean(function.domain), clean(function.name)) for function in model.functions},
     )
 
 
@@ -99,19 +104,36 @@ def _nodes(onnx: ModuleType, graph: Any) -> list[Node]:
         while name in names:
             name += f".{number}"
         names.add(name)
-        attributes = {a.name: attribute_value(onnx, a, f"node {name}") for a in proto.attribute}
         nodes.append(
             Node(
                 clean(proto.op_type),
                 clean(proto.domain),
                 name,
-                tuple(map(clean, proto.input)),
-                tuple(map(clean, proto.output)),
-                attributes,
+                _names(proto.input),
+                _names(proto.output),
+                _attributes(onnx, proto, name),
                 number,
             )
         )
     return nodes
+
+
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    """The names of a node's inputs or outputs, up to the last one that is there."""
+    found = list(map(clean, names))
+    while found and not found[-1]:
+        found.pop()
+    return tuple(found)
+
+
+def _attributes(onnx: ModuleType, proto: Any, name: str) -> dict[str, Any]:
+    attributes: dict[str, Any] = {}
+    for attribute in proto.attribute:
+        own = clean(attribute.name)
+        if own in attributes:
+            raise InputError(f"node {name}: has the attribute {own} twice; accepted: each once")
+        attributes[own] = attribute_value(onnx, attribute, f"node {name}")
+    return attributes
 
 
 def _input(graph: Any, constants: dict[str, np.ndarray]) -> tuple[str, tuple[int, ...]]:
@@ -134,6 +156,16 @@ def _input(graph: Any, constants: dict[str, np.ndarray]) -> tuple[str, tuple[int
     if math.prod(shape) > MAX_ELEMENTS:
         raise InputError(f"input {name}: shape {shape}; accepted: at most {MAX_ELEMENTS} elements")
     return name, shape
+
+
+def _element_type(onnx: ModuleType, graph: Any, name: str) -> str:
+    """The element type of the input, as NumPy names it."""
+    value = next(value for value in graph.input if clean(value.name) == name)
+    kind = value.type.tensor_type.elem_type
+    try:
+        return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind)).name
+    except (KeyError, TypeError):
+        raise InputError(f"input {name}: element type {kind}; accepted: a type of numbers") from None
 
 
 def _input_type(onnx: ModuleType, graph: Any, name: str) -> str:

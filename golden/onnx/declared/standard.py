@@ -1,0 +1,179 @@
+"""The operators of ONNX that are understood."""
+
+from .meaning import ANY, FLOATS, HONOURED, Declaration, Irrelevant, Only, Refused, Unread, honoured
+
+# Versions of the operator set. Before 7 broadcasting and BatchNormalization were other ones.
+OPSETS = range(7, 29)
+
+_WINDOWS = honoured("auto_pad", "dilations", "kernel_shape", "pads", "strides")
+_TRAINING = Refused("only the first: others are there in training")
+_OF_FLOAT8 = Irrelevant("of casts to float8, which are refused")
+_SHAPE_ONLY = Irrelevant("shape of the classes, which are not returned")
+
+
+def _plain(inputs: str = "X", output: str = "Y", types: tuple[str, ...] = ANY) -> Declaration:
+    """An operator without attributes; inputs: their names with spaces between."""
+    return Declaration(inputs=honoured(*inputs.split()), outputs=honoured(output), types=types)
+
+
+def _scores(inputs: str, outputs: str, **attributes: Only | Irrelevant) -> Declaration:
+    """An operator behind the scores, along an axis."""
+    return Declaration(
+        inputs=honoured(*inputs.split()),
+        outputs=honoured(*outputs.split()),
+        attributes={**honoured("axis"), **attributes},
+    )
+
+
+STANDARD: dict[str, Declaration] = {
+    "Conv": Declaration(
+        inputs=honoured("X", "W", "B"),
+        outputs=honoured("Y"),
+        attributes={**_WINDOWS, **honoured("group")},
+        types=FLOATS,
+    ),
+    "Gemm": Declaration(
+        inputs=honoured("A", "B", "C"),
+        outputs=honoured("Y"),
+        attributes={**honoured("alpha", "beta", "transB"), "transA": Only(0)},
+        types=FLOATS,
+    ),
+    "MatMul": _plain("A B"),
+    "Pad": Declaration(
+        inputs=honoured("data", "pads", "constant_value", "axes"),
+        outputs=honoured("output"),
+        attributes={**honoured("pads", "value"), "mode": Only("constant")},
+    ),
+    **dict.fromkeys(("Mul", "Div", "Add", "Sub"), _plain("A B", "C")),
+    "Neg": _plain(),
+    "BatchNormalization": Declaration(
+        inputs=honoured("X", "scale", "B", "mean", "var", "input_mean", "input_var"),
+        outputs={
+            "Y": HONOURED,
+            **dict.fromkeys(
+                ("mean", "var", "saved_mean", "saved_var", "running_mean", "running_var"), _TRAINING
+            ),
+        },
+        attributes={
+            "epsilon": HONOURED,
+            "momentum": Irrelevant("of the running statistics in training"),
+            "spatial": Only(1),
+            "training_mode": Only(0),
+        },
+        types=FLOATS,
+    ),
+    "Relu": _plain(),
+    "Clip": Declaration(
+        inputs=honoured("input", "min", "max"),
+        outputs=honoured("output"),
+        attributes=honoured("min", "max"),
+    ),
+    "LeakyRelu": Declaration(inputs=honoured("X"), outputs=honoured("Y"), attributes=honoured("alpha")),
+    "PRelu": _plain("X slope"),
+    **dict.fromkeys(("Floor", "Ceil", "Round"), _plain(types=FLOATS)),
+    "MaxPool": Declaration(
+        inputs=honoured("X"),
+        outputs={"Y": HONOURED, "Indices": Unread("only the maxima")},
+        attributes={
+            **_WINDOWS,
+            "ceil_mode": HONOURED,
+            "storage_order": Irrelevant("order of the Indices, which nothing may read"),
+        },
+    ),
+    "AveragePool": Declaration(
+        inputs=honoured("X"),
+        outputs=honoured("Y"),
+        attributes={
+            **_WINDOWS,
+            "ceil_mode": HONOURED,
+            "count_include_pad": Irrelevant("averages over padding are refused"),
+        },
+        types=FLOATS,
+    ),
+    **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool"), _plain(types=FLOATS)),
+    "ReduceMean": Declaration(
+        inputs=honoured("data", "axes"),
+        outputs=honoured("reduced"),
+        attributes={
+            **honoured("axes", "keepdims"),
+            "noop_with_empty_axes": Irrelevant("without axes it is refused"),
+        },
+        types=FLOATS,
+    ),
+    "Reshape": Declaration(
+        inputs=honoured("data", "shape"),
+        outputs=honoured("reshaped"),
+        attributes=honoured("allowzero"),
+        types=ANY,
+    ),
+    "Flatten": Declaration(
+        inputs=honoured("input"), outputs=honoured("output"), attributes=honoured("axis"), types=ANY
+    ),
+    "Transpose": Declaration(
+        inputs=honoured("data"), outputs=honoured("transposed"), attributes=honoured("perm"), types=ANY
+    ),
+    "Squeeze": Declaration(
+        inputs=honoured("data", "axes"),
+        outputs=honoured("squeezed"),
+        attributes=honoured("axes"),
+        types=ANY,
+    ),
+    "Unsqueeze": Declaration(
+        inputs=honoured("data", "axes"),
+        outputs=honoured("expanded"),
+        attributes=honoured("axes"),
+        types=ANY,
+    ),
+    "Identity": _plain("input", "output"),
+    "Dropout": Declaration(
+        inputs={
+            **honoured("data", "training_mode"),
+            "ratio": Irrelevant("of training, which is refused"),
+        },
+        outputs={"output": HONOURED, "mask": Unread("only the data")},
+        attributes={
+            "ratio": Irrelevant("of training, which these versions do not have"),
+            "seed": Irrelevant("of training, which is refused"),
+        },
+        types=ANY,
+    ),
+    "Cast": Declaration(
+        inputs=honoured("input"),
+        outputs=honoured("output"),
+        attributes={"to": HONOURED, "saturate": _OF_FLOAT8, "round_mode": _OF_FLOAT8},
+        types=ANY,
+    ),
+    "Constant": Declaration(
+        inputs={},
+        outputs=honoured("output"),
+        attributes={
+            **honoured("value", "value_float", "value_floats", "value_int", "value_ints"),
+            "sparse_value": Refused("dense numbers"),
+            "value_string": Refused("numbers"),
+            "value_strings": Refused("numbers"),
+        },
+        types=(),
+    ),
+    "Shape": Declaration(
+        inputs=honoured("data"), outputs=honoured("shape"), attributes=honoured("start", "end"), types=ANY
+    ),
+    "Concat": Declaration(
+        inputs=honoured("inputs"), outputs=honoured("concat_result"), attributes=honoured("axis"), types=()
+    ),
+    "Gather": Declaration(
+        inputs=honoured("data", "indices"),
+        outputs=honoured("output"),
+        attributes=honoured("axis"),
+        types=(),
+    ),
+    "Pow": _plain("X Y", "Z", types=()),
+    **dict.fromkeys(("Sqrt", "Abs", "Reciprocal"), _plain(types=())),
+    **dict.fromkeys(("Softmax", "LogSoftmax"), _scores("input", "output")),
+    "Sigmoid": _plain(),
+    "ArgMax": _scores("data", "reduced", keepdims=_SHAPE_ONLY, select_last_index=Only(0)),
+    "TopK": Declaration(
+        inputs=honoured("X", "K"),
+        outputs=honoured("Values", "Indices"),
+        attributes={**honoured("axis", "k"), "largest": Only(1), "sorted": Only(1)},
+    ),
+}
