@@ -17,7 +17,7 @@ WIDE = 1 << 40
 
 
 def cast(node: Node, tensor: Codes | Sums, constants: dict[str, Constant]) -> tuple[Step, ...]:
-    """Steps of Cast: to integers towards zero, to bool 1 for what is not 0. Between floats it is the value."""
+    """Steps of Cast: to integers towards zero, to bool whether it is not 0; none where no value changes."""
     if node.result == "bool":
         if min(low for low, _ in value_ranges(tensor)) < 0:
             node.refuse("tests for zero what may be negative, which is not monotone", "values of at least 0")

@@ -22,11 +22,11 @@ from .declared.meaning import FLOATS
 from .draft import Codes
 from .element_types import check_range
 from .elementwise import STEPS
-from .file.graph import Graph, Node
+from .file.graph import Node
 from .file.read import read_graph
 from .image import counted_codes, declared_codes, image_codes
 from .layout import LAYOUT
-from .operators import ANSWERS, OPERATORS, State
+from .operators import ANSWERS, OPERATORS, State, answer
 from .quantizers import Constant
 from .readers import IMAGE_QUANTIZERS, affine_behind, channel_axis, has_image_quantizer
 from .residual import residual_add
@@ -183,7 +183,7 @@ class _Importer:
             return tensor
         if node.op not in ANSWERS:
             node.refuse("follows the scores", "nothing behind Softmax, Sigmoid, ArgMax or TopK")
-        return OPERATORS[node.op].apply(node, tensor, self._state)
+        return answer(node, tensor, self._state)
 
     def _sum(self, node: Node, moving: list[str]) -> Sums:
         """What an operator makes of several tensors that depend on the image: the sum of two."""

@@ -87,11 +87,7 @@ def convolution(node: Node, codes: Codes | Padded, constants: dict[str, Constant
     geometry = window_geometry(node, rank, kernel, in_shape, groups, padding)
     conv_shape = (*window_count(node, in_shape, geometry), out_channels)
     slope, offset = _fold_inputs(node, codes, values, scale, geometry)
-    if node.has(2):
-        bias = parameter(node, constants, 2, "bias")
-        if bias.shape != (out_channels,):
-            node.refuse(f"bias has shape {bias.shape}", f"({out_channels},)")
-        offset = [o + Fraction(b) for o, b in zip(offset, bias.tolist(), strict=True)]
+    offset = _with_bias(node, constants, (out_channels,), offset, Fraction(1))
     w_bits, encoding = choose_encoding(node, values, declared)
     draft = Draft(
         name=node.name,
@@ -133,9 +129,7 @@ def product(node: Node, codes: Codes, constants: dict[str, Constant], batch: int
     values = values[:, None, None, :]
     slope, offset = _fold_inputs(node, codes, values, scale, Geometry(kernel=(1, 1)))
     slope, offset = [gain * s for s in slope], [gain * o for o in offset]
-    if node.has(2):
-        bias = _bias_row(node, parameter(node, constants, 2, "bias"), (batch, out_channels))
-        offset = [o + bias_gain * Fraction(b) for o, b in zip(offset, bias.tolist(), strict=True)]
+    offset = _with_bias(node, constants, (batch, out_channels), offset, bias_gain)
     w_bits, encoding = choose_encoding(node, values, declared)
     draft = Draft(
         name=node.name,
@@ -188,15 +182,24 @@ def _fold_inputs(
     return slope, offset
 
 
-def _bias_row(node: Node, bias: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The bias of each output channel, from one that broadcasts to `shape`, the same for every image."""
-    try:
-        spread = np.broadcast_to(bias, shape)
-    except ValueError:
+def _with_bias(
+    node: Node, constants: dict[str, Constant], shape: tuple[int, ...], offset: list[Fraction], gain: Fraction
+) -> list[Fraction]:
+    """The offsets with the bias of a node, if there is one, times `gain`; it must broadcast to `shape`,
+    or have it in a Conv."""
+    if not node.has(2):
+        return offset
+    bias = parameter(node, constants, 2, "bias")
+    if node.op == "Conv" and bias.shape != shape:
+        node.refuse(f"bias has shape {bias.shape}", f"{shape}")
+    if bias.ndim > len(shape) or any(
+        size not in (1, there) for size, there in zip(bias.shape[::-1], shape[::-1], strict=False)
+    ):
         node.refuse(f"bias has shape {bias.shape}", f"one that broadcasts to {shape}")
-    if (spread != spread[0]).any():
+    rows = np.broadcast_to(bias, shape).reshape(-1, len(offset))
+    if (rows != rows[0]).any():
         node.refuse("its bias differs between the images of the batch", "one bias per class")
-    return spread[0]
+    return [o + gain * Fraction(b) for o, b in zip(offset, rows[0].tolist(), strict=True)]
 
 
 def window_geometry(

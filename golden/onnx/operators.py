@@ -90,11 +90,9 @@ def _pool(node: Node, tensor: Codes | Sums, state: State) -> Codes | Sums:
     return pool(node, tensor, state.builder, state.constants)
 
 
-def _answer(node: Node, tensor: Codes | Sums | Answer, state: State) -> Answer:
+def answer(node: Node, tensor: Codes | Sums | Answer, state: State) -> Answer:
     """Probabilities and classes: whatever keeps the order of the scores, along the axis of the classes."""
-    scores, values = (
-        (tensor.scores, tensor.values) if isinstance(tensor, Answer) else (tensor, tensor)
-    )
+    scores, values = (tensor.scores, tensor.values) if isinstance(tensor, Answer) else (tensor, tensor)
     if values is None:
         node.refuse("follows the classes", "nothing behind ArgMax or TopK")
     if node.op != "Sigmoid":
@@ -141,14 +139,14 @@ OPERATORS: dict[str, Operator] = {
     "GlobalAveragePool": Operator(_pool),
     "GlobalMaxPool": Operator(_pool),
     "ReduceMean": Operator(_pool),
-    "Softmax": Operator(_answer),
-    "LogSoftmax": Operator(_answer),
-    "Sigmoid": Operator(_answer),
-    "ArgMax": Operator(_answer),
-    "TopK": Operator(_answer),
+    "Softmax": Operator(answer),
+    "LogSoftmax": Operator(answer),
+    "Sigmoid": Operator(answer),
+    "ArgMax": Operator(answer),
+    "TopK": Operator(answer),
 }
 # Operators that may follow the scores.
-ANSWERS = tuple(op for op, operator in OPERATORS.items() if operator.apply is _answer)
+ANSWERS = tuple(op for op, operator in OPERATORS.items() if operator.apply is answer)
 # All operators that a file may have, in the order of the guide.
 SUPPORTED = (
     *(op for op in OPERATORS if op not in ANSWERS),

@@ -23,7 +23,6 @@ from .quantizers import (
 from .tensors import Sums, per_channel
 
 
-
 def quant(node: Node, tensor: Codes | Sums, constants: dict[str, Constant]) -> tuple[Step, ...]:
     """Steps of a Quant, IntQuant or BipolarQuant node."""
     return quantizer_steps(node, tensor, read_quantizer(node, constants))

@@ -8,6 +8,7 @@ A map has (H, W, C) axes here. `dims` says for every axis of the file after the 
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import overload
 
 import numpy as np
 
@@ -80,8 +81,8 @@ class Patches:
 class Answer:
     """What follows the scores: probabilities, classes.
 
-    scores: the tensor they come from; values: the same with the axes of the probabilities, one for each class and
-    in their order, None for classes.
+    scores: the tensor they come from; values: the same with the axes of the probabilities, one for each class
+    and in their order, None for classes.
     """
 
     scores: Codes | Sums
@@ -118,6 +119,12 @@ def sizes(tensor: Raw | Codes | Sums) -> tuple[int, ...]:
     return tuple(math.prod(by_name[name] for name in dim) for dim in tensor.dims)
 
 
+@overload
+def move(node: Node, tensor: Codes | Sums, batch: int, constants: dict[str, Constant]) -> Codes | Sums: ...
+@overload
+def move(
+    node: Node, tensor: Raw | Codes | Sums, batch: int, constants: dict[str, Constant]
+) -> Raw | Codes | Sums: ...
 def move(
     node: Node, tensor: Raw | Codes | Sums, batch: int, constants: dict[str, Constant]
 ) -> Raw | Codes | Sums:

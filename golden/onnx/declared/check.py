@@ -1,6 +1,6 @@
 """Holds a graph against the declarations: what is there is understood, or refused by node and name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from ...errors import InputError
 from ..file.graph import Graph, Node
 from .advice import refuse_operator
-from .meaning import Declaration, Irrelevant, Only, Refused, Unread
+from .meaning import Declaration, Irrelevant, Meaning, Only, Refused, Unread
 from .qonnx import CHANNELS_LAST, DOMAINS, QONNX, VERSIONS, schemas
 from .standard import OPSETS, STANDARD
 
@@ -64,9 +64,7 @@ def _find(node: Node, graph: Graph) -> tuple[Declaration, Any]:
     if node.domain in DOMAINS and node.op in QONNX:
         version = graph.opsets.get(node.domain, VERSIONS[0])
         if version not in VERSIONS:
-            node.refuse(
-                f"the file has version {version} of {node.domain}", f"{VERSIONS[0]}..{VERSIONS[-1]}"
-            )
+            node.refuse(f"the file has version {version} of {node.domain}", f"{VERSIONS[0]}..{VERSIONS[-1]}")
         return QONNX[node.op], [s for s in schemas()[node.op] if s.since_version <= version][-1]
     last = node.domain.endswith(".channels_last") and node.op in CHANNELS_LAST
     if node.op not in STANDARD or not (last or node.domain in _STANDARD_DOMAINS):
@@ -93,32 +91,28 @@ def _standard_schema(node: Node, opsets: Mapping[str, int]) -> Any:
     return schema
 
 
-def _attributes(node: Node, meanings: Mapping[str, Any], schema: Any) -> dict[str, Any]:
+def _all(kind: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, tuple) and all(isinstance(item, kind) for item in value)
+
+
+# Kind of an attribute -> whether a value is of it, and what is accepted.
+_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "INT": (lambda value: isinstance(value, int), "an integer"),
+    "FLOAT": (lambda value: isinstance(value, float), "a number"),
+    "STRING": (lambda value: isinstance(value, str), "a string"),
+    "INTS": (_all(int), "integers"),
+    "FLOATS": (_all(float), "numbers"),
+    "TENSOR": (lambda value: isinstance(value, np.ndarray), "a tensor"),
+}
+
+
+def _attributes(node: Node, meanings: Mapping[str, Meaning], schema: Any) -> dict[str, Any]:
     """The attributes of a node with the defaults of its schema for those that it lacks."""
-    kinds = type(schema).AttrType
-    fits = {
-        kinds.INT: (lambda value: isinstance(value, int), "an integer"),
-        kinds.FLOAT: (lambda value: isinstance(value, float), "a number"),
-        kinds.STRING: (lambda value: isinstance(value, str), "a string"),
-        kinds.INTS: (_all(int), "integers"),
-        kinds.FLOATS: (_all(float), "numbers"),
-        kinds.TENSOR: (lambda value: isinstance(value, np.ndarray), "a tensor"),
-    }
     for name, value in node.attributes.items():
-        known = schema.attributes.get(name)
-        if known is None:
-            names = ", ".join(sorted(schema.attributes)) or "none"
-            node.refuse(f"has an attribute {name}, which version {schema.since_version} lacks", names)
-        meaning = meanings[name]
-        if isinstance(meaning, Refused):
-            node.refuse(f"has an attribute {name}", meaning.accepted)
-        check, accepted = fits[known.type]
-        if not isinstance(meaning, Irrelevant) and not check(value):
-            shown = "of another kind" if value is None else repr(value)
-            node.refuse(f"attribute {name} is {shown[:40]}", accepted)
+        _check_given(node, name, value, meanings, schema)
     complete = dict(node.attributes)
     for name, known in schema.attributes.items():
-        if name in complete or isinstance(meanings[name], Irrelevant):
+        if name in complete:
             continue
         if known.required:
             node.refuse(f"has no attribute {name}", "nodes that hold it")
@@ -131,8 +125,18 @@ def _attributes(node: Node, meanings: Mapping[str, Any], schema: Any) -> dict[st
     return complete
 
 
-def _all(kind: type) -> Any:
-    return lambda value: isinstance(value, tuple) and all(isinstance(item, kind) for item in value)
+def _check_given(node: Node, name: str, value: Any, meanings: Mapping[str, Meaning], schema: Any) -> None:
+    """Refuses an attribute that the operator does not have, not here, or of another kind."""
+    if name not in schema.attributes:
+        names = ", ".join(sorted(schema.attributes)) or "none"
+        node.refuse(f"has an attribute {name}, which version {schema.since_version} lacks", names)
+    meaning = meanings[name]
+    if isinstance(meaning, Refused):
+        node.refuse(f"has an attribute {name}", meaning.accepted)
+    fits, accepted = _KINDS[schema.attributes[name].type.name]
+    if not isinstance(meaning, Irrelevant) and not fits(value):
+        shown = "of another kind" if value is None else repr(value)
+        node.refuse(f"attribute {name} is {shown[:40]}", accepted)
 
 
 def _default(proto: Any) -> Any:
@@ -165,9 +169,7 @@ def _input_types(
         if name in moving:
             accepted = [kind for kind in accepted if kind in declaration.types]
         if found not in accepted:
-            node.refuse(
-                f"{port.name} {name} has the element type {found}", ", ".join(accepted)
-            )
+            node.refuse(f"{port.name} {name} has the element type {found}", ", ".join(accepted))
         if bound.setdefault(port.type_str, found) != found:
             node.refuse(
                 f"{port.name} {name} has the element type {found}",

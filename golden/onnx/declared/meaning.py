@@ -56,8 +56,8 @@ def honoured(*names: str) -> dict[str, Meaning]:
 class Declaration:
     """What is understood of one operator, over all its versions; names are those of its schemas.
 
-    types: element types that its inputs may have where they depend on the image; none where the operator makes
-    constants only.
+    types: element types that its inputs may have where they depend on the image; none where the operator
+    makes constants only.
     """
 
     inputs: Mapping[str, Meaning]

@@ -67,7 +67,7 @@ QONNX: dict[str, Declaration] = {
 
 # Operator -> per version (inputs, attributes); an attribute with its default, or its kind where the executor
 # demands it.
-_INTS, _INT = "INTS", "INT"
+_INTS, _INT, _TEXT = "INTS", "INT", "STRING"
 _Form = tuple[str, dict[str, Any]]
 _FORMS: dict[str, dict[int, _Form]] = {
     **dict.fromkeys(
@@ -76,10 +76,10 @@ _FORMS: dict[str, dict[int, _Form]] = {
     ),
     "BipolarQuant": {1: ("X scale", {})},
     "Trunc": {
-        1: ("X scale zeropt in_bitwidth out_bitwidth", {"rounding_mode": b"FLOOR"}),
+        1: ("X scale zeropt in_bitwidth out_bitwidth", {"rounding_mode": _TEXT}),
         2: (
             "X scale zeropt in_bitwidth out_scale out_bitwidth",
-            {"rounding_mode": b"FLOOR", "signed": 1, "narrow": 0},
+            {"rounding_mode": _TEXT, "signed": 1, "narrow": 0},
         ),
     },
     "MultiThreshold": {
@@ -115,9 +115,7 @@ def _schema(op: str, since: int, inputs: str, attributes: dict[str, Any]) -> Any
     import onnx
 
     schema = onnx.defs.OpSchema
-    numbers = [
-        f"tensor({name})" for name in ("float", "double", "int8", "uint8", "int32", "int64", "bool")
-    ]
+    numbers = [f"tensor({name})" for name in ("float", "double", "int8", "uint8", "int32", "int64", "bool")]
     first, *parameters = inputs.split()
     described = []
     for name, default in attributes.items():

@@ -17,8 +17,8 @@ MAX_ELEMENTS = 1 << 27
 class Node:
     """One operator: `name` is the file's, or the operator and its number where it has none.
 
-    position: its place in the file. attributes: after the check against the declarations with all defaults, and
-    then since: version of its operator's schema; result: element type of its first output.
+    position: its place in the file. After the check against the declarations `attributes` holds all defaults
+    too, `since` the version of its operator's schema, `result` the element type of its first output.
     """
 
     op: str
@@ -65,9 +65,9 @@ class Node:
 class Graph:
     """Nodes that the output needs, in topological order, and named constants.
 
-    input_shape: the one input, batch first; element_type: of its elements; input_type: data type of QONNX that
-    the file declares for it, "" where it is a float; uses: how often each tensor is read, outputs included;
-    opsets: domain -> version of its operators; functions: (domain, name) of those that the file defines.
+    input_shape: the one input, batch first; element_type: of its elements; input_type: data type of QONNX
+    that the file declares for it, "" where it is a float; uses: how often each tensor is read, outputs
+    included; opsets: domain -> version of its operators; functions: (domain, name) that the file defines.
     """
 
     name: str

@@ -69,7 +69,8 @@ def test_refused_patches(attributes, message, tmp_path, seed):
 
 def test_patches_that_no_product_reads(tmp_path, seed):
     model = lowered(seed)
-    next(node for node in model.graph.node if node.op_type == "MatMul").op_type = "Relu"
+    product = next(node for node in model.graph.node if node.op_type == "MatMul")
+    product.op_type, product.input[:] = "Relu", product.input[:1]
     onnx.save(model, tmp_path / "net.onnx")
     assert_refused(tmp_path / "net.onnx", r"node conv0 \(Relu\): reads the patches of Im2Col; accept")
 

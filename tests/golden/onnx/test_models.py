@@ -143,8 +143,8 @@ def espcn(kind):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("nn_resize", r"node Resize_42 \(Resize\): is not supported; accepted: Quant, "),
-        ("subpixel", r"node DepthToSpace_42 \(DepthToSpace\): is not supported; accepted: Quant, "),
+        ("nn_resize", r"node Resize_42 \(Resize\): rearranges or enlarges maps; accepted: Conv, "),
+        ("subpixel", r"node DepthToSpace_42 \(DepthToSpace\): rearranges or enlarges maps; accepted: Conv, "),
     ],
 )
 def test_trained_super_resolution_networks_are_refused_by_node(kind, message, tmp_path):

@@ -30,13 +30,15 @@ def behind_conv(op, *constants, outputs="bent", domain="", **attributes):
     return make
 
 
-def behind_quant(op, *constants):
+def behind_quant(op, *constants, **attributes):
     """A file with one more operator in front of its fully connected layer."""
 
     def make(rng):
         graph, x = start(rng)
         x = graph.quant(conv(graph, rng, x), "act", 0.5, 3)
-        x = graph.node(op, [x, *map(graph.constant, constants)], "bent")
+        # Arrays of NumPy keep their type.
+        given = [graph.constant(c, dtype=getattr(c, "dtype", np.float32)) for c in constants]
+        x = graph.node(op, [x, *given], "bent", **attributes)
         return graph.model(head(graph, x, rng, 4 * 16))
 
     return make
@@ -140,7 +142,10 @@ MODELS = {
     "convolution without pixels": (conv_of_features, r"node conv \(Conv\): reads 2 axes; accepted: 3 or 4"),
     "not monotone": (behind_conv("Abs"), r"node bent \(Abs\): is not monotone"),
     "not rational": (behind_conv("Sigmoid"), r"node act \(Quant\): follows the scores"),
-    "unknown operator": (behind_conv("Erf"), r"node bent \(Erf\): is not supported; accepted: "),
+    "unknown operator": (
+        behind_conv("Erf"),
+        r"node bent \(Erf\): has no exact form in rational numbers; accepted: Relu, ",
+    ),
     "slope below 0": (
         behind_conv("LeakyRelu", alpha=-0.5),
         r"node bent \(LeakyRelu\): its slope -0.5 is not monotone",
@@ -223,10 +228,13 @@ MODELS = {
     "raw image": (raw_image, r"node conv \(Conv\): reads the image, which is not quantized"),
     "float weights": (float_weights, r"node conv \(Conv\): the weights floats are not quantized"),
     "mean over channels": (
-        behind_quant("ReduceMean", [1]),
+        behind_quant("ReduceMean", axes=[1]),
         r"node bent \(ReduceMean\): averages the axes \(1,\); accepted: rows, colu",
     ),
-    "a part of a map": (behind_quant("Gather", 0), r"node bent \(Gather\): reads the image or a feature"),
+    "a part of a map": (
+        behind_quant("Gather", np.array(0)),
+        r"node bent \(Gather\): takes maps apart or puts them together; accepted: Add of two",
+    ),
     "product of maps": (product_of_maps, r"node gate \(Mul\): combines two tensors that depend on "),
     "scale from the image": (
         moving_scale,

@@ -1,0 +1,367 @@
+"""What is in a file and not understood is refused by node and name; what is understood is computed."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from dorefa.golden import logits, run_integer
+from dorefa.golden.onnx import importer
+from dorefa.golden.onnx.declared.standard import OPSETS
+
+from ..support import Graph, assert_refused, check, convolution, execute, head
+
+
+def flat(rng, batch=1):
+    """(graph, "image"): two bits of four features."""
+    graph = Graph((batch, 4))
+    return graph, graph.quant("x", "image", 1, 2)
+
+
+def product(graph, rng, x="image", out="scores", **attributes):
+    w = graph.weights(rng.integers(-2, 3, (4, 3)), f"{out}_w", 1, 3)
+    return graph.node("MatMul", [x, w], out, **attributes)
+
+
+def behind_conv(op, *constants, outputs="bent", **attributes):
+    """A file with one operator between a convolution and its quantizer."""
+
+    def make(rng):
+        graph, x, draw = convolution(1, 3)
+        graph.nodes.pop()
+        given = [graph.constant(c, dtype=getattr(c, "dtype", np.float32)) for c in constants]
+        x = graph.node(op, ["conv0", *given], outputs, **attributes)
+        return graph.model(head(graph, graph.quant(x, "act0", 0.5, 3), draw, 6 * 16))
+
+    return make
+
+
+def behind_scores(op, *constants, outputs="end", kind=TensorProto.FLOAT, **attributes):
+    """A file with one operator behind the scores."""
+
+    def make(rng):
+        graph, _ = flat(rng)
+        product(graph, rng)
+        given = [graph.constant(c, dtype=c.dtype) for c in constants]
+        x = graph.node(op, ["scores", *given], outputs, **attributes)
+        return graph.model(x, dtype=kind)
+
+    return make
+
+
+def edited(change, make=None):
+    """The model of `make`, or a small one, after change(model)."""
+
+    def edit(rng):
+        model = (make or behind_conv("Relu"))(rng)
+        change(model)
+        return model
+
+    return edit
+
+
+def opset(version):
+    def change(model):
+        model.opset_import[0].version = version
+
+    return edited(change)
+
+
+def reads_second(op, second, *constants, **attributes):
+    """A file that reads the second output of an operator on the image."""
+
+    def make(rng):
+        graph, x = flat(rng)
+        given = [graph.constant(c, dtype=c.dtype) for c in constants]
+        graph.node(op, [x, *given], ["first", second], **attributes)
+        x = graph.node("Cast", [second], "floats", to=TensorProto.FLOAT)
+        return graph.model(product(graph, rng, x))
+
+    return make
+
+
+def row_bias(rng):
+    graph, x = flat(rng, 2)
+    w = graph.weights(rng.integers(-2, 3, (4, 3)), "w", 1, 3)
+    return graph.model(graph.node("Gemm", [x, w, graph.constant([[10], [20]])], "scores"))
+
+
+def matrix_of_three_axes(rng):
+    graph, x = flat(rng)
+    w = graph.weights(rng.integers(-2, 3, (1, 4, 3)), "w", 1, 3)
+    return graph.model(graph.node("MatMul", [x, w], "scores"))
+
+
+def answer_of_something_else(rng):
+    graph, x = flat(rng)
+    product(graph, rng)
+    product(graph, rng, out="other")
+    graph.node("ArgMax", ["other"], "class", axis=1)
+    model = graph.model("scores")
+    model.graph.output.append(helper.make_tensor_value_info("class", TensorProto.INT64, None))
+    return model
+
+
+def behind_classes(op, **attributes):
+    def make(rng):
+        graph, _ = flat(rng)
+        product(graph, rng)
+        graph.node("ArgMax", ["scores"], "class", axis=1)
+        x = graph.node("Cast", ["class"], "floats", to=TensorProto.FLOAT)
+        return graph.model(graph.node(op, [x], "end", **attributes))
+
+    return make
+
+
+def rounded_probabilities(rng):
+    graph, _ = flat(rng)
+    product(graph, rng)
+    graph.node("Softmax", ["scores"], "probabilities")
+    return graph.model(graph.node("Cast", ["probabilities"], "end", to=TensorProto.INT32))
+
+
+def fraction_behind_integers(rng):
+    """The image is declared as a fraction where the file reads whole numbers."""
+    graph = Graph((1, 4))
+    x = graph.node("Cast", ["x"], "floats", to=TensorProto.FLOAT)
+    model = graph.model(product(graph, rng, x))
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
+    annotation = model.graph.quantization_annotation.add(tensor_name="x")
+    annotation.quant_parameter_tensor_names.add(key="finn_datatype", value="FIXED<8,3>")
+    return model
+
+
+def function(model):
+    node = helper.make_node("Neg", ["a"], ["b"])
+    model.functions.append(
+        helper.make_function("", "Relu", ["a"], ["b"], [node], [helper.make_opsetid("", 13)])
+    )
+
+
+def twice(model):
+    relu = next(node for node in model.graph.node if node.op_type == "Relu")
+    relu.attribute.extend([helper.make_attribute("alpha", 1.0)] * 2)
+
+
+def in_domain(domain):
+    def change(model):
+        next(node for node in model.graph.node if node.op_type == "Relu").domain = domain
+
+    return change
+
+
+def no_opset(model):
+    del model.opset_import[0]
+
+
+ONE = np.array([1])
+REFUSED = {
+    "unknown attribute": (
+        behind_conv("Relu", slope=0.5),
+        r"node bent \(Relu\): has an attribute slope, which version 13 lacks; accepted: none",
+    ),
+    "attribute of a later version": (
+        behind_scores("Cast", to=1, saturate=1),
+        r"node end \(Cast\): has an attribute saturate, which version 13 lacks; accepted: to",
+    ),
+    "attribute of another kind": (
+        behind_conv("LeakyRelu", alpha="0.5"),
+        r"node bent \(LeakyRelu\): attribute alpha is '0.5'; accepted: a number",
+    ),
+    "attribute twice": (edited(twice), r"node bent: has the attribute alpha twice; accepted: each once"),
+    "no attribute": (
+        behind_scores("Cast"),
+        r"node end \(Cast\): has no attribute to; accepted: nodes that hold it",
+    ),
+    "a quantizer that does not say its range": (
+        edited(lambda model: model.graph.node[0].attribute.pop(), behind_conv("Relu")),
+        r"node image \(Quant\): has no attribute (signed|narrow)",
+    ),
+    "too many inputs": (
+        behind_conv("Relu", 1),
+        r"node bent \(Relu\): has 2 inputs; accepted: 1",
+    ),
+    "opset 6": (opset(6), r"graph: has version 6 of the operator set; accepted: 7..28 \(onnx.version_conv"),
+    "opset of the future": (opset(99), r"graph: has version 99 of the operator set; accepted: 7..28"),
+    "no opset": (edited(no_opset), r"graph: names no version of the operator set of ONNX; accepted: one"),
+    "operator of a later version": (
+        edited(lambda model: setattr(model.opset_import[0], "version", 10), behind_conv("Round")),
+        r"node bent \(Round\): is not in version 10 of the operator set; accepted: ",
+    ),
+    "version 3 of QONNX": (
+        edited(lambda model: setattr(model.opset_import[1], "version", 3)),
+        r"node \w+ \(Quant\): the file has version 3 of qonnx.custom_op.general; accepted: 1..2",
+    ),
+    "operator of another domain": (
+        edited(in_domain("com.example")),
+        r"node bent \(Relu\): is an operator of the domain com.example that is not supported; accepted: ",
+    ),
+    "function of the file": (
+        edited(function),
+        r"node bent \(Relu\): is a function of the file; accepted: files whose functions are inlined",
+    ),
+    "mask of a dropout": (
+        reads_second("Dropout", "mask"),
+        r"node first \(Dropout\): its output mask mask is read; accepted: only the data",
+    ),
+    "dropout in training": (
+        behind_conv("Dropout", np.array(0.5, np.float32), np.array(True)),
+        r"node bent \(Dropout\): training_mode is true; accepted: false",
+    ),
+    "indices of a maximum": (
+        edited(
+            lambda model: model.graph.output.append(
+                helper.make_tensor_value_info("places", TensorProto.INT64, None)
+            ),
+            behind_conv("MaxPool", outputs=["bent", "places"], kernel_shape=[2, 2], strides=[1, 1]),
+        ),
+        r"node bent \(MaxPool\): its output Indices places is read; accepted: only the maxima",
+    ),
+    "bias per image": (
+        row_bias,
+        r"node scores \(Gemm\): its bias differs between the images of the batch; accepted: one bias per",
+    ),
+    "weights of three axes": (
+        matrix_of_three_axes,
+        r"node scores \(MatMul\): its weights have more axes than what they multiply; accepted: a matrix",
+    ),
+    "normalization in training": (
+        edited(
+            lambda model: setattr(model.opset_import[0], "version", 15),
+            behind_conv("BatchNormalization", *np.ones((4, 6)), training_mode=1),
+        ),
+        r"node bent \(BatchNormalization\): training_mode is 1; accepted: 0",
+    ),
+    "normalization in the training form of old versions": (
+        behind_conv(
+            "BatchNormalization", *np.ones((4, 6), np.float32), outputs=["bent", "m", "v", "sm", "sv"]
+        ),
+        r"node bent \(BatchNormalization\): has an output mean; accepted: only the first",
+    ),
+    "padding given twice": (
+        behind_conv("MaxPool", kernel_shape=[2, 2], auto_pad="VALID", pads=[1, 1, 1, 1]),
+        r"node bent \(MaxPool\): pads are \(1, 1, 1, 1\) with auto_pad VALID; accepted: one of them",
+    ),
+    "two ways to round sizes": (
+        behind_conv("MaxPool", kernel_shape=[2, 2], auto_pad="SAME_UPPER", ceil_mode=1),
+        r"node bent \(MaxPool\): ceil_mode is 1 with auto_pad; accepted: one of them",
+    ),
+    "the smallest": (
+        behind_scores("TopK", ONE, outputs=["values", "end"], largest=0),
+        r"node values \(TopK\): largest is 0; accepted: 1",
+    ),
+    "in any order": (
+        behind_scores("TopK", ONE, outputs=["values", "end"], sorted=0),
+        r"node values \(TopK\): sorted is 0; accepted: 1",
+    ),
+    "more than there are": (
+        behind_scores("TopK", np.array([4]), outputs=["values", "end"]),
+        r"node values \(TopK\): K is 4; accepted: 1..3 classes",
+    ),
+    "along the batch": (
+        behind_scores("ArgMax"),
+        r"node end \(ArgMax\): axis is 0 of \(1, 3\); accepted: the axis of the classes",
+    ),
+    "probabilities along the batch": (
+        behind_scores("Softmax", axis=0),
+        r"node end \(Softmax\): axis is 0 of \(1, 3\); accepted: the axis of the classes",
+    ),
+    "no such axis": (
+        behind_scores("LogSoftmax", axis=2),
+        r"node end \(LogSoftmax\): axis is 2 of \(1, 3\); accepted: the axis of the classes",
+    ),
+    "the last of equals": (
+        behind_scores("ArgMax", axis=1, select_last_index=1),
+        r"node end \(ArgMax\): select_last_index is 1; accepted: 0",
+    ),
+    "classes of other scores": (
+        answer_of_something_else,
+        r"graph: has the outputs scores, class; accepted: one, the scores of the classes",
+    ),
+    "softmax of classes": (behind_classes("Softmax"), r"node end \(Softmax\): follows the classes; accepted"),
+    "probabilities as integers": (rounded_probabilities, r"node end \(Cast\): follows the scores; accepted"),
+    "fractions behind a type of integers": (
+        fraction_behind_integers,
+        r"input x: image type FIXED<8,3> has fractions and the file reads uint8; accepted: a type of int",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name, tmp_path, rng):
+    make, message = REFUSED[name]
+    path = tmp_path / "net.onnx"
+    path.write_bytes(make(rng).SerializeToString())
+    assert_refused(path, message)
+
+
+@pytest.mark.parametrize(
+    ("op", "accepted"),
+    [
+        ("QLinearConv", "is integer ONNX, which is not read yet; accepted: Quant nodes: the package qonnx"),
+        ("Gelu", "is not monotone; accepted: monotone operators"),
+        ("LSTM", "has state or branches; accepted: feed-forward"),
+        ("LayerNormalization", "depends on statistics or products of the activations; accepted: BatchNorm"),
+        ("Range", "computes shapes or constants in the graph; accepted: a file with constants folded"),
+        ("FooBar", r"is an operator that is not supported; accepted: the operators in docs/qonnx.md"),
+    ],
+)
+def test_unknown_operators_are_refused_with_what_to_do(op, accepted, tmp_path, rng):
+    path = tmp_path / "net.onnx"
+    path.write_bytes(behind_conv(op)(rng).SerializeToString())
+    assert_refused(path, rf"node bent \({op}\): {accepted}")
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 1), (1, 2), (-2, None), (None, -1), (-9, 9), (1, 9), (2, 1)])
+def test_a_part_of_a_shape(start, end, tmp_path, rng):
+    """Shape from `start` to `end`, summed up by a product with ones, is a factor of the scores."""
+    given = {name: value for name, value in (("start", start), ("end", end)) if value is not None}
+
+    def build(batch):
+        graph, x = flat(rng, batch)
+        product(graph, np.random.default_rng(1))
+        shape = graph.node("Shape", ["scores"], "shape", **given)
+        first = graph.node("Concat", [shape, graph.constant([5], dtype=np.int64)], "some", axis=0)
+        first = graph.node("Gather", [first, graph.constant(0, dtype=np.int64)], "first")
+        factor = graph.node("Cast", [first], "factor", to=TensorProto.FLOAT)
+        model = graph.model(graph.node("Mul", ["scores", factor], "end"))
+        model.opset_import[0].version = 15
+        return model
+
+    check(build, tmp_path, rng, count=1, output="end")
+
+
+@pytest.mark.parametrize("version", [OPSETS[0], 9, 11, 13, 16, 18, 21, 22])
+def test_defaults_are_those_of_the_format(version, tmp_path, seed):
+    """A LeakyRelu and a BatchNormalization that say nothing, in fractions of the float32 that they mean."""
+
+    def build(batch):
+        graph, _, rng = convolution(batch, seed)
+        graph.nodes.pop()
+        x = graph.node("LeakyRelu", ["conv0"], "leaky")
+        ones = [graph.constant(np.ones(6)) for _ in range(4)]
+        x = graph.node("BatchNormalization", [x, *ones], "norm", momentum=0.5)
+        model = graph.model(head(graph, graph.quant(x, "act0", 0.25, 4, signed=1), rng, 6 * 16))
+        model.opset_import[0].version = version
+        return model
+
+    rng = np.random.default_rng(seed)
+    check(build, tmp_path, rng)
+
+
+def test_classes_and_probabilities_beside_the_scores(tmp_path, rng):
+    """Both outputs of TopK, Softmax and the scores themselves may be outputs of the file."""
+    graph, _ = flat(rng)
+    product(graph, rng)
+    graph.node("Softmax", ["scores"], "probabilities")
+    graph.node("TopK", ["probabilities", graph.constant([2], dtype=np.int64)], ["best", "classes"])
+    model = graph.model("classes", dtype=TensorProto.INT64)
+    for name in ("best", "probabilities", "scores"):
+        model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+    path = tmp_path / "net.onnx"
+    onnx.save(model, path)
+    network = importer.load(path)
+    images = rng.integers(0, 4, (1, *network.input_shape)).astype(np.uint8)
+    found = logits(network, run_integer(network, images)[network.layers[-1].name])
+    expected = execute(model, images.reshape(1, 4).astype(np.float32))
+    assert np.array_equal(found, expected["scores"])
