@@ -108,7 +108,7 @@ def _geometry(node: Node, kind: str, shape: Shape, rank: int) -> Pool:
     windows = window_geometry(node, rank, kernel, shape)
     if windows.dilation != (1, 1):
         node.refuse(f"dilations is {windows.dilation}", "1")
-    ceil = node.integer("ceil_mode")
+    ceil = node.attributes.get("ceil_mode", 0)
     if ceil and node.attributes.get("auto_pad", "NOTSET") != "NOTSET":
         node.refuse("ceil_mode is 1 with auto_pad", "one of them")
     padding = _ceiled(shape, windows) if ceil else windows.padding
