@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from dorefa.golden import npy
 from dorefa.golden.errors import InputError
+from dorefa.golden.reading import read_json, shown
 
 from . import options
 from .build import DEFAULT_BAUD, SETTINGS
@@ -49,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if settings is None and (args.labels or args.logits):
         option = "--labels" if args.labels else "--logits"
         raise InputError(f"{option} needs the scale of the classes; accepted: --settings {SETTINGS}")
-    images = options.read_array(args.input, "uint8 images (batch, height, width, channels)")
+    images = npy.load(args.input, options.IMAGES)
     for path in (args.output, args.logits):
         if path:
             require_writable(path)
@@ -94,20 +96,30 @@ def open_port(name: str, baud: int, wait: float) -> serial.Serial:
 
 def _read_settings(path):
     """The settings file, a dictionary with at least baud, scale and bias; None without a path."""
-    import json
-
     if path is None:
         return None
     accepted = f"{SETTINGS} as `dorefa build` writes it"
-    try:
-        with open(path, encoding="utf-8") as file:
-            settings = json.load(file)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not JSON: {error}; accepted: {accepted}") from None
+    settings = read_json(path, accepted)
     for key in ("baud", "scale", "bias"):
         if not isinstance(settings, dict) or key not in settings:
             raise InputError(f"{path}: no {key!r}; accepted: {accepted}")
+    for key in ("baud", "scale", "bias"):
+        value = settings[key]
+        good = type(value) is int and 0 < value < 1 << 31 if key == "baud" else _is_vector(value)
+        if not good:
+            raise InputError(f"{path}: {key} is {shown(value)}; accepted: {accepted}")
+    if len(settings["scale"]) != len(settings["bias"]):
+        raise InputError(
+            f"{path}: scale has {len(settings['scale'])} numbers and bias {len(settings['bias'])}; "
+            f"accepted: {accepted}"
+        )
     return settings
+
+
+def _is_vector(value):
+    return (
+        isinstance(value, list) and all(type(number) in (int, float) for number in value) and len(value) > 0
+    )
 
 
 def _classify(out, contents, args, settings, outputs, labels):
