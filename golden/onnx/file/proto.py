@@ -11,6 +11,8 @@ from ...reading import MAX_UNPACKED, shown
 from .external import ExternalData
 
 MAX_RANK = 8
+# Numbers of an attribute: table of a resize, permutation of axes.
+MAX_NUMBERS = 1 << 16
 
 
 def clean(text: str | bytes) -> str:
@@ -23,6 +25,11 @@ def clean(text: str | bytes) -> str:
 def attribute_value(onnx: ModuleType, proto: Any, where: str, external: ExternalData) -> Any:
     """The attribute's value; None for kinds that no supported operator has."""
     kinds = onnx.AttributeProto
+    count = max(len(proto.ints), len(proto.floats))
+    if count > MAX_NUMBERS:
+        raise InputError(
+            f"{where}: attribute {clean(proto.name)} has {count} numbers; accepted: at most {MAX_NUMBERS}"
+        )
     if proto.type == kinds.FLOAT:
         return proto.f
     if proto.type == kinds.INT:
@@ -59,10 +66,11 @@ def tensor_array(onnx: ModuleType, tensor: Any, where: str, external: ExternalDa
         )
     dtype, values = types[tensor.data_type]
     shape = tuple(tensor.dims)
-    if len(shape) > MAX_RANK or not all(0 <= size <= MAX_UNPACKED for size in shape):
-        raise InputError(
-            f"{where}: shape {shown(shape)}; accepted: at most {MAX_RANK} axes of 0 to {MAX_UNPACKED}"
-        )
+    if len(shape) > MAX_RANK or min(shape, default=1) < 0:
+        raise InputError(f"{where}: shape {shown(shape)}; accepted: at most {MAX_RANK} axes, none negative")
+    # An axis of length 0 does not make the others possible.
+    if math.prod(max(size, 1) for size in shape) > MAX_UNPACKED:
+        raise InputError(f"{where}: shape {shape} claims too much; accepted: at most {MAX_UNPACKED} elements")
     claimed = math.prod(shape) * np.dtype(dtype).itemsize
     if tensor.data_location == kinds.EXTERNAL:
         content = external.read(tensor.external_data, claimed, where)

@@ -7,7 +7,7 @@ byte is a byte.
 from typing import Any
 
 # Fields of all messages: 10,000 nodes have 300,000.
-MAX_FIELDS = 1 << 20
+MAX_FIELDS = 1 << 19
 # Bytes of packed numbers, each a number of up to eight in memory.
 MAX_PACKED = 1 << 24
 # Messages within each other: protobuf's own limit.
@@ -71,6 +71,8 @@ def _length(content: bytes, at: int, end: int, wire: int) -> tuple[int, int]:
 
 def _varint(content: bytes, at: int, end: int) -> tuple[int, int]:
     """An integer, and where it ends."""
+    if at < end and content[at] < 0x80:  # nearly always
+        return content[at], at + 1
     value = 0
     for shift in range(0, 70, 7):
         if at >= end:

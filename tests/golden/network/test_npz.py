@@ -247,7 +247,7 @@ def test_arrays_that_do_not_match(network, path):
         path,
         "array layer0.codes has a header that is damaged "
         "(EOF: reading array header length, expected 4 bytes got 0); "
-        "accepted: row-major uint8, float32 or int64",,
+        "accepted: row-major uint8, float32 or int64",
     ):
         npz.load(path)
     replaced(layer0__scale=npy(np.float32(np.nan)))
