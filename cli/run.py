@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.hw.shell.driver import Board
 
     out = Output(args.json)
-    settings = _read_settings(args.settings)
+    settings = read_settings(args.settings) if args.settings else None
     if settings is None and (args.labels or args.logits):
         option = "--labels" if args.labels else "--logits"
         raise InputError(f"{option} needs the scale of the classes; accepted: --settings {SETTINGS}")
@@ -94,10 +94,8 @@ def open_port(name: str, baud: int, wait: float) -> serial.Serial:
         raise InputError(f"{name}: {error}; accepted: a serial port and a rate that it has") from None
 
 
-def _read_settings(path):
-    """The settings file, a dictionary with at least baud, scale and bias; None without a path."""
-    if path is None:
-        return None
+def read_settings(path: str) -> dict:
+    """The settings file as `dorefa build` writes it, checked as far as it is used: baud, scale and bias."""
     accepted = f"{SETTINGS} as `dorefa build` writes it"
     settings = read_json(path, accepted)
     for key in ("baud", "scale", "bias"):
@@ -126,7 +124,7 @@ def _classify(out, contents, args, settings, outputs, labels):
     """Logits and classes of the outputs; says and writes what was asked for."""
     import numpy as np
 
-    values = outputs * np.array(settings["scale"]) + np.array(settings["bias"])
+    values = outputs * np.array(settings["scale"], np.float64) + np.array(settings["bias"], np.float64)
     classes = values.argmax(axis=1)
     contents["classes"] = classes.tolist()
     out.say("classes " + " ".join(map(str, classes[:20])) + (" ..." if len(classes) > 20 else ""))
