@@ -30,6 +30,8 @@ VERBS = {
     "check": check,
 }
 OK, FAILED, BUG, INTERRUPTED = 0, 1, 3, 130
+# Characters of a message.
+_LONGEST = 2000
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -87,6 +89,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _complain(message):
+    if len(message) > _LONGEST:  # of names that a file may choose
+        message = f"{message[: _LONGEST // 2]} ... {message[-_LONGEST // 2 :]}"
     print(f"dorefa: {message}", file=sys.stderr)
     return FAILED
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dorefa.golden import npy
 from dorefa.golden.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _ZOO_OPTIONS = {
     "net_size": "size",
 }
 
+IMAGES = "uint8 images (batch, height, width, channels) as .npy"
 MODEL_HELP = "a .npz network, a QONNX file (.onnx) or a zoo name (see `dorefa zoo`)"
 
 
@@ -186,16 +188,12 @@ def engine_lists(args: argparse.Namespace) -> dict[str, list[int] | list[str]]:
 
 def _preset_and_file(args):
     """Engine parameters of the preset, overridden by those of the file."""
-    from dorefa.hw.config.engine import EngineConfig, preset
+    from dorefa.hw.config.engine import preset
     from dorefa.hw.config.toml_file import read_overrides
 
     values = preset(args.preset).as_dict() if args.preset else {}
     if args.config:
         values |= read_overrides(args.config)
-    for field in fields(EngineConfig):
-        if field.name in values and type(values[field.name]) is not type(field.default):
-            accepted = "an integer" if isinstance(field.default, int) else "a string"
-            raise InputError(f"{args.config}: {field.name} is {values[field.name]!r}; accepted: {accepted}")
     return values
 
 
@@ -215,19 +213,6 @@ def engine_config(
     return preset("default").replace(**overrides)
 
 
-def read_array(path: str, what: str) -> np.ndarray:
-    """The array in the `.npy` file at `path`; `what` names it in messages. Never unpickles."""
-    try:
-        array = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; accepted: {what} as .npy") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: not a readable .npy file ({error}); accepted: {what}") from None
-    if not isinstance(array, np.ndarray):
-        raise InputError(f"{path}: holds several arrays (.npz); accepted: {what} as one .npy")
-    return array
-
-
 def read_images(path: str, network: IntegerNetwork) -> np.ndarray:
     """Images for `network` (integer): uint8 (batch, H, W, C), checked against its input.
 
@@ -236,7 +221,7 @@ def read_images(path: str, network: IntegerNetwork) -> np.ndarray:
     from dorefa.golden.network.quantized_network import check_images
     from dorefa.golden.run.integer import unsigned_images
 
-    images = read_array(path, "uint8 images (batch, height, width, channels)")
+    images = npy.load(path, IMAGES)
     try:
         images = unsigned_images(network, images)
         check_images(network, images)
@@ -247,7 +232,7 @@ def read_images(path: str, network: IntegerNetwork) -> np.ndarray:
 
 def read_labels(path: str, count: int, classes: int) -> np.ndarray:
     """Labels, integers (count,) from 0 to classes - 1, checked."""
-    labels = read_array(path, "integer labels, one per image")
+    labels = npy.load(path, "integer labels, one per image, as .npy")
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise InputError(
             f"{path}: labels are {labels.dtype} of shape {labels.shape}; "

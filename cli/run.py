@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from dorefa.golden import npy
 from dorefa.golden.errors import InputError
+from dorefa.golden.reading import read_json, shown
 
 from . import options
 from .build import DEFAULT_BAUD, SETTINGS
@@ -45,11 +47,11 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.hw.shell.driver import Board
 
     out = Output(args.json)
-    settings = _read_settings(args.settings)
+    settings = read_settings(args.settings) if args.settings else None
     if settings is None and (args.labels or args.logits):
         option = "--labels" if args.labels else "--logits"
         raise InputError(f"{option} needs the scale of the classes; accepted: --settings {SETTINGS}")
-    images = options.read_array(args.input, "uint8 images (batch, height, width, channels)")
+    images = npy.load(args.input, options.IMAGES)
     for path in (args.output, args.logits):
         if path:
             require_writable(path)
@@ -92,29 +94,37 @@ def open_port(name: str, baud: int, wait: float) -> serial.Serial:
         raise InputError(f"{name}: {error}; accepted: a serial port and a rate that it has") from None
 
 
-def _read_settings(path):
-    """The settings file, a dictionary with at least baud, scale and bias; None without a path."""
-    import json
-
-    if path is None:
-        return None
+def read_settings(path: str) -> dict:
+    """The settings file as `dorefa build` writes it, checked as far as it is used: baud, scale and bias."""
     accepted = f"{SETTINGS} as `dorefa build` writes it"
-    try:
-        with open(path, encoding="utf-8") as file:
-            settings = json.load(file)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not JSON: {error}; accepted: {accepted}") from None
+    settings = read_json(path, accepted)
     for key in ("baud", "scale", "bias"):
         if not isinstance(settings, dict) or key not in settings:
             raise InputError(f"{path}: no {key!r}; accepted: {accepted}")
+    for key in ("baud", "scale", "bias"):
+        value = settings[key]
+        good = type(value) is int and 0 < value < 1 << 31 if key == "baud" else _is_vector(value)
+        if not good:
+            raise InputError(f"{path}: {key} is {shown(value)}; accepted: {accepted}")
+    if len(settings["scale"]) != len(settings["bias"]):
+        raise InputError(
+            f"{path}: scale has {len(settings['scale'])} numbers and bias {len(settings['bias'])}; "
+            f"accepted: {accepted}"
+        )
     return settings
+
+
+def _is_vector(value):
+    return (
+        isinstance(value, list) and all(type(number) in (int, float) for number in value) and len(value) > 0
+    )
 
 
 def _classify(out, contents, args, settings, outputs, labels):
     """Logits and classes of the outputs; says and writes what was asked for."""
     import numpy as np
 
-    values = outputs * np.array(settings["scale"]) + np.array(settings["bias"])
+    values = outputs * np.array(settings["scale"], np.float64) + np.array(settings["bias"], np.float64)
     classes = values.argmax(axis=1)
     contents["classes"] = classes.tolist()
     out.say("classes " + " ".join(map(str, classes[:20])) + (" ..." if len(classes) > 20 else ""))

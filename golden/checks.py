@@ -5,15 +5,16 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from .errors import InputError
+from .reading import shown
 
 
 def integer(value: object, where: str, low: int, high: int | None = None) -> int:
     """`value` as an int, refused (InputError) unless it is an integer in low..high."""
     accepted = f"an integer in {low}..{high}" if high is not None else f"an integer >= {low}"
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
-        raise InputError(f"{where} is {value!r}; accepted: {accepted}")
+        raise InputError(f"{where} is {shown(value)}; accepted: {accepted}")
     if value < low or (high is not None and value > high):
-        raise InputError(f"{where} is {value}; accepted: {accepted}")
+        raise InputError(f"{where} is {shown(int(value))}; accepted: {accepted}")
     return int(value)
 
 
@@ -21,14 +22,14 @@ def integers(value: object, where: str, names: Sequence[str], low: int) -> tuple
     """`value` as a tuple of ints >= `low`, one for each of the names in `names`."""
     accepted = f"{len(names)} integers >= {low} ({', '.join(names)})"
     if not isinstance(value, tuple | list) or len(value) != len(names):
-        raise InputError(f"{where} is {value!r}; accepted: {accepted}")
+        raise InputError(f"{where} is {shown(value)}; accepted: {accepted}")
     return tuple(integer(item, f"{where} {name}", low) for item, name in zip(value, names, strict=True))
 
 
 def choice(value: object, where: str, accepted: Collection[str]) -> str:
     """Refuses a `value` that is not one of the strings `accepted`."""
     if not isinstance(value, str) or value not in accepted:
-        raise InputError(f"{where} is {value!r}; accepted: {', '.join(accepted)}")
+        raise InputError(f"{where} is {shown(value)}; accepted: {', '.join(accepted)}")
     return value
 
 

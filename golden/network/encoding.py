@@ -14,6 +14,7 @@ from typing import overload
 import numpy as np
 
 from ..errors import InputError
+from ..reading import shown
 
 
 class Encoding(StrEnum):
@@ -31,7 +32,7 @@ class Encoding(StrEnum):
     def of(cls, value: object, where: str) -> "Encoding":
         """The member that `value` is or names; InputError with `where` for anything else."""
         if not isinstance(value, str) or value not in tuple(cls):
-            raise InputError(f"{where} is {value!r}; accepted: {', '.join(cls)}")
+            raise InputError(f"{where} is {shown(value)}; accepted: {', '.join(cls)}")
         return cls(value)
 
     @classmethod

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import checks
 from ..errors import InputError
+from ..reading import shown
 from .encoding import Encoding
 from .geometry import Geometry
 from .parts import BatchNorm, Pool, Rescale
@@ -51,16 +52,16 @@ class Layer(QuantizedLayer):
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
-            raise InputError(f"layer name is {self.name!r}; accepted: printable text, not empty")
+            raise InputError(f"layer name is {shown(self.name)}; accepted: printable text, not empty")
         if self.name == INPUT or self.name.endswith(TRUNK):
             raise InputError(
-                f"layer name is {self.name!r}; accepted: any but {INPUT!r}, not ending in {TRUNK!r}"
+                f"layer name is {shown(self.name)}; accepted: any but {INPUT!r}, not ending in {TRUNK!r}"
             )
         where = f"layer {self.name}:"
         for name in ("source", "add"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
-                raise InputError(f"{where} {name} is {value!r}; accepted: a layer's name or None")
+                raise InputError(f"{where} {name} is {shown(value)}; accepted: a layer's name or None")
             _set(self, name, value or None)
         checks.choice(self.kind, f"{where} kind", ("conv", "fc"))
         _set(self, "encoding", Encoding.of(self.encoding, f"{where} encoding"))
@@ -92,7 +93,7 @@ class Layer(QuantizedLayer):
         if self.bias is not None:
             _set(self, "bias", checks.array(self.bias, f"{where} bias", "float32", (channels,)))
         if self.norm is not None and not isinstance(self.norm, BatchNorm):
-            raise InputError(f"{where} norm is {self.norm!r}; accepted: a BatchNorm or None")
+            raise InputError(f"{where} norm is {shown(self.norm)}; accepted: a BatchNorm or None")
         if self.norm is not None and self.norm.gamma.shape != (channels,):
             raise InputError(f"{where} norm has shape {self.norm.gamma.shape}; accepted: ({channels},)")
 
@@ -104,7 +105,7 @@ class Layer(QuantizedLayer):
                 f"{self.groups} + {self.out_channels % self.groups})"
             )
         if self.pool is not None and not isinstance(self.pool, Pool):
-            raise InputError(f"{where} pool is {self.pool!r}; accepted: a Pool or None")
+            raise InputError(f"{where} pool is {shown(self.pool)}; accepted: a Pool or None")
         if self.pool is not None and self.a_bits is None:
             raise InputError(f"{where} pool is {self.pool.kind} with a_bits None; accepted: None")
         self._check_trunk(where)
@@ -120,9 +121,9 @@ class Layer(QuantizedLayer):
     def _check_trunk(self, where: str) -> None:
         if self.rescale is None:
             if self.add is not None:
-                raise InputError(f"{where} add is {self.add!r} without rescale; accepted: None")
+                raise InputError(f"{where} add is {shown(self.add)} without rescale; accepted: None")
         elif not isinstance(self.rescale, Rescale):
-            raise InputError(f"{where} rescale is {self.rescale!r}; accepted: a Rescale or None")
+            raise InputError(f"{where} rescale is {shown(self.rescale)}; accepted: a Rescale or None")
         elif self.rescale.m.shape != (self.out_channels,):
             raise InputError(
                 f"{where} rescale has shape {self.rescale.m.shape}; accepted: ({self.out_channels},)"

@@ -7,11 +7,13 @@ pooling sums codes). With `rescale` the integers of a residual trunk stand betwe
 batch normalization. Images are NHWC.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .. import checks
 from ..errors import InputError
+from ..reading import shown
 from .layer import INPUT, MAX_BITS, Layer
 from .quantized_network import QuantizedNetwork
 from .shapes import LayerShapes, layer_shapes
@@ -47,7 +49,7 @@ class Network(QuantizedNetwork):
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
-            raise InputError(f"network name is {self.name!r}; accepted: printable text, not empty")
+            raise InputError(f"network name is {shown(self.name)}; accepted: printable text, not empty")
         where = f"network {self.name}:"
         shape = checks.integers(self.input_shape, f"{where} input_shape", "HWC", 1)
         _set(self, "input_shape", shape)
@@ -55,13 +57,11 @@ class Network(QuantizedNetwork):
         _set(self, "input_bits", bits)
         _set(self, "layers", tuple(self.layers))
         if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
-            raise InputError(f"{where} layers is {self.layers!r}; accepted: one or more Layer")
+            raise InputError(f"{where} layers is {shown(self.layers)}; accepted: one or more Layer")
         names = [layer.name for layer in self.layers]
-        for name in names:
-            if names.count(name) > 1:
-                raise InputError(
-                    f"layer {name}: the name is used {names.count(name)} times; accepted: each name once"
-                )
+        name, count = Counter(names).most_common(1)[0]
+        if count > 1:
+            raise InputError(f"layer {name}: the name is used {count} times; accepted: each name once")
         for layer in self.layers[:-1]:
             if layer.a_bits is None and layer.rescale is None:
                 raise InputError(f"layer {layer.name}: a_bits is None; accepted before the last layer: 1..8")
@@ -86,7 +86,7 @@ class Network(QuantizedNetwork):
             known = any(other.name == name for other in self.layers[index:])
             reason = "which does not come before it" if known else "which no layer is called"
             raise InputError(
-                f"layer {layer.name}: {field} is {name!r}, {reason}; accepted: "
+                f"layer {layer.name}: {field} is {shown(name)}, {reason}; accepted: "
                 + ", ".join(([INPUT] if field == "source" else []) + earlier)
             )
         return earlier.index(name)

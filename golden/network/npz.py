@@ -8,6 +8,8 @@ version 2 adds source, add and rescale.
 
 import io
 import json
+import os
+import struct
 import zipfile
 from collections.abc import Iterable
 from os import PathLike
@@ -15,16 +17,24 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from .. import npy
 from ..errors import InputError
 from ..files import whole_file
+from ..reading import MAX_UNPACKED, opened, parse_json, reason, shown
 from .layer import Layer
 from .network import Network
 from .parts import BatchNorm, Pool, Rescale
 
 FORMAT = "dorefa network"
 VERSION = 2
-# Unpacked size of all arrays together; AlexNet with its float weights is below a third of it.
-MAX_BYTES = 1 << 30
+
+_ACCEPTED = "a network file (.npz)"
+# The record that ends a zip file: mark, numbers of disks and entries, size and place of the directory,
+# length of a comment. Before it, the locator of what larger files have.
+_ZIP_END = struct.Struct("<4s4H2LH")
+_ZIP_LOCATOR = 20
+# Bytes of a zip file's directory, for some 10,000 layers.
+_MAX_DIRECTORY = 1 << 22
 
 _SCALARS = ("name", "kind", "w_bits", "encoding", "stride", "padding", "groups", "dilation", "a_bits")
 _ARRAYS = ("codes", "scale", "weight", "bias")
@@ -82,13 +92,8 @@ def _write_array(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None
 
 def load(path: str | PathLike[str]) -> Network:
     """The Network in the file at `path`; InputError says what is wrong with the file."""
-    try:
-        with open(path, "rb") as stream:
-            arrays = _read_arrays(path, stream)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror}); accepted: a network file (.npz)"
-        ) from None
+    with opened(path, _ACCEPTED, MAX_UNPACKED) as stream:
+        arrays = _read_arrays(path, stream)
     try:
         return _network(arrays)
     except InputError as error:
@@ -96,62 +101,70 @@ def load(path: str | PathLike[str]) -> Network:
 
 
 def _read_arrays(path: str | PathLike[str], stream: BinaryIO) -> dict[str, np.ndarray]:
-    """Name -> array of a zip file of .npy files, unpacked only within MAX_BYTES."""
+    """Name -> array of a zip file of .npy files, unpacked only within MAX_UNPACKED."""
     try:
+        _check_directory(stream)
         with zipfile.ZipFile(stream) as archive:
             entries = archive.infolist()
-            total = sum(entry.file_size for entry in entries)
-            if total > MAX_BYTES:
-                raise InputError(f"{path}: arrays unpack to {total} bytes; accepted: at most {MAX_BYTES}")
-            names = [entry.filename for entry in entries]
-            if len(set(names)) != len(names):
-                raise InputError(f"{path}: an array is there twice; accepted: each name once")
-            if "header.npy" not in names:
-                raise InputError(
-                    f"{path}: has no array 'header'; accepted: a network file (.npz) of this program"
-                )
+            _check_entries(path, entries)
             arrays = {}
             for entry in entries:
                 name = entry.filename.removesuffix(".npy")
-                arrays[name] = _parse_array(f"{path}: array {name}", archive.read(entry))
+                arrays[name] = _read_array(archive, entry, f"{path}: array {name}")
             return arrays
-    except InputError:
+    except (InputError, MemoryError):
         raise
-    except MemoryError:
-        raise InputError(f"{path}: does not fit into memory; accepted: a smaller network") from None
     # A damaged zip file raises whatever its first bad byte leads to.
     except Exception as error:
         raise InputError(
-            f"{path}: is not a network file or is truncated ({_first_line(error)}); "
-            "accepted: a network file (.npz)"
+            f"{path}: is not a network file or is truncated ({reason(error)}); accepted: {_ACCEPTED}"
         ) from None
 
 
-def _parse_array(where: str, content: bytes) -> np.ndarray:
+def _check_directory(stream: BinaryIO) -> None:
+    """Refuses a zip file whose list of contents is large before anything is made of it."""
+    stream.seek(0, os.SEEK_END)
+    start = max(0, stream.tell() - _ZIP_LOCATOR - _ZIP_END.size)
+    stream.seek(start)
+    tail = stream.read()
+    if len(tail) < _ZIP_END.size:
+        raise ValueError("too short")
+    mark, _, _, _, _, size, _, comment = _ZIP_END.unpack(tail[-_ZIP_END.size :])
+    if mark != b"PK\x05\x06" or comment:
+        raise ValueError("does not end as .npz does")
+    if size > _MAX_DIRECTORY or tail.startswith(b"PK\x06\x07"):
+        raise ValueError(f"its list of arrays has {size} bytes or more, accepted are {_MAX_DIRECTORY}")
+
+
+def _check_entries(path: str | PathLike[str], entries: list[zipfile.ZipInfo]) -> None:
+    """Refuses names and sizes that no network file has."""
+    total = sum(entry.file_size for entry in entries)
+    if total > MAX_UNPACKED:
+        raise InputError(f"{path}: arrays unpack to {total} bytes; accepted: at most {MAX_UNPACKED}")
+    names = {entry.filename for entry in entries}
+    if len(names) != len(entries):
+        raise InputError(f"{path}: an array is there twice; accepted: each name once")
+    if "header.npy" not in names:
+        raise InputError(f"{path}: has no array 'header'; accepted: a network file (.npz) of this program")
+    for entry in entries:
+        # Other methods unpack as much at once as they like.
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise InputError(
+                f"{path}: {shown(entry.filename)} is compressed by method {entry.compress_type}; "
+                "accepted: 0 (none) and 8 (deflate)"
+            )
+
+
+def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, where: str) -> np.ndarray:
     """The array of one .npy file, its size checked before it is made."""
-    stream = io.BytesIO(content)
-    try:
-        version = np.lib.format.read_magic(stream)
-        if version != (1, 0):
-            raise ValueError(f"npy version {version}")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    # The header is a Python literal from elsewhere: its parser raises many types.
-    except Exception as error:
-        raise InputError(f"{where} is damaged ({_first_line(error)}); accepted: .npy version 1.0") from None
-    if fortran or dtype not in (np.uint8, np.float32, np.int64):
-        order = "column-major " if fortran else ""
-        raise InputError(f"{where} is {order}{dtype}; accepted: row-major uint8, float32 or int64")
-    data = content[stream.tell() :]
-    needed = dtype.itemsize
-    for size in shape:
-        needed *= size
-    if min(shape, default=0) < 0 or needed != len(data):
-        raise InputError(f"{where} has {len(data)} bytes; accepted: {needed} (shape {shape}, {dtype})")
-    return np.frombuffer(data, dtype).reshape(shape)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    accepted = "row-major uint8, float32 or int64"
+    # In pieces: read at once, a member unpacks beyond the size that it claims.
+    with archive.open(entry) as stream:
+        header = npy.read_header(stream, where, accepted, MAX_UNPACKED)
+        if header.fortran or header.dtype not in (np.uint8, np.float32, np.int64):
+            order = "column-major " if header.fortran else ""
+            raise InputError(f"{where} is {order}{header.dtype}; accepted: {accepted}")
+        return npy.read_elements(stream, header, entry.file_size - header.length, where, accepted)
 
 
 def _network(arrays: dict[str, np.ndarray]) -> Network:
@@ -159,7 +172,7 @@ def _network(arrays: dict[str, np.ndarray]) -> Network:
     header = _header(arrays.pop("header"))
     layers: list[Layer] = []
     if not isinstance(header["layers"], list):
-        raise InputError(f"header layers is {header['layers']!r}; accepted: a list")
+        raise InputError(f"header layers is {shown(header['layers'])}; accepted: a list")
     for number, entry in enumerate(header["layers"]):
         where = f"header layer {number}"
         graph = header["version"] > 1
@@ -168,7 +181,7 @@ def _network(arrays: dict[str, np.ndarray]) -> Network:
         fields: dict[str, Any] = {name: entry[name] for name in scalars}
         listed = entry["arrays"]
         if not isinstance(listed, list) or not all(name in _ARRAYS for name in listed):
-            raise InputError(f"{where} arrays is {listed!r}; accepted: of {', '.join(_ARRAYS)}")
+            raise InputError(f"{where} arrays is {shown(listed)}; accepted: of {', '.join(_ARRAYS)}")
         for name in dict.fromkeys(("codes", "scale", *listed)):
             fields[name] = _take(arrays, f"layer{number}.{name}")
         if entry["pool"] is not None:
@@ -187,7 +200,7 @@ def _network(arrays: dict[str, np.ndarray]) -> Network:
         layers.append(Layer(**fields))
     if arrays:
         raise InputError(
-            f"array {sorted(arrays)[0]} is not part of the network; accepted: those of the header"
+            f"array {shown(min(arrays))[1:-1]} is not part of the network; accepted: those of the header"
         )
     return Network(
         name=header["name"],
@@ -199,24 +212,24 @@ def _network(arrays: dict[str, np.ndarray]) -> Network:
 
 def _header(array: np.ndarray) -> dict[str, Any]:
     try:
-        header = json.loads(array.tobytes())
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"header is not JSON ({_first_line(error)}); accepted: JSON") from None
+        header = parse_json(array.tobytes())
+    except ValueError as error:
+        raise InputError(f"header is not JSON ({reason(error)}); accepted: JSON") from None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise InputError(f"header has no format {FORMAT!r}; accepted: a network file")
     version = header.get("version")
     if type(version) is not int or not 1 <= version <= VERSION:
-        raise InputError(f"version is {version!r}; accepted: 1..{VERSION}")
+        raise InputError(f"version is {shown(version)}; accepted: 1..{VERSION}")
     _check_keys(header, "header", ("format", "version", "name", "input_shape", "input_bits", "layers"))
     return header
 
 
 def _check_keys(entry: object, where: str, names: Iterable[str]) -> None:
     if not isinstance(entry, dict):
-        raise InputError(f"{where} is {entry!r}; accepted: an object")
+        raise InputError(f"{where} is {shown(entry)}; accepted: an object")
     for name in sorted(set(entry) ^ set(names)):
         problem = "is missing" if name in names else "is unknown"
-        raise InputError(f"{where}: {name} {problem}; accepted: {', '.join(names)}")
+        raise InputError(f"{where}: {shown(name)[1:-1]} {problem}; accepted: {', '.join(names)}")
 
 
 def _take(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:

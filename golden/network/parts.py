@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import checks
 from ..errors import InputError
+from ..reading import shown
 from .geometry import SIDES, Geometry
 
 POOL_KINDS = ("max", "average", "average_codes")
@@ -65,7 +66,7 @@ class BatchNorm:
                     f"as long as gamma {self.gamma.shape}"
                 )
         if not isinstance(self.eps, float | int | np.floating) or isinstance(self.eps, bool):
-            raise InputError(f"norm: eps is {self.eps!r}; accepted: a finite number")
+            raise InputError(f"norm: eps is {shown(self.eps)}; accepted: a finite number")
         with np.errstate(over="ignore"):
             _set(self, "eps", float(np.float32(self.eps)))
         checks.finite(np.asarray(self.eps), "norm: eps")

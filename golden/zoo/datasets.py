@@ -1,8 +1,7 @@
 """Handwritten digits: IDX files, the full MNIST set, and the shipped 1,000 test images."""
 
-import gzip
 import math
-import zlib
+import struct
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,10 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..npy import MAX_RANK
+from ..reading import MAX_UNPACKED, Stream, opened, read_up_to, unpacked
 
 _PARTS = ("train-images", "train-labels", "t10k-images", "t10k-labels")
 _SAMPLE = Path(__file__).parent / "data" / "digits-sample.npz"
 _IDX_UINT8 = 8
+_ACCEPTED = "an IDX file, plain or compressed with gzip"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,28 +35,40 @@ def read_idx(path: str | Path) -> np.ndarray:
     axis, then the elements, last axis fastest. Raises InputError that names the file when it
     cannot be read, is not IDX, has another element type, is truncated or has bytes left over.
     """
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-        if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    if len(content) < 4 or content[:2] != b"\0\0":
-        start = content[:4].hex() or "nothing"
-        raise InputError(f"{path}: not an IDX file: starts with {start}; needed: 0000 08 and rank")
-    element_type, rank = content[2], content[3]
+    with opened(path, _ACCEPTED, MAX_UNPACKED) as file:
+        content = unpacked(file)
+        shape = _idx_shape(path, content)
+        elements, header = read_up_to(content, math.prod(shape)), 4 + 4 * len(shape)
+        needed = f"needed: {header + math.prod(shape)} for shape {shape}"
+        if len(elements) < math.prod(shape):
+            raise InputError(f"{path}: truncated: {header + len(elements)} bytes; {needed}")
+        if content.read(1):
+            raise InputError(f"{path}: has bytes left over; {needed}")
+    return np.frombuffer(elements, np.uint8).reshape(shape)
+
+
+def _idx_shape(path: str | Path, content: Stream) -> tuple[int, ...]:
+    """Lengths of the axes from the header of an IDX file."""
+    start = bytes(read_up_to(content, 4))
+    if len(start) < 4 or start[:2] != b"\0\0":
+        raise InputError(
+            f"{path}: not an IDX file: starts with {start.hex() or 'nothing'}; needed: 0000 08 and rank"
+        )
+    element_type, rank = start[2], start[3]
     if element_type != _IDX_UINT8:
         raise InputError(f"{path}: IDX element type 0x{element_type:02x}; needed: 0x08, unsigned bytes")
-    header = 4 + 4 * rank
-    if len(content) < header:
-        raise InputError(f"{path}: truncated in the IDX header: {len(content)} bytes; needed: {header}")
-    shape = [int(n) for n in np.frombuffer(content, ">u4", rank, 4)]
-    size = header + math.prod(shape)
-    if len(content) != size:
-        problem = "truncated" if len(content) < size else "has bytes left over"
-        raise InputError(f"{path}: {problem}: {len(content)} bytes; needed: {size} for shape {tuple(shape)}")
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+    if not 1 <= rank <= MAX_RANK:
+        raise InputError(f"{path}: IDX rank {rank}; accepted: 1 to {MAX_RANK}")
+    lengths = read_up_to(content, 4 * rank)
+    if len(lengths) < 4 * rank:
+        raise InputError(
+            f"{path}: truncated in the IDX header: {4 + len(lengths)} bytes; needed: {4 + 4 * rank}"
+        )
+    shape = struct.unpack(f">{rank}I", lengths)
+    # An axis of length 0 does not make the others possible.
+    if math.prod(max(length, 1) for length in shape) > MAX_UNPACKED:
+        raise InputError(f"{path}: claims shape {shape}; accepted: at most {MAX_UNPACKED} elements")
+    return shape
 
 
 def load_mnist(directory: str | Path) -> ImageSet:

@@ -1,6 +1,7 @@
 """What every engine parameter accepts by itself: the range of a number, the choice of names."""
 
 from dorefa.golden.errors import InputError
+from dorefa.golden.reading import shown
 
 STRUCTURES = ("compress", "sum", "mapped")
 # The index is the number of levels from one register to the next.
@@ -60,12 +61,12 @@ def check_range(name: str, value: object) -> None:
     """Raises :class:`InputError` unless `value` is an integer that engine parameter `name` accepts."""
     least, greatest, unit = RANGES[name]
     if not isinstance(value, int) or isinstance(value, bool):
-        raise InputError(f"{name} is {value!r}; accepted: an integer, {least} to {greatest} ({unit})")
+        raise InputError(f"{name} is {shown(value)}; accepted: an integer, {least} to {greatest} ({unit})")
     if not least <= value <= greatest:
-        raise InputError(f"{name} is {value}; accepted: {least} to {greatest} ({unit})")
+        raise InputError(f"{name} is {shown(value)}; accepted: {least} to {greatest} ({unit})")
 
 
 def check_choice(name: str, value: object) -> None:
     """Raises :class:`InputError` unless `value` is a name that engine parameter `name` accepts."""
     if value not in CHOICES[name]:
-        raise InputError(f"{name} is {value!r}; accepted: {', '.join(CHOICES[name])}")
+        raise InputError(f"{name} is {shown(value)}; accepted: {', '.join(CHOICES[name])}")

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import gzip
+import math
 import re
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dorefa.golden.errors import InputError
+from dorefa.golden.reading import opened, read_up_to, shown, unpacked
 
 # NAND2 equivalents, written for this project.
 DEFAULT = Path(__file__).with_name("nand2.lib")
-# Bytes of a library's text at most: a compressed file does not say how much is in it.
-LIMIT = 1 << 30
+# Bytes of a library's text, and groups and attributes in it; the largest open ones have 50 million bytes.
+LIMIT = 1 << 26
+MAX_STATEMENTS = 2_000_000
 
 _SPACE = re.compile(r"(?:[\s\\;]++|/\*.*?\*/|//[^\n]*+)*+", re.DOTALL)
-# A group `name (arguments) {`, a complex attribute `name (arguments)`, a simple one `name : value`, or `}`.
+# A group `name (arguments) {`, a complex attribute `name (arguments)`, a simple one `name : value`, `}`, or
+# the end.
 _STATEMENT = re.compile(
-    r"""(\w+)\s*+(?:\(((?:[^()"]|"[^"]*+")*+)\)(\s*+\{)?|:\s*+("[^"]*+"|[^;{}"\n]++))|\}"""
+    _SPACE.pattern
+    + r"""(?:(\w++)\s*+(?:\(((?:[^()"]++|"[^"]*+")*+)\)(\s*+\{)?|:\s*+("[^"]*+"|[^;{}"\n]++))|\}|(\Z))""",
+    re.DOTALL,
 )
+# Characters of the function of a gate with two inputs, at most.
+_SHORT = 100
 _TERM = re.compile(r"\s*([A-Za-z_]\w*|[01!'()&*|+^])")
 
 
@@ -68,13 +74,13 @@ def load(path: Path | str = DEFAULT) -> Library:
     name, cells = _cells(path, text)
     if not any(cell.flip_flop for cell in cells.values()):
         raise InputError(
-            f"{path}: library {name} has no flip-flop among {len(cells)} cells; "
+            f"{path}: library {shown(name)[1:-1]} has no flip-flop among {len(cells)} cells; "
             "accepted: a library with a D flip-flop"
         )
     nands = [(cell.area, key) for key, cell in cells.items() if (cell.area or 0) > 0 and _is_nand2(cell)]
     if not nands:
         raise InputError(
-            f"{path}: library {name} has no NAND2 with an area among {len(cells)} cells; "
+            f"{path}: library {shown(name)[1:-1]} has no NAND2 with an area among {len(cells)} cells; "
             "accepted: a library with a two-input NAND"
         )
     area, nand2 = min(nands)
@@ -83,52 +89,61 @@ def load(path: Path | str = DEFAULT) -> Library:
 
 def _read(path):
     """Text of a file, decompressed where it begins as gzip does."""
-    accepted = "accepted: a Liberty file (.lib or .lib.gz)"
-    try:
-        with path.open("rb") as file:
-            compressed = file.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if compressed else path.open("rb") as file:
-            text = file.read(LIMIT + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}; {accepted}") from None
+    accepted = "a Liberty file (.lib or .lib.gz)"
+    with opened(path, accepted, LIMIT) as file:
+        text = read_up_to(unpacked(file), LIMIT + 1)
     if len(text) > LIMIT:
-        raise InputError(f"{path}: more than {LIMIT:,} bytes; {accepted} of at most that")
+        raise InputError(f"{path}: unpacks to more than {LIMIT} bytes; accepted: {accepted}, at most that")
     return text.decode(errors="replace")
 
 
 def _cells(path, text):
     """(name of the library, its cells), from the groups and attributes that matter."""
-    cells, stack, library, at = {}, [], None, 0
-    while True:
-        at = _SPACE.match(text, at).end()
-        if at == len(text):
-            break
-        found = _STATEMENT.match(text, at)
-        line = text.count("\n", 0, at) + 1 if found is None or library is None or not stack else None
-        if found is None or (not stack and (library is not None or found[1] != "library" or not found[3])):
-            wrong = text[at : at + 30].split("\n")[0]
-            raise InputError(
-                f"{path}: line {line}: {wrong!r} is not expected here; "
-                "accepted: a Liberty file, library (NAME) {...}"
-            )
-        keyword, arguments, opens, value = found.groups()
+    cells, stack, library = {}, [], None
+    for statement in _statements(path, text):
+        keyword, arguments, opens, value, _ = statement.groups()
         argument = (arguments or value or "").strip().strip('"')
+        if not stack and (library is not None or keyword != "library" or not opens):
+            _refuse(path, text, statement.start())
         if keyword is None:
             stack.pop()
         elif opens:
             stack.append((keyword, argument))
-            library = library or argument
+            library = argument if library is None else library
             if len(stack) == 2 and keyword == "cell":
                 cells[argument] = Cell()
             elif len(stack) > 2 and stack[1][0] == "cell":
                 _enter(cells[stack[1][1]], stack)
         elif value is not None and len(stack) >= 2 and stack[1][0] == "cell":
             _attribute(path, cells[stack[1][1]], stack, keyword, argument)
-        at = found.end()
     if stack or library is None:
-        where = f"inside {stack[-1][0]} ({stack[-1][1]})" if stack else "before any library"
+        where = f"inside {stack[-1][0]} ({shown(stack[-1][1])[1:-1]})" if stack else "before any library"
         raise InputError(f"{path}: the file ends {where}; accepted: a complete Liberty file")
     return library, cells
+
+
+def _statements(path, text):
+    """The match of _STATEMENT for each one in `text`."""
+    at = 0
+    for _ in range(MAX_STATEMENTS):
+        found = _STATEMENT.match(text, at)
+        if found is None:
+            _refuse(path, text, at)
+        if found[5] is not None:
+            return
+        yield found
+        at = found.end()
+    raise InputError(f"{path}: more than {MAX_STATEMENTS} groups and attributes; accepted: at most that")
+
+
+def _refuse(path, text, at):
+    """Raises InputError for the text that begins, behind spaces, at `at`."""
+    at = _SPACE.match(text, at).end()
+    line = text.count("\n", 0, at) + 1
+    raise InputError(
+        f"{path}: line {line}: {shown(text[at : at + 30].partition(chr(10))[0])} is not expected here; "
+        "accepted: a Liberty file, library (NAME) {...}"
+    )
 
 
 def _enter(cell, stack):
@@ -145,7 +160,12 @@ def _attribute(path, cell, stack, keyword, value):
         try:
             cell.area = float(value)
         except ValueError:
-            raise InputError(f"{path}: cell ({stack[1][1]}): area is {value!r}; accepted: a number") from None
+            cell.area = math.nan
+        if not 0 <= cell.area < math.inf:
+            name = shown(stack[1][1])[1:-1]
+            raise InputError(
+                f"{path}: cell ({name}): area is {shown(value)}; accepted: a number, not negative"
+            )
     elif len(stack) == 3 and stack[2][0] == "pin":
         if keyword == "direction" and value == "input":
             cell.pins.append(stack[2][1])
@@ -158,6 +178,8 @@ def _is_nand2(cell):
     if len(cell.pins) != 2 or len(cell.functions) != 1 or cell.flip_flop or cell.latch:
         return False
     (function,) = cell.functions.values()
+    if len(function) > _SHORT:
+        return False
     pins = [dict(zip(cell.pins, (bool(row & 1), bool(row & 2)), strict=True)) for row in range(4)]
     try:
         return [evaluate(function, values) for values in pins] == [True, True, True, False]

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
+from ...reading import MAX_UNPACKED, shown
+from .external import ExternalData
 
 MAX_RANK = 8
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error's message, or its type."""
-    return clean(str(error).splitlines()[0] if str(error) else type(error).__name__)
+# Numbers of an attribute: table of a resize, permutation of axes.
+MAX_NUMBERS = 1 << 16
 
 
 def clean(text: str | bytes) -> str:
@@ -23,9 +22,14 @@ def clean(text: str | bytes) -> str:
     return text if text.isprintable() else repr(text)[1:-1]
 
 
-def attribute_value(onnx: ModuleType, proto: Any, where: str) -> Any:
+def attribute_value(onnx: ModuleType, proto: Any, where: str, external: ExternalData) -> Any:
     """The attribute's value; None for kinds that no supported operator has."""
     kinds = onnx.AttributeProto
+    count = max(len(proto.ints), len(proto.floats))
+    if count > MAX_NUMBERS:
+        raise InputError(
+            f"{where}: attribute {clean(proto.name)} has {count} numbers; accepted: at most {MAX_NUMBERS}"
+        )
     if proto.type == kinds.FLOAT:
         return proto.f
     if proto.type == kinds.INT:
@@ -37,12 +41,13 @@ def attribute_value(onnx: ModuleType, proto: Any, where: str) -> Any:
     if proto.type == kinds.INTS:
         return tuple(proto.ints)
     if proto.type == kinds.TENSOR:
-        return tensor_array(onnx, proto.t, f"{where}: attribute {clean(proto.name)}")
+        return tensor_array(onnx, proto.t, f"{where}: attribute {clean(proto.name)}", external)
     return None
 
 
-def tensor_array(onnx: ModuleType, tensor: Any, where: str) -> np.ndarray:
-    """The array of a TensorProto, its claimed size checked against the data that is there."""
+def tensor_array(onnx: ModuleType, tensor: Any, where: str, external: ExternalData) -> np.ndarray:
+    """The array of a TensorProto, its claimed size checked against the data that is there: in the file or,
+    `external`, beside it."""
     kinds = onnx.TensorProto
     # Type -> NumPy type and the field that holds it when raw_data does not.
     types = {
@@ -52,29 +57,47 @@ def tensor_array(onnx: ModuleType, tensor: Any, where: str) -> np.ndarray:
         kinds.INT32: ("<i4", "int32_data"),
         kinds.UINT8: ("u1", "int32_data"),
         kinds.INT8: ("i1", "int32_data"),
+        kinds.UINT16: ("<u2", "int32_data"),
+        kinds.INT16: ("<i2", "int32_data"),
+        kinds.UINT32: ("<u4", "uint64_data"),
+        kinds.UINT64: ("<u8", "uint64_data"),
         kinds.BOOL: ("?", "int32_data"),
     }
     if tensor.data_type not in types:
         raise InputError(
             f"{where}: data type {tensor.data_type}; "
-            "accepted: float32, float64, int64, int32, uint8, int8, bool"
+            "accepted: float32, float64, integers of 8 to 64 bits, bool"
         )
-    if tensor.data_location == kinds.EXTERNAL or len(tensor.external_data):
-        raise InputError(f"{where}: its data is in another file; accepted: data in the file itself")
     dtype, values = types[tensor.data_type]
     shape = tuple(tensor.dims)
     if len(shape) > MAX_RANK or min(shape, default=1) < 0:
-        raise InputError(f"{where}: shape {shape}; accepted: at most {MAX_RANK} axes, none negative")
+        raise InputError(f"{where}: shape {shown(shape)}; accepted: at most {MAX_RANK} axes, none negative")
+    # An axis of length 0 does not make the others possible.
+    if math.prod(max(size, 1) for size in shape) > MAX_UNPACKED:
+        raise InputError(f"{where}: shape {shape} claims too much; accepted: at most {MAX_UNPACKED} elements")
     claimed = math.prod(shape) * np.dtype(dtype).itemsize
+    if tensor.data_location == kinds.EXTERNAL:
+        content = external.read(tensor.external_data, claimed, where)
+        array = np.frombuffer(content, dtype).reshape(shape)
+        array.setflags(write=False)
+        return array
+    if len(tensor.external_data):
+        raise InputError(
+            f"{where}: names another file for its data, which it has itself; accepted: data in one place"
+        )
     if tensor.HasField("raw_data"):
-        there = len(tensor.raw_data)
+        raw = tensor.raw_data
+        there = len(raw)
         if there == claimed:
-            return np.frombuffer(tensor.raw_data, dtype).reshape(shape)
+            return np.frombuffer(raw, dtype).reshape(shape)
     else:
         data = getattr(tensor, values)
         there = len(data) * np.dtype(dtype).itemsize
         if there == claimed:
-            return np.array(data, dtype=np.int64 if dtype[-2] == "i" else None).astype(dtype).reshape(shape)
+            array = np.array(data).astype(dtype)
+            if np.dtype(dtype).kind != "f" and array.tolist() != list(data):
+                raise InputError(f"{where}: numbers beyond {np.dtype(dtype)}; accepted: numbers that it holds")
+            return array.reshape(shape)
     raise InputError(
         f"{where}: shape {shape} claims {claimed} bytes and {there} are there; accepted: as many as claimed"
     )

@@ -12,39 +12,37 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
+from ...reading import opened, reason
+from .external import ExternalData
 from .graph import MAX_ELEMENTS, Graph, Node, needed_nodes
-from .proto import attribute_value, clean, first_line, tensor_array
+from .proto import attribute_value, clean, tensor_array
+from .wire import check_objects
 
 # Bytes of a file: AlexNet with float weights has 250 million.
 MAX_BYTES = 1 << 29
 MAX_NODES = 10_000
 
+_ACCEPTED = "a QONNX file (.onnx)"
+
 
 def read_graph(path: str | os.PathLike[str]) -> Graph:
     """The Graph in the file at `path`; InputError says in one line what is wrong with the file."""
     onnx = import_onnx(path, "reading")
-    try:
-        size = os.stat(path).st_size
-        if size > MAX_BYTES:
-            raise InputError(f"{path}: has {size} bytes; accepted: at most {MAX_BYTES}")
-        with open(path, "rb") as stream:
-            content = stream.read(size)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror}); accepted: a QONNX file (.onnx)"
-        ) from None
+    with opened(path, _ACCEPTED, MAX_BYTES) as stream:
+        content = stream.read()
     model = onnx.ModelProto()
     try:
+        check_objects(content, model.DESCRIPTOR)
         model.ParseFromString(content)
     # protobuf's DecodeError differs between its implementations.
     except Exception as error:
         raise InputError(
-            f"{path}: is not an ONNX file or is truncated ({first_line(error)}); "
-            "accepted: a QONNX file (.onnx)"
+            f"{path}: is not an ONNX file or is truncated ({reason(error)}); accepted: {_ACCEPTED}"
         ) from None
+    del content  # the model holds a copy
     if not model.HasField("graph"):
-        raise InputError(f"{path}: holds no graph; accepted: a QONNX file (.onnx)")
-    return _graph(onnx, model)
+        raise InputError(f"{path}: holds no graph; accepted: {_ACCEPTED}")
+    return _graph(onnx, model, ExternalData(os.path.dirname(os.fspath(path))))
 
 
 def import_onnx(path: str | os.PathLike[str], doing: str) -> ModuleType:
@@ -59,7 +57,7 @@ def import_onnx(path: str | os.PathLike[str], doing: str) -> ModuleType:
     return onnx
 
 
-def _graph(onnx: ModuleType, model: Any) -> Graph:
+def _graph(onnx: ModuleType, model: Any, external: ExternalData) -> Graph:
     graph = model.graph
     if len(graph.node) > MAX_NODES:
         raise InputError(f"graph: has {len(graph.node)} nodes; accepted: at most {MAX_NODES}")
@@ -70,8 +68,8 @@ def _graph(onnx: ModuleType, model: Any) -> Graph:
         name = clean(tensor.name)
         if name in constants:
             raise InputError(f"initializer {name}: is there twice; accepted: each name once")
-        constants[name] = tensor_array(onnx, tensor, f"initializer {name}")
-    found = _nodes(onnx, graph)
+        constants[name] = tensor_array(onnx, tensor, f"initializer {name}", external)
+    found = _nodes(onnx, graph, external)
     input_name, input_shape = _input(graph, constants)
     outputs = tuple(clean(output.name) for output in graph.output)
     if not outputs:
@@ -95,7 +93,7 @@ def _graph(onnx: ModuleType, model: Any) -> Graph:
     )
 
 
-def _nodes(onnx: ModuleType, graph: Any) -> list[Node]:
+def _nodes(onnx: ModuleType, graph: Any, external: ExternalData) -> list[Node]:
     nodes: list[Node] = []
     names: set[str] = set()
     for number, proto in enumerate(graph.node):
@@ -111,7 +109,7 @@ def _nodes(onnx: ModuleType, graph: Any) -> list[Node]:
                 name,
                 _names(proto.input),
                 _names(proto.output),
-                _attributes(onnx, proto, name),
+                _attributes(onnx, proto, name, external),
                 number,
             )
         )
@@ -126,13 +124,13 @@ def _names(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _attributes(onnx: ModuleType, proto: Any, name: str) -> dict[str, Any]:
+def _attributes(onnx: ModuleType, proto: Any, name: str, external: ExternalData) -> dict[str, Any]:
     attributes: dict[str, Any] = {}
     for attribute in proto.attribute:
         own = clean(attribute.name)
         if own in attributes:
             raise InputError(f"node {name}: has the attribute {own} twice; accepted: each once")
-        attributes[own] = attribute_value(onnx, attribute, f"node {name}")
+        attributes[own] = attribute_value(onnx, attribute, f"node {name}", external)
     return attributes
 
 

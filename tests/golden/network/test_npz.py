@@ -186,12 +186,14 @@ def test_pickles_are_never_opened(path):
     files = contents(path)
     files["layer0.codes.npy"] = npy(np.array([{}], object), allow_pickle=True)
     rewrite(path, files)
-    with refused(path, "array layer0.codes is object; accepted: row-major uint8, float32 or int64"):
+    with refused(
+        path, "array layer0.codes is object, no number; accepted: row-major uint8, float32 or int64"
+    ):
         npz.load(path)
 
 
 def test_huge_arrays_are_refused_before_unpacking(path, monkeypatch):
-    monkeypatch.setattr(npz, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(npz, "MAX_UNPACKED", 10_000)
     files = {"header.npy": contents(path)["header.npy"], "bomb.npy": bytes(1 << 20)}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
@@ -211,7 +213,8 @@ def test_declared_size_that_is_not_there(path):
     rewrite(path, files)
     with refused(
         path,
-        f"array layer0.codes has 2 bytes; accepted: {10**18} (shape (1000000000, 1000000000), uint8)",
+        "array layer0.codes claims shape (1000000000, 1000000000) of uint8; "
+        f"accepted: row-major uint8, float32 or int64, at most {1 << 29} bytes",
     ):
         npz.load(path)
 
@@ -240,7 +243,12 @@ def test_arrays_that_do_not_match(network, path):
     with pytest.raises(InputError, match="is column-major uint8; accepted: row-major"):
         npz.load(path)
     replaced(layer0__codes=b"\x93NUMPY\x02\x00")
-    with refused(path, "array layer0.codes is damaged (npy version (2, 0)); accepted: .npy version 1.0"):
+    with refused(
+        path,
+        "array layer0.codes has a header that is damaged "
+        "(EOF: reading array header length, expected 4 bytes got 0); "
+        "accepted: row-major uint8, float32 or int64",
+    ):
         npz.load(path)
     replaced(layer0__scale=npy(np.float32(np.nan)))
     with refused(path, "layer conv0: scale is nan; accepted: finite numbers"):

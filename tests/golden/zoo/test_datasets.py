@@ -53,8 +53,8 @@ GOOD = idx_bytes(np.arange(6, dtype=np.uint8).reshape(2, 3))
         (b"\0\0\x0d\x01\0\0\0\0", "IDX element type 0x0d; needed: 0x08, unsigned bytes"),
         (GOOD[:9], "truncated in the IDX header: 9 bytes; needed: 12"),
         (GOOD[:-1], "truncated: 17 bytes; needed: 18 for shape (2, 3)"),
-        (GOOD + b"\0", "has bytes left over: 19 bytes; needed: 18 for shape (2, 3)"),
-        (gzip.compress(GOOD, mtime=0)[:-9], "cannot be read: Compressed file ended"),
+        (GOOD + b"\0", "has bytes left over; needed: 18 for shape (2, 3)"),
+        (gzip.compress(GOOD, mtime=0)[:-9], "cannot be read (gzip: the file ends too early)"),
     ],
 )
 def test_bad_idx_files_are_refused_by_name(tmp_path, content, message):
@@ -67,7 +67,7 @@ def test_bad_idx_files_are_refused_by_name(tmp_path, content, message):
 
 
 def test_missing_idx_file_is_refused(tmp_path):
-    with pytest.raises(InputError, match="nothing-here: cannot be read: .*No such file"):
+    with pytest.raises(InputError, match="nothing-here: cannot be read .No such file"):
         read_idx(tmp_path / "nothing-here")
 
 

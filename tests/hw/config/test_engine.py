@@ -201,7 +201,7 @@ def test_overrides_from_a_file(tmp_path):
         (b"lane = 24\n", "unknown engine parameter 'lane'; accepted: lanes, rows, cols"),
         (b"[array]\nlanes = 24\n", "unknown engine parameter 'array'; accepted: lanes"),
         (b"lanes 24\n", "not TOML: "),
-        (b"\xff\xfe\n", "not TOML: "),
+        (b"\xff\xfe\n", "no UTF-8 text: 'utf-8' codec can't decode byte 0xff"),
     ],
 )
 def test_wrong_files(tmp_path, content, expected):
@@ -215,7 +215,9 @@ def test_missing_file(tmp_path):
     path = tmp_path / "none.toml"
     with pytest.raises(InputError) as caught:
         read_overrides(path)
-    assert str(caught.value) == (f"{path}: No such file or directory; accepted: a readable TOML file")
+    assert str(caught.value) == (
+        f"{path}: cannot be read (No such file or directory); accepted: a TOML file with engine parameters"
+    )
 
 
 def test_lean_holds_the_largest_reduction_that_its_patches_hold():

@@ -1,0 +1,163 @@
+"""What is fuzzed: each reader of a user's file, with valid files to begin with."""
+
+import gzip
+import io
+import json
+import struct
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dorefa.cli import run
+from dorefa.golden import npy, random_network, reading
+from dorefa.golden.network import npz
+from dorefa.golden.onnx import export, importer
+from dorefa.golden.zoo import datasets
+from dorefa.hw.config.engine import PRESETS, EngineConfig
+from dorefa.hw.config.toml_file import read_overrides
+from dorefa.synth.flow import liberty
+
+# Between the parts of an input that are packed into one file.
+_BORDER = b"\0---\0"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader: `read` takes the path of a file that ends in `suffix`; `seeds` are inputs to begin with,
+    `file` makes a file of an input (to reach what lies behind a checksum), `tokens` are put into inputs."""
+
+    read: Callable[[str], object]
+    suffix: str
+    seeds: Callable[[], list[bytes]]
+    file: Callable[[bytes], bytes] = bytes
+    tokens: tuple[bytes, ...] = ()
+
+
+def _arrays():
+    images = np.arange(24, dtype=np.uint8).reshape(1, 3, 4, 2)
+    for array in (images, np.asfortranarray(images), images.astype(">i4"), images.astype(np.float32)):
+        stream = io.BytesIO()
+        np.save(stream, array)
+        yield stream.getvalue()
+    for array, version in (
+        (images, (2, 0)),
+        (images.view("u1,u1"), (1, 0)),
+        (np.array([{}], object), (1, 0)),
+    ):
+        stream = io.BytesIO()
+        np.lib.format.write_array(stream, array, version)
+        yield stream.getvalue()
+
+
+def _idx():
+    for array in (np.arange(24, dtype=np.uint8).reshape(2, 3, 4), np.arange(5, dtype=np.uint8)):
+        yield struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+def _saved(save, network, suffix):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "net" + suffix)
+        save(network, path)
+        return path.read_bytes()
+
+
+def _network_files():
+    for seed in range(4):
+        yield _saved(npz.save, random_network(seed, residual=seed > 1), ".npz")
+
+
+def _members(file):
+    """Names and contents of a zip file, with borders between them."""
+    with zipfile.ZipFile(io.BytesIO(file)) as archive:
+        return _BORDER.join(
+            part for name in archive.namelist() for part in (name.encode(), archive.read(name))
+        )
+
+
+def _zip(members):
+    """The zip file of :func:`_members`."""
+    parts = members.split(_BORDER)
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in zip(parts[::2], parts[1::2], strict=False):
+            archive.writestr(zipfile.ZipInfo(name.decode(errors="replace")), content)
+    return stream.getvalue()
+
+
+def _onnx_files():
+    for seed in range(4):
+        yield _saved(export.save, random_network(seed), ".onnx")
+
+
+def _settings():
+    yield json.dumps({"board": "b", "baud": 115200, "scale": [0.5, 1], "bias": [-1.0, 2e-3]}).encode()
+
+
+def _toml():
+    for config in PRESETS.values():
+        lines = [f"{name} = {value!r}" for name, value in config.as_dict().items()]
+        yield "\n".join(lines).encode()
+    yield b'# all\n[engine]\nlanes = 0x18 # hex\nencoding = """any"""\n'
+    yield b"a.b.c = {d = [1, [2, 3.5e3, inf]], e = 1979-05-27T07:32:00Z}\n[[x.y]]\n[x.z]\n'q' = 07:32:00\n"
+
+
+def _liberty():
+    text = liberty.DEFAULT.read_bytes()
+    head, cells = text[: text.index(b"cell (")], text.split(b"cell (")[1:]
+    yield head + b"".join(b"cell (" + cell for cell in cells if cell[:4] in (b"NAND", b"DFF)")) + b"}"
+    yield b'library (t) { /* c */ cell (N) { area : 1; pin (A) { direction : input; } pin ("B") ' + (
+        b'{ direction : input; } pin (Z) { function : "!(A & B)"; } } // d\ncell (F) { ff (I, N) { } } }'
+    )
+
+
+_WORDS_JSON = (b"NaN", b"1e999", b"9" * 30, b"[[[[[[[[", b'{"a":', b"null", b"true", b'"scale"', b'"bias"')
+_WORDS_NPY = (b"'descr'", b"'shape'", b"'<u4'", b"'|O'", b"'|V9'", b"99999999999", b"-1", b"(((((", b"L,")
+_WORDS_NPZ = (_BORDER, b"header.npy", b'"layers"', b'"source"', b'"add"', b'"input"', b'"rescale"', b"null")
+
+TARGETS = {
+    "npy": Target(
+        lambda path: npy.load(path, "an array"), ".npy", lambda: list(_arrays()), tokens=_WORDS_NPY
+    ),
+    "idx": Target(datasets.read_idx, "", lambda: [*_idx(), *map(gzip.compress, _idx())]),
+    "idx-packed": Target(datasets.read_idx, ".gz", lambda: list(_idx()), gzip.compress),
+    "npz": Target(npz.load, ".npz", lambda: list(_network_files())),
+    "npz-members": Target(
+        npz.load,
+        ".npz",
+        lambda: [_members(file) for file in _network_files()],
+        _zip,
+        _WORDS_NPZ + _WORDS_JSON + _WORDS_NPY,
+    ),
+    "onnx": Target(importer.load, ".onnx", lambda: list(_onnx_files()), tokens=(b"location", b"offset")),
+    "toml": Target(
+        lambda path: EngineConfig(**read_overrides(path)),
+        ".toml",
+        lambda: list(_toml()),
+        tokens=(b"[engine]", b"[[", b"'''", b'"""', b"0x", b"inf", b"1979-05-27", b"= {", b".a.a.a"),
+    ),
+    "json": Target(
+        lambda path: reading.read_json(path, "JSON"), ".json", lambda: list(_settings()), tokens=_WORDS_JSON
+    ),
+    "settings": Target(run.read_settings, ".json", lambda: list(_settings()), tokens=_WORDS_JSON),
+    "liberty": Target(
+        liberty.load,
+        ".lib",
+        lambda: list(_liberty()),
+        tokens=(
+            b"cell (",
+            b"pin (",
+            b"area : ",
+            b'function : "',
+            b"((((",
+            b"!!!!",
+            b"/*",
+            b"*/",
+            b"ff (",
+            b'"',
+        ),
+    ),
+}
