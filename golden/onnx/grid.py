@@ -8,7 +8,7 @@ import numpy as np
 
 from ..lowering.fold import Range, seen_range
 from ..lowering.staircase import Chain, Parts, apply
-from ..lowering.steps import Affine, Integers, Number, Round
+from ..lowering.steps import Affine, Integers, Number, Round, Step
 from ..network.layer import MAX_BITS
 from .file.graph import Node
 from .quantizers import bits_of
@@ -27,8 +27,30 @@ def reachable(tensor: Sums, parts: Parts) -> tuple[Sums, Parts]:
         for channel in range(tensor.shape[2])
         for end in _value_range(tensor)
     ]
-    final = replace(final, low=min(ends), high=max(ends))
+    low, high = min(ends), max(ends)
+    if high - low > _LEVELS:
+        bends = [_bend(rest, channel, low, high) for channel in range(tensor.shape[2])]
+        low, high = min(first for first, _ in bends), max(last for _, last in bends)
+    final = replace(final, low=low, high=high)
     return replace(tensor, steps=(*before, final, *rest)), Parts(before, final, rest)
+
+
+def _bend(rest: Sequence[Step], channel: int, low: int, high: int) -> tuple[int, int]:
+    """Bounds within low..high that the steps `rest`, a Clamp among them, map to the same ends."""
+    ends = [apply(rest, channel, Fraction(end)) for end in (low, high)]
+    if ends[0] == ends[1]:
+        return low, low
+    found = []
+    for inside, outside, end in ((low, high, ends[0]), (high, low, ends[1])):
+        # `inside` has the value of its end, `outside` another one.
+        while abs(outside - inside) > 1:
+            middle = (inside + outside) // 2
+            if apply(rest, channel, Fraction(middle)) == end:
+                inside = middle
+            else:
+                outside = middle
+        found.append(inside)
+    return found[0], found[1]
 
 
 def fits(step: int, ratio: Fraction, final: Integers) -> bool:
@@ -51,7 +73,8 @@ def on_grid(node: Node, tensor: Sums, parts: Parts | None) -> tuple[Chain, Affin
     if high - low > _LEVELS:
         kind = "not quantized" if tensor.draft.rounding is None else "a trunk"
         node.refuse(
-            f"reads the values of {tensor.draft.name}, which are {kind}", "a Quant node in front of it"
+            f"reads the values of {tensor.draft.name}, which are {kind}",
+            f"at most {_LEVELS + 1} values: a Quant node, or Round or Floor with a Clip, behind that node",
         )
     reals = [
         apply(rest, channel, Fraction(value))
@@ -63,7 +86,7 @@ def on_grid(node: Node, tensor: Sums, parts: Parts | None) -> tuple[Chain, Affin
     if greatest - least > _LEVELS:
         node.refuse(
             f"reads values of {tensor.draft.name} on no grid of {MAX_BITS} bits",
-            "a Quant node in front of it",
+            "multiples of one number, as a Quant node gives them",
         )
     channels = tensor.shape[2]
     zeros = [Fraction(0)] * channels

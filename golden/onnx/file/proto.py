@@ -96,7 +96,9 @@ def tensor_array(onnx: ModuleType, tensor: Any, where: str, external: ExternalDa
         if there == claimed:
             array = np.array(data).astype(dtype)
             if np.dtype(dtype).kind != "f" and array.tolist() != list(data):
-                raise InputError(f"{where}: numbers beyond {np.dtype(dtype)}; accepted: numbers that it holds")
+                raise InputError(
+                    f"{where}: numbers beyond {np.dtype(dtype)}; accepted: numbers that it holds"
+                )
             return array.reshape(shape)
     raise InputError(
         f"{where}: shape {shape} claims {claimed} bytes and {there} are there; accepted: as many as claimed"

@@ -218,3 +218,21 @@ def test_constants_that_a_type_does_not_hold(numbers, dtype, to, message, tmp_pa
     path = tmp_path / "net.onnx"
     path.write_bytes(graph.model(graph.node("MatMul", [x, w], "scores")).SerializeToString())
     assert_refused(path, rf"node whole \(Cast\): {message}")
+
+
+@pytest.mark.parametrize("divisor", [2, -7])
+@pytest.mark.parametrize("bounds", [(0, 15), (-100, 100)])
+def test_a_clip_bounds_the_integers_that_a_layer_reads(divisor, bounds, tmp_path, rng):
+    """Sums of thousands, divided, rounded and clipped, are codes without a quantizer."""
+
+    def build(batch):
+        draw = np.random.default_rng(7)
+        graph = Graph((batch, 60))
+        x = graph.quant("x", "image", 1, 8)
+        x = graph.node("MatMul", [x, graph.weights(draw.integers(-7, 8, (60, 12)), "w0", 1, 4)], "fc0")
+        x = graph.node("Floor", [graph.node("Div", [x, graph.constant(divisor)], "part")], "whole")
+        x = graph.node("Clip", [x, *map(graph.constant, bounds)], "codes")
+        w = graph.weights(weights_of(draw, 12, 3), "w1", 0.25, 3)
+        return graph.model(graph.node("MatMul", [x, w], "scores"))
+
+    check(build, tmp_path, rng)
