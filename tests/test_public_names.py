@@ -54,12 +54,17 @@ def lacks_annotations(function, bound):
     return found + ([] if function.returns or function.name == "__init__" else ["its result"])
 
 
+def is_overload(function):
+    """Whether it stands in front of the implementation, which says what all of them do."""
+    return any(ast.unparse(decorator) == "overload" for decorator in function.decorator_list)
+
+
 def faults(tree):
     """One line per public name of a module that lacks something."""
     for node in tree.body:
         if not isinstance(node, (*FUNCTIONS, ast.ClassDef)) or node.name.startswith("_"):
             continue
-        if not ast.get_docstring(node):
+        if not ast.get_docstring(node) and not is_overload(node):
             yield f"{node.name}: no docstring"
         if isinstance(node, FUNCTIONS):
             yield from (f"{node.name}: {what} has no annotation" for what in lacks_annotations(node, 0))
@@ -67,8 +72,7 @@ def faults(tree):
         if owner.name.startswith("_") or (part.name.startswith("_") and part.name != "__init__"):
             continue
         name = f"{owner.name}.{part.name}"
-        overload = any(ast.unparse(decorator) == "overload" for decorator in part.decorator_list)
-        # The implementation behind overloads says what all of them do.
+        overload = is_overload(part)
         known = part.name in FOREIGN or part.name == "__init__" or inherited(owner.name, part.name)
         if not ast.get_docstring(part) and not known and not overload:
             yield f"{name}: no docstring"

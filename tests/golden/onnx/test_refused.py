@@ -223,7 +223,7 @@ MODELS = {
     ),
     "no quantizer between": (
         no_quantizer_between,
-        r"node conv1 \(Conv\): reads the values of conv, which are not quantized; accepted: a Quant",
+        r"node conv1 \(Conv\): reads the values of conv, which are not quantized; accepted: at most 256",
     ),
     "raw image": (raw_image, r"node conv \(Conv\): reads the image, which is not quantized"),
     "float weights": (float_weights, r"node conv \(Conv\): the weights floats are not quantized"),
