@@ -1,0 +1,155 @@
+"""A drawn graph imported and run, against the executors; exact arithmetic has the last word."""
+
+from typing import NamedTuple
+
+import numpy as np
+import onnx
+
+from dorefa.golden import InputError, logits, run_integer
+from dorefa.golden.onnx import importer
+from dorefa.golden.onnx.tensors import feature_order
+
+from .exact import evaluate
+
+_BATCHES = 6
+
+
+class Outcome(NamedTuple):
+    """What came of one graph.
+
+    refused: the message, "" for an accepted graph; codes, scores: how many were compared; decided: those
+    where the executors' float32 is rounded to something else than exact arithmetic, which is ours;
+    different: what is wrong, "" where nothing is.
+    """
+
+    refused: str = ""
+    codes: int = 0
+    scores: int = 0
+    decided: int = 0
+    different: str = ""
+
+
+def compare(drawn, path):
+    """The Outcome of a Drawn whose file is written to `path`."""
+    d = drawn.drawing
+    onnx.save(d.model(drawn.output), path)
+    try:
+        found = importer.load_import(path)
+    except InputError as error:
+        return Outcome(refused=str(error).removeprefix(f"{path}: "))
+    # A traceback is neither a result nor a refusal.
+    except Exception as error:
+        return Outcome(different=f"the import raises {type(error).__name__}: {error}")
+    image = next(name for name, tensor in found.tensors.items() if tensor.source < 0)
+    contexts = [d.run(d.draw_images()) for _ in range(_BATCHES)]
+    images = np.concatenate([_codes_of(found.tensors[image], context[image]) for context in contexts])
+    network = found.network
+    results = run_integer(network, (images & ((1 << network.input_bits) - 1)).astype(np.uint8))
+    ours = {
+        name: _real(tensor, images if tensor.source < 0 else results[network.layers[tensor.source].name])
+        for name, tensor in found.tensors.items()
+    }
+    ours[drawn.scores] = logits(network, results[network.layers[-1].name])
+    codes = sum(ours[name].size for name in found.tensors)
+    outcome = Outcome(codes=codes, scores=ours[drawn.scores].size)
+    batches = []
+    for number, context in enumerate(contexts):
+        rows = slice(number * d.batch, (number + 1) * d.batch)
+        batches.append((context, {name: values[rows] for name, values in ours.items()}))
+    for context, own in batches:
+        outcome = _add(outcome, drawn, image, context, own)
+        if outcome.different:
+            break
+    return outcome
+
+
+def _codes_of(tensor, values):
+    """int64 (batch, H, W, C): the integers that the executor's values of the image stand for."""
+    flat = values.reshape(len(values), -1)[:, feature_order(tensor)]
+    maps = flat.reshape(len(values), *tensor.shape).astype(np.float64)
+    scale, offset = (np.array([float(f) for f in part]) for part in (tensor.scale, tensor.offset))
+    return np.rint((maps - offset) / scale).astype(np.int64)
+
+
+def _real(tensor, codes):
+    """float64 (batch, features) in the file's order: what codes (batch, H, W, C) mean."""
+    return _in_file_order(
+        tensor, codes, [np.array([float(f) for f in part]) for part in (tensor.scale, tensor.offset)]
+    )
+
+
+def _in_file_order(tensor, codes, affine):
+    scale, offset = affine
+    maps = codes.reshape(len(codes), *tensor.shape) * scale + offset
+    flat = maps.reshape(len(codes), -1)
+    result = np.empty_like(flat)
+    result[:, feature_order(tensor)] = flat
+    return result
+
+
+def _add(outcome, drawn, image, context, own):
+    """The outcome with one batch."""
+    wrong = [name for name, values in own.items() if not _same(values, context[name])]
+    if image in wrong:
+        return outcome._replace(different=f"image {image}: its codes do not mean the executor's values")
+    if not wrong:
+        return outcome._replace(different=_classes(drawn, own[drawn.scores], context))
+    d = drawn.drawing
+    values = np.array(own[image].tolist(), object).reshape(context[image].shape)
+    exact = evaluate(d, context, {image: values})
+    for name in wrong:
+        if name not in exact:
+            return outcome._replace(
+                different=f"tensor {name}: not evaluated in exact arithmetic, differs from the executor"
+            )
+        meant = np.array([float(value) for value in exact[name].ravel()]).reshape(own[name].shape)
+        if not _same(own[name], meant):
+            place = tuple(np.argwhere(~_close(own[name], meant))[0].tolist())
+            seen = context[name].reshape(own[name].shape)[place]
+            return outcome._replace(
+                different=f"tensor {name}{list(place)}: ours {own[name][place]:g}, "
+                f"executor {seen:g}, exact {meant[place]:g}"
+            )
+        shown = context[name].reshape(own[name].shape)
+        outcome = outcome._replace(
+            decided=outcome.decided + int((own[name].astype(np.float32) != shown).sum())
+        )
+    return outcome
+
+
+def _close(ours, others):
+    """Where float64 numbers are the same but for the rounding of a scale times an integer."""
+    return np.isclose(ours, others, rtol=1e-12, atol=1e-13)
+
+
+def _same(ours, others):
+    """Whether an array of another shape and type holds our numbers."""
+    if others.size != ours.size or others.shape[:1] != ours.shape[:1]:
+        return False
+    others = others.reshape(ours.shape)
+    if others.dtype == np.float32:
+        return np.array_equal(ours.astype(np.float32), others)
+    return bool(_close(ours, others.astype(np.float64)).all())
+
+
+def _classes(drawn, scores, context):
+    """What is wrong with the answer behind scores that are right, "" if it is the one that they give."""
+    answer, tail = context[drawn.output], drawn.tail
+    images, classes = scores.shape
+    if not tail:
+        return ""
+    if tail in ("ArgMax", "TopK"):
+        count = answer.size // images
+        if answer.shape[0] != images or answer.size % images or tail == "ArgMax" and count != 1:
+            return f"{tail}: gives {answer.shape} of {scores.shape} scores"
+        expected = np.argsort(-scores, axis=1, kind="stable")[:, :count]
+        given = answer.reshape(images, -1)
+    elif tail == "TopK values":
+        expected = -np.sort(-scores, axis=1)[:, : answer.shape[-1]].astype(answer.dtype)
+        given = answer
+    else:
+        given = np.take_along_axis(answer, scores.argmax(axis=1)[:, None], axis=1)[:, 0]
+        expected = answer.max(axis=1)
+    if given.shape != expected.shape or not (given == expected).all():
+        return f"{tail}: gives {given.tolist()[:4]}, from the scores {expected.tolist()[:4]}"
+    return ""

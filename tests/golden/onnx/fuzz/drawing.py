@@ -1,0 +1,154 @@
+"""A random graph while it is drawn: every node runs in the executors as it is added."""
+
+from collections import Counter
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from .executor import Executable
+
+GENERAL, BREVITAS = "qonnx.custom_op.general", "onnx.brevitas"
+CHANNELS_LAST = "qonnx.custom_op.channels_last"
+OPSETS = range(7, onnx.defs.onnx_opset_version() + 1)
+_MAX_ELEMENTS = 4096
+
+
+class Unrunnable(Exception):
+    """The executors do not run a node, or make of it what no network needs (infinities, huge maps)."""
+
+
+class Drawing:
+    """Nodes, initializers and the tensors of one batch of images.
+
+    opset, general: versions of ONNX and of QONNX's operators; batch: of the file; dyadic: all numbers
+    are short binary fractions, so that float32 is exact; oddness: how often what is rare is drawn;
+    moving: names of the tensors that depend on the image; dropped: operator -> nodes that did not run.
+    """
+
+    def __init__(self, rng):
+        self.rng = rng
+        self.opset = int(rng.choice(OPSETS))
+        self.general = int(rng.integers(1, 3))
+        self.batch = int(rng.integers(1, 4))
+        self.dyadic = bool(rng.random() < 0.85)
+        self.oddness = float(rng.choice([0.01, 0.05, 0.2]))
+        self.nodes, self.initializers, self.executables = [], [], []
+        self.context, self.moving, self.dropped = {}, set(), Counter()
+        self.annotation = ""
+        self.draw_images = None
+        self._count = 0
+
+    def maybe(self, probability):
+        """True with this probability."""
+        return bool(self.rng.random() < probability)
+
+    def odd(self, times=1):
+        """True as often as something rare is drawn."""
+        return self.maybe(min(1, self.oddness * times))
+
+    def pick(self, options, weights=None):
+        """One of a list, or a key of a dict of weights."""
+        if isinstance(options, dict):
+            options, weights = list(options), list(options.values())
+        if weights is not None:
+            weights = np.array(weights) / np.sum(weights)
+        return options[int(self.rng.choice(len(options), p=weights))]
+
+    def between(self, low, high):
+        """An int in low..high."""
+        return int(self.rng.integers(low, high + 1))
+
+    def shape(self, name):
+        """Sizes of a tensor."""
+        return self.context[name].shape
+
+    def images(self, array, draw):
+        """Makes `array` the input "x"; draw(): another array like it."""
+        self.context["x"], self.draw_images = array, draw
+        self.moving.add("x")
+        return "x"
+
+    def initializer(self, array):
+        """The name of a new initializer."""
+        name = f"c{self._next()}"
+        array = np.asarray(array)
+        self.initializers.append(numpy_helper.from_array(array, name))
+        self.context[name] = array
+        return name
+
+    def op(self, kind, inputs, outputs=1, domain="", **attributes):
+        """A new node; its output's name, or a list of names for more `outputs`. None: no attribute.
+
+        outputs: their number, or bools that say which have a name.
+        """
+        named = [True] * outputs if isinstance(outputs, int) else outputs
+        names = [f"t{self._next()}" if wanted else "" for wanted in named]
+        version = {"": self.opset, CHANNELS_LAST: 13}.get(domain, self.general)
+        node = helper.make_node(kind, inputs, names, f"{kind}_{self._next()}", domain=domain, **attributes)
+        try:
+            executable = Executable(node, self.context, version)
+            with np.errstate(all="ignore"):
+                executable.run(self.context)
+        # Both executors raise whatever they like.
+        except Exception as error:
+            self.dropped[kind] += 1
+            raise Unrunnable(f"{kind}: {error}") from None
+        for array in (self.context[name] for name in names if name):
+            if array.size > _MAX_ELEMENTS or not array.size or not np.isfinite(array).all():
+                self.dropped[kind] += 1
+                raise Unrunnable(f"{kind}: makes {array.shape}, or what is not finite")
+        self.nodes.append(node)
+        self.executables.append(executable)
+        if not self.moving.isdisjoint(inputs):
+            self.moving.update(filter(None, names))
+        return names[0] if len(names) == 1 else names
+
+    def attempt(self, make, *given):
+        """make(self, *given); None, and nothing added, if a node of it does not run."""
+        marks = len(self.nodes), len(self.initializers), set(self.moving)
+        try:
+            return make(self, *given)
+        except Unrunnable:
+            del self.nodes[marks[0] :], self.executables[marks[0] :], self.initializers[marks[1] :]
+            self.moving = marks[2]
+            return None
+
+    def run(self, images):
+        """Every tensor for a batch of images of the shape of "x"."""
+        context = {name: array for name, array in self.context.items() if name not in self.moving}
+        context["x"] = images
+        for executable in self.executables:
+            if not self.moving.isdisjoint(executable.node.input):
+                with np.errstate(all="ignore"):
+                    executable.run(context)
+        return context
+
+    def model(self, output):
+        """The ModelProto, whose one output is the tensor `output`."""
+        value = [
+            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
+            for name, array in (("x", self.context["x"]), (output, self.context[output]))
+        ]
+        graph = helper.make_graph(self.nodes, "net", value[:1], value[1:], self.initializers)
+        if self.annotation:
+            entry = graph.quantization_annotation.add(tensor_name="x")
+            entry.quant_parameter_tensor_names.add(key="finn_datatype", value=self.annotation)
+        versions = {"": self.opset, GENERAL: self.general, BREVITAS: self.general, CHANNELS_LAST: 13}
+        used = {"", *(node.domain for node in self.nodes)}
+        opsets = [helper.make_opsetid(name, versions[name]) for name in sorted(used)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+        if used == {""}:
+            onnx.checker.check_model(model, full_check=True)
+        else:
+            onnx.checker.check_model(model)
+        return model
+
+    def _next(self):
+        self._count += 1
+        return self._count
+
+
+def element(name):
+    """The number of an element type of ONNX, as Cast takes it."""
+    return getattr(TensorProto, name)
