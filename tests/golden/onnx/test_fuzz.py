@@ -60,5 +60,7 @@ def is_short(value):
 
 def rounds(node, context):
     """Whether a step within the operator is rounded though its result need not be."""
-    parameters = [Fraction(float(value)) for name in node.input[1:] for value in context[name].ravel()]
+    parameters = [
+        Fraction(float(value)) for name in filter(None, node.input[1:]) for value in context[name].ravel()
+    ]
     return node.op_type == "BatchNormalization" or not all(map(is_short, parameters))

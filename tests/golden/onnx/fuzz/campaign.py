@@ -83,7 +83,7 @@ def step(tally, number, path):
         return
     tally.dropped += drawn.drawing.dropped
     for feature in {
-        feature for node in drawn.drawing.nodes for feature in features(node, drawn.drawing, drawn.output)
+        feature for node in drawn.drawing.nodes for feature in features(node, drawn.drawing, drawn.outputs)
     }:
         counts = tally.features.setdefault(feature, [0, 0])
         counts[0] += 1
@@ -113,7 +113,7 @@ def _reason(message):
     return f"{operator[1] if operator else 'graph'}: {text[:100]}"
 
 
-def features(node, drawing, output):
+def features(node, drawing, outputs):
     """What the report counts of a node: version, attributes, inputs, outputs, types."""
     kind = node.op_type if not node.domain else f"{node.domain.rsplit('.', 1)[-1]}.{node.op_type}"
     where = "" if not drawing.moving.isdisjoint(node.input) else "of constants "
@@ -134,7 +134,7 @@ def features(node, drawing, output):
     yield kind, f"{len(node.input)} inputs"
     if node.input and node.input[0]:
         yield kind, str(drawing.context[node.input[0]].dtype)
-    read = {name for other in drawing.nodes for name in other.input} | {output}
+    read = {name for other in drawing.nodes for name in other.input} | {*outputs}
     for place, name in enumerate(node.output[1:], 1):
         if name:
             yield kind, f"output {place} {'read' if name in read else 'unread'}"

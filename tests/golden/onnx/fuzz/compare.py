@@ -10,6 +10,7 @@ from dorefa.golden.onnx import importer
 from dorefa.golden.onnx.tensors import feature_order
 
 from .exact import evaluate
+from .file import model_of
 
 _BATCHES = 6
 
@@ -32,7 +33,7 @@ class Outcome(NamedTuple):
 def compare(drawn, path):
     """The Outcome of a Drawn whose file is written to `path`."""
     d = drawn.drawing
-    onnx.save(d.model(drawn.output), path)
+    onnx.save(model_of(d, drawn.outputs), path)
     try:
         found = importer.load_import(path)
     except InputError as error:
@@ -134,7 +135,7 @@ def _same(ours, others):
 
 def _classes(drawn, scores, context):
     """What is wrong with the answer behind scores that are right, "" if it is the one that they give."""
-    answer, tail = context[drawn.output], drawn.tail
+    answer, tail = context[drawn.outputs[0]], drawn.tail
     images, classes = scores.shape
     if not tail:
         return ""

@@ -4,12 +4,12 @@ from collections import Counter
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from .executor import Executable
 
 GENERAL, BREVITAS = "qonnx.custom_op.general", "onnx.brevitas"
-CHANNELS_LAST = "qonnx.custom_op.channels_last"
+CHANNELS_LAST, CHANNELS_LAST_VERSION = "qonnx.custom_op.channels_last", 13
 OPSETS = range(7, onnx.defs.onnx_opset_version() + 1)
 _MAX_ELEMENTS = 4096
 
@@ -21,6 +21,7 @@ class Unrunnable(Exception):
 class Drawing:
     """Nodes, initializers and the tensors of one batch of images.
 
+    nodes: NodeProtos in order; initializers: names; context: name -> array of every tensor for one batch;
     opset, general: versions of ONNX and of QONNX's operators; batch: of the file; dyadic: all numbers
     are short binary fractions, so that float32 is exact; oddness: how often what is rare is drawn;
     moving: names of the tensors that depend on the image; dropped: operator -> nodes that did not run.
@@ -73,18 +74,14 @@ class Drawing:
         """The name of a new initializer."""
         name = f"c{self._next()}"
         array = np.asarray(array)
-        self.initializers.append(numpy_helper.from_array(array, name))
+        self.initializers.append(name)
         self.context[name] = array
         return name
 
     def op(self, kind, inputs, outputs=1, domain="", **attributes):
-        """A new node; its output's name, or a list of names for more `outputs`. None: no attribute.
-
-        outputs: their number, or bools that say which have a name.
-        """
-        named = [True] * outputs if isinstance(outputs, int) else outputs
-        names = [f"t{self._next()}" if wanted else "" for wanted in named]
-        version = {"": self.opset, CHANNELS_LAST: 13}.get(domain, self.general)
+        """A new node; its output's name, or a list of names for more `outputs`. None: no attribute."""
+        names = [f"t{self._next()}" for _ in range(outputs)]
+        version = {"": self.opset, CHANNELS_LAST: CHANNELS_LAST_VERSION}.get(domain, self.general)
         node = helper.make_node(kind, inputs, names, f"{kind}_{self._next()}", domain=domain, **attributes)
         try:
             executable = Executable(node, self.context, version)
@@ -94,14 +91,14 @@ class Drawing:
         except Exception as error:
             self.dropped[kind] += 1
             raise Unrunnable(f"{kind}: {error}") from None
-        for array in (self.context[name] for name in names if name):
+        for array in (self.context[name] for name in names):
             if array.size > _MAX_ELEMENTS or not array.size or not np.isfinite(array).all():
                 self.dropped[kind] += 1
                 raise Unrunnable(f"{kind}: makes {array.shape}, or what is not finite")
         self.nodes.append(node)
         self.executables.append(executable)
         if not self.moving.isdisjoint(inputs):
-            self.moving.update(filter(None, names))
+            self.moving.update(names)
         return names[0] if len(names) == 1 else names
 
     def attempt(self, make, *given):
@@ -123,26 +120,6 @@ class Drawing:
                 with np.errstate(all="ignore"):
                     executable.run(context)
         return context
-
-    def model(self, output):
-        """The ModelProto, whose one output is the tensor `output`."""
-        value = [
-            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
-            for name, array in (("x", self.context["x"]), (output, self.context[output]))
-        ]
-        graph = helper.make_graph(self.nodes, "net", value[:1], value[1:], self.initializers)
-        if self.annotation:
-            entry = graph.quantization_annotation.add(tensor_name="x")
-            entry.quant_parameter_tensor_names.add(key="finn_datatype", value=self.annotation)
-        versions = {"": self.opset, GENERAL: self.general, BREVITAS: self.general, CHANNELS_LAST: 13}
-        used = {"", *(node.domain for node in self.nodes)}
-        opsets = [helper.make_opsetid(name, versions[name]) for name in sorted(used)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
-        if used == {""}:
-            onnx.checker.check_model(model, full_check=True)
-        else:
-            onnx.checker.check_model(model)
-        return model
 
     def _next(self):
         self._count += 1

@@ -93,7 +93,7 @@ def _annotated(d, shape):
 
 
 def behind(d, scores):
-    """What follows the scores: (the tensor of the scores, operator or "", the tensor of the output)."""
+    """What follows the scores: (the tensor of the scores, operator or "", the outputs)."""
     kind = d.pick(
         {
             "": 4,
@@ -107,23 +107,23 @@ def behind(d, scores):
         }
     )
     if not kind:
-        return scores, kind, scores
+        return scores, kind, [scores]
     if kind in ("Identity", "Cast"):
         to = element(d.pick(["FLOAT", "DOUBLE", "INT64", "INT32", "BOOL"])) if kind == "Cast" else None
         made = d.op(kind, [scores], to=to)
-        return made, "", made
+        return made, "", [made]
     if kind in ("Softmax", "LogSoftmax"):
-        return scores, kind, d.op(kind, [scores], axis=0 if d.odd() else d.pick([None, 1, -1]))
+        return scores, kind, [d.op(kind, [scores], axis=0 if d.odd() else d.pick([None, 1, -1]))]
     if kind == "ArgMax":
         attributes = {"axis": 0 if d.odd() else d.pick([1, -1]), "keepdims": d.pick([None, 0, 1])}
         if d.odd():
             del attributes["axis"]
         if d.opset >= 12 and d.odd(3):
             attributes["select_last_index"] = d.between(0, 1)
-        return scores, kind, d.op(kind, [scores], **attributes)
+        return scores, kind, [d.op(kind, [scores], **attributes)]
     if kind == "TopK":
         return _top(d, scores)
-    return scores, kind, d.op(kind, [scores])
+    return scores, kind, [d.op(kind, [scores])]
 
 
 def _top(d, scores):
@@ -136,4 +136,6 @@ def _top(d, scores):
         if d.opset >= 11 and d.odd(3):
             attributes |= {"largest": d.between(0, 1), "sorted": d.between(0, 1)}
         made = d.op("TopK", [scores, integers(d, [count])], 2, **attributes)
-    return scores, *d.pick([("TopK", made[1]), ("TopK values", made[0])], [3, 1])
+    if d.odd(2):
+        return scores, *d.pick([("TopK", made[::-1]), ("TopK values", made)])
+    return scores, *d.pick([("TopK", [made[1]]), ("TopK values", [made[0]])], [3, 1])

@@ -21,23 +21,26 @@ def evaluate(drawing, context, given):
     """
     known = {"x": fractions(context["x"])} | given
     for executable in drawing.executables:
-        node = executable.node
-        if drawing.moving.isdisjoint(node.input):
-            if node.op_type in _QUANTIZERS:
-                known[node.output[0]] = _on_grid(node, context)
-                continue
-            if node.op_type not in _EXACT or known.keys().isdisjoint(node.input):
-                continue
-        if node.output[0] in given:
-            continue
-        if any(name in drawing.moving and name not in known for name in node.input):
+        node, name = executable.node, executable.node.output[0]
+        if name in given or not _is_exact(node, drawing, known):
             continue
         try:
-            result = ExactNode(node, context, drawing).run(known)
-        except Undefined:
+            if drawing.moving.isdisjoint(node.input) and node.op_type in _QUANTIZERS:
+                known[name] = _on_grid(node, context)
+            else:
+                known[name] = typed(ExactNode(node, context, drawing).run(known), context[name].dtype)
+        # A scale of 0 is one that no quantizer has.
+        except (Undefined, ZeroDivisionError):
             continue
-        known[node.output[0]] = typed(result, context[node.output[0]].dtype)
     return known
+
+
+def _is_exact(node, drawing, known):
+    """Whether a node is evaluated here: it depends on the image, or on a quantized constant exactly."""
+    moving = drawing.moving.intersection(node.input)
+    if moving:
+        return moving <= known.keys()
+    return node.op_type in _QUANTIZERS or node.op_type in _EXACT and not known.keys().isdisjoint(node.input)
 
 
 def _on_grid(node, context):

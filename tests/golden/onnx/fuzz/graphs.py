@@ -14,12 +14,12 @@ from .pointwise import POINTWISE
 
 class Drawn(NamedTuple):
     """A graph; scores: the tensor of the classes' scores; tail: the operator behind it, "" without;
-    output: the tensor of the file's output."""
+    outputs: the tensors of the file's outputs, the answer of `tail` first."""
 
     drawing: Drawing
     scores: str
     tail: str
-    output: str
+    outputs: list[str]
 
 
 def draw(rng):
@@ -65,7 +65,7 @@ def finish(d, tensor):
         raise Unrunnable("lost the batch")
     if d.maybe(0.1):
         tensor = d.attempt(quantize, tensor) or tensor
-    return Drawn(d, *(d.attempt(behind, tensor) or (tensor, "", tensor)))
+    return Drawn(d, *(d.attempt(behind, tensor) or (tensor, "", [tensor])))
 
 
 def again(d, make, *given):

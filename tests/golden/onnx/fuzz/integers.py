@@ -39,8 +39,10 @@ def section(d, tensor):
         tensor = d.op("Mul", [tensor, constant(d, gain if d.dyadic else gain * d.rng.uniform(0.7, 1.4))])
     if d.maybe(0.5):
         tensor = d.op(d.pick(["Floor", "Ceil", "Round"]), [tensor])
-    low = 0 if name.startswith("U") else -(2.0 ** (_BITS.get(name, 2) - 1))
-    high = low + 2.0 ** min(_BITS.get(name, 2), 24) - 1
+    bits = _BITS.get(name, 2)
+    low, high = (
+        (0.0, 2.0**bits - 1) if name.startswith("U") else (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1)
+    )
     array = d.context[tensor]
     if name != "BOOL" and (array.min() < low or array.max() > high or d.maybe(0.3)):
         tensor = _bounded(d, tensor, max(low, -100), min(high, 100))
