@@ -82,9 +82,9 @@ def step(tally, number, path):
         tally.unrunnable += 1
         return
     tally.dropped += drawn.drawing.dropped
-    for feature in {
-        feature for node in drawn.drawing.nodes for feature in features(node, drawn.drawing, drawn.outputs)
-    }:
+    read = {*drawn.outputs, *(name for node in drawn.drawing.nodes for name in node.input)}
+    found = {feature for node in drawn.drawing.nodes for feature in features(node, drawn.drawing, read)}
+    for feature in found:
         counts = tally.features.setdefault(feature, [0, 0])
         counts[0] += 1
         counts[1] += not outcome.refused
@@ -113,8 +113,11 @@ def _reason(message):
     return f"{operator[1] if operator else 'graph'}: {text[:100]}"
 
 
-def features(node, drawing, outputs):
-    """What the report counts of a node: version, attributes, inputs, outputs, types."""
+def features(node, drawing, read):
+    """What the report counts of a node: version, attributes, inputs, outputs, types.
+
+    read: names of the tensors that something reads.
+    """
     kind = node.op_type if not node.domain else f"{node.domain.rsplit('.', 1)[-1]}.{node.op_type}"
     where = "" if not drawing.moving.isdisjoint(node.input) else "of constants "
     kind = where + kind
@@ -134,7 +137,6 @@ def features(node, drawing, outputs):
     yield kind, f"{len(node.input)} inputs"
     if node.input and node.input[0]:
         yield kind, str(drawing.context[node.input[0]].dtype)
-    read = {name for other in drawing.nodes for name in other.input} | {*outputs}
     for place, name in enumerate(node.output[1:], 1):
         if name:
             yield kind, f"output {place} {'read' if name in read else 'unread'}"

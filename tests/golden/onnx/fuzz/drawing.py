@@ -1,6 +1,8 @@
 """A random graph while it is drawn: every node runs in the executors as it is added."""
 
+from bisect import bisect
 from collections import Counter
+from itertools import accumulate
 
 import numpy as np
 import onnx
@@ -52,9 +54,10 @@ class Drawing:
         """One of a list, or a key of a dict of weights."""
         if isinstance(options, dict):
             options, weights = list(options), list(options.values())
-        if weights is not None:
-            weights = np.array(weights) / np.sum(weights)
-        return options[int(self.rng.choice(len(options), p=weights))]
+        if weights is None:
+            return options[self.between(0, len(options) - 1)]
+        sums = list(accumulate(weights))
+        return options[bisect(sums, self.rng.random() * sums[-1])]
 
     def between(self, low, high):
         """An int in low..high."""
