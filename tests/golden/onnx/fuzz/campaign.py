@@ -20,6 +20,7 @@ class Tally:
     seed: int
     drawn: int = 0
     unrunnable: int = 0
+    undefined: int = 0
     accepted: int = 0
     codes: int = 0
     scores: int = 0
@@ -33,6 +34,7 @@ class Tally:
         """The report, a line each."""
         yield (
             f"seed {self.seed}: {self.drawn} graphs drawn, {self.unrunnable} not runnable, "
+            f"{self.undefined} undefined by ONNX, "
             f"{sum(self.refusals.values())} refused, {self.accepted} accepted"
         )
         yield (
@@ -80,6 +82,9 @@ def step(tally, number, path):
     # Files that the format's own checker rejects are no test of a reader.
     except (Unrunnable, onnx.checker.ValidationError, onnx.shape_inference.InferenceError):
         tally.unrunnable += 1
+        return
+    if outcome.undefined:
+        tally.undefined += 1
         return
     tally.dropped += drawn.drawing.dropped
     read = {*drawn.outputs, *(name for node in drawn.drawing.nodes for name in node.input)}

@@ -11,6 +11,7 @@ from dorefa.golden.onnx.tensors import feature_order
 
 from .exact import evaluate
 from .file import model_of
+from .values import fits
 
 _BATCHES = 6
 
@@ -20,7 +21,9 @@ class Outcome(NamedTuple):
 
     refused: the message, "" for an accepted graph; codes, scores: how many were compared; decided: those
     where the executors' float32 is rounded to something else than exact arithmetic, which is ours;
-    different: what is wrong, "" where nothing is.
+    different: what is wrong, "" where nothing is;
+    undefined: the executors differ behind a Cast of floats that the integer type does not hold, of which
+    ONNX says nothing.
     """
 
     refused: str = ""
@@ -28,6 +31,7 @@ class Outcome(NamedTuple):
     scores: int = 0
     decided: int = 0
     different: str = ""
+    undefined: bool = False
 
 
 def compare(drawn, path):
@@ -59,7 +63,7 @@ def compare(drawn, path):
         batches.append((context, {name: values[rows] for name, values in ours.items()}))
     for context, own in batches:
         outcome = _add(outcome, drawn, image, context, own)
-        if outcome.different:
+        if outcome.different or outcome.undefined:
             break
     return outcome
 
@@ -93,6 +97,8 @@ def _add(outcome, drawn, image, context, own):
     wrong = [name for name, values in own.items() if not _same(values, context[name])]
     if image in wrong:
         return outcome._replace(different=f"image {image}: its codes do not mean the executor's values")
+    if wrong and _casts_outside(drawn.drawing, context):
+        return outcome._replace(undefined=True)
     if not wrong:
         return outcome._replace(different=_classes(drawn, own[drawn.scores], context))
     d = drawn.drawing
@@ -116,6 +122,12 @@ def _add(outcome, drawn, image, context, own):
             decided=outcome.decided + int((own[name].astype(np.float32) != shown).sum())
         )
     return outcome
+
+
+def _casts_outside(d, context):
+    """Whether a Cast of floats to integers leaves the range of their type."""
+    casts = (node for node in d.nodes if node.op_type == "Cast" and context[node.input[0]].dtype.kind == "f")
+    return not all(fits(context[node.input[0]], context[node.output[0]].dtype) for node in casts)
 
 
 def _close(ours, others):

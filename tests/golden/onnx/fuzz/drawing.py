@@ -86,6 +86,8 @@ class Drawing:
         names = [f"t{self._next()}" for _ in range(outputs)]
         version = {"": self.opset, CHANNELS_LAST: CHANNELS_LAST_VERSION}.get(domain, self.general)
         node = helper.make_node(kind, inputs, names, f"{kind}_{self._next()}", domain=domain, **attributes)
+        if kind == "Div" and self._traps(*inputs):
+            raise Unrunnable("Div: by 0 or -1")
         try:
             executable = Executable(node, self.context, version)
             with np.errstate(all="ignore"):
@@ -103,6 +105,11 @@ class Drawing:
         if not self.moving.isdisjoint(inputs):
             self.moving.update(names)
         return names[0] if len(names) == 1 else names
+
+    def _traps(self, dividend, divisor):
+        """Whether an integer division may end the process: by 0, and of the least integer by -1."""
+        array = self.context[divisor]
+        return array.dtype.kind in "iu" and (divisor in self.moving or bool(np.isin(array, (0, -1)).any()))
 
     def attempt(self, make, *given):
         """make(self, *given); None, and nothing added, if a node of it does not run."""

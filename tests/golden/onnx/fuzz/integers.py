@@ -99,8 +99,8 @@ def _step(d, tensor):
         low, high + 1, d.pick([(), (1,), (1, *array.shape[1:2]) + (1,) * (array.ndim - 2)])
     )
     if kind == "Div":
-        values = np.where(values == 0, 2, values)
+        values = np.where(np.isin(values, (0, -1)), 2, values)
     inputs = [tensor, constant(d, values, array.dtype)]
-    if kind != "Div" and d.maybe(0.3) or d.odd():
+    if kind != "Div" and d.maybe(0.3):
         inputs.reverse()
     return d.op(kind, inputs)

@@ -16,6 +16,14 @@ def fractions(array):
     return result.reshape(array.shape)
 
 
+def fits(array, dtype):
+    """Whether numbers, cut towards zero, are in the range of an integer type; any for another type."""
+    if dtype.kind not in "iu":
+        return True
+    info = np.iinfo(dtype)
+    return bool((array > info.min - 1).all() and (array < info.max + 1).all())
+
+
 def mapped(function, array):
     """function of every element."""
     result = np.empty(array.shape, object)
