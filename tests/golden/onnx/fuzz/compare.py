@@ -99,8 +99,10 @@ def _add(outcome, drawn, image, context, own):
         return outcome._replace(different=f"image {image}: its codes do not mean the executor's values")
     if wrong and _casts_outside(drawn.drawing, context):
         return outcome._replace(undefined=True)
+    if text := _classes(drawn, context[drawn.scores], context):
+        return outcome._replace(different=text)
     if not wrong:
-        return outcome._replace(different=_classes(drawn, own[drawn.scores], context))
+        return outcome
     d = drawn.drawing
     values = np.array(own[image].tolist(), object).reshape(context[image].shape)
     exact = evaluate(d, context, {image: values})
@@ -146,23 +148,25 @@ def _same(ours, others):
 
 
 def _classes(drawn, scores, context):
-    """What is wrong with the answer behind scores that are right, "" if it is the one that they give."""
+    """What is wrong with the answer behind the scores, "" if it is the one that they give per image."""
     answer, tail = context[drawn.outputs[0]], drawn.tail
     images, classes = scores.shape
     if not tail:
         return ""
-    if tail in ("ArgMax", "TopK"):
+    if tail.startswith("TopK values"):
+        expected = -np.sort(-scores, axis=1)[:, : answer.shape[-1]].astype(answer.dtype)
+        given = answer
+    elif tail.startswith(("ArgMax", "TopK")):
         count = answer.size // images
         if answer.shape[0] != images or answer.size % images or tail == "ArgMax" and count != 1:
             return f"{tail}: gives {answer.shape} of {scores.shape} scores"
         expected = np.argsort(-scores, axis=1, kind="stable")[:, :count]
         given = answer.reshape(images, -1)
-    elif tail == "TopK values":
-        expected = -np.sort(-scores, axis=1)[:, : answer.shape[-1]].astype(answer.dtype)
-        given = answer
     else:
         given = np.take_along_axis(answer, scores.argmax(axis=1)[:, None], axis=1)[:, 0]
         expected = answer.max(axis=1)
+    if tail.endswith("any order") and given.shape == expected.shape:
+        given, expected = np.sort(given, axis=1), np.sort(expected, axis=1)
     if given.shape != expected.shape or not (given == expected).all():
         return f"{tail}: gives {given.tolist()[:4]}, from the scores {expected.tolist()[:4]}"
     return ""

@@ -165,9 +165,20 @@ def weight(d, shape, axis=0):
     quantized = quant(
         d, values, scale, d.pick([1, 2, 3, 4, 8], [1, 3, 4, 4, 1]), d.pick([1, 0], [8, 1]), zero=0
     )
-    if d.odd():
-        return d.op("Mul", [quantized, constant(d, factor(d, 0))])
-    return quantized
+    return d.attempt(_behind_quantizer, quantized) or quantized if d.odd(2) else quantized
+
+
+def _behind_quantizer(d, quantized):
+    """Quantized weights after one more operator, of those that leave integers or not."""
+    kind = d.pick({"Mul": 4, "Div": 1, "Add": 1, "Neg": 1, "Floor": 1, "Cast": 2, "Transpose": 1})
+    if kind in ("Mul", "Div", "Add"):
+        return d.op(kind, [quantized, constant(d, factor(d, 0.05))])
+    if kind == "Cast":
+        through = d.op(kind, [quantized], to=element(d.pick(["INT8", "INT32", "INT64", "DOUBLE", "BOOL"])))
+        return d.op(kind, [through], to=element("FLOAT"))
+    if kind == "Transpose":
+        return d.op(kind, [d.op(kind, [quantized])])
+    return d.op(kind, [quantized])
 
 
 def quant(d, tensor, scale, bits, signed, zero):

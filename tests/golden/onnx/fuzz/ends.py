@@ -75,6 +75,8 @@ def _typed(d, shape):
     if d.odd(2):
         inputs = [tensor, constant(d, d.between(1, 3), dtype)]
         tensor = d.attempt(lambda d: d.op(d.pick(["Add", "Sub", "Mul", "Div"]), inputs)) or tensor
+    if d.odd():
+        return quant(d, tensor, factor(d, 0), 4, int(dtype != np.uint8), 0)
     tensor = d.op("Cast", [tensor], to=element("FLOAT"))
     return d.op("Mul", [tensor, constant(d, factor(d, 0) / 16)]) if d.maybe(0.5) else tensor
 
@@ -136,6 +138,7 @@ def _top(d, scores):
         if d.opset >= 11 and d.odd(3):
             attributes |= {"largest": d.between(0, 1), "sorted": d.between(0, 1)}
         made = d.op("TopK", [scores, integers(d, [count])], 2, **attributes)
+    order = "" if attributes.get("sorted", 1) else " in any order"
     if d.odd(2):
-        return scores, *d.pick([("TopK", made[::-1]), ("TopK values", made)])
-    return scores, *d.pick([("TopK", [made[1]]), ("TopK values", [made[0]])], [3, 1])
+        return scores, *d.pick([("TopK" + order, made[::-1]), ("TopK values" + order, made)])
+    return scores, *d.pick([("TopK" + order, [made[1]]), ("TopK values" + order, [made[0]])], [3, 1])

@@ -29,6 +29,9 @@ def evaluate(drawing, context, given):
                 known[name] = _on_grid(node, context)
             else:
                 known[name] = typed(ExactNode(node, context, drawing).run(known), context[name].dtype)
+            if node.op_type == "Dropout":
+                # A mask that is not random is the same for all images.
+                known |= {mask: fractions(context[mask]) for mask in node.output[1:]}
         # A scale of 0 is one that no quantizer has.
         except (Undefined, ZeroDivisionError):
             continue

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import integers, moves, pools
-from .constants import constant, factor, number, quant
+from .constants import constant, factor, number, operand, quant
 from .drawing import GENERAL, Drawing, Unrunnable
 from .ends import behind, image
 from .layers import gemm, linear, matmul
@@ -86,10 +86,13 @@ def chain(d, tensor, count):
 def residual(d, tensor, kept):
     """The sum with an earlier tensor of the same shape, if there is one."""
     same = [name for name in kept if d.shape(name) == d.shape(tensor)]
+    if d.odd(0.5):
+        same = [tensor]
     if not same or d.maybe(0.5):
         return tensor
     pair = [tensor, d.pick(same)]
-    return d.op("Add", pair if d.maybe(0.5) else pair[::-1])
+    kind = d.pick(["Sub", "Mul", "Div"]) if d.odd() else "Add"
+    return d.attempt(lambda d: d.op(kind, pair if d.maybe(0.5) else pair[::-1])) or tensor
 
 
 def quantize(d, tensor):
@@ -121,18 +124,20 @@ def _quant(d, tensor):
 
 
 def _bipolar(d, tensor):
-    return d.op("BipolarQuant", [tensor, constant(d, factor(d, 0))], domain=GENERAL)
+    scale = operand(d, tensor, lambda d: factor(d, 0)) if d.odd() else constant(d, factor(d, 0))
+    return d.op("BipolarQuant", [tensor, scale], domain=GENERAL)
 
 
 def _count(d, tensor):
     """MultiThreshold."""
     count, channels = d.between(1, 15), d.pick([1, d.shape(tensor)[1]])
     unit = _scale(d, tensor, count)
-    table = np.sort(d.rng.integers(-count, count + 1, (channels, count)) * unit, axis=1)
+    table = d.rng.integers(-count, count + 1, (channels, count)) * unit
+    table = table if d.odd() else np.sort(table, axis=1)
     rank = len(d.shape(tensor))
     attributes = {
         "out_dtype": "INT8",
-        "out_scale": d.pick([None, 0.5, 2.0]),
+        "out_scale": -1.0 if d.odd() else d.pick([None, 0.5, 2.0]),
         "out_bias": d.pick([None, -1.0, -4.0, 0.25]),
     }
     attributes["data_layout"] = d.pick([None, {2: "NC", 3: "NCW", 4: "NCHW"}[rank]])

@@ -66,13 +66,17 @@ def _by_shape(d, tensor):
 
 def _computed_size(d, size):
     """The same size after arithmetic that comes back."""
-    form = d.pick({"none": 4, "cast": 1, "div": 1, "half": 1})
+    form = d.pick({"none": 4, "cast": 1, "div": 1, "half": 1, "double": 1})
     if form == "cast":
         through = d.op("Cast", [size], to=element(d.pick(["FLOAT", "INT32"])))
         return d.op("Cast", [through], to=element("INT64"))
     if form == "div":
         more = d.op("Add", [d.op("Mul", [size, constant(d, 2, np.int64)]), constant(d, 1, np.int64)])
         return d.op("Div", [more, constant(d, 2, np.int64)])
+    if form == "double":
+        more = d.op("Add", [d.op("Mul", [size, constant(d, 2, np.int64)]), constant(d, 1, np.int64)])
+        twice = d.op("Mul", [d.op("Div", [more, constant(d, 2, np.int64)]), constant(d, 2, np.int64)])
+        return d.op("Sub", [twice, size])
     if form == "half":
         real = d.op("Add", [d.op("Cast", [size], to=element("FLOAT")), constant(d, 0.5)])
         return d.op("Cast", [real], to=element("INT64"))
