@@ -33,7 +33,11 @@ def _node(d, array):
 
 def _computed(d, array):
     """The result of nodes on constants."""
-    made = d.pick([_arithmetic, _unary, _moved, _cut, _cast])(d, array)
+    forms = [_arithmetic, _unary, _moved, _cut, _cast]
+    if (array == np.rint(array)).all() or d.odd():
+        # Operators that cut leave whole numbers as they are.
+        forms.append(_whole)
+    made = d.pick(forms)(d, array)
     return (
         made
         if d.shape(made) == array.shape and d.context[made].dtype == array.dtype
@@ -45,7 +49,7 @@ def _arithmetic(d, array):
     kind = d.pick(["Mul", "Div", "Add", "Sub", "Pow"])
     if kind == "Pow":
         base = np.abs(array) if array.dtype.kind == "f" else array
-        return d.op(kind, [d.initializer(base), d.initializer(np.array(d.pick([1, 2]), array.dtype))])
+        return d.op(kind, [d.initializer(base), d.initializer(np.array(d.pick([1, 2], [3, 1]), array.dtype))])
     other = np.array(d.pick([2, 3, -2, 4]), array.dtype)
     shifted = {
         "Mul": array if array.dtype.kind == "i" else array / other,
@@ -57,20 +61,18 @@ def _arithmetic(d, array):
 
 
 def _unary(d, array):
-    kinds = {
-        "Neg": 2,
-        "Sqrt": 2,
-        "Abs": 2,
-        "Floor": 1,
-        "Ceil": 1,
-        "Round": 0.3,
-        "Reciprocal": 2,
-        "Relu": 0.3,
-        "Identity": 2,
-    }
-    kind = d.pick(kinds)
+    kind = d.pick({"Neg": 2, "Sqrt": 2, "Abs": 2, "Reciprocal": 2, "Identity": 2, "Relu": 0.3})
     given = {"Neg": -array, "Sqrt": array * array, "Reciprocal": 1 / np.where(array == 0, 1, array)}
     return d.op(kind, [d.initializer(given.get(kind, array).astype(array.dtype))])
+
+
+def _whole(d, array):
+    """Rounded, or through a type that cuts or has fewer values."""
+    if d.maybe(0.4):
+        return d.op(d.pick({"Floor": 3, "Ceil": 3, "Round": 1}), [d.initializer(array)])
+    kind = d.pick({"INT32": 4, "INT64": 4, "INT8": 2, "BOOL": 0.5, "FLOAT16": 0.5})
+    through = d.op("Cast", [d.initializer(array)], to=element(kind))
+    return d.op("Cast", [through], to=element(_TYPES[array.dtype.name]))
 
 
 def _moved(d, array):
@@ -97,12 +99,8 @@ def _cut(d, array):
 
 
 def _cast(d, array):
-    """From another type, or through one that cuts."""
-    if array.dtype.kind == "f" and d.maybe(0.5):
-        kind = d.pick({"INT32": 4, "INT64": 4, "INT8": 1, "BOOL": 0.5, "FLOAT16": 0.5, "DOUBLE": 2})
-        through = d.op("Cast", [d.initializer(array)], to=element(kind))
-        return d.op("Cast", [through], to=element(_TYPES[array.dtype.name]))
-    other = d.pick(["float64", "float32", "int64"])
+    """From another type."""
+    other = d.pick(["float64", "float32"])
     return d.op("Cast", [d.initializer(array.astype(other))], to=element(_TYPES[array.dtype.name]))
 
 
