@@ -76,7 +76,8 @@ def _whole(d, array):
 
 
 def _moved(d, array):
-    kind = d.pick(["Transpose", "Reshape", "Unsqueeze", "Squeeze", "Dropout"])
+    kinds = ["Transpose", "Unsqueeze", "Squeeze", "Dropout"]
+    kind = d.pick([*kinds, "Reshape"] if array.ndim or d.odd() else kinds)
     if kind == "Transpose":
         return d.op(kind, [d.initializer(array.T)])
     if kind == "Reshape":
