@@ -11,7 +11,7 @@ _TYPES = {"float32": "FLOAT", "float64": "DOUBLE", "int32": "INT32", "int64": "I
 def constant(d, array, dtype=np.float32):
     """The name of a constant of the array's shape and this dtype; nodes may compute other values."""
     array = np.asarray(array, dtype)
-    if array.dtype.name in _TYPES and d.odd(4) and (made := d.attempt(_computed, array)):
+    if array.dtype.name in _TYPES and d.maybe(0.12) and (made := d.attempt(_computed, array)):
         return made
     if d.maybe(0.25) and (made := d.attempt(_node, array)):
         return made
@@ -164,7 +164,7 @@ def weight(d, shape, axis=0):
     quantized = quant(
         d, values, scale, d.pick([1, 2, 3, 4, 8], [1, 3, 4, 4, 1]), d.pick([1, 0], [8, 1]), zero=0
     )
-    return d.attempt(_behind_quantizer, quantized) or quantized if d.odd(2) else quantized
+    return d.attempt(_behind_quantizer, quantized) or quantized if d.maybe(0.06) else quantized
 
 
 def _behind_quantizer(d, quantized):
@@ -193,5 +193,5 @@ def quant(d, tensor, scale, bits, signed, zero):
         domain=d.pick([GENERAL, BREVITAS], [3, 1]),
         signed=signed,
         narrow=d.between(0, 1),
-        rounding_mode=mode.lower() if mode and d.odd() else mode,
+        rounding_mode=mode.lower() if mode and d.maybe(0.1) else mode,
     )

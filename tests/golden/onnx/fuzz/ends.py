@@ -48,7 +48,7 @@ def _floats(d, shape, reach):
 def _quantized(d, shape):
     bits, signed = d.pick([1, 2, 3, 4, 8], [1, 3, 3, 3, 2]), d.between(0, 1)
     scale = factor(d, 0) / 4
-    zero = d.pick([0, 1, 2, 0.5]) if d.odd(2) else 0
+    zero = d.pick([0, 1, 2, 0.5]) if d.maybe(0.12) else 0
     return quant(d, _floats(d, shape, scale * 2**bits / 2), scale, bits, signed, zero)
 
 
@@ -120,8 +120,8 @@ def behind(d, scores):
         attributes = {"axis": 0 if d.odd() else d.pick([1, -1]), "keepdims": d.pick([None, 0, 1])}
         if d.odd():
             del attributes["axis"]
-        if d.opset >= 12 and d.odd(3):
-            attributes["select_last_index"] = d.between(0, 1)
+        if d.opset >= 12 and d.maybe(0.2):
+            attributes["select_last_index"] = d.pick([0, 1], [4, 1])
         return scores, kind, [d.op(kind, [scores], **attributes)]
     if kind == "TopK":
         return _top(d, scores)
@@ -135,10 +135,10 @@ def _top(d, scores):
     if d.opset < 10:
         made = d.op("TopK", [scores], 2, k=count, **attributes)
     else:
-        if d.opset >= 11 and d.odd(3):
-            attributes |= {"largest": d.between(0, 1), "sorted": d.between(0, 1)}
+        if d.opset >= 11 and d.maybe(0.3):
+            attributes |= {"largest": d.pick([1, 0], [4, 1]), "sorted": d.pick([1, 0], [4, 1])}
         made = d.op("TopK", [scores, integers(d, [count])], 2, **attributes)
     order = "" if attributes.get("sorted", 1) else " in any order"
-    if d.odd(2):
+    if d.maybe(0.2):
         return scores, *d.pick([("TopK" + order, made[::-1]), ("TopK values" + order, made)])
     return scores, *d.pick([("TopK" + order, [made[1]]), ("TopK values" + order, [made[0]])], [3, 1])

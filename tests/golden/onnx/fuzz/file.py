@@ -12,13 +12,13 @@ _FREE_INITIALIZERS = 4
 
 def model_of(d, outputs):
     """The ModelProto of a Drawing with these outputs; onnx's checker has accepted it."""
-    ir_version = 3 if d.opset < 9 and d.odd(2) else 8
-    listed = d.initializers if ir_version < _FREE_INITIALIZERS or d.odd() else []
+    ir_version = 3 if d.opset < 9 and d.maybe(0.3) else 8
+    listed = d.initializers if ir_version < _FREE_INITIALIZERS or d.maybe(0.08) else []
     graph = helper.make_graph(
         _named(d),
         "net",
         [_value(d, name) for name in ("x", *listed)],
-        [_value(d, name, sized=not d.odd(2)) for name in outputs],
+        [_value(d, name, sized=d.maybe(0.8)) for name in outputs],
         [_tensor(d, name) for name in d.initializers],
     )
     if d.annotation:
@@ -31,7 +31,7 @@ def model_of(d, outputs):
         CHANNELS_LAST: CHANNELS_LAST_VERSION,
     }
     used = {"", *(node.domain for node in d.nodes)}
-    if not d.odd():
+    if d.maybe(0.9):
         versions = {name: versions[name] for name in sorted(used)}
     opsets = [helper.make_opsetid(name, version) for name, version in versions.items()]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=ir_version)

@@ -119,7 +119,7 @@ def _quant(d, tensor):
         scale = (scale * np.array([factor(d, 0) for _ in range(channels)])).reshape(
             1, channels, *[1] * (len(d.shape(tensor)) - 2)
         )
-    zero = d.pick([1, 2, 3, -1, 0.5]) if d.odd(2) else 0
+    zero = d.pick([1, 2, 3, -1, 0.5]) if d.maybe(0.12) else 0
     return quant(d, tensor, scale, bits, signed, zero)
 
 
@@ -133,7 +133,7 @@ def _count(d, tensor):
     count, channels = d.between(1, 15), d.pick([1, d.shape(tensor)[1]])
     unit = _scale(d, tensor, count)
     table = d.rng.integers(-count, count + 1, (channels, count)) * unit
-    table = table if d.odd() else np.sort(table, axis=1)
+    table = table if d.maybe(0.1) else np.sort(table, axis=1)
     rank = len(d.shape(tensor))
     attributes = {
         "out_dtype": "INT8",
@@ -161,7 +161,7 @@ def _trunc(d, tensor):
     bits, out = d.between(4, 8), d.between(2, 4)
     scale = _scale(d, tensor, 2 ** (bits - 1))
     signed = d.between(0, 1)
-    zero = d.pick([1, 2]) if d.odd() else 0
+    zero = d.pick([1, 2]) if d.maybe(0.12) else 0
     tensor = quant(d, tensor, scale, bits, signed, zero)
     mode = d.pick(["FLOOR", "ROUND", "CEIL"])
     inputs = [tensor, constant(d, scale), constant(d, zero), constant(d, bits)]

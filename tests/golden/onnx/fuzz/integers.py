@@ -19,19 +19,8 @@ _BITS = {
 
 def section(d, tensor):
     """Floats to integers, what is computed there, and back."""
-    name = d.pick(
-        {
-            "INT8": 4,
-            "INT16": 1,
-            "INT32": 4,
-            "INT64": 3,
-            "UINT8": 2,
-            "UINT16": 0.3,
-            "UINT32": 0.3,
-            "UINT64": 0.3,
-            "BOOL": 0.7,
-        }
-    )
+    kinds = {"INT8": 4, "INT32": 4, "INT64": 3, "UINT8": 2, "BOOL": 0.6, "INT16": 0.5}
+    name = d.pick(kinds | dict.fromkeys(("UINT16", "UINT32", "UINT64"), 0.15))
     if d.maybe(0.6):
         # To steps of a quantizer.
         most = float(np.abs(d.context[tensor]).max()) or 1.0
@@ -69,7 +58,7 @@ def _step(d, tensor):
     """An operator on integers."""
     array = d.context[tensor]
     if array.dtype == bool:
-        return d.op(d.pick(["Not", "Identity"]), [tensor])
+        return d.op(d.pick({"Not": 1, "Identity": 3}), [tensor])
     kind = d.pick(
         {
             "Mul": 3,

@@ -12,7 +12,7 @@ def linear(d, tensor):
         raise Unrunnable("lost the batch")
     if len(d.shape(tensor)) == 2:
         return d.pick([gemm, matmul])(d, tensor)
-    if d.odd():
+    if d.maybe(0.12):
         return d.pick([pixels, lowered, last])(d, tensor)
     return convolution(d, tensor)
 
@@ -34,7 +34,7 @@ def windows(d, spatial, dilated=0.15):
     elif d.maybe(0.3):
         attributes["auto_pad"] = d.pick(["VALID", "SAME_UPPER", "SAME_LOWER", "NOTSET"])
     if d.maybe(0.4):
-        attributes["strides"] = [d.between(1, 3 if d.odd() else 2) for _ in range(rank)]
+        attributes["strides"] = [d.between(1, 3 if d.maybe(0.1) else 2) for _ in range(rank)]
     if d.maybe(dilated):
         attributes["dilations"] = [d.between(1, 2) for _ in range(rank)]
     return kernel, attributes
@@ -47,7 +47,7 @@ def convolution(d, tensor):
     group = d.pick([1, 1, 1, *(size for size in range(1, channels + 1) if channels % size == 0)])
     outputs = group * d.between(1, max(1, 4 // group))
     kernel, attributes = windows(d, spatial)
-    if group > 1 or d.odd(2):
+    if group > 1 or d.maybe(0.1):
         attributes["group"] = group
     if d.maybe(0.6):
         attributes["kernel_shape"] = kernel
@@ -59,19 +59,19 @@ def convolution(d, tensor):
 
 def _padded(d, tensor):
     """Behind a Pad node sometimes."""
-    if not d.odd(2):
+    if d.maybe(0.93):
         return tensor
     rank = len(d.shape(tensor))
     pads = [0, 0, *(d.between(0, 2) for _ in range(rank - 2))]
     pads += [0, 0, *(d.between(0, 2) for _ in range(rank - 2))]
-    mode = d.pick([None, "constant", "edge", "reflect"], [4, 4, 1, 1])
-    value = d.pick([None, 0.0, 1.0], [4, 4, 1])
+    mode = d.pick(["edge", "reflect"] if d.odd() else [None, "constant"])
+    value = 1.0 if d.odd() else d.pick([None, 0.0])
     if d.opset < 11:
         return d.op("Pad", [tensor], pads=pads, mode=mode, value=value)
     inputs = [tensor, constant(d, pads, np.int64)]
     if value is not None:
         inputs.append(constant(d, value))
-    if d.opset >= 18 and d.odd():
+    if d.opset >= 18 and d.maybe(0.3):
         axes = list(range(rank)) if d.maybe(0.5) else list(range(-rank, 0))
         inputs = [*inputs[:2], inputs[2] if value is not None else "", constant(d, axes, np.int64)]
     return d.op("Pad", inputs, mode=mode)
@@ -135,7 +135,7 @@ def gemm(d, tensor, outputs=None):
     inputs = [tensor, weight(d, shape, 0 if attributes.get("transB") else 1)]
     if d.opset < 11 or d.maybe(0.7):
         shapes = [(outputs,), (1, outputs), (1, 1), (1,), ()]
-        if d.odd(3):
+        if d.odd(2):
             shapes = [(images, 1), (images, outputs)]
         inputs.append(_bias(d, d.pick(shapes)))
     return d.op("Gemm", inputs, **attributes)

@@ -36,7 +36,7 @@ def _squeeze(d, tensor):
         axis if d.maybe(0.5) else axis - len(d.shape(tensor))
         for axis in single[-(len(d.shape(tensor)) - 2) :]
     ]
-    if d.odd() or not axes:
+    if d.maybe(0.2) or not axes:
         return d.op("Squeeze", [tensor])
     return with_axes(d, "Squeeze", tensor, axes)
 
@@ -55,7 +55,7 @@ def _by_shape(d, tensor):
             size = d.op("Gather", [size, integers(d, [0])], axis=0)
     size = d.attempt(_computed_size, size) or size
     rest = integers(d, [-1])
-    if d.odd(3):
+    if d.maybe(0.2):
         sizes = d.op("Shape", [tensor])
         rest = d.op("Gather", [sizes, integers(d, [1])], axis=0)
         for axis in range(2, len(d.shape(tensor))):

@@ -47,30 +47,33 @@ def clip(d, tensor):
 
 def normalize(d, tensor):
     """BatchNormalization with all its attributes and outputs."""
-    channels = d.shape(tensor)[1]
-    domain = CHANNELS_LAST if d.shape(tensor)[-1] == channels and len(d.shape(tensor)) > 2 and d.odd() else ""
+    rank, channels = len(d.shape(tensor)), d.shape(tensor)[1]
+    domain = CHANNELS_LAST if rank > 2 and d.maybe(0.05) else ""
     gamma = [factor(d) for _ in range(channels)]
     beta, mean = ([number(d) for _ in range(channels)] for _ in "bm")
-    exact = d.dyadic and not d.odd(2)
+    exact = d.dyadic and d.maybe(0.85)
     var = [d.pick([0.25, 1, 4]) if exact else number(d, 0.3, 3) for _ in range(channels)]
     attributes = {"epsilon": 0.0 if exact else d.pick([None, 0.001, 1e-5])}
     if d.maybe(0.2):
         attributes["momentum"] = 0.5
-    outputs = 1
-    if d.odd(2):
-        extra = {"training_mode": d.between(0, 1)} if d.opset >= 14 else {"spatial": d.between(0, 1)}
-        attributes |= extra if d.opset >= 14 or d.opset < 9 else {}
-        outputs = d.pick([1, 3 if d.opset >= 14 else 5])
+    if d.maybe(0.1) and d.opset >= 14 and not domain:
+        attributes["training_mode"] = int(d.odd(3))
+    if d.maybe(0.1) and d.opset < 9 and not domain:
+        attributes["spatial"] = int(not d.odd())
+    if domain:
+        tensor = d.op("Transpose", [tensor], perm=[0, *range(2, rank), 1])
+    outputs = (3 if d.opset >= 14 else 5) if d.odd() else 1
     inputs = [tensor, *(constant(d, values) for values in (gamma, beta, mean, var))]
     made = d.op("BatchNormalization", inputs, outputs, domain, **attributes)
-    return made if isinstance(made, str) else made[0]
+    made = made if isinstance(made, str) else made[0]
+    return d.op("Transpose", [made], perm=[0, rank - 1, *range(1, rank - 1)]) if domain else made
 
 
 def dropout(d, tensor):
     """Dropout; its mask is read sometimes."""
     ratio, training, attributes, inputs = (
         d.pick([None, 0.0, 0.25]),
-        d.pick([None, False, True], [6, 4, 1]),
+        d.pick([None, False, True], [6, 4, 0.3]),
         {},
         [tensor],
     )
@@ -79,12 +82,12 @@ def dropout(d, tensor):
     elif ratio is not None or training is not None:
         inputs.append("" if ratio is None else constant(d, ratio))
         if training is not None:
-            inputs.append(constant(d, training and d.odd(5), np.bool_))
+            inputs.append(constant(d, training, np.bool_))
     made = d.op("Dropout", inputs, 1 if d.maybe(0.5) else 2, **attributes)
     if isinstance(made, str):
         return made
     result, mask = made
-    if not d.odd(3):
+    if not d.odd(2):
         return result
     if d.context[mask].dtype == bool:
         mask = d.op("Cast", [mask], to=element("FLOAT"))

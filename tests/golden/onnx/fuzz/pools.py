@@ -1,7 +1,7 @@
 """Drawn poolings: windows, whole maps, means over axes; with indices, partial windows and padding."""
 
 from .constants import integers, with_axes
-from .drawing import GENERAL, element
+from .drawing import GENERAL, Unrunnable, element
 from .layers import windows
 
 
@@ -9,7 +9,10 @@ def pool(d, tensor):
     """A pooling that fits the tensor's axes."""
     if len(d.shape(tensor)) < 3:
         return tensor
-    return d.pick({maximum: 5, average: 3, whole: 1.5, mean: 1.5, last: 0.3})(d, tensor)
+    made = d.pick({maximum: 5, average: 3, whole: 1.5, mean: 1.5, last: 0.3})(d, tensor)
+    if len(d.shape(made)) < 2:
+        raise Unrunnable("lost the batch")
+    return made
 
 
 def _window(d, tensor, rare):
@@ -25,12 +28,12 @@ def _window(d, tensor, rare):
 def maximum(d, tensor):
     """MaxPool; its indices are read sometimes."""
     attributes = _window(d, tensor, {"ceil_mode": 10, "dilations": 10})
-    if d.opset >= 8 and d.odd():
+    if d.opset >= 8 and d.maybe(0.1):
         attributes["storage_order"] = d.between(0, 1)
-    if d.opset < 8 or not d.odd(3):
+    if d.opset < 8 or d.maybe(0.85):
         return d.op("MaxPool", [tensor], **attributes)
     made, indices = d.op("MaxPool", [tensor], 2, **attributes)
-    if not d.odd(5):
+    if not d.odd(2):
         return made
     return d.op("Cast", [indices], to=element("FLOAT"))
 
@@ -38,7 +41,7 @@ def maximum(d, tensor):
 def average(d, tensor):
     """AveragePool."""
     attributes = _window(d, tensor, {"ceil_mode": 10, "dilations": 19})
-    if not d.odd(3):
+    if not d.odd(2):
         # Padding is counted or not; without any there is nothing to count.
         attributes.pop("pads", None)
     if d.opset >= 7 and d.maybe(0.3):
@@ -58,7 +61,7 @@ def mean(d, tensor):
     if d.odd():
         axes = d.pick([[1], [0], list(range(rank)), [1, 2]])
     attributes = {"keepdims": d.pick([None, 0, 1])}
-    if d.opset >= 18 and d.odd(2):
+    if d.opset >= 18 and d.maybe(0.2):
         attributes["noop_with_empty_axes"] = d.between(0, 1)
     if d.odd():
         return d.op("ReduceMean", [tensor], **attributes)
