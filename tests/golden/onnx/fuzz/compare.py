@@ -21,9 +21,8 @@ class Outcome(NamedTuple):
 
     refused: the message, "" for an accepted graph; codes, scores: how many were compared; decided: those
     where the executors' float32 is rounded to something else than exact arithmetic, which is ours;
-    different: what is wrong, "" where nothing is;
-    undefined: the executors differ behind a Cast of floats that the integer type does not hold, of which
-    ONNX says nothing.
+    different: what is wrong, "" where nothing is; undefined: the executors differ behind a Cast of floats
+    that the integer type does not hold, of which ONNX says nothing.
     """
 
     refused: str = ""
@@ -68,25 +67,23 @@ def compare(drawn, path):
     return outcome
 
 
+def _affine(tensor):
+    """(scale, offset) per channel, float64."""
+    return (np.array([float(number) for number in part]) for part in (tensor.scale, tensor.offset))
+
+
 def _codes_of(tensor, values):
     """int64 (batch, H, W, C): the integers that the executor's values of the image stand for."""
+    scale, offset = _affine(tensor)
     flat = values.reshape(len(values), -1)[:, feature_order(tensor)]
     maps = flat.reshape(len(values), *tensor.shape).astype(np.float64)
-    scale, offset = (np.array([float(f) for f in part]) for part in (tensor.scale, tensor.offset))
     return np.rint((maps - offset) / scale).astype(np.int64)
 
 
 def _real(tensor, codes):
     """float64 (batch, features) in the file's order: what codes (batch, H, W, C) mean."""
-    return _in_file_order(
-        tensor, codes, [np.array([float(f) for f in part]) for part in (tensor.scale, tensor.offset)]
-    )
-
-
-def _in_file_order(tensor, codes, affine):
-    scale, offset = affine
-    maps = codes.reshape(len(codes), *tensor.shape) * scale + offset
-    flat = maps.reshape(len(codes), -1)
+    scale, offset = _affine(tensor)
+    flat = (codes.reshape(len(codes), *tensor.shape) * scale + offset).reshape(len(codes), -1)
     result = np.empty_like(flat)
     result[:, feature_order(tensor)] = flat
     return result

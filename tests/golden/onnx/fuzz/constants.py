@@ -38,11 +38,8 @@ def _computed(d, array):
         # Operators that cut leave whole numbers as they are.
         forms.append(_whole)
     made = d.pick(forms)(d, array)
-    return (
-        made
-        if d.shape(made) == array.shape and d.context[made].dtype == array.dtype
-        else d.initializer(array)
-    )
+    fits = d.shape(made) == array.shape and d.context[made].dtype == array.dtype
+    return made if fits else d.initializer(array)
 
 
 def _arithmetic(d, array):
@@ -124,7 +121,7 @@ def factor(d, negative=0.15):
     return sign * (d.pick([0.25, 0.5, 1, 2, 4]) if d.dyadic else float(np.float32(d.rng.uniform(0.3, 3))))
 
 
-def operand_shape(d, tensor, wild=True):
+def operand_shape(d, tensor):
     """A shape that broadcasts to `tensor` without making it larger, mostly one number per channel."""
     shape = d.shape(tensor)
     rank = len(shape)
@@ -132,7 +129,7 @@ def operand_shape(d, tensor, wild=True):
         return ()
     ones = (1,) * rank
     shapes = [(), (1,), ones, (1, shape[1]) + ones[2:], (shape[1],) + ones[2:]]
-    if wild and d.odd():
+    if d.odd():
         shapes = [(1, *shape[1:]), shape[-1:], (shape[0],) + ones[1:], shape]
     return d.pick(shapes)
 
@@ -156,14 +153,12 @@ def weight(d, shape, axis=0):
     values = constant(d, d.rng.normal(size=shape).round(3))
     ones = [1] * len(shape)
     ones[axis] = shape[axis] if d.maybe(0.3) else 1
-    scale = np.array([factor(d, 0) / 4 for _ in range(int(np.prod(ones)))]).reshape(
-        ones if d.maybe(0.5) or max(ones) > 1 else ()
-    )
+    scale = np.array([factor(d, 0) / 4 for _ in range(max(ones))])
+    scale = scale.reshape(ones if d.maybe(0.5) or max(ones) > 1 else ())
     if form == "bipolar":
         return d.op("BipolarQuant", [values, constant(d, scale)], domain=d.pick([GENERAL, BREVITAS]))
-    quantized = quant(
-        d, values, scale, d.pick([1, 2, 3, 4, 8], [1, 3, 4, 4, 1]), d.pick([1, 0], [8, 1]), zero=0
-    )
+    bits, signed = d.pick([1, 2, 3, 4, 8], [1, 3, 4, 4, 1]), d.pick([1, 0], [8, 1])
+    quantized = quant(d, values, scale, bits, signed, zero=0)
     return d.attempt(_behind_quantizer, quantized) or quantized if d.maybe(0.06) else quantized
 
 

@@ -27,8 +27,8 @@ def draw(rng):
     d = Drawing(rng)
     tensor = image(d)
     kept = []
-    for number_ in range(d.pick([0, 1, 2, 3], [1, 4, 4, 2])):
-        if number_ or d.maybe(0.2):
+    for layer in range(d.pick([0, 1, 2, 3], [1, 4, 4, 2])):
+        if layer or d.maybe(0.2):
             tensor = chain(d, tensor, d.pick([0, 1], [3, 1]))
         tensor = chain(d, again(d, linear, tensor), d.pick([0, 1, 2, 3], [1, 3, 3, 1]))
         if d.maybe(0.15):
@@ -99,9 +99,8 @@ def quantize(d, tensor):
     """The tensor on a grid of few bits."""
     if len(d.shape(tensor)) < 2:
         raise Unrunnable("lost the batch")
-    return d.pick({_quant: 10, _bipolar: 1, _count: 2, integers.section: 4, _round: 1.5, _trunc: 1})(
-        d, tensor
-    )
+    kinds = {_quant: 10, _bipolar: 1, _count: 2, integers.section: 4, _round: 1.5, _trunc: 1}
+    return d.pick(kinds)(d, tensor)
 
 
 def _scale(d, tensor, steps):
@@ -115,10 +114,9 @@ def _quant(d, tensor):
     bits, signed = d.pick([1, 2, 3, 4, 8], [1, 4, 4, 3, 1]), d.between(0, 1)
     scale = _scale(d, tensor, 2 ** (bits - signed))
     if d.odd(2):
-        channels = d.shape(tensor)[1]
-        scale = (scale * np.array([factor(d, 0) for _ in range(channels)])).reshape(
-            1, channels, *[1] * (len(d.shape(tensor)) - 2)
-        )
+        _, channels, *spatial = d.shape(tensor)
+        factors = np.array([factor(d, 0) for _ in range(channels)])
+        scale = scale * factors.reshape(1, channels, *[1] * len(spatial))
     zero = d.pick([1, 2, 3, -1, 0.5]) if d.maybe(0.12) else 0
     return quant(d, tensor, scale, bits, signed, zero)
 
