@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from .support import Graph, check, convolution, head, weights_of
+from .support import QONNX, Graph, check, convolution, head, weights_of
 
 
 @pytest.mark.parametrize("op", ["AveragePool", "GlobalAveragePool", "MaxPool", "GlobalMaxPool"])
@@ -38,6 +38,32 @@ def test_pooling(signed, where, op, tmp_path, seed, rng):
     assert (found.network.layers[0].pool is not None) == (
         where == "sums" or where == "codes" and ("Max" in op or not signed)
     )
+
+
+@pytest.mark.parametrize("op", ["MaxPool", "GlobalMaxPool"])
+@pytest.mark.parametrize("integer", ["Quant", "Floor", "MultiThreshold"])
+def test_max_pooling_behind_integers_that_fall(integer, op, tmp_path, seed, rng):
+    """The maximum of what falls is the least integer."""
+
+    def build(batch):
+        rng = np.random.default_rng(seed)
+        graph = Graph((batch, 2, 5, 5))
+        x = graph.quant("x", "image", 1 / 8, 4, signed=1)
+        w = graph.weights(weights_of(rng, 6, 2, 2, 2), "w0", 0.25, 3)
+        x = graph.node("Conv", [x, w], "conv0")
+        if integer == "Quant":
+            x = graph.quant(x, "act0", 0.25, 4, signed=1)
+        elif integer == "Floor":
+            x = graph.node("Floor", [x], "act0")
+        else:
+            table = graph.constant(np.sort(rng.integers(-9, 9, (6, 7)) / 4))
+            x = graph.node("MultiThreshold", [x, table], "act0", QONNX, out_dtype="UINT3")
+        x = graph.node("Neg", [x], "bent")
+        window = {} if "Global" in op else {"kernel_shape": [2, 2], "strides": [2, 2]}
+        x = graph.node(op, [x], "pool0", **window)
+        return graph.model(head(graph, x, rng, 6 * (1 if "Global" in op else 4)))
+
+    check(build, tmp_path, rng)
 
 
 @pytest.mark.parametrize("ceil_mode", [0, 1])
