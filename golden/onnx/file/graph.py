@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NoReturn, overload
 
 import numpy as np
@@ -88,6 +89,15 @@ class Graph:
     input_type: str
     outputs: tuple[str, ...]
     uses: dict[str, int]
+
+    @cached_property
+    def readers(self) -> dict[str, list[tuple[Node, int]]]:
+        """Tensor -> pairs of a node that reads it and the place where it does."""
+        found: dict[str, list[tuple[Node, int]]] = {}
+        for node in self.nodes:
+            for place, name in enumerate(node.inputs):
+                found.setdefault(name, []).append((node, place))
+        return found
 
 
 def needed_nodes(nodes: list[Node], known: Collection[str], outputs: tuple[str, ...]) -> tuple[Node, ...]:
