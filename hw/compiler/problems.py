@@ -110,8 +110,8 @@ def _trunk_problems(network: IntegerNetwork, plan: Schedule, config: EngineConfi
                     f"{stored - pixels} of {stored} pixels; accepted: pooling windows that cover the map, "
                     "or trunks onchip"
                 )
-            numbers = [number for number, part in enumerate(plan.passes) if part.layer == index]
-            passes, others = len(numbers), len(plan.of_layer(layer.add))
+            numbers = plan.numbers_of_layer(index)
+            passes, others = len(numbers), len(plan.numbers_of_layer(layer.add))
             if passes != others or any(plan.trunk_sources[number] is None for number in numbers):
                 yield (
                     f"layer {layer.name}: its {passes} passes leave other channels than the {others} of "

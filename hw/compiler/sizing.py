@@ -149,7 +149,8 @@ def _least_quant(network: IntegerNetwork, sizes: Mapping[str, Any]) -> int:
     while quant * 2 * draft.engines <= largest and quant * 2 <= draft.rows:
         if draft.rows % (2 * quant) and draft.engines > 1:
             break
-        loops = [PassGeometry.of(layer, draft.replace(quant=quant)) for layer in layers[:-1]]
+        narrow = draft.replace(quant=quant)
+        loops = [PassGeometry.of(layer, narrow) for layer in layers[:-1]]
         if all(
             loop.cols * ((loop.tiles - 1) * loop.full_groups + loop.last_groups)
             <= loop.tiles * loop.tile_cycles
