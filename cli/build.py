@@ -3,7 +3,7 @@
 import argparse
 
 from . import options
-from .output import Output, Progress, make_folder, new_file, new_folder
+from .output import Output, Progress, new_file, new_folder
 
 SUMMARY = "make a bitstream with the network inside for a board"
 EXAMPLE = "dorefa build digits --board ulx3s_85f -o ulx3s"
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     compiled = compile_network(network, config)
     with ExitStack() as stack:
         folder = stack.enter_context(new_folder(args.output))
-        keep = args.keep and make_folder(args.keep)
+        keep = args.keep and stack.enter_context(new_folder(args.keep))
         scratch = keep or stack.enter_context(tempfile.TemporaryDirectory(prefix="dorefa-"))
         progress = stack.enter_context(Progress("build", 3))
         made = bitstream.make_bitstream(

@@ -3,9 +3,10 @@
 import argparse
 import csv
 import io
+from contextlib import nullcontext
 
 from . import options
-from .output import Output, Progress, make_folder, write_bytes, write_text
+from .output import Output, Progress, new_folder, write_bytes, write_text
 
 SUMMARY = "measure many engines for a network and recommend one"
 EXAMPLE = "dorefa explore digits --target ecp5 --lanes 16,32,64 --rows 8,16 -o explored"
@@ -61,16 +62,16 @@ def run(args: argparse.Namespace) -> int:
         explore.require("matplotlib", "explore")
     network = lower(options.load_network(args.model, args))
     grid = explore.grid(network, values, goal)
-    folder = args.output and make_folder(args.output)
-    with Progress("explore", len(grid)) as progress:
-        points, cached = explore.explore(
-            network, grid, goal, jobs=args.jobs or -1, cluster=args.cluster, progress=progress.update
-        )
-    front, best = explore.pareto(points), explore.recommend(points)
-    for point in points:
-        point["pareto"] = point in front
     names = list(dict.fromkeys((*_ALWAYS, *grid[0])))
-    files = _write(folder, points, names, f"{network.name} on {_place(goal)}") if folder else []
+    with new_folder(args.output) if args.output else nullcontext() as folder:
+        with Progress("explore", len(grid)) as progress:
+            points, cached = explore.explore(
+                network, grid, goal, jobs=args.jobs or -1, cluster=args.cluster, progress=progress.update
+            )
+        front, best = explore.pareto(points), explore.recommend(points)
+        for point in points:
+            point["pareto"] = point in front
+        files = _write(folder, points, names, f"{network.name} on {_place(goal)}") if folder else []
     _say(out, points, names, cached, best, goal)
     for name in files:
         out.say(f"wrote {name}")

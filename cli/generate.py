@@ -5,7 +5,7 @@ import argparse
 from dorefa.golden.errors import InputError
 
 from . import options
-from .output import Output, make_folder, write_bytes
+from .output import Output, new_folder, write_bytes
 
 SUMMARY = "write an engine as portable Verilog"
 EXAMPLE = "dorefa generate -o engine --model digits --preload"
@@ -62,14 +62,14 @@ def run(args: argparse.Namespace) -> int:
         memory=args.memory,
         librelane_period_ns=args.librelane,
     )
-    folder = make_folder(args.output)
     contents = {name: text.encode() for name, text in texts.items()}
     if compiled:
         contents |= network_files(compiled, preloaded=args.preload)
     files = []
-    for name, content in contents.items():
-        write_bytes(folder / name, content)
-        files.append(str(folder / name))
-        out.say(f"wrote {files[-1]}")
+    with new_folder(args.output) as folder:
+        for name, content in contents.items():
+            write_bytes(folder / name, content)
+            files.append(str(folder / name))
+            out.say(f"wrote {files[-1]}")
     out.report({"files": files, "config": config.as_dict(), "preloaded": args.preload})
     return 0

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from dorefa.golden.errors import InputError
 
 from . import options
-from .output import Output, Progress, make_folder, require_writable, write_array
+from .output import Output, Progress, new_folder, require_writable, write_array
 
 SUMMARY = "run the integer golden model on images"
 EXAMPLE = "dorefa golden digits --input images.npy --labels labels.npy --output scores.npy"
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
-    from dorefa.golden import logits, lower, run_integer
+    from dorefa.golden import logits, lower
 
     out = Output(args.json)
     network = lower(options.load_network(args.model, args))
@@ -46,28 +47,20 @@ def run(args: argparse.Namespace) -> int:
     for path in (args.output, args.logits):
         if path:
             require_writable(path)
-    folder = args.dump and make_folder(args.dump)
-
-    # Without a folder only the last layer is wanted: do not keep the features of all images.
-    wanted = None if folder else [network.layers[-1].name]
-    parts = []
-    with Progress("golden", len(images)) as progress:
-        for start in range(0, len(images), _BATCH):
-            parts.append(run_integer(network, images[start : start + _BATCH], outputs=wanted))
-            progress.update(min(start + _BATCH, len(images)))
-    results = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    accumulators = results[network.layers[-1].name]
-    scores = logits(network, accumulators)
-
-    outputs = [(args.output, accumulators), (args.logits, scores)]
-    if folder:
-        files = dump_names(results)
-        outputs += [(folder / f"{files[name]}.npy", codes) for name, codes in results.items()]
-    written = []
-    for path, array in outputs:
-        if path:
-            write_array(path, array)
-            written.append(str(path))
+    with new_folder(args.dump) if args.dump else nullcontext() as folder:
+        # Without a folder only the last layer is wanted: do not keep the features of all images.
+        results = _results(network, images, None if folder else [network.layers[-1].name])
+        accumulators = results[network.layers[-1].name]
+        scores = logits(network, accumulators)
+        outputs = [(args.output, accumulators), (args.logits, scores)]
+        if folder:
+            files = dump_names(results)
+            outputs += [(folder / f"{files[name]}.npy", codes) for name, codes in results.items()]
+        written = []
+        for path, array in outputs:
+            if path:
+                write_array(path, array)
+                written.append(str(path))
     report: dict[str, Any] = {"network": network.name, "images": len(images), "files": written}
     out.say(f"{network.name}: {len(images)} images")
     if labels is not None:
@@ -77,6 +70,18 @@ def run(args: argparse.Namespace) -> int:
         out.say(f"wrote {path}")
     out.report(report)
     return 0
+
+
+def _results(network, images, wanted):
+    """Results of all images by name, of the layers `wanted` (None: of all)."""
+    from dorefa.golden import run_integer
+
+    parts = []
+    with Progress("golden", len(images)) as progress:
+        for start in range(0, len(images), _BATCH):
+            parts.append(run_integer(network, images[start : start + _BATCH], outputs=wanted))
+            progress.update(min(start + _BATCH, len(images)))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def dump_names(names: Iterable[str]) -> dict[str, str]:

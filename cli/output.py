@@ -152,14 +152,15 @@ def make_folder(path: str | Path) -> Path:
 
 @contextmanager
 def new_folder(path: str | Path) -> Iterator[Path]:
-    """:func:`make_folder` for long work: the folders that it made go again if an error leaves them empty."""
+    """:func:`make_folder` for work that may fail: the folders that it made go again if an error leaves them
+    empty."""
     path = Path(path)
     made = [folder for folder in (path, *path.parents) if not os.path.exists(folder)]
     try:
         yield make_folder(path)
     except BaseException:
-        with suppress(OSError):  # not empty, or not made
-            for folder in made:
+        for folder in made:
+            with suppress(OSError):  # not empty, or not made
                 folder.rmdir()
         raise
 

@@ -1,11 +1,12 @@
 """`dorefa synth`: how large an engine, or one component of it, is on a target."""
 
 import argparse
+from contextlib import nullcontext
 
 from dorefa.golden.errors import InputError
 
 from . import options
-from .output import Output, make_folder
+from .output import Output, new_folder
 
 SUMMARY = "synthesize, place and route an engine or one of its components"
 EXAMPLE = "dorefa synth --target ecp5 --lanes 64 --rows 16 --unit engine"
@@ -95,9 +96,9 @@ def run(args: argparse.Namespace) -> int:
     library = liberty.load(args.liberty) if args.liberty else None
     if args.pnr:
         nextpnr.check_installed(args.target, args.device)
-    folder = args.keep and make_folder(args.keep)
-    unit = make_unit(args.unit, config, args.target, memory=memory)
-    contents = _measure(args, unit, library, memory, folder)
+    with new_folder(args.keep) if args.keep else nullcontext() as folder:
+        unit = make_unit(args.unit, config, args.target, memory=memory)
+        contents = _measure(args, unit, library, memory, folder)
     contents["memory"] = memory
     contents["config"] = config.as_dict()
     out.say(

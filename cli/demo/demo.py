@@ -18,7 +18,7 @@ from dorefa.synth.flow import report as synthesis
 from dorefa.synth.flow import yosys
 from dorefa.synth.targets.catalog import TARGETS
 
-from ..output import Output, Progress, make_folder, write_text
+from ..output import Output, Progress, new_folder, write_text
 
 LANES, ROWS = 32, 16
 # Images by default; without a C++ compiler each takes much of a minute.
@@ -38,11 +38,16 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--targets", nargs="*", choices=TARGETS, default=list(TARGETS), metavar="T")
     args = parser.parse_args(argv)
+    with new_folder(args.output) as folder:
+        return _demo(folder, args.limit, args.targets)
+
+
+def _demo(folder, limit, targets):
+    """Runs the demo into `folder`; returns the exit status."""
     started = time.monotonic()
     out = Output()
-    folder = make_folder(args.output)
     simulator, why = backends.choose("auto")
-    limit = args.limit or _IMAGES[simulator]
+    limit = limit or _IMAGES[simulator]
     images, labels = (array[:limit] for array in digits_sample())
 
     out.say("digits, 1-bit weights and 2-bit activations, trained with 6-bit gradients")
@@ -59,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     with ThreadPoolExecutor(_SYNTHESES) as background:
         sizes = [
             (target, background.submit(_synthesize, folder / "engine.v", config, target))
-            for target in args.targets
+            for target in targets
         ]
         scores = _model_scores(network, integer, images)
         with Progress("simulating the Verilog", len(images)) as progress:
@@ -74,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
             )
         scores["hardware"] = logits(integer, result.outputs)
         _draw(folder, compiled, result, images, labels, scores["hardware"])
-        out.say(f"synthesis for {', '.join(args.targets)} ...")
+        out.say(f"synthesis for {', '.join(targets)} ...")
         counts = [(target, size.result()) for target, size in sizes]
     _say(out, result, scores, labels, counts)
     out.say(f"\npictures and Verilog are in {folder}/ ({time.monotonic() - started:.0f} s)")

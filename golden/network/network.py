@@ -8,6 +8,7 @@ batch normalization. Images are NHWC.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -58,45 +59,47 @@ class Network(QuantizedNetwork):
         _set(self, "layers", tuple(self.layers))
         if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
             raise InputError(f"{where} layers is {shown(self.layers)}; accepted: one or more Layer")
-        names = [layer.name for layer in self.layers]
-        name, count = Counter(names).most_common(1)[0]
+        name, count = Counter(layer.name for layer in self.layers).most_common(1)[0]
         if count > 1:
             raise InputError(f"layer {name}: the name is used {count} times; accepted: each name once")
         for layer in self.layers[:-1]:
             if layer.a_bits is None and layer.rescale is None:
                 raise InputError(f"layer {layer.name}: a_bits is None; accepted before the last layer: 1..8")
-        inputs = [self._input(index) for index in range(len(self.layers))]
+        places = {layer.name: index for index, layer in enumerate(self.layers)}
+        inputs = [self._input(index, places) for index in range(len(self.layers))]
         sources = [source for source, _ in inputs]
         _set(self, "shapes", self._shapes(sources))
-        adds = [self._add(index) for index in range(len(self.layers))]
+        adds = [self._add(index, places) for index in range(len(self.layers))]
+        added = set(adds)
         links = (
-            Links(source, levels, levels.bit_length(), adds[index], index in adds)
+            Links(source, levels, levels.bit_length(), adds[index], index in added)
             for index, (source, levels) in enumerate(inputs)
         )
         _set(self, "links", tuple(links))
         self._check_last()
-        self._check_used(sources, adds)
+        self._check_used(set(sources), added)
 
-    def _earlier(self, index: int, field: str) -> int:
-        """Position of the layer that `field` of layer `index` names; it must come before it."""
+    def _earlier(self, index: int, field: str, places: Mapping[str, int]) -> int:
+        """Position of the layer that `field` of layer `index` names; it must come before it. places: of all
+        layers, by name."""
         layer = self.layers[index]
         name = getattr(layer, field)
-        earlier = [other.name for other in self.layers[:index]]
-        if name not in earlier:
-            known = any(other.name == name for other in self.layers[index:])
-            reason = "which does not come before it" if known else "which no layer is called"
+        place = places.get(name)
+        if place is None or place >= index:
+            reason = "which no layer is called" if place is None else "which does not come before it"
+            earlier = [other.name for other in self.layers[:index]]
             raise InputError(
                 f"layer {layer.name}: {field} is {shown(name)}, {reason}; accepted: "
                 + ", ".join(([INPUT] if field == "source" else []) + earlier)
             )
-        return earlier.index(name)
+        return place
 
-    def _input(self, index: int) -> tuple[int, int]:
+    def _input(self, index: int, places: Mapping[str, int]) -> tuple[int, int]:
         """Source and levels of the Links of layer `index`."""
         layer = self.layers[index]
         source = index - 1
         if layer.source is not None:
-            source = -1 if layer.source == INPUT else self._earlier(index, "source")
+            source = -1 if layer.source == INPUT else self._earlier(index, "source", places)
         if source < 0:
             return -1, (1 << self.input_bits) - 1
         levels = self.layers[source].levels
@@ -114,13 +117,13 @@ class Network(QuantizedNetwork):
             shapes.append(layer_shapes(layer, before))
         return tuple(shapes)
 
-    def _add(self, index: int) -> int | None:
+    def _add(self, index: int, places: Mapping[str, int]) -> int | None:
         layer = self.layers[index]
         # A layer with `add` has a rescale, see Layer.
         if layer.add is None or layer.rescale is None:
             return None
         where = f"layer {layer.name}: add is {layer.add!r}"
-        add = self._earlier(index, "add")
+        add = self._earlier(index, "add", places)
         other = self.layers[add]
         if other.rescale is None:
             raise InputError(f"{where}, which has no rescale; accepted: a layer with a trunk")
@@ -147,7 +150,7 @@ class Network(QuantizedNetwork):
                 f"layer {last.name}: output is {height}x{width} pixels; accepted for the last layer: 1x1"
             )
 
-    def _check_used(self, sources: list[int], adds: list[int | None]) -> None:
+    def _check_used(self, sources: set[int], adds: set[int | None]) -> None:
         for index, layer in enumerate(self.layers[:-1]):
             if layer.a_bits is not None and index not in sources:
                 others = ", or a_bits None" if index in adds else ""

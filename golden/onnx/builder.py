@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 
@@ -25,6 +26,9 @@ class Builder:
         self.layers: list[IntegerLayer] = []
         # Place in the file of the node that each layer stands for.
         self.positions: list[int] = []
+        # Names of the layers, and how often a name was asked for again.
+        self._names: set[str] = set()
+        self._used: dict[str, int] = {}
         # Positions of the layers whose trunks exist already.
         self.trunks: dict[Draft, int] = {}
 
@@ -91,9 +95,11 @@ class Builder:
         return turned, (*turned.steps, Round("ROUND", final.low, final.high))
 
     def _trunk(self, draft: Draft) -> int:
-        """Position of a layer with the trunk of `draft`; adds one that yields nothing else."""
+        """Position of a layer with the trunk of `draft`; adds one that yields nothing else, and those that it
+        adds."""
         if draft not in self.trunks:
-            self._add(draft, None, None, draft.conv_shape, None)
+            for missing in reversed([draft, *draft.added(self.trunks.__contains__)]):
+                self._add(missing, None, None, missing.conv_shape, None)
         index = self.trunks[draft]
         self.layers[index] = replace(self.layers[index], trunk=True)
         return index
@@ -172,9 +178,13 @@ class Builder:
         return len(self.layers) - 1
 
     def _free_name(self, name: str) -> str:
-        taken = {layer.name for layer in self.layers}
-        candidates = [name, *(f"{name}.{number}" for number in range(1, len(taken) + 2))]
-        return next(candidate for candidate in candidates if candidate not in taken)
+        """`name`, or with the first number behind it that nobody has."""
+        free = name
+        while free in self._names:
+            self._used[name] = self._used.get(name, 0) + 1
+            free = f"{name}.{self._used[name]}"
+        self._names.add(free)
+        return free
 
 
 def in_file_order(
@@ -182,13 +192,22 @@ def in_file_order(
 ) -> tuple[tuple[IntegerLayer, ...], dict[int, int]]:
     """(layers, where each went): in the order of their nodes in the file, as far as each comes after
     those that it reads and adds. The image, -1, stays."""
-    waiting = set(range(len(layers)))
+    before: list[set[int]] = [{layer.source, layer.add} - {None, -1} for layer in layers]
+    behind: dict[int, list[int]] = {}
+    for index, earlier in enumerate(before):
+        for other in earlier:
+            behind.setdefault(other, []).append(index)
+    ready = [(positions[index], index) for index, earlier in enumerate(before) if not earlier]
+    heapify(ready)
     order: list[int] = []
-    while waiting:
-        ready = [i for i in waiting if not {layers[i].source, layers[i].add} & waiting]
-        order.append(min(ready, key=lambda i: (positions[i], i)))
-        waiting.remove(order[-1])
-    places = {before: after for after, before in enumerate(order)} | {-1: -1}
+    while ready:
+        _, done = heappop(ready)
+        order.append(done)
+        for index in behind.get(done, ()):
+            before[index].remove(done)
+            if not before[index]:
+                heappush(ready, (positions[index], index))
+    places = {old: new for new, old in enumerate(order)} | {-1: -1}
     moved = []
     for layer in (layers[i] for i in order):
         add = None if layer.add is None else places[layer.add]

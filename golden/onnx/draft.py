@@ -1,5 +1,6 @@
 """A layer of an imported network before its quantizer is known, and the codes that it reads."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
@@ -57,7 +58,8 @@ class Draft(Geometry):
 
     values: integer weights (Cout, Kh, Kw, Cin / groups), which give the kernel; position: of its
     node in the file.
-    rounding: where it is given the layer's integer is a trunk, that of the Draft `add` added.
+    rounding: where it is given the layer's integer is a trunk, that of the Draft `add` added; additions: how
+    many drafts are added one behind the other.
     """
 
     name: str
@@ -72,12 +74,25 @@ class Draft(Geometry):
     position: int = 0
     rounding: Rounding | None = None
     add: "Draft | None" = None
+    additions: int = field(init=False)
+    _ranges: list[Range] | None = field(init=False, repr=False, default=None)
 
     __eq__, __hash__ = object.__eq__, object.__hash__
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kernel", self.values.shape[1:3])
+        object.__setattr__(self, "additions", 0 if self.add is None else self.add.additions + 1)
         self._normalize(f"layer {self.name}:")
+
+    def added(self, until: Callable[["Draft"], bool] = lambda draft: False) -> list["Draft"]:
+        """The draft that this one adds, the one that that adds, and so on to the last; or to the one before
+        the first for which `until` is true."""
+        chain = []
+        draft = self.add
+        while draft is not None and not until(draft):
+            chain.append(draft)
+            draft = draft.add
+        return chain
 
     def sum_ranges(self) -> list[Range]:
         """Per channel (least, greatest) accumulator over all inputs."""
@@ -85,6 +100,14 @@ class Draft(Geometry):
 
     def value_ranges(self) -> list[Range]:
         """Per channel (least, greatest) integer that the steps start from."""
+        if self._ranges is None:
+            # Each is worked out once, from the one that it adds, however many there are.
+            for draft in reversed([self, *self.added(lambda draft: draft._ranges is not None)]):
+                object.__setattr__(draft, "_ranges", draft._sum_of_ranges())
+        assert self._ranges is not None
+        return self._ranges
+
+    def _sum_of_ranges(self) -> list[Range]:
         ranges = self.sum_ranges()
         if self.rounding is not None:
             m_of, b_of, f, _ = self.rounding

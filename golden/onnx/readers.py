@@ -16,7 +16,7 @@ IMAGE_QUANTIZERS = (*QUANTIZERS, "MultiThreshold")
 
 def readers(graph: Graph, name: str) -> list[tuple[Node, int]]:
     """Pairs of a node that reads `name` and the place where it does."""
-    return [(node, place) for node in graph.nodes for place, read in enumerate(node.inputs) if read == name]
+    return graph.readers.get(name, [])
 
 
 def has_image_quantizer(graph: Graph) -> bool:

@@ -53,15 +53,14 @@ def residual_add(node: Node, tensors: list[Codes | Sums], builder: Builder) -> S
     (first, a), (second, b) = (_linear(node, tensor, builder) for tensor in tensors)
     if first.shape != second.shape or first.dims != second.dims:
         node.refuse(f"adds maps of {first.shape} and {second.shape}", "equal shapes and layouts")
-    if second.draft.add is not None:
+    # The shorter chain of additions goes in front of the longer one, which stays as it is.
+    if second.draft.additions >= max(1, first.draft.additions):
         first, a, second, b = second, b, first, a
     unit = [_unit(x, y) for x, y in zip(a.slope, b.slope, strict=True)]
     drafts = [
         _scaled(node, tensor.draft, [int(s / u) for s, u in zip(step.slope, unit, strict=True)])
         for tensor, step in ((first, a), (second, b))
     ]
-    for draft in drafts:
-        _check(node, draft)
     if drafts[0].name == node.name:
         drafts[0] = replace(drafts[0], name=f"{node.name}.skip")
     offset = [x + y for x, y in zip(a.offset, b.offset, strict=True)]
@@ -81,11 +80,18 @@ def _linear(node: Node, tensor: Codes | Sums, builder: Builder) -> tuple[Sums, A
 
 
 def _scaled(node: Node, draft: Draft, factors: list[int]) -> Draft:
-    """`draft` with its integer, a trunk, times `factors` (one per channel)."""
-    rounding = draft.rounding
-    if rounding is not None and set(factors) == {1}:
+    """`draft` with its integer, a trunk, times `factors` (one per channel), and what it adds too."""
+    if draft.rounding is not None and set(factors) == {1}:
         # The same object: its layer is not made a second time.
         return draft
+    chain = [draft, *draft.added()]
+    roundings = [_scaled_rounding(node, draft, factors) for draft in chain]
+    return _chained([replace(draft, rounding=own) for draft, own in zip(chain, roundings, strict=True)], None)
+
+
+def _scaled_rounding(node: Node, draft: Draft, factors: list[int]) -> Rounding:
+    """The Rounding of `draft` times `factors`, refused where the trunk's multipliers cannot hold it."""
+    rounding = draft.rounding
     if rounding is None:
         rounding = Rounding([1] * len(factors), [0] * len(factors))
     if rounding.f:
@@ -94,20 +100,7 @@ def _scaled(node: Node, draft: Draft, factors: list[int]) -> Draft:
             "one scale for all trunks that are added",
         )
     m, b = ([a * c for a, c in zip(part, factors, strict=True)] for part in (rounding.m, rounding.b))
-    add = draft.add and _scaled(node, draft.add, factors)
-    return replace(draft, rounding=rounding._replace(m=m, b=b), add=add)
-
-
-def _joined(draft: Draft, other: Draft) -> Draft:
-    """`draft` with the trunk of `other` added, behind all that it adds already."""
-    return replace(draft, add=other if draft.add is None else _joined(draft.add, other))
-
-
-def _check(node: Node, draft: Draft) -> None:
-    """Refuses a factor that the trunk's multipliers cannot hold."""
-    rounding = draft.rounding
-    largest = 0 if rounding is None else max(map(abs, rounding.m))
-    offset = 0 if rounding is None else max(map(abs, rounding.b))
+    largest, offset = max(map(abs, m)), max(map(abs, b))
     if not largest >> M_BITS and offset >> (B_BITS - 1):
         node.refuse(f"the offset of {draft.name} is {offset} steps", f"below 2^{B_BITS - 1}")
     if largest >> M_BITS:
@@ -115,8 +108,20 @@ def _check(node: Node, draft: Draft) -> None:
             f"the scales of its two inputs have no small ratio ({largest} to 1 in steps)",
             "one quantizer for both, or scales that are powers of two",
         )
-    if draft.add is not None:
-        _check(node, draft.add)
+    return rounding._replace(m=m, b=b)
+
+
+def _joined(draft: Draft, other: Draft) -> Draft:
+    """`draft` with the trunk of `other` added, behind all that it adds already."""
+    return _chained([draft, *draft.added()], other)
+
+
+def _chained(drafts: list[Draft], last: Draft | None) -> Draft:
+    """The first of `drafts`, each of which adds the next one, and the last one `last`."""
+    for draft in reversed(drafts):
+        last = replace(draft, add=last)
+    assert last is not None
+    return last
 
 
 def _unit(x: Fraction, y: Fraction) -> Fraction:

@@ -1,6 +1,6 @@
 """Walks the graph of a network: slices of images, layer after layer, results by name."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 import numpy as np
 
@@ -48,13 +48,15 @@ def run_graph(
     dropped behind the last layer that reads them.
     """
     names = result_names(layers, links)
+    known = set(names)
     for name in outputs or ():
-        if name not in names:
+        if name not in known:
             raise InputError(f"outputs has {name!r}; accepted: {', '.join(names)}")
+    wanted = known if outputs is None else set(outputs)
     per_image = 8 * max(int(np.prod(shape.conv_shape)) for shape in shapes)
     batch = min(_LARGEST_BATCH, max(1, _BYTES // per_image))
     parts = [
-        _run_batch(images[start : start + batch], layers, links, compute, outputs or names)
+        _run_batch(images[start : start + batch], layers, links, compute, wanted)
         for start in range(0, len(images), batch)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -65,7 +67,7 @@ def _run_batch(
     layers: Sequence[Layer | IntegerLayer],
     links: Sequence[Links | IntegerLayer],
     compute: Compute,
-    outputs: Sequence[str],
+    outputs: Set[str],
 ) -> dict[str, np.ndarray]:
     codes = {-1: images}
     trunks: dict[int, np.ndarray] = {}

@@ -1,6 +1,7 @@
 """Training a DoReFa-Net from a seed: Algorithm 1 with Adam, ending in integer accuracy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from .layers import softmax_cross_entropy
 from .network import FLOAT, TrainNetwork
 from .optimizer import Adam, cosine_rate
 
+DEFAULT_RATE = 1e-3
 # Images per evaluation batch: bounds the memory, changes no result.
 _EVALUATION_BATCH = 500
 
@@ -49,7 +51,7 @@ def train(
     first_w: int | None = None,
     last_w: int | None = None,
     batch: int = 64,
-    rate: float = 1e-3,
+    rate: float = DEFAULT_RATE,
     progress: Callable[[int, int, dict[str, float]], None] | None = None,
 ) -> TrainingResult:
     """Trains `architecture` on images uint8 (N, H, W, C) with labels (N,), Algorithm 1.
@@ -60,7 +62,7 @@ def train(
     test: (images, labels). progress(step, steps, measures) is called after every batch, with
     the running `epoch`, `loss` and `train_accuracy`. The same arguments give the same bits on one
     machine with one NumPy; another BLAS, or another number of its threads, sums in another order.
-    Raises InputError for arguments that do not fit.
+    Raises InputError for arguments that do not fit, and where a number grows beyond the floats on the way.
     """
     _check_trainable(architecture)
     _check_set(architecture, images, labels, "training set")
@@ -90,7 +92,9 @@ def train(
             chosen = order[index * batch : (index + 1) * batch]
             step = epoch * batches + index
             step_rate = cosine_rate(rate, step, epochs * batches)
-            loss, hits = train_step(network, optimizer, images[chosen], labels[chosen], step_rate, rng)
+            with _growing(rate, f"epoch {epoch + 1}, step {step + 1} of {epochs * batches}"):
+                loss, hits = train_step(network, optimizer, images[chosen], labels[chosen], step_rate, rng)
+                _check_finite(network, loss)
             loss_sum += loss * len(chosen)
             correct += hits
             seen += len(chosen)
@@ -102,11 +106,37 @@ def train(
             if progress is not None:
                 progress(step + 1, epochs * batches, measures)
         if test is not None:
-            measures["test_accuracy"] = accuracy(network.forward, *test)
+            with _growing(rate, f"test behind epoch {epoch + 1}"):
+                measures["test_accuracy"] = accuracy(network.forward, *test)
         history.append(measures)
     frozen = network.freeze()
     integer_accuracy = None if test is None else network_accuracy(frozen, *test)
     return TrainingResult(network=frozen, history=history, accuracy=integer_accuracy)
+
+
+@contextmanager
+def _growing(rate: float, where: str) -> Iterator[None]:
+    """Names the learning rate `rate` as the cause of what is not finite inside the block, at `where`: all
+    arguments were checked, so nothing else makes parameters grow without end."""
+    try:
+        # Infinities say where they began soon enough, in one line instead of a warning for each.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            yield
+    except InputError as error:
+        problem = str(error).split(";")[0]
+        raise InputError(
+            f"train: {where}: {problem}, because the learning rate is too high: rate is {rate:g}; "
+            f"accepted: a lower one, as {min(DEFAULT_RATE, rate / 10):g}"
+        ) from error
+
+
+def _check_finite(network: TrainNetwork, loss: float) -> None:
+    """Refuses NaN and infinity in the loss, the parameters and the running statistics."""
+    for layer in network.layers:
+        statistics = {"mean": layer.mean, "var": layer.var} if layer.spec.norm else {}
+        for name, value in (layer.parameters | statistics).items():
+            checks.finite(value, f"layer {layer.spec.name}: {name}")
+    checks.finite(np.asarray(loss), "the loss")
 
 
 def train_step(
@@ -140,7 +170,9 @@ def accuracy(classify: Callable[[np.ndarray], np.ndarray], images: np.ndarray, l
     correct = 0
     for start in range(0, len(images), _EVALUATION_BATCH):
         part = slice(start, start + _EVALUATION_BATCH)
-        correct += int(np.sum(classify(images[part]).argmax(axis=1) == labels[part]))
+        scores = classify(images[part])
+        checks.finite(scores, "a score")
+        correct += int(np.sum(scores.argmax(axis=1) == labels[part]))
     return correct / len(images)
 
 

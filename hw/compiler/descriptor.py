@@ -191,10 +191,13 @@ def _pooling(layer: IntegerLayer, geometry: PassGeometry, config: EngineConfig) 
         values["pool_sums"] = pool is not None and pool.kind == "average_codes"
     for axis, number in (("y", 0), ("x", 1)):
         kernel = pool.kernel[number] if pool else 1
-        stride = pool.stride[number] if pool else 1
         padding = pool.padding[number] if pool else 0
         windows = layer.out_shape[number] if pool else geometry.computed[number]
-        period = stride * config.pool_slots
+        # Where there is one window only, the stride says nothing.
+        stride = pool.stride[number] if pool and windows > 1 else 1
+        # A slot begins anew with the next window's first pixel. Where none follows in any slot, that may be
+        # further on than the windows are apart.
+        period = max(stride * config.pool_slots, kernel)
         values |= {
             f"pool_{axis}_kernel": kernel,
             f"pool_{axis}_period": period,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -49,13 +51,11 @@ def place(
     two ends in turn and needs no more than its two largest neighbors.
     """
     placed: list[int] = []
+    alive: list[int] = []
     low = True
-    for number, (size, (begin, end)) in enumerate(zip(sizes, lifetimes, strict=True)):
-        taken = sorted(
-            (first, first + sizes[other])
-            for other, first in enumerate(placed)
-            if lifetimes[other][1] >= begin and lifetimes[other][0] <= end
-        )
+    for number, (size, (begin, _)) in enumerate(zip(sizes, lifetimes, strict=True)):
+        alive = [other for other in alive if lifetimes[other][1] >= begin]
+        taken = sorted((placed[other], placed[other] + sizes[other]) for other in alive)
         gaps, at = [], 0
         for first, behind in [*taken, (depth, depth)]:
             if first - at >= size:
@@ -65,6 +65,7 @@ def place(
             return None
         placed.append(gaps[0][0] if low or number in always_low else gaps[-1][1] - size)
         low = 2 * placed[-1] + size > depth
+        alive.append(number)
     return placed
 
 
@@ -72,11 +73,12 @@ def place_all(
     sizes: Sequence[int], lifetimes: Sequence[tuple[int, int]], always_low: Collection[int] = ()
 ) -> tuple[int, list[int]]:
     """(least depth found, first words) of regions, see :func:`place`."""
-    alive = [
-        sum(size for size, (begin, end) in zip(sizes, lifetimes, strict=True) if begin <= step <= end)
-        for step, _ in lifetimes
-    ]
-    depth = max(alive)
+    # Words that come to life or are free again with a step.
+    changes: Counter[int] = Counter()
+    for size, (begin, end) in zip(sizes, lifetimes, strict=True):
+        changes[begin] += size
+        changes[end + 1] -= size
+    depth = max(itertools.accumulate(changes[step] for step in sorted(changes)))
     while (placed := place(sizes, lifetimes, depth, always_low)) is None:
         depth += max(1, depth // 64)
     return depth, placed

@@ -1,6 +1,7 @@
 """What a network needs of an engine: widths, depths, and the numbers that XNOR products lack."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +12,15 @@ from ..interface.trunk_stores import trunk_store
 from ..interface.weight_sources import weight_source
 from .geometry import PassGeometry
 from .schedule import Schedule, patch_needs
+
+
+class Need(NamedTuple):
+    """The `least` value of an engine parameter, and the name of the layer that needs the most. `share`: the
+    part of that layer where layers add up, else None."""
+
+    least: int
+    layer: str
+    share: int | None = None
 
 
 def xnor_constants(layer: IntegerLayer, geometry: PassGeometry, config: EngineConfig) -> np.ndarray:
@@ -85,58 +95,131 @@ def _reach_bits(geometry: PassGeometry) -> int:
     return geometry.reader.reach(geometry, _padded_row_bits(geometry.layer)) + 1
 
 
-def needs(network: IntegerNetwork, config: EngineConfig, plan: Schedule) -> dict[str, int]:
-    """Least value of each depth and width that `network` needs of an engine of `config`'s lanes,
-    rows, cols, engines, quant, fetch_bits, encoding and weights; `plan` is its Schedule there, and
-    `network` what :func:`dorefa.hw.compiler.merged_groups.merged` makes of it."""
-    layers, passes = network.layers, plan.passes
-    geometries = [part.geometry for part in passes]
-    # Twice the address space holds offsets and lengths.
-    reaches = [-(-_reach_bits(geometry) // (2 * config.fetch_bits)) for geometry in geometries]
-    pools = [layer.pool for layer in layers if layer.pool is not None]
-    overlaps = [-(-pool.kernel[axis] // pool.stride[axis]) for pool in pools for axis in (0, 1)]
-    words = [g.weight_words for g in geometries]
+def open_windows(layer: IntegerLayer, axis: int) -> int:
+    """Pooling windows that may be open at the same pixel of an axis: of those that there are, the ones that
+    overlap; 1 without pooling."""
+    if layer.pool is None:
+        return 1
+    return min(layer.out_shape[axis], -(-layer.pool.kernel[axis] // layer.pool.stride[axis]))
+
+
+def needs(network: IntegerNetwork, config: EngineConfig, plan: Schedule) -> dict[str, Need]:
+    """What `network` needs of each depth and width of an engine of `config`'s lanes, rows, cols, engines,
+    quant, fetch_bits, encoding and weights; `plan` is its Schedule there, and `network` what
+    :func:`dorefa.hw.compiler.merged_groups.merged` makes of it."""
+    of_passes = [(network.layers[part.layer], part.geometry) for part in plan.passes]
+
+    def most(value: Callable[[IntegerLayer, PassGeometry], int]) -> Need:
+        return _largest(Need(int(value(layer, geometry)), layer.name) for layer, geometry in of_passes)
+
     result = {
-        "w_bits": max(layer.w_bits for layer in layers),
-        "a_bits": max(max(layer.a_bits, layer.out_bits or 0) for layer in layers),
-        "out_bits": max((quantized_bits(layer) for layer in layers), default=1),
-        "signed_codes": int(any(layer.a_signed or converts(layer) for layer in layers)),
-        "acc_bits": max(accumulator_bits(layers[p.layer], p.geometry, config) for p in passes),
-        "weight_depth": weight_source(config).least_depth(words),
-        "feature_depth": max(2, plan.map_words, *reaches),
-        "image_depth": max(2, plan.image_words),
-        **patch_needs(passes, config),
-        "param_depth": sum(g.pixel_groups for g in geometries),
-        "pool_depth": max(g.pixel_groups for g in geometries),
-        "pool_slots": max(overlaps, default=1),
-        "line_depth": max(1, *(g.line_groups for g in geometries)),
-        "sum_values": int(any(pool.kind == "average" for pool in pools)),
-        "sum_codes": int(any(pool.kind == "average_codes" for pool in pools)),
-        "layer_depth": len(passes),
+        "w_bits": most(lambda layer, _: layer.w_bits),
+        "a_bits": most(lambda layer, _: max(layer.a_bits, layer.out_bits or 0)),
+        "out_bits": most(lambda layer, _: quantized_bits(layer)),
+        "signed_codes": most(lambda layer, _: layer.a_signed or converts(layer)),
+        "acc_bits": most(lambda layer, geometry: accumulator_bits(layer, geometry, config)),
+        "weight_depth": _weight_need(network, config, plan),
+        "feature_depth": _feature_need(network, config, plan),
+        "image_depth": _image_need(network, config, plan),
+        **_patch_needs(network, config, plan),
+        "param_depth": _total(network, plan, lambda geometry: geometry.pixel_groups),
+        "pool_depth": most(lambda _, geometry: geometry.pixel_groups),
+        "pool_slots": most(lambda layer, _: max(open_windows(layer, axis) for axis in (0, 1))),
+        "line_depth": most(lambda _, geometry: max(1, geometry.line_groups)),
+        "sum_values": most(lambda layer, _: layer.pool is not None and layer.pool.kind == "average"),
+        "sum_codes": most(lambda layer, _: layer.pool is not None and layer.pool.kind == "average_codes"),
+        "layer_depth": _total(network, plan, lambda geometry: 1),
     }
     return result | _trunk_needs(network, config, plan)
 
 
-def _trunk_needs(network: IntegerNetwork, config: EngineConfig, plan: Schedule) -> dict[str, int]:
-    """Widths and depth of the residual trunk."""
-    rescaled, bits, multipliers, offsets = [], [0], [1], [0]
+def _largest(needed: Iterable[Need]) -> Need:
+    """The first of the needs of which the others are no larger."""
+    return max(needed, key=lambda need: need.least)
+
+
+def _total(network: IntegerNetwork, plan: Schedule, value: Callable[[PassGeometry], int]) -> Need:
+    """The sum of `value` over all passes."""
+    shares = dict.fromkeys((layer.name for layer in network.layers), 0)
     for part in plan.passes:
-        layer = network.layers[part.layer]
+        shares[network.layers[part.layer].name] += value(part.geometry)
+    layer = max(shares, key=shares.__getitem__)
+    return Need(sum(shares.values()), layer, shares[layer])
+
+
+def _weight_need(network: IntegerNetwork, config: EngineConfig, plan: Schedule) -> Need:
+    """Words per row of the weight memory."""
+    total = _total(network, plan, lambda geometry: geometry.weight_words)
+    words = [part.geometry.weight_words for part in plan.passes]
+    least = weight_source(config).least_depth(words)
+    if not weight_source(config).streams:
+        return total._replace(least=least)
+    longest = plan.passes[words.index(max(words))]
+    return Need(least, network.layers[longest.layer].name)
+
+
+def _feature_need(network: IntegerNetwork, config: EngineConfig, plan: Schedule) -> Need:
+    """Words per plane of the feature memory: for all maps that are needed at the same time, and as many as
+    offsets and lengths reach over, which have twice the address space."""
+    reaches = [
+        Need(-(-_reach_bits(part.geometry) // (2 * config.fetch_bits)), network.layers[part.layer].name)
+        for part in plan.passes
+    ]
+    maps = []
+    for part in plan.passes:
+        read, stored = part.geometry.source, plan.maps[part.layer]
+        words = read.words(config.fetch_bits) + (stored.words(config.fetch_bits) if stored else 0)
+        maps.append(Need(words, network.layers[part.layer].name))
+    share, layer, _ = _largest(maps)
+    return _largest([Need(max(2, plan.map_words), layer, share), *reaches])
+
+
+def _image_need(network: IntegerNetwork, config: EngineConfig, plan: Schedule) -> Need:
+    """Words per plane of those planes that only maps wider than other codes have."""
+    read = _largest(
+        Need(part.geometry.source.words(config.fetch_bits), layer.name)
+        for part in plan.passes
+        for layer in [network.layers[part.layer]]
+        if layer.a_bits > config.out_bits or layer.source < 0
+    )
+    return read._replace(least=max(2, plan.image_words))
+
+
+def _patch_needs(network: IntegerNetwork, config: EngineConfig, plan: Schedule) -> dict[str, Need]:
+    """Depths of the patch buffer."""
+    needed = [(patch_needs([part], config), network.layers[part.layer].name) for part in plan.passes]
+    return {name: _largest(Need(depths[name], layer) for depths, layer in needed) for name in needed[0][0]}
+
+
+def _trunk_needs(network: IntegerNetwork, config: EngineConfig, plan: Schedule) -> dict[str, Need]:
+    """Widths and depth of the residual trunk."""
+    store, first = trunk_store(config), network.layers[0].name
+    bits, multipliers, offsets = ([Need(least, first)] for least in (0, 2, 2))
+    depths: list[Need] = []
+    for part in plan.passes:
+        layer, geometry = network.layers[part.layer], part.geometry
         if layer.rescale is None:
             continue
         m = layer.rescale.m.astype(object)
-        b = layer.rescale.b.astype(object) + m * xnor_constants(layer, part.geometry, config)
-        rescaled.append((part.geometry, layer))
-        bits.append(layer.rescale.bits)
-        multipliers += m.tolist()
-        offsets += b.tolist()
-    if not rescaled:
-        return {"trunk_bits": 0}
+        b = layer.rescale.b.astype(object) + m * xnor_constants(layer, geometry, config)
+        bits.append(Need(layer.rescale.bits, layer.name))
+        multipliers.append(Need(_signed_bits(m.tolist()), layer.name))
+        offsets.append(Need(_signed_bits(b.tolist()), layer.name))
+        if store.streams:
+            depths.append(Need(store.least_depth([(geometry, layer)], plan.trunk_groups), layer.name))
+        else:
+            groups = geometry.pixels * (plan.trunk_steps[part.layer] or 0) if layer.trunk else 0
+            depths.append(Need(groups, layer.name))
+    if len(bits) == 1:
+        return {"trunk_bits": bits[0]}
+    deepest = _largest(depths)
+    if not store.streams:
+        deepest = Need(max(plan.trunk_groups, 1), deepest.layer, deepest.least)
     return {
-        "trunk_bits": max(bits),
-        "trunk_depth": trunk_store(config).least_depth(rescaled, plan.trunk_groups),
-        "trunk_mul_bits": max(2, _signed_bits(multipliers)),
-        "trunk_bias_bits": max(2, _signed_bits(offsets)),
+        "trunk_bits": _largest(bits),
+        "trunk_depth": deepest,
+        "trunk_mul_bits": _largest(multipliers),
+        "trunk_bias_bits": _largest(offsets),
     }
 
 

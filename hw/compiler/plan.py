@@ -14,7 +14,7 @@ from .batch import batched
 from .cycles import PassCycles, predict
 from .geometry import as_convolution
 from .merged_groups import merged
-from .needs import needs
+from .needs import Need, needs
 from .problems import layer_problems, schedule_problems
 from .schedule import Schedule, schedule
 
@@ -49,8 +49,8 @@ class Plan:
         return schedule(self.network, self.config)
 
     @cached_property
-    def needs(self) -> dict[str, int]:
-        """Least value of each width and depth of the engine."""
+    def needs(self) -> dict[str, Need]:
+        """What the network needs of each width and depth of the engine."""
         return needs(self.network, self.config, self.schedule)
 
     @cached_property

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
 
 from ..config.engine import EngineConfig
+from ..config.ranges import RANGES
 from ..interface import program
 from ..interface.encodings import accepted_encodings
 from ..interface.quantizers import quantizer_of
 from ..interface.trunk_stores import trunk_store
 from .geometry import PassGeometry
+from .needs import Need
 from .schedule import Schedule
 
 _MEMORY_UNITS = {
@@ -30,7 +32,7 @@ _IMAGE_ONLY = ("image_depth", "image_patch_depth")
 
 
 def schedule_problems(
-    network: IntegerNetwork, config: EngineConfig, schedule: Schedule, needs: dict[str, int]
+    network: IntegerNetwork, config: EngineConfig, schedule: Schedule, needs: Mapping[str, Need]
 ) -> list[str]:
     """What keeps a network that has a schedule from an engine of `config`; `needs`: least sizes."""
     return [
@@ -40,22 +42,40 @@ def schedule_problems(
     ]
 
 
-def _size_problems(config: EngineConfig, needs: dict[str, int]) -> Iterator[str]:
+def _size_problems(config: EngineConfig, needs: Mapping[str, Need]) -> Iterator[str]:
     """Depths and widths that the network needs and the engine does not have."""
     store = trunk_store(config)
     memory_units = _MEMORY_UNITS | {"trunk_depth": (store.memory, store.unit)}
-    for name, least in needs.items():
+    for name, need in needs.items():
         value = getattr(config, name)
-        if value >= least or (name in _IMAGE_ONLY and not config.image_planes):
+        if value >= need.least or (name in _IMAGE_ONLY and not config.image_planes):
             continue
-        if name in memory_units:
-            memory, unit = memory_units[name]
-            yield (
-                f"{memory}: the network needs {least} {unit}, the engine has {name} = {value}, "
-                f"{least - value} too few; accepted: {name} of at least {least}"
-            )
+        if beyond := beyond_range(name, need):
+            yield beyond
+        elif name not in memory_units:
+            yield f"layer {need.layer}: {name} is {value}; accepted: at least {need.least}, which it needs"
         else:
-            yield f"{name} is {value}; accepted: at least {least}, which the network needs"
+            memory, unit = memory_units[name]
+            needed = f"layer {need.layer}: {memory}: it needs {need.least} {unit}"
+            if need.share is not None:
+                needed = (
+                    f"{memory}: the network needs {need.least} {unit}, {need.share} for layer {need.layer}"
+                )
+            yield (
+                f"{needed}, the engine has {name} = {value}, {need.least - value} too few; accepted: {name} "
+                f"of at least {need.least}"
+            )
+
+
+def beyond_range(name: str, need: Need) -> str | None:
+    """The problem where no engine has as much of parameter `name` as a network needs, else None."""
+    _, greatest, unit = RANGES[name]
+    if need.least <= greatest:
+        return None
+    needed, share = f"layer {need.layer}: it needs", ""
+    if need.share is not None:
+        needed, share = "the network needs", f", {need.share} for layer {need.layer}"
+    return f"{needed} {name} of {need.least} ({unit}){share}; accepted: at most {greatest}"
 
 
 def _real_groups(plan: Schedule, index: int) -> list[list[int]]:
@@ -90,8 +110,8 @@ def _trunk_problems(network: IntegerNetwork, plan: Schedule, config: EngineConfi
                     f"{stored - pixels} of {stored} pixels; accepted: pooling windows that cover the map, "
                     "or trunks onchip"
                 )
-            numbers = [number for number, part in enumerate(plan.passes) if part.layer == index]
-            passes, others = len(numbers), len(plan.of_layer(layer.add))
+            numbers = plan.numbers_of_layer(index)
+            passes, others = len(numbers), len(plan.numbers_of_layer(layer.add))
             if passes != others or any(plan.trunk_sources[number] is None for number in numbers):
                 yield (
                     f"layer {layer.name}: its {passes} passes leave other channels than the {others} of "
@@ -108,7 +128,7 @@ def layer_problems(layer: IntegerLayer, config: EngineConfig, last: bool) -> Ite
             f"layer {layer.name}: weights are {layer.encoding}; an engine of encoding "
             f"{config.encoding} accepts {', '.join(accepted)}; encoding any accepts all"
         )
-    yield from _pool_problems(layer)
+    yield from _pool_problems(layer, config)
     if layer.code_step not in (1, 2):
         yield f"layer {layer.name}: codes are {layer.code_step} apart; accepted: 1 or 2"
     if last and layer.out_shape[:2] != (1, config.batch):
@@ -140,9 +160,9 @@ def layer_problems(layer: IntegerLayer, config: EngineConfig, last: bool) -> Ite
         )
 
 
-def _pool_problems(layer: IntegerLayer) -> Iterator[str]:
-    """Every window of an axis must end at a pixel of its own, and where the trunk is kept all pixels must
-    belong to a window."""
+def _pool_problems(layer: IntegerLayer, config: EngineConfig) -> Iterator[str]:
+    """Every window of an axis must end at a pixel of its own, the next one of its slot must not be too far,
+    and where the trunk is kept all pixels must belong to a window."""
     pool = layer.pool
     if pool is None:
         return
@@ -155,6 +175,12 @@ def _pool_problems(layer: IntegerLayer) -> Iterator[str]:
                 f"layer {layer.name}: pooling padding {pool.padding[axis + 2]} behind the {what} with "
                 f"stride {stride} ends two windows at the last of {size} {what}; accepted: padding of "
                 "less than the stride there"
+            )
+        widest = ((1 << (program.PHASE_BITS - 1)) - 1) // config.pool_slots
+        if windows > 1 and stride > widest:
+            yield (
+                f"layer {layer.name}: pooling windows are {stride} {what} apart; accepted: at most {widest} "
+                f"with pool_slots {config.pool_slots}"
             )
         # A trunk is added pixel by pixel, in the order in which all of its pixels were stored.
         added = layer.add is not None and axis == 1

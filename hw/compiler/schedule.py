@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from dorefa.golden.lowering.integer_network import IntegerNetwork
 
@@ -38,12 +41,25 @@ class Schedule:
     def trunk_plan(self) -> tuple[list[int], list[int]]:
         """Of streamed trunks, the passes whose packets leave, in order; and for every packet that comes in
         the number of the one that left."""
-        keep = sorted({number for number in self.trunk_sources if number is not None})
-        return keep, [keep.index(number) for number in self.trunk_sources if number is not None]
+        sources = [number for number in self.trunk_sources if number is not None]
+        keep = sorted(set(sources))
+        packets = {number: packet for packet, number in enumerate(keep)}
+        return keep, [packets[number] for number in sources]
+
+    @cached_property
+    def _numbers(self) -> list[range]:
+        """Per layer the numbers of its passes."""
+        counts = Counter(part.layer for part in self.passes)
+        ends = itertools.accumulate((counts[index] for index in range(len(self.maps))), initial=0)
+        return [range(begin, end) for begin, end in itertools.pairwise(ends)]
+
+    def numbers_of_layer(self, index: int) -> range:
+        """The numbers of the passes of one layer in the program."""
+        return self._numbers[index]
 
     def of_layer(self, index: int) -> list[Pass]:
         """The passes of one layer."""
-        return [part for part in self.passes if part.layer == index]
+        return [self.passes[number] for number in self._numbers[index]]
 
 
 def schedule(network: IntegerNetwork, config: EngineConfig) -> Schedule:
@@ -58,7 +74,11 @@ def schedule(network: IntegerNetwork, config: EngineConfig) -> Schedule:
     maps, passes = _cut_layers(network, config, image)
     sizes = [image.words(config.fetch_bits)]
     sizes += [layout.words(config.fetch_bits) if layout else 0 for layout in maps]
-    lifetimes = [_lifetime(network, index) for index in range(-1, len(network.layers))]
+    # The codes of a layer (-1 the image) are needed from it to the last one that reads them.
+    last_read = {layer.source: at for at, layer in enumerate(network.layers)}
+    lifetimes = [
+        (max(index, 0), max(index, 0, last_read.get(index, 0))) for index in range(-1, len(network.layers))
+    ]
     wide = [
         number
         for number, bits in enumerate([network.input_bits, *(layer.out_bits for layer in network.layers)])
@@ -94,12 +114,6 @@ def patch_needs(passes: Sequence[Pass], config: EngineConfig) -> dict[str, int]:
     return {"patch_depth": max(body + image), "image_patch_depth": max(image, default=1)}
 
 
-def _lifetime(network: IntegerNetwork, index: int) -> tuple[int, int]:
-    """(first, last) layer during which the codes of layer `index` (-1 the image) are needed."""
-    readers = [at for at, layer in enumerate(network.layers) if layer.source == index]
-    return max(index, 0), max([max(index, 0), *readers])
-
-
 def _cut_layers(
     network: IntegerNetwork, config: EngineConfig, image: MapLayout
 ) -> tuple[list[MapLayout | None], list[Pass]]:
@@ -124,9 +138,10 @@ def _cut_layers(
             for index, layer in enumerate(network.layers)
             if layer.rescale is not None and layer.groups == 1
         ]
-        alike = {
-            index: min(tiles[other] for other in members if first[other] == first[index]) for index in members
-        }
+        fewest: dict[int, int] = {}
+        for index in members:
+            fewest[first[index]] = min(tiles[index], fewest.get(first[index], tiles[index]))
+        alike = {index: fewest[first[index]] for index in members}
         if alike == most:
             return maps, passes
         most = alike
@@ -143,12 +158,14 @@ def _first_of_trunk(network: IntegerNetwork) -> list[int]:
 def _trunk_steps(network: IntegerNetwork, passes: Sequence[Pass]) -> list[int]:
     """Quantizer groups per pixel in the trunk memory, for every layer: as many as any layer leaves that adds
     to the same trunk, those of channels that fill up a block included."""
-    layers, first = network.layers, _first_of_trunk(network)
-    own = [
-        sum(part.geometry.pixel_groups for part in passes if part.layer == index)
-        for index in range(len(layers))
-    ]
-    return [max(own[at] for at in range(len(own)) if first[at] == first[index]) for index in range(len(own))]
+    first = _first_of_trunk(network)
+    own = [0] * len(network.layers)
+    for part in passes:
+        own[part.layer] += part.geometry.pixel_groups
+    most: dict[int, int] = {}
+    for index, groups in zip(first, own, strict=True):
+        most[index] = max(groups, most.get(index, 0))
+    return [most[index] for index in first]
 
 
 def _trunk_sources(network: IntegerNetwork, passes: Sequence[Pass]) -> tuple[int | None, ...]:
@@ -172,21 +189,18 @@ def _place_trunks(
     kept = [index for index, layer in enumerate(layers) if layer.trunk]
     if not kept:
         return 1, (None,) * len(layers)
+    last_add = {layer.add: at for at, layer in enumerate(layers)}
     # A sum takes the place of the trunk that it adds where nobody else adds that one later.
     home: dict[int, int] = {}
     last_use: dict[int, int] = {}
     for index in kept:
         adds = layers[index].add
-        users = [at for at, layer in enumerate(layers) if layer.add == adds]
-        home[index] = home[adds] if adds is not None and users[-1] == index else index
+        home[index] = home[adds] if adds is not None and last_add[adds] == index else index
     for index in kept:
-        users = [at for at, layer in enumerate(layers) if layer.add == index]
-        last_use[home[index]] = max(last_use.get(home[index], 0), users[-1])
+        last_use[home[index]] = max(last_use.get(home[index], 0), last_add[index])
     regions = sorted(last_use)
-    sizes = []
-    for region in regions:
-        parts = [part for part in passes if part.layer == region]
-        sizes.append(parts[0].geometry.pixels * steps[region])
+    firsts = {part.layer: part for part in reversed(passes)}
+    sizes = [firsts[region].geometry.pixels * steps[region] for region in regions]
     depth, placed = place_all(sizes, [(region, last_use[region]) for region in regions])
     at = dict(zip(regions, placed, strict=True))
     return depth, tuple(at[home[index]] if index in home else None for index in range(len(layers)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,9 @@ from ..interface.trunk_stores import TRUNK_STORES, trunk_store
 from ..interface.weight_sources import weight_source
 from .batch import batched
 from .geometry import PassGeometry
-from .needs import quantized_bits, summed_pixels, xnor_constants
+from .needs import Need, quantized_bits, summed_pixels, xnor_constants
 from .plan import Plan, convolutions
+from .problems import beyond_range
 from .reader_sizing import best_reader
 
 # Binary operations per image above which the larger array is the default.
@@ -56,17 +57,29 @@ def fit(network: IntegerNetwork, **overrides: Any) -> EngineConfig:
     plan = Plan.of(network, draft, limits=overrides)
     if weight_source(draft).streams and "weight_depth" not in sizes:
         plan = _least_stream(plan)
-    for name, least in plan.needs.items():
+    for name, need in plan.needs.items():
         if name == "trunk_depth":
-            least = trunk_store(draft).good_depth(least)
-        sizes.setdefault(name, max(least, 4) if name == "acc_bits" else least)
+            need = need._replace(least=trunk_store(draft).good_depth(need.least))
+        _set_size(sizes, name, need)
     try:
-        sizes = quantizer_of(draft).widths(_constants(plan)) | sizes
+        widths = _quantizer_needs(plan)
     except InputError:
         if "quantizer" in overrides:
             raise
         return fit(network, **overrides, quantizer="thresholds")
+    for name, need in widths.items():
+        _set_size(sizes, name, need)
     return EngineConfig(**sizes)
+
+
+def _set_size(sizes: dict[str, Any], name: str, need: Need) -> None:
+    """Adds the parameter that a network needs to `sizes`, unless it has it. InputError where no engine has
+    so much."""
+    if name in sizes:
+        return
+    if problem := beyond_range(name, need):
+        raise InputError(problem)
+    sizes[name] = max(need.least, 4) if name == "acc_bits" else need.least
 
 
 def _array(layers: Sequence[IntegerLayer], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,7 +149,8 @@ def _least_quant(network: IntegerNetwork, sizes: Mapping[str, Any]) -> int:
     while quant * 2 * draft.engines <= largest and quant * 2 <= draft.rows:
         if draft.rows % (2 * quant) and draft.engines > 1:
             break
-        loops = [PassGeometry.of(layer, draft.replace(quant=quant)) for layer in layers[:-1]]
+        narrow = draft.replace(quant=quant)
+        loops = [PassGeometry.of(layer, narrow) for layer in layers[:-1]]
         if all(
             loop.cols * ((loop.tiles - 1) * loop.full_groups + loop.last_groups)
             <= loop.tiles * loop.tile_cycles
@@ -147,11 +161,16 @@ def _least_quant(network: IntegerNetwork, sizes: Mapping[str, Any]) -> int:
     return quant
 
 
-def _constants(plan: Plan) -> Iterator[tuple[IntegerLayer, np.ndarray]]:
-    """(layer, what its values lack: int64 (Cout,)) of every layer."""
+def _quantizer_needs(plan: Plan) -> dict[str, Need]:
+    """Widths that the quantizer needs, from what each layer's values lack. InputError where a layer cannot be
+    quantized so."""
+    result: dict[str, Need] = {}
     for index, layer in enumerate(plan.network.layers):
         constants = np.zeros(len(layer.codes), np.int64)
         if layer.rescale is None:
             geometry = plan.schedule.of_layer(index)[0].geometry
             constants = xnor_constants(layer, geometry, plan.config) * summed_pixels(layer)
-        yield layer, constants
+        for name, least in quantizer_of(plan.config).widths(layer, constants).items():
+            if name not in result or least > result[name].least:
+                result[name] = Need(least, layer.name)
+    return result

@@ -5,6 +5,8 @@ every move; the other fields follow, in order.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
 from amaranth import Shape, signed, unsigned
 from amaranth.lib import data, enum, wiring
@@ -228,7 +230,7 @@ def placement(config: EngineConfig) -> dict[str, tuple[int, int]]:
 
 def words_per_layer(config: EngineConfig) -> int:
     """32-bit words of one layer's descriptor."""
-    return max(word for word, _ in placement(config).values()) + 1
+    return _coding(config)[-1].word + 1
 
 
 def accepted(config: EngineConfig) -> dict[str, tuple[int, int]]:
@@ -246,19 +248,50 @@ def encode(config: EngineConfig, layer_name: str, values: Mapping[str, int]) -> 
     Raises :class:`InputError` that names the layer and field when a value does not fit; addresses
     are taken modulo the address space.
     """
-    known, ranges, coded = shapes(config), accepted(config), loops(config)
-    words = [0] * words_per_layer(config)
-    for name, (word, bit) in placement(config).items():
-        shape, value = known[name], int(values[name])
-        if name.endswith(("address_step", "address_offset")):
-            value %= 1 << shape.width
-        least, greatest = ranges[name]
-        if not least <= value <= greatest:
+    coding = _coding(config)
+    words = [0] * (coding[-1].word + 1)
+    for field in coding:
+        value = int(values[field.name])
+        if field.modulo:
+            value %= 1 << field.width
+        if not field.least <= value <= field.greatest:
             raise InputError(
-                f"layer {layer_name}: program field {name} = {value} does not fit its "
-                f"{shape.width} bits; accepted: {least} to {greatest}"
+                f"layer {layer_name}: program field {field.name} = {value} does not fit its "
+                f"{field.width} bits; accepted: {field.least} to {field.greatest}"
             )
-        if name in coded:
-            value = loop_code(value, shape.width - 1)
-        words[word] |= (value & ((1 << shape.width) - 1)) << bit
+        if field.loop:
+            value = loop_code(value, field.width - 1)
+        words[field.word] |= (value & ((1 << field.width) - 1)) << field.bit
     return words
+
+
+class _Field(NamedTuple):
+    """How :func:`encode` places a field: its `width` bits from `bit` of `word` on; `modulo`: modulo their
+    range; `loop`: as a loop's code."""
+
+    name: str
+    word: int
+    bit: int
+    width: int
+    least: int
+    greatest: int
+    modulo: bool
+    loop: bool
+
+
+# An engine's programs have many passes, and its fields take long to work out.
+@lru_cache(maxsize=16)
+def _coding(config: EngineConfig) -> tuple[_Field, ...]:
+    known, ranges, coded = shapes(config), accepted(config), loops(config)
+    return tuple(
+        _Field(
+            name,
+            word,
+            bit,
+            known[name].width,
+            *ranges[name],
+            modulo=name.endswith(("address_step", "address_offset")),
+            loop=name in coded,
+        )
+        for name, (word, bit) in placement(config).items()
+    )

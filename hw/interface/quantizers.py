@@ -60,9 +60,9 @@ class Quantizer:
         """What keeps IntegerLayers from this quantizer."""
         return iter(())
 
-    def widths(self, layers: Iterable[tuple[IntegerLayer, np.ndarray]]) -> dict[str, int]:
-        """Engine parameters, name -> least value, for (IntegerLayer, its constants). Raises
-        :class:`InputError` where a layer cannot be quantized so."""
+    def widths(self, layer: IntegerLayer, constants: np.ndarray) -> dict[str, int]:
+        """Engine parameters, name -> least value, for an IntegerLayer whose values lack `constants`, int64
+        (Cout,). Raises :class:`InputError` where it cannot be quantized so."""
         return {}
 
 
@@ -187,20 +187,22 @@ class _Affine(Quantizer):
             except InputError as error:
                 yield str(error)
 
-    def widths(self, layers: Iterable[tuple[IntegerLayer, np.ndarray]]) -> dict[str, int]:
-        multipliers, offsets, shifts = [1], [1], [1]
-        for layer, constants in layers:
-            if layer.thresholds is None:
-                offsets.append(int(abs(constants).max()).bit_length() + 1)
-                continue
-            form = affine_form(layer, 48)
-            for channel in range(len(layer.codes)):
-                m, b, f = (int(values[channel]) for values in (form.m, form.b, form.f))
-                b += m * int(constants[channel])
-                multipliers.append(m.bit_length())
-                offsets.append((b if b >= 0 else -b - 1).bit_length() + 1)
-                shifts.append(f.bit_length())
-        return {"mul_bits": max(multipliers), "bias_bits": max(2, *offsets), "shift_bits": max(shifts)}
+    def widths(self, layer: IntegerLayer, constants: np.ndarray) -> dict[str, int]:
+        if layer.thresholds is None:
+            return {
+                "mul_bits": 1,
+                "bias_bits": max(2, int(abs(constants).max()).bit_length() + 1),
+                "shift_bits": 1,
+            }
+        form = affine_form(layer, 48)
+        multipliers, offsets, shifts = [1], [2], [1]
+        for channel in range(len(layer.codes)):
+            m, b, f = (int(values[channel]) for values in (form.m, form.b, form.f))
+            b += m * int(constants[channel])
+            multipliers.append(m.bit_length())
+            offsets.append((b if b >= 0 else -b - 1).bit_length() + 1)
+            shifts.append(f.bit_length())
+        return {"mul_bits": max(multipliers), "bias_bits": max(offsets), "shift_bits": max(shifts)}
 
 
 QUANTIZERS: dict[str, Quantizer] = {"thresholds": _Thresholds("thresholds"), "affine": _Affine("affine")}

@@ -44,7 +44,7 @@ def test_every_problem_is_listed_and_the_report_is_written(dorefa, tmp_path):
     assert "does not run on this engine" in outcome.error
     report = json.loads(path.read_text())
     assert report["supported"] is False and len(report["problems"]) >= 4
-    for start in ("lanes is 0;", "quant is 0;", "acc_bits is 5;", "weight memory: "):
+    for start in ("lanes is 0;", "quant is 0;", "layer fc1: acc_bits is 5;", "weight memory: "):
         found = [problem for problem in report["problems"] if problem.startswith(start)]
         assert len(found) == 1, start
         assert f"problem: {found[0]}\n" in outcome.out

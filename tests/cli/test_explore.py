@@ -194,9 +194,18 @@ def test_nothing_fits(dorefa, cache):
     ],
 )
 def test_refusals(dorefa, cache, arguments, message, tmp_path):
-    error = dorefa("explore", "digits-small", *arguments, "--json", tmp_path / "r.json").error
-    assert error.startswith(message)
+    """One line, and neither a report nor a folder is left."""
+    outputs = ("-o", tmp_path / "made" / "explored", "--json", tmp_path / "r.json")
+    assert dorefa("explore", "digits-small", *arguments, *outputs).error.startswith(message)
     assert not (tmp_path / "r.json").exists()
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_cache_that_cannot_be_made_leaves_no_folder(dorefa, cache, tmp_path):
+    (tmp_path / "cache").write_text("")
+    error = dorefa("explore", "digits-small", *SWEEP, "-o", tmp_path / "made" / "explored").error
+    assert error == f"{cache}: Not a directory; accepted: a folder for measured points"
+    assert not (tmp_path / "made").exists()
 
 
 def test_cluster_without_scheduler_or_with_another_dorefa(dorefa, model, cache, monkeypatch):

@@ -112,10 +112,11 @@ def test_names_that_are_no_file_names(dorefa, tmp_path):
     assert dorefa(*arguments).status == 0
     assert sorted(file.name for file in (tmp_path / "dump").iterdir()) == ["_.._conv.npy", "_.npy"]
     onnx.save(signed_model(("a/b", "a_b")), path)
-    assert dorefa(*arguments).error == (
+    assert dorefa(*arguments[:-1], tmp_path / "new" / "dump").error == (
         "layer a_b: its codes would be written to a_b.npy, as another layer's; "
         "accepted for --dump: node names that differ as file names"
     )
+    assert not (tmp_path / "new").exists()
 
 
 def test_what_is_no_model(dorefa, model, tmp_path):

@@ -57,6 +57,10 @@ def test_new_folders_go_again_with_an_error(error, tmp_path):
                 assert folder.is_dir()
                 raise error("refused")
         assert [path.name for path in tmp_path.rglob("*")] == ["there"]
+    with pytest.raises(InputError, match="File name too long"):
+        with output.new_folder(tmp_path / "parent" / ("x" * 300)):
+            pass
+    assert [path.name for path in tmp_path.rglob("*")] == ["there"]
     with pytest.raises(error):
         with output.new_folder(tmp_path / "d" / "e") as folder:
             (folder / "file").write_text("")

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NoReturn
 
 import numpy as np
@@ -81,6 +82,15 @@ class Graph:
     uses: dict[str, int]
     opsets: dict[str, int]
     functions: Collection[tuple[str, str]]
+
+    @cached_property
+    def readers(self) -> dict[str, list[tuple[Node, int]]]:
+        """Tensor -> pairs of a node that reads it and the place where it does."""
+        found: dict[str, list[tuple[Node, int]]] = {}
+        for node in self.nodes:
+            for place, name in enumerate(node.inputs):
+                found.setdefault(name, []).append((node, place))
+        return found
 
 
 def needed_nodes(nodes: list[Node], known: Collection[str], outputs: tuple[str, ...]) -> tuple[Node, ...]:

@@ -37,7 +37,8 @@ class PixelPosition(wiring.Component):
     """Steps through the convolution pixels of a layer in raster order.
 
     Window r of an axis covers pixels r s - p to r s - p + k - 1 as far as they exist; it lies in slot
-    r mod `pool_slots`, where it begins again every `period` = s x `pool_slots` pixels (at least k).
+    r mod `pool_slots`, where it begins again every `period` = s x `pool_slots` pixels, or k where that is
+    more, which it is only where no other window follows in the slot.
     No two windows end at the same pixel; the last pixel of an axis ends the last window.
 
     Ports: `layer`, `start`; `column_ends` moves to the set's next pixel, `tile_ends` back to its first,

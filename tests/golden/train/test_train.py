@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dorefa.golden.errors import InputError
-from dorefa.golden.train.train import network_accuracy, train
+from dorefa.golden.train.train import accuracy, network_accuracy, train
 from dorefa.golden.zoo.architectures import DIGITS, find
 from dorefa.golden.zoo.datasets import digits_sample
 
@@ -111,6 +111,40 @@ def test_bad_arguments_are_refused(changed, message):
     with pytest.raises(InputError) as error:
         train(DIGITS, images[:2], labels[:2], **arguments)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    "rate, g_bits, message",
+    [
+        (1e39, 6, "epoch 1, step 1 of 4: layer conv0: weight is -inf at (0, 0, 0, 0)"),
+        (1e20, 32, "epoch 1, step 2 of 4: layer conv0: var is inf at (0,)"),
+        (1e300, 6, "epoch 1, step 1 of 4: layer conv0: weight is -inf at (0, 0, 0, 0)"),
+    ],
+)
+def test_a_rate_that_is_too_high_is_named(rate, g_bits, message):
+    """Also without a warning, which would be an error here."""
+    images, labels = (array[:4] for array in digits_sample())
+    small = find("digits-small")
+    with pytest.raises(InputError) as error:
+        train(small, images, labels, w_bits=1, a_bits=2, g_bits=g_bits, epochs=2, seed=0, batch=2, rate=rate)
+    assert str(error.value) == (
+        f"train: {message}, because the learning rate is too high: rate is {rate:g}; accepted: a lower one, "
+        "as 0.001"
+    )
+
+
+def test_a_test_set_at_a_high_rate_warns_of_nothing():
+    """Parameters that are finite, just so: sums of them are not."""
+    images, labels = (array[:4] for array in digits_sample())
+    sets = {"images": images, "labels": labels, "test": (images, labels)}
+    trained = train(find("digits-small"), w_bits=1, a_bits=2, g_bits=6, epochs=1, seed=0, rate=3e37, **sets)
+    assert trained.history[0]["test_accuracy"] == trained.accuracy
+
+
+def test_scores_that_are_not_finite_have_no_accuracy():
+    images, labels = (array[:4] for array in digits_sample())
+    with pytest.raises(InputError, match=r"^a score is nan at \(0, 2\); accepted: finite numbers$"):
+        accuracy(lambda part: np.full((len(part), 3), (0, 1, np.nan)), images, labels)
 
 
 @pytest.mark.parametrize(

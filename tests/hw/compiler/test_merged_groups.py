@@ -147,7 +147,7 @@ def test_depths_that_are_given_suffice(name, rng):
     integer = separable(rng, groups=16, inner=3, outputs=4, size=1, w_bits=1, a_bits=1)
     sizes = {"lanes": 32, "rows": 4, "fetch_bits": 8, "plane_groups": 1, "quant": 1}
     free = fit(integer, **sizes)
-    unmerged = needs(integer, free, schedule(integer, free))[name]
+    unmerged = needs(integer, free, schedule(integer, free))[name].least
     counts = []
     for depth in range(getattr(free, name), unmerged - 1, -1):
         config = fit(integer, **sizes, **{name: depth})

@@ -41,6 +41,13 @@ def example(rng, **fields):
 
 
 SIZES = {"lanes": 16, "rows": 4, "quant": 2, "fetch_bits": 8}
+# What the layer that needs the most needs of what layers add up to.
+SHARES = {
+    "weight_depth": 2 * 2 * 2,
+    "feature_depth": 4 + 3,
+    "param_depth": 3,
+    "layer_depth": 1,
+}
 LEAST = {
     "weight_depth": 2 * 2 * 2 + 1 * 1 * 2,  # tiles x planes x words
     "feature_depth": 4 + 3,
@@ -66,7 +73,8 @@ MEMORIES = {
 
 
 def needs_of(integer, config):
-    return needs(integer, config, schedule(integer, config))
+    needed = needs(integer, config, schedule(integer, config))
+    return {name: need.least for name, need in needed.items()}
 
 
 def test_what_the_example_needs(rng):
@@ -86,9 +94,11 @@ def test_memory_too_small(name, rng):
     least = LEAST[name]
     config = fit(integer, **SIZES).replace(**{name: least - 1})
     memory, unit = MEMORIES[name]
+    needed = f"layer conv: {memory}: it needs {least} {unit}"
+    if name in SHARES:
+        needed = f"{memory}: the network needs {least} {unit}, {SHARES[name]} for layer conv"
     expected = (
-        f"{memory}: the network needs {least} {unit}, the engine has {name} = {least - 1}, "
-        f"1 too few; accepted: {name} of at least {least}"
+        f"{needed}, the engine has {name} = {least - 1}, 1 too few; accepted: {name} of at least {least}"
     )
     assert find_problems(integer, config) == [expected]
     with pytest.raises(InputError, match=f"^{re.escape(expected)}$"):
@@ -99,7 +109,7 @@ def test_memory_too_small(name, rng):
 def test_operands_too_narrow(name, least, rng):
     integer = example(rng)
     config = fit(integer, **SIZES).replace(**{name: least - 1})
-    expected = f"{name} is {least - 1}; accepted: at least {least}, which the network needs"
+    expected = f"layer conv: {name} is {least - 1}; accepted: at least {least}, which it needs"
     assert expected in find_problems(integer, config)
 
 
@@ -108,7 +118,7 @@ def test_accumulator_too_narrow(rng):
     config = fit(integer, **SIZES)
     narrow = config.replace(acc_bits=config.acc_bits - 1)
     assert find_problems(integer, narrow) == [
-        f"acc_bits is {narrow.acc_bits}; accepted: at least {config.acc_bits}, which the network needs"
+        f"layer conv: acc_bits is {narrow.acc_bits}; accepted: at least {config.acc_bits}, which it needs"
     ]
 
 
@@ -132,7 +142,7 @@ def test_encodings(engine, weights, rng):
         (Pool(kind="average", kernel=(2, 2), stride=(2, 2)), "sum_values", 1),
         (Pool(kind="average_codes", kernel=(2, 2), stride=(2, 2)), "sum_codes", 1),
         (Pool(kind="max", kernel=(3, 3), stride=(2, 2), padding=(1, 1, 0, 0)), "pool_slots", 2),
-        (Pool(kind="max", kernel=(2, 4), stride=(2, 1), padding=(0, 1, 0, 0)), "pool_slots", 4),
+        (Pool(kind="max", kernel=(2, 4), stride=(2, 1), padding=(0, 3, 0, 0)), "pool_slots", 4),
     ],
 )
 def test_pooling(pool, name, least, rng):
@@ -145,7 +155,7 @@ def test_pooling(pool, name, least, rng):
     assert needs_of(integer, config)[name] == least == getattr(config, name)
     assert find_problems(integer, config) == []
     assert find_problems(integer, config.replace(**{name: least - 1})) == [
-        f"{name} is {least - 1}; accepted: at least {least}, which the network needs"
+        f"layer conv: {name} is {least - 1}; accepted: at least {least}, which it needs"
     ]
 
 

@@ -28,8 +28,8 @@ def test_fits_and_nothing_is_larger_than_needed(rng):
         integer = draw_network(rng)
         config = fit(integer, quantizer="thresholds")
         assert find_problems(integer, config) == []
-        for name, least in needs(integer, config, schedule(integer, config)).items():
-            assert getattr(config, name) == (max(least, 4) if name == "acc_bits" else least)
+        for name, need in needs(integer, config, schedule(integer, config)).items():
+            assert getattr(config, name) == (max(need.least, 4) if name == "acc_bits" else need.least)
         assert compile_network(integer, config)
 
 
@@ -231,5 +231,5 @@ def test_engines_share_the_groups(engines, rows, rng):
     assert config.rows % config.quant == 0
     assert config.fetch_bits >= engines * config.quant
     assert find_problems(integer, config) == []
-    for name, least in needs(integer, config, schedule(integer, config)).items():
-        assert getattr(config, name) == (max(least, 4) if name == "acc_bits" else least)
+    for name, need in needs(integer, config, schedule(integer, config)).items():
+        assert getattr(config, name) == (max(need.least, 4) if name == "acc_bits" else need.least)

@@ -39,8 +39,8 @@ class Axis:
 
     @property
     def overlap(self):
-        """Windows that may be open at the same pixel."""
-        return -(-self.kernel // self.stride)
+        """Most windows that are open at the same pixel."""
+        return max(sum(begin <= pixel <= end for begin, end in self.spans) for pixel in range(self.size))
 
 
 def axes(sizes, kernels, strides):

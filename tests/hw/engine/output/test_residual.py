@@ -271,7 +271,8 @@ def test_widths_that_are_needed(rng):
     integer = lower(network((2, 2, 8), 2, body, last))
     for encoding in ("bipolar", "any"):
         config = fit(integer, lanes=16, rows=2, quant=2, encoding=encoding)
-        found = needs(integer, config, schedule(integer, config))
+        needed = needs(integer, config, schedule(integer, config))
+        found = {name: need.least for name, need in needed.items()}
         assert (found["trunk_bits"], found["trunk_mul_bits"]) == (9, 16)
         offsets = offsets_of(integer, config)
         # XNOR counts of 16 lanes lack a constant, which the multiplier takes along.
@@ -285,7 +286,7 @@ def test_widths_that_are_needed(rng):
             with pytest.raises(InputError) as caught:
                 compile_network(integer, narrow)
             assert str(caught.value) == (
-                f"{name} is {found[name] - 1}; accepted: at least {found[name]}, which the network needs"
+                f"layer conv: {name} is {found[name] - 1}; accepted: at least {found[name]}, which it needs"
             )
         part = schedule(integer, narrow).passes[0]
         with pytest.raises(InputError) as caught:

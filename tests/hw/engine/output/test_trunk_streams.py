@@ -163,7 +163,7 @@ def test_queues_that_do_not_hold_a_tile(rng):
     assert config.trunk_depth == 2 * 6 + 32
     assert find_problems(integer, config.replace(trunk_depth=6)) == []
     assert find_problems(integer, config.replace(trunk_depth=5)) == [
-        "queues of streamed trunks: the network needs 6 channel groups of a tile, the engine has "
+        "layer first: queues of streamed trunks: it needs 6 channel groups of a tile, the engine has "
         "trunk_depth = 5, 1 too few; accepted: trunk_depth of at least 6"
     ]
 
