@@ -47,7 +47,10 @@ class Builder:
     def _store(self, node: Node, tensor: Sums, chain: Chain, affine: Affine) -> Codes:
         """Adds the layer whose codes are the results of a chain; `affine` makes `tensor` of these."""
         if tensor.pool is not None and tensor.pool.kind == "max":
-            tensor, chain = self._growing(node, tensor, chain)
+            if tensor.pooled < len(chain):
+                tensor, chain = self._growing(node, tensor, chain)
+            else:
+                chain, affine = _risen(tensor, chain, affine)
         final = chain[-1]
         scale, offset = affine.slope, affine.offset
         # Codes are d * result - z, so that the real value 0 is the code 0 where that is possible.
@@ -185,6 +188,23 @@ class Builder:
             free = f"{name}.{self._used[name]}"
         self._names.add(free)
         return free
+
+
+def _risen(tensor: Sums, chain: Chain, affine: Affine) -> tuple[Chain, Affine]:
+    """(chain, affine) whose results rise with what max pooling compares, the values behind `chain`.
+
+    Where these fall with the results, results are counted from the other end.
+    """
+    falls = [direction(tensor.steps[len(chain) : tensor.pooled], c) < 0 for c in range(tensor.shape[2])]
+    if not any(falls):
+        return chain, affine
+    final = chain[-1]
+    turn = Affine(
+        [Fraction(-1 if fall else 1) for fall in falls],
+        [Fraction(final.low + final.high if fall else 0) for fall in falls],
+    )
+    # The turn undoes itself.
+    return (*chain, turn, Round("ROUND", final.low, final.high)), turn.then(affine)
 
 
 def in_file_order(

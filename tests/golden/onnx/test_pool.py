@@ -169,3 +169,20 @@ def test_a_scale_behind_pooled_codes_is_not_lost(tmp_path, seed, rng):
 
     found = check(build, tmp_path, rng)
     assert len(found.network.layers) == 2
+
+
+@pytest.mark.parametrize("signed", [0, 1])
+@pytest.mark.parametrize("factors", [(-1, -1, -1, -1, -1, -1), (2, -0.5, 0, 1, -3, 1)])
+def test_maxima_of_codes_that_a_factor_turns_round(factors, signed, tmp_path, seed):
+    """Of falling multiples of codes the maximum is that of the least code."""
+
+    def build(batch):
+        graph, x, rng = convolution(batch, seed, signed=signed)
+        x = graph.node("Mul", [x, graph.constant(np.reshape(factors, (6, 1, 1)))], "turned")
+        x = graph.node("MaxPool", [x], "pooled", kernel_shape=[2, 2], strides=[2, 2])
+        # A depthwise layer reads channels of different scales.
+        w = graph.weights(weights_of(rng, 6, 1, 1, 1), "w1", 0.25, 3)
+        x = graph.quant(graph.node("Conv", [x, w], "conv1", group=6), "act1", 0.25, 5, signed=1)
+        return graph.model(head(graph, x, rng, 6 * 4))
+
+    check(build, tmp_path, np.random.default_rng(seed))
