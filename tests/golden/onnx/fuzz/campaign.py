@@ -12,7 +12,6 @@ from .compare import compare
 from .drawing import Unrunnable
 from .graphs import draw
 
-
 # What differs from graph to graph in a refusal, and what stands for it: names, numbers, lists of numbers.
 _VARYING = {
     r"\b[tc]\d+\b|\b(node|[A-Z]\w+)[._]\d+(\.\w+)?": "T",
