@@ -15,7 +15,7 @@ from pathlib import Path
 # The generator belongs to the tests of the import.
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "golden" / "onnx"))
 
-from fuzz.campaign import run
+from fuzz.campaign import Tally, run
 
 
 def main():
@@ -28,7 +28,12 @@ def main():
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "net.onnx"
-        tally = run(options.seed, options.accepted, path, options.first)
+        tally = Tally(options.seed, options.first)
+        for goal in (*range(500, options.accepted, 500), options.accepted):
+            run(tally, goal, path)
+            print(next(tally.lines()), flush=True)
+            if tally.different:
+                break
         if tally.different:
             options.output.write_bytes(path.read_bytes())
     print("\n".join([*tally.tables(), *tally.lines()]))

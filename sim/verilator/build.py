@@ -149,13 +149,18 @@ def _includes(include: Path) -> list[str]:
     return [f"-I{include}", f"-I{include / 'vltstd'}"]
 
 
-def _join_small(model_directory: Path, limit: int) -> list[Path]:
-    """Sources to compile: small ones joined, because each costs two seconds for its headers."""
+def _join_small(model_directory: Path, fast: str) -> list[Path]:
+    """Sources to compile: small ones joined, because each costs two seconds for its headers; those of both
+    kinds where `fast`, the level of code that runs every cycle, is that of the others."""
     sources = sorted(Path(model_directory).glob("*.cpp"))
+    groups = {
+        kind: [path for path in sources if ("Slow" in path.name) == bool(kind)] for kind in ("", "Slow")
+    }
+    if fast == SLOW:
+        groups = {"": sources}
     result = []
-    for kind in ("", "Slow"):
-        group = [source for source in sources if ("Slow" in source.name) == bool(kind)]
-        small = [source for source in group if source.stat().st_size < limit]
+    for kind, group in groups.items():
+        small = [source for source in group if source.stat().st_size < _SMALL[fast]]
         if not kind:
             small.append(HARNESS)
         result += [source for source in group if source not in small]
@@ -176,7 +181,7 @@ def _build_model(
     _run(command, directory, environment, "Verilator")
     place = Path(directory, "model")
     flags = [f"-I{place}", *_includes(_include_directory())]
-    objects = _compile(_join_small(place, _SMALL[fast]), cxx, flags, directory, fast)
+    objects = _compile(_join_small(place, fast), cxx, flags, directory, fast)
     executable = Path(directory, "engine")
     _run([*cxx, *objects, *runtime, "-pthread", "-o", str(executable)], directory, None, cxx[0])
     return executable

@@ -7,7 +7,7 @@ import pytest
 
 from dorefa.golden.onnx import elementwise
 
-from .fuzz.campaign import run
+from .fuzz.campaign import Tally, run
 from .fuzz.drawing import Unrunnable
 from .fuzz.exact import evaluate
 from .fuzz.graphs import draw
@@ -15,7 +15,8 @@ from .fuzz.values import fractions
 
 
 def check(seed, accepted, path, first=0):
-    tally = run(seed, accepted, path, first)
+    tally = Tally(seed, first)
+    run(tally, accepted, path)
     print("\n".join(tally.lines()))
     assert not tally.different
     assert tally.codes > 100 * accepted
@@ -34,7 +35,8 @@ def test_more_random_graphs_equal_the_executors(part, seed, tmp_path):
 
 def test_a_planted_fault_is_found(monkeypatch, seed, tmp_path):
     monkeypatch.setitem(elementwise.STEPS, "Relu", elementwise.STEPS["Neg"])
-    tally = run(seed, 100, tmp_path / "net.onnx")
+    tally = Tally(seed)
+    run(tally, 100, tmp_path / "net.onnx")
     print("\n".join(tally.lines()))
     assert tally.different
 

@@ -12,12 +12,21 @@ from .compare import compare
 from .drawing import Unrunnable
 from .graphs import draw
 
+# What differs from graph to graph in a refusal, and what stands for it: names, numbers, lists of numbers.
+_VARYING = {
+    r"\b[tc]\d+\b|\b(node|[A-Z]\w+)[._]\d+(\.\w+)?": "T",
+    r"-?\d+(\.\d+)?(e[+-]?\d+)?": "N",
+    r"[(\[][N, ]*[)\]]": "(...)",
+}
+
 
 @dataclass
 class Tally:
-    """Counts of a campaign; features: (operator, what is drawn of it) -> [drawn, accepted]."""
+    """Counts of a campaign; first: number of its first graph; features: (operator, what is drawn of it) ->
+    [drawn, accepted]."""
 
     seed: int
+    first: int = 0
     drawn: int = 0
     unrunnable: int = 0
     undefined: int = 0
@@ -52,29 +61,27 @@ class Tally:
             f"{kind} {count}" for kind, count in self.dropped.most_common()
         )
         yield "operator: feature drawn/accepted"
+        never = []
         for kind in sorted({kind for kind, _ in self.features}):
             found = sorted((what, counts) for (k, what), counts in self.features.items() if k == kind)
-            yield f"{kind}: " + ", ".join(f"{what} {a}/{b}" for what, (a, b) in found)
-        never = [f"{kind} {what}" for (kind, what), counts in sorted(self.features.items()) if not counts[1]]
-        yield f"never accepted ({len(never)}): " + ", ".join(never)
+            yield f"{kind}: " + ", ".join(f"{what} {drawn}/{accepted}" for what, (drawn, accepted) in found)
+            if missing := [what for what, counts in found if not counts[1]]:
+                never.append(f"{kind}: " + ", ".join(missing))
+        yield "never accepted:"
+        yield from never
 
 
-def run(seed, accepted, path, first=0):
-    """The Tally of graphs number `first` and on, until `accepted` ones are or one is different.
+def run(tally, accepted, path):
+    """Draws and compares graphs until `accepted` ones are or one is different; goes on where `tally` is.
 
-    A graph depends on the seed and its number alone. path: of the file of each graph in turn, so in the
-    end of the one that is different.
+    path: of the file of each graph in turn, so in the end of the one that is different.
     """
-    tally = Tally(seed)
-    number = first
     while tally.accepted < accepted and not tally.different:
-        step(tally, number, path)
-        number += 1
-    return tally
+        _step(tally, tally.first + tally.drawn, path)
 
 
-def step(tally, number, path):
-    """Draws and compares graph `number`."""
+def _step(tally, number, path):
+    """Draws and compares graph `number`, which depends on it and on the seed alone."""
     tally.drawn += 1
     try:
         drawn = draw(np.random.default_rng([tally.seed, number]))
@@ -101,7 +108,7 @@ def step(tally, number, path):
     tally.scores += outcome.scores
     tally.decided += outcome.decided
     if outcome.different:
-        tally.different = f"graph {number} of seed {tally.seed}: {outcome.different}; file {path}"
+        tally.different = f"graph {number} of seed {tally.seed}: {outcome.different}"
 
 
 def _reason(message):
@@ -109,12 +116,8 @@ def _reason(message):
     problem = message.split("; accepted: ")[0]
     operator = re.search(r"node \S+ \((\w+)\): ", problem)
     text = problem[operator.end() :] if operator else problem
-    text = re.sub(
-        r"\b[tc]\d+\b|[A-Z]\w+_\d+(\.\w+)?",
-        "T",
-        re.sub(r"-?\d+(\.\d+)?(e[+-]?\d+)?", "N", re.sub(r"\b[tc]\d+\b|[A-Z]\w+_\d+(\.\w+)?", "T", text)),
-    )
-    text = re.sub(r"[(\[][N, ]*[)\]]", "(...)", text)
+    for what, sign in _VARYING.items():
+        text = re.sub(what, sign, text)
     return f"{operator[1] if operator else 'graph'}: {text[:100]}"
 
 

@@ -24,19 +24,20 @@ def model_of(d, outputs):
     if d.annotation:
         entry = graph.quantization_annotation.add(tensor_name="x")
         entry.quant_parameter_tensor_names.add(key="finn_datatype", value=d.annotation)
+    onnx_domain = d.pick({"": 19, "ai.onnx": 1})
     versions = {
-        "": d.opset,
+        onnx_domain: d.opset,
         GENERAL: d.general,
         BREVITAS: d.general,
         CHANNELS_LAST: CHANNELS_LAST_VERSION,
     }
-    used = {"", *(node.domain for node in d.nodes)}
+    others = {node.domain for node in d.nodes} - {""}
     if d.maybe(0.9):
-        versions = {name: versions[name] for name in sorted(used)}
+        versions = {name: versions[name] for name in (onnx_domain, *sorted(others))}
     opsets = [helper.make_opsetid(name, version) for name, version in versions.items()]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=ir_version)
     # Shapes behind operators of other domains cannot be inferred.
-    onnx.checker.check_model(model, full_check=used == {""})
+    onnx.checker.check_model(model, full_check=not others)
     return model
 
 
