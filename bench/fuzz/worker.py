@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import resource
 import sys
 import time
@@ -66,8 +67,9 @@ class Worker:
             self.target.read(self.path)
         except InputError as error:
             self.counts["refused"] += 1
-            if "\n" in str(error) or len(str(error)) > 2000 or not str(error).startswith(self.path):
-                return f"message: {str(error)[:100]!r}"
+            text = str(error)
+            if not text.isprintable() or len(text) > 2000 or not re.search("; (accepted|needed)", text):
+                return f"message: {text[:200]!r}"
         except Exception as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
             return f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}: {str(error)[:100]}"
@@ -77,7 +79,7 @@ class Worker:
 
     def keep(self, fault, content):
         """Notes a fault, once per kind, with its smallest input."""
-        kind = fault.split(": ")[0] if fault[0].isupper() else fault[:20]
+        kind = " ".join(fault.split()[:3])
         path = self.found / f"{self.name}-{hashlib.sha256(kind.encode()).hexdigest()[:8]}{self.target.suffix}"
         if kind not in self.faults or len(content) < path.stat().st_size:
             path.write_bytes(content)
