@@ -74,6 +74,13 @@ def test_very_many_members(path):
         npz.load(path)
 
 
+def test_a_name_of_an_array_is_one_line(path):
+    rewrite(path, contents(path) | {"layer0\t.codes.npy": b""})
+    accepted = "accepted: row-major uint8, float32 or int64"
+    with refused(path, rf"array layer0\t.codes does not begin as .npy does but with b''; {accepted}"):
+        npz.load(path)
+
+
 def test_an_array_that_is_there_twice(path):
     with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(path, "a") as archive:
         archive.writestr("header.npy", b"")
