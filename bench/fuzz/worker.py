@@ -25,8 +25,8 @@ LONGEST = 1 << 16
 class Worker:
     """Counts what a reader does with the inputs of the fuzzer, and keeps what it must not do."""
 
-    def __init__(self, name, seconds, folder, found):
-        self.target, self.name, self.folder, self.found = TARGETS[name], name, Path(folder), Path(found)
+    def __init__(self, name, target, seconds, folder, found):
+        self.name, self.target, self.folder, self.found = name, target, Path(folder), Path(found)
         self.path = str(self.folder / f"input{self.target.suffix}")
         self.end = time.monotonic() + seconds
         self.counts = {"inputs": 0, "accepted": 0, "refused": 0, "slowest": 0.0}
@@ -97,7 +97,7 @@ def work(name, seconds, seed, folder, found):
     `report.json` in `folder` counts inputs and names the faults, the file `input` is what it is at; `found`
     keeps the smallest input of each fault.
     """
-    worker = Worker(name, float(seconds), folder, found)
+    worker = Worker(name, TARGETS[name], float(seconds), folder, found)
     corpus = Path(folder, "corpus")
     corpus.mkdir()
     for number, content in enumerate(worker.target.seeds()):

@@ -38,6 +38,7 @@ def test_good_files_pass(rng):
     check_objects(good_model(rng).SerializeToString(), ModelProto.DESCRIPTOR)
     check_objects(b"", ModelProto.DESCRIPTOR)
     check_objects(nested(30), ModelProto.DESCRIPTOR)
+    check_objects(field(GRAPH, field(INITIALIZER, field(4, bytes(4 << 24)))), ModelProto.DESCRIPTOR)
     # Fields that nobody knows, of every kind.
     check_objects(b"\xf8\x07\x01" + b"\xf9\x07" + bytes(8) + b"\xfd\x07" + bytes(4), ModelProto.DESCRIPTOR)
 
@@ -49,7 +50,11 @@ def test_good_files_pass(rng):
         (field(GRAPH, field(NODE, field(1, b"") * 600_000)), "more than 524288 fields"),
         (
             field(GRAPH, field(INITIALIZER, field(7, b"\x01" * ((1 << 24) + 1)))),
-            "more than 16777216 bytes of numbers outside of raw data",
+            "more than 16777216 numbers outside of raw data",
+        ),
+        (
+            field(GRAPH, field(INITIALIZER, field(4, bytes(4 * ((1 << 24) + 1))))),
+            "more than 16777216 numbers outside of raw data",
         ),
         (nested(40), "more than 100 messages within each other"),
         (field(GRAPH, b"")[:1], "a number that does not end"),
