@@ -46,7 +46,9 @@ def shown(value: object) -> str:
     try:
         text = repr(value)
     except ValueError:  # more digits than Python converts
-        return f"an integer of {value.bit_length()} bits" if isinstance(value, int) else "a huge integer"
+        if isinstance(value, int):
+            return f"an integer of {value.bit_length()} bits"
+        return f"a {type(value).__name__} with a huge integer"
     except RecursionError:
         return f"a deeply nested {type(value).__name__}"
     text = text if text.isprintable() else ascii(value)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 # Seconds after which a worker counts as hanging: for starting, and for the input that it is at.
-PATIENCE = 60
+PATIENCE = 300
 
 
 def campaign(target, seconds, seed, found):
@@ -32,7 +32,7 @@ def campaign(target, seconds, seed, found):
                     command, stdout=log, stderr=log, timeout=seconds + PATIENCE
                 ).returncode
             except subprocess.TimeoutExpired:
-                status = f"does not end after {seconds + PATIENCE} s"
+                status = f"none after {seconds + PATIENCE} s"
             log.seek(0)
             said = log.read().decode(errors="replace").splitlines()
         if not report.exists():
@@ -40,8 +40,10 @@ def campaign(target, seconds, seed, found):
         outcome = json.loads(report.read_text())
         if status != 0:
             kept = found / f"{target}-stopped"
-            kept.write_bytes(next(Path(folder).glob("input*")).read_bytes())
-            outcome["faults"][f"worker: {status}"] = str(kept)
+            for file in Path(folder).glob("input*"):
+                kept.write_bytes(file.read_bytes())
+            kept.with_suffix(".log").write_text("\n".join(said))
+            outcome["faults"][f"worker: status {status}"] = str(kept)
     return outcome
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import resource
 import sys
 import time
@@ -24,8 +25,8 @@ LONGEST = 1 << 16
 class Worker:
     """Counts what a reader does with the inputs of the fuzzer, and keeps what it must not do."""
 
-    def __init__(self, name, seconds, folder, found):
-        self.target, self.name, self.folder, self.found = TARGETS[name], name, Path(folder), Path(found)
+    def __init__(self, name, target, seconds, folder, found):
+        self.name, self.target, self.folder, self.found = name, target, Path(folder), Path(found)
         self.path = str(self.folder / f"input{self.target.suffix}")
         self.end = time.monotonic() + seconds
         self.counts = {"inputs": 0, "accepted": 0, "refused": 0, "slowest": 0.0}
@@ -66,8 +67,9 @@ class Worker:
             self.target.read(self.path)
         except InputError as error:
             self.counts["refused"] += 1
-            if "\n" in str(error) or len(str(error)) > 2000 or not str(error).startswith(self.path):
-                return f"message: {str(error)[:100]!r}"
+            text = str(error)
+            if not text.isprintable() or len(text) > 2000 or not re.search("; (accepted|needed)", text):
+                return f"message: {text[:200]!r}"
         except Exception as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
             return f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}: {str(error)[:100]}"
@@ -77,7 +79,7 @@ class Worker:
 
     def keep(self, fault, content):
         """Notes a fault, once per kind, with its smallest input."""
-        kind = fault.split(": ")[0] if fault[0].isupper() else fault[:20]
+        kind = " ".join(fault.split()[:3])
         path = self.found / f"{self.name}-{hashlib.sha256(kind.encode()).hexdigest()[:8]}{self.target.suffix}"
         if kind not in self.faults or len(content) < path.stat().st_size:
             path.write_bytes(content)
@@ -95,7 +97,7 @@ def work(name, seconds, seed, folder, found):
     `report.json` in `folder` counts inputs and names the faults, the file `input` is what it is at; `found`
     keeps the smallest input of each fault.
     """
-    worker = Worker(name, float(seconds), folder, found)
+    worker = Worker(name, TARGETS[name], float(seconds), folder, found)
     corpus = Path(folder, "corpus")
     corpus.mkdir()
     for number, content in enumerate(worker.target.seeds()):

@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..reading import shown
 from .layer import INPUT, MAX_BITS, Layer
 from .quantized_network import QuantizedNetwork
-from .shapes import LayerShapes, layer_shapes
+from .shapes import LayerShapes, check_elements, layer_shapes
 
 
 class Links(NamedTuple):
@@ -53,6 +53,7 @@ class Network(QuantizedNetwork):
             raise InputError(f"network name is {shown(self.name)}; accepted: printable text, not empty")
         where = f"network {self.name}:"
         shape = checks.integers(self.input_shape, f"{where} input_shape", "HWC", 1)
+        check_elements((shape[0], shape[1], shape[2]), f"{where} input_shape is")
         _set(self, "input_shape", shape)
         bits = checks.integer(self.input_bits, f"{where} input_bits", 1, MAX_BITS)
         _set(self, "input_bits", bits)

@@ -110,7 +110,7 @@ def _read_arrays(path: str | PathLike[str], stream: BinaryIO) -> dict[str, np.nd
             arrays = {}
             for entry in entries:
                 name = entry.filename.removesuffix(".npy")
-                arrays[name] = _read_array(archive, entry, f"{path}: array {name}")
+                arrays[name] = _read_array(archive, entry, f"{path}: array {shown(name)[1:-1]}")
             return arrays
     except (InputError, MemoryError):
         raise

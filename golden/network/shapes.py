@@ -5,10 +5,14 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import InputError
+from ..reading import shown
 from .geometry import Geometry
 from .quantized_layer import QuantizedLayer
 
 Shape = tuple[int, int, int]
+
+# Elements of a map, padding included.
+MAX_ELEMENTS = 1 << 27
 
 
 class LayerShapes(NamedTuple):
@@ -43,6 +47,7 @@ def layer_shapes(layer: QuantizedLayer, shape: Shape) -> LayerShapes:
             f"{shape[2] // layer.groups} (= {shape[2]} channels / {layer.groups} groups)"
         )
     conv = (*_window_count(shape, layer, f"{where} kernel"), layer.out_channels)
+    check_elements(conv, f"{where} makes a map of")
     if layer.pool is None:
         return LayerShapes(shape, conv, conv)
     pooled = _window_count(conv, layer.pool, f"{where} pool kernel")
@@ -75,4 +80,11 @@ def _window_count(shape: Shape, geometry: Geometry, where: str) -> tuple[int, in
                 f"({geometry.kernel[axis]} - 1) + 1); "
                 f"accepted: at most {padded} (= {before} + {shape[axis]} + {after}, padded input)"
             )
+    check_elements((*geometry.padded(shape), shape[2]), f"{where} reads a padded map of")
     return geometry.output_size(shape)
+
+
+def check_elements(shape: Shape, where: str) -> None:
+    """Refuses a map (H, W, C) of more than MAX_ELEMENTS; `where` stands before its shape."""
+    if shape[0] * shape[1] * shape[2] > MAX_ELEMENTS:
+        raise InputError(f"{where} {shown(shape)}; accepted: at most {MAX_ELEMENTS} elements")

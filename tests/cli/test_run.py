@@ -100,7 +100,18 @@ def test_no_port_and_no_board(dorefa, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "not JSON"), ("[]", "no 'baud'"), ('{"baud": 1, "scale": []}', "no 'bias'")],
+    [
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON: nested too deeply"),
+        ("[]", "no 'baud'"),
+        ('{"baud": 1, "scale": []}', "no 'bias'"),
+        ('{"baud": "fast", "scale": [1], "bias": [1]}', "baud is 'fast'"),
+        ('{"baud": 9999999999, "scale": [1], "bias": [1]}', "baud is 9999999999"),
+        ('{"baud": 1, "scale": [], "bias": []}', "scale is []"),
+        ('{"baud": 1, "scale": [1, null], "bias": [1]}', "scale is [1, None]"),
+        ('{"baud": 1, "scale": [1], "bias": [NaN]}', "not JSON: NaN is no number of JSON"),
+        ('{"baud": 1, "scale": [1, 2], "bias": [1]}', "scale has 2 numbers and bias 1"),
+    ],
 )
 def test_settings_that_are_none(text, message, dorefa, tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((1, 2, 2, 1), np.uint8))

@@ -8,14 +8,16 @@ from typing import Any
 
 # Fields of all messages: 10,000 nodes have 300,000.
 MAX_FIELDS = 1 << 19
-# Bytes of packed numbers, each a number of up to eight in memory.
-MAX_PACKED = 1 << 24
+# Packed numbers; each takes up to eight bytes in memory, and is read as an object of Python.
+MAX_NUMBERS = 1 << 24
 # Messages within each other: protobuf's own limit.
 MAX_DEPTH = 100
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 # Types of fields, as in descriptor.proto.
 _STRING, _MESSAGE, _RAW = 9, 11, 12
+# Bytes of those numbers that always have as many: double, float.
+_WIDTHS = {1: 8, 2: 4}
 
 
 def check_objects(content: bytes, descriptor: Any) -> None:
@@ -24,7 +26,7 @@ def check_objects(content: bytes, descriptor: Any) -> None:
     size = len(content)
     kinds: dict[str, dict[int, tuple[int, Any]]] = {}
     # Ends of the messages around `at`, and what they are.
-    stack, at, fields, packed = [(size, _kinds(descriptor, kinds))], 0, 0, 0
+    stack, at, fields, numbers = [(size, _kinds(descriptor, kinds))], 0, 0, 0
     while stack:
         end, known = stack[-1]
         if at == end:
@@ -44,9 +46,9 @@ def check_objects(content: bytes, descriptor: Any) -> None:
             stack.append((at + length, _kinds(inner, kinds)))
             continue
         if key & 7 == _BYTES and kind not in (_STRING, _RAW):
-            packed += length
-            if packed > MAX_PACKED:
-                raise ValueError(f"more than {MAX_PACKED} bytes of numbers outside of raw data")
+            numbers += length // _WIDTHS.get(kind, 1)
+            if numbers > MAX_NUMBERS:
+                raise ValueError(f"more than {MAX_NUMBERS} numbers outside of raw data")
         at += length
 
 

@@ -2,7 +2,6 @@
 
 import errno
 import io
-import json
 import os
 import re
 import zipfile
@@ -14,6 +13,8 @@ from dorefa.golden import InputError, random_images, random_network, run_float
 from dorefa.golden.network import npz
 from dorefa.golden.network.encoding import Encoding
 
+from .support import contents, npy, refused, rewrite, with_header
+
 
 @pytest.fixture
 def network():
@@ -24,36 +25,6 @@ def network():
 def path(network, tmp_path):
     npz.save(network, tmp_path / "net.npz")
     return tmp_path / "net.npz"
-
-
-def contents(path):
-    with zipfile.ZipFile(path) as archive:
-        return {entry.filename: archive.read(entry) for entry in archive.infolist()}
-
-
-def rewrite(path, files):
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-
-
-def npy(array, **options):
-    stream = io.BytesIO()
-    np.save(stream, array, **options)
-    return stream.getvalue()
-
-
-def with_header(path, change):
-    """The file with `change` applied to its header."""
-    files = contents(path)
-    header = json.loads(np.load(io.BytesIO(files["header.npy"])).tobytes())
-    change(header)
-    files["header.npy"] = npy(np.frombuffer(json.dumps(header).encode(), np.uint8))
-    rewrite(path, files)
-
-
-def refused(path, text):
-    return pytest.raises(InputError, match=f"^{re.escape(f'{path}: {text}')}$")
 
 
 def same(a, b):
@@ -192,18 +163,6 @@ def test_pickles_are_never_opened(path):
         npz.load(path)
 
 
-def test_huge_arrays_are_refused_before_unpacking(path, monkeypatch):
-    monkeypatch.setattr(npz, "MAX_UNPACKED", 10_000)
-    files = {"header.npy": contents(path)["header.npy"], "bomb.npy": bytes(1 << 20)}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    assert path.stat().st_size < 10_000
-    total = sum(len(content) for content in files.values())
-    with refused(path, f"arrays unpack to {total} bytes; accepted: at most 10000"):
-        npz.load(path)
-
-
 def test_declared_size_that_is_not_there(path):
     files = contents(path)
     header = io.BytesIO()
@@ -293,6 +252,15 @@ def first(**fields):
         ),
         (first(norm=[]), "header layer 0 norm is []; accepted"),
         (first(w_bits=9), "layer conv0: w_bits is 9; accepted"),
+        (first(padding=1 << 40), "layer conv0: kernel reads a padded map of (2199023255"),
+        (first(padding=1 << 62), "layer conv0: kernel reads a padded map of (9223372036854775"),
+        (first(w_bits=10**4), "layer conv0: w_bits is 10000; accepted: an integer in 1..8"),
+        (first(w_bits=[0] * 100), "layer conv0: w_bits is [0, 0, 0, "),
+        (first(name="x" * 100_000, w_bits=9), "layer xxxx"),
+        (
+            lambda header: header.update(input_shape=[1 << 20, 1 << 20, 1]),
+            "network random4: input_shape is (1048576, 1048576, 1); accepted: at most 134217728 elements",
+        ),
         (first(stride="ab"), "layer conv0: stride is 'ab'; accepted: 2 integers"),
         (
             lambda header: header.update(input_shape=[1, 2]),

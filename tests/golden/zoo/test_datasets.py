@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -54,6 +55,18 @@ GOOD = idx_bytes(np.arange(6, dtype=np.uint8).reshape(2, 3))
         (GOOD[:9], "truncated in the IDX header: 9 bytes; needed: 12"),
         (GOOD[:-1], "truncated: 17 bytes; needed: 18 for shape (2, 3)"),
         (GOOD + b"\0", "has bytes left over; needed: 18 for shape (2, 3)"),
+        (b"\0\0\x08\0", "IDX rank 0; accepted: 1 to 8"),
+        (b"\0\0\x08\x41" + b"\0\0\0\1" * 65, "IDX rank 65; accepted: 1 to 8"),
+        (
+            b"\0\0\x08\x03" + b"\xff" * 12,
+            "claims shape (4294967295, 4294967295, 4294967295); accepted: at most",
+        ),
+        (
+            b"\0\0\x08\x02" + bytes(4) + b"\xff" * 4,
+            "claims shape (0, 4294967295); accepted: at most 536870912 el",
+        ),
+        (b"\0\0\x08\x01\x20\0\0\0x", "truncated: 9 bytes; needed: 536870920 for shape (536870912,)"),
+        (gzip.compress(GOOD + b"\0"), "has bytes left over; needed: 18 for shape (2, 3)"),
         (gzip.compress(GOOD, mtime=0)[:-9], "cannot be read (gzip: the file ends too early)"),
     ],
 )
@@ -64,6 +77,16 @@ def test_bad_idx_files_are_refused_by_name(tmp_path, content, message):
         read_idx(path)
     assert str(error.value).startswith(f"{path}: {message}")
     assert "\n" not in str(error.value)
+
+
+def test_a_gzip_that_unpacks_to_more_than_it_claims_is_not_unpacked(tmp_path):
+    path = tmp_path / "bomb"
+    path.write_bytes(gzip.compress(GOOD + bytes(1 << 28)))
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"has bytes left over; needed: 18 for shape \(2, 3\)$"):
+        read_idx(path)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 23
+    tracemalloc.stop()
 
 
 def test_missing_idx_file_is_refused(tmp_path):

@@ -158,6 +158,29 @@ def test_more_than_a_library(tmp_path, monkeypatch):
         liberty.load(compressed)
 
 
+def test_more_statements_than_a_library(tmp_path, monkeypatch):
+    monkeypatch.setattr(liberty, "MAX_STATEMENTS", 50)
+    path = library(tmp_path, NAND, FLIP_FLOP)
+    assert liberty.load(path).nand2 == "ND2"
+    with pytest.raises(InputError, match=r"more than 50 groups and attributes; accepted: at most that$"):
+        liberty.load(library(tmp_path, NAND, FLIP_FLOP, "a : 1;" * 50))
+
+
+@pytest.mark.parametrize("function", ["(" * 100_000 + "A", "!" * 100_000 + "A", "A " * 100_000, "A'" * 50])
+def test_a_function_that_no_gate_has(function, tmp_path):
+    path = library(tmp_path, NAND.replace("ND2", "odd").replace("!(A & B)", function), NAND, FLIP_FLOP)
+    assert liberty.load(path).nand2 == "ND2"
+
+
+@pytest.mark.parametrize("area", ["nan", "inf", "-1", "1e999", "x" * 1000])
+def test_an_area_that_is_none(area, tmp_path):
+    path = library(tmp_path, NAND.replace("4", area), FLIP_FLOP)
+    with pytest.raises(
+        InputError, match=r"cell \(ND2\): area is '[^\n]{,100}; accepted: a number, not negative$"
+    ):
+        liberty.load(path)
+
+
 def test_missing_file_and_binary_file(tmp_path):
     with pytest.raises(
         InputError, match=r"none\.lib: cannot be read .No such file or directory.; accepted: a Liberty file"
