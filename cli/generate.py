@@ -5,7 +5,7 @@ import argparse
 from dorefa.golden.errors import InputError
 
 from . import options
-from .output import Output, make_folder, write_bytes
+from .output import Output, new_folder
 
 SUMMARY = "write an engine as portable Verilog"
 EXAMPLE = "dorefa generate -o engine --model digits --preload"
@@ -46,30 +46,27 @@ def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
     from dorefa.golden import lower
     from dorefa.hw.compiler.compile import compile_network
-    from dorefa.hw.generate.manifest import engine_files
-    from dorefa.hw.generate.network_files import network_files
+    from dorefa.hw.generate.file_set import NAMES, file_set, write_set
 
-    out = Output(args.json)
+    out = Output(args.json, inputs=options.input_files(args))
     if args.preload and not args.model:
         raise InputError("--preload needs a network; accepted: --model MODEL beside it")
     network = lower(options.load_network(args.model, args)) if args.model else None
     config = options.engine_config(args, network)
     # Compiled even when not preloaded: an engine that cannot run its model is not worth a file.
     compiled = compile_network(network, config) if network else None
-    texts = engine_files(
-        config,
-        compiled if args.preload else None,
-        memory=args.memory,
-        librelane_period_ns=args.librelane,
-    )
-    folder = make_folder(args.output)
-    contents = {name: text.encode() for name, text in texts.items()}
-    if compiled:
-        contents |= network_files(compiled, preloaded=args.preload)
-    files = []
-    for name, content in contents.items():
-        write_bytes(folder / name, content)
-        files.append(str(folder / name))
-        out.say(f"wrote {files[-1]}")
+    with new_folder(args.output) as folder:
+        out.claim(outputs={"--output": [folder / name for name in NAMES]})
+        contents = file_set(
+            config,
+            compiled,
+            preload=args.preload,
+            memory=args.memory,
+            librelane_period_ns=args.librelane,
+        )
+        write_set(folder, contents)
+    files = [str(folder / name) for name in contents]
+    for name in files:
+        out.say(f"wrote {name}")
     out.report({"files": files, "config": config.as_dict(), "preloaded": args.preload})
     return 0

@@ -25,7 +25,6 @@ _ZOO_OPTIONS = {
     "net_last_w": "last_w",
     "net_size": "size",
 }
-
 MODEL_HELP = "a .npz network, a QONNX file (.onnx) or a zoo name (see `dorefa zoo`)"
 
 
@@ -56,6 +55,21 @@ def image_size(text: str) -> tuple[int, int]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no size; accepted: HxW, as 28x28") from error
     return height, width
+
+
+def input_files(args: argparse.Namespace) -> dict[str, str | None]:
+    """The files that the command line in `args` reads, {option: name or None}, for :class:`.output.Output`."""
+    model = getattr(args, "model", None)
+    files = {name: getattr(args, name, None) for name in ("input", "labels", "config", "settings", "liberty")}
+    return {
+        "MODEL": model if model is not None and is_network_file(model) else None,
+        **{f"--{name}": path for name, path in files.items()},
+    }
+
+
+def is_network_file(model: str) -> bool:
+    """Whether MODEL is a file, and no name of the zoo."""
+    return Path(model).suffix.lower() in (".npz", ".onnx")
 
 
 def load_network(model: str, args: argparse.Namespace) -> Network | IntegerNetwork:
@@ -89,7 +103,7 @@ def _named_network(model, args, from_zoo):
         raise InputError(
             f"--image-type {args.image_type} is for QONNX files only; accepted without it: {model}"
         )
-    if suffix not in (".npz", ".onnx"):
+    if not is_network_file(model):
         return from_zoo(model, **given)
     if given:
         option = next(name for name in _ZOO_OPTIONS if getattr(args, name) is not None)

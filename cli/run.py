@@ -6,10 +6,11 @@ import argparse
 from typing import TYPE_CHECKING
 
 from dorefa.golden.errors import InputError
+from dorefa.golden.files import write_file
 
 from . import options
 from .build import DEFAULT_BAUD, SETTINGS
-from .output import Output, Progress, require_writable, write_array
+from .output import Output, Progress, array_file
 
 if TYPE_CHECKING:
     import serial
@@ -44,15 +45,16 @@ def run(args: argparse.Namespace) -> int:
 
     from dorefa.hw.shell.driver import Board
 
-    out = Output(args.json)
+    out = Output(
+        args.json,
+        outputs={"--output": args.output, "--logits": args.logits},
+        inputs={"--port": args.port, **options.input_files(args)},
+    )
     settings = _read_settings(args.settings)
     if settings is None and (args.labels or args.logits):
         option = "--labels" if args.labels else "--logits"
         raise InputError(f"{option} needs the scale of the classes; accepted: --settings {SETTINGS}")
     images = options.read_array(args.input, "uint8 images (batch, height, width, channels)")
-    for path in (args.output, args.logits):
-        if path:
-            require_writable(path)
     baud = args.baud or (settings["baud"] if settings else DEFAULT_BAUD)
     with open_port(args.port, baud, args.wait) as port:
         board = Board(port, args.port)
@@ -71,8 +73,8 @@ def run(args: argparse.Namespace) -> int:
     contents = {"outputs": outputs.tolist(), "images": len(outputs), "cycles": cycles}
     contents["fps"] = len(outputs) / seconds
     out.say(f"{len(outputs)} images, {contents['fps']:.1f} a second, {cycles:,} cycles the last one")
-    if args.output:
-        write_array(args.output, outputs)
+    if args.output is not None:
+        write_file(args.output, array_file(outputs))
         out.say(f"wrote {args.output}")
     if settings:
         _classify(out, contents, args, settings, outputs, labels)
@@ -118,8 +120,8 @@ def _classify(out, contents, args, settings, outputs, labels):
     classes = values.argmax(axis=1)
     contents["classes"] = classes.tolist()
     out.say("classes " + " ".join(map(str, classes[:20])) + (" ..." if len(classes) > 20 else ""))
-    if args.logits:
-        write_array(args.logits, values)
+    if args.logits is not None:
+        write_file(args.logits, array_file(values))
         out.say(f"wrote {args.logits}")
     if labels is not None:
         contents["accuracy"] = float((classes == labels).mean())

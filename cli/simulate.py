@@ -1,14 +1,14 @@
 """`dorefa simulate`: runs the generated Verilog, or its netlist, and compares with the integer model."""
 
 import argparse
-import sys
 
 from dorefa.golden.errors import InputError
+from dorefa.golden.files import write_file
 
 from . import options
 from .bipolar import bipolar_inputs, say_bipolar
 from .layers import layer_table, say_groups
-from .output import Output, Progress, require_writable, write_array
+from .output import Output, Progress, array_file
 
 SUMMARY = "run the generated Verilog and compare every layer with the golden model"
 EXAMPLE = "dorefa simulate digits --simulator verilator --limit 100"
@@ -65,18 +65,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the verb; returns the exit status, 1 where hardware and golden differ."""
+    """Runs the verb; returns the exit status. Where hardware and golden differ, writes the report and raises
+    :class:`InputError` with the first difference."""
     from dorefa.golden import logits, lower
     from dorefa.sim import simulate
 
-    out = Output(args.json)
+    out = Output(
+        args.json,
+        outputs={"--output": args.output, "--logits": args.logits},
+        inputs=options.input_files(args),
+    )
     network = lower(options.load_network(args.model, args))
     simulator = _simulator(args)
     config = options.engine_config(args, network)
     images, labels = _images(args, network, simulator, config.batch)
-    for path in (args.output, args.logits):
-        if path:
-            require_writable(path)
     verilog, netlist = _verilog(out, args, network, config, simulator)
     with Progress(simulator, len(images)) as progress:
         result = simulate(
@@ -98,8 +100,8 @@ def run(args: argparse.Namespace) -> int:
         (args.output, result.outputs),
         (args.logits, logits(network, result.outputs)),
     ):
-        if path:
-            write_array(path, array)
+        if path is not None:
+            write_file(path, array_file(array))
             out.say(f"wrote {path}")
     _say(out, result)
     contents = result.as_dict()
@@ -112,11 +114,9 @@ def run(args: argparse.Namespace) -> int:
     if result.bit_exact:
         return 0
     first = result.mismatches[0]
-    print(
-        f"dorefa: {args.model} is not bit-exact: {result.mismatch_count} differences, the first: {first}",
-        file=sys.stderr,
+    raise InputError(
+        f"{args.model} is not bit-exact: {result.mismatch_count} differences, the first: {first}"
     )
-    return 1
 
 
 def _simulator(args):

@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.synth.flow.units import make_unit
     from dorefa.synth.targets.catalog import find_target
 
-    out = Output(args.json)
+    out = Output(args.json, inputs=options.input_files(args))
     network = args.model and lower(options.load_network(args.model, args))
     config = options.engine_config(args, network or None)
     gates = find_target(args.target).gates is not None
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     library = liberty.load(args.liberty) if args.liberty else None
     if args.pnr:
         nextpnr.check_installed(args.target, args.device)
-    folder = args.keep and make_folder(args.keep)
+    folder = None if args.keep is None else make_folder(args.keep)
     unit = make_unit(args.unit, config, args.target, memory=memory)
     contents = _measure(args, unit, library, memory, folder)
     contents["memory"] = memory
