@@ -99,7 +99,9 @@ def _pairs(names: Names | None) -> Iterator[tuple[str, PathName]]:
     """(option, name) of every name that was given."""
     for label, paths in (names or {}).items():
         if paths is not None:
-            yield from ((label, path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths))
+            yield from (
+                (label, path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)
+            )
 
 
 def _plain(value):

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from typing import TextIO
 
 from dorefa.golden.errors import InputError
@@ -20,7 +20,8 @@ def guarded(main: Callable[[], int]) -> int:
     """
     _occupy_closed()
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")
+        with open(os.devnull, "w") as null, redirect_stderr(null):
+            return guarded(main)
     if sys.stdout is None:
         say_error(f"dorefa: {_CLOSED}")
         return _FAILED

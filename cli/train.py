@@ -37,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _data_files(folder):
     """What :func:`load_mnist` may find in `folder`."""
-    return [] if folder is None else [*Path(folder).glob("*idx*-ubyte*"), *Path(folder).glob("*/*idx*-ubyte*")]
+    return (
+        [] if folder is None else [*Path(folder).glob("*idx*-ubyte*"), *Path(folder).glob("*/*idx*-ubyte*")]
+    )
 
 
 def run(args: argparse.Namespace) -> int:

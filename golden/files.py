@@ -35,7 +35,9 @@ class Place:
     @property
     def device(self) -> bool:
         """Whether it is a character or block device."""
-        return self.found is not None and (stat.S_ISCHR(self.found.st_mode) or stat.S_ISBLK(self.found.st_mode))
+        return self.found is not None and (
+            stat.S_ISCHR(self.found.st_mode) or stat.S_ISBLK(self.found.st_mode)
+        )
 
     @property
     def identity(self) -> Hashable:

@@ -182,7 +182,9 @@ def _config(path: Path, engine: Mapping[str, Any]) -> EngineConfig:
     }:
         raise InputError(f"{path}: config is not that of an engine; accepted: {_ACCEPTED} of this release")
     config = EngineConfig().replace(**values)
-    _compare(path, engine.get("interface_sha256"), interface_sha256(config), "this release", "interface_sha256")
+    _compare(
+        path, engine.get("interface_sha256"), interface_sha256(config), "this release", "interface_sha256"
+    )
     return config
 
 
