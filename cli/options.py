@@ -58,7 +58,7 @@ def image_size(text: str) -> tuple[int, int]:
 
 
 def input_files(args: argparse.Namespace) -> dict[str, str | None]:
-    """The files that the command line in `args` reads, {option: name or None}, for :class:`.output.Output`."""
+    """The files that the command line in `args` reads, {option: name or None}, for :class:`Output`."""
     model = getattr(args, "model", None)
     files = {name: getattr(args, name, None) for name in ("input", "labels", "config", "settings", "liberty")}
     return {

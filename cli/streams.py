@@ -46,8 +46,8 @@ def guarded(main: Callable[[], int]) -> int:
 
 
 def _occupy_closed() -> None:
-    """Opens the null device for each of the three descriptors that is closed: a file that took its place would
-    get what is meant for the stream."""
+    """Opens the null device for each of the three descriptors that is closed: a file in its place would get
+    what is meant for the stream."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)
@@ -76,7 +76,7 @@ def say_error(text: str, end: str = "\n") -> None:
 
 
 def abandon(stream: TextIO) -> None:
-    """Drops what `stream` still holds, and all that it gets: it will be written again when the process ends."""
+    """Drops what `stream` still holds, and all that it gets; else the end of the process would try again."""
     with suppress(OSError):  # without a descriptor, inside another program
         descriptor = stream.fileno()
         null = os.open(os.devnull, os.O_WRONLY)

@@ -81,7 +81,7 @@ def _follow(name: str) -> tuple[str, int | None, bool]:
         folder, last = os.path.split(name)
         folder = os.path.realpath(folder or os.curdir)
         name = os.path.join(folder, last)
-        # What these links say is no path: a pipe has none, and the file of a descriptor may have another by now.
+        # What these links say is no path: a pipe has none, and a file may have another one by now.
         if last.isdecimal() and own.fullmatch(folder):
             return name, int(last), True
         if last.isdecimal() and re.fullmatch(_ANY, folder):
@@ -142,7 +142,7 @@ def _require_room_beside(target: str) -> None:
 
 @contextmanager
 def _beside(target: str) -> Iterator[tuple[str, BinaryIO]]:
-    """(name, file) of a new file in the folder of `target`, gone afterwards unless it has another name then."""
+    """(name, file) of a new file in the folder of `target`, gone afterwards unless it was renamed."""
     # Of the same length for every name, which may be as long as a name can be.
     name = os.path.join(os.path.dirname(target), f".dorefa-{secrets.token_hex(8)}.part")
     try:
@@ -163,10 +163,10 @@ def write_files(contents: Mapping[PathName, bytes], *, gone: Iterable[PathName] 
 
     A plain file is written beside its name and takes it then; files take their names in the order of
     `contents`, once all are written. A symbolic link is followed, and stays. A file that was there keeps its
-    permissions, and its owner where that is allowed; the mode of a new one is the umask's. Other hard links to
-    a file that was there keep what it held. Devices, pipes and open descriptors (/dev/stdout, the shell's >(...))
-    are written through, before any plain file takes its name. The files `gone` are removed just before the last
-    name is taken. InputError where something cannot be written.
+    permissions, and its owner where that is allowed; the mode of a new one is the umask's. Other hard links
+    to a file that was there keep what it held. Devices, pipes and open descriptors (/dev/stdout, the shell's
+    >(...)) are written through, before any plain file takes its name. The files `gone` are removed just
+    before the last name is taken. InputError where something cannot be written.
     """
     with ExitStack() as stack:
         through, renames = [], []

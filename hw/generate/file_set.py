@@ -1,5 +1,5 @@
-"""The files that a user gets of an engine are a set: its manifests hold the SHA-256 of every other file, and who
-reads a folder refuses a mixture."""
+"""The files that a user gets of an engine are a set: its manifests hold the SHA-256 of every other file, and
+who reads a folder refuses a mixture."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def file_set(
     """All files of an engine, {name: content}, and those of the network `compiled` for it.
 
     With `preload` the network is inside the Verilog. `memory` and `librelane_period_ns` as of
-    :func:`.manifest.engine_parts`. engine.json has ``sha256`` of every other file and ``interface_sha256``, of
+    :func:`.manifest.engine_parts`. engine.json has ``sha256`` of every other file and its
     :func:`interface_sha256`; network.json ``sha256`` of the files that it describes and, in ``engine``, the
-    ``interface_sha256`` of the engines that these load and the ``sha256`` of the engine.v it was written with.
+    ``interface_sha256`` of the engines that these load and ``sha256`` of the engine.v it was written with.
     """
     texts, description = engine_parts(
         config, compiled if preload else None, memory=memory, librelane_period_ns=librelane_period_ns
@@ -97,8 +97,8 @@ def write_set(folder: PathName, contents: Mapping[str, bytes]) -> None:
     """Writes a :func:`file_set` into `folder`, engine.json last: ended in between, the folder is no set, and
     :func:`read_set` says so.
 
-    Files of the set that was there go, if they are as they were written and the new one has none of that name.
-    InputError as of :func:`write_files`.
+    Files of the set that was there go, if they are as they were written and the new one has none of that
+    name. InputError as of :func:`write_files`.
     """
     gone = [
         Path(folder, name)
@@ -137,8 +137,8 @@ class FileSet:
 
 
 def read_set(folder: PathName) -> FileSet:
-    """The :class:`FileSet` in `folder`. InputError, which names the file and both hashes, where it is not what
-    one `dorefa generate` of this release wrote."""
+    """The :class:`FileSet` in `folder`. InputError, which names the file and both hashes, where it is not
+    what one `dorefa generate` of this release wrote."""
     folder = Path(folder)
     path = folder / ENGINE
     contents = {ENGINE: _read(path)}

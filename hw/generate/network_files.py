@@ -20,8 +20,8 @@ FORMATS = {
 def network_parts(
     compiled: CompiledNetwork, *, preloaded: bool
 ) -> tuple[dict[str, bytes], dict[str, object]]:
-    """(files of a network, {name: content}: ``load.bin`` unless the Verilog holds the network, ``weights.bin``
-    where weights stream in; what describes them, ready for JSON)."""
+    """(files of a network, {name: content}: ``load.bin`` unless the Verilog holds the network,
+    ``weights.bin`` where weights stream in; what describes them, ready for JSON)."""
     config = compiled.config
     files = {}
     if not preloaded:

@@ -40,7 +40,10 @@ def command(*arguments):
     return streams.guarded(lambda: main.main([str(argument) for argument in arguments]))
 
 
-FULL_LINE = "dorefa: standard output: cannot be written: No space left on device; accepted: a file or pipe with room\n"
+FULL_LINE = (
+    "dorefa: standard output: cannot be written: No space left on device; "
+    "accepted: a file or pipe with room\n"
+)
 
 
 @FULL

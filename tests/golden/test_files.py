@@ -1,4 +1,4 @@
-"""dorefa.golden.files: plain files are replaced whole, everything else is written through, names are checked."""
+"""dorefa.golden.files: plain files are replaced whole, all else is written through, names are checked."""
 
 import os
 import resource
@@ -178,7 +178,7 @@ def test_a_file_that_grows_too_large_leaves_all_as_they_were(tmp_path):
 
 @pytest.mark.parametrize("spelling", ["/dev/fd/{}", "/proc/self/fd/{}", "/proc/thread-self/fd/{}"])
 def test_open_descriptors_are_written_through(spelling, tmp_path):
-    """A plain file behind one is neither replaced nor cut: what the shell's > opened goes on from where it is."""
+    """A plain file behind one is neither replaced nor cut: the shell's > goes on from where it is."""
     if not os.path.isdir(os.path.dirname(spelling)):
         pytest.skip(f"there is no {os.path.dirname(spelling)}")
     path = tmp_path / "y"

@@ -3,8 +3,8 @@
 import io
 import json
 import os
-import resource
 import re
+import resource
 import zipfile
 
 import numpy as np
