@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         )
     files = {f"{args.board}.{suffix}": content for suffix, content in made.files.items()}
     files[f"{args.board}.v"] = made.verilog.encode()
-    files[SETTINGS] = board_report.settings(made, board=args.board, baud=args.baud).encode()
+    files[SETTINGS] = board_report.settings(made, files, board=args.board, baud=args.baud).encode()
     # The settings last: they hold the hashes of the others.
     write_files({folder / name: content for name, content in files.items()})
     contents = board_report.report(made, board=args.board, baud=args.baud)

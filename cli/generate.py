@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
     from dorefa.golden import lower
     from dorefa.hw.compiler.compile import compile_network
-    from dorefa.hw.generate.file_set import NAMES, file_set, write_set
+    from dorefa.hw.generate.file_set import file_set, paths, write_set
 
     out = Output(args.json, inputs=options.input_files(args))
     if args.preload and not args.model:
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     # Compiled even when not preloaded: an engine that cannot run its model is not worth a file.
     compiled = compile_network(network, config) if network else None
     with new_folder(args.output) as folder:
-        out.claim(outputs={"--output": [folder / name for name in NAMES]})
+        out.claim(outputs={"--output": paths(folder)})
         contents = file_set(
             config,
             compiled,

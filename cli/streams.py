@@ -1,5 +1,6 @@
 """The standard streams: one line and status 1 where output cannot be written, nothing lost silently."""
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -25,8 +26,9 @@ def guarded(main: Callable[[], int]) -> int:
     if sys.stdout is None:
         say_error(f"dorefa: {_CLOSED}")
         return _FAILED
-    # File names may be no text.
-    sys.stdout.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # File names may be no text.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = main()
     except SystemExit as left:

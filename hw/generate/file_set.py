@@ -108,6 +108,11 @@ def write_set(folder: PathName, contents: Mapping[str, bytes]) -> None:
     write_files({Path(folder, name): contents[name] for name in NAMES if name in contents}, gone=gone)
 
 
+def paths(folder: PathName) -> list[Path]:
+    """All files that a set in `folder` may have."""
+    return [Path(folder, name) for name in NAMES]
+
+
 def _former(folder: PathName) -> dict[str, str]:
     """SHA-256 by name of the set that is in `folder`, as far as its engine.json tells."""
     try:

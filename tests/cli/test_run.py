@@ -114,4 +114,6 @@ def test_settings_that_are_none(text, message, dorefa, tmp_path):
 
 def test_labels_need_settings(dorefa, tmp_path):
     outcome = dorefa("run", "--port", "none", "--input", "x.npy", "--labels", "l.npy")
-    assert outcome.error == "--labels needs the scale of the classes; accepted: --settings board.json"
+    assert outcome.error == (
+        "--labels needs the scale of the classes; accepted: --settings board.json or --load DIR"
+    )
