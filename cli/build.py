@@ -5,7 +5,7 @@ import argparse
 from dorefa.golden.files import write_files
 
 from . import options
-from .output import Output, Progress, make_folder, new_folder
+from .output import Output, Progress, new_folder
 
 SUMMARY = "make a bitstream with the network inside for a board"
 EXAMPLE = "dorefa build digits --board ulx3s_85f -o ulx3s"
@@ -60,7 +60,10 @@ def run(args: argparse.Namespace) -> int:
         folder = stack.enter_context(new_folder(args.output))
         names = [f"{args.board}.{suffix}" for suffix in (*board.flow.suffixes, "v")]
         out.claim(outputs={"--output": [folder / name for name in (*names, SETTINGS)]})
-        keep = None if args.keep is None else make_folder(args.keep)
+        keep = None
+        if args.keep is not None:
+            keep = stack.enter_context(new_folder(args.keep))
+            out.claim_matching("--keep", keep, bitstream.FILES)
         scratch = keep or stack.enter_context(tempfile.TemporaryDirectory(prefix="dorefa-"))
         progress = stack.enter_context(Progress("build", 3))
         made = bitstream.make_bitstream(

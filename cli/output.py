@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Self
 
@@ -41,6 +42,7 @@ class Output:
         self._standard_output = opened(1).identity
         # What was named: the option, and whether it is written.
         self._claimed: dict[Hashable, tuple[str, bool]] = {}
+        self._targets: set[str] = set()
         if report_file == "-":
             self._stream = sys.stderr
             self._claim("--json", "standard output", self._standard_output, written=True)
@@ -62,11 +64,22 @@ class Output:
             # A terminal is read and written.
             if place.found is not None and not (place.device and place.descriptor is not None):
                 self._claim(label, path, place.identity, written=False)
+                self._targets.add(place.target)
         for label, path in _pairs(outputs):
-            identity = require_writable(path).identity
+            place = require_writable(path)
+            identity = place.identity
             self._claim(label, path, identity, written=True)
+            self._targets.add(place.target)
             if identity is not None and identity == self._standard_output:
                 self._stream = sys.stderr
+
+    def claim_matching(self, label: str, folder: Path, patterns: Iterable[str]) -> None:
+        """:meth:`claim` for what tools write into `folder`: outputs whose names match one of the patterns."""
+        own = os.path.realpath(folder)
+        names = {name for place, name in map(os.path.split, self._targets) if place == own}
+        names.update(os.listdir(folder))
+        taken = sorted(name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns))
+        self.claim(outputs={label: [folder / name for name in taken]})
 
     def _claim(self, label: str, path: PathName, identity: Hashable, *, written: bool) -> None:
         if identity is None:

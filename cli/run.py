@@ -114,7 +114,7 @@ def _read_settings(path):
     try:
         with open(path, encoding="utf-8") as file:
             settings = json.load(file)
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON: {error}; accepted: {accepted}") from None
     for key in ("baud", "scale", "bias"):
         if not isinstance(settings, dict) or key not in settings:

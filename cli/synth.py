@@ -1,11 +1,12 @@
 """`dorefa synth`: how large an engine, or one component of it, is on a target."""
 
 import argparse
+from contextlib import nullcontext
 
 from dorefa.golden.errors import InputError
 
 from . import options
-from .output import Output, make_folder
+from .output import Output, new_folder
 
 SUMMARY = "synthesize, place and route an engine or one of its components"
 EXAMPLE = "dorefa synth --target ecp5 --lanes 64 --rows 16 --unit engine"
@@ -79,7 +80,7 @@ def _seeds(text: str) -> tuple[int, ...]:
 def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
     from dorefa.golden import lower
-    from dorefa.synth.flow import liberty, nextpnr
+    from dorefa.synth.flow import liberty, nextpnr, yosys
     from dorefa.synth.flow.units import make_unit
     from dorefa.synth.targets.catalog import find_target
 
@@ -95,9 +96,11 @@ def run(args: argparse.Namespace) -> int:
     library = liberty.load(args.liberty) if args.liberty else None
     if args.pnr:
         nextpnr.check_installed(args.target, args.device)
-    folder = None if args.keep is None else make_folder(args.keep)
     unit = make_unit(args.unit, config, args.target, memory=memory)
-    contents = _measure(args, unit, library, memory, folder)
+    with nullcontext() if args.keep is None else new_folder(args.keep) as folder:
+        if folder:
+            out.claim_matching("--keep", folder, (f"{unit.top}.v", *yosys.FILES, *nextpnr.FILES))
+        contents = _measure(args, unit, library, memory, folder)
     contents["memory"] = memory
     contents["config"] = config.as_dict()
     out.say(
