@@ -158,8 +158,8 @@ def test_settings_beside_another_bitstream(dorefa, tmp_path):
     (tmp_path / "b.bit").write_bytes(b"other bits")
     found = hashlib.sha256(b"other bits").hexdigest()
     assert dorefa(*command).error == (
-        f"{tmp_path / 'b.bit'}: SHA-256 is {found}; accepted: {hashes['b.bit']}, as {path} says, in the files "
-        "of one `dorefa build`"
+        f"{tmp_path / 'b.bit'}: SHA-256 is {found}; accepted: {hashes['b.bit']}, as {path} says, in the "
+        "files of one `dorefa build`"
     )
 
 
@@ -182,6 +182,8 @@ def generated(compiled, folder, **options):
     return folder
 
 
+@pytest.mark.slow
+@pytest.mark.sample
 def test_a_network_is_loaded_first(dorefa, tmp_path, seed):
     """The board's memories hold nothing; the folder's load.bin fills them over the line."""
     compiled = small_network(seed)
@@ -249,7 +251,7 @@ def network_of_other_sizes(compiled, seed):
     sizes = compiled.network.input_shape, compiled.network.classes
     for attempt in range(seed * 1000, seed * 1000 + 1000):
         network = lower(
-            random_network(attempt, conv_layers=1, a_bits=2, max_macs=5_000, max_size=5, max_channels=5)
+            random_network(attempt, conv_layers=1, a_bits=2, max_macs=20_000, max_size=5, max_channels=5)
         )
         if (network.input_shape, network.classes) != sizes and not find_problems(network, compiled.config):
             return compile_network(network, compiled.config)
