@@ -49,14 +49,17 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.hw.generate.file_set import file_set, paths, write_set
 
     out = Output(args.json, inputs=options.input_files(args))
-    if args.preload and not args.model:
+    if args.preload and args.model is None:
         raise InputError("--preload needs a network; accepted: --model MODEL beside it")
-    network = lower(options.load_network(args.model, args)) if args.model else None
+    network = lower(options.load_network(args.model, args)) if args.model is not None else None
     config = options.engine_config(args, network)
     # Compiled even when not preloaded: an engine that cannot run its model is not worth a file.
     compiled = compile_network(network, config) if network else None
     with new_folder(args.output) as folder:
-        out.claim(outputs={"--output": paths(folder)})
+        # What is written besides the engine's own files.
+        wanted = {"memories.v": args.memory == "macro", "config.json": args.librelane is not None}
+        wanted |= dict.fromkeys(("network.json", "load.bin", "weights.bin"), compiled is not None)
+        out.claim(outputs={"--output": [path for path in paths(folder) if wanted.get(path.name, True)]})
         contents = file_set(
             config,
             compiled,

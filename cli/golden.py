@@ -50,7 +50,9 @@ def run(args: argparse.Namespace) -> int:
     )
     network = lower(options.load_network(args.model, args))
     images = options.read_images(args.input, network)
-    labels = args.labels and options.read_labels(args.labels, len(images), network.classes)
+    labels = None
+    if args.labels is not None:
+        labels = options.read_labels(args.labels, len(images), network.classes)
     with ExitStack() as stack:
         files: dict[str, Path] = {}
         if args.dump is not None:

@@ -204,7 +204,7 @@ def _preset_and_file(args):
     from dorefa.hw.config.toml_file import read_overrides
 
     values = preset(args.preset).as_dict() if args.preset else {}
-    if args.config:
+    if args.config is not None:
         values |= read_overrides(args.config)
     for field in fields(EngineConfig):
         if field.name in values and type(values[field.name]) is not type(field.default):

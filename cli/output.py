@@ -39,7 +39,9 @@ class Output:
     ) -> None:
         self._report_file = report_file
         self._stream = sys.stdout
-        self._standard_output = opened(1).identity
+        self._standard_output: Hashable = None
+        with suppress(OSError):  # closed: another program's affair
+            self._standard_output = opened(1).identity
         # What was named: the option, and whether it is written.
         self._claimed: dict[Hashable, tuple[str, bool]] = {}
         self._targets: set[str] = set()

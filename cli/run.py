@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         outputs={"--output": args.output, "--logits": args.logits},
         inputs={
             "--port": args.port,
-            "--load": args.load and file_set.paths(args.load),
+            "--load": None if args.load is None else file_set.paths(args.load),
             **options.input_files(args),
         },
     )
@@ -74,7 +74,9 @@ def run(args: argparse.Namespace) -> int:
         if loaded:
             _load(board, loaded)
             settings = {"scale": loaded.network["logit_scale"], "bias": loaded.network["logit_bias"]}
-        labels = args.labels and options.read_labels(args.labels, len(images), board.classes)
+        labels = None
+        if args.labels is not None:
+            labels = options.read_labels(args.labels, len(images), board.classes)
         started = time.monotonic()
         with Progress("run", len(images)) as progress:
             outputs = board.run(images, progress=progress.update)
@@ -114,6 +116,8 @@ def _read_settings(path):
     try:
         with open(path, encoding="utf-8") as file:
             settings = json.load(file)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); accepted: {accepted}") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON: {error}; accepted: {accepted}") from None
     for key in ("baud", "scale", "bias"):
@@ -158,8 +162,8 @@ def _read_loaded(args, settings):
     """The :class:`FileSet` of --load, for the engine that the settings describe, or None without --load."""
     from dorefa.hw.generate.file_set import ENGINE, read_set
 
-    if settings is None and args.load is None and (args.labels or args.logits):
-        option = "--labels" if args.labels else "--logits"
+    if settings is None and args.load is None and (args.labels, args.logits) != (None, None):
+        option = "--logits" if args.labels is None else "--labels"
         accepted = f"--settings {SETTINGS} or --load DIR"
         raise InputError(f"{option} needs the scale of the classes; accepted: {accepted}")
     if args.load is None:

@@ -77,7 +77,10 @@ def run(args: argparse.Namespace) -> int:
     out = Output(
         args.json,
         outputs={"--output": args.output, "--logits": args.logits},
-        inputs={"--engine": args.engine and file_set.paths(args.engine), **options.input_files(args)},
+        inputs={
+            "--engine": None if args.engine is None else file_set.paths(args.engine),
+            **options.input_files(args),
+        },
     )
     network = lower(options.load_network(args.model, args))
     simulator = _simulator(args)
@@ -202,14 +205,14 @@ def _images(args, network, simulator, batch):
     few = -(-_FEW_IMAGES // batch) * batch
     count = args.limit or (few if args.netlist else _DEFAULT_IMAGES[simulator])
     labels = None
-    if args.input:
+    if args.input is not None:
         images = options.read_images(args.input, network)
     elif args.model == "digits" and args.net_size is None:
         images, labels = (array[:count] for array in digits_sample())
     else:
         count = args.limit or min(count, few)
         images = random_images(network, count, args.sim_seed)
-    if args.labels:
+    if args.labels is not None:
         labels = options.read_labels(args.labels, len(images), network.classes)
     return images, labels
 

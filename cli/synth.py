@@ -85,15 +85,15 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.synth.targets.catalog import find_target
 
     out = Output(args.json, inputs=options.input_files(args))
-    network = args.model and lower(options.load_network(args.model, args))
-    config = options.engine_config(args, network or None)
+    network = None if args.model is None else lower(options.load_network(args.model, args))
+    config = options.engine_config(args, network)
     gates = find_target(args.target).gates is not None
-    if not gates and args.liberty:
+    if not gates and args.liberty is not None:
         raise InputError(
             f"--liberty is for gates, not for {args.target}; accepted: --target {_gate_targets()}"
         )
     memory = args.memory or ("macro" if gates else "logic")
-    library = liberty.load(args.liberty) if args.liberty else None
+    library = liberty.load(args.liberty) if args.liberty is not None else None
     if args.pnr:
         nextpnr.check_installed(args.target, args.device)
     unit = make_unit(args.unit, config, args.target, memory=memory)

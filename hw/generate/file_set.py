@@ -35,6 +35,8 @@ NAMES = (
     NETWORK,
     ENGINE,
 )
+# Of these none may lie beside a set that has not written it; config.json is a name that others use.
+_OWN = ("memories.v", "load.bin", "weights.bin", NETWORK)
 _ACCEPTED = "the files of one `dorefa generate`"
 # Of a file that is read; the Verilog of a preloaded engine is the largest.
 _MAX_BYTES = 1 << 30
@@ -144,6 +146,8 @@ class FileSet:
 def read_set(folder: PathName) -> FileSet:
     """The :class:`FileSet` in `folder`. InputError, which names the file and both hashes, where it is not
     what one `dorefa generate` of this release wrote."""
+    if not os.fspath(folder):
+        raise InputError(f"'' is no folder; accepted: {_ACCEPTED}")
     folder = Path(folder)
     path = folder / ENGINE
     contents = {ENGINE: _read(path)}
@@ -153,7 +157,7 @@ def read_set(folder: PathName) -> FileSet:
         if name in hashes:
             contents[name] = _read(folder / name)
             _compare(folder / name, sha256(contents[name]), hashes[name], ENGINE)
-        elif name != ENGINE and os.path.lexists(folder / name):
+        elif name in _OWN and os.path.lexists(folder / name):
             raise InputError(f"{folder / name}: is not in {ENGINE}'s list of files; accepted: {_ACCEPTED}")
     config = _config(path, engine)
     network = None

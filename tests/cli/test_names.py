@@ -151,6 +151,33 @@ def test_files_of_the_tools(command, name, dorefa, here):
     assert os.listdir("d") == [name] and not Path("new").exists()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        (*GOLDEN, "--labels", ""),
+        ("golden", "small.npz", "--input", ""),
+        ("golden", "", "--input", "images.npy"),
+        (*SIMULATE, "--labels", ""),
+        (*SIMULATE, "--input", ""),
+        (*SIMULATE, "--engine", ""),
+        (*SIMULATE, "--config", ""),
+        (*RUN, "--settings", ""),
+        (*RUN, "--load", ""),
+        ("generate", "-o", "d", "--model", ""),
+        ("synth", "--target", "asic", "--liberty", ""),
+        ("synth", "--model", ""),
+        ("synth", "--preset", "tiny", "--keep", ""),
+        ("explore", "small.npz", "--lanes", "8", "--rows", "1", "-o", ""),
+        (*BUILD, "-o", "d", "--keep", ""),
+    ],
+)
+def test_empty_names_are_no_missing_options(command, dorefa, here):
+    """As of a shell's variable that was never set."""
+    before = contents(here)
+    assert "accepted" in dorefa(*command).error or "known" in dorefa(*command).error
+    assert contents(here) == before
+
+
 def test_hard_links_are_one_file(dorefa, here):
     os.link("images.npy", "again.npy")
     os.symlink("again.npy", "link.npy")

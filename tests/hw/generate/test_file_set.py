@@ -214,7 +214,9 @@ def test_what_the_new_set_has_not_goes_and_a_users_files_stay(sets, tmp_path):
     (tmp_path / "config.json").write_text("changed by hand")
     write_set(tmp_path, sets["preloaded"])
     assert names(tmp_path) == sorted({*sets["preloaded"], "notes.txt", "config.json"})
-    with pytest.raises(InputError, match=r"config\.json: is not in engine\.json's list of files; accepted: "):
-        read_set(tmp_path)
-    (tmp_path / "config.json").unlink()
     assert read_set(tmp_path).contents == sets["preloaded"]
+    (tmp_path / "load.bin").write_bytes(sets["one"]["load.bin"])
+    with pytest.raises(InputError, match=r"load\.bin: is not in engine\.json's list of files; accepted: "):
+        read_set(tmp_path)
+    with pytest.raises(InputError, match="'' is no folder; accepted: "):
+        read_set("")
