@@ -2,8 +2,10 @@
 
 import argparse
 
+from dorefa.golden.files import write_files
+
 from . import options
-from .output import Output, Progress, new_file, new_folder
+from .output import Output, Progress, new_folder
 
 SUMMARY = "make a bitstream with the network inside for a board"
 EXAMPLE = "dorefa build digits --board ulx3s_85f -o ulx3s"
@@ -49,14 +51,19 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.synth.boards import bitstream, catalog
     from dorefa.synth.boards import report as board_report
 
-    out = Output(args.json)
+    out = Output(args.json, inputs=options.input_files(args))
     board = catalog.find_board(args.board)
     network = lower(options.load_network(args.model, args))
     config = options.engine_config(args, network, sizes=board.sizes)
     compiled = compile_network(network, config)
     with ExitStack() as stack:
         folder = stack.enter_context(new_folder(args.output))
-        keep = args.keep and stack.enter_context(new_folder(args.keep))
+        names = [f"{args.board}.{suffix}" for suffix in (*board.flow.suffixes, "v")]
+        out.claim(outputs={"--output": [folder / name for name in (*names, SETTINGS)]})
+        keep = None
+        if args.keep is not None:
+            keep = stack.enter_context(new_folder(args.keep))
+            out.claim_matching("--keep", keep, bitstream.FILES)
         scratch = keep or stack.enter_context(tempfile.TemporaryDirectory(prefix="dorefa-"))
         progress = stack.enter_context(Progress("build", 3))
         made = bitstream.make_bitstream(
@@ -71,10 +78,9 @@ def run(args: argparse.Namespace) -> int:
         )
     files = {f"{args.board}.{suffix}": content for suffix, content in made.files.items()}
     files[f"{args.board}.v"] = made.verilog.encode()
-    files[SETTINGS] = board_report.settings(made, board=args.board, baud=args.baud).encode()
-    with ExitStack() as stack:
-        for name, content in files.items():
-            stack.enter_context(new_file(folder / name)).write(content)
+    files[SETTINGS] = board_report.settings(made, files, board=args.board, baud=args.baud).encode()
+    # The settings last: they hold the hashes of the others.
+    write_files({folder / name: content for name, content in files.items()})
     contents = board_report.report(made, board=args.board, baud=args.baud)
     paths = [str(folder / name) for name in files]
     contents |= {"bitstream": paths[0], "files": paths}

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.hw.compiler.compile import compile_plan, per_image
     from dorefa.sim.report import layer_report
 
-    out = Output(args.json)
+    out = Output(args.json, inputs=options.input_files(args))
     network = lower(options.load_network(args.model, args))
     overrides = options.engine_overrides(args)
     config, plan, problems = _configure(network, overrides)

@@ -5,12 +5,15 @@ import csv
 import io
 from contextlib import nullcontext
 
+from dorefa.golden.files import write_files
+
 from . import options
-from .output import Output, Progress, new_folder, write_bytes, write_text
+from .output import Output, Progress, new_folder
 
 SUMMARY = "measure many engines for a network and recommend one"
 EXAMPLE = "dorefa explore digits --target ecp5 --lanes 16,32,64 --rows 8,16 -o explored"
 TABLE = "explore.csv"
+PICTURES = tuple(f"{plot}.{kind}" for plot in ("throughput", "efficiency") for kind in ("png", "svg"))
 # Parameters that are in the table whether explored or not.
 _ALWAYS = ("lanes", "rows", "cols", "quantizer", "structure", "pipeline")
 
@@ -53,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.golden.errors import InputError
     from dorefa.synth.explore import explore
 
-    out = Output(args.json)
+    out = Output(args.json, inputs=options.input_files(args))
     goal = _goal(args)
     if args.jobs is not None and args.jobs < 1:
         raise InputError(f"--jobs is {args.jobs}; accepted: at least 1")
@@ -63,7 +66,9 @@ def run(args: argparse.Namespace) -> int:
     network = lower(options.load_network(args.model, args))
     grid = explore.grid(network, values, goal)
     names = list(dict.fromkeys((*_ALWAYS, *grid[0])))
-    with new_folder(args.output) if args.output else nullcontext() as folder:
+    with nullcontext() if args.output is None else new_folder(args.output) as folder:
+        if folder:
+            out.claim(outputs={"--output": [folder / name for name in (TABLE, *PICTURES)]})
         with Progress("explore", len(grid)) as progress:
             points, cached = explore.explore(
                 network, grid, goal, jobs=args.jobs or -1, cluster=args.cluster, progress=progress.update
@@ -146,11 +151,9 @@ def _write(folder, points, names, title):
     for point in points:
         figures = [point[name] for name in FIGURES]
         table.writerow([*_parameters(point, names), *figures, int(point["pareto"]), point["reason"]])
-    write_text(folder / TABLE, text.getvalue())
-    pictures = explore_plots.draw(points, title)
-    for name, content in pictures.items():
-        write_bytes(folder / name, content)
-    return [str(folder / name) for name in (TABLE, *pictures)]
+    contents = {TABLE: text.getvalue().encode(), **explore_plots.draw(points, title)}
+    write_files({folder / name: content for name, content in contents.items()})
+    return [str(folder / name) for name in contents]
 
 
 def _say(out, points, names, cached, best, goal):

@@ -5,7 +5,7 @@ import argparse
 from dorefa.golden.errors import InputError
 
 from . import options
-from .output import Output, require_writable
+from .output import Output
 
 SUMMARY = "write a network as a QONNX file"
 EXAMPLE = "dorefa export digits -o digits.onnx"
@@ -23,10 +23,9 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.golden.lowering.integer_network import IntegerNetwork
     from dorefa.golden.onnx import export
 
-    out = Output(args.json)
+    out = Output(args.json, outputs={"--output": args.output}, inputs=options.input_files(args))
     if not args.output.endswith(".onnx"):
         raise InputError(f"--output is {args.output}; accepted: a name ending in .onnx")
-    require_writable(args.output)
     network = options.load_network(args.model, args)
     if isinstance(network, IntegerNetwork):
         raise InputError(f"{args.model} is a QONNX file already; accepted: a .npz network or a zoo name")

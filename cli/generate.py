@@ -5,7 +5,7 @@ import argparse
 from dorefa.golden.errors import InputError
 
 from . import options
-from .output import Output, new_folder, write_bytes
+from .output import Output, new_folder
 
 SUMMARY = "write an engine as portable Verilog"
 EXAMPLE = "dorefa generate -o engine --model digits --preload"
@@ -46,30 +46,30 @@ def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
     from dorefa.golden import lower
     from dorefa.hw.compiler.compile import compile_network
-    from dorefa.hw.generate.manifest import engine_files
-    from dorefa.hw.generate.network_files import network_files
+    from dorefa.hw.generate.file_set import file_set, paths, write_set
 
-    out = Output(args.json)
-    if args.preload and not args.model:
+    out = Output(args.json, inputs=options.input_files(args))
+    if args.preload and args.model is None:
         raise InputError("--preload needs a network; accepted: --model MODEL beside it")
-    network = lower(options.load_network(args.model, args)) if args.model else None
+    network = lower(options.load_network(args.model, args)) if args.model is not None else None
     config = options.engine_config(args, network)
     # Compiled even when not preloaded: an engine that cannot run its model is not worth a file.
     compiled = compile_network(network, config) if network else None
-    texts = engine_files(
-        config,
-        compiled if args.preload else None,
-        memory=args.memory,
-        librelane_period_ns=args.librelane,
-    )
-    contents = {name: text.encode() for name, text in texts.items()}
-    if compiled:
-        contents |= network_files(compiled, preloaded=args.preload)
-    files = []
     with new_folder(args.output) as folder:
-        for name, content in contents.items():
-            write_bytes(folder / name, content)
-            files.append(str(folder / name))
-            out.say(f"wrote {files[-1]}")
+        # What is written besides the engine's own files.
+        wanted = {"memories.v": args.memory == "macro", "config.json": args.librelane is not None}
+        wanted |= dict.fromkeys(("network.json", "load.bin", "weights.bin"), compiled is not None)
+        out.claim(outputs={"--output": [path for path in paths(folder) if wanted.get(path.name, True)]})
+        contents = file_set(
+            config,
+            compiled,
+            preload=args.preload,
+            memory=args.memory,
+            librelane_period_ns=args.librelane,
+        )
+        write_set(folder, contents)
+    files = [str(folder / name) for name in contents]
+    for name in files:
+        out.say(f"wrote {name}")
     out.report({"files": files, "config": config.as_dict(), "preloaded": args.preload})
     return 0

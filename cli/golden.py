@@ -2,15 +2,17 @@
 
 import argparse
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dorefa.golden.errors import InputError
+from dorefa.golden.files import write_file
 
 from . import options
-from .output import Output, Progress, new_folder, require_writable, write_array
+from .output import Output, Progress, array_file, new_folder
 
 SUMMARY = "run the integer golden model on images"
 EXAMPLE = "dorefa golden digits --input images.npy --labels labels.npy --output scores.npy"
@@ -39,28 +41,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
     from dorefa.golden import logits, lower
+    from dorefa.golden.run.graph import result_names
 
-    out = Output(args.json)
+    out = Output(
+        args.json,
+        outputs={"--output": args.output, "--logits": args.logits},
+        inputs=options.input_files(args),
+    )
     network = lower(options.load_network(args.model, args))
     images = options.read_images(args.input, network)
-    labels = args.labels and options.read_labels(args.labels, len(images), network.classes)
-    for path in (args.output, args.logits):
-        if path:
-            require_writable(path)
-    with new_folder(args.dump) if args.dump else nullcontext() as folder:
-        # Without a folder only the last layer is wanted: do not keep the features of all images.
-        results = _results(network, images, None if folder else [network.layers[-1].name])
-        accumulators = results[network.layers[-1].name]
-        scores = logits(network, accumulators)
-        outputs = [(args.output, accumulators), (args.logits, scores)]
-        if folder:
-            files = dump_names(results)
-            outputs += [(folder / f"{files[name]}.npy", codes) for name, codes in results.items()]
-        written = []
-        for path, array in outputs:
-            if path:
-                write_array(path, array)
-                written.append(str(path))
+    labels = None
+    if args.labels is not None:
+        labels = options.read_labels(args.labels, len(images), network.classes)
+    with ExitStack() as stack:
+        files: dict[str, Path] = {}
+        if args.dump is not None:
+            folder = stack.enter_context(new_folder(args.dump))
+            names = dump_names(result_names(network.layers, network.layers))
+            files = {name: folder / f"{file}.npy" for name, file in names.items()}
+            out.claim(outputs={"--dump": files.values()})
+        results = _results(network, images, files)
+    accumulators = results[network.layers[-1].name]
+    scores = logits(network, accumulators)
+
+    outputs = [(args.output, accumulators), (args.logits, scores)]
+    outputs += [(path, results[name]) for name, path in files.items()]
+    written = []
+    for path, array in outputs:
+        if path is not None:
+            write_file(path, array_file(array))
+            written.append(str(path))
     report: dict[str, Any] = {"network": network.name, "images": len(images), "files": written}
     out.say(f"{network.name}: {len(images)} images")
     if labels is not None:
@@ -72,10 +82,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _results(network, images, wanted):
-    """Results of all images by name, of the layers `wanted` (None: of all)."""
+def _results(network, images, files):
+    """Results of the layers in `files`, or of the last one without any: {name: array of all images}."""
     from dorefa.golden import run_integer
 
+    # Without files do not keep the features of all images.
+    wanted = list(files) or [network.layers[-1].name]
     parts = []
     with Progress("golden", len(images)) as progress:
         for start in range(0, len(images), _BATCH):

@@ -5,7 +5,6 @@ Exit status: 0 success; 1 the job failed or the input is unusable (one line on s
 """
 
 import argparse
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from typing import NoReturn
 
 from dorefa.golden.errors import InputError
 
-from . import build, check, explore, export, generate, golden, run, simulate, synth, train, zoo
+from . import build, check, explore, export, generate, golden, run, simulate, streams, synth, train, zoo
 
 VERBS = {
     "generate": generate,
@@ -75,14 +74,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(" ".join(str(error).split()))
     except BrokenPipeError:
         # The reader of our output left (`dorefa zoo | head`); nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.abandon(sys.stdout)
         return OK
     except OSError as error:
         if error.filename is None:
             return _report_bug()
         return _complain(f"{error.filename}: {error.strerror}")
     except KeyboardInterrupt:
-        print("dorefa: interrupted", file=sys.stderr)
+        streams.say_error("dorefa: interrupted")
         return INTERRUPTED
     except Exception:
         return _report_bug()
@@ -91,20 +90,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _complain(message):
     if len(message) > _LONGEST:  # of names that a file may choose
         message = f"{message[: _LONGEST // 2]} ... {message[-_LONGEST // 2 :]}"
-    print(f"dorefa: {message}", file=sys.stderr)
+    streams.say_error(f"dorefa: {message}")
     return FAILED
 
 
 def _report_bug():
-    traceback.print_exc()
-    print(
+    streams.say_error(traceback.format_exc(), end="")
+    streams.say_error(
         f"dorefa: this is a bug of dorefa {version('dorefa')}, not of your input; please report it "
-        "with the traceback above and the command that led to it",
-        file=sys.stderr,
+        "with the traceback above and the command that led to it"
     )
     return BUG
 
 
 def command() -> NoReturn:
     """Entry point of the installed `dorefa` script."""
-    sys.exit(main())
+    sys.exit(streams.guarded(main))

@@ -60,6 +60,21 @@ def image_size(text: str) -> tuple[int, int]:
     return height, width
 
 
+def input_files(args: argparse.Namespace) -> dict[str, str | None]:
+    """The files that the command line in `args` reads, {option: name or None}, for :class:`Output`."""
+    model = getattr(args, "model", None)
+    files = {name: getattr(args, name, None) for name in ("input", "labels", "config", "settings", "liberty")}
+    return {
+        "MODEL": model if model is not None and is_network_file(model) else None,
+        **{f"--{name}": path for name, path in files.items()},
+    }
+
+
+def is_network_file(model: str) -> bool:
+    """Whether MODEL is a file, and no name of the zoo."""
+    return Path(model).suffix.lower() in (".npz", ".onnx")
+
+
 def load_network(model: str, args: argparse.Namespace) -> Network | IntegerNetwork:
     """The float :class:`Network` that MODEL and the zoo options in `args` name.
 
@@ -91,7 +106,7 @@ def _named_network(model, args, from_zoo):
         raise InputError(
             f"--image-type {args.image_type} is for QONNX files only; accepted without it: {model}"
         )
-    if suffix not in (".npz", ".onnx"):
+    if not is_network_file(model):
         return from_zoo(model, **given)
     if given:
         option = next(name for name in _ZOO_OPTIONS if getattr(args, name) is not None)
@@ -192,7 +207,7 @@ def _preset_and_file(args):
     from dorefa.hw.config.toml_file import read_overrides
 
     values = preset(args.preset).as_dict() if args.preset else {}
-    if args.config:
+    if args.config is not None:
         values |= read_overrides(args.config)
     return values
 

@@ -1,35 +1,99 @@
 """What a verb says and writes: text, tables, progress, reports, files that are whole or absent."""
 
+import io
 import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 import numpy as np
 
 from dorefa.golden.errors import InputError
+from dorefa.golden.files import PathName, locate, opened, require_folder, require_writable, write_file
+
+from . import streams
+
+# Option -> the file that it names, or several, or None.
+Names = Mapping[str, PathName | Iterable[PathName] | None]
 
 
 class Output:
-    """Text for a person and the report for a machine.
+    """Text for a person and the report for a machine, and the names of all files of a command.
 
     `report_file` is the argument of `--json`: None, a path, or `-`. With `-` the report alone goes
-    to standard output and the text to standard error.
+    to standard output and the text to standard error; so with any other output that is standard output, as
+    /dev/stdout. `outputs` and `inputs` are for :meth:`claim`.
     """
 
-    def __init__(self, report_file: str | None = None) -> None:
+    def __init__(
+        self,
+        report_file: str | None = None,
+        *,
+        outputs: Names | None = None,
+        inputs: Names | None = None,
+    ) -> None:
         self._report_file = report_file
-        self._stream = sys.stderr if report_file == "-" else sys.stdout
-        if report_file not in (None, "-"):
-            require_writable(report_file)
+        self._stream = sys.stdout
+        self._standard_output: Hashable = None
+        with suppress(OSError):  # closed: another program's affair
+            self._standard_output = opened(1).identity
+        # What was named: the option, and whether it is written.
+        self._claimed: dict[Hashable, tuple[str, bool]] = {}
+        self._targets: set[str] = set()
+        if report_file == "-":
+            self._stream = sys.stderr
+            self._claim("--json", "standard output", self._standard_output, written=True)
+        else:
+            self.claim(outputs={"--json": report_file})
+        self.claim(outputs=outputs, inputs=inputs)
+
+    def claim(self, *, outputs: Names | None = None, inputs: Names | None = None) -> None:
+        """Says what the command reads and writes, {option: name, names or None}, before any work.
+
+        InputError for an output that cannot be written, and where two outputs, or an output and an input,
+        are one file, whatever their names. Devices that keep nothing, as /dev/null, may be named twice.
+        """
+        for label, path in _pairs(inputs):
+            try:
+                place = locate(path)
+            except InputError:
+                continue  # its reader says what is wrong
+            # A terminal is read and written.
+            if place.found is not None and not (place.device and place.descriptor is not None):
+                self._claim(label, path, place.identity, written=False)
+                self._targets.add(place.target)
+        for label, path in _pairs(outputs):
+            place = require_writable(path)
+            identity = place.identity
+            self._claim(label, path, identity, written=True)
+            self._targets.add(place.target)
+            if identity is not None and identity == self._standard_output:
+                self._stream = sys.stderr
+
+    def claim_matching(self, label: str, folder: Path, patterns: Iterable[str]) -> None:
+        """:meth:`claim` for what tools write into `folder`: outputs whose names match one of the patterns."""
+        own = os.path.realpath(folder)
+        names = {name for place, name in map(os.path.split, self._targets) if place == own}
+        names.update(os.listdir(folder))
+        taken = sorted(name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns))
+        self.claim(outputs={label: [folder / name for name in taken]})
+
+    def _claim(self, label: str, path: PathName, identity: Hashable, *, written: bool) -> None:
+        if identity is None:
+            return
+        other, other_written = self._claimed.get(identity, (label, False))
+        if written and identity in self._claimed or other_written:
+            raise InputError(f"{os.fsdecode(path)}: is both {other} and {label}; accepted: a file for each")
+        self._claimed[identity] = label, written
 
     def say(self, text: str = "") -> None:
         """Prints lines for a person."""
-        print(text, file=self._stream, flush=True)
+        streams.write(self._stream, text + "\n")
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Prints rows under a header; a number stands right, text left, None as a dash."""
@@ -41,10 +105,18 @@ class Output:
             return
         text = json.dumps(contents, indent=2, default=_plain) + "\n"
         if self._report_file == "-":
-            sys.stdout.write(text)
-            sys.stdout.flush()
+            streams.write(sys.stdout, text)
         else:
-            write_text(self._report_file, text)
+            write_file(self._report_file, text.encode())
+
+
+def _pairs(names: Names | None) -> Iterator[tuple[str, PathName]]:
+    """(option, name) of every name that was given."""
+    for label, paths in (names or {}).items():
+        if paths is not None:
+            yield from (
+                (label, path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)
+            )
 
 
 def _plain(value):
@@ -88,57 +160,18 @@ def _cell(value):
     return str(value)
 
 
-@contextmanager
-def new_file(path: str | Path) -> Iterator[BinaryIO]:
-    """Yields a binary file that takes the name `path` when the block ends without an exception.
-
-    Until then `path` is untouched, and after an exception or an interruption nothing is left.
-    Raises :class:`InputError` when the folder does not take a file.
-    """
-    path = Path(path)
-    require_writable(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        with open(unfinished, "wb") as file:
-            yield file
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Writes `text` as the whole content of `path`, or leaves `path` alone."""
-    write_bytes(path, text.encode())
-
-
-def write_bytes(path: str | Path, content: bytes) -> None:
-    """Writes `content` as the whole of `path`, or leaves `path` alone."""
-    with new_file(path) as file:
-        file.write(content)
-
-
-def write_array(path: str | Path, array: np.ndarray) -> None:
-    """Writes an array as `.npy`, whole or not at all."""
-    with new_file(path) as file:
-        np.save(file, array, allow_pickle=False)
-
-
-def require_writable(path: str | Path) -> None:
-    """Raises :class:`InputError` unless a file can be made at `path`; called before long work."""
-    path = Path(path)
-    folder = path.parent
-    if not folder.is_dir():
-        raise InputError(f"{path}: cannot be written: {folder} is no folder; accepted: an existing one")
-    if path.is_dir():
-        raise InputError(f"{path}: cannot be written: it is a folder; accepted: a file name")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"{path}: cannot be written: no permission to write in {folder}")
+def array_file(array: np.ndarray) -> bytes:
+    """The `.npy` file of an array."""
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    return content.getvalue()
 
 
 def make_folder(path: str | Path) -> Path:
     """Makes the folder `path`, with its parents, if it is not there; returns it as a Path."""
+    name = os.fspath(path)
+    if not name or "\0" in name:
+        raise InputError(f"{name!r} is no name of a folder; accepted: characters, none of them NUL")
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -146,7 +179,7 @@ def make_folder(path: str | Path) -> Path:
         raise InputError(
             f"{path}: no folder can be made here: {error.strerror}; accepted: a writable folder"
         ) from error
-    require_writable(path / "file")
+    require_folder(path)
     return path
 
 
@@ -185,7 +218,7 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         if self._shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            streams.say_error("\r\x1b[K", end="")
 
     def update(self, done: int, *, total: int | None = None, note: str = "") -> None:
         """Shows that `done` of the total steps are done, at most ten times a second."""
@@ -197,4 +230,4 @@ class Progress:
         filled = self._WIDTH * done // max(1, self._total)
         bar = "#" * filled + "." * (self._WIDTH - filled)
         line = f"\r\x1b[K{self._label} [{bar}] {done}/{self._total} {note}"
-        print(line, end="", file=sys.stderr, flush=True)
+        streams.say_error(line, end="")

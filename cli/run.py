@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dorefa.golden import npy
+from dorefa.golden import checks, npy
 from dorefa.golden.errors import InputError
+from dorefa.golden.files import write_file
 from dorefa.golden.reading import read_json, shown
 
 from . import options
 from .build import DEFAULT_BAUD, SETTINGS
-from .output import Output, Progress, require_writable, write_array
+from .output import Output, Progress, array_file
 
 if TYPE_CHECKING:
     import serial
@@ -32,6 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"{SETTINGS} of `dorefa build`: rate of the line, scale and bias of the classes",
     )
     parser.add_argument(
+        "--load",
+        metavar="DIR",
+        help="first load the network of `dorefa generate --model MODEL -o DIR`, made for the board's engine, "
+        "with images and classes as its own",
+    )
+    parser.add_argument(
         "--baud", type=int, metavar="N", help=f"default: that of the settings, or else {DEFAULT_BAUD}"
     )
     parser.add_argument("--wait", type=float, default=2.0, metavar="S", help="for an answer (default 2 s)")
@@ -44,27 +52,32 @@ def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
     import time
 
+    from dorefa.hw.generate import file_set
     from dorefa.hw.shell.driver import Board
 
-    out = Output(args.json)
-    settings = read_settings(args.settings) if args.settings else None
-    if settings is None and (args.labels or args.logits):
-        option = "--labels" if args.labels else "--logits"
-        raise InputError(f"{option} needs the scale of the classes; accepted: --settings {SETTINGS}")
+    out = Output(
+        args.json,
+        outputs={"--output": args.output, "--logits": args.logits},
+        inputs={
+            "--port": args.port,
+            "--load": None if args.load is None else file_set.paths(args.load),
+            **options.input_files(args),
+        },
+    )
+    settings = None if args.settings is None else read_settings(args.settings)
+    loaded = _read_loaded(args, settings)
     images = npy.load(args.input, options.IMAGES)
-    for path in (args.output, args.logits):
-        if path:
-            require_writable(path)
     baud = args.baud or (settings["baud"] if settings else DEFAULT_BAUD)
     with open_port(args.port, baud, args.wait) as port:
         board = Board(port, args.port)
         board.connect()
-        if settings and board.classes != len(settings["scale"]):
-            raise InputError(
-                f"{args.settings}: {len(settings['scale'])} classes; the network on {args.port} has "
-                f"{board.classes}; accepted: the settings of its bitstream"
-            )
-        labels = args.labels and options.read_labels(args.labels, len(images), board.classes)
+        _check_board(board, args, settings)
+        if loaded:
+            _load(board, loaded)
+            settings = {"scale": loaded.network["logit_scale"], "bias": loaded.network["logit_bias"]}
+        labels = None
+        if args.labels is not None:
+            labels = options.read_labels(args.labels, len(images), board.classes)
         started = time.monotonic()
         with Progress("run", len(images)) as progress:
             outputs = board.run(images, progress=progress.update)
@@ -73,8 +86,8 @@ def run(args: argparse.Namespace) -> int:
     contents = {"outputs": outputs.tolist(), "images": len(outputs), "cycles": cycles}
     contents["fps"] = len(outputs) / seconds
     out.say(f"{len(outputs)} images, {contents['fps']:.1f} a second, {cycles:,} cycles the last one")
-    if args.output:
-        write_array(args.output, outputs)
+    if args.output is not None:
+        write_file(args.output, array_file(outputs))
         out.say(f"wrote {args.output}")
     if settings:
         _classify(out, contents, args, settings, outputs, labels)
@@ -111,6 +124,7 @@ def read_settings(path: str) -> dict:
             f"{path}: scale has {len(settings['scale'])} numbers and bias {len(settings['bias'])}; "
             f"accepted: {accepted}"
         )
+    _check_neighbors(path, settings)
     return settings
 
 
@@ -118,6 +132,76 @@ def _is_vector(value):
     return (
         isinstance(value, list) and all(type(number) in (int, float) for number in value) and len(value) > 0
     )
+
+
+def _check_neighbors(path, settings):
+    """Refuses a bitstream beside the settings file at `path` that is not the one it was written with."""
+    from dorefa.hw.generate.file_set import sha256
+
+    if "input_shape" in settings:
+        checks.integers(settings["input_shape"], f"{path}: input_shape", ("height", "width", "channels"), 1)
+    hashes = settings.get("sha256", {})
+    if not isinstance(hashes, dict):
+        raise InputError(f"{path}: sha256 is {shown(hashes)}; accepted: a hash for each file")
+    for name, expected in hashes.items():
+        neighbor = Path(path).with_name(Path(name).name)
+        if neighbor.is_file() and (found := sha256(neighbor.read_bytes())) != expected:
+            raise InputError(
+                f"{neighbor}: SHA-256 is {found}; accepted: {expected}, as {path} says, in the files of one "
+                "`dorefa build`"
+            )
+
+
+def _read_loaded(args, settings):
+    """The :class:`FileSet` of --load, for the engine that the settings describe, or None without --load."""
+    from dorefa.hw.generate.file_set import ENGINE, read_set
+
+    if settings is None and args.load is None and (args.labels, args.logits) != (None, None):
+        option = "--logits" if args.labels is None else "--labels"
+        accepted = f"--settings {SETTINGS} or --load DIR"
+        raise InputError(f"{option} needs the scale of the classes; accepted: {accepted}")
+    if args.load is None:
+        return None
+    loaded = read_set(args.load)
+    if "load.bin" not in loaded.contents:
+        raise InputError(f"{args.load}: has no load.bin; accepted: a folder made with --model, no --preload")
+    found, expected = loaded.engine["interface_sha256"], (settings or {}).get("interface_sha256")
+    if expected not in (None, found):
+        raise InputError(
+            f"{loaded.folder / ENGINE}: interface_sha256 is {found}; accepted: {expected}, that of "
+            f"{args.settings}"
+        )
+    return loaded
+
+
+def _check_board(board, args, settings):
+    """Refuses the settings of another bitstream, as far as the board tells."""
+    if settings is None:
+        return
+    sizes = board.input_shape, board.classes
+    own = tuple(settings.get("input_shape", board.input_shape)), len(settings["scale"])
+    if own != sizes:
+        raise InputError(
+            f"{args.settings}: images {own[0]}, {own[1]} classes; accepted: the settings of the bitstream on "
+            f"{args.port}, whose network has images {sizes[0]}, {sizes[1]} classes"
+        )
+
+
+def _load(board, loaded):
+    """Loads a network into the memories of the board's engine, which has to be its engine."""
+    import struct
+
+    from dorefa.hw.generate.file_set import ENGINE, NETWORK
+
+    board.require_engine(loaded.config, str(loaded.folder / ENGINE))
+    shape = tuple(loaded.network["input_shape"])
+    if (shape, loaded.network["classes"]) != (board.input_shape, board.classes):
+        raise InputError(
+            f"{loaded.folder / NETWORK}: images {shape}, {loaded.network['classes']} classes; accepted "
+            f"on this board: {board.input_shape}, {board.classes} classes"
+        )
+    pairs = struct.iter_unpack("<II", loaded.contents["load.bin"])
+    board.load((address // 4, word) for address, word in pairs)
 
 
 def _classify(out, contents, args, settings, outputs, labels):
@@ -128,8 +212,8 @@ def _classify(out, contents, args, settings, outputs, labels):
     classes = values.argmax(axis=1)
     contents["classes"] = classes.tolist()
     out.say("classes " + " ".join(map(str, classes[:20])) + (" ..." if len(classes) > 20 else ""))
-    if args.logits:
-        write_array(args.logits, values)
+    if args.logits is not None:
+        write_file(args.logits, array_file(values))
         out.say(f"wrote {args.logits}")
     if labels is not None:
         contents["accuracy"] = float((classes == labels).mean())

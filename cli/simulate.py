@@ -1,14 +1,14 @@
 """`dorefa simulate`: runs the generated Verilog, or its netlist, and compares with the integer model."""
 
 import argparse
-import sys
 
 from dorefa.golden.errors import InputError
+from dorefa.golden.files import write_file
 
 from . import options
 from .bipolar import bipolar_inputs, say_bipolar
 from .layers import layer_table, say_groups
-from .output import Output, Progress, require_writable, write_array
+from .output import Output, Progress, array_file
 
 SUMMARY = "run the generated Verilog and compare every layer with the golden model"
 EXAMPLE = "dorefa simulate digits --simulator verilator --limit 100"
@@ -49,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--through-port", action="store_true", help="load the network through AXI4-Lite")
     parser.add_argument(
+        "--engine", metavar="DIR", help="run what `dorefa generate -o DIR` wrote, not an engine made now"
+    )
+    parser.add_argument(
         "--netlist",
         action="store_true",
         help="synthesize, and run the netlist with the vendor's cell models; compares the results",
@@ -65,19 +68,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the verb; returns the exit status, 1 where hardware and golden differ."""
+    """Runs the verb; returns the exit status. Where hardware and golden differ, writes the report and raises
+    :class:`InputError` with the first difference."""
     from dorefa.golden import logits, lower
+    from dorefa.hw.generate import file_set
     from dorefa.sim import simulate
 
-    out = Output(args.json)
+    out = Output(
+        args.json,
+        outputs={"--output": args.output, "--logits": args.logits},
+        inputs={
+            "--engine": None if args.engine is None else file_set.paths(args.engine),
+            **options.input_files(args),
+        },
+    )
     network = lower(options.load_network(args.model, args))
     simulator = _simulator(args)
-    config = options.engine_config(args, network)
+    generated = _generated(args, network, simulator)
+    config = generated.config if generated else options.engine_config(args, network)
     images, labels = _images(args, network, simulator, config.batch)
-    for path in (args.output, args.logits):
-        if path:
-            require_writable(path)
-    verilog, netlist = _verilog(out, args, network, config, simulator)
+    if generated:
+        verilog, netlist = generated.contents["engine.v"].decode(), None
+    else:
+        verilog, netlist = _verilog(out, args, network, config, simulator)
     with Progress(simulator, len(images)) as progress:
         result = simulate(
             network,
@@ -91,6 +104,7 @@ def run(args: argparse.Namespace) -> int:
             seed=args.sim_seed,
             through_port=args.through_port,
             verilog_text=verilog,
+            preloaded=generated is not None and generated.engine["preloaded"] is not None,
             ports_only=args.netlist,
             progress=lambda done, total: progress.update(done, total=total),
         )
@@ -98,8 +112,8 @@ def run(args: argparse.Namespace) -> int:
         (args.output, result.outputs),
         (args.logits, logits(network, result.outputs)),
     ):
-        if path:
-            write_array(path, array)
+        if path is not None:
+            write_file(path, array_file(array))
             out.say(f"wrote {path}")
     _say(out, result)
     contents = result.as_dict()
@@ -112,11 +126,9 @@ def run(args: argparse.Namespace) -> int:
     if result.bit_exact:
         return 0
     first = result.mismatches[0]
-    print(
-        f"dorefa: {args.model} is not bit-exact: {result.mismatch_count} differences, the first: {first}",
-        file=sys.stderr,
+    raise InputError(
+        f"{args.model} is not bit-exact: {result.mismatch_count} differences, the first: {first}"
     )
-    return 1
 
 
 def _simulator(args):
@@ -130,6 +142,37 @@ def _simulator(args):
     if args.simulator not in ("auto", "verilator"):
         raise InputError(f"--simulator is {args.simulator}; accepted with --netlist: verilator, auto")
     return backends.choose("verilator")[0]
+
+
+def _generated(args, network, simulator):
+    """The :class:`FileSet` of --engine, which has this network's files if any, or None without --engine."""
+    from dorefa.hw import compile_network
+    from dorefa.hw.generate.file_set import read_set
+    from dorefa.hw.generate.network_files import network_parts
+    from dorefa.sim import backends
+
+    if args.engine is None:
+        return None
+    for option in options.engine_overrides(args):
+        raise InputError(
+            f"--engine is {args.engine}, which fixes {option}; accepted beside it: no engine options"
+        )
+    if args.netlist or not backends.needs_verilog(simulator):
+        unfit = "--netlist" if args.netlist else f"--simulator {simulator}"
+        raise InputError(f"--engine is {args.engine}; accepted without {unfit}, which runs no Verilog of it")
+    found = read_set(args.engine)
+    if "memories.v" in found.contents:
+        raise InputError(f"{args.engine}: its memories are macros; accepted: an engine of --memory logic")
+    if found.network is not None:
+        compiled = compile_network(network, found.config)
+        files, _ = network_parts(compiled, preloaded=found.engine["preloaded"] is not None)
+        for name in sorted({*files, *found.network["sha256"]}):
+            if found.contents.get(name) != files.get(name):
+                raise InputError(
+                    f"{found.folder / name}: is not what loads {args.model} into this engine; accepted: the "
+                    f"network that the folder was made for, {found.network['network']}"
+                )
+    return found
 
 
 def _verilog(out, args, network, config, simulator):
@@ -162,14 +205,14 @@ def _images(args, network, simulator, batch):
     few = -(-_FEW_IMAGES // batch) * batch
     count = args.limit or (few if args.netlist else _DEFAULT_IMAGES[simulator])
     labels = None
-    if args.input:
+    if args.input is not None:
         images = options.read_images(args.input, network)
     elif args.model == "digits" and args.net_size is None:
         images, labels = (array[:count] for array in digits_sample())
     else:
         count = args.limit or min(count, few)
         images = random_images(network, count, args.sim_seed)
-    if args.labels:
+    if args.labels is not None:
         labels = options.read_labels(args.labels, len(images), network.classes)
     return images, labels
 

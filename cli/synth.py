@@ -80,24 +80,26 @@ def _seeds(text: str) -> tuple[int, ...]:
 def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
     from dorefa.golden import lower
-    from dorefa.synth.flow import liberty, nextpnr
+    from dorefa.synth.flow import liberty, nextpnr, yosys
     from dorefa.synth.flow.units import make_unit
     from dorefa.synth.targets.catalog import find_target
 
-    out = Output(args.json)
-    network = args.model and lower(options.load_network(args.model, args))
-    config = options.engine_config(args, network or None)
+    out = Output(args.json, inputs=options.input_files(args))
+    network = None if args.model is None else lower(options.load_network(args.model, args))
+    config = options.engine_config(args, network)
     gates = find_target(args.target).gates is not None
-    if not gates and args.liberty:
+    if not gates and args.liberty is not None:
         raise InputError(
             f"--liberty is for gates, not for {args.target}; accepted: --target {_gate_targets()}"
         )
     memory = args.memory or ("macro" if gates else "logic")
-    library = liberty.load(args.liberty) if args.liberty else None
+    library = liberty.load(args.liberty) if args.liberty is not None else None
     if args.pnr:
         nextpnr.check_installed(args.target, args.device)
-    with new_folder(args.keep) if args.keep else nullcontext() as folder:
-        unit = make_unit(args.unit, config, args.target, memory=memory)
+    unit = make_unit(args.unit, config, args.target, memory=memory)
+    with nullcontext() if args.keep is None else new_folder(args.keep) as folder:
+        if folder:
+            out.claim_matching("--keep", folder, (f"{unit.top}.v", *yosys.FILES, *nextpnr.FILES))
         contents = _measure(args, unit, library, memory, folder)
     contents["memory"] = memory
     contents["config"] = config.as_dict()

@@ -1,10 +1,11 @@
 """`dorefa train`: Algorithm 1 of the paper on a data set in files."""
 
 import argparse
+from pathlib import Path
 
 from dorefa.golden.errors import InputError
 
-from .output import Output, Progress, require_writable
+from .output import Output, Progress
 
 SUMMARY = "train a network with low-bitwidth weights, activations and gradients"
 EXAMPLE = "dorefa train digits -o digits.npz --net-w 1 --net-a 2 --net-g 6 --data mnist"
@@ -34,6 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DIR", help="folder with the four IDX files of MNIST, .gz or not")
 
 
+def _data_files(folder):
+    """What :func:`load_mnist` may find in `folder`."""
+    return (
+        [] if folder is None else [*Path(folder).glob("*idx*-ubyte*"), *Path(folder).glob("*/*idx*-ubyte*")]
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
     from dorefa.golden.network import npz
@@ -43,11 +51,10 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.golden.zoo import architectures
     from dorefa.golden.zoo.datasets import load_mnist
 
-    out = Output(args.json)
+    out = Output(args.json, outputs={"--output": args.output}, inputs={"--data": _data_files(args.data)})
     architecture = architectures.find(args.network)
     if not args.output.endswith((".npz", ".onnx")):
         raise InputError(f"--output is {args.output}; accepted: a name ending in .npz or .onnx")
-    require_writable(args.output)
     if args.output.endswith(".onnx"):
         # Said before the training, not after it.
         import_onnx(args.output, "writing")

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.golden.lowering.integer_network import IntegerNetwork
     from dorefa.golden.zoo import catalog as networks
 
-    out = Output(args.json)
+    out = Output(args.json, inputs={"NAME": [name for name in args.name if options.is_network_file(name)]})
     described: list[dict[str, Any]] = []
     for name in args.name or networks.names():
         network = options.network_outline(name, args)

@@ -38,6 +38,7 @@ def simulate(
     seed: int = 1,
     through_port: bool = False,
     verilog_text: str | None = None,
+    preloaded: bool = False,
     ports_only: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> SimulationReport:
@@ -50,7 +51,8 @@ def simulate(
     in a cycle; latency: cycles, 0 to 100,000, that the memory outside takes before
     each packet; seed: of stalls and of what uninitialized memory holds; through_port: load the
     network through AXI4-Lite instead of directly into the memories (cocotb always does);
-    verilog_text: the Verilog to run instead of exporting the engine's; ports_only: whether that is a
+    verilog_text: the Verilog to run instead of exporting the engine's; preloaded: whether that holds the
+    network already, so that nothing is loaded; ports_only: whether it is a
     netlist with its cell models: the network is loaded through AXI4-Lite, and the results at the port are
     all that is compared (Verilator only); progress: called with (images done, images).
 
@@ -79,6 +81,7 @@ def simulate(
         latency=latency,
         seed=seed,
         through_port=through_port or ports_only,
+        preloaded=preloaded,
         ports_only=ports_only,
         progress=progress,
     )

@@ -31,3 +31,14 @@ def port_of(compiled, *, divisor=DIVISOR):
 def scores(compiled, images):
     """What golden says of the last layer: int64 (batch, classes)."""
     return run_integer(compiled.network, images)[compiled.layers[-1].name]
+
+
+def emptied(compiled):
+    """The compiled network with nothing in its memories and registers, as an engine that waits for one."""
+    blank = {name: _zeros(contents) for name, contents in compiled.memories.items() if name != "registers"}
+    registers = {"layers": 0, "image_bytes": 1, "control": 0}
+    return type(compiled)(compiled.plan, compiled.layers, blank | {"registers": registers}, [])
+
+
+def _zeros(contents):
+    return [_zeros(part) if isinstance(part, list) else 0 for part in contents]

@@ -2,6 +2,7 @@
 
 import sys
 
+from ..streams import guarded
 from .demo import main
 
-sys.exit(main())
+sys.exit(guarded(main))

@@ -12,13 +12,13 @@ from dorefa.golden.zoo import catalog
 from dorefa.golden.zoo.datasets import digits_sample
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
-from dorefa.hw.generate.manifest import engine_files
+from dorefa.hw.generate.file_set import file_set, write_set
 from dorefa.sim import backends, simulate
 from dorefa.synth.flow import report as synthesis
 from dorefa.synth.flow import yosys
 from dorefa.synth.targets.catalog import TARGETS
 
-from ..output import Output, Progress, new_folder, write_text
+from ..output import Output, Progress, new_folder
 
 LANES, ROWS = 32, 16
 # Images by default; without a C++ compiler each takes much of a minute.
@@ -56,9 +56,8 @@ def _demo(folder, limit, targets):
     integer = lower(network)
     config = fit(integer, lanes=LANES, rows=ROWS)
     compiled = compile_network(integer, config)
-    files = engine_files(config)
-    for name, text in files.items():
-        write_text(folder / name, text)
+    files = file_set(config)
+    write_set(folder, files)
     out.say(f"engine: {folder / 'engine.v'}, {LANES} lanes x {ROWS} rows")
 
     with ThreadPoolExecutor(_SYNTHESES) as background:
@@ -74,7 +73,7 @@ def _demo(folder, limit, targets):
                 labels=labels,
                 config=config,
                 simulator=simulator,
-                verilog_text=files["engine.v"],
+                verilog_text=files["engine.v"].decode(),
                 progress=lambda done, total: progress.update(done, total=total),
             )
         scores["hardware"] = logits(integer, result.outputs)

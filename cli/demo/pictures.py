@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dorefa.golden.files import write_file
 from dorefa.hw.config.engine import EngineConfig
 
 from .waveform import Trace
@@ -25,7 +27,9 @@ _DARK, _MAIN, _PALE, _WRONG = "#1f2d3d", "#2f6f9f", "#e4eef5", "#c0392b"
 
 
 def _save(figure: Figure, path: Path) -> None:
-    figure.savefig(path, dpi=150, bbox_inches="tight")
+    content = io.BytesIO()
+    figure.savefig(content, dpi=150, bbox_inches="tight")
+    write_file(path, content.getvalue())
     plt.close(figure)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from .. import npy
 from ..errors import InputError
-from ..files import whole_file
+from ..files import write_file
 from ..reading import MAX_UNPACKED, opened, parse_json, reason, shown
 from .layer import Layer
 from .network import Network
@@ -75,10 +75,11 @@ def save(network: Network, path: str | PathLike[str]) -> None:
             arrays[f"layer{number}.rescale.{name}"] = getattr(layer.rescale, name)
     text = json.dumps(header, indent=1).encode()
     arrays = {"header": np.frombuffer(text, np.uint8), **arrays}
-    with whole_file(path) as temporary:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, array in arrays.items():
-                _write_array(archive, name, array)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            _write_array(archive, name, array)
+    write_file(path, content.getvalue())
 
 
 def _write_array(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:

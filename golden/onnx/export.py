@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..files import whole_file
+from ..files import write_file
 from ..network.layer import Layer
 from ..network.network import Links, Network
 from ..network.parts import Pool, Rescale
@@ -39,8 +39,7 @@ def save(network: Network, path: str | PathLike[str]) -> None:
             f"accepted: less than {MAX_BYTES}"
         )
     content = _Export(onnx, network).model().SerializeToString()
-    with whole_file(path) as temporary:
-        temporary.write_bytes(content)
+    write_file(path, content)
 
 
 class _Export:

@@ -1,8 +1,7 @@
-"""The files of a generated engine: Verilog, a manifest and a C header, a FuseSoC core file."""
+"""What there is of a generated engine: Verilog, a manifest and a C header, a FuseSoC core file."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 from amaranth.lib.wiring import In
@@ -44,14 +43,14 @@ def make_top(config: EngineConfig, compiled: CompiledNetwork | None = None) -> A
     return AxiTop(Engine(config, memories=memories), regions=address_regions(config))
 
 
-def engine_files(
+def engine_parts(
     config: EngineConfig,
     compiled: CompiledNetwork | None = None,
     *,
     memory: str = "logic",
     librelane_period_ns: float | None = None,
-) -> dict[str, str]:
-    """The files of an engine of `config`, {name: text}: engine.v, engine.json, engine.h and engine.core.
+) -> tuple[dict[str, str], dict[str, object]]:
+    """(files of an engine of `config`, {name: text}: engine.v, engine.h and engine.core; the manifest).
 
     With `compiled`, a :class:`CompiledNetwork` for this configuration, its network is preloaded and
     the engine accepts images after reset; any other waits for its program, weights and parameters
@@ -70,16 +69,21 @@ def engine_files(
         sources = {"engine.v": macros.text, "memories.v": macros.models}
     else:
         sources = {"engine.v": verilog.export(top, preloaded=preloaded, summary=summary)}
-    description = json.dumps(contents, indent=2) + "\n"
     files = {
         **sources,
-        "engine.json": description,
         "engine.h": c_header(config, _register_words(compiled)),
         "engine.core": core_file(sources),
     }
     if librelane_period_ns is not None:
         files["config.json"] = librelane.config_file(period_ns=librelane_period_ns, shapes=shapes)
-    return files
+    return files, contents
+
+
+def engine_files(
+    config: EngineConfig, compiled: CompiledNetwork | None = None, *, memory: str = "logic"
+) -> dict[str, str]:
+    """The files of :func:`engine_parts`, {name: text}."""
+    return engine_parts(config, compiled, memory=memory)[0]
 
 
 def _register_words(compiled: CompiledNetwork | None) -> dict[str, int] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 
 from ..compiler.batch import result_channels
@@ -18,9 +17,11 @@ FORMATS = {
 }
 
 
-def network_files(compiled: CompiledNetwork, *, preloaded: bool) -> dict[str, bytes]:
-    """Name -> contents: ``network.json``, which describes the others; ``load.bin`` unless the Verilog
-    holds the network; ``weights.bin`` where weights stream in."""
+def network_parts(
+    compiled: CompiledNetwork, *, preloaded: bool
+) -> tuple[dict[str, bytes], dict[str, object]]:
+    """(files of a network, {name: content}: ``load.bin`` unless the Verilog holds the network,
+    ``weights.bin`` where weights stream in; what describes them, ready for JSON)."""
     config = compiled.config
     files = {}
     if not preloaded:
@@ -34,7 +35,7 @@ def network_files(compiled: CompiledNetwork, *, preloaded: bool) -> dict[str, by
     network = compiled.network
     last = network.layers[-1]
     assert last.logit_scale is not None and last.logit_bias is not None, "the last layer yields logits"
-    description = {
+    description: dict[str, object] = {
         "network": network.name,
         "input_shape": network.input_shape,
         "input_bits": network.input_bits,
@@ -53,4 +54,4 @@ def network_files(compiled: CompiledNetwork, *, preloaded: bool) -> dict[str, by
         "trunk_packets_in": trunks_in,
         "files": {name: FORMATS[name] for name in files},
     }
-    return {"network.json": (json.dumps(description, indent=2) + "\n").encode(), **files}
+    return files, description

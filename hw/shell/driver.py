@@ -10,8 +10,9 @@ import numpy as np
 
 from dorefa.golden.errors import InputError
 
-from ..interface.register import Register
-from ..interface.registers import BOARD_REGISTERS, REGISTERS
+from ..config.engine import EngineConfig
+from ..interface.register import Access, Register
+from ..interface.registers import BOARD_REGISTERS, REGISTERS, engine_registers
 from . import serial_host
 
 
@@ -73,6 +74,17 @@ class Board:
         """The 32-bit word at a word address of the host map, or of the board's own words."""
         self._port.write(bytes([serial_host.READ]) + struct.pack("<I", address))
         return struct.unpack("<I", self._receive(4))[0]
+
+    def require_engine(self, config: EngineConfig, where: str) -> None:
+        """Raises :class:`InputError` unless the engine says the sizes of `config`, which is from `where`."""
+        for register in engine_registers(config).values():
+            if all(field.access is Access.CONSTANT for field in register.fields):
+                found = self.read(register.address)
+                if found != register.reset_word:
+                    raise InputError(
+                        f"{where}: register {register.name} is {register.reset_word:#x}; accepted on "
+                        f"{self._name}: {found:#x}, that of its engine"
+                    )
 
     def load(self, writes: Iterable[tuple[int, int]]) -> None:
         """Writes (word address, 32-bit word) pairs, as of ``CompiledNetwork.host_writes``."""

@@ -27,6 +27,8 @@ from .clock import Clock
 
 DEFAULT_TIMEOUT = 7200
 _TOP, _REPORT = "top", "report.json"
+# Patterns of the files that are left in the folder.
+FILES = (f"{_TOP}.*", f"build_{_TOP}.*", f"{top.MODULE}.v", _REPORT)
 
 
 @dataclass(frozen=True, kw_only=True)

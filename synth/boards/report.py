@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 
 from dorefa.hw.compiler.compile import CompiledNetwork
+from dorefa.hw.generate.file_set import interface_sha256, sha256
 from dorefa.hw.shell import serial_host
 from dorefa.hw.shell.uart import FRAME_BITS
 
@@ -53,8 +55,9 @@ def report(made: Bitstream, *, board: str, baud: int) -> dict:
     }
 
 
-def settings(made: Bitstream, *, board: str, baud: int) -> str:
-    """Text of the settings file, JSON: what a program needs to use the board through its serial port."""
+def settings(made: Bitstream, files: Mapping[str, bytes], *, board: str, baud: int) -> str:
+    """Text of the settings file, JSON: what a program needs to use the board through its serial port, and the
+    hashes of the `files` that it belongs to, {name: content}."""
     compiled = made.core.compiled
     network = compiled.network
     last = network.layers[-1]
@@ -69,6 +72,8 @@ def settings(made: Bitstream, *, board: str, baud: int) -> str:
         "line": "8N1",
         "clock_mhz": made.clock_hz / 1e6,
         "cycles": compiled.cycles,
+        "interface_sha256": interface_sha256(compiled.config),
+        "sha256": {name: sha256(content) for name, content in files.items()},
         "protocol": {
             "write": serial_host.WRITE,
             "read": serial_host.READ,

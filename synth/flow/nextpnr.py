@@ -16,6 +16,9 @@ from ..targets.target import Device, Router
 from . import harness, tools, yosys
 from .units import Unit
 
+# Patterns of the files that place and route leaves in its folder, beside those of Yosys.
+FILES = ("nextpnr_*", "pins.*")
+
 
 def find_device(target: str, name: str | None = None) -> Device:
     """The :class:`.Device` of a target called `name`, or its first one. :class:`InputError` lists what

@@ -19,6 +19,18 @@ from ..targets.tool import YOSYS
 from . import liberty, tools
 
 DEFAULT_TIMEOUT = 3600
+# Patterns of the files that a run leaves in its folder.
+FILES = (
+    "design.*",
+    "yosys.*",
+    "memory.json",
+    "flat.json",
+    "hierarchical.json",
+    "routed.*",
+    "cells.lib",
+    "*.abc",
+    "stats.txt",
+)
 
 
 def version() -> str | None:

@@ -2,11 +2,16 @@
 
 import json
 import os
+from fnmatch import fnmatchcase
+from hashlib import sha256
 
 import numpy as np
 
 from dorefa.golden import lower, random_network
 from dorefa.golden.network import npz
+from dorefa.hw.config.engine import EngineConfig
+from dorefa.hw.generate.file_set import interface_sha256
+from dorefa.synth.boards import bitstream
 
 
 def test_files_and_report(dorefa, tmp_path, seed):
@@ -14,9 +19,24 @@ def test_files_and_report(dorefa, tmp_path, seed):
     network = random_network(seed, conv_layers=1, a_bits=2, max_macs=20_000, max_size=6, max_channels=6)
     npz.save(network, model)
     outcome = dorefa(
-        "build", model, "--board", "ulx3s_25f", "--lanes", 8, "--rows", 2, "-o", folder, "--json", "-"
+        "build",
+        model,
+        "--board",
+        "ulx3s_25f",
+        "--lanes",
+        8,
+        "--rows",
+        2,
+        "-o",
+        folder,
+        "--json",
+        "-",
+        "--keep",
+        tmp_path / "kept",
     )
     assert outcome.status == 0, outcome.err
+    kept = os.listdir(tmp_path / "kept")
+    assert kept and all(any(fnmatchcase(name, pattern) for pattern in bitstream.FILES) for name in kept)
     assert sorted(os.listdir(folder)) == ["board.json", "ulx3s_25f.bit", "ulx3s_25f.svf", "ulx3s_25f.v"]
     report = outcome.report
     assert report["bitstream"] == str(folder / "ulx3s_25f.bit")
@@ -24,6 +44,11 @@ def test_files_and_report(dorefa, tmp_path, seed):
     assert report["fmax_mhz"] >= report["clock_mhz"] == 50
     assert report["luts"] > 0 and report["fps"] > report["fps_end_to_end"]
     settings = json.loads((folder / "board.json").read_text())
+    assert settings["sha256"] == {
+        name: sha256((folder / name).read_bytes()).hexdigest()
+        for name in ("ulx3s_25f.bit", "ulx3s_25f.svf", "ulx3s_25f.v")
+    }
+    assert settings["interface_sha256"] == interface_sha256(EngineConfig().replace(**report["config"]))
     integer = lower(network)
     assert settings["input_shape"] == list(integer.input_shape)
     assert (np.array(settings["scale"]) == integer.layers[-1].logit_scale).all()

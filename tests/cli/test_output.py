@@ -1,4 +1,4 @@
-"""dorefa.cli.output: whole files or none, tables, reports, progress."""
+"""dorefa.cli.output: the names of a command's files, tables, reports, progress."""
 
 import io
 import json
@@ -11,40 +11,16 @@ from dorefa.cli import output
 from dorefa.golden.errors import InputError
 
 
-def test_new_file_replaces_only_when_whole(tmp_path):
-    path = tmp_path / "result"
-    path.write_text("before")
-    with pytest.raises(KeyboardInterrupt), output.new_file(path) as file:
-        file.write(b"half")
-        raise KeyboardInterrupt
-    assert path.read_text() == "before"
-    assert os.listdir(tmp_path) == ["result"]
-    with output.new_file(path) as file:
-        file.write(b"after")
-    assert path.read_text() == "after"
-    assert os.listdir(tmp_path) == ["result"]
-
-
-def test_missing_folder_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"none/y\.npy: cannot be written: .*none is no folder"):
-        output.write_array(tmp_path / "none" / "y.npy", np.zeros(1))
-
-
-def test_folder_instead_of_file_is_refused(tmp_path):
-    with pytest.raises(InputError, match="it is a folder; accepted: a file name"):
-        output.require_writable(tmp_path)
-
-
-def test_folder_without_permission_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(output.os, "access", lambda *_: False)
-    with pytest.raises(InputError, match="no permission to write in"):
-        output.require_writable(tmp_path / "y.npy")
-
-
 def test_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"file/new: no folder can be made here: Not a directory"):
         output.make_folder(tmp_path / "file" / "new")
+
+
+def test_names_that_no_folder_can_have():
+    for name in ("", "a\0b"):
+        with pytest.raises(InputError, match="is no name of a folder; accepted: "):
+            output.make_folder(name)
 
 
 @pytest.mark.parametrize("error", [InputError, KeyboardInterrupt])
@@ -69,13 +45,6 @@ def test_new_folders_go_again_with_an_error(error, tmp_path):
     with output.new_folder(tmp_path / "f"):
         pass
     assert (tmp_path / "f").is_dir()
-
-
-def test_disk_error_while_writing_is_one_line(tmp_path):
-    with pytest.raises(InputError, match="y: cannot be written: No space left"):
-        with output.new_file(tmp_path / "y"):
-            raise OSError(28, "No space left on device")
-    assert os.listdir(tmp_path) == []
 
 
 def test_table():
@@ -116,6 +85,71 @@ def test_report_of_something_strange_is_a_bug(capsys):
 def test_unwritable_report_is_refused_before_the_work(tmp_path):
     with pytest.raises(InputError, match="is no folder"):
         output.Output(str(tmp_path / "none" / "r.json"))
+
+
+def names_of(tmp_path):
+    """One file under several names, and names of it before it is there."""
+    (tmp_path / "y").touch()
+    os.link(tmp_path / "y", tmp_path / "hard")
+    (tmp_path / "link").symlink_to("y")
+    (tmp_path / "dangling").symlink_to("new")
+    (tmp_path / "folder").symlink_to(tmp_path)
+    return [
+        ("y", "y"),
+        ("y", "./y"),
+        ("y", "folder/y"),
+        ("y", "hard"),
+        ("link", "hard"),
+        ("dangling", "new"),
+        ("new", "folder/new"),
+    ]
+
+
+def test_two_outputs_are_two_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for one, other in names_of(tmp_path):
+        with pytest.raises(InputError, match=f"{other}: is both --output and --logits; accepted: a file for"):
+            output.Output(outputs={"--output": one, "--logits": other})
+        with pytest.raises(InputError, match=f"{other}: is both --json and --output"):
+            output.Output(one, outputs={"--output": other})
+        with pytest.raises(InputError, match=f"{other}: is both --dump and --dump"):
+            output.Output().claim(outputs={"--dump": [one, "x", other]})
+    output.Output("a", outputs={"--output": "b", "--logits": None})
+    assert sorted(os.listdir(tmp_path)) == ["dangling", "folder", "hard", "link", "y"]
+
+
+def test_an_output_is_no_input(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for one, other in names_of(tmp_path)[:5]:
+        with pytest.raises(InputError, match=f"{other}: is both --input and --output"):
+            output.Output(inputs={"--input": one}, outputs={"--output": other})
+        with pytest.raises(InputError, match=f"{other}: is both --json and MODEL"):
+            output.Output(one, inputs={"MODEL": other})
+        # Read twice.
+        output.Output(inputs={"--input": one, "--labels": other})
+    # What is not there is the reader's to refuse.
+    output.Output(inputs={"--input": "none"}, outputs={"--output": "none"})
+
+
+def test_devices_that_keep_nothing_have_no_name():
+    output.Output("/dev/null", outputs={"--output": "/dev/null", "--dump": ["/dev/null", "/dev/null"]})
+
+
+def test_standard_output_is_one_file(tmp_path, monkeypatch, capfd):
+    """Whether it is a pipe, a plain file or a terminal; what is said goes elsewhere then."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"):
+        with pytest.raises(InputError, match="is both --json and --output"):
+            output.Output("-", outputs={"--output": name})
+        with pytest.raises(InputError, match="is both --output and --logits"):
+            output.Output(outputs={"--output": "/dev/stdout", "--logits": name})
+        capfd.readouterr()
+        out = output.Output(outputs={"--output": name})
+        out.say("for a person")
+        assert capfd.readouterr() == ("", "for a person\n")
+    os.mkfifo("fifo")
+    with pytest.raises(InputError, match="is both --output and --logits"):
+        output.Output(outputs={"--output": "fifo", "--logits": "fifo"})
 
 
 class _Terminal(io.StringIO):

@@ -2,11 +2,17 @@
 
 import json
 import os
+from fnmatch import fnmatchcase
 
 import numpy as np
 
 from dorefa.golden.network import npz
 from dorefa.golden.zoo.datasets import digits_sample
+from dorefa.synth.flow import nextpnr, yosys
+
+
+def matches(name, *patterns):
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def test_generate_writes_four_files(dorefa, tmp_path):
@@ -83,7 +89,9 @@ def test_synth_report(dorefa, tmp_path):
     assert report["luts_per_binary_op"] == report["luts"] / 16
     assert report["config"]["lanes"] == 16
     assert {line["name"] for line in report["components"]} == {"dorefa_dot", "popcount"}
-    assert {"yosys.log", "yosys.ys", "dorefa_dot.v"} <= set(os.listdir(tmp_path / "run"))
+    kept = os.listdir(tmp_path / "run")
+    assert {"yosys.log", "yosys.ys", "dorefa_dot.v"} <= set(kept)
+    assert not [name for name in kept if name != "dorefa_dot.v" and not matches(name, *yosys.FILES)]
     assert "total, flattened" in outcome.err
 
 
@@ -135,7 +143,7 @@ def test_synth_refuses_a_library_without_use(dorefa, tmp_path):
     assert error == "--liberty is for gates, not for ecp5; accepted: --target asic"
 
 
-def test_synth_places_and_routes(dorefa):
+def test_synth_places_and_routes(dorefa, tmp_path):
     outcome = dorefa(
         "synth",
         "--target",
@@ -152,10 +160,14 @@ def test_synth_places_and_routes(dorefa):
         "--device",
         "LFE5U-25F-6",
         "--no-components",
+        "--keep",
+        tmp_path / "run",
         "--json",
         "-",
     )
     report = outcome.report
+    kept = set(os.listdir(tmp_path / "run")) - {"dorefa_popcount.v"}
+    assert kept and not [name for name in kept if not matches(name, *yosys.FILES, *nextpnr.FILES)]
     assert report["device"] == "LFE5U-25F-6" and report["lut_kind"] == "packed logic cells"
     assert report["luts_per_binary_op"] == report["luts"] / 16
     assert report["luts"] == report["utilization"]["TRELLIS_COMB"]["used"]

@@ -8,8 +8,8 @@ import pytest
 
 from dorefa.golden.errors import InputError
 from dorefa.hw.config.engine import preset
+from dorefa.hw.generate.file_set import file_set
 from dorefa.hw.generate.librelane import config_file
-from dorefa.hw.generate.manifest import engine_files
 
 # Variables and fields by the types that LibreLane's documentation gives them.
 VARIABLES = {
@@ -26,7 +26,8 @@ ORIENTATIONS = {"N", "FN", "W", "FW", "S", "FS", "E", "FE"}
 
 @pytest.mark.parametrize("memory", ["logic", "macro"])
 def test_configuration_is_what_librelane_documents(memory):
-    files = engine_files(preset("tiny"), memory=memory, librelane_period_ns=12.5)
+    files = file_set(preset("tiny"), memory=memory, librelane_period_ns=12.5)
+    verilog = files["engine.v"].decode()
     contents = json.loads(files["config.json"])
     for name, value in contents.items():
         assert isinstance(value, VARIABLES[name]), name
@@ -34,14 +35,14 @@ def test_configuration_is_what_librelane_documents(memory):
     assert re.fullmatch("[_a-zA-Z][_a-zA-Z0-9]+", contents["DESIGN_NAME"])
     sources = [name.removeprefix("dir::") for name in contents["VERILOG_FILES"]]
     # The models are for simulation: flip-flops in place of macros if they were synthesized.
-    assert sources == ["engine.v"] and f"module {contents['DESIGN_NAME']}(" in files["engine.v"]
-    assert f"  input {contents['CLOCK_PORT']};" in files["engine.v"]
+    assert sources == ["engine.v"] and f"module {contents['DESIGN_NAME']}(" in verilog
+    assert f"  input {contents['CLOCK_PORT']};" in verilog
     assert contents["CLOCK_PERIOD"] == 12.5
     assert ("MACROS" in contents) == (memory == "macro")
 
 
 def test_every_instance_of_a_macro_is_named():
-    files = engine_files(preset("tiny"), memory="macro", librelane_period_ns=10.0)
+    files = file_set(preset("tiny"), memory="macro", librelane_period_ns=10.0)
     macros = json.loads(files["config.json"])["MACROS"]
     described = json.loads(files["engine.json"])["memory_macros"]
     assert {name: len(macro["instances"]) for name, macro in macros.items()} == {

@@ -11,16 +11,22 @@ from dorefa.golden import lower, random_network
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import preset
-from dorefa.hw.generate.manifest import address_regions, engine_files, make_top, manifest
+from dorefa.hw.generate.file_set import file_set
+from dorefa.hw.generate.manifest import address_regions, make_top, manifest
 from dorefa.hw.interface.memory_map import MemoryMap
 from dorefa.hw.interface.registers import REGISTERS
 
 CONFIG = preset("tiny")
 
 
+def texts(*arguments, **options):
+    """The files of an engine as text, {name: text}."""
+    return {name: content.decode() for name, content in file_set(*arguments, **options).items()}
+
+
 @pytest.fixture(scope="module")
 def files():
-    return engine_files(CONFIG)
+    return texts(CONFIG)
 
 
 def test_ports_are_those_of_the_verilog(files):
@@ -87,14 +93,14 @@ def test_core_file_names_the_verilog(files):
 
 
 def test_same_configuration_same_text(files):
-    assert engine_files(CONFIG) == files
+    assert texts(CONFIG) == files
 
 
 def test_memories_have_contents_only_when_preloaded(files, seed):
     network = lower(random_network(seed))
     config = fit(network)
     compiled = compile_network(network, config)
-    preloaded = engine_files(config, compiled)
+    preloaded = texts(config, compiled, preload=True)
     assert "initial" not in files["engine.v"]
     assert "initial" in preloaded["engine.v"]
     description = json.loads(preloaded["engine.json"])

@@ -17,7 +17,7 @@ from dorefa.hw.shell.board_core import BoardCore
 from dorefa.hw.shell.driver import Board
 from dorefa.synth.boards.catalog import find_board
 
-from ...board_support import BAUD, DIVISOR, port_of, scores, small_network
+from ...board_support import BAUD, DIVISOR, emptied, port_of, scores, small_network
 from ..support import draw_layer, network
 
 
@@ -98,21 +98,22 @@ def test_another_network_of_the_same_size_loads_over_the_line(seed):
     board, _ = board_of(compiled)
     board.connect()
     images = random_images(compiled.network, 1, seed)
-    blank = {name: _zeros(contents) for name, contents in compiled.memories.items() if name != "registers"}
-    empty = type(compiled)(
-        compiled.plan,
-        compiled.layers,
-        blank | {"registers": {"layers": 0, "image_bytes": 1, "control": 0}},
-        [],
-    )
-    board, _ = board_of(empty)
+    board, _ = board_of(emptied(compiled))
     board.connect()
     board.load(compiled.host_writes())
     assert (board.run(images) == scores(compiled, images)).all()
 
 
-def _zeros(contents):
-    return [_zeros(part) if isinstance(part, list) else 0 for part in contents]
+def test_the_engine_that_a_board_says(seed):
+    compiled = small_network(seed)
+    board, _ = board_of(compiled, name="COM9")
+    board.connect()
+    board.require_engine(compiled.config, "here")
+    other = compiled.config.replace(rows=compiled.config.rows + 1)
+    with pytest.raises(
+        InputError, match="here: register array is 0x1003008; accepted on COM9: 0x1002008, that"
+    ):
+        board.require_engine(other, "here")
 
 
 def test_a_break_in_the_middle_of_an_image(seed):

@@ -13,6 +13,7 @@ from amaranth.lib.wiring import In, Out
 
 from dorefa.golden.errors import InputError
 from dorefa.hw.config.engine import preset
+from dorefa.hw.generate.file_set import file_set
 from dorefa.hw.generate.manifest import engine_files
 from dorefa.hw.verilog.export import export_macros
 from dorefa.hw.verilog.memory_macros import Shape, macro_instances
@@ -51,7 +52,7 @@ class Table(wiring.Component):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_memory_becomes_an_instance_of_its_shape(name):
-    files = engine_files(CONFIGS[name], memory="macro")
+    files = {name: file.decode() for name, file in file_set(CONFIGS[name], memory="macro").items()}
     plain = engine_files(CONFIGS[name])["engine.v"]
     memory = re.compile(r"^  reg (?:\[(\d+):0\] )?\S+ +\[(\d+):0\];", re.MULTILINE)
     shapes = {(int(high) + 1, int(width or 0) + 1) for width, high in memory.findall(plain)}
@@ -67,7 +68,7 @@ def test_every_memory_becomes_an_instance_of_its_shape(name):
 
 def test_instances_of_shared_modules_count_each():
     config = CONFIGS["trunks"]
-    macros = json.loads(engine_files(config, memory="macro")["engine.json"])["memory_macros"]
+    macros = json.loads(file_set(config, memory="macro")["engine.json"])["memory_macros"]
     weights = {"depth": config.weight_depth, "width": config.lanes}
     (found,) = [macro for macro in macros if weights.items() <= macro.items()]
     assert found["instances"] == config.engines * config.rows
