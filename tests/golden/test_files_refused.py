@@ -1,4 +1,4 @@
-"""dorefa.golden.files: names, folders and files that cannot be written, said before the work and by writing."""
+"""dorefa.golden.files: what cannot be written is said before the work and by writing, in one line."""
 
 import os
 import socket
