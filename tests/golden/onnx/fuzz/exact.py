@@ -6,6 +6,8 @@ are rounded because they are so by definition: the square root of a normalizatio
 float16.
 """
 
+import numpy as np
+
 from .exact_node import ExactNode, Undefined
 from .values import fractions, mapped, typed
 
@@ -22,7 +24,7 @@ def evaluate(drawing, context, given):
     known = {"x": fractions(context["x"])} | given
     for executable in drawing.executables:
         node, name = executable.node, executable.node.output[0]
-        if name in given or not _is_exact(node, drawing, known):
+        if name in given or not _is_exact(node, drawing, context, known):
             continue
         try:
             if drawing.moving.isdisjoint(node.input) and node.op_type in _QUANTIZERS:
@@ -38,12 +40,15 @@ def evaluate(drawing, context, given):
     return known
 
 
-def _is_exact(node, drawing, known):
+def _is_exact(node, drawing, context, known):
     """Whether a node is evaluated here: it depends on the image, or on a quantized constant exactly."""
     moving = drawing.moving.intersection(node.input)
     if moving:
         return moving <= known.keys()
-    return node.op_type in _QUANTIZERS or node.op_type in _EXACT and not known.keys().isdisjoint(node.input)
+    if node.op_type in _QUANTIZERS:
+        return True
+    wide = node.op_type == "Cast" and context[node.output[0]].dtype in (np.float32, np.float64)
+    return (wide or node.op_type in _EXACT) and not known.keys().isdisjoint(node.input)
 
 
 def _on_grid(node, context):
