@@ -192,7 +192,7 @@ def in_file_order(
 ) -> tuple[tuple[IntegerLayer, ...], dict[int, int]]:
     """(layers, where each went): in the order of their nodes in the file, as far as each comes after
     those that it reads and adds. The image, -1, stays."""
-    before: list[set[int]] = [{layer.source, layer.add} - {None, -1} for layer in layers]
+    before = [{i for i in (layer.source, layer.add) if i is not None and i >= 0} for layer in layers]
     behind: dict[int, list[int]] = {}
     for index, earlier in enumerate(before):
         for other in earlier:
