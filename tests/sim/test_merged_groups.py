@@ -40,7 +40,10 @@ def random_case(draws, rng):
     return network, options
 
 
-@pytest.mark.parametrize("case", range(6))
+@pytest.mark.parametrize(
+    "case",
+    [*range(4), *(pytest.param(case, marks=[pytest.mark.slow, pytest.mark.sample]) for case in (4, 5))],
+)
 def test_random_layers_in_groups(case, seed, rng):
     draws = RawDraws(1000 * seed + case)
     compiled, merged = None, 1
