@@ -41,10 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
-    import tempfile
     from contextlib import ExitStack
 
     from dorefa.golden import lower
+    from dorefa.golden.process.scratch import scratch_folder
     from dorefa.hw import compile_network
     from dorefa.synth.boards import bitstream, catalog
     from dorefa.synth.boards import report as board_report
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         folder = stack.enter_context(new_folder(args.output))
         keep = args.keep and make_folder(args.keep)
-        scratch = keep or stack.enter_context(tempfile.TemporaryDirectory(prefix="dorefa-"))
+        scratch = keep or stack.enter_context(scratch_folder())
         progress = stack.enter_context(Progress("build", 3))
         made = bitstream.make_bitstream(
             compiled,

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     folder = args.output and make_folder(args.output)
     with Progress("explore", len(grid)) as progress:
         points, cached = explore.explore(
-            network, grid, goal, jobs=args.jobs or -1, cluster=args.cluster, progress=progress.update
+            network, grid, goal, jobs=args.jobs, cluster=args.cluster, progress=progress.update
         )
     front, best = explore.pareto(points), explore.recommend(points)
     for point in points:

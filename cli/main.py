@@ -10,7 +10,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import NoReturn
 
 from dorefa.golden.errors import InputError
 
@@ -99,8 +98,3 @@ def _report_bug():
         file=sys.stderr,
     )
     return BUG
-
-
-def command() -> NoReturn:
-    """Entry point of the installed `dorefa` script."""
-    sys.exit(main())

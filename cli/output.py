@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Self
 
 import numpy as np
 
+from dorefa.golden import leftovers
 from dorefa.golden.errors import InputError
 
 
@@ -98,6 +99,7 @@ def new_file(path: str | Path) -> Iterator[BinaryIO]:
     path = Path(path)
     require_writable(path)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    leftovers.unfinished.add(unfinished)
     try:
         with open(unfinished, "wb") as file:
             yield file
@@ -106,6 +108,7 @@ def new_file(path: str | Path) -> Iterator[BinaryIO]:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
         unfinished.unlink(missing_ok=True)
+        leftovers.unfinished.discard(unfinished)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -140,6 +143,7 @@ def require_writable(path: str | Path) -> None:
 def make_folder(path: str | Path) -> Path:
     """Makes the folder `path`, with its parents, if it is not there; returns it as a Path."""
     path = Path(path)
+    leftovers.made_folders.update(missing_folders(path))
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -150,11 +154,16 @@ def make_folder(path: str | Path) -> Path:
     return path
 
 
+def missing_folders(path: Path) -> list[Path]:
+    """The folder `path` and those above it, as far as they do not exist; the innermost first."""
+    return [folder for folder in (path, *path.parents) if not os.path.exists(folder)]
+
+
 @contextmanager
 def new_folder(path: str | Path) -> Iterator[Path]:
     """:func:`make_folder` for long work: the folders that it made go again if an error leaves them empty."""
     path = Path(path)
-    made = [folder for folder in (path, *path.parents) if not os.path.exists(folder)]
+    made = missing_folders(path)
     try:
         yield make_folder(path)
     except BaseException:

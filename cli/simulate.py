@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 
 from dorefa.golden.errors import InputError
 
@@ -67,33 +68,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status, 1 where hardware and golden differ."""
     from dorefa.golden import logits, lower
-    from dorefa.sim import simulate
+    from dorefa.sim import backends
 
     out = Output(args.json)
     network = lower(options.load_network(args.model, args))
-    simulator = _simulator(args)
+    simulator = _wanted_simulator(args)
     config = options.engine_config(args, network)
-    images, labels = _images(args, network, simulator, config.batch)
     for path in (args.output, args.logits):
         if path:
             require_writable(path)
-    verilog, netlist = _verilog(out, args, network, config, simulator)
-    with Progress(simulator, len(images)) as progress:
-        result = simulate(
-            network,
-            images=images,
-            config=config,
-            labels=labels,
-            simulator=simulator,
-            limit=args.limit,
-            stalls=args.stalls,
-            latency=args.latency,
-            seed=args.sim_seed,
-            through_port=args.through_port,
-            verilog_text=verilog,
-            ports_only=args.netlist,
-            progress=lambda done, total: progress.update(done, total=total),
-        )
+    result, netlist = backends.with_simulator(
+        simulator, lambda name, why: _simulate(out, args, network, config, name, why)
+    )
     for path, array in (
         (args.output, result.outputs),
         (args.logits, logits(network, result.outputs)),
@@ -119,23 +105,46 @@ def run(args: argparse.Namespace) -> int:
     return 1
 
 
-def _simulator(args):
-    """Name of the simulator to use, checked against what the command line asks of it."""
-    from dorefa.sim import backends
-
+def _wanted_simulator(args):
+    """The simulator that the command line asks for, checked against what else it asks; ``auto`` for any."""
     if not args.netlist:
         if args.target:
             raise InputError(f"--target is {args.target}; accepted: only with --netlist")
-        return backends.choose(args.simulator)[0]
+        return args.simulator
     if args.simulator not in ("auto", "verilator"):
         raise InputError(f"--simulator is {args.simulator}; accepted with --netlist: verilator, auto")
-    return backends.choose("verilator")[0]
+    return "verilator"
+
+
+def _simulate(out, args, network, config, simulator, why):
+    """(report of the simulation, :class:`Netlist` or None) with a simulator, chosen for the reason `why`."""
+    from dorefa.sim import simulate
+
+    images, labels = _images(args, network, simulator, config.batch)
+    verilog, netlist = _verilog(out, args, network, config, simulator)
+    with Progress(simulator, len(images)) as progress:
+        result = simulate(
+            network,
+            images=images,
+            config=config,
+            labels=labels,
+            simulator=simulator,
+            limit=args.limit,
+            stalls=args.stalls,
+            latency=args.latency,
+            seed=args.sim_seed,
+            through_port=args.through_port,
+            verilog_text=verilog,
+            ports_only=args.netlist,
+            progress=lambda done, total: progress.update(done, total=total),
+        )
+    why = "netlists run in no other" if args.netlist and args.simulator == "auto" else why
+    return replace(result, why=why), netlist
 
 
 def _verilog(out, args, network, config, simulator):
     """(Verilog to run or None, :class:`Netlist` or None)."""
-    import tempfile
-
+    from dorefa.golden.process.scratch import scratch_folder
     from dorefa.hw import compile_network
     from dorefa.hw.generate.manifest import engine_files
     from dorefa.sim import backends
@@ -148,7 +157,7 @@ def _verilog(out, args, network, config, simulator):
         return engine_files(config)["engine.v"] if backends.needs_verilog(simulator) else None, None
     compile_network(network, config)  # refuses a network that does not fit before synthesis
     target = args.target or catalog.DEFAULT
-    with tempfile.TemporaryDirectory(prefix="dorefa-") as scratch:
+    with scratch_folder() as scratch:
         made = make_netlist(make_unit("engine", config, target), target, folder=scratch)
     out.say(f"netlist for {target}: {sum(made.cells.values()):,} cells, memories are {made.memories}")
     return made.text, made

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import InputError
+from .leftovers import unfinished
 
 
 @contextmanager
@@ -18,18 +19,14 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        unfinished.add(temporary)
         try:
             yield temporary
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+            unfinished.discard(temporary)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be written ({error.strerror}); accepted: a file in a writable folder"
         ) from None
-
-
-def cache_directory() -> Path:
-    """Where compiled models are kept: ``$XDG_CACHE_HOME/dorefa`` or ``~/.cache/dorefa``."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "dorefa"

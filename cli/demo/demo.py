@@ -38,10 +38,14 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--targets", nargs="*", choices=TARGETS, default=list(TARGETS), metavar="T")
     args = parser.parse_args(argv)
+    folder = make_folder(args.output)
+    return backends.with_simulator("auto", lambda name, why: _show(folder, args, name, why))
+
+
+def _show(folder, args, simulator, why):
+    """The demo with a simulator that was chosen for the reason `why`; returns its exit status."""
     started = time.monotonic()
     out = Output()
-    folder = make_folder(args.output)
-    simulator, why = backends.choose("auto")
     limit = args.limit or _IMAGES[simulator]
     images, labels = (array[:limit] for array in digits_sample())
 
