@@ -13,7 +13,7 @@ from importlib.metadata import version
 
 from dorefa.golden.errors import InputError
 
-from . import build, check, explore, export, generate, golden, run, simulate, synth, train, zoo
+from . import build, cache, check, explore, export, generate, golden, run, simulate, synth, train, zoo
 
 VERBS = {
     "generate": generate,
@@ -27,6 +27,7 @@ VERBS = {
     "export": export,
     "zoo": zoo,
     "check": check,
+    "cache": cache,
 }
 OK, FAILED, BUG, INTERRUPTED = 0, 1, 3, 130
 
