@@ -1,15 +1,15 @@
 """Interrupts `dorefa` at random times and looks for what stays behind.
 
-    python bench/interrupts.py [--count 100] [--seed 1] [--verbs generate,simulate,...]
+    python bench/interrupts.py [--count 100] [--seed 1] [--longest 20] [--verbs generate,simulate,...]
 
-Six verbs in turn. First each runs to its end, which says how long it takes here; then it is interrupted
-after a random part of that time, as a terminal does (SIGINT to the process group), as `kill -INT` does (to the
-process alone), twice in a row, with SIGTERM, or with SIGKILL. A run is as wanted if its status is 130 (143 for
-SIGTERM), it says `dorefa: interrupted` and nothing else, and there are no processes of its session, no
-temporary files, no outputs and no half entries of the cache. Of SIGKILL only processes are asked
-for, and that the next run removes the temporary folder. Times before Python runs the first line of dorefa, when
-a signal ends it as any program, are left out (printed as `start`). Prints a table; the status is 1 if any run was
-not as wanted.
+The verbs in turn. First each runs to its end, which says how long it takes here; then it is interrupted after
+a random part of that time (at most `--longest` seconds), as a terminal does (SIGINT to the process group), as
+`kill -INT` does (to the process alone), twice in a row, with SIGTERM, or with SIGKILL. A run is as wanted if
+its status is 130 (143 for SIGTERM), the last thing that it says is `dorefa: interrupted`, without a traceback
+or a warning, and there are no processes of its session, no temporary files, no outputs and no half entries of
+the cache. Of SIGKILL only processes are asked for, and that the next run removes the temporary folder. Times
+before Python runs the first line of dorefa, when a signal ends it as any program, are left out (printed as
+`start`). Prints a table; the status is 1 if any run was not as wanted.
 """
 
 import argparse
@@ -31,7 +31,7 @@ VERBS = {
     "simulate": "simulate small.npz --simulator verilator --limit 4 --output out/y.npy",
     "icarus": "simulate small.npz --simulator icarus --limit 2 --output out/y.npy",
     "synth": "synth --unit dot --target ice40 --pnr --preset tiny --json out/report.json",
-    "train": "train digits -o out/mine.npz --data mnist --epochs 50",
+    "train": "train digits -o out/mine.npz --data mnist --epochs 1",
     "explore": "explore small.npz --target ice40 --lanes 8,16 --rows 2 --jobs 2 -o out/explored",
     "build": "build small.npz --board icebreaker -o out/board --lanes 8 --rows 2",
 }
@@ -68,7 +68,10 @@ class Place:
     def leftovers(self) -> list[str]:
         """Files that an interrupted run must not leave: finished entries of the cache may stay."""
         found = [
-            path for name in ("out", "tmp") for path in (self.folder / name).rglob("*") if path.name != "mnist"
+            path
+            for name in ("out", "tmp")
+            for path in (self.folder / name).rglob("*")
+            if path.name != "mnist"
         ]
         found += (self.folder / "cache").rglob(".dorefa-*")
         return [str(path.relative_to(self.folder)) for path in found]
@@ -136,7 +139,10 @@ def make_inputs(folder: Path) -> None:
     from dorefa.golden.network import npz
     from dorefa.golden.zoo.datasets import digits_sample
 
-    npz.save(random_network(5, w_bits=2, a_bits=3, conv_layers=2, max_macs=20_000, max_size=8), folder / "small.npz")
+    npz.save(
+        random_network(5, w_bits=2, a_bits=3, conv_layers=2, max_macs=20_000, max_size=8),
+        folder / "small.npz",
+    )
     images, labels = digits_sample()
     (folder / "mnist").mkdir()
     for part in ("train", "t10k"):
@@ -161,9 +167,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--longest", type=float, default=20, help="seconds until an interruption, at most")
     parser.add_argument("--verbs", default=",".join(VERBS))
     args = parser.parse_args()
     verbs = args.verbs.split(",")
+    # What is ignored here, as in the background of a shell, would be ignored there too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     generator, base = random.Random(args.seed), Path(tempfile.mkdtemp(prefix="interrupts-")).resolve()
     try:
         inputs = base / "inputs"
@@ -178,13 +187,16 @@ def main() -> int:
             if process.returncode:
                 sys.exit(f"{verb} does not work here: {said}")
             whole[verb] = time.monotonic() - began
-        print(f"seed {args.seed}; start {first:.2f} s; whole runs take "
-              + ", ".join(f"{verb} {seconds:.1f} s" for verb, seconds in whole.items()), flush=True)
+        print(
+            f"seed {args.seed}; start {first:.2f} s; whole runs take "
+            + ", ".join(f"{verb} {seconds:.1f} s" for verb, seconds in whole.items()),
+            flush=True,
+        )
         counts, wrong = Counter(), []
         for number in range(args.count):
             verb, kind = verbs[number % len(verbs)], KINDS[generator.randrange(len(KINDS))]
             place = Place(base / str(number), inputs)
-            after = first + generator.random() * max(0.05, 0.95 * whole[verb] - first)
+            after = first + generator.random() * (min(args.longest, 0.95 * whole[verb]) - first)
             process = place.start(VERBS[verb])
             time.sleep(after)
             if process.poll() is not None:

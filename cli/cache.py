@@ -53,13 +53,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _size(count):
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:
-            break
-        count /= 1000
-    else:
-        unit = "GB"
-    return f"{count:,} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count} bytes"
 
 
 def _age(entry):

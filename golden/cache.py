@@ -68,7 +68,7 @@ class Cache:
             raise MachineError(f"{self.folder}: {error.strerror}; {_ACCEPTED}") from error
 
     def check_writable(self, room: int) -> None:
-        """Raises :class:`MachineError` unless an entry of `room` bytes can be written; for before long work."""
+        """Raises :class:`MachineError` unless an entry of `room` bytes can be written; for before work."""
         with self._arriving() as folder:
             probe = folder / "probe"
             probe.write_bytes(bytes(room))

@@ -6,6 +6,7 @@ its process, tells whose is no longer in use.
 
 from __future__ import annotations
 
+import atexit
 import errno
 import fcntl
 import os
@@ -30,9 +31,9 @@ class _Root:
     def __init__(self) -> None:
         self.process = os.getpid()
         try:
-            self.folder = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
-            self.path = Path(self.folder.name)
+            self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
             unfinished.add(self.path)
+            atexit.register(self.remove)
             # Only a lock that is held already takes the name by which others look for it.
             lock = self.path / f"{_LOCK}.new"
             self.lock = os.open(lock, os.O_CREAT | os.O_RDWR)
@@ -42,6 +43,11 @@ class _Root:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             lock.rename(self.path / _LOCK)
         _remove_stale(self.path)
+
+    def remove(self) -> None:
+        """Removes the folder, unless this is a copy of the process that made it."""
+        if os.getpid() == self.process:
+            shutil.rmtree(self.path, ignore_errors=True)
 
 
 _root: _Root | None = None

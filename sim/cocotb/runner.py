@@ -35,6 +35,20 @@ _MAKE_VARIABLES = {
     "CFG_LDLIBS_THREADS": "-pthread",
     "OPT_FAST": "-O0",  # the bench, not the model, takes the time
 }
+# Icarus writes paths into its program, between double quotes.
+_NOT_FOR_ICARUS = frozenset('"\\\r\n')
+_VERILATOR_FLAGS = (
+    "-Wno-fatal",
+    "-Wno-lint",
+    "-Wno-UNOPTFLAT",
+    "-O3",
+    "--x-initial",
+    "unique",
+    "--x-assign",
+    "unique",
+    "--default-language",
+    "1364-2005",
+)
 
 
 def _variables(simulator: str, folder: Path) -> dict[str, str]:
@@ -66,6 +80,11 @@ def run(job: Job, verilog: str, *, simulator: str) -> tuple[list[Trace], int]:
     job = dataclasses.replace(job, through_port=True)
     memories = find_memories(verilog, MODULE)
     with scratch_folder() as folder:
+        if simulator == "icarus" and not _NOT_FOR_ICARUS.isdisjoint(str(folder)):
+            raise Unavailable(
+                f"{str(folder)!r} is no folder for Icarus; accepted: TMPDIR without double quotes, "
+                "backslashes and newlines"
+            )
         (folder / "engine.v").write_text(verilog)
         (folder / "job").write_bytes(job_file(job, memories))
         cycles = job.load_limit + job.image_limit * len(job.images)
@@ -116,26 +135,10 @@ def main(simulator: str) -> None:
 
     folder = Path.cwd()
     runner = get_runner(simulator)
-    arguments = (
-        ["-g2005"]
-        if simulator == "icarus"
-        else [
-            "-Wno-fatal",
-            "-Wno-lint",
-            "-Wno-UNOPTFLAT",
-            "-O3",
-            "--x-initial",
-            "unique",
-            "--x-assign",
-            "unique",
-            "--default-language",
-            "1364-2005",
-        ]
-    )
     runner.build(
         sources=[folder / "engine.v"],
         hdl_toplevel=MODULE,
-        build_args=arguments,
+        build_args=["-g2005"] if simulator == "icarus" else _VERILATOR_FLAGS,
         build_dir=folder / "build",
         always=True,
         timescale=("1ns", "1ps"),

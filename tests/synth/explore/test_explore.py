@@ -155,7 +155,9 @@ def test_versions_of_whatever_routes_count():
 def test_cache_in_a_file_is_refused(network, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(InputError, match="Not a directory; accepted: XDG_CACHE_HOME naming a writable folder"):
+    with pytest.raises(
+        InputError, match="Not a directory; accepted: XDG_CACHE_HOME naming a writable folder"
+    ):
         explore.Points(network, ICE40)
 
 
