@@ -166,7 +166,7 @@ CASES = [
             f"a full temporary disk, {name}",
             command,
             1,
-            "accepted: TMPDIR",
+            "o space left on",
             {"TMPDIR": "{place}/small"},
             before="mkdir {place}/small && " + SMALL.replace("1m", size),
             after="umount {place}/small",
@@ -178,8 +178,24 @@ CASES = [
             ("synthesis", SYNTH, "64k"),
         )
     ),
-    Case("files of at most 100 kB, Verilog", "generate -o {place}/engine", 1, "", limit="ulimit -f 100"),
-    Case("files of at most 300 kB, simulation", SIMULATE, 1, "", limit="ulimit -f 300"),
+    Case(
+        "files of at most 100 kB, Verilog",
+        "generate -o {place}/engine",
+        1,
+        "ulimit -f",
+        limit="ulimit -f 100",
+    ),
+    Case("files of at most 300 kB, simulation", SIMULATE, 1, "ulimit -f", limit="ulimit -f 300"),
+    *(
+        Case(
+            f"compiled models that were {name}",
+            SIMULATE,
+            line="was damaged",
+            before=f"XDG_CACHE_HOME={{place}}/cache {sys.executable} -m dorefa.cli {SIMULATE} > /dev/null && "
+            f"for file in {{place}}/cache/dorefa/models/engine-*/engine; do {how}; done",
+        )
+        for name, how in (("truncated", "truncate -s 1000 $file"), ("made unusable", "chmod -x $file"))
+    ),
     compiler("compiler that fails", "/bin/false", status=1, line="/bin/false --version does not work"),
     compiler("compiler that does nothing", "/bin/true", status=1, line="accepted: a"),
     compiler(
@@ -241,7 +257,8 @@ def run(case: Case, place: Path) -> tuple[int, str]:
         subprocess.run(["sh", "-c", filled(case.after)], check=True)
     said = done.stderr.strip() or done.stdout.strip()
     if not done.returncode and case.line:
-        return done.returncode, next((line for line in done.stdout.splitlines() if case.line in line), said)
+        lines = (done.stdout + done.stderr).splitlines()
+        return done.returncode, next((line for line in lines if case.line in line), said)
     return done.returncode, said if done.returncode else said.splitlines()[-1]
 
 

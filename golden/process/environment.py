@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..cache import cache_base
@@ -21,6 +23,16 @@ def _is_kept(name: str) -> bool:
     if name.startswith("PYTHON"):
         return name in _PYTHON
     return name not in _NAMES and not name.startswith(_FAMILIES)
+
+
+@contextmanager
+def unsteered() -> Iterator[None]:
+    """For the block this process has no variables that steer tools: packages read them too."""
+    dropped = {name: os.environ.pop(name) for name in list(os.environ) if not _is_kept(name)}
+    try:
+        yield
+    finally:
+        os.environ.update(dropped)
 
 
 def environment(folder: Path) -> dict[str, str]:

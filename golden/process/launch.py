@@ -48,9 +48,7 @@ def main() -> None:
         sys.exit(tool() if how == "argv" else tool(arguments))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        fail(
-            f"{where}{error.strerror or error}; accepted: YOWASP_CACHE_DIR naming a writable folder with space"
-        )
+        fail(f"{where}{error.strerror or error}; accepted: YOWASP_CACHE_DIR naming a folder with space")
     except Exception as error:
         fail(f"{type(error).__name__}: {' '.join(str(error).split())}")
 

@@ -93,7 +93,8 @@ def scratch_folder() -> Iterator[Path]:
         yield folder
     except OSError as error:
         if error.errno in _FULL:
-            raise MachineError(f"{folder}: {error.strerror}; {_ACCEPTED}") from error
+            accepted = "accepted: larger files (ulimit -f)" if error.errno == errno.EFBIG else _ACCEPTED
+            raise MachineError(f"{folder}: {error.strerror}; {accepted}") from error
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)

