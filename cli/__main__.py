@@ -1,6 +1,6 @@
 """`python -m dorefa.cli`."""
 
-from .main import command
+from .command import command
 
 if __name__ == "__main__":
     command()

@@ -43,10 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
-    import tempfile
     from contextlib import ExitStack
 
     from dorefa.golden import lower
+    from dorefa.golden.process.scratch import scratch_folder
     from dorefa.hw import compile_network
     from dorefa.synth.boards import bitstream, catalog
     from dorefa.synth.boards import report as board_report
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         if args.keep is not None:
             keep = stack.enter_context(new_folder(args.keep))
             out.claim_matching("--keep", keep, bitstream.FILES)
-        scratch = keep or stack.enter_context(tempfile.TemporaryDirectory(prefix="dorefa-"))
+        scratch = keep or stack.enter_context(scratch_folder())
         progress = stack.enter_context(Progress("build", 3))
         made = bitstream.make_bitstream(
             compiled,

@@ -5,8 +5,7 @@ import argparse
 from dorefa.golden.errors import InputError
 
 from . import options
-from .bipolar import bipolar_inputs, say_bipolar
-from .layers import layer_table, say_groups
+from .layers import bipolar_inputs, layer_table, say_bipolar, say_groups
 from .output import Output
 
 SUMMARY = "say whether an engine runs a network, and what it would cost"

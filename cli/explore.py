@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
             out.claim(outputs={"--output": [folder / name for name in (TABLE, *PICTURES)]})
         with Progress("explore", len(grid)) as progress:
             points, cached = explore.explore(
-                network, grid, goal, jobs=args.jobs or -1, cluster=args.cluster, progress=progress.update
+                network, grid, goal, jobs=args.jobs, cluster=args.cluster, progress=progress.update
             )
         front, best = explore.pareto(points), explore.recommend(points)
         for point in points:
@@ -141,9 +141,8 @@ def _parameters(point, names):
 
 def _write(folder, points, names, title):
     """Writes table and plots; returns their names."""
+    from dorefa.synth.explore import plots
     from dorefa.synth.explore.point import FIGURES
-
-    from . import explore_plots
 
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -151,7 +150,7 @@ def _write(folder, points, names, title):
     for point in points:
         figures = [point[name] for name in FIGURES]
         table.writerow([*_parameters(point, names), *figures, int(point["pareto"]), point["reason"]])
-    contents = {TABLE: text.getvalue().encode(), **explore_plots.draw(points, title)}
+    contents = {TABLE: text.getvalue().encode(), **plots.draw(points, title)}
     write_files({folder / name: content for name, content in contents.items()})
     return [str(folder / name) for name in contents]
 

@@ -9,11 +9,24 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import NoReturn
 
 from dorefa.golden.errors import InputError
 
-from . import build, check, explore, export, generate, golden, run, simulate, streams, synth, train, zoo
+from . import (
+    build,
+    cache,
+    check,
+    explore,
+    export,
+    generate,
+    golden,
+    run,
+    simulate,
+    streams,
+    synth,
+    train,
+    zoo,
+)
 
 VERBS = {
     "generate": generate,
@@ -27,6 +40,7 @@ VERBS = {
     "export": export,
     "zoo": zoo,
     "check": check,
+    "cache": cache,
 }
 OK, FAILED, BUG, INTERRUPTED = 0, 1, 3, 130
 # Characters of a message.
@@ -101,8 +115,3 @@ def _report_bug():
         "with the traceback above and the command that led to it"
     )
     return BUG
-
-
-def command() -> NoReturn:
-    """Entry point of the installed `dorefa` script."""
-    sys.exit(streams.guarded(main))

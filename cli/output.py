@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from dorefa.golden import leftovers
 from dorefa.golden.errors import InputError
 from dorefa.golden.files import PathName, locate, opened, require_folder, require_writable, write_file
 
@@ -173,6 +174,7 @@ def make_folder(path: str | Path) -> Path:
     if not name or "\0" in name:
         raise InputError(f"{name!r} is no name of a folder; accepted: characters, none of them NUL")
     path = Path(path)
+    leftovers.made_folders.update(missing_folders(path))
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -183,12 +185,17 @@ def make_folder(path: str | Path) -> Path:
     return path
 
 
+def missing_folders(path: Path) -> list[Path]:
+    """The folder `path` and those above it, as far as they do not exist; the innermost first."""
+    return [folder for folder in (path, *path.parents) if not os.path.exists(folder)]
+
+
 @contextmanager
 def new_folder(path: str | Path) -> Iterator[Path]:
     """:func:`make_folder` for work that may fail: the folders that it made go again if an error leaves them
     empty."""
     path = Path(path)
-    made = [folder for folder in (path, *path.parents) if not os.path.exists(folder)]
+    made = missing_folders(path)
     try:
         yield make_folder(path)
     except BaseException:

@@ -1,13 +1,13 @@
 """`dorefa simulate`: runs the generated Verilog, or its netlist, and compares with the integer model."""
 
 import argparse
+from dataclasses import replace
 
 from dorefa.golden.errors import InputError
 from dorefa.golden.files import write_file
 
 from . import options
-from .bipolar import bipolar_inputs, say_bipolar
-from .layers import layer_table, say_groups
+from .layers import bipolar_inputs, layer_table, say_bipolar, say_groups
 from .output import Output, Progress, array_file
 
 SUMMARY = "run the generated Verilog and compare every layer with the golden model"
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     :class:`InputError` with the first difference."""
     from dorefa.golden import logits, lower
     from dorefa.hw.generate import file_set
-    from dorefa.sim import simulate
+    from dorefa.sim import backends
 
     out = Output(
         args.json,
@@ -83,31 +83,12 @@ def run(args: argparse.Namespace) -> int:
         },
     )
     network = lower(options.load_network(args.model, args))
-    simulator = _simulator(args)
-    generated = _generated(args, network, simulator)
+    wanted = _wanted_simulator(args)
+    generated = _generated(args, network)
     config = generated.config if generated else options.engine_config(args, network)
-    images, labels = _images(args, network, simulator, config.batch)
-    if generated:
-        verilog, netlist = generated.contents["engine.v"].decode(), None
-    else:
-        verilog, netlist = _verilog(out, args, network, config, simulator)
-    with Progress(simulator, len(images)) as progress:
-        result = simulate(
-            network,
-            images=images,
-            config=config,
-            labels=labels,
-            simulator=simulator,
-            limit=args.limit,
-            stalls=args.stalls,
-            latency=args.latency,
-            seed=args.sim_seed,
-            through_port=args.through_port,
-            verilog_text=verilog,
-            preloaded=generated is not None and generated.engine["preloaded"] is not None,
-            ports_only=args.netlist,
-            progress=lambda done, total: progress.update(done, total=total),
-        )
+    result, netlist = backends.with_simulator(
+        wanted, lambda name, why: _simulate(out, args, network, config, generated, name, why)
+    )
     for path, array in (
         (args.output, result.outputs),
         (args.logits, logits(network, result.outputs)),
@@ -131,25 +112,60 @@ def run(args: argparse.Namespace) -> int:
     )
 
 
-def _simulator(args):
-    """Name of the simulator to use, checked against what the command line asks of it."""
-    from dorefa.sim import backends
-
+def _wanted_simulator(args):
+    """The simulator that the command line asks for, checked against what else it asks; ``auto`` for any."""
     if not args.netlist:
         if args.target:
             raise InputError(f"--target is {args.target}; accepted: only with --netlist")
-        return backends.choose(args.simulator)[0]
+        return args.simulator
     if args.simulator not in ("auto", "verilator"):
         raise InputError(f"--simulator is {args.simulator}; accepted with --netlist: verilator, auto")
-    return backends.choose("verilator")[0]
+    return "verilator"
 
 
-def _generated(args, network, simulator):
+def _simulate(out, args, network, config, generated, simulator, why):
+    """(report of the simulation, :class:`Netlist` or None) with a simulator, chosen for the reason `why`.
+
+    generated: the :class:`FileSet` whose Verilog is to run, or None.
+    """
+    from dorefa.sim import backends, simulate
+
+    images, labels = _images(args, network, simulator, config.batch)
+    if generated is None:
+        verilog, netlist = _verilog(out, args, network, config, simulator)
+    elif backends.needs_verilog(simulator):
+        verilog, netlist = generated.contents["engine.v"].decode(), None
+    else:
+        raise InputError(
+            f"--engine is {args.engine}; accepted without --simulator {simulator} ({why}), which runs no "
+            "Verilog of it"
+        )
+    with Progress(simulator, len(images)) as progress:
+        result = simulate(
+            network,
+            images=images,
+            config=config,
+            labels=labels,
+            simulator=simulator,
+            limit=args.limit,
+            stalls=args.stalls,
+            latency=args.latency,
+            seed=args.sim_seed,
+            through_port=args.through_port,
+            verilog_text=verilog,
+            preloaded=generated is not None and generated.engine["preloaded"] is not None,
+            ports_only=args.netlist,
+            progress=lambda done, total: progress.update(done, total=total),
+        )
+    why = "netlists run in no other" if args.netlist and args.simulator == "auto" else why
+    return replace(result, why=why), netlist
+
+
+def _generated(args, network):
     """The :class:`FileSet` of --engine, which has this network's files if any, or None without --engine."""
     from dorefa.hw import compile_network
     from dorefa.hw.generate.file_set import read_set
     from dorefa.hw.generate.network_files import network_parts
-    from dorefa.sim import backends
 
     if args.engine is None:
         return None
@@ -157,9 +173,10 @@ def _generated(args, network, simulator):
         raise InputError(
             f"--engine is {args.engine}, which fixes {option}; accepted beside it: no engine options"
         )
-    if args.netlist or not backends.needs_verilog(simulator):
-        unfit = "--netlist" if args.netlist else f"--simulator {simulator}"
-        raise InputError(f"--engine is {args.engine}; accepted without {unfit}, which runs no Verilog of it")
+    if args.netlist:
+        raise InputError(
+            f"--engine is {args.engine}; accepted without --netlist, which runs no Verilog of it"
+        )
     found = read_set(args.engine)
     if "memories.v" in found.contents:
         raise InputError(f"{args.engine}: its memories are macros; accepted: an engine of --memory logic")
@@ -177,8 +194,7 @@ def _generated(args, network, simulator):
 
 def _verilog(out, args, network, config, simulator):
     """(Verilog to run or None, :class:`Netlist` or None)."""
-    import tempfile
-
+    from dorefa.golden.process.scratch import scratch_folder
     from dorefa.hw import compile_network
     from dorefa.hw.generate.manifest import engine_files
     from dorefa.sim import backends
@@ -191,7 +207,7 @@ def _verilog(out, args, network, config, simulator):
         return engine_files(config)["engine.v"] if backends.needs_verilog(simulator) else None, None
     compile_network(network, config)  # refuses a network that does not fit before synthesis
     target = args.target or catalog.DEFAULT
-    with tempfile.TemporaryDirectory(prefix="dorefa-") as scratch:
+    with scratch_folder() as scratch:
         made = make_netlist(make_unit("engine", config, target), target, folder=scratch)
     out.say(f"netlist for {target}: {sum(made.cells.values()):,} cells, memories are {made.memories}")
     return made.text, made

@@ -119,11 +119,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _measure(args, unit, library, memory, folder):
     """The report of a unit's synthesis and, where asked for, of its place and route."""
-    import tempfile
-
+    from dorefa.golden.process.scratch import scratch_folder
     from dorefa.synth.flow import nextpnr, report, yosys
 
-    with tempfile.TemporaryDirectory(prefix="dorefa-") as scratch:
+    with scratch_folder() as scratch:
         statistics = yosys.synthesize(
             unit.write(folder or scratch),
             top=unit.top,

@@ -19,6 +19,13 @@ A first session::
     print(report.bit_exact, report.cycles)
 """
 
-from importlib.metadata import version as _version
+__version__: str
 
-__version__: str = _version("dorefa")
+
+def __getattr__(name: str) -> str:
+    """The version, which takes longer to find out than all that the command needs to be interruptible."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("dorefa")
+    raise AttributeError(f"module 'dorefa' has no attribute {name!r}")

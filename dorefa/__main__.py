@@ -1,5 +1,5 @@
 """`python -m dorefa`."""
 
-from dorefa.cli.main import command
+from dorefa.cli.command import command
 
 command()

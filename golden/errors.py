@@ -7,3 +7,7 @@ class InputError(ValueError):
     The message is one line: where (file, layer, parameter), the offending value, and what would
     be accepted. Programs print it without a traceback.
     """
+
+
+class MachineError(InputError):
+    """The input cannot be used on this machine as it is now: a full disk, a folder without permission."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .errors import InputError
+from .leftovers import unfinished
 
 PathName = str | os.PathLike[str]
 
@@ -145,12 +146,14 @@ def _beside(target: str) -> Iterator[tuple[str, BinaryIO]]:
     """(name, file) of a new file in the folder of `target`, gone afterwards unless it was renamed."""
     # Of the same length for every name, which may be as long as a name can be.
     name = os.path.join(os.path.dirname(target), f".dorefa-{secrets.token_hex(8)}.part")
+    unfinished.add(Path(name))
     try:
         with open(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
             yield name, file
     finally:
         with suppress(FileNotFoundError):
             os.unlink(name)
+        unfinished.discard(Path(name))
 
 
 def write_file(path: PathName, content: bytes) -> None:
@@ -223,9 +226,3 @@ def _refusing(path: PathName) -> Iterator[None]:
 
 def _refusal(path: PathName, reason: str, accepted: str) -> InputError:
     return InputError(f"{os.fsdecode(path)}: cannot be written: {reason}; accepted: {accepted}")
-
-
-def cache_directory() -> Path:
-    """Where compiled models are kept: ``$XDG_CACHE_HOME/dorefa`` or ``~/.cache/dorefa``."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "dorefa"

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+from collections.abc import Callable
+from typing import TypeVar
 
 from dorefa.golden.errors import InputError
 from dorefa.hw.generate.manifest import engine_files
 
+from .job.errors import Unavailable
 from .job.job import Job, Trace
 from .verilator import build as model
 from .verilator.lint import verilator_command
+
+T = TypeVar("T")
 
 NAMES = ("verilator", "icarus", "amaranth")
 
@@ -23,36 +28,37 @@ def _check_verilator() -> None:
 def _check_icarus() -> None:
     for program in ("iverilog", "vvp"):
         if shutil.which(program) is None:
-            raise InputError(
+            raise Unavailable(
                 f"Icarus Verilog is missing ({program} is not on PATH); accepted: the package "
                 "iverilog of the system, or another simulator"
             )
     for package, install in (("cocotb", "cocotb"), ("cocotbext.axi", "cocotbext-axi")):
         if importlib.util.find_spec(package.partition(".")[0]) is None:
-            raise InputError(f"Python package {package} is missing; accepted: `pip install {install}`")
+            raise Unavailable(f"Python package {package} is missing; accepted: `pip install {install}`")
 
 
 _CHECKS = {"verilator": _check_verilator, "icarus": _check_icarus, "amaranth": lambda: None}
 
 
-def choose(simulator: str) -> tuple[str, str]:
-    """(name, reason) of the simulator to use; ``auto`` takes the first that can work here.
+def with_simulator(simulator: str, work: Callable[[str, str], T]) -> T:
+    """What `work` returns, called with (name, reason) of the simulator to use.
 
-    Raises :class:`InputError` for an unknown name, or when what it needs is missing.
+    ``auto`` takes the first that works here: one that `work` finds :class:`.Unavailable` is passed over, and
+    the reason for the next one says why. Raises :class:`InputError` for an unknown name, or when what it
+    needs is missing.
     """
     if simulator != "auto":
         if simulator not in NAMES:
             raise InputError(f"simulator is {simulator!r}; accepted: auto, {', '.join(NAMES)}")
         _CHECKS[simulator]()
-        return simulator, "asked for"
-    reasons = []
+        return work(simulator, "asked for")
+    reasons: list[str] = []
     for name in NAMES:
         try:
             _CHECKS[name]()
-        except InputError as error:
+            return work(name, "; ".join(reasons) or "the fastest, and it is installed")
+        except Unavailable as error:
             reasons.append(f"not {name}: {error}")
-            continue
-        return name, "; ".join(reasons) or "the fastest, and it is installed"
     raise AssertionError("Amaranth's simulator needs nothing")
 
 

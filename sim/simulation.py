@@ -69,7 +69,6 @@ def simulate(
         raise InputError(f"latency is {latency!r}; accepted: an integer, 0 to {_LONGEST_LATENCY} cycles")
     if ports_only and simulator not in ("auto", "verilator"):
         raise InputError(f"simulator is {simulator}; accepted for a netlist: verilator, auto")
-    name, why = backends.choose("verilator" if ports_only else simulator)
     compiled = compile_network(integer, config if config is not None else fit(integer))
     batch = compiled.config.batch
     if len(images) % batch:
@@ -85,7 +84,13 @@ def simulate(
         ports_only=ports_only,
         progress=progress,
     )
-    traces, network_load_cycles = backends.run(name, job, verilog_text)
+
+    def run(name: str, why: str) -> tuple[list[Trace], int, str, str]:
+        return *backends.run(name, job, verilog_text), name, why
+
+    traces, network_load_cycles, name, why = backends.with_simulator(
+        "verilator" if ports_only else simulator, run
+    )
 
     comparison = Comparison()
     expected = run_integer(integer, images)

@@ -39,15 +39,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--targets", nargs="*", choices=TARGETS, default=list(TARGETS), metavar="T")
     args = parser.parse_args(argv)
     with new_folder(args.output) as folder:
-        return _demo(folder, args.limit, args.targets)
+        return backends.with_simulator("auto", lambda name, why: _show(folder, args, name, why))
 
 
-def _demo(folder, limit, targets):
-    """Runs the demo into `folder`; returns the exit status."""
+def _show(folder, args, simulator, why):
+    """The demo with a simulator that was chosen for the reason `why`; returns its exit status."""
     started = time.monotonic()
     out = Output()
-    simulator, why = backends.choose("auto")
-    limit = limit or _IMAGES[simulator]
+    limit = args.limit or _IMAGES[simulator]
     images, labels = (array[:limit] for array in digits_sample())
 
     out.say("digits, 1-bit weights and 2-bit activations, trained with 6-bit gradients")
@@ -63,7 +62,7 @@ def _demo(folder, limit, targets):
     with ThreadPoolExecutor(_SYNTHESES) as background:
         sizes = [
             (target, background.submit(_synthesize, folder / "engine.v", config, target))
-            for target in targets
+            for target in args.targets
         ]
         scores = _model_scores(network, integer, images)
         with Progress("simulating the Verilog", len(images)) as progress:
@@ -78,7 +77,7 @@ def _demo(folder, limit, targets):
             )
         scores["hardware"] = logits(integer, result.outputs)
         _draw(folder, compiled, result, images, labels, scores["hardware"])
-        out.say(f"synthesis for {', '.join(targets)} ...")
+        out.say(f"synthesis for {', '.join(args.targets)} ...")
         counts = [(target, size.result()) for target, size in sizes]
     _say(out, result, scores, labels, counts)
     out.say(f"\npictures and Verilog are in {folder}/ ({time.monotonic() - started:.0f} s)")

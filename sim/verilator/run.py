@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dorefa.golden.process.child import started
+from dorefa.golden.process.scratch import check_space, scratch_folder
 from dorefa.hw.verilog.export import MODULE
 
 from ..job.design import MemoryArray, find_memories
@@ -32,13 +33,12 @@ _GRACE = 60
 _SLOWEST = 500
 
 
-def _execute(command: list[str], job: Job) -> None:
+def _execute(command: list[str], folder: Path, job: Job) -> None:
     """Runs the model, which prints the number of images done; kills it when it hangs."""
     limit = _GRACE + (job.load_limit + job.image_limit * len(job.images)) / _SLOWEST
-    pipe = subprocess.PIPE
     with (
-        tempfile.TemporaryFile("w+") as errors,
-        subprocess.Popen(command, stdout=pipe, stderr=errors, text=True) as process,
+        (folder / "errors").open("w+") as errors,
+        started(command, folder=folder, stdout=subprocess.PIPE, stderr=errors) as process,
     ):
         watchdog = threading.Timer(limit, process.kill)
         watchdog.start()
@@ -47,11 +47,11 @@ def _execute(command: list[str], job: Job) -> None:
                 job.tick(int(line))
             status = process.wait()
         finally:
-            process.kill()
             fired = watchdog.finished.is_set()
             watchdog.cancel()
         errors.seek(0)
         message = errors.read().strip()
+    check_space(folder)
     if status:
         reason = f"killed after {limit:.0f} s" if fired else message or f"status {status}"
         raise SimulationError(f"compiled model: {reason}")
@@ -102,10 +102,9 @@ def _run_part(
     executable: Path, memories: dict[str, MemoryArray], job: Job, first: int
 ) -> tuple[list[Trace], int]:
     """What :func:`run` returns, of one process of the model; `first` is the number of its first packet."""
-    with tempfile.TemporaryDirectory(prefix="dorefa_") as directory:
-        job_path, result_path = Path(directory, "job"), Path(directory, "result")
-        job_path.write_bytes(job_file(job, memories))
+    with scratch_folder() as folder:
+        (folder / "job").write_bytes(job_file(job, memories))
         # Verilator takes its seed as a positive 31-bit number
         seed = 1 + job.seed % 0x7FFFFFFE
-        _execute([str(executable), str(job_path), str(result_path), str(seed)], job)
-        return read_results(Fields.read(result_path, "result file"), job, memories, first)
+        _execute([str(executable), "job", "result", str(seed)], folder, job)
+        return read_results(Fields.read(folder / "result", "result file"), job, memories, first)

@@ -13,6 +13,7 @@ from pathlib import Path
 from amaranth.build.run import BuildPlan
 
 from dorefa.golden.errors import InputError
+from dorefa.golden.process.environment import unsteered
 from dorefa.hw.compiler.compile import CompiledNetwork
 from dorefa.hw.shell.board_core import BoardCore
 
@@ -108,14 +109,15 @@ def _plan(board: Board, clock: Clock, verilog: str, seed: int) -> BuildPlan:
     platform = catalog.make_platform(board)
     platform.add_file(f"{top.MODULE}.v", verilog)
     options = ("--report", _REPORT, "--seed", seed, "--freq", clock.rate / 1e6, "--timing-allow-fail")
-    return platform.build(
-        top.BoardTop(board, clock),
-        name=_TOP,
-        do_build=False,
-        do_program=False,
-        synth_opts=board.target.synthesis.options,
-        nextpnr_opts=" ".join(map(str, (*options, *board.router.options))),
-    )
+    with unsteered():
+        return platform.build(
+            top.BoardTop(board, clock),
+            name=_TOP,
+            do_build=False,
+            do_program=False,
+            synth_opts=board.target.synthesis.options,
+            nextpnr_opts=" ".join(map(str, (*options, *board.router.options))),
+        )
 
 
 def _run_tools(

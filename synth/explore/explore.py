@@ -10,14 +10,14 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 
+from dorefa.golden.cache import Cache
 from dorefa.golden.errors import InputError
-from dorefa.golden.files import cache_directory
 from dorefa.golden.lowering.integer_network import IntegerNetwork
+from dorefa.golden.process.scratch import scratch_folder
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.config.ranges import CHOICES, RANGES, check_choice, check_range
@@ -25,8 +25,11 @@ from dorefa.hw.config.ranges import CHOICES, RANGES, check_choice, check_range
 from ..boards.catalog import find_board
 from ..targets.catalog import TARGETS, find_target
 from ..targets.tool import package_folder
-from .point import Goal, measure
+from .point import Goal
+from .worker import measure_apart, measure_numbered
 
+_POINT = "point.json"
+_ROOM = 1 << 20  # bytes, more than any point
 _ROOMS = ("golden", "hw", "sim", "synth")
 
 
@@ -97,45 +100,35 @@ def _makers() -> tuple[dict[str, str | None], str]:
     return tool_versions(), source_digest()
 
 
-class Cache:
-    """Points that were measured before, one JSON file each in the folder ``explore`` of dorefa's cache.
+class Points:
+    """Points that were measured before, in dorefa's cache.
 
     A point's name is the hash of everything that it depends on: the integer `network`, the `goal`, the
-    engine parameters, the versions of the tools and dorefa's source.
+    engine parameters, the versions of the tools and dorefa's source. Raises :class:`InputError` where no
+    point can be kept.
     """
 
     def __init__(self, network: IntegerNetwork, goal: Goal) -> None:
         import joblib
 
-        self._folder = cache_directory() / "explore"
+        self._cache = Cache("explore")
         self._common = [joblib.hash(network), asdict(goal), *_makers()]
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"{self._folder}: {error.strerror}; accepted: a folder for measured points"
-            ) from error
+        self._cache.check_writable(_ROOM)
 
-    def _path(self, parameters: dict) -> Path:
+    def _name(self, parameters: dict) -> str:
         key = json.dumps([*self._common, parameters], sort_keys=True)
-        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+        return f"point-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
     def read(self, parameters: dict) -> dict | None:
         """The point of these engine parameters, None if it is yet to be measured."""
-        try:
-            return json.loads(self._path(parameters).read_text())
-        except FileNotFoundError:
-            return None
+        entry = self._cache.find(self._name(parameters))
+        return None if entry is None else json.loads((entry / _POINT).read_text())
 
     def write(self, parameters: dict, point: dict) -> None:
         """Keeps a point; whole or not at all."""
-        path = self._path(parameters)
-        arriving = path.with_name(f"{path.name}.{os.getpid()}")
-        try:
-            arriving.write_text(json.dumps(point))
-            os.replace(arriving, path)
-        finally:
-            arriving.unlink(missing_ok=True)
+        with scratch_folder() as folder:
+            (folder / _POINT).write_text(json.dumps(point))
+            self._cache.add(self._name(parameters), [folder / _POINT])
 
 
 def explore(
@@ -143,20 +136,20 @@ def explore(
     points: Sequence[dict],
     goal: Goal,
     *,
-    jobs: int = -1,
+    jobs: int | None = None,
     cluster: str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[list[dict], int]:
     """Measures the engines of :func:`grid` for an integer network: (points as :func:`measure` makes them
     with `parameters`, in the order of `points`; how many of them came from the cache).
 
-    jobs: processes on this machine, -1 for one per processor; cluster: address of a Dask scheduler whose
+    jobs: processes on this machine, by default one per processor; cluster: address of a Dask scheduler whose
     workers measure instead; progress: called with the number of points done. Each point is kept as soon
     as it is there, so an interrupted exploration goes on where it was. Raises :class:`InputError` when
     joblib, distributed or the cluster is missing, or a process of this machine is killed.
     """
     require("joblib", "explore")
-    cache = Cache(network, goal)
+    cache = Points(network, goal)
     found = ((number, cache.read(parameters)) for number, parameters in enumerate(points))
     measured = {number: point for number, point in found if point is not None}
     missing = [number for number in range(len(points)) if number not in measured]
@@ -164,7 +157,7 @@ def explore(
     if progress is not None:
         progress(done)
     tasks = [(number, network, points[number], goal) for number in missing]
-    for number, point, final in _results(tasks, jobs, cluster) if tasks else ():
+    for number, point, final in _results(tasks, jobs or os.cpu_count() or 1, cluster) if tasks else ():
         measured[number] = point
         if final:
             cache.write(points[number], point)
@@ -175,23 +168,28 @@ def explore(
 
 
 def _results(tasks, jobs, cluster):
-    """What :func:`_numbered` makes of each task, in the order in which they end."""
+    """(number, point, whether it is final) of each task, in the order in which they end."""
+    if cluster is not None:
+        yield from _on_cluster(tasks, cluster)
+        return
+    with ThreadPoolExecutor(min(jobs, len(tasks))) as pool:
+        running = [pool.submit(measure_apart, *task) for task in tasks]
+        try:
+            for done in as_completed(running):
+                yield done.result()
+        finally:
+            for waiting in running:
+                waiting.cancel()
+
+
+def _on_cluster(tasks, cluster):
+    """:func:`_results` of the workers of a Dask cluster."""
     import joblib
 
-    with _workers(jobs, cluster):
+    with _workers(cluster):
         # One by one, all of them handed over at once: each takes much longer than its way there.
         run = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="all")
-        try:
-            yield from run(joblib.delayed(_numbered)(*task) for task in tasks)
-        except BrokenProcessPool:
-            raise InputError(
-                "a process that measured a point was killed, perhaps for lack of memory; accepted: the same "
-                "command again, with fewer --jobs (finished points are kept)"
-            ) from None
-
-
-def _numbered(number, network, parameters, goal):
-    return number, *measure(network, parameters, goal)
+        yield from run(joblib.delayed(measure_numbered)(*task) for task in tasks)
 
 
 def require(module: str, extra: str) -> None:
@@ -201,14 +199,10 @@ def require(module: str, extra: str) -> None:
 
 
 @contextmanager
-def _workers(jobs: int, cluster: str | None) -> Iterator[None]:
-    """Where joblib runs what is inside the block."""
+def _workers(cluster: str) -> Iterator[None]:
+    """Lets the workers of a Dask cluster run what joblib runs inside the block."""
     import joblib
 
-    if cluster is None:
-        with joblib.parallel_config("loky", n_jobs=jobs):
-            yield
-        return
     require("distributed", "cluster")
     import distributed
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
-from dorefa.golden.errors import InputError
+from dorefa.golden.errors import InputError, MachineError
 from dorefa.golden.lowering.integer_network import IntegerNetwork
+from dorefa.golden.process.scratch import scratch_folder
 from dorefa.hw.compiler.compile import CompiledNetwork, compile_network, per_image
 from dorefa.hw.compiler.sizing import fit
 
@@ -54,7 +55,7 @@ class Goal:
 
 def measure(network: IntegerNetwork, parameters: dict, goal: Goal) -> tuple[dict, bool]:
     """What one engine is for an integer `network`: (point, whether it is final), the point a dictionary
-    ready for JSON.
+    ready for JSON. Raises :class:`MachineError` where this machine is in the way.
 
     parameters: engine parameters, {name: value}; the others are sized by :func:`fit`. The point has
     `config` (all parameters, None where none could be sized), the :data:`FIGURES`, and `reason`: why the
@@ -67,9 +68,11 @@ def measure(network: IntegerNetwork, parameters: dict, goal: Goal) -> tuple[dict
     """
     point = {"config": None} | dict.fromkeys(FIGURES) | {"reason": None}
     final = True
-    with tempfile.TemporaryDirectory(prefix="dorefa-") as folder:
+    with scratch_folder() as folder:
         try:
             _predict_and_build(point, network, parameters, goal, folder)
+        except MachineError:
+            raise
         except InputError as error:
             final = not isinstance(error, Unfinished)
             # Without the folder, which is gone by then and has another name each time.
@@ -78,7 +81,7 @@ def measure(network: IntegerNetwork, parameters: dict, goal: Goal) -> tuple[dict
 
 
 def _predict_and_build(
-    point: dict, network: IntegerNetwork, parameters: dict, goal: Goal, folder: str
+    point: dict, network: IntegerNetwork, parameters: dict, goal: Goal, folder: Path
 ) -> None:
     """Fills in `point` as far as it gets; raises :class:`InputError` with the reason for stopping."""
     config = fit(network, **parameters)
@@ -107,7 +110,7 @@ def _predict_and_build(
         _count(point, statistics, unit, goal, routed)
 
 
-def _route(unit: Unit, goal: Goal, folder: str) -> dict:
+def _route(unit: Unit, goal: Goal, folder: Path) -> dict:
     """What the report takes of the engine routed alone."""
     return nextpnr.place_and_route(
         unit,
@@ -119,7 +122,7 @@ def _route(unit: Unit, goal: Goal, folder: str) -> dict:
     )
 
 
-def _build(compiled: CompiledNetwork, board: Board, goal: Goal, folder: str) -> dict:
+def _build(compiled: CompiledNetwork, board: Board, goal: Goal, folder: Path) -> dict:
     """What the report takes of the board's whole bitstream."""
     made = bitstream.make_bitstream(
         compiled,

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
 from dorefa.golden.errors import InputError
+from dorefa.golden.process import child
+from dorefa.golden.process.python_tool import check_launched, python_tool
 
 from ..targets.tool import Tool
-
-# Runs `function` of `module` as the tool's main function, whichever way it takes its arguments.
-_RUN = "import sys, {module} as m; sys.exit(m.{function}({arguments}))"
 
 
 class Unfinished(InputError):
@@ -38,28 +36,27 @@ def run(
     of the tool, `accepted`, and where its `log` is.
     """
     name = name or tool.name
-    command = _RUN.format(
-        module=tool.module, function=tool.function, arguments="" if tool.argv else "sys.argv[1:]"
-    )
+    command = python_tool(tool.module, tool.function, argv=tool.argv)
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", command, *arguments],
-            cwd=Path(folder),
-            stdin=subprocess.DEVNULL,
+        status, said, _ = child.run(
+            [*command, *arguments],
+            folder=Path(folder),
+            timeout=timeout,
             stdout=output or subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
         )
     except subprocess.TimeoutExpired as error:
         where = f" (log: {log})" if log else ""
         raise Unfinished(f"{name} took longer than {timeout:g} s{where}; accepted: {accepted}") from error
-    check_ended(name, done.returncode)
-    return done.returncode, done.stdout or ""
+    check_ended(name, status)
+    check_launched(name, status, said or (log.read_text(errors="replace") if log and log.exists() else ""))
+    return status, said
 
 
 def check_ended(name: str, status: int) -> None:
     """Raises :class:`Unfinished` where the `status` of the process of tool `name` says that a signal
     ended it."""
     if status < 0:
-        raise Unfinished(f"{name} was ended by signal {-status}; accepted: a run that is let finish")
+        raise Unfinished(
+            f"{name} was ended by {child.signal_name(status)}; accepted: a run that is let finish"
+        )

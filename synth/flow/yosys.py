@@ -8,10 +8,10 @@ pages on the terminal.
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 
 from dorefa.golden.errors import InputError
+from dorefa.golden.process.scratch import scratch_folder
 
 from ..targets.catalog import find_target, names
 from ..targets.target import Gates, Target
@@ -87,15 +87,25 @@ def synthesize(
     For gates ``library`` is the :class:`.liberty.Library` it was mapped to, `library` or the
     project's own, and ``longest_path_ps`` the mapper's longest path, None without logic; `memory` is
     ``macro`` (memories stay black boxes) or ``logic`` (they become flip-flops).
-    `folder` keeps the log and the intermediate files; without it they are dropped, unless Yosys
-    fails.
+    `folder` keeps the log and the intermediate files; without it they are dropped.
     """
     chosen = find_target(target)
     design = Path(design).resolve()
     if not design.is_file():
         raise InputError(f"{design}: no such file; accepted: a Verilog or RTLIL file")
-    own = folder is None
-    folder = Path(tempfile.mkdtemp(prefix="dorefa-synth-") if folder is None else folder)
+    if folder is None:
+        with scratch_folder() as scratch:
+            return synthesize(
+                design,
+                top=top,
+                target=target,
+                components=components,
+                library=library,
+                memory=memory,
+                folder=scratch,
+                timeout=timeout,
+            )
+    folder = Path(folder)
     # Copied next to the script because Yosys in its sandbox sees its own /tmp.
     source = folder / f"design{design.suffix}"
     if source != design:
@@ -108,10 +118,6 @@ def synthesize(
     statistics = _statistics(folder, components)
     if chosen.gates:
         statistics |= {"library": library, "longest_path_ps": _longest_path(folder / "stats.txt")}
-    if own:
-        for file in folder.iterdir():
-            file.unlink()
-        folder.rmdir()
     return statistics
 
 

@@ -110,14 +110,14 @@ def test_an_interrupted_exploration_goes_on(dorefa, model, cache, tmp_path):
         # A shell's background jobs ignore the signal, and so would what they start.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
-        while process.poll() is None and not list(cache.glob("*.json")):
+        while process.poll() is None and not list(cache.glob("point-*")):
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         _, error = process.communicate()
     assert process.returncode == 130 and error == "dorefa: interrupted\n"
     assert not (tmp_path / "x").exists()
     kept = {path: path.stat().st_mtime_ns for path in cache.iterdir()}
-    assert 1 <= len(kept) < 3 and all(path.suffix == ".json" for path in kept)
+    assert 1 <= len(kept) < 3 and all(path.name.startswith("point-") for path in kept)
 
     report = dorefa("explore", model, *sweep, "-o", tmp_path / "x", "--json", "-").report
     assert report["cached"] == len(kept) and report["measured"] == 3 - len(kept)

@@ -27,7 +27,7 @@ def _read_models(fabric, folder):
     macros = re.findall(r"^ *`define .*$", text, re.MULTILINE)
     modules = [re.search(rf"^module {name}\b.*?^endmodule", text, re.M | re.S)[0] for name in names]
     (folder / "models.v").write_text("\n".join([*macros, *modules]) + "\n")
-    return "read_verilog {dir}/models.v"
+    return "read_verilog models.v"
 
 
 def _flat(component, name, fabric, folder):
@@ -37,7 +37,7 @@ def _flat(component, name, fabric, folder):
     return [
         "design -reset",
         *models,
-        f"read_verilog {{dir}}/{name}.v",
+        f"read_verilog {name}.v",
         f"hierarchy -check -top {name}",
         "proc",
         "flatten",
@@ -78,7 +78,7 @@ class Netlist:
             "opt_clean -purge",
             "dfflegalize -cell $_DFF_P_ x",
             "opt_clean",
-            "write_json {dir}/gate.json",
+            "write_json gate.json",
         ]
         verilog.run_yosys(folder, commands)
         module = json.loads((folder / "gate.json").read_text())["modules"]["gate"]

@@ -134,17 +134,17 @@ def test_a_tool_ended_by_a_signal_is_unfinished():
 def test_cache_tells_everything_apart_that_figures_depend_on(network, seed, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     parameters, point = {"lanes": 8, "rows": 2}, {"cycles": 7, "reason": None}
-    explore.Cache(network, ICE40).write(parameters, point)
+    explore.Points(network, ICE40).write(parameters, point)
     assert len(os.listdir(tmp_path / "dorefa" / "explore")) == 1
-    assert explore.Cache(network, ICE40).read(parameters) == point
-    assert explore.Cache(network, ICE40).read(parameters | {"rows": 1}) is None
-    assert explore.Cache(network, Goal(target="ice40", device="iCE40-UP5K")).read(parameters) is None
+    assert explore.Points(network, ICE40).read(parameters) == point
+    assert explore.Points(network, ICE40).read(parameters | {"rows": 1}) is None
+    assert explore.Points(network, Goal(target="ice40", device="iCE40-UP5K")).read(parameters) is None
     other = lower(random_network(seed + 1, max_macs=20_000))
-    assert explore.Cache(other, ICE40).read(parameters) is None
+    assert explore.Points(other, ICE40).read(parameters) is None
     for name in ("source_digest", "tool_versions"):
         with monkeypatch.context() as context:
             context.setattr(explore, name, lambda: "another")
-            assert explore.Cache(network, ICE40).read(parameters) is None
+            assert explore.Points(network, ICE40).read(parameters) is None
 
 
 def test_versions_of_whatever_routes_count():
@@ -155,8 +155,10 @@ def test_versions_of_whatever_routes_count():
 def test_cache_in_a_file_is_refused(network, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(InputError, match="accepted: a folder for measured points"):
-        explore.Cache(network, ICE40)
+    with pytest.raises(
+        InputError, match="Not a directory; accepted: XDG_CACHE_HOME naming a writable folder"
+    ):
+        explore.Points(network, ICE40)
 
 
 class Deadly:

@@ -10,7 +10,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 
-from dorefa.synth.explore.explore import area, pareto, speed
+from .explore import area, pareto, speed
 
 _MAIN, _DARK, _REFUSED = "#2f6f9f", "#1f2d3d", "#b8bec4"
 _FORMATS = ("png", "svg")
