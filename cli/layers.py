@@ -1,4 +1,4 @@
-"""What `check` and `simulate` print of the layers: the table, why some are slow, what bipolar activations cost."""
+"""What `check` and `simulate` print of layers: the table, why some are slow, what bipolar inputs cost."""
 
 from __future__ import annotations
 
