@@ -194,8 +194,7 @@ def missing_folders(path: Path) -> list[Path]:
 def new_folder(path: str | Path) -> Iterator[Path]:
     """:func:`make_folder` for work that may fail: the folders that it made go again if an error leaves them
     empty."""
-    path = Path(path)
-    made = missing_folders(path)
+    made = missing_folders(Path(path))
     try:
         yield make_folder(path)
     except BaseException:

@@ -51,11 +51,12 @@ def run(args):
 WORK = """
 import subprocess
 from pathlib import Path
-from dorefa.cli.output import make_folder, new_file
+from dorefa.cli.output import make_folder
+from dorefa.golden import files
 from dorefa.golden.process import child, scratch
 def run(args):
     folder = make_folder("made/here")
-    with new_file(folder / "output") as file, scratch.scratch_folder() as place:
+    with files._beside(str(folder / "output")) as (_, file), scratch.scratch_folder() as place:
         file.write(b"half")
         with child.started(["sh", "-c", "echo; sleep 600"], folder=place, stdout=subprocess.PIPE) as process:
             print(process.stdout.readline(), flush=True)

@@ -136,10 +136,10 @@ def test_labels_need_settings(dorefa, tmp_path):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"baud": "fast"}, "baud is 'fast'; accepted: an integer >= 1"),
-        ({"scale": 1}, "scale is 1; accepted: a list of numbers, one a class"),
-        ({"bias": ["0"]}, "bias is ['0']; accepted: a list of numbers, one a class"),
-        ({"bias": []}, "0 biases; accepted: 1, as scales"),
+        ({"baud": "fast"}, "baud is 'fast'; accepted: board.json as `dorefa build` writes it"),
+        ({"scale": 1}, "scale is 1; accepted: board.json as `dorefa build` writes it"),
+        ({"bias": ["0"]}, "bias is ['0']; accepted: board.json as `dorefa build` writes it"),
+        ({"bias": []}, "bias is []; accepted: board.json as `dorefa build` writes it"),
         (
             {"input_shape": [1, 2]},
             "input_shape is [1, 2]; accepted: 3 integers >= 1 (height, width, channels)",
