@@ -1,15 +1,12 @@
 """What is in a file and not understood is refused by node and name; what is understood is computed."""
 
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from dorefa.golden import logits, run_integer
-from dorefa.golden.onnx import importer
 from dorefa.golden.onnx.declared.standard import OPSETS
 
-from ..support import Graph, assert_refused, check, convolution, execute, head
+from ..support import Graph, assert_refused, check, convolution, head
 
 
 def flat(rng, batch=1):
@@ -32,19 +29,6 @@ def behind_conv(op, *constants, outputs="bent", **attributes):
         given = [graph.constant(c, dtype=getattr(c, "dtype", np.float32)) for c in constants]
         x = graph.node(op, ["conv0", *given], outputs, **attributes)
         return graph.model(head(graph, graph.quant(x, "act0", 0.5, 3), draw, 6 * 16))
-
-    return make
-
-
-def behind_scores(op, *constants, outputs="end", kind=TensorProto.FLOAT, **attributes):
-    """A file with one operator behind the scores."""
-
-    def make(rng):
-        graph, _ = flat(rng)
-        product(graph, rng)
-        given = [graph.constant(c, dtype=c.dtype) for c in constants]
-        x = graph.node(op, ["scores", *given], outputs, **attributes)
-        return graph.model(x, dtype=kind)
 
     return make
 
@@ -92,34 +76,6 @@ def matrix_of_three_axes(rng):
     return graph.model(graph.node("MatMul", [x, w], "scores"))
 
 
-def answer_of_something_else(rng):
-    graph, x = flat(rng)
-    product(graph, rng)
-    product(graph, rng, out="other")
-    graph.node("ArgMax", ["other"], "class", axis=1)
-    model = graph.model("scores")
-    model.graph.output.append(helper.make_tensor_value_info("class", TensorProto.INT64, None))
-    return model
-
-
-def behind_classes(op, **attributes):
-    def make(rng):
-        graph, _ = flat(rng)
-        product(graph, rng)
-        graph.node("ArgMax", ["scores"], "class", axis=1)
-        x = graph.node("Cast", ["class"], "floats", to=TensorProto.FLOAT)
-        return graph.model(graph.node(op, [x], "end", **attributes))
-
-    return make
-
-
-def rounded_probabilities(rng):
-    graph, _ = flat(rng)
-    product(graph, rng)
-    graph.node("Softmax", ["scores"], "probabilities")
-    return graph.model(graph.node("Cast", ["probabilities"], "end", to=TensorProto.INT32))
-
-
 def fraction_behind_integers(rng):
     """The image is declared as a fraction where the file reads whole numbers."""
     graph = Graph((1, 4))
@@ -154,15 +110,14 @@ def no_opset(model):
     del model.opset_import[0]
 
 
-ONE = np.array([1])
 REFUSED = {
     "unknown attribute": (
         behind_conv("Relu", slope=0.5),
         r"node bent \(Relu\): has an attribute slope, which version 13 lacks; accepted: none",
     ),
     "attribute of a later version": (
-        behind_scores("Cast", to=1, saturate=1),
-        r"node end \(Cast\): has an attribute saturate, which version 13 lacks; accepted: to",
+        behind_conv("Cast", to=1, saturate=1),
+        r"node bent \(Cast\): has an attribute saturate, which version 13 lacks; accepted: to",
     ),
     "attribute of another kind": (
         behind_conv("LeakyRelu", alpha="0.5"),
@@ -170,8 +125,8 @@ REFUSED = {
     ),
     "attribute twice": (edited(twice), r"node bent: has the attribute alpha twice; accepted: each once"),
     "no attribute": (
-        behind_scores("Cast"),
-        r"node end \(Cast\): has no attribute to; accepted: nodes that hold it",
+        behind_conv("Cast"),
+        r"node bent \(Cast\): has no attribute to; accepted: nodes that hold it",
     ),
     "a quantizer that does not say its range": (
         edited(lambda model: model.graph.node[0].attribute.pop(), behind_conv("Relu")),
@@ -246,40 +201,6 @@ REFUSED = {
         behind_conv("MaxPool", kernel_shape=[2, 2], auto_pad="SAME_UPPER", ceil_mode=1),
         r"node bent \(MaxPool\): ceil_mode is 1 with auto_pad; accepted: one of them",
     ),
-    "the smallest": (
-        behind_scores("TopK", ONE, outputs=["values", "end"], largest=0),
-        r"node values \(TopK\): largest is 0; accepted: 1",
-    ),
-    "in any order": (
-        behind_scores("TopK", ONE, outputs=["values", "end"], sorted=0),
-        r"node values \(TopK\): sorted is 0; accepted: 1",
-    ),
-    "more than there are": (
-        behind_scores("TopK", np.array([4]), outputs=["values", "end"]),
-        r"node values \(TopK\): K is 4; accepted: 1..3 classes",
-    ),
-    "along the batch": (
-        behind_scores("ArgMax"),
-        r"node end \(ArgMax\): axis is 0 of \(1, 3\); accepted: the axis of the classes",
-    ),
-    "probabilities along the batch": (
-        behind_scores("Softmax", axis=0),
-        r"node end \(Softmax\): axis is 0 of \(1, 3\); accepted: the axis of the classes",
-    ),
-    "no such axis": (
-        behind_scores("LogSoftmax", axis=2),
-        r"node end \(LogSoftmax\): axis is 2 of \(1, 3\); accepted: the axis of the classes",
-    ),
-    "the last of equals": (
-        behind_scores("ArgMax", axis=1, select_last_index=1),
-        r"node end \(ArgMax\): select_last_index is 1; accepted: 0",
-    ),
-    "classes of other scores": (
-        answer_of_something_else,
-        r"graph: has the outputs scores, class; accepted: one, the scores of the classes",
-    ),
-    "softmax of classes": (behind_classes("Softmax"), r"node end \(Softmax\): follows the classes; accepted"),
-    "probabilities as integers": (rounded_probabilities, r"node end \(Cast\): follows the scores; accepted"),
     "fractions behind a type of integers": (
         fraction_behind_integers,
         r"input x: image type FIXED<8,3> has fractions and the file reads uint8; accepted: a type of int",
@@ -347,21 +268,3 @@ def test_defaults_are_those_of_the_format(version, tmp_path, seed):
 
     rng = np.random.default_rng(seed)
     check(build, tmp_path, rng)
-
-
-def test_classes_and_probabilities_beside_the_scores(tmp_path, rng):
-    """Both outputs of TopK, Softmax and the scores themselves may be outputs of the file."""
-    graph, _ = flat(rng)
-    product(graph, rng)
-    graph.node("Softmax", ["scores"], "probabilities")
-    graph.node("TopK", ["probabilities", graph.constant([2], dtype=np.int64)], ["best", "classes"])
-    model = graph.model("classes", dtype=TensorProto.INT64)
-    for name in ("best", "probabilities", "scores"):
-        model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
-    path = tmp_path / "net.onnx"
-    onnx.save(model, path)
-    network = importer.load(path)
-    images = rng.integers(0, 4, (1, *network.input_shape)).astype(np.uint8)
-    found = logits(network, run_integer(network, images)[network.layers[-1].name])
-    expected = execute(model, images.reshape(1, 4).astype(np.float32))
-    assert np.array_equal(found, expected["scores"])
