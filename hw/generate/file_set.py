@@ -13,6 +13,7 @@ from typing import Any
 
 from dorefa.golden.errors import InputError
 from dorefa.golden.files import PathName, write_files
+from dorefa.golden.reading import parse_json, reason
 
 from ..compiler.compile import CompiledNetwork
 from ..config.engine import EngineConfig
@@ -205,10 +206,9 @@ def _compare(path: Path, found: object, expected: object, where: str, what: str 
 def _description(path: Path, content: bytes) -> dict[str, Any]:
     """The JSON object in a manifest that lists files with their hashes."""
     try:
-        description = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: not JSON ({reason}); accepted: {_ACCEPTED}") from None
+        description = parse_json(content)
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({reason(error)}); accepted: {_ACCEPTED}") from None
     if not isinstance(description, dict) or not isinstance(description.get("sha256"), dict):
         raise InputError(f"{path}: has no 'sha256' of its files; accepted: {_ACCEPTED} of this release")
     return description
