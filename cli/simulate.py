@@ -166,6 +166,7 @@ def _generated(args, network):
     from dorefa.hw import compile_network
     from dorefa.hw.generate.file_set import read_set
     from dorefa.hw.generate.network_files import network_parts
+    from dorefa.sim import backends
 
     if args.engine is None:
         return None
@@ -173,10 +174,9 @@ def _generated(args, network):
         raise InputError(
             f"--engine is {args.engine}, which fixes {option}; accepted beside it: no engine options"
         )
-    if args.netlist:
-        raise InputError(
-            f"--engine is {args.engine}; accepted without --netlist, which runs no Verilog of it"
-        )
+    if args.netlist or not backends.needs_verilog(args.simulator):
+        unfit = "--netlist" if args.netlist else f"--simulator {args.simulator}"
+        raise InputError(f"--engine is {args.engine}; accepted without {unfit}, which runs no Verilog of it")
     found = read_set(args.engine)
     if "memories.v" in found.contents:
         raise InputError(f"{args.engine}: its memories are macros; accepted: an engine of --memory logic")

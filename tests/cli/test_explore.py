@@ -35,6 +35,8 @@ def model(tmp_path, seed):
     return path
 
 
+@pytest.mark.slow
+@pytest.mark.sample
 def test_workers_and_cluster_make_the_same_table(dorefa, model, cache, tmp_path, monkeypatch):
     outcome = dorefa(
         "explore", model, *SWEEP, "--jobs", 2, "-o", tmp_path / "here", "--json", tmp_path / "r.json"
@@ -99,6 +101,8 @@ def test_table_report_and_second_run(dorefa, model, cache, tmp_path):
     assert (tmp_path / "a" / table).read_bytes() == (tmp_path / "b" / table).read_bytes()
 
 
+@pytest.mark.slow
+@pytest.mark.sample
 def test_an_interrupted_exploration_goes_on(dorefa, model, cache, tmp_path):
     sweep = ("--target", "ice40", "--lanes", "8", "--rows", "1,2,3", "--jobs", "2")
     command = [sys.executable, "-m", "dorefa.cli", "explore", str(model), *sweep, "-o", str(tmp_path / "x")]
@@ -125,6 +129,7 @@ def test_an_interrupted_exploration_goes_on(dorefa, model, cache, tmp_path):
     assert len(list(cache.iterdir())) == 3 and all(point["luts"] for point in report["points"])
 
 
+@pytest.mark.slow
 def test_routed_points_are_compared_in_images_a_second(dorefa, model, cache, tmp_path):
     outcome = dorefa(
         "explore",
@@ -204,7 +209,7 @@ def test_refusals(dorefa, cache, arguments, message, tmp_path):
 def test_a_cache_that_cannot_be_made_leaves_no_folder(dorefa, cache, tmp_path):
     (tmp_path / "cache").write_text("")
     error = dorefa("explore", "digits-small", *SWEEP, "-o", tmp_path / "made" / "explored").error
-    assert error == f"{cache}: Not a directory; accepted: a folder for measured points"
+    assert error == f"{cache}: Not a directory; accepted: XDG_CACHE_HOME naming a writable folder with space"
     assert not (tmp_path / "made").exists()
 
 

@@ -118,6 +118,8 @@ def test_icarus_is_bit_exact_with_stalls(small, seed):
     assert report.network_load_cycles > 0
 
 
+@pytest.mark.slow
+@pytest.mark.sample
 @pytest.mark.icarus
 def test_icarus_has_time_to_load_through_a_port_that_stalls(seed):
     """The watchdog once allowed for the few writes of a network that is not loaded through the port."""
@@ -196,12 +198,12 @@ def test_several_processes_share_the_images(small, seed, monkeypatch):
         run(small, "verilator", verilog_text=dead)
 
 
-def test_wall_clock_watchdog_kills_the_model(small, monkeypatch):
+def test_wall_clock_watchdog_kills_the_model(small, tmp_path, monkeypatch):
     monkeypatch.setattr(verilator, "_GRACE", 0.1)
     monkeypatch.setattr(verilator, "_SLOWEST", 1e9)
     job = Job(compiled=small.compiled, images=small.images)
     with pytest.raises(SimulationError, match="compiled model: killed after 0 s"):
-        verilator._execute(["sleep", "60"], job)
+        verilator._execute(["sleep", "60"], tmp_path, job)
 
 
 @pytest.mark.icarus

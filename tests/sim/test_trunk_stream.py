@@ -31,12 +31,19 @@ def network():
     )
 
 
-@pytest.mark.parametrize(
-    "simulator", ["verilator", pytest.param("icarus", marks=pytest.mark.icarus), "amaranth"]
-)
-@pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
+def cases():
+    """Pairs of sizes and a simulator: all of Verilator and all of one engine, the others a sample."""
+    for simulator in ("verilator", "icarus", "amaranth"):
+        for sizes in SIZES:
+            marks = [pytest.mark.icarus] if simulator == "icarus" else []
+            if simulator != "verilator" and sizes != "one engine":
+                marks += [pytest.mark.slow, pytest.mark.sample]
+            yield pytest.param(sizes, simulator, marks=marks)
+
+
+@pytest.mark.parametrize(("sizes", "simulator"), cases())
 def test_every_simulator(network, sizes, simulator):
-    config = fit(network, trunks="stream", **sizes)
+    config = fit(network, trunks="stream", **SIZES[sizes])
     compiled = compile_network(network, config)
     assert len(compiled.schedule.trunk_plan[1]) > 1
     images = random_images(network, 2, 7)

@@ -92,6 +92,8 @@ def test_the_line_byte_for_byte(seed):
     assert port.read(len(expected) + 1) == expected
 
 
+@pytest.mark.slow
+@pytest.mark.sample
 def test_another_network_of_the_same_size_loads_over_the_line(seed):
     """Every memory and register, written by the driver, replaces what the bitstream held."""
     compiled = small_network(seed)

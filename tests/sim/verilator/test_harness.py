@@ -39,13 +39,13 @@ def refuse(prepared, data, message, tmp_path):
     path = tmp_path / "job"
     path.write_bytes(data)
     with pytest.raises(SimulationError, match=f"^compiled model: {re.escape(message)}$"):
-        run._execute([str(executable), str(path), str(tmp_path / "result"), "1"], job)
+        run._execute([str(executable), str(path), str(tmp_path / "result"), "1"], tmp_path, job)
 
 
 def test_all_fields_of_the_harness_are_enough(prepared, tmp_path):
     executable, job, data = prepared
     (tmp_path / "job").write_bytes(rewritten(data))
-    run._execute([str(executable), str(tmp_path / "job"), str(tmp_path / "result"), "1"], job)
+    run._execute([str(executable), str(tmp_path / "job"), str(tmp_path / "result"), "1"], tmp_path, job)
     assert fields.Fields.read(tmp_path / "result", "result file").text("status") == "done"
 
 

@@ -45,7 +45,9 @@ def test_a_bitstream_its_report_and_settings(tmp_path, seed):
     line = (5 + image + 4 * compiled.network.classes) * 10 / 1_000_000
     assert report["fps_host"] == 1 / line
     assert report["fps_end_to_end"] < min(report["fps_host"], report["fps_clock"])
-    settings = json.loads(board_report.settings(made, board="ice40_hx8k_b_evn", baud=1_000_000))
+    settings = json.loads(
+        board_report.settings(made, {"a.bit": b"bits"}, board="ice40_hx8k_b_evn", baud=1_000_000)
+    )
     assert settings["input_shape"] == list(compiled.network.input_shape)
     words = settings["protocol"]["board_words"]
     assert words["shape"]["address"] == 0x80000001

@@ -90,13 +90,12 @@ def test_a_point_has_the_figures_of_prediction_and_synthesis(network, tmp_path):
     assert point["fmax_mhz"] is None and point["images_per_second"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "goal",
     [
         Goal(target="ice40", device="iCE40-HX8K", board="ice40_hx8k_b_evn", pnr=True),
-        pytest.param(
-            Goal(target="ecp5", device="LFE5U-25F-6", board="ulx3s_25f", pnr=True), marks=pytest.mark.slow
-        ),
+        Goal(target="ecp5", device="LFE5U-25F-6", board="ulx3s_25f", pnr=True),
     ],
     ids=lambda goal: goal.board,
 )

@@ -78,13 +78,16 @@ def test_routed_unit_on_himbaechel(target, unit, tmp_path):
     assert routed["critical_path"]["steps"]
 
 
-@pytest.mark.parametrize("target, memory", [("gowin", "BSRAM"), ("gatemate", "RAM_HALF")])
+@pytest.mark.parametrize(
+    "target, memory", [("gowin", "BSRAM"), pytest.param("gatemate", "RAM_HALF", marks=pytest.mark.slow)]
+)
 def test_routed_quantizer_on_himbaechel(target, memory, tmp_path):
     routed = nextpnr.place_and_route(make_unit("quantizer", CONFIG), target=target, folder=tmp_path)
     assert routed["utilization"][memory]["used"] >= 1
     assert routed["luts"] > 2 * CONFIG.acc_bits
 
 
+@pytest.mark.slow
 def test_quantizer_of_64_channels_on_ecp5(tmp_path):
     # Two bits, 16-bit accumulators, one channel a cycle, written at run time: the figure of docs/silicon.md.
     config = preset("default").replace(encoding="bipolar", out_bits=2, acc_bits=16, quant=1, param_depth=64)
@@ -107,7 +110,9 @@ def test_distributed_ram_is_counted_once(tmp_path):
     assert routed["utilization"]["TRELLIS_FF"]["used"] > counted.ffs + outputs
 
 
-@pytest.mark.parametrize("target, memory", [("ecp5", "DP16KD"), ("ice40", "ICESTORM_RAM")])
+@pytest.mark.parametrize(
+    "target, memory", [pytest.param("ecp5", "DP16KD", marks=pytest.mark.slow), ("ice40", "ICESTORM_RAM")]
+)
 def test_registers_stand_in_for_memories(target, memory, tmp_path):
     """What is around memories is routed without them; only the registers in their place come on top."""
     routed = {}
@@ -124,6 +129,7 @@ def test_registers_stand_in_for_memories(target, memory, tmp_path):
         assert routed["macro"]["luts"] <= routed["logic"]["luts"]
 
 
+@pytest.mark.slow
 def test_open_chain_ends_saves_the_cells_that_feed_them(tmp_path, monkeypatch):
     made = make_unit("popcount", CONFIG.replace(lanes=64), "ecp5")
     opened = nextpnr.place_and_route(made, target="ecp5", folder=tmp_path)
@@ -131,6 +137,7 @@ def test_open_chain_ends_saves_the_cells_that_feed_them(tmp_path, monkeypatch):
     assert opened["luts"] < nextpnr.place_and_route(made, target="ecp5", folder=tmp_path)["luts"]
 
 
+@pytest.mark.slow
 def test_output_registers_of_block_rams_are_no_others(tmp_path, monkeypatch):
     """nextpnr takes them, and then knows of as many registers less as there are bits."""
     made = make_unit("quantizer", CONFIG.replace(param_depth=64), "ecp5")
@@ -143,6 +150,7 @@ def test_output_registers_of_block_rams_are_no_others(tmp_path, monkeypatch):
     assert before - after == folded["bram_registers"] >= memories and plain["bram_registers"] == 0
 
 
+@pytest.mark.slow
 def test_copies_of_widely_read_registers_are_registers(tmp_path, monkeypatch):
     """In the count of flip-flops, and on the device."""
     made = make_unit("core", CONFIG.replace(rows=16, quant=4, lanes=8, fetch_bits=8, weight_depth=64), "ecp5")

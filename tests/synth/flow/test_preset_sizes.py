@@ -152,7 +152,8 @@ EXPECTED = {
     },
 }
 
-QUICK = ("tiny", "lean")  # the others take minutes
+# The others take minutes.
+MARKS = {"tiny": (), "lean": (pytest.mark.slow, pytest.mark.sample)}
 
 
 def found(name, target, folder):
@@ -165,7 +166,7 @@ def found(name, target, folder):
 
 @pytest.mark.parametrize(
     "name, target",
-    [pytest.param(*case, marks=() if case[0] in QUICK else pytest.mark.slow) for case in EXPECTED],
+    [pytest.param(*case, marks=MARKS.get(case[0], pytest.mark.slow)) for case in EXPECTED],
 )
 def test_components(name, target, tmp_path):
     sizes = found(name, target, tmp_path)
