@@ -41,7 +41,7 @@ def cases():
             yield pytest.param(sizes, simulator, marks=marks)
 
 
-@pytest.mark.parametrize(("sizes", "simulator"), cases())
+@pytest.mark.parametrize(("sizes", "simulator"), list(cases()))
 def test_every_simulator(network, sizes, simulator):
     config = fit(network, trunks="stream", **SIZES[sizes])
     compiled = compile_network(network, config)
