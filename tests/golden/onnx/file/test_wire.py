@@ -8,7 +8,7 @@ from onnx import ModelProto
 from dorefa.golden.onnx.file import wire
 from dorefa.golden.onnx.file.wire import check_objects
 
-from .support import assert_refused
+from ..support import assert_refused
 from .test_malformed import good_model
 
 GRAPH, NODE, ATTRIBUTE, INITIALIZER = 7, 1, 5, 5

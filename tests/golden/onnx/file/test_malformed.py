@@ -7,7 +7,7 @@ from onnx import TensorProto, helper
 from dorefa.golden import InputError
 from dorefa.golden.onnx import importer
 
-from .support import Graph, assert_refused, head, refuse, weights_of
+from ..support import Graph, assert_refused, head, refuse, weights_of
 
 
 def good_model(rng):

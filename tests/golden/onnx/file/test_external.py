@@ -14,7 +14,7 @@ from dorefa.golden.onnx import importer
 from dorefa.golden.onnx.file import external
 from dorefa.golden.onnx.file.read import read_graph
 
-from .support import assert_refused
+from ..support import assert_refused
 from .test_malformed import good_model
 
 
