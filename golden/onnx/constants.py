@@ -14,8 +14,6 @@ from .quantizers import QUANTIZERS, Constant, Grid, quantize_constant, read_quan
 
 # Elements that a constant may grow to by broadcasting.
 _MAX_SIZE = 1 << 27
-# Inputs that layout operators need at least.
-_LAYOUT_INPUTS = {"Reshape": 2}
 # Operators that leave their input as it is.
 PASSING = ("Identity", "Dropout", "DebugMarker")
 # Operators that make constants alone.
@@ -29,16 +27,11 @@ def fold(node: Node, constants: dict[str, Constant]) -> Constant:
     check_inference(node, constants)
     inputs = [constants[name] for name in node.inputs if name]
     if node.op in QUANTIZERS:
-        if not inputs:
-            node.refuse("has no inputs", "the tensor, scale, zero point and bit width")
         return quantize_constant(node, inputs[0], read_quantizer(node, constants))
-    least, evaluate = _FOLDED.get(node.op, (_LAYOUT_INPUTS.get(node.op, 1), None))
-    if len(inputs) < least:
-        node.refuse(f"has {len(inputs)} inputs", f"at least {least}")
     try:
         with np.errstate(all="ignore"):
-            if evaluate is not None:
-                return evaluate(node, inputs)
+            if node.op in _FOLDED:
+                return _FOLDED[node.op](node, inputs)
             return map_constant(inputs[0], layout_function(node, inputs[0].array.shape, constants))
     except InputError:
         raise
@@ -114,8 +107,8 @@ def _arithmetic(
     shape = np.broadcast_shapes(first.array.shape, second.array.shape)
     if math.prod(shape) > _MAX_SIZE:
         node.refuse(f"a constant of {math.prod(shape)} elements", f"at most {_MAX_SIZE}")
-    if node.op == "Div" and first.array.dtype.kind in "iu":
-        function = partial(_quotient, node)
+    if first.array.dtype.kind in "iu":
+        function = {"Div": partial(_quotient, node), "Pow": partial(_power, node)}.get(node.op, function)
     result = np.asarray(function(first.array, second.array), first.array.dtype)
     if node.op == "Mul":
         for quantized, factor in ((first, second), (second, first)):
@@ -139,24 +132,32 @@ def _quotient(node: Node, dividend: np.ndarray, divisor: np.ndarray) -> np.ndarr
     return floor + ((rest != 0) & ((dividend < 0) != (divisor < 0)))
 
 
-# Operator -> the inputs that it needs at least, and what it makes of them.
-_FOLDED: dict[str, tuple[int, Callable[[Node, list[Constant]], Constant]]] = {
-    "Identity": (1, _first),
-    "Dropout": (1, _first),
-    "Shape": (1, _shape),
-    "DebugMarker": (1, _first),
-    "Cast": (1, _cast),
-    "Mul": (2, partial(_arithmetic, np.multiply)),
-    "Div": (2, partial(_arithmetic, np.divide)),
-    "Add": (2, partial(_arithmetic, np.add)),
-    "Sub": (2, partial(_arithmetic, np.subtract)),
-    "Pow": (2, partial(_arithmetic, np.power)),
-    "Neg": (1, partial(_unary, np.negative)),
-    "Sqrt": (1, partial(_unary, np.sqrt)),
-    "Abs": (1, partial(_unary, np.abs)),
-    "Floor": (1, partial(_unary, np.floor)),
-    "Ceil": (1, partial(_unary, np.ceil)),
-    "Reciprocal": (1, partial(_unary, np.reciprocal)),
-    "Concat": (1, _concat),
-    "Gather": (2, _gather),
+def _power(node: Node, base: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+    """Powers of integers, which executors compute as floating-point numbers."""
+    power = np.power(base.astype(np.float64), exponent)
+    if not (np.abs(power) < min(1 << 53, np.iinfo(base.dtype).max)).all():
+        node.refuse("makes powers beyond its type or 2^53", "powers that are exact")
+    return np.trunc(power)
+
+
+# Operator -> what it makes of its inputs.
+_FOLDED: dict[str, Callable[[Node, list[Constant]], Constant]] = {
+    "Identity": _first,
+    "Dropout": _first,
+    "Shape": _shape,
+    "DebugMarker": _first,
+    "Cast": _cast,
+    "Mul": partial(_arithmetic, np.multiply),
+    "Div": partial(_arithmetic, np.divide),
+    "Add": partial(_arithmetic, np.add),
+    "Sub": partial(_arithmetic, np.subtract),
+    "Pow": partial(_arithmetic, np.power),
+    "Neg": partial(_unary, np.negative),
+    "Sqrt": partial(_unary, np.sqrt),
+    "Abs": partial(_unary, np.abs),
+    "Floor": partial(_unary, np.floor),
+    "Ceil": partial(_unary, np.ceil),
+    "Reciprocal": partial(_unary, np.reciprocal),
+    "Concat": _concat,
+    "Gather": _gather,
 }

@@ -1,19 +1,21 @@
 """Integer element types of tensors that depend on the image: Cast, and what a type holds."""
 
+import math
 from fractions import Fraction
 
 import numpy as np
 
+from ..errors import InputError
 from ..lowering.staircase import apply
 from ..lowering.steps import Affine, Clamp, Integers, Leaky, Number, Round, Step
-from .declared.meaning import INTEGERS
+from .declared.meaning import FLOATS, INTEGERS
 from .draft import Codes
 from .file.graph import Node
 from .quantizers import Constant
 from .tensors import Sums
 
-# Results of rounding without a declared width.
-WIDE = 1 << 40
+# Results of rounding without a declared width: all integer types and more.
+WIDE = 1 << 64
 
 
 def cast(node: Node, tensor: Codes | Sums, constants: dict[str, Constant]) -> tuple[Step, ...]:
@@ -23,20 +25,28 @@ def cast(node: Node, tensor: Codes | Sums, constants: dict[str, Constant]) -> tu
             node.refuse("tests for zero what may be negative, which is not monotone", "values of at least 0")
         return (Round("CEIL", 0, 1),)
     if node.result in INTEGERS and not are_integers(tensor):
-        return (truncation(),)
+        return (unbounded(node, tensor, "DOWN"),)
     return ()
 
 
-def truncation() -> Round:
-    """The step towards zero of casts to integers and of integer division."""
-    return Round("DOWN", -WIDE, WIDE)
+def unbounded(node: Node, tensor: Codes | Sums, mode: str, *before: Affine) -> Round:
+    """The step that rounds the values of `tensor`, behind the steps `before`, to integers of any width.
+
+    mode: a key of ROUNDING. Refuses values that the step would cut off.
+    """
+    ranges = enumerate(value_ranges(tensor))
+    reached = max(abs(Fraction(apply(before, channel, end))) for channel, ends in ranges for end in ends)
+    if reached >= WIDE:
+        bits = math.floor(reached).bit_length()
+        node.refuse(f"rounds values of up to 2^{bits}", f"less than 2^{WIDE.bit_length() - 1}")
+    return Round(mode, -WIDE, WIDE)
 
 
 def check_range(node: Node, tensor: Codes | Sums) -> None:
     """Refuses a result of a node with values that its integer element type does not hold."""
     if node.result not in INTEGERS:
         return
-    least, greatest = (int(end) for end in (np.iinfo(node.result).min, np.iinfo(node.result).max))
+    least, greatest = _ends(node.result)
     ranges = value_ranges(tensor)
     low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
     if low < least or high > greatest:
@@ -44,6 +54,27 @@ def check_range(node: Node, tensor: Codes | Sums) -> None:
             f"its values {float(low):g}..{float(high):g} overflow {node.result}",
             f"a type that holds them ({least}..{greatest} here)",
         )
+
+
+def check_image_type(where: str, codes: Codes, element_type: str) -> None:
+    """Refuses codes of an image, of the type that `where` names, that the element type does not hold."""
+    if element_type in FLOATS:
+        return
+    if set(codes.scale) != {1}:
+        raise InputError(f"{where} has fractions and the file reads {element_type}; accepted: integers")
+    least, greatest = _ends(element_type)
+    if codes.low < least or codes.high > greatest:
+        raise InputError(
+            f"{where} is {codes.low}..{codes.high}, which {element_type} does not hold; "
+            f"accepted: {least}..{greatest}"
+        )
+
+
+def _ends(element_type: str) -> tuple[int, int]:
+    """Least and greatest number of a type of integers, or of bool."""
+    if element_type == "bool":
+        return 0, 1
+    return int(np.iinfo(element_type).min), int(np.iinfo(element_type).max)
 
 
 def value_ranges(tensor: Codes | Sums) -> list[tuple[Number, Number]]:

@@ -11,7 +11,7 @@ from ..lowering.steps import Affine, Clamp, Leaky, Step
 from ..network.parts import BatchNorm
 from .declared.meaning import INTEGERS
 from .draft import Codes
-from .element_types import cast, truncation
+from .element_types import cast, unbounded
 from .file.graph import Node
 from .quantizers import QUANTIZERS, Constant, parameter, scalar, single
 from .rounding import multi_threshold, quant, rounded, trunc
@@ -70,8 +70,6 @@ def _ones_and_zeros(tensor: Codes | Sums) -> tuple[list[Fraction], list[Fraction
 
 def _operand(node: Node, tensor: Codes | Sums, constants: Constants) -> tuple[int, list[Fraction]]:
     """(place, values per channel) of the constant that an operator of ARITHMETIC has on either side."""
-    if len(node.inputs) != 2:
-        node.refuse(f"has {len(node.inputs)} inputs", "2")
     place = 1 if node.inputs[1] in constants else 0
     array = parameter(node, constants, place, "operand")
     return place, per_channel(node, tensor, array, "the constant")
@@ -88,8 +86,9 @@ def _div(node: Node, tensor: Codes | Sums, constants: Constants) -> tuple[Step, 
         node.refuse("divides by the activation, which is not linear", "division by a constant")
     if not all(values):
         node.refuse("divides by 0", "divisors that are not 0")
-    quotient = Affine([1 / Fraction(value) for value in values], _ones_and_zeros(tensor)[1])
-    return (quotient, truncation()) if node.result in INTEGERS else (quotient,)
+    quotient = Affine([1 / value for value in values], _ones_and_zeros(tensor)[1])
+    # Integers are divided towards zero.
+    return (quotient, unbounded(node, tensor, "DOWN", quotient)) if node.result in INTEGERS else (quotient,)
 
 
 def _add(node: Node, tensor: Codes | Sums, constants: Constants) -> tuple[Step, ...]:

@@ -20,7 +20,7 @@ from .constants import PASSING, check_inference, fold, shape_constant
 from .declared.check import understood
 from .declared.meaning import FLOATS
 from .draft import Codes
-from .element_types import check_range
+from .element_types import check_image_type, check_range
 from .elementwise import STEPS
 from .file.graph import Node
 from .file.read import read_graph
@@ -83,11 +83,7 @@ class _Importer:
             after_batch = graph.input_shape[1:]
             channel = channel_axis(graph, graph.input_name, after_batch, self._state.constants)
             codes = declared_codes(declared, after_batch, channel)
-            if graph.element_type not in FLOATS and set(codes.scale) != {1}:
-                raise InputError(
-                    f"input {graph.input_name}: image type {declared} has fractions and the file reads "
-                    f"{graph.element_type}; accepted: a type of integers"
-                )
+            check_image_type(f"input {graph.input_name}: image type {declared}", codes, graph.element_type)
             self._known[graph.input_name] = self._set_image(graph.input_name, codes)
         node = None
         for node in graph.nodes:

@@ -33,6 +33,8 @@ def target_shape(node: Node, shape: Sizes, constants: Constants) -> tuple[int, .
 
 def _flattened(node: Node, shape: Sizes, constants: Constants) -> tuple[int, ...]:
     axis = node.integer("axis")
+    if not -len(shape) <= axis <= len(shape):
+        node.refuse(f"axis is {axis}", f"-{len(shape)}..{len(shape)}")
     axis += len(shape) if axis < 0 else 0
     return math.prod(shape[:axis]), math.prod(shape[axis:])
 
@@ -70,19 +72,23 @@ def _unsqueezed(node: Node, shape: Sizes, constants: Constants) -> tuple[int, ..
 
 def _axes(node: Node, rank: int, constants: Constants) -> set[int]:
     """The axes that a node names, of a tensor of `rank` axes."""
-    axes = given_axes(node, constants)
-    distinct = {axis + rank if axis < 0 else axis for axis in axes or ()}
-    if len(distinct) != len(axes or ()) or not distinct <= set(range(rank)):
-        node.refuse(f"axes are {axes}", f"different ones below {rank}")
-    return distinct
+    return set(within(node, given_axes(node, constants) or (), rank))
 
 
-def given_axes(node: Node, constants: Constants) -> tuple[int, ...] | None:
-    """The axes of a node, an attribute or its second input; None without."""
+def given_axes(node: Node, constants: Constants, place: int = 1) -> tuple[int, ...] | None:
+    """The axes of a node, an attribute or its input at `place`; None without."""
     axes = node.integers("axes")
-    if axes is None and len(node.inputs) > 1:
-        axes = tuple(int(axis) for axis in parameter(node, constants, 1, "axes").ravel())
+    if axes is None and node.has(place):
+        axes = tuple(int(axis) for axis in parameter(node, constants, place, "axes").ravel())
     return axes
+
+
+def within(node: Node, axes: tuple[int, ...], rank: int) -> tuple[int, ...]:
+    """The axes of a tensor of `rank` axes, counted from the front; refused unless each is there once."""
+    counted = tuple(axis + rank if axis < 0 else axis for axis in axes)
+    if len(set(counted)) != len(axes) or not set(counted) <= set(range(rank)):
+        node.refuse(f"axes are {axes}", f"different ones below {rank}")
+    return counted
 
 
 _TARGETS: dict[str, Callable[[Node, Sizes, Constants], tuple[int, ...]]] = {

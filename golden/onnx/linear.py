@@ -10,6 +10,7 @@ from ..lowering.steps import Affine
 from ..network.geometry import Geometry
 from .draft import Codes, Draft, Shape
 from .file.graph import MAX_ELEMENTS, Node
+from .layout import given_axes, within
 from .quantizers import Constant, parameter, scalar
 from .tensors import Padded, Sums, as_map, feature_order, map_dims, relabelled
 from .weights import choose_encoding, integer_weights
@@ -34,10 +35,8 @@ def padded(node: Node, codes: Codes, constants: dict[str, Constant]) -> Padded:
     pads = node.integers("pads")
     if pads is None:
         pads = tuple(int(size) for size in parameter(node, constants, 1, "pads").ravel())
-    axes = list(range(rank))
-    if node.has(3):
-        axes = [int(axis) % rank for axis in parameter(node, constants, 3, "axes").ravel()]
-    if len(pads) != 2 * len(axes) or min(pads) < 0 or len(set(axes)) != len(axes):
+    axes = within(node, given_axes(node, constants, 3) or tuple(range(rank)), rank)
+    if len(pads) != 2 * len(axes) or min(pads) < 0:
         node.refuse(f"pads are {pads} for the axes {axes}", "two integers >= 0 for each axis")
     sides = {name: (0, 0) for name in "HW"}
     for axis, before, after in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):

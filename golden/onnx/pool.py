@@ -12,7 +12,7 @@ from ..network.parts import Pool
 from .builder import Builder
 from .draft import Codes, Dims, Shape
 from .file.graph import Node
-from .layout import given_axes
+from .layout import given_axes, within
 from .linear import Sides, channels_last, pair, window_count, window_geometry
 from .quantizers import Constant
 from .tensors import Sums, as_map, identity, map_dims, relabelled, sizes
@@ -86,7 +86,7 @@ def _as_average(
     axes = given_axes(node, constants)
     rank = len(tensor.dims) + 1
     spatial = {place for place, dim in enumerate(tensor.dims, 1) if dim != ("C",)}
-    chosen = {axis % rank for axis in axes or ()}
+    chosen = set(within(node, axes or (), rank))
     if not chosen or not chosen <= spatial:
         node.refuse(f"averages the axes {axes}", f"rows, columns or both, of {tuple(sorted(spatial))}")
     size = dict(enumerate(sizes(tensor), 1))

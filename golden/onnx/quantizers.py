@@ -54,10 +54,8 @@ class Quantizer:
 def parameter(
     node: Node, constants: dict[str, Constant], position: int, what: str, finite: bool = True
 ) -> np.ndarray:
-    """The constant input at `position`, which must be there, and finite unless not `finite`."""
-    name = node.inputs[position] if position < len(node.inputs) else ""
-    if not name:
-        node.refuse(f"has no {what} (input {position})", f"{what} as a constant")
+    """The constant input at `position`, which the node has; finite unless not `finite`."""
+    name = node.inputs[position]
     if name not in constants:
         node.refuse(f"{what} {name} is computed from the image", f"{what} as a constant")
     array = constants[name].array
@@ -103,10 +101,10 @@ def scale_of(node: Node, constants: dict[str, Constant], position: int = 1) -> n
 
 def single(node: Node, array: np.ndarray, what: str) -> np.ndarray:
     """`array` as float32, refused unless that holds its numbers."""
-    single = array.astype(np.float32)
-    if (single != array).any():
-        node.refuse(f"{what} {array[single != array].flat[0]!r} is no float32", "numbers that float32 holds")
-    return single
+    narrow = array.astype(np.float32)
+    if (narrow != array).any():
+        node.refuse(f"{what} {array[narrow != array].flat[0]!r} is no float32", "numbers that float32 holds")
+    return narrow
 
 
 def integer_range(bits: int, signed: bool | int, narrow: bool | int) -> tuple[int, int]:

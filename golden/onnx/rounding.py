@@ -7,7 +7,7 @@ import numpy as np
 from ..lowering.steps import Affine, Count, Integers, Round, Step
 from ..network.layer import MAX_BITS
 from .draft import Codes
-from .element_types import WIDE
+from .element_types import WIDE, unbounded
 from .file.graph import Node
 from .quantizers import (
     Constant,
@@ -30,7 +30,7 @@ def quant(node: Node, tensor: Codes | Sums, constants: dict[str, Constant]) -> t
 
 def rounded(node: Node, tensor: Codes | Sums, constants: dict[str, Constant]) -> tuple[Step, ...]:
     """Steps of Floor, Ceil and Round."""
-    return (Round(node.op.upper(), -WIDE, WIDE),)
+    return (unbounded(node, tensor, node.op.upper()),)
 
 
 def quantizer_steps(
@@ -59,8 +59,9 @@ def trunc(node: Node, tensor: Codes | Sums, constants: dict[str, Constant]) -> t
     scales = per_channel(node, tensor, scale, "the scale")
     channels = tensor.shape[2]
     if node.since == 2:
-        out_scale = Fraction(float(scale_of(node, constants, 4).ravel()[0]))
-        if len(set(scales)) != 1:
+        out_scales = per_channel(node, tensor, scale_of(node, constants, 4), "the output scale")
+        out_scale = out_scales[0]
+        if len(set(scales)) != 1 or len(set(out_scales)) != 1:
             node.refuse("scales differ between channels", "one scale per tensor")
         shift = round(float(np.log2(float(out_scale / scales[0]))))
         bits = width(node, scalar(node, constants, 5, "output bit width"), MAX_BITS)
@@ -74,9 +75,10 @@ def trunc(node: Node, tensor: Codes | Sums, constants: dict[str, Constant]) -> t
         low, high = -WIDE, WIDE
         results, zero_out = scales, zero
     factor = [Fraction(1) / Fraction(2) ** shift] * channels
+    first = Affine([1 / s for s in scales], [zero] * channels)
     return (
-        Affine([1 / s for s in scales], [zero] * channels),
-        Round("ROUND", -WIDE, WIDE),
+        first,
+        unbounded(node, tensor, "ROUND", first),
         Affine(factor, [Fraction(0)] * channels),
         Round(mode, low, high),
         Affine(results, [-s * zero_out for s in results]),

@@ -15,6 +15,8 @@ from dorefa.golden import files
 from dorefa.golden.errors import InputError
 from dorefa.golden.files import locate, require_writable, write_file, write_files
 
+from .file_support import names, refused
+
 root = pytest.mark.skipif(os.geteuid() != 0, reason="device nodes are made by root alone")
 
 
@@ -27,18 +29,6 @@ def reading(path):
     yield got
     thread.join(10)
     assert not thread.is_alive(), "the reader still waits for its end"
-
-
-def refused(path, message):
-    """Both what is said before the work and what writing says."""
-    for function in (require_writable, lambda name: write_file(name, b"x")):
-        with pytest.raises(InputError, match=message) as caught:
-            function(path)
-        assert "\n" not in str(caught.value) and "; accepted: " in str(caught.value)
-
-
-def names(folder):
-    return sorted(os.listdir(folder))
 
 
 def test_a_new_file_has_the_mode_of_the_umask(tmp_path):

@@ -8,22 +8,11 @@ import tempfile
 
 import pytest
 
-from dorefa.golden.errors import InputError
-from dorefa.golden.files import require_writable, write_file
+from dorefa.golden.files import write_file
+
+from .file_support import names, refused
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
-
-
-def refused(path, message):
-    """Both what is said before the work and what writing says."""
-    for function in (require_writable, lambda name: write_file(name, b"x")):
-        with pytest.raises(InputError, match=message) as caught:
-            function(path)
-        assert "\n" not in str(caught.value) and "; accepted: " in str(caught.value)
-
-
-def names(folder):
-    return sorted(os.listdir(folder))
 
 
 def test_names_that_no_file_can_have(tmp_path, monkeypatch):

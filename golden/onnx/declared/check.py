@@ -75,7 +75,7 @@ def _find(node: Node, graph: Graph) -> tuple[Declaration, Any]:
 def _standard_schema(node: Node, opsets: Mapping[str, int]) -> Any:
     from onnx import defs
 
-    version = next((opsets[name] for name in _STANDARD_DOMAINS if name in opsets), None)
+    version = opsets.get("")
     if version is None:
         raise InputError("graph: names no version of the operator set of ONNX; accepted: one")
     newest = min(OPSETS[-1], defs.onnx_opset_version())

@@ -85,21 +85,27 @@ def tensor_array(onnx: ModuleType, tensor: Any, where: str, external: ExternalDa
         raise InputError(
             f"{where}: names another file for its data, which it has itself; accepted: data in one place"
         )
+    return _own_data(tensor, np.dtype(dtype), values, claimed, where).reshape(shape)
+
+
+def _own_data(tensor: Any, dtype: np.dtype, field: str, claimed: int, where: str) -> np.ndarray:
+    """The `claimed` bytes in a TensorProto itself, raw or in its `field`, in one axis."""
     if tensor.HasField("raw_data"):
         raw = tensor.raw_data
         there = len(raw)
         if there == claimed:
-            return np.frombuffer(raw, dtype).reshape(shape)
+            if dtype.kind == "b" and raw.strip(b"\0\1"):
+                raise InputError(f"{where}: a bool is neither 0 nor 1; accepted: 0 and 1")
+            return np.frombuffer(raw, dtype)
     else:
-        data = getattr(tensor, values)
-        there = len(data) * np.dtype(dtype).itemsize
+        data = getattr(tensor, field)
+        there = len(data) * dtype.itemsize
         if there == claimed:
             array = np.array(data).astype(dtype)
-            if np.dtype(dtype).kind != "f" and array.tolist() != list(data):
-                raise InputError(
-                    f"{where}: numbers beyond {np.dtype(dtype)}; accepted: numbers that it holds"
-                )
-            return array.reshape(shape)
+            if dtype.kind != "f" and array.tolist() != list(data):
+                raise InputError(f"{where}: numbers beyond {dtype}; accepted: numbers that it holds")
+            return array
     raise InputError(
-        f"{where}: shape {shape} claims {claimed} bytes and {there} are there; accepted: as many as claimed"
+        f"{where}: shape {tuple(tensor.dims)} claims {claimed} bytes and {there} are there; "
+        "accepted: as many as claimed"
     )

@@ -88,9 +88,23 @@ def _graph(onnx: ModuleType, model: Any, external: ExternalData) -> Graph:
         _input_type(onnx, graph, input_name),
         outputs,
         uses,
-        {clean(entry.domain): entry.version for entry in model.opset_import},
+        _opsets(model),
         {(clean(function.domain), clean(function.name)) for function in model.functions},
     )
+
+
+def _opsets(model: Any) -> dict[str, int]:
+    """Domain -> version of its operators, "" for that of ONNX."""
+    opsets: dict[str, int] = {}
+    for entry in model.opset_import:
+        domain = clean(entry.domain)
+        domain = "" if domain == "ai.onnx" else domain
+        if opsets.setdefault(domain, entry.version) != entry.version:
+            raise InputError(
+                f"graph: has the versions {opsets[domain]} and {entry.version} of the operators of "
+                f"{domain or 'ONNX'}; accepted: one"
+            )
+    return opsets
 
 
 def _nodes(onnx: ModuleType, graph: Any, external: ExternalData) -> list[Node]:
@@ -130,6 +144,8 @@ def _attributes(onnx: ModuleType, proto: Any, name: str, external: ExternalData)
         own = clean(attribute.name)
         if own in attributes:
             raise InputError(f"node {name}: has the attribute {own} twice; accepted: each once")
+        if attribute.ref_attr_name:
+            raise InputError(f"node {name}: attribute {own} is that of a function; accepted: a value")
         attributes[own] = attribute_value(onnx, attribute, f"node {name}", external)
     return attributes
 

@@ -112,6 +112,18 @@ def head(graph, tensor, rng, features, classes=10, bits=8, scale=1 / 64):
     return graph.node("Gemm", [tensor, w, graph.constant(bias_of(rng, classes))], "scores", transB=1)
 
 
+def flat(batch=1):
+    """(graph, "image"): two bits of four features."""
+    graph = Graph((batch, 4))
+    return graph, graph.quant("x", "image", 1, 2)
+
+
+def product(graph, rng, x="image", out="scores"):
+    """A MatMul of three bits on `x`, four features."""
+    w = graph.weights(rng.integers(-2, 3, (4, 3)), f"{out}_w", 1, 3)
+    return graph.node("MatMul", [x, w], out)
+
+
 def execute(model, image, name="x"):
     """Every tensor of the model for one batch of float images, its input `name`."""
     wrapper = ModelWrapper(model).transform(InferShapes())

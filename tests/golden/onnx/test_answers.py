@@ -8,25 +8,14 @@ from onnx import TensorProto, helper
 from dorefa.golden import logits, run_integer
 from dorefa.golden.onnx import importer
 
-from .support import Graph, assert_refused, execute
-
-
-def flat(rng, batch=1):
-    """(graph, "image"): two bits of four features."""
-    graph = Graph((batch, 4))
-    return graph, graph.quant("x", "image", 1, 2)
-
-
-def product(graph, rng, x="image", out="scores", **attributes):
-    w = graph.weights(rng.integers(-2, 3, (4, 3)), f"{out}_w", 1, 3)
-    return graph.node("MatMul", [x, w], out, **attributes)
+from .support import assert_refused, execute, flat, product
 
 
 def behind_scores(op, *constants, outputs="end", kind=TensorProto.FLOAT, **attributes):
     """A file with one operator behind the scores."""
 
     def make(rng):
-        graph, _ = flat(rng)
+        graph, _ = flat()
         product(graph, rng)
         given = [graph.constant(c, dtype=c.dtype) for c in constants]
         x = graph.node(op, ["scores", *given], outputs, **attributes)
@@ -36,7 +25,7 @@ def behind_scores(op, *constants, outputs="end", kind=TensorProto.FLOAT, **attri
 
 
 def answer_of_something_else(rng):
-    graph, x = flat(rng)
+    graph, x = flat()
     product(graph, rng)
     product(graph, rng, out="other")
     graph.node("ArgMax", ["other"], "class", axis=1)
@@ -47,7 +36,7 @@ def answer_of_something_else(rng):
 
 def behind_classes(op, **attributes):
     def make(rng):
-        graph, _ = flat(rng)
+        graph, _ = flat()
         product(graph, rng)
         graph.node("ArgMax", ["scores"], "class", axis=1)
         x = graph.node("Cast", ["class"], "floats", to=TensorProto.FLOAT)
@@ -57,7 +46,7 @@ def behind_classes(op, **attributes):
 
 
 def rounded_probabilities(rng):
-    graph, _ = flat(rng)
+    graph, _ = flat()
     product(graph, rng)
     graph.node("Softmax", ["scores"], "probabilities")
     return graph.model(graph.node("Cast", ["probabilities"], "end", to=TensorProto.INT32))
@@ -112,7 +101,7 @@ def test_refused(name, tmp_path, rng):
 
 def test_classes_and_probabilities_beside_the_scores(tmp_path, rng):
     """Both outputs of TopK, Softmax and the scores themselves may be outputs of the file."""
-    graph, _ = flat(rng)
+    graph, _ = flat()
     product(graph, rng)
     graph.node("Softmax", ["scores"], "probabilities")
     graph.node("TopK", ["probabilities", graph.constant([2], dtype=np.int64)], ["best", "classes"])

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-from dorefa.golden import logits, run_integer
+from dorefa.golden import InputError, logits, run_integer
 from dorefa.golden.onnx import importer
 
 from .support import Graph, assert_refused, bias_of, check, execute, head, weights_of
@@ -236,3 +236,54 @@ def test_a_clip_bounds_the_integers_that_a_layer_reads(divisor, bounds, tmp_path
         return graph.model(graph.node("MatMul", [x, w], "scores"))
 
     check(build, tmp_path, rng)
+
+
+@pytest.mark.parametrize("rounding", ["Floor", "Ceil", "Round"])
+def test_values_beyond_40_bits_are_rounded_too(rounding, tmp_path, rng):
+    """Nothing is cut off on the way: behind the rounding the values are made small again."""
+    huge, tiny = np.float32(2.0**45), np.float32(2.0**-45)
+    check(chain(op("Mul", huge), op(rounding), op("Mul", tiny)), tmp_path, rng)
+
+
+def test_what_no_rounding_holds_is_refused(tmp_path):
+    path = tmp_path / "net.onnx"
+    model = chain(op("Mul", np.float32(2.0**70)), op("Floor"), op("Mul", np.float32(2.0**-70)))(1)
+    path.write_bytes(model.SerializeToString())
+    assert_refused(path, r"node Floor1 \(Floor\): rounds values of up to 2\^\d+; accepted: less than 2\^64")
+
+
+@pytest.mark.parametrize(
+    ("kind", "image_type", "message"),
+    [
+        (
+            TensorProto.UINT8,
+            "FIXED<8,3>",
+            "input x: image type FIXED<8,3> has fractions and the file reads uint8; accepted: integers",
+        ),
+        (
+            TensorProto.UINT8,
+            "INT8",
+            "input x: image type INT8 is -128..127, which uint8 does not hold; accepted: 0",
+        ),
+        (
+            TensorProto.INT8,
+            "UINT8",
+            "input x: image type UINT8 is 0..255, which int8 does not hold; accepted: -12",
+        ),
+        (
+            TensorProto.BOOL,
+            "UINT2",
+            "input x: image type UINT2 is 0..3, which bool does not hold; accepted: 0..1",
+        ),
+    ],
+)
+def test_an_image_that_its_element_type_does_not_hold(kind, image_type, message, tmp_path, rng):
+    graph = Graph((1, 4))
+    x = graph.node("Cast", ["x"], "floats", to=TensorProto.FLOAT)
+    w = graph.weights(weights_of(rng, 4, 3), "w", 0.25, 3)
+    model = graph.model(graph.node("MatMul", [x, w], "scores"))
+    model.graph.input[0].type.tensor_type.elem_type = kind
+    path = tmp_path / "net.onnx"
+    onnx.save(model, path)
+    with pytest.raises(InputError, match=message):
+        importer.load(path, image_type)

@@ -174,3 +174,42 @@ def test_missing_file_and_missing_package(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     with pytest.raises(InputError, match=r"accepted: after `pip install dorefa\[onnx\]`$"):
         importer.load(path)
+
+
+def two_as_bool(model):
+    tensor = model.graph.initializer[0]
+    tensor.CopyFrom(onnx.TensorProto(name=tensor.name, data_type=onnx.TensorProto.BOOL, dims=[1]))
+    tensor.raw_data = b"\2"
+
+
+def large_byte(model):
+    tensor = model.graph.initializer[0]
+    tensor.CopyFrom(onnx.TensorProto(name=tensor.name, data_type=onnx.TensorProto.UINT8, dims=[1]))
+    tensor.int32_data.append(300)
+
+
+def of_a_function(model):
+    model.graph.node[0].attribute[0].ref_attr_name = "outer"
+
+
+def two_opsets(model):
+    model.opset_import.add(domain="ai.onnx", version=14)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            changed(two_as_bool),
+            r"initializer \w+: a bool is neither 0 nor 1; accepted: 0 and 1",
+        ),
+        (
+            changed(large_byte),
+            r"initializer \w+: numbers beyond uint8; accepted: numbers that it holds",
+        ),
+        (changed(of_a_function), r"node \w+: attribute \w+ is that of a function; accepted: a value"),
+        (changed(two_opsets), r"graph: has the versions 13 and 14 of the operators of ONNX; accepted: one"),
+    ],
+)
+def test_what_two_readers_would_understand_differently(make, message, tmp_path, rng):
+    refuse(make, message, tmp_path, rng)
