@@ -76,11 +76,11 @@ def run(args: argparse.Namespace) -> int:
             timeout=args.timeout,
             progress=lambda number, tool: progress.update(number, note=tool),
         )
-    files = {f"{args.board}.{suffix}": content for suffix, content in made.files.items()}
-    files[f"{args.board}.v"] = made.verilog.encode()
-    files[SETTINGS] = board_report.settings(made, files, board=args.board, baud=args.baud).encode()
-    # The settings last: they hold the hashes of the others.
-    write_files({folder / name: content for name, content in files.items()})
+        files = {f"{args.board}.{suffix}": content for suffix, content in made.files.items()}
+        files[f"{args.board}.v"] = made.verilog.encode()
+        files[SETTINGS] = board_report.settings(made, files, board=args.board, baud=args.baud).encode()
+        # The settings last: they hold the hashes of the others.
+        write_files({folder / name: content for name, content in files.items()})
     contents = board_report.report(made, board=args.board, baud=args.baud)
     paths = [str(folder / name) for name in files]
     contents |= {"bitstream": paths[0], "files": paths}

@@ -8,6 +8,7 @@ import atexit
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
@@ -39,10 +40,21 @@ def _interrupted(number: int, frame: FrameType | None) -> NoReturn:
 
 def command() -> NoReturn:
     """Entry point of the installed `dorefa` script and of `python -m dorefa.cli`."""
+    handle_signals()
+    from .main import main
+
+    run(main)
+
+
+def handle_signals() -> None:
+    """Makes interruptions end the process from now on; for before anything that takes time is imported."""
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupted)
-    from .main import main
+
+
+def run(main: Callable[[], int]) -> NoReturn:
+    """Runs a command and ends the process with its exit status."""
     from .streams import guarded
 
     status = guarded(main)

@@ -61,16 +61,16 @@ def run(args: argparse.Namespace) -> int:
             files = {name: folder / f"{file}.npy" for name, file in names.items()}
             out.claim(outputs={"--dump": files.values()})
         results = _results(network, images, files)
-    accumulators = results[network.layers[-1].name]
-    scores = logits(network, accumulators)
+        accumulators = results[network.layers[-1].name]
+        scores = logits(network, accumulators)
 
-    outputs = [(args.output, accumulators), (args.logits, scores)]
-    outputs += [(path, results[name]) for name, path in files.items()]
-    written = []
-    for path, array in outputs:
-        if path is not None:
-            write_file(path, array_file(array))
-            written.append(str(path))
+        outputs = [(args.output, accumulators), (args.logits, scores)]
+        outputs += [(path, results[name]) for name, path in files.items()]
+        written = []
+        for path, array in outputs:
+            if path is not None:
+                write_file(path, array_file(array))
+                written.append(str(path))
     report: dict[str, Any] = {"network": network.name, "images": len(images), "files": written}
     out.say(f"{network.name}: {len(images)} images")
     if labels is not None:

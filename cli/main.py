@@ -7,7 +7,7 @@ Exit status: 0 success; 1 the job failed or the input is unusable (one line on s
 import argparse
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from dorefa.golden.errors import InputError
@@ -82,8 +82,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Wrong usage and `--help` leave through SystemExit, as argparse does.
     """
     args = build_parser().parse_args(argv)
+    return outcome(lambda: args.run(args))
+
+
+def outcome(work: Callable[[], int]) -> int:
+    """The exit status of `work`, its own or that of what it raises, which is said on standard error."""
     try:
-        return args.run(args)
+        return work()
     except InputError as error:
         return _complain(" ".join(str(error).split()))
     except BrokenPipeError:

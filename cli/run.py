@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dorefa.golden import checks, npy
 from dorefa.golden.errors import InputError
 from dorefa.golden.files import write_file
-from dorefa.golden.reading import read_json, shown
+from dorefa.golden.reading import read_bytes, read_json, shown
 
 from . import options
 from .build import DEFAULT_BAUD, SETTINGS
@@ -145,7 +145,7 @@ def _check_neighbors(path, settings):
         raise InputError(f"{path}: sha256 is {shown(hashes)}; accepted: a hash for each file")
     for name, expected in hashes.items():
         neighbor = Path(path).with_name(Path(name).name)
-        if neighbor.is_file() and (found := sha256(neighbor.read_bytes())) != expected:
+        if neighbor.is_file() and (found := sha256(read_bytes(neighbor, "a bitstream"))) != expected:
             raise InputError(
                 f"{neighbor}: SHA-256 is {found}; accepted: {expected}, as {path} says, in the files of one "
                 "`dorefa build`"

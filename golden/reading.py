@@ -177,10 +177,15 @@ def unpacked(file: BinaryIO) -> Stream:
     return Unpacked(file) if packed else file
 
 
+def read_bytes(path: str | os.PathLike[str], accepted: str, limit: int = MAX_BYTES) -> bytearray:
+    """The content of the file at `path`, at most `limit` bytes."""
+    with opened(path, accepted, limit) as file:
+        return read_up_to(file, limit)
+
+
 def read_text(path: str | os.PathLike[str], accepted: str, limit: int) -> str:
     """The UTF-8 text in the file at `path`, at most `limit` bytes."""
-    with opened(path, accepted, limit) as file:
-        content = read_up_to(file, limit)
+    content = read_bytes(path, accepted, limit)
     try:
         return _text(content)
     except ValueError as error:
@@ -195,9 +200,13 @@ def _text(content: bytes | bytearray) -> str:
 
 
 def read_json(path: str | os.PathLike[str], accepted: str) -> Any:
-    """What the JSON file at `path` says, see :func:`parse_json`."""
-    with opened(path, accepted, MAX_JSON) as file:
-        content = read_up_to(file, MAX_JSON)
+    """What the JSON file at `path` says, see :func:`json_of`."""
+    return json_of(path, read_bytes(path, accepted, MAX_JSON), accepted)
+
+
+def json_of(path: str | os.PathLike[str], content: bytes | bytearray, accepted: str) -> Any:
+    """What JSON, the `content` of the file at `path`, says; InputError where it is none, see
+    :func:`parse_json`."""
     try:
         return parse_json(content)
     except ValueError as error:

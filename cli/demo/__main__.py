@@ -1,8 +1,16 @@
-"""`python -m dorefa.cli.demo`."""
+"""`make demo`."""
 
-import sys
+from ..command import handle_signals, run
 
-from ..streams import guarded
-from .demo import main
 
-sys.exit(guarded(main))
+def command() -> None:
+    """Entry point of `python -m dorefa.cli.demo`; statuses are those of the verbs."""
+    handle_signals()
+    from ..main import outcome
+    from .demo import main
+
+    run(lambda: outcome(main))
+
+
+if __name__ == "__main__":
+    command()

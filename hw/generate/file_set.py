@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dorefa.golden import checks
 from dorefa.golden.errors import InputError
 from dorefa.golden.files import PathName, write_files
-from dorefa.golden.reading import parse_json, reason
+from dorefa.golden.reading import json_of, read_bytes, shown
 
 from ..compiler.compile import CompiledNetwork
 from ..config.engine import EngineConfig
@@ -39,8 +40,8 @@ NAMES = (
 # Of these none may lie beside a set that has not written it; config.json is a name that others use.
 _OWN = ("memories.v", "load.bin", "weights.bin", NETWORK)
 _ACCEPTED = "the files of one `dorefa generate`"
-# Of a file that is read; the Verilog of a preloaded engine is the largest.
-_MAX_BYTES = 1 << 30
+# Of load.bin: an address and a word.
+_WRITE_BYTES = 8
 
 
 def interface_sha256(config: EngineConfig) -> str:
@@ -54,7 +55,7 @@ def interface_sha256(config: EngineConfig) -> str:
     return sha256(json.dumps(contents, sort_keys=True).encode())
 
 
-def sha256(content: bytes) -> str:
+def sha256(content: bytes | bytearray) -> str:
     """The SHA-256 of bytes, in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
@@ -161,6 +162,10 @@ def read_set(folder: PathName) -> FileSet:
         elif name in _OWN and os.path.lexists(folder / name):
             raise InputError(f"{folder / name}: is not in {ENGINE}'s list of files; accepted: {_ACCEPTED}")
     config = _config(path, engine)
+    if not isinstance(engine.get("preloaded", False), str | None):
+        raise InputError(
+            f"{path}: preloaded is {shown(engine.get('preloaded'))}; accepted: a network's name or null"
+        )
     network = None
     if NETWORK in contents:
         network = _network(folder, contents, engine)
@@ -175,6 +180,10 @@ def _network(folder: Path, contents: Mapping[str, bytes], engine: Mapping[str, A
         if name not in contents:
             raise InputError(f"{path}: its file {name} is not in {ENGINE}'s list; accepted: {_ACCEPTED}")
         _compare(folder / name, sha256(contents[name]), digest, NETWORK)
+    _check_network(path, network)
+    if len(contents.get("load.bin", b"")) % _WRITE_BYTES:
+        size = len(contents["load.bin"])
+        raise InputError(f"{folder / 'load.bin'}: has {size} bytes; accepted: pairs of an address and a word")
     own = network.get("engine")
     for key, expected in (
         ("interface_sha256", engine["interface_sha256"]),
@@ -182,6 +191,19 @@ def _network(folder: Path, contents: Mapping[str, bytes], engine: Mapping[str, A
     ):
         _compare(path, own.get(key) if isinstance(own, dict) else None, expected, ENGINE, f"engine {key}")
     return network
+
+
+def _check_network(path: Path, network: Mapping[str, Any]) -> None:
+    """Refuses a description of a network that lacks what its users read."""
+    checks.integers(network.get("input_shape"), f"{path}: input_shape", ("height", "width", "channels"), 1)
+    classes = checks.integer(network.get("classes"), f"{path}: classes", 1)
+    if not isinstance(network.get("network"), str):
+        raise InputError(f"{path}: network is {shown(network.get('network'))}; accepted: its name")
+    for name in ("logit_scale", "logit_bias"):
+        values = network.get(name)
+        good = isinstance(values, list) and len(values) == classes
+        if not good or not all(type(value) in (int, float) for value in values or ()):
+            raise InputError(f"{path}: {name} is {shown(values)}; accepted: {classes} numbers, one a class")
 
 
 def _config(path: Path, engine: Mapping[str, Any]) -> EngineConfig:
@@ -205,24 +227,11 @@ def _compare(path: Path, found: object, expected: object, where: str, what: str 
 
 def _description(path: Path, content: bytes) -> dict[str, Any]:
     """The JSON object in a manifest that lists files with their hashes."""
-    try:
-        description = parse_json(content)
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON ({reason(error)}); accepted: {_ACCEPTED}") from None
+    description = json_of(path, content, _ACCEPTED)
     if not isinstance(description, dict) or not isinstance(description.get("sha256"), dict):
         raise InputError(f"{path}: has no 'sha256' of its files; accepted: {_ACCEPTED} of this release")
     return description
 
 
 def _read(path: Path) -> bytes:
-    """The content of a plain file."""
-    try:
-        if not path.is_file():
-            raise InputError(f"{path}: no such file; accepted: {_ACCEPTED}")
-        with open(path, "rb") as file:
-            content = file.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); accepted: {_ACCEPTED}") from None
-    if len(content) > _MAX_BYTES:
-        raise InputError(f"{path}: has more than {_MAX_BYTES} bytes; accepted: {_ACCEPTED}")
-    return content
+    return bytes(read_bytes(path, _ACCEPTED))

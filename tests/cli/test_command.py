@@ -87,6 +87,29 @@ def test_what_the_caller_ignores_is_ignored(tmp_path):
     assert interrupted(tmp_path, program) == (0, "")
 
 
+def test_the_demo_is_a_command_like_the_verbs(tmp_path):
+    command = [sys.executable, "-m", "dorefa.cli.demo", "--output"]
+    refused = subprocess.run(
+        [*command, tmp_path / "a\nb" / "\x7f" / ("n" * 256)], capture_output=True, text=True
+    )
+    assert refused.returncode == 1 and len(refused.stderr.splitlines()) == 1
+    assert refused.stderr.startswith("dorefa: ") and "no folder can be made here" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+    process = subprocess.Popen(
+        [*command, tmp_path / "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "dorefa: interrupted\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.slow
 @pytest.mark.sample
 def test_a_sample_of_the_campaign(capsys, monkeypatch, seed):

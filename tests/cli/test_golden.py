@@ -1,6 +1,7 @@
 """`dorefa golden`: its files, its report, and every way its input can be wrong."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -163,3 +164,13 @@ def test_width_out_of_range(dorefa, small):
     _, images, _ = small
     error = dorefa("golden", "digits", "--net-a", 9, "--input", images).error
     assert "net_a is 9" in error
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_a_folder_goes_again_where_another_output_has_no_room(dorefa, small, tmp_path):
+    model, images, _ = small
+    command = ("golden", model, "--input", images, "--dump", tmp_path / "a" / "b", "--output", "/dev/full")
+    assert dorefa(*command).error.startswith(
+        "/dev/full: cannot be written: No space left on device; accepted"
+    )
+    assert not (tmp_path / "a").exists()

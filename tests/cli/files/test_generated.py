@@ -52,7 +52,7 @@ def test_what_lies_in_the_folder_is_what_runs(preload, dorefa, models, tmp_path)
     (folder / "engine.v").write_bytes(text)
     (folder / "engine.json").unlink()
     assert dorefa(*simulate).error.startswith(
-        f"{folder / 'engine.json'}: no such file; accepted: the files of"
+        f"{folder / 'engine.json'}: cannot be read (No such file or directory); accepted: the files of"
     )
 
 
@@ -62,7 +62,9 @@ def test_options_that_an_engine_of_a_folder_excludes(dorefa, models, tmp_path):
     assert "which fixes lanes; accepted beside it: no engine options" in dorefa(*command, "--lanes", 8).error
     assert "accepted without --netlist" in dorefa(*command, "--netlist").error
     assert "accepted without --simulator amaranth" in dorefa(*command, "--simulator", "amaranth").error
-    assert dorefa(*command).error.startswith(f"{tmp_path / 'e' / 'engine.json'}: no such file; accepted: ")
+    assert dorefa(*command).error.startswith(
+        f"{tmp_path / 'e' / 'engine.json'}: cannot be read (No such file"
+    )
     assert dorefa("generate", "-o", tmp_path / "e", "--preset", "tiny", "--memory", "macro").status == 0
     assert "its memories are macros; accepted: an engine of --memory logic" in dorefa(*command).error
     report = tmp_path / "e" / "engine.v"

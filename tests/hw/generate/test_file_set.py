@@ -128,7 +128,8 @@ def test_files_that_miss_or_were_changed(sets, tmp_path):
             read_set(tmp_path)
         (tmp_path / name).unlink()
         with pytest.raises(
-            InputError, match=f"{re.escape(str(tmp_path / name))}: no such file; accepted: the files"
+            InputError,
+            match=rf"{re.escape(str(tmp_path / name))}: cannot be read \(No such file .*accepted: the files",
         ):
             read_set(tmp_path)
 
@@ -150,6 +151,49 @@ def test_manifests_that_are_none(content, message, tmp_path):
     with pytest.raises(InputError, match=rf"engine\.json: {message}") as caught:
         read_set(tmp_path)
     assert "accepted: the files of one `dorefa generate`" in str(caught.value)
+
+
+HOSTILE = {
+    "input_shape": ([None, [1, 2], [0, 1, 1], "3x3x1"], "network.json", "input_shape"),
+    "classes": ([None, "ten", -1, 1.5], "network.json", "classes"),
+    "network": ([None, 7], "network.json", "network is"),
+    "logit_scale": ([None, [], ["1"], [True]], "network.json", "logit_scale is"),
+    "logit_bias": ([None, 0.5], "network.json", "logit_bias is"),
+    "preloaded": ([False, 7], "engine.json", "preloaded is"),
+}
+
+
+def rehashed(contents):
+    """A set with the hashes of what is in it, as somebody makes it who wants it to be read."""
+    described = {name: json.loads(contents[name]) for name in ("network.json", "engine.json")}
+    network, engine = described["network.json"], described["engine.json"]
+    network["sha256"] = hashes({name: contents[name] for name in network["sha256"]})
+    contents = {**contents, "network.json": json.dumps(network).encode()}
+    engine["sha256"] = hashes({name: contents[name] for name in engine["sha256"]})
+    return contents | {"engine.json": json.dumps(engine).encode()}
+
+
+@pytest.mark.parametrize("key", HOSTILE)
+def test_descriptions_of_no_use_with_right_hashes(key, sets, tmp_path):
+    values, name, message = HOSTILE[key]
+    for value in values:
+        described = json.loads(sets["one"][name]) | {key: value}
+        contents = rehashed(sets["one"] | {name: json.dumps(described).encode()})
+        for file, content in contents.items():
+            (tmp_path / file).write_bytes(content)
+        with pytest.raises(InputError, match=f"{re.escape(str(tmp_path / name))}: {message}") as caught:
+            read_set(tmp_path)
+        assert "\n" not in str(caught.value) and "; accepted: " in str(caught.value)
+
+
+def test_half_a_write_in_load_bin(sets, tmp_path):
+    contents = rehashed(sets["one"] | {"load.bin": sets["one"]["load.bin"][:-4]})
+    for file, content in contents.items():
+        (tmp_path / file).write_bytes(content)
+    with pytest.raises(
+        InputError, match=r"load\.bin: has \d+ bytes; accepted: pairs of an address and a word"
+    ):
+        read_set(tmp_path)
 
 
 def test_an_engine_of_another_release(sets, tmp_path, monkeypatch):
