@@ -115,3 +115,23 @@ def test_classes_and_probabilities_beside_the_scores(tmp_path, rng):
     found = logits(network, run_integer(network, images)[network.layers[-1].name])
     expected = execute(model, images.reshape(1, 4).astype(np.float32))
     assert np.array_equal(found, expected["scores"])
+
+
+@pytest.mark.parametrize(("version", "axis"), [(11, 1), (11, 2), (13, 2), (13, -1)])
+def test_softmax_joins_axes_before_version_13(version, axis, tmp_path):
+    """(batch, 1, classes): axis 1 holds all classes only where it means all axes from there on."""
+
+    def softmax(version, axis):
+        rng = np.random.default_rng(1)
+        graph, _ = flat()
+        product(graph, rng)
+        x = graph.node("Reshape", ["scores", graph.constant([1, 1, 3], dtype=np.int64)], "apart")
+        model = graph.model(graph.node("Softmax", [x], "end", axis=axis))
+        model.opset_import[0].version = version
+        return model
+
+    path = tmp_path / "net.onnx"
+    onnx.save(softmax(version, axis), path)
+    assert importer.load(path).classes == 3
+    onnx.save(softmax(13, 1), path)
+    assert_refused(path, r"node end \(Softmax\): axis is 1 of \(1, 1, 3\); accepted: the axis of the classes")
