@@ -11,9 +11,16 @@ _OF_FLOAT8 = Irrelevant("of casts to float8, which are refused")
 _SHAPE_ONLY = Irrelevant("shape of the classes, which are not returned")
 
 
-def _plain(inputs: str = "X", output: str = "Y", types: tuple[str, ...] = ANY) -> Declaration:
-    """An operator without attributes; inputs: their names with spaces between."""
-    return Declaration(inputs=honoured(*inputs.split()), outputs=honoured(output), types=types)
+def _plain(
+    inputs: str = "X", output: str = "Y", attributes: str = "", types: tuple[str, ...] = ANY
+) -> Declaration:
+    """An operator of which all is honoured; inputs, attributes: their names with spaces between."""
+    return Declaration(
+        inputs=honoured(*inputs.split()),
+        outputs=honoured(output),
+        attributes=honoured(*attributes.split()),
+        types=types,
+    )
 
 
 def _scores(inputs: str, outputs: str, **attributes: Only | Irrelevant) -> Declaration:
@@ -63,12 +70,8 @@ STANDARD: dict[str, Declaration] = {
         types=FLOATS,
     ),
     "Relu": _plain(),
-    "Clip": Declaration(
-        inputs=honoured("input", "min", "max"),
-        outputs=honoured("output"),
-        attributes=honoured("min", "max"),
-    ),
-    "LeakyRelu": Declaration(inputs=honoured("X"), outputs=honoured("Y"), attributes=honoured("alpha")),
+    "Clip": _plain("input min max", "output", "min max"),
+    "LeakyRelu": _plain(attributes="alpha", types=FLOATS),
     "PRelu": _plain("X slope"),
     **dict.fromkeys(("Floor", "Ceil", "Round"), _plain(types=FLOATS)),
     "MaxPool": Declaration(
@@ -100,30 +103,11 @@ STANDARD: dict[str, Declaration] = {
         },
         types=FLOATS,
     ),
-    "Reshape": Declaration(
-        inputs=honoured("data", "shape"),
-        outputs=honoured("reshaped"),
-        attributes=honoured("allowzero"),
-        types=ANY,
-    ),
-    "Flatten": Declaration(
-        inputs=honoured("input"), outputs=honoured("output"), attributes=honoured("axis"), types=ANY
-    ),
-    "Transpose": Declaration(
-        inputs=honoured("data"), outputs=honoured("transposed"), attributes=honoured("perm"), types=ANY
-    ),
-    "Squeeze": Declaration(
-        inputs=honoured("data", "axes"),
-        outputs=honoured("squeezed"),
-        attributes=honoured("axes"),
-        types=ANY,
-    ),
-    "Unsqueeze": Declaration(
-        inputs=honoured("data", "axes"),
-        outputs=honoured("expanded"),
-        attributes=honoured("axes"),
-        types=ANY,
-    ),
+    "Reshape": _plain("data shape", "reshaped", "allowzero"),
+    "Flatten": _plain("input", "output", "axis"),
+    "Transpose": _plain("data", "transposed", "perm"),
+    "Squeeze": _plain("data axes", "squeezed", "axes"),
+    "Unsqueeze": _plain("data axes", "expanded", "axes"),
     "Identity": _plain("input", "output"),
     "Dropout": Declaration(
         inputs={
@@ -154,18 +138,9 @@ STANDARD: dict[str, Declaration] = {
         },
         types=(),
     ),
-    "Shape": Declaration(
-        inputs=honoured("data"), outputs=honoured("shape"), attributes=honoured("start", "end"), types=ANY
-    ),
-    "Concat": Declaration(
-        inputs=honoured("inputs"), outputs=honoured("concat_result"), attributes=honoured("axis"), types=()
-    ),
-    "Gather": Declaration(
-        inputs=honoured("data", "indices"),
-        outputs=honoured("output"),
-        attributes=honoured("axis"),
-        types=(),
-    ),
+    "Shape": _plain("data", "shape", "start end"),
+    "Concat": _plain("inputs", "concat_result", "axis", types=()),
+    "Gather": _plain("data indices", "output", "axis", types=()),
     "Pow": _plain("X Y", "Z", types=()),
     **dict.fromkeys(("Sqrt", "Abs", "Reciprocal"), _plain(types=())),
     **dict.fromkeys(("Softmax", "LogSoftmax"), _scores("input", "output")),
