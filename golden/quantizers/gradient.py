@@ -1,0 +1,92 @@
+"""The gradient quantizer (Eq. 12 to 14) in integers: what a hardware unit computes, to the bit.
+
+Gradients become signed 16-bit *words* of one power of two for a layer and batch. A sample with the greatest
+magnitude m among its words has the integer *scale* ``k = ceil(m / STEP)`` in 0..2^SCALE_BITS, and its maximum
+is taken as ``k STEP``: the paper's maximum of the sample, rounded up to a part of the batch's. With
+``n = 2^G - 1``, b the bit length of k, s = SCALE_BITS and NOISE_BITS bits of noise r::
+
+    reciprocal = floor(n 2^(10 + b) / (2 k))                       at most n 2^10, from a table of 2^s + 1
+    code = (((word + k STEP) << (s + 1 - b)) reciprocal + (2 r + 1) 2^(25 - NOISE_BITS)) >> 26
+
+which is ``floor(n (word / (2 k STEP) + 1/2) + u)`` with ``u = (r + 1/2) / 2^NOISE_BITS``, in 0..n without a
+clip. Without noise u is 1/2. The real value of a code is ``k STEP 2^exponent (2 code - n) / n``; a sample of
+zeros has k = 0 and codes 2^(G - 1).
+"""
+
+import numpy as np
+
+from .. import checks
+from ..errors import InputError
+from ..network.layer import MAX_BITS
+
+WORD_BITS = 16
+NOISE_BITS = 8
+SCALE_BITS = 8
+# Greatest magnitude of a word, and what one unit of a scale stands for.
+LARGEST_WORD = (1 << (WORD_BITS - 1)) - 1
+STEP = 1 << (WORD_BITS - 1 - SCALE_BITS)
+# Fraction bits of a code before it is rounded, and of a table's number beyond its bit length.
+FRACTION_BITS = 26
+TABLE_BITS = 10
+
+
+def gradient_words(gradient: np.ndarray) -> tuple[np.ndarray, int]:
+    """(int16 words shaped like `gradient`, exponent): gradient = words * 2^exponent, rounded to nearest.
+
+    gradient: float32 or float64 (batch, ...). The exponent is such that the greatest magnitude has
+    WORD_BITS - 1 bits, 0 where all are zero. InputError for NaN, infinity and other dtypes.
+    """
+    if gradient.dtype not in (np.float32, np.float64):
+        raise InputError(f"gradient_words: gradient has dtype {gradient.dtype}; accepted: float32 or float64")
+    checks.finite(gradient, "gradient_words: gradient")
+    largest = float(np.abs(gradient).max(initial=0))
+    if largest == 0:
+        return np.zeros(gradient.shape, np.int16), 0
+    exponent = int(np.frexp(largest)[1]) - (WORD_BITS - 1)
+    words = np.rint(np.ldexp(gradient, -exponent))
+    # Only the greatest can be rounded up to a power of two.
+    return np.clip(words, -LARGEST_WORD, LARGEST_WORD).astype(np.int16), exponent
+
+
+def gradient_scales(words: np.ndarray) -> np.ndarray:
+    """Scale k of every sample, int64 (batch,), of int16 words (batch, ...)."""
+    samples = words.reshape(len(words), -1).astype(np.int32)
+    return -(-np.abs(samples).max(axis=1, initial=0) // STEP).astype(np.int64)
+
+
+def reciprocals(bits: int) -> np.ndarray:
+    """The table of a gradient width: int64 (2^SCALE_BITS + 1,), by the scale; entry 0 is 0."""
+    bits = checks.integer(bits, "reciprocals: bits", 1, MAX_BITS)
+    levels = (1 << bits) - 1
+    scales = range(1, (1 << SCALE_BITS) + 1)
+    return np.array([0] + [(levels << (TABLE_BITS + k.bit_length())) // (2 * k) for k in scales], np.int64)
+
+
+def quantize_words(words: np.ndarray, bits: int, noise: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """(codes uint8 shaped like `words`, scale k of every sample int64 (batch,)).
+
+    words: int16 (batch, ...), -LARGEST_WORD..LARGEST_WORD; bits: G, 1..8; noise: uint8 shaped like `words`
+    (:func:`.noise.noise_bytes`), None to round to nearest.
+    """
+    bits = checks.integer(bits, "quantize_words: bits", 1, MAX_BITS)
+    if words.dtype != np.int16 or (words.size and words.min() < -LARGEST_WORD):
+        raise InputError(
+            f"quantize_words: words are {words.dtype}; accepted: int16, {-LARGEST_WORD} to {LARGEST_WORD}"
+        )
+    if noise is not None and (noise.dtype != np.uint8 or noise.shape != words.shape):
+        raise InputError(
+            f"quantize_words: noise is {noise.dtype} {noise.shape}; accepted: uint8 {words.shape}, like the "
+            "words"
+        )
+    scales = gradient_scales(words)
+    lengths = np.frexp(scales.astype(np.float64))[1]
+    shape = (-1, *(1,) * (words.ndim - 1))
+    factors = reciprocals(bits)[scales] << (SCALE_BITS + 1 - lengths)
+    total = (words + (STEP * scales).reshape(shape)) * factors.reshape(shape)
+    if noise is None:
+        total += 1 << (FRACTION_BITS - 1)
+    else:
+        total += (2 * noise.astype(np.int64) + 1) << (FRACTION_BITS - 1 - NOISE_BITS)
+    codes = (total >> FRACTION_BITS).astype(np.uint8)
+    codes[scales == 0] = 1 << (bits - 1)
+    return codes, scales
