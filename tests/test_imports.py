@@ -20,7 +20,9 @@ ALLOWED = {
     "golden.quantizers": "golden golden.network",
     "golden.random": "golden golden.network",
     "golden.zoo": "golden golden.network golden.random",
-    "golden.train": "golden golden.network golden.lowering golden.run golden.quantizers golden.zoo",
+    "golden.backward": "golden golden.network",
+    "golden.train": "golden golden.network golden.lowering golden.run golden.quantizers golden.zoo"
+    " golden.backward",
     "golden.onnx.file": "golden",
     "golden.onnx.declared": "golden golden.onnx.file",
     "golden.onnx": "golden golden.network golden.lowering golden.onnx.file golden.onnx.declared",

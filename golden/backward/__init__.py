@@ -1,0 +1,1 @@
+"""The three convolutions of a training step as jobs of one bit-plane convolution engine."""
