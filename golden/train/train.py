@@ -9,92 +9,80 @@ import numpy as np
 from .. import checks
 from ..errors import InputError
 from ..lowering.lower import lower
-from ..network.layer import MAX_BITS
 from ..network.network import Network
 from ..run.integer import logits, run_integer
 from ..zoo.architecture import Architecture
+from .backend import Backend
 from .layers import softmax_cross_entropy
-from .network import FLOAT, TrainNetwork
+from .matrix_backend import MatrixBackend
+from .network import TrainNetwork
 from .optimizer import Adam, cosine_rate
+from .recipe import DEFAULT_RATE, Recipe
 
-DEFAULT_RATE = 1e-3
 # Images per evaluation batch: bounds the memory, changes no result.
 _EVALUATION_BATCH = 500
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainingResult:
-    """A trained network, how it got there, and how well its integer form does.
+    """A trained network, how it got there, and how well it does.
 
-    history: one dictionary per epoch with `epoch` (from 1), `loss` and `train_accuracy` (means
-    over the epoch's batches while they train) and, with a test set, `test_accuracy` (float32, with
-    running statistics). accuracy: share of the test set that the lowered integer model classifies
-    correctly, None without a test set.
+    network: None where it has no stored form, see Recipe.check_storable. history: one dictionary per epoch
+    with `epoch` (from 1), `loss` and `train_accuracy` (means over the epoch's batches while they train) and,
+    with a test set, `test_accuracy` (float32, with running statistics). losses: of every step. accuracy:
+    share of the test set that the lowered integer model classifies correctly, or the training network where
+    there is none; None without a test set. parameters_sha256: see TrainNetwork.
     """
 
-    network: Network
+    network: Network | None
     history: list[dict[str, float]]
+    losses: list[float]
     accuracy: float | None
+    parameters_sha256: str
 
 
 def train(
     architecture: Architecture,
+    recipe: Recipe,
     images: np.ndarray,
     labels: np.ndarray,
     *,
-    w_bits: int,
-    a_bits: int,
-    g_bits: int,
-    epochs: int,
-    seed: int,
     test: tuple[np.ndarray, np.ndarray] | None = None,
-    first_w: int | None = None,
-    last_w: int | None = None,
-    batch: int = 64,
-    rate: float = DEFAULT_RATE,
+    backend: Backend | None = None,
+    steps: int | None = None,
     progress: Callable[[int, int, dict[str, float]], None] | None = None,
 ) -> TrainingResult:
     """Trains `architecture` on images uint8 (N, H, W, C) with labels (N,), Algorithm 1.
 
-    w_bits, a_bits: 1..8; first_w, last_w: weight widths of the first and last layer (None: the
-    architecture's); g_bits: 1..8 in every layer, or 32 for float gradients. Batches of `batch`
-    images in an order drawn per epoch; Adam, learning rate half a cosine from `rate` to 0.
-    test: (images, labels). progress(step, steps, measures) is called after every batch, with
-    the running `epoch`, `loss` and `train_accuracy`. The same arguments give the same bits on one
-    machine with one NumPy; another BLAS, or another number of its threads, sums in another order.
+    test: (images, labels). backend: what computes the layers in integers, by default a MatrixBackend with the
+    recipe's `stream_seed`. steps: ends after that many in all, at most the recipe's. progress(step, steps,
+    measures) is called after every batch, with the running `epoch`, `loss` and `train_accuracy`. The same
+    arguments give the same bits on one machine with one NumPy, on any backend; another BLAS, or another
+    number of its threads, adds up batch normalization's sums in another order.
     Raises InputError for arguments that do not fit, and where a number grows beyond the floats on the way.
     """
     _check_trainable(architecture)
     _check_set(architecture, images, labels, "training set")
     if test is not None:
         _check_set(architecture, *test, "test set")
-    widths = architecture.weight_bits(w_bits, first_w, last_w)
-    for spec, width in zip(architecture.layers, widths, strict=True):
-        checks.integer(width, f"train: weight bits of layer {spec.name}", 1, MAX_BITS)
-    checks.integer(a_bits, "train: a_bits", 1, MAX_BITS)
-    if g_bits != FLOAT:
-        checks.integer(g_bits, "train: g_bits (or 32 for float)", 1, MAX_BITS)
-    checks.integer(epochs, "train: epochs", 1)
-    checks.integer(batch, "train: batch", 1)
-    checks.integer(seed, "train: seed", 0)
-    if not 0 < rate < np.inf:
-        raise InputError(f"train: rate is {rate}; accepted: a finite number above 0")
-
-    rng = np.random.Generator(np.random.PCG64(seed))
-    network = TrainNetwork(architecture, widths, a_bits, g_bits, rng)
+    backend = MatrixBackend(recipe.stream_seed) if backend is None else backend
+    network = TrainNetwork(architecture, recipe, backend)
     optimizer = Adam(network.parameters)
-    batches = -(-len(images) // batch)
-    history = []
-    for epoch in range(epochs):
-        order = rng.permutation(len(images))
+    batch, batches = recipe.batch, -(-len(images) // recipe.batch)
+    schedule = recipe.epochs * batches
+    last = schedule if steps is None else min(schedule, checks.integer(steps, "train: steps", 1))
+    history: list[dict[str, float]] = []
+    losses: list[float] = []
+    for epoch in range(-(-last // batches)):
+        order = epoch_order(recipe.seed, epoch, len(images))
         loss_sum, correct, seen = 0.0, 0, 0
-        for index in range(batches):
-            chosen = order[index * batch : (index + 1) * batch]
-            step = epoch * batches + index
-            step_rate = cosine_rate(rate, step, epochs * batches)
-            with _growing(rate, f"epoch {epoch + 1}, step {step + 1} of {epochs * batches}"):
-                loss, hits = train_step(network, optimizer, images[chosen], labels[chosen], step_rate, rng)
+        for step in range(epoch * batches, min(last, (epoch + 1) * batches)):
+            chosen = order[step % batches * batch :][:batch]
+            rate = cosine_rate(recipe.rate, step, schedule)
+            with _growing(recipe.rate, f"epoch {epoch + 1}, step {step + 1} of {schedule}"):
+                loss, hits = train_step(network, optimizer, images[chosen], labels[chosen], rate, step)
                 _check_finite(network, loss)
+            losses.append(loss)
             loss_sum += loss * len(chosen)
             correct += hits
             seen += len(chosen)
@@ -104,14 +92,35 @@ def train(
                 "train_accuracy": correct / seen,
             }
             if progress is not None:
-                progress(step + 1, epochs * batches, measures)
+                progress(step + 1, last, measures)
         if test is not None:
-            with _growing(rate, f"test behind epoch {epoch + 1}"):
+            with _growing(recipe.rate, f"test behind epoch {epoch + 1}"):
                 measures["test_accuracy"] = accuracy(network.forward, *test)
         history.append(measures)
-    frozen = network.freeze()
-    integer_accuracy = None if test is None else network_accuracy(frozen, *test)
-    return TrainingResult(network=frozen, history=history, accuracy=integer_accuracy)
+    frozen = network.freeze() if _storable(recipe, architecture) else None
+    final = history[-1].get("test_accuracy")
+    if frozen is not None and test is not None:
+        final = network_accuracy(frozen, *test)
+    return TrainingResult(
+        network=frozen,
+        history=history,
+        losses=losses,
+        accuracy=final,
+        parameters_sha256=network.parameters_sha256,
+    )
+
+
+def _storable(recipe: Recipe, architecture: Architecture) -> bool:
+    try:
+        recipe.check_storable(architecture)
+    except InputError:
+        return False
+    return True
+
+
+def epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
+    """The order of `count` images in an epoch, from 0: a permutation from PCG64 seeded with (seed, epoch)."""
+    return np.random.Generator(np.random.PCG64((seed, epoch))).permutation(count)
 
 
 @contextmanager
@@ -133,8 +142,7 @@ def _growing(rate: float, where: str) -> Iterator[None]:
 def _check_finite(network: TrainNetwork, loss: float) -> None:
     """Refuses NaN and infinity in the loss, the parameters and the running statistics."""
     for layer in network.layers:
-        statistics = {"mean": layer.mean, "var": layer.var} if layer.spec.norm else {}
-        for name, value in (layer.parameters | statistics).items():
+        for name, value in (layer.parameters | layer.statistics).items():
             checks.finite(value, f"layer {layer.spec.name}: {name}")
     checks.finite(np.asarray(loss), "the loss")
 
@@ -145,16 +153,13 @@ def train_step(
     images: np.ndarray,
     labels: np.ndarray,
     rate: float,
-    rng: np.random.Generator,
+    step: int,
 ) -> tuple[float, int]:
-    """One batch of Algorithm 1: forward, backward, update. Returns (mean loss, correct answers).
-
-    rng: numpy Generator of the gradient quantizer's noise.
-    """
-    scores = network.forward(images, training=True)
+    """One batch of Algorithm 1, step `step` from 0: forward, backward, update. Returns (mean loss, correct
+    answers)."""
+    scores = network.forward(images, step)
     loss, gradient = softmax_cross_entropy(scores, labels)
-    gradients = network.backward(gradient, lambda shape: rng.random(shape, dtype=np.float32))
-    optimizer.step(gradients, rate)
+    optimizer.step(network.backward(gradient, step), rate)
     return loss, int(np.sum(scores.argmax(axis=1) == labels))
 
 
