@@ -30,6 +30,8 @@ _CHUNK = 1 << 20
 _PACKED_CHUNK = 1 << 16
 # Parts of one gzip file; bgzip makes one of every 64 KiB.
 _MAX_MEMBERS = 1 << 14
+# Forms of packed files -> what zlib calls them.
+_WINDOWS = {"gzip": 31, "zlib": 15}
 _SHOWN = 80
 
 
@@ -135,14 +137,15 @@ def read_up_to(stream: Stream, size: int) -> bytearray:
 
 
 class Unpacked:
-    """What a gzip file holds, as a :class:`Stream`; OSError where it is damaged.
+    """What a file of the `form` gzip or zlib holds, as a :class:`Stream`; OSError where it is damaged.
 
     Never more in memory than is asked for, unlike in Python's gzip, which also reads a name in the header
     byte by byte.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file, self._inflate, self._members = file, zlib.decompressobj(31), 1
+    def __init__(self, file: BinaryIO, form: str = "gzip") -> None:
+        self._file, self._form = file, form
+        self._inflate, self._members = zlib.decompressobj(_WINDOWS[form]), 1
 
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes, none at the end."""
@@ -157,17 +160,17 @@ class Unpacked:
             try:
                 part = self._inflate.decompress(packed, size)
             except zlib.error as error:
-                raise OSError(f"gzip: {reason(error)}") from None
+                raise OSError(f"{self._form}: {reason(error)}") from None
             if part:
                 return part
             if not packed and not self._inflate.eof:
-                raise OSError("gzip: the file ends too early")
+                raise OSError(f"{self._form}: the file ends too early")
 
     def _next_member(self) -> None:
         self._members += 1
         if self._members > _MAX_MEMBERS:
-            raise OSError(f"gzip: more than {_MAX_MEMBERS} parts")
-        self._inflate = zlib.decompressobj(31)
+            raise OSError(f"{self._form}: more than {_MAX_MEMBERS} parts")
+        self._inflate = zlib.decompressobj(_WINDOWS[self._form])
 
 
 def unpacked(file: BinaryIO) -> Stream:
