@@ -9,6 +9,7 @@ import math
 import os
 import stat
 import time
+import tomllib
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,9 @@ MAX_BYTES = 1 << 30
 MAX_UNPACKED = 1 << 29
 # Bytes of JSON: the header of 1,200 layers has one million. As objects they take up to 30 times as much.
 MAX_JSON = 1 << 22
+# Bytes of TOML, and characters of a line: a parameter takes some twenty. tomllib's time grows with the square
+# of the parts of a dotted name, which cannot go on in another line.
+_MAX_TOML, _MAX_TOML_LINE = 1 << 16, 400
 # Seconds that a pipe may be silent.
 PATIENCE = 3.0
 
@@ -200,6 +204,23 @@ def _text(content: bytes | bytearray) -> str:
     if text.startswith("\ufeff"):
         raise ValueError("begins with a byte order mark; UTF-8 needs none")
     return text
+
+
+def read_toml(path: str | os.PathLike[str], accepted: str) -> dict[str, Any]:
+    """What the TOML file at `path` says."""
+    text = read_text(path, accepted, _MAX_TOML)
+    for number, line in enumerate(text.split("\n"), 1):
+        if len(line) > _MAX_TOML_LINE:
+            raise InputError(
+                f"{path}: line {number} has {len(line)} characters; accepted: {accepted}, "
+                f"at most {_MAX_TOML_LINE}"
+            )
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise InputError(f"{path}: not TOML: nested too deeply; accepted: {accepted}") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not TOML: {reason(error)}; accepted: {accepted}") from None
 
 
 def read_json(path: str | os.PathLike[str], accepted: str) -> Any:
