@@ -7,28 +7,22 @@ sums fits the mantissa: 24 bits of float32, else 53 of float64.
 import numpy as np
 
 from ..backward.shape import ConvolutionShape
-from ..quantizers.dorefa import quantize_weights
-from ..quantizers.gradient import quantize_words
-from ..quantizers.noise import noise_bytes
+from .golden_quantizers import GoldenQuantizers
 from .layers import convolve, convolve_backward_input, convolve_backward_weights, patches_of
 
 # Greatest magnitude up to which float32 holds every integer.
 _EXACT = 1 << 24
 
 
-class MatrixBackend:
+class MatrixBackend(GoldenQuantizers):
     """A :class:`.backend.Backend`. `noise_seed`: seed of the gradient quantizer's noise, None to round to
     nearest. `keep`: whether the windows of a layer's activations are kept from its forward to its backward
     pass, at the price of their memory."""
 
     def __init__(self, noise_seed: int | None, keep: bool = True):
-        self.noise_seed = noise_seed
+        super().__init__(noise_seed)
         self._keep = keep
         self._kept: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-
-    def quantize_weights(self, shape: ConvolutionShape, weights: np.ndarray) -> tuple[np.ndarray, np.float32]:
-        """See :class:`.backend.Backend`."""
-        return quantize_weights(weights, shape.w_bits)
 
     def forward(self, shape: ConvolutionShape, activations: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """See :class:`.backend.Backend`; float32 or float64."""
@@ -38,16 +32,6 @@ class MatrixBackend:
         if self._keep:
             self._kept[shape.name] = activations, patches
         return sums
-
-    def quantize_gradients(
-        self, shape: ConvolutionShape, index: int, step: int, words: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """See :class:`.backend.Backend`."""
-        noise = None
-        if self.noise_seed is not None:
-            count = words[0].size
-            noise = noise_bytes(self.noise_seed, step, index, len(words), count).reshape(words.shape)
-        return quantize_words(words, shape.g_bits, noise)
 
     def backward_input(
         self, shape: ConvolutionShape, gradients: np.ndarray, weights: np.ndarray

@@ -15,6 +15,7 @@ from ..zoo.architecture import Architecture, Plan
 FLOAT = 32
 DEFAULT_RATE = 1e-3
 KINDS = ("quantized", "float")
+OPTIMIZERS = ("adam", "sgd")
 MAXIMA = ("sample", "exact", "batch")
 
 
@@ -40,7 +41,8 @@ class Recipe:
     and ``batch``, one for all samples, are in floating point.
 
     `epochs` over the images in batches of `batch`, in an order drawn per epoch; the learning rate falls in
-    half a cosine from `rate` to 0. `seed`: initial weights and order; `noise_seed`: of the gradient
+    half a cosine from `rate` to 0. `optimizer`: ``adam``, or ``sgd`` with `momentum`; `weight_decay` is
+    decoupled in both, see :mod:`.optimizer`. `seed`: initial weights and order; `noise_seed`: of the gradient
     quantizer, None for `seed`; `noise` False rounds gradients to nearest.
     """
 
@@ -56,6 +58,9 @@ class Recipe:
     epochs: int
     batch: int = 64
     rate: float = DEFAULT_RATE
+    optimizer: str = "adam"
+    momentum: float = 0.9
+    weight_decay: float = 0.0
     seed: int
     noise_seed: int | None = None
 
@@ -74,8 +79,14 @@ class Recipe:
         checks.integer(self.seed, "train: seed", 0)
         if self.noise_seed is not None:
             checks.integer(self.noise_seed, "train: noise_seed", 0)
-        if not (isfinite(self.rate) and self.rate > 0):
-            raise InputError(f"train: rate is {self.rate}; accepted: a finite number above 0")
+        checks.choice(self.optimizer, "train: optimizer", OPTIMIZERS)
+        for name, good, accepted in (
+            ("rate", isfinite(self.rate) and self.rate > 0, "a finite number above 0"),
+            ("momentum", 0 <= self.momentum < 1, "0 or more, below 1"),
+            ("weight_decay", 0 <= self.weight_decay * self.rate < 1, "0 or more, below 1 / rate"),
+        ):
+            if not good:
+                raise InputError(f"train: {name} is {getattr(self, name)}; accepted: {accepted}")
 
     @property
     def stream_seed(self) -> int | None:

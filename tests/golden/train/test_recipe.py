@@ -23,6 +23,10 @@ from .support import recipe_of
         ({"batch": 0}, "train: batch is 0; accepted: an integer >= 1"),
         ({"seed": -1}, "train: seed is -1; accepted: an integer >= 0"),
         ({"noise_seed": -1}, "train: noise_seed is -1; accepted: an integer >= 0"),
+        ({"optimizer": "rms"}, "train: optimizer is 'rms'; accepted: adam, sgd"),
+        ({"momentum": 1.0}, "train: momentum is 1.0; accepted: 0 or more, below 1"),
+        ({"weight_decay": -0.1}, "train: weight_decay is -0.1; accepted: 0 or more, below 1 / rate"),
+        ({"weight_decay": float("inf")}, "train: weight_decay is inf; accepted: 0 or more, below 1 / rate"),
         ({"rate": float("nan")}, "train: rate is nan; accepted: a finite number above 0"),
     ],
 )
