@@ -1,7 +1,6 @@
 """`dorefa train`: Algorithm 1 of the paper on a data set in files."""
 
 import argparse
-from pathlib import Path
 
 from dorefa.golden.errors import InputError
 
@@ -32,26 +31,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=64, metavar="N", help="default 64")
     parser.add_argument("--rate", type=float, default=1e-3, metavar="R", help="default 0.001")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="default 1")
-    parser.add_argument("--data", metavar="DIR", help="folder with the four IDX files of MNIST, .gz or not")
-
-
-def _data_files(folder):
-    """What :func:`load_mnist` may find in `folder`."""
-    return (
-        [] if folder is None else [*Path(folder).glob("*idx*-ubyte*"), *Path(folder).glob("*/*idx*-ubyte*")]
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        help="folder with images and labels: MNIST's IDX, .npy, SVHN, CIFAR-10 or PNG",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
+    from dorefa.golden.data.load import ACCEPTED, data_files, load_data
     from dorefa.golden.network import npz
     from dorefa.golden.onnx import export
     from dorefa.golden.onnx.file.read import import_onnx
+    from dorefa.golden.train.recipe import Recipe
     from dorefa.golden.train.train import train
     from dorefa.golden.zoo import architectures
-    from dorefa.golden.zoo.datasets import load_mnist
 
-    out = Output(args.json, outputs={"--output": args.output}, inputs={"--data": _data_files(args.data)})
+    files = [] if args.data is None else data_files(args.data)
+    out = Output(args.json, outputs={"--output": args.output}, inputs={"--data": files})
     architecture = architectures.find(args.network)
     if not args.output.endswith((".npz", ".onnx")):
         raise InputError(f"--output is {args.output}; accepted: a name ending in .npz or .onnx")
@@ -59,11 +57,20 @@ def run(args: argparse.Namespace) -> int:
         # Said before the training, not after it.
         import_onnx(args.output, "writing")
     if args.data is None:
-        raise InputError(
-            "--data is missing: training needs the full set; accepted: a folder with the four IDX "
-            "files of MNIST (train-images-idx3-ubyte and so on, .gz or not)"
-        )
-    data = load_mnist(args.data)
+        raise InputError(f"--data is missing; accepted: a folder with {ACCEPTED}")
+    recipe = Recipe(
+        w_bits=args.net_w,
+        a_bits=args.net_a,
+        g_bits=args.net_g,
+        first_w=args.net_first_w,
+        last_w=args.net_last_w,
+        epochs=args.epochs,
+        batch=args.batch,
+        rate=args.rate,
+        seed=args.seed,
+    )
+    recipe.check_storable(architecture)
+    data = load_data(args.data, architecture.input_shape, architecture.layers[-1].channels)
     with Progress("train", 1) as progress:
 
         def show(step, steps, measures):
@@ -72,21 +79,14 @@ def run(args: argparse.Namespace) -> int:
 
         result = train(
             architecture,
+            recipe,
             data.train_images,
             data.train_labels,
-            w_bits=args.net_w,
-            a_bits=args.net_a,
-            g_bits=args.net_g,
-            first_w=args.net_first_w,
-            last_w=args.net_last_w,
-            epochs=args.epochs,
-            batch=args.batch,
-            rate=args.rate,
-            seed=args.seed,
             test=(data.test_images, data.test_labels),
             progress=show,
         )
     save = npz.save if args.output.endswith(".npz") else export.save
+    assert result.network is not None
     save(result.network, args.output)
     out.table(
         ["epoch", "loss", "training accuracy", "test accuracy"],

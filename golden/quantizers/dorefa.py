@@ -4,11 +4,16 @@ A quantizer returns integer codes; real values are an affine map of them (`n` = 
 activation code / n, weight scale * (2 code - n) / n, gradient maximum * (2 code - n) / n.
 """
 
+import math
+
 import numpy as np
 
 from .. import checks
 from ..errors import InputError
 from ..network.layer import MAX_BITS
+
+# Gradients of more bits are not quantized at all.
+MAX_GRADIENT_BITS = 31
 
 
 def quantize_k(r: np.ndarray, k: int) -> np.ndarray:
@@ -53,8 +58,9 @@ def quantize_weights(w: np.ndarray, bits: int) -> tuple[np.ndarray, np.float32]:
 
     w: float32 or float64, any shape; bits: 1..8. Returns (codes uint8 shaped like w, scale
     float32 ()): real weight = scale * (2 code - n) / n. For one bit the scale is the mean of
-    |w| over the layer and code 1 stands for w >= 0; otherwise it is 1. All-zero weights of
-    several bits quantize like tanh(0) = 0.
+    |w| over the layer, from a sum that is rounded once (no order of the weights changes it), and
+    code 1 stands for w >= 0; otherwise it is 1. All-zero weights of several bits quantize like
+    tanh(0) = 0.
     """
     bits = checks.integer(bits, "quantize_weights: bits", 1, MAX_BITS)
     w = _floats(w, "quantize_weights: w")
@@ -62,11 +68,19 @@ def quantize_weights(w: np.ndarray, bits: int) -> tuple[np.ndarray, np.float32]:
     if not w.size:
         raise InputError(f"quantize_weights: w has shape {w.shape}; accepted: one or more weights")
     if bits == 1:
-        return (w >= 0).astype(np.uint8), np.float32(np.abs(w).mean(dtype=np.float64))
+        return (w >= 0).astype(np.uint8), _mean_magnitude(w)
     bounded = np.tanh(w.astype(np.float64))
     largest = np.abs(bounded).max()
     unit = bounded / (2 * largest) + 0.5 if largest > 0 else np.full(w.shape, 0.5)
     return unit_codes(unit, bits), np.float32(1)
+
+
+def _mean_magnitude(w: np.ndarray) -> np.float32:
+    """The mean of |w|, the same for every order of the weights."""
+    magnitudes = np.abs(w)
+    if (largest := magnitudes.max()) > np.finfo(np.float32).max:
+        raise InputError(f"quantize_weights: w has the magnitude {largest}; accepted: those of float32")
+    return np.float32(math.fsum(magnitudes.ravel().tolist()) / w.size)
 
 
 def quantize_weights_backward(gradient: np.ndarray, w: np.ndarray, bits: int) -> np.ndarray:
@@ -101,12 +115,12 @@ def quantize_activations_backward(gradient: np.ndarray, r: np.ndarray) -> np.nda
 def quantize_gradients(g: np.ndarray, bits: int, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Gradient codes and maxima, Eq. 12 to 14, in the form floor(n (g / 2m + 1/2) + u).
 
-    g: float32 or float64 (batch, ...); bits: 1..8; noise: u, uniform in [0, 1), shaped like g
-    (0.5 everywhere rounds to nearest). Returns (codes uint8 shaped like g, m: one maximum of |g|
-    per sample, dtype of g, shape (batch, 1, ...)). Real value m * (2 code - n) / n, which is 0 for
-    a sample of zeros.
+    g: float32 or float64 (batch, ...); bits: 1..31; noise: u, uniform in [0, 1), shaped like g
+    (0.5 everywhere rounds to nearest). Returns (codes shaped like g, uint8 up to 8 bits, else uint32; m: one
+    maximum of |g| per sample, dtype of g, shape (batch, 1, ...)). Real value m * (2 code - n) / n, which is 0
+    for a sample of zeros.
     """
-    bits = checks.integer(bits, "quantize_gradients: bits", 1, MAX_BITS)
+    bits = checks.integer(bits, "quantize_gradients: bits", 1, MAX_GRADIENT_BITS)
     g = _floats(g, "quantize_gradients: g")
     checks.finite(g, "quantize_gradients: g")
     noise = np.asarray(noise)
@@ -120,7 +134,7 @@ def quantize_gradients(g: np.ndarray, bits: int, noise: np.ndarray) -> tuple[np.
     divisor = np.where(maxima > 0, maxima, 1).astype(np.float64)
     codes = np.floor(levels * (g / divisor * 0.5 + 0.5) + noise)
     # Only the rounding of levels + u, u just below 1, can reach levels + 1.
-    return np.minimum(codes, levels).astype(np.uint8), maxima
+    return np.minimum(codes, levels).astype(np.uint8 if bits <= MAX_BITS else np.uint32), maxima
 
 
 def bipolar_values(
@@ -128,7 +142,11 @@ def bipolar_values(
 ) -> np.ndarray:
     """scale * (2 code - n) / n with n = 2^bits - 1: real weights or gradients of their codes."""
     levels = (1 << bits) - 1
-    return (scale * ((2 * codes.astype(dtype) - levels) / dtype(levels))).astype(dtype)
+    if bits > MAX_BITS:
+        values = (2 * codes.astype(np.int64) - levels).astype(dtype)
+    else:
+        values = 2 * codes.astype(dtype) - levels
+    return (scale * (values / dtype(levels))).astype(dtype)
 
 
 def _floats(value: np.ndarray, where: str) -> np.ndarray:

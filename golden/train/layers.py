@@ -4,55 +4,78 @@ Arrays are NHWC, float32 (float64 in gradient checks). Every `*_backward` takes 
 cost with respect to the forward function's result and returns that of its operands.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 
-Pair = tuple[int, int]
-Sides = tuple[int, int, int, int]
+from ..network.geometry import Geometry
 
 
-def convolve(
-    x: np.ndarray, weights: np.ndarray, stride: Pair, padding: Sides
-) -> tuple[np.ndarray, np.ndarray]:
-    """Convolution (no kernel flip) as one matrix product.
+def patches_of(x: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """Every window of x (N, H, W, C) as a row, (groups, N*Ho*Wo, Kh*Kw*C/groups)."""
+    rows, columns = geometry.output_size(x.shape[1:])
+    x = geometry.pad(x)
+    batch, _, _, depth = x.shape
+    groups, (stride_y, stride_x) = geometry.groups, geometry.stride
+    step_n, step_y, step_x, step_c = x.strides
+    windows = np.lib.stride_tricks.as_strided(
+        x,
+        (groups, batch, rows, columns, *geometry.kernel, depth // groups),
+        (
+            step_c * (depth // groups),
+            step_n,
+            step_y * stride_y,
+            step_x * stride_x,
+            step_y * geometry.dilation[0],
+            step_x * geometry.dilation[1],
+            step_c,
+        ),
+        writeable=False,
+    )
+    return windows.reshape(groups, batch * rows * columns, -1)
 
-    x (N, H, W, C), weights (Cout, Kh, Kw, C), stride (h, w), padding (top, left, bottom, right).
-    Returns the result (N, Ho, Wo, Cout) and the patches (N*Ho*Wo, Kh*Kw*C) for the backward pass.
+
+def convolve(x: np.ndarray, weights: np.ndarray, geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
+    """Convolution (no kernel flip) as one matrix product for each channel group.
+
+    x (N, H, W, C), weights (Cout, Kh, Kw, C / groups). Returns the result (N, Ho, Wo, Cout) and the patches
+    for the backward pass, see :func:`patches_of`.
     """
-    top, left, bottom, right = padding
-    if any(padding):
-        x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
-    channels, *kernel, _ = weights.shape
-    windows = np.lib.stride_tricks.sliding_window_view(x, kernel, axis=(1, 2))
-    windows = windows[:, :: stride[0], :: stride[1]].transpose(0, 1, 2, 4, 5, 3)
-    patches = windows.reshape(-1, weights[0].size)
-    result = patches @ weights.reshape(channels, -1).T
-    return result.reshape(*windows.shape[:3], channels), patches
+    patches = patches_of(x, geometry)
+    matrix = weights.reshape(geometry.groups, -1, patches.shape[2])
+    result = patches @ matrix.transpose(0, 2, 1)
+    rows, columns = geometry.output_size(x.shape[1:])
+    return result.transpose(1, 0, 2).reshape(len(x), rows, columns, len(weights)), patches
 
 
-def convolve_backward_weights(
-    gradient: np.ndarray, patches: np.ndarray, weights_shape: tuple[int, ...]
-) -> np.ndarray:
-    """Gradient of the weights: gradient (N, Ho, Wo, Cout) with `patches` from `convolve`."""
-    return (gradient.reshape(-1, weights_shape[0]).T @ patches).reshape(weights_shape)
+def convolve_backward_weights(gradient: np.ndarray, patches: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """Gradient of the weights, (Cout, Kh, Kw, C / groups): gradient (N, Ho, Wo, Cout) with the `patches` of
+    :func:`convolve`."""
+    channels = gradient.shape[-1]
+    columns = gradient.reshape(-1, geometry.groups, channels // geometry.groups).transpose(1, 2, 0)
+    return (columns @ patches).reshape(channels, *geometry.kernel, -1)
 
 
 def convolve_backward_input(
-    gradient: np.ndarray, weights: np.ndarray, input_shape: tuple[int, ...], stride: Pair, padding: Sides
+    gradient: np.ndarray, weights: np.ndarray, input_shape: tuple[int, ...], geometry: Geometry
 ) -> np.ndarray:
     """Gradient of the input (N, H, W, C) = `input_shape`, from gradient (N, Ho, Wo, Cout)."""
     batch, height, width, depth = input_shape
-    top, left, bottom, right = padding
-    channels, kernel_height, kernel_width, _ = weights.shape
-    _, rows, columns, _ = gradient.shape
-    flat = gradient.reshape(-1, channels)
-    padded = np.zeros((batch, height + top + bottom, width + left + right, depth), gradient.dtype)
-    for ky in range(kernel_height):
-        for kx in range(kernel_width):
-            y_stop, x_stop = ky + stride[0] * rows, kx + stride[1] * columns
-            target = padded[:, ky : y_stop : stride[0], kx : x_stop : stride[1]]
-            target += (flat @ weights[:, ky, kx]).reshape(batch, rows, columns, depth)
+    top, left, _, _ = geometry.padding
+    channels, *kernel, _ = weights.shape
+    groups, (rows, columns) = geometry.groups, gradient.shape[1:3]
+    flat = gradient.reshape(-1, groups, channels // groups).transpose(1, 0, 2)
+    if (rows, columns) == (1, 1) and tuple(kernel) == (height, width) and groups == 1:
+        return (flat[0] @ weights.reshape(channels, -1)).reshape(input_shape)
+    matrices = weights.reshape(groups, channels // groups, *kernel, -1)
+    padded = np.zeros((batch, *geometry.padded(input_shape[1:]), depth), gradient.dtype)
+    for ky, kx in np.ndindex(*kernel):
+        first_y, first_x = ky * geometry.dilation[0], kx * geometry.dilation[1]
+        target = padded[
+            :,
+            first_y : first_y + geometry.stride[0] * rows : geometry.stride[0],
+            first_x : first_x + geometry.stride[1] * columns : geometry.stride[1],
+        ]
+        product = flat @ matrices[:, :, ky, kx]
+        target += product.transpose(1, 0, 2).reshape(batch, rows, columns, depth)
     return padded[:, top : top + height, left : left + width]
 
 
@@ -92,37 +115,6 @@ def batch_norm_backward(
     return x_gradient.reshape(gradient.shape), gamma_gradient, beta_gradient
 
 
-def max_pool(x: np.ndarray, kernel: Pair, stride: Pair) -> tuple[np.ndarray, np.ndarray]:
-    """Max pooling without padding. Returns the maxima and their positions in the window.
-
-    Positions are uint8, row-major; of equal maxima the first counts.
-    """
-    rows, columns = pooled_size(x.shape[1:3], kernel, stride)
-    first, *others = (x[:, y_slice, x_slice] for y_slice, x_slice in _taps(kernel, stride, rows, columns))
-    best, position = first.copy(), np.zeros(first.shape, np.uint8)
-    for index, candidate in enumerate(others, 1):
-        np.copyto(position, index, where=candidate > best)
-        np.maximum(best, candidate, out=best)
-    return best, position
-
-
-def max_pool_backward(
-    gradient: np.ndarray, position: np.ndarray, input_shape: tuple[int, ...], kernel: Pair, stride: Pair
-) -> np.ndarray:
-    """Routes each gradient to the element that was the maximum of its window."""
-    result = np.zeros(input_shape, gradient.dtype)
-    taps = _taps(kernel, stride, *gradient.shape[1:3])
-    for index, (y_slice, x_slice) in enumerate(taps):
-        result[:, y_slice, x_slice] += gradient * (position == index)
-    return result
-
-
-def pooled_size(size: Pair, kernel: Pair, stride: Pair) -> Pair:
-    """Output (height, width) of pooling without padding; incomplete windows are dropped."""
-    rows, columns = ((n - k) // s + 1 for n, k, s in zip(size, kernel, stride, strict=True))
-    return rows, columns
-
-
 def softmax_cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
     """Mean cross entropy of softmax(logits) (N, classes) against integer labels (N,).
 
@@ -136,13 +128,3 @@ def softmax_cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[float
     gradient = exponentials / sums
     gradient[samples, labels] -= 1
     return loss, gradient / len(labels)
-
-
-def _taps(kernel: Pair, stride: Pair, rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
-    """Slices of the input that hold each position of the window, row-major."""
-    for ky in range(kernel[0]):
-        for kx in range(kernel[1]):
-            yield (
-                slice(ky, ky + stride[0] * rows, stride[0]),
-                slice(kx, kx + stride[1] * columns, stride[1]),
-            )
