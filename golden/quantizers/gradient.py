@@ -81,6 +81,11 @@ def quantize_words(words: np.ndarray, bits: int, noise: np.ndarray | None) -> tu
             "words"
         )
     scales = gradient_scales(words)
+    return gradient_codes(words, scales, bits, noise), scales
+
+
+def gradient_codes(words: np.ndarray, scales: np.ndarray, bits: int, noise: np.ndarray | None) -> np.ndarray:
+    """Codes of words with given scales, none below :func:`gradient_scales`; else as :func:`quantize_words`."""
     lengths = np.frexp(scales.astype(np.float64))[1]
     shape = (-1, *(1,) * (words.ndim - 1))
     factors = reciprocals(bits)[scales] << (SCALE_BITS + 1 - lengths)
@@ -91,4 +96,4 @@ def quantize_words(words: np.ndarray, bits: int, noise: np.ndarray | None) -> tu
         total += (2 * noise.astype(np.int64) + 1) << (FRACTION_BITS - 1 - NOISE_BITS)
     codes = (total >> FRACTION_BITS).astype(np.uint8)
     codes[scales == 0] = 1 << (bits - 1)
-    return codes, scales
+    return codes
