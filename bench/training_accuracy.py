@@ -3,10 +3,10 @@
     python bench/training_accuracy.py --data DIR [--table widths|scale] [--epochs 6] [--seeds 1,2]
                                       [--results FILE] [--jobs 1]
 
-Every row is trained on the 60,000 images of MNIST in DIR, once per seed (weights, order and noise), and judged
-over the 10,000 test images: the integer model, or, where layers are float, the training network itself with its
-running statistics. `widths` has the widths of the paper's table 1 and the options of section 2.3; `scale`
-the ways in which a sample's maximum becomes the scale of its gradient codes. What FILE has already
+Every row is trained on the 60,000 images of MNIST in DIR, once per seed (weights, order and noise), and
+judged over the 10,000 test images: the integer model, or, where layers are float, the training network itself
+with its running statistics. `widths` has the widths of the paper's table 1 and the options of section 2.3;
+`scale` the ways in which a sample's maximum becomes the scale of its gradient codes. What FILE has already
 (JSON, a line per run) is not run again.
 """
 
@@ -30,7 +30,7 @@ COARSE_BITS = 4
 
 
 class CoarseScales(MatrixBackend):
-    """Scales of COARSE_BITS bits: rounded up to a multiple, so codes and sums are those of a narrower unit."""
+    """Scales of COARSE_BITS bits: rounded up to a multiple, so codes are those of a narrower unit."""
 
     def quantize_gradients(self, shape, index, step, words):
         noise = noise_bytes(self.noise_seed, step, index, len(words), words[0].size).reshape(words.shape)

@@ -85,7 +85,7 @@ def quantize_words(words: np.ndarray, bits: int, noise: np.ndarray | None) -> tu
 
 
 def gradient_codes(words: np.ndarray, scales: np.ndarray, bits: int, noise: np.ndarray | None) -> np.ndarray:
-    """Codes of words with given scales, none below :func:`gradient_scales`; else as :func:`quantize_words`."""
+    """Codes of words with given scales, none below :func:`gradient_scales`; see :func:`quantize_words`."""
     lengths = np.frexp(scales.astype(np.float64))[1]
     shape = (-1, *(1,) * (words.ndim - 1))
     factors = reciprocals(bits)[scales] << (SCALE_BITS + 1 - lengths)
