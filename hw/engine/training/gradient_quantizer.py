@@ -81,10 +81,9 @@ class GradientQuantizer(wiring.Component):
             if stage == 0:
                 m.d.sync += mark.valid.eq(self.mark.valid & ~self.measure)
             marks.append(mark)
-        adding = marks[self.latency - 1]
-        before = marks[self.latency - 2]
+        before, adding, leaving = marks[-3:]
         m.d.comb += [
-            self.code_mark.eq(marks[-1]),
+            self.code_mark.eq(leaving),
             source.state.eq(self.state),
             # A cycle before the first codes take their noise.
             source.load.eq(before.valid & before.first),
