@@ -12,7 +12,7 @@ EXAMPLE = "dorefa train digits -o digits.npz --net-w 1 --net-a 2 --net-g 6 --dat
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's options to `parser`."""
-    parser.add_argument("network", metavar="NET", help="zoo name of the architecture")
+    parser.add_argument("network", metavar="NET", help="zoo name or file (.toml, .py) of the architecture")
     parser.add_argument(
         "-o",
         "--output",
@@ -46,10 +46,11 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.golden.onnx.file.read import import_onnx
     from dorefa.golden.train.recipe import Recipe
     from dorefa.golden.train.train import train
-    from dorefa.golden.zoo import architectures
+    from dorefa.golden.zoo import architectures, own
 
     files = [] if args.data is None else data_files(args.data)
-    out = Output(args.json, outputs={"--output": args.output}, inputs={"--data": files})
+    net = args.network if own.is_file(args.network) else None
+    out = Output(args.json, outputs={"--output": args.output}, inputs={"NET": net, "--data": files})
     architecture = architectures.find(args.network)
     if not args.output.endswith((".npz", ".onnx")):
         raise InputError(f"--output is {args.output}; accepted: a name ending in .npz or .onnx")
