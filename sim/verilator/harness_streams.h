@@ -1,10 +1,11 @@
 // Both sides of AXI4-Streams. Which ones a model has is found here, by the names of its ports (`Ports`).
 #pragma once
 
+#include <bit>
 #include <cstring>
 #include <optional>
 
-#include "harness_job.h"
+#include "harness_basics.h"
 
 namespace {
 
@@ -43,6 +44,10 @@ struct Ports {
         if constexpr (requires { top.s_axis_tkeep; }) {  // ports of several bytes
             images.keep = reinterpret_cast<uint8_t*>(&top.s_axis_tkeep);
             images.keep_size = sizeof top.s_axis_tkeep;
+        }
+        if constexpr (requires { top.m_axis_tkeep; }) {  // groups of results, the last of which may be short
+            results.keep = reinterpret_cast<uint8_t*>(&top.m_axis_tkeep);
+            results.keep_size = sizeof top.m_axis_tkeep;
         }
         if constexpr (requires { top.s_axis_weights_tvalid; })
             weights = port(top.s_axis_weights_tdata, top.s_axis_weights_tvalid, top.s_axis_weights_tready,
@@ -119,71 +124,24 @@ class Sink {
     // When the signals have settled: appends the beat that is taken, if one is.
     bool take(Bytes& into) const {
         if (!*port_.valid || !*port_.ready) return false;
-        into.insert(into.end(), port_.data, port_.data + beat_bytes_);
+        into.insert(into.end(), port_.data, port_.data + kept());
         return true;
     }
     bool last() const { return *port_.last; }
 
   private:
+    // Bytes of the beat, which must be its first ones.
+    size_t kept() const {
+        if (!port_.keep) return beat_bytes_;
+        size_t count = 0;
+        for (size_t byte = 0; byte < port_.keep_size; ++byte) count += std::popcount(port_.keep[byte]);
+        for (size_t byte = 0; byte < count; ++byte)
+            if (!(port_.keep[byte / 8] >> byte % 8 & 1)) fail("TKEEP of a result marks no prefix");
+        return count;
+    }
+
     Port port_;
     size_t beat_bytes_;
-};
-
-// The memory behind the port of weights: all packets in order, again and again.
-class WeightMemory {
-  public:
-    WeightMemory(Port port, const Job& job)
-        : job_(job), source_(port, job.port_bytes, job.latency), chance_(job.seed + 3, job.stalls) {}
-    void offer() { source_.offer(job_.weights[next_], chance_); }
-    void take() {
-        if (source_.take().last) next_ = (next_ + 1) % job_.weights.size();
-    }
-
-  private:
-    const Job& job_;
-    Source source_;
-    Chance chance_;
-    size_t next_ = 0;
-};
-
-// The memory of residual trunks: keeps packets and sends back those of the plan.
-class TrunkMemory {
-  public:
-    TrunkMemory(Port in, Port out, const Job& job)
-        : job_(job), source_(in, job.trunk_bytes, job.latency), sink_(out, job.trunk_bytes),
-          chance_(job.seed + 4, job.stalls) {}
-    void start_image() {
-        kept_.assign(1, {});
-        next_ = 0;
-    }
-    void offer() {
-        const bool complete = next_ < job_.trunks.size() && job_.trunks[next_] + 1 < kept_.size();
-        source_.offer(complete ? std::optional<Packet>(kept_[job_.trunks[next_]]) : std::nullopt, chance_);
-        sink_.offer(chance_);
-    }
-    void take() {
-        if (sink_.take(kept_.back()) && sink_.last()) kept_.emplace_back();
-        if (source_.take().last) ++next_;
-    }
-    // The image's packets, as fields.
-    void put(Results& results) const {
-        std::vector<uint64_t> sizes;
-        Bytes all;
-        for (size_t number = 0; number + 1 < kept_.size(); ++number) {
-            sizes.push_back(kept_[number].size());
-            all.insert(all.end(), kept_[number].begin(), kept_[number].end());
-        }
-        results.put("trunks_bytes", sizes);
-        results.put("trunks", all);
-    }
-
-  private:
-    const Job& job_;
-    Source source_;
-    Sink sink_;
-    Chance chance_;
-    std::vector<Bytes> kept_{1};  // of the image; the last packet is not complete
-    size_t next_ = 0;             // in the plan
 };
 
 }  // namespace
