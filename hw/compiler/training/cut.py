@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from dorefa.golden.backward.job import Job
 from dorefa.golden.errors import InputError
 
 from ...config.engine import EngineConfig
+from ...interface import program
 from ...interface.weight_sources import weight_source
 from .job_pass import JobPass, map_layout
 
@@ -48,20 +50,23 @@ class JobPart:
         own[...] = sums.reshape(own.shape)
 
 
+# Steps ask again and again for the same few jobs.
+@lru_cache(maxsize=4096)
 def parts_of(job: Job, config: EngineConfig) -> tuple[JobPart, ...]:
     """The passes of a job on an engine of `config`: as few as its weight memory (half of it, where weights
-    stream in) and its feature memory allow.
+    stream in), its feature memory and the fields of its program allow.
 
     Raises :class:`InputError` that names the job where a tile of it, or the map of one channel group, does
     not fit, or another depth or width of the engine is too small.
     """
     whole = JobPass(part=job, config=config)
-    groups = min(job.groups, _groups_of_maps(job, config))
+    counted = program.loops(config)["group_rounds"]  # groups, or tiles of one
+    groups = min(job.groups, _groups_of_maps(job, config), counted)
     channels = whole.geometry.channels
     tile_words = job.w_bits * whole.geometry.words
     source = weight_source(config)
     room = source.room(config) or config.weight_depth
-    tiles = room // tile_words
+    tiles = min(room // tile_words, counted)
     if job.shared_weights:
         tiles = min(tiles, 1)
     if not tiles:

@@ -13,7 +13,7 @@ from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
 
 from ...config.engine import EngineConfig
 from ...interface import program
-from ..cycles import PassCycles, predict
+from ..cycles import PassCycles, before_first_read, predict
 from ..descriptor import descriptor
 from ..geometry import PassGeometry
 from ..map_layout import MapLayout
@@ -92,9 +92,9 @@ class JobPass:
         return self.source.words(self.config.fetch_bits) * self.config.fetch_bits
 
     @cached_property
-    def sums(self) -> int:
-        """Sums of an image."""
-        return math.prod(self.part.out_shape)
+    def result_bytes(self) -> int:
+        """Bytes of an image's sums, as they leave."""
+        return math.prod(self.part.out_shape) * self.config.result_bits // 8
 
     @cached_property
     def needs(self) -> dict[str, Need]:
@@ -102,8 +102,6 @@ class JobPass:
         found = needs(self.network, self.config, self.schedule)
         for name in ("out_bits", "param_depth", "pool_depth", "line_depth"):
             del found[name]  # no codes leave, and parameters of sums are all zero
-        counts = max(self.geometry.groups, self.geometry.tiles).bit_length()
-        found["param_depth"] = Need(1 << (counts - 1), self.part.name)
         return found
 
     @cached_property
@@ -113,13 +111,18 @@ class JobPass:
         return predict(self.network, self.schedule, self.config)[0]
 
     @cached_property
-    def descriptor(self) -> list[int]:
+    def lead(self) -> int:
+        """Predicted cycles from an image's first beat to its first feature read."""
+        return before_first_read(self.network, self.config)
+
+    @cached_property
+    def descriptor(self) -> tuple[int, ...]:
         """The words of the program. InputError where a field is too narrow for the job."""
         values = descriptor(self.schedule, 0, self.config, self.network, weight_base=0, param_base=0)
         values["pixel_groups"] = 1  # the place of codes, of which none are stored
         if self.part.shared_weights:
             values["tile_step"] = 0
-        return program.encode(self.config, self.part.name, values)
+        return tuple(program.encode(self.config, self.part.name, values))
 
     def packets(self, images: np.ndarray) -> np.ndarray:
         """Images uint8 (N, H, W, C) as packets, uint8 (N, image_bytes)."""
