@@ -30,7 +30,7 @@ ALLOWED = {
     "hw.fabric": "hw.lib",
     "hw.config": "golden",
     "hw.arith": "golden hw.lib hw.fabric hw.config",
-    "hw.interface": "golden golden.network golden.lowering hw.lib hw.config",
+    "hw.interface": "golden golden.network golden.lowering golden.quantizers hw.lib hw.config",
     "hw.engine.reader": "hw.config hw.lib hw.interface",
     "hw.engine.array": "hw.config hw.lib hw.arith hw.interface",
     "hw.engine.output": "hw.config hw.lib hw.interface hw.engine.array",

@@ -54,6 +54,7 @@ RANGES = {
     "prefetch": (0, 1, "whether the next pass's descriptor is fetched while one runs"),
     "port_bytes": (1, 64, "bytes per beat of the image port"),
     "batch": (1, 64, "images per packet"),
+    "training": (0, 1, "whether the engine runs the jobs of training steps"),
 }
 
 

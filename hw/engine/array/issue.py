@@ -94,7 +94,10 @@ class Issue(wiring.Component):
 
         # Weight addresses: word 0 of the tile's top plane.
         tile_base, next_tile = Signal.like(self.weight), Signal.like(self.weight)
-        m.d.comb += next_tile.eq(Mux(groups_end, layer.weight_top, tile_base + layer.tile_step))
+        first_again = groups_end
+        if config.training:
+            first_again = groups_end | (tiles_end & layer.shared_weights)
+        m.d.comb += next_tile.eq(Mux(first_again, layer.weight_top, tile_base + layer.tile_step))
 
         def restart(address: Value) -> list[Any]:
             """The state at a tile's first step, its top plane at `address`."""
