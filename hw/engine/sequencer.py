@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth import Cat, Module, Signal, Value
+from amaranth import Module, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory, ReadPort
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..config.engine import EngineConfig
 from ..interface import program
 from ..interface.memory_map import MemoryMap
 from ..interface.streams import image_layout
-from ..lib.delay import delayed
+from .descriptor_fetch import Fetch, fetch_descriptors
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,6 @@ class _Gate:
     kept: Signal
     fits: Signal
     right: Signal
-    clear: list[Any]
-
-
-@dataclass(frozen=True)
-class _Fetch:
-    """The program's next `address`; `begin` and `active`: a descriptor is fetched; `complete`: all of it is
-    there, until `swap`. `clear`: the statements that forget it."""
-
-    address: Signal
-    begin: Signal
-    active: Signal
-    complete: Signal
-    swap: Signal
     clear: list[Any]
 
 
@@ -124,7 +111,7 @@ class Sequencer(wiring.Component):
             read.en.eq(1),
         ]
         gate = self._gate(m)
-        fetch = self._fetch(m, read)
+        fetch = fetch_descriptors(m, config, read, self.layer, self.table)
         passes = self._passes(m)
         with m.FSM() as states:
             with m.State("enable"):
@@ -188,7 +175,7 @@ class Sequencer(wiring.Component):
             clear=[missing.eq(self.image_bytes), begun.eq(0), over.eq(0)],
         )
 
-    def _take_image(self, m: Module, gate: _Gate, fetch: _Fetch) -> None:
+    def _take_image(self, m: Module, gate: _Gate, fetch: Fetch) -> None:
         """The state in which an image comes in, as long as its packet has the right length."""
         accepted = Signal()
         m.d.comb += accepted.eq(self.enable | gate.begun)
@@ -214,66 +201,9 @@ class Sequencer(wiring.Component):
                 with m.Else():
                     m.next = "enable"
 
-    def _fetch(self, m: Module, read: ReadPort) -> _Fetch:
-        """Reads the words of a descriptor, one a cycle."""
-        words = program.words_per_layer(self._config)
-        address, number = Signal.like(read.addr), Signal(range(words))
-        fetching, asks, answers, complete = Signal(), Signal(), Signal(), Signal()
-        fetch, swap = Signal(), Signal()
-        m.d.comb += read.addr.eq(address)
-        m.d.sync += answers.eq(asks)
-        with m.If(fetch):
-            m.d.sync += [fetching.eq(1), asks.eq(1), number.eq(0)]
-        with m.Elif(asks):
-            m.d.sync += [address.eq(address + 1), number.eq(number + 1), asks.eq(number != words - 1)]
-        with m.If(answers & ~asks):
-            m.d.sync += complete.eq(1)
-        self._descriptor(m, read.data, number, answers, swap)
-        with m.If(swap):
-            m.d.sync += [fetching.eq(0), complete.eq(0)]
-        return _Fetch(
-            address=address,
-            begin=fetch,
-            active=fetching,
-            complete=complete,
-            swap=swap,
-            clear=[fetching.eq(0), asks.eq(0), answers.eq(0), complete.eq(0)],
-        )
-
     def _passes(self, m: Module) -> _Passes:
         """Counts the passes of the program."""
         passes, layers = Signal.like(self.layers), Signal.like(self.layers)
         next_last, last = Signal(), Signal()
         m.d.sync += next_last.eq(passes == layers)
         return _Passes(number=passes, count=layers, next_last=next_last, last=last)
-
-    def _descriptor(self, m: Module, data: Value, number: Signal, answers: Signal, swap: Signal) -> None:
-        """Collects the words of a descriptor in a shift register, which those of the table have left in the
-        end; `number` is that of the word that is asked for while `data` is the one before."""
-        config, table = self._config, self.table
-        first = program.table_words(config)
-        words = [
-            Signal(program.WORD_BITS, name=f"word_{word}")
-            for word in range(first, program.words_per_layer(config))
-        ]
-        layer = Signal.like(self.layer)
-        m.d.comb += [
-            layer[name].eq(words[word - first][bit:])
-            for name, (word, bit) in program.placement(config).items()
-            if word >= first
-        ]
-        with m.If(answers):
-            m.d.sync += [word.eq(behind) for word, behind in zip(words, [*words[1:], data], strict=True)]
-        # The table takes them from the register's first place.
-        half = Signal()
-        asked = delayed(m, number, 1, "asked")
-        m.d.sync += table.en.eq(answers & (asked < first))
-        m.d.comb += [
-            table.data.eq(words[-1]),
-            table.address.eq(Cat(delayed(m, asked[: (first - 1).bit_length()], 1, "place"), half)),
-        ]
-        if config.prefetch:
-            with m.If(swap):
-                m.d.sync += [self.layer.eq(layer), half.eq(~half)]
-        else:
-            m.d.comb += self.layer.eq(layer)
