@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth import Module, Signal
+from amaranth import Const, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from ..config.engine import EngineConfig
 from ..interface import program
-from ..interface.memory_map import MemoryMap
+from ..interface.memory_map import MemoryMap, bits_for
+from ..interface.registers import Mode
 from ..interface.streams import image_layout
 from .descriptor_fetch import Fetch, fetch_descriptors
+from .training.job import has_passes, is_whole, job_layout, runs
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,11 @@ class Sequencer(wiring.Component):
     `layer_ended` (pulse from the engine, looked at while a pass runs);
     `busy`, `ended` (pulse with a pass's end), `finished` (pulse with the last one's), `wrong_packet`.
 
+    With `training` a packet is a job: `job` (:func:`.training.job.job_layout`) and `program_start` say what
+    becomes of it. It finds `job`, `program_start`, `layers` and `image_bytes` as they are in the cycle before
+    its first beat: `taken_job` and `taken_layers`, which before a packet follow the registers. `load_first`
+    is high with the first beat; where no passes follow, the engine waits for `settled` behind the packet.
+
     Latency: two cycles from `layer_ended` to the next pass's `start` where its descriptor is there; a
     descriptor of n words takes n + 3 cycles from the cycle that asks for it to `start`.
     """
@@ -92,8 +99,21 @@ class Sequencer(wiring.Component):
                 "ended": Out(1),
                 "finished": Out(1),
                 "wrong_packet": Out(1),
+                **(self._job_ports(config) if config.training else {}),
             }
         )
+
+    def _job_ports(self, config: EngineConfig) -> dict[str, Member]:
+        """The ports of an engine that trains."""
+        depth = MemoryMap.of(config).program.depth
+        return {
+            "job": In(job_layout()),
+            "program_start": In(bits_for(depth)),
+            "taken_job": Out(job_layout()),
+            "taken_layers": Out(config.layer_depth.bit_length()),
+            "load_first": Out(1),
+            "settled": In(1),
+        }
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -119,13 +139,24 @@ class Sequencer(wiring.Component):
                 m.d.sync += gate.clear
                 m.d.sync += [fetch.address.eq(0), passes.number.eq(1), passes.count.eq(self.layers)]
                 m.d.sync += fetch.clear
-                with m.If(self.enable & (self.layers != 0)):
+                if config.training:
+                    m.d.sync += self._follow(fetch, passes)
                     m.next = "image"
+                else:
+                    with m.If(self.enable & (self.layers != 0)):
+                        m.next = "image"
             with m.State("image"):
-                self._take_image(m, gate, fetch)
+                self._take_image(m, gate, fetch, passes)
             with m.State("write"):
                 with m.If(self.loaded):
                     m.next = "swap"
+                    if config.training:
+                        with m.If(passes.count == 0):
+                            m.next = "enable"
+            if config.training:
+                with m.State("settle"):
+                    with m.If(self.settled):
+                        m.next = "enable"
             with m.State("swap"):
                 with m.If(fetch.complete):
                     m.d.comb += fetch.swap.eq(1)
@@ -156,12 +187,19 @@ class Sequencer(wiring.Component):
         beat, kept = Signal(), Signal.like(self.load_count)
         many, few = missing[len(kept) :].any(), missing[: len(kept)]
         fits, right = Signal(), Signal()
+        fit, complete, starts = ~over & (many | (few >= kept)), ~over & ~many & (few == kept), beat
+        if self._config.training:
+            last = self.i.payload.last
+            whole = is_whole(self.taken_job, kept, last, port_bytes=self._config.port_bytes)
+            fit, complete = fit & whole, complete & whole
+            starts = beat & has_passes(self.taken_job, self.taken_layers)
+            m.d.comb += self.load_first.eq(~begun)
         m.d.comb += [
             kept.eq(sum(self.i.payload.keep[byte] for byte in range(self._config.port_bytes))),
-            fits.eq(~over & (many | (few >= kept))),
-            right.eq(~over & ~many & (few == kept)),
+            fits.eq(fit),
+            right.eq(complete),
             beat.eq(self.i.valid & self.i.ready),
-            self.image_begins.eq(beat),
+            self.image_begins.eq(starts),
             self.load_count.eq(kept),
         ]
         return _Gate(
@@ -175,10 +213,15 @@ class Sequencer(wiring.Component):
             clear=[missing.eq(self.image_bytes), begun.eq(0), over.eq(0)],
         )
 
-    def _take_image(self, m: Module, gate: _Gate, fetch: Fetch) -> None:
+    def _take_image(self, m: Module, gate: _Gate, fetch: Fetch, passes: _Passes) -> None:
         """The state in which an image comes in, as long as its packet has the right length."""
         accepted = Signal()
-        m.d.comb += accepted.eq(self.enable | gate.begun)
+        enabled, begun = self.enable, gate.begun | (gate.kept != 0)
+        if self._config.training:
+            enabled, begun = enabled & runs(self.taken_job, self.taken_layers), Const(1)
+            with m.If(~gate.begun & ~gate.beat):
+                m.d.sync += self._follow(fetch, passes)
+        m.d.comb += accepted.eq(enabled | gate.begun)
         m.d.comb += self.i.ready.eq(accepted & self.load_ready)
         with m.If(~accepted):
             m.next = "enable"
@@ -190,7 +233,7 @@ class Sequencer(wiring.Component):
             m.d.comb += self.load.eq(gate.fits & ((gate.kept != 0) | self.i.payload.last))
             m.d.sync += [
                 gate.missing.eq(gate.missing - gate.kept),
-                gate.begun.eq(gate.begun | (gate.kept != 0)),
+                gate.begun.eq(begun),
                 gate.over.eq(~gate.fits),
             ]
             with m.If(self.i.payload.last):
@@ -200,10 +243,24 @@ class Sequencer(wiring.Component):
                     m.next = "write"
                 with m.Else():
                     m.next = "enable"
+                if self._config.training:
+                    mode = self.taken_job.mode
+                    with m.If((mode != Mode.IMAGE) & ~((mode == Mode.QUANTIZE_GRADIENTS) & gate.right)):
+                        m.next = "settle"
+
+    def _follow(self, fetch: Fetch, passes: _Passes) -> list[Any]:
+        """What the next packet finds is what the registers say."""
+        return [
+            fetch.address.eq(self.program_start),
+            passes.count.eq(self.layers),
+            self.taken_job.eq(self.job),
+        ]
 
     def _passes(self, m: Module) -> _Passes:
         """Counts the passes of the program."""
         passes, layers = Signal.like(self.layers), Signal.like(self.layers)
         next_last, last = Signal(), Signal()
         m.d.sync += next_last.eq(passes == layers)
+        if self._config.training:
+            m.d.comb += self.taken_layers.eq(layers)
         return _Passes(number=passes, count=layers, next_last=next_last, last=last)
