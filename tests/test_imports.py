@@ -26,7 +26,7 @@ ALLOWED = {
     "golden.onnx.file": "golden",
     "golden.onnx.declared": "golden golden.onnx.file",
     "golden.onnx": "golden golden.network golden.lowering golden.onnx.file golden.onnx.declared",
-    "hw.lib": "",
+    "hw.lib": "golden.quantizers",
     "hw.fabric": "hw.lib",
     "hw.config": "golden",
     "hw.arith": "golden hw.lib hw.fabric hw.config",
@@ -34,6 +34,7 @@ ALLOWED = {
     "hw.engine.reader": "hw.config hw.lib hw.interface",
     "hw.engine.array": "hw.config hw.lib hw.arith hw.interface",
     "hw.engine.output": "hw.config hw.lib hw.interface hw.engine.array",
+    "hw.engine.training": "golden.network golden.quantizers hw.lib",
     "hw.engine": "hw.config hw.lib hw.interface hw.engine.reader hw.engine.array hw.engine.output",
     "hw.compiler": "golden golden.lowering hw.config hw.interface"
     " hw.engine hw.engine.reader hw.engine.array hw.engine.output",
