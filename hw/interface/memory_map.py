@@ -122,7 +122,7 @@ class MemoryMap:
                 width=MAX_BITS + TABLE_BITS,
                 depth=(1 << SCALE_BITS) + 1,
             )
-            thresholds = Window(name="thresholds", select=6, memories=1, width=32, depth=(1 << MAX_BITS) - 1)
+            thresholds = Window(name="thresholds", select=6, memories=1, width=32, depth=1 << MAX_BITS)
         return cls(
             program=Window(
                 name="program",

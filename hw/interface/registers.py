@@ -141,7 +141,7 @@ REGISTERS = _table(
             _of_job("mode", 0, 3, ", ".join(f"{mode} {mode.name.lower()}" for mode in Mode)),
             _of_job("hold_weights", 3, 1, "the weights of the only pass stay for the packets that follow"),
             _of_job("noise", 4, 1, "gradients are rounded with noise, else to nearest"),
-            _of_job("g_bits", 8, 4, "bits of a gradient's code"),
+            _of_job("code_bits", 8, 4, "bits of the codes that words become"),
         ),
     ),
     *(

@@ -26,7 +26,7 @@ def has_passes(job: data.View, layers: Value) -> Value:
 
 def is_whole(job: data.View, kept: Value, last: Value, *, port_bytes: int) -> Value:
     """Whether a beat of so many bytes is as it must be: of words only the last beat may be shorter, by whole
-    words."""
+    words, and has at least one."""
     weights = (job.mode == Mode.MEASURE_WEIGHTS) | (job.mode == Mode.QUANTIZE_WEIGHTS)
     part = kept[0] | (weights & kept[1])
-    return (job.mode == Mode.IMAGE) | (kept == port_bytes) | (last & ~part)
+    return (job.mode == Mode.IMAGE) | (kept == port_bytes) | (last & ~part & (kept != 0))
