@@ -155,8 +155,9 @@ class EngineConfig:
 
     @property
     def image_bytes_bits(self) -> int:
-        """Bits of the number of bytes of an image, which the feature memory holds, one bit per plane each."""
-        return (self.feature_depth * self.fetch_bits).bit_length()
+        """Bits of the number of bytes of a packet: the feature memory holds images, one bit per plane each;
+        packets of words may be longer."""
+        return 32 if self.training else (self.feature_depth * self.fetch_bits).bit_length()
 
     @property
     def gradient_lanes(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from amaranth import Const, Module, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
+from amaranth.lib.memory import Memory, ReadPort
 from amaranth.lib.wiring import In, Member, Out
 
 from ..config.engine import EngineConfig
@@ -118,18 +118,7 @@ class Sequencer(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self._config
-        m.submodules.program = memory = Memory(
-            shape=program.WORD_BITS,
-            depth=MemoryMap.of(config).program.depth,
-            init=self._init or [],
-        )
-        write, read = memory.write_port(), memory.read_port()
-        m.d.comb += [
-            write.en.eq(self.w_en),
-            write.addr.eq(self.w_address),
-            write.data.eq(self.w_data),
-            read.en.eq(1),
-        ]
+        read = self._memory(m)
         gate = self._gate(m)
         fetch = fetch_descriptors(m, config, read, self.layer, self.table)
         passes = self._passes(m)
@@ -179,6 +168,22 @@ class Sequencer(wiring.Component):
                         m.next = "swap"
         m.d.comb += self.busy.eq(~(states.ongoing("enable") | states.ongoing("image")))
         return m
+
+    def _memory(self, m: Module) -> ReadPort:
+        """The program memory, which the host writes."""
+        m.submodules.program = memory = Memory(
+            shape=program.WORD_BITS,
+            depth=MemoryMap.of(self._config).program.depth,
+            init=self._init or [],
+        )
+        write, read = memory.write_port(), memory.read_port()
+        m.d.comb += [
+            write.en.eq(self.w_en),
+            write.addr.eq(self.w_address),
+            write.data.eq(self.w_data),
+            read.en.eq(1),
+        ]
+        return read
 
     def _gate(self, m: Module) -> _Gate:
         """Counts the bytes of a packet down, and judges its length."""
