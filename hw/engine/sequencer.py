@@ -125,9 +125,13 @@ class Sequencer(wiring.Component):
         with m.FSM() as states:
             with m.State("enable"):
                 m.d.comb += self.load_start.eq(1)
-                m.d.sync += gate.clear
-                m.d.sync += [fetch.address.eq(0), passes.number.eq(1), passes.count.eq(self.layers)]
-                m.d.sync += fetch.clear
+                m.d.sync += [
+                    *gate.clear,
+                    fetch.address.eq(0),
+                    passes.number.eq(1),
+                    passes.count.eq(self.layers),
+                    *fetch.clear,
+                ]
                 if config.training:
                     m.d.sync += self._follow(fetch, passes)
                     m.next = "image"
