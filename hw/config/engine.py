@@ -32,6 +32,8 @@ class EngineConfig:
     With `trunks` ``stream`` residual trunks leave the engine as they are made and come back when they are
     added; `trunk_depth` is then the depth of each of two queues.
 
+    With `results` ``wide`` a group of sums leaves in a beat, otherwise one sum.
+
     Raises :class:`InputError` that names the parameter, its value and what is accepted.
     """
 
@@ -76,6 +78,7 @@ class EngineConfig:
     weights: str = "onchip"
     trunks: str = "onchip"
     column_reads: str = "separate"
+    results: str = "single"
     batch: int = 1
 
     def __post_init__(self) -> None:
@@ -155,7 +158,7 @@ class EngineConfig:
 
     @property
     def result_bits(self) -> int:
-        """Width of TDATA of the result port: 32, or 64 where accumulators need it."""
+        """Bits of a sum on the result port: 32, or 64 where accumulators need it."""
         return 32 if self.acc_bits <= 32 else 64
 
     def replace(self, **changes: Any) -> EngineConfig:
