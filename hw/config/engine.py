@@ -36,6 +36,8 @@ class EngineConfig:
     added; `trunk_depth` is then the depth of each of two queues. With `training` 1 an engine also runs the
     jobs of training steps and has the quantizers of gradients and weights.
 
+    With `results` ``wide`` a group of sums leaves in a beat, otherwise one sum.
+
     Raises :class:`InputError` that names the parameter, its value and what is accepted.
     """
 
@@ -80,6 +82,7 @@ class EngineConfig:
     weights: str = "onchip"
     trunks: str = "onchip"
     column_reads: str = "separate"
+    results: str = "single"
     batch: int = 1
     training: int = 0
 
@@ -171,7 +174,7 @@ class EngineConfig:
 
     @property
     def result_bits(self) -> int:
-        """Width of TDATA of the result port: 32, or 64 where accumulators need it."""
+        """Bits of a sum on the result port: 32, or 64 where accumulators need it."""
         return 32 if self.acc_bits <= 32 else 64
 
     def replace(self, **changes: Any) -> EngineConfig:

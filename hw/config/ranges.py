@@ -15,6 +15,7 @@ CHOICES = {
     "weights": ("onchip", "stream"),
     "trunks": ("onchip", "stream"),
     "column_reads": ("separate", "shared"),
+    "results": ("single", "wide"),
 }
 
 # name: (least, greatest, unit)

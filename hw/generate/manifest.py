@@ -11,6 +11,7 @@ from ..config.engine import EngineConfig
 from ..engine.engine import Engine
 from ..interface.memory_map import MemoryMap, Window
 from ..interface.registers import IDENTITY, VERSION, engine_registers
+from ..interface.result_ports import result_port
 from ..interface.trunk_stores import trunk_store
 from ..interface.weight_sources import weight_source
 from ..shell.axi import AxiTop
@@ -127,7 +128,7 @@ def manifest(top: AxiTop, compiled: CompiledNetwork | None = None) -> dict[str, 
 
 
 def _image_streams(config: EngineConfig) -> dict[str, dict[str, object]]:
-    packet, order = "one image", ""
+    packet, order, results = "one image", "", result_port(config).description(config)
     if config.batch > 1:
         packet = f"{config.batch} images"
         order = "; for every pass of the last layer, image by image, the classes of the pass"
@@ -137,11 +138,7 @@ def _image_streams(config: EngineConfig) -> dict[str, dict[str, object]]:
             "packet": packet,
             "data_bits": 8 * config.port_bytes,
         },
-        "m_axis": {
-            "carries": "signed accumulators of the last layer, one per class" + order,
-            "packet": packet,
-            "data_bits": config.result_bits,
-        },
+        "m_axis": {"carries": results.pop("carries") + order, "packet": packet, **results},
     }
 
 

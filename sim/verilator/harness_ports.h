@@ -40,6 +40,7 @@ struct Ports {
     template <class Top> explicit Ports(Top& top)
         : images(port(top.s_axis_tdata, top.s_axis_tvalid, top.s_axis_tready, top.s_axis_tlast)),
           results(port(top.m_axis_tdata, top.m_axis_tvalid, top.m_axis_tready, top.m_axis_tlast)) {
+        results.keep = reinterpret_cast<uint8_t*>(&top.m_axis_tkeep);
         if constexpr (requires { top.s_axis_tkeep; }) {  // ports of several bytes
             images.keep = reinterpret_cast<uint8_t*>(&top.s_axis_tkeep);
             images.keep_size = sizeof top.s_axis_tkeep;
@@ -116,15 +117,25 @@ class Sink {
   public:
     Sink(Port port, size_t beat_bytes) : port_(port), beat_bytes_(beat_bytes) {}
     void offer(Chance& chance) { *port_.ready = !chance(); }
-    // When the signals have settled: appends the beat that is taken, if one is.
+    // When the signals have settled: appends the bytes of the beat that is taken, if one is.
     bool take(Bytes& into) const {
         if (!*port_.valid || !*port_.ready) return false;
-        into.insert(into.end(), port_.data, port_.data + beat_bytes_);
+        into.insert(into.end(), port_.data, port_.data + kept());
         return true;
     }
     bool last() const { return *port_.last; }
 
   private:
+    // Bytes of the beat that count: all, or those that are marked, which must be its first.
+    size_t kept() const {
+        if (!port_.keep) return beat_bytes_;
+        size_t count = 0;
+        for (size_t byte = 0; byte < beat_bytes_; ++byte)
+            if (port_.keep[byte / 8] >> byte % 8 & 1)
+                if (count++ != byte) fail("a beat marks bytes that are not its first");
+        return count;
+    }
+
     Port port_;
     size_t beat_bytes_;
 };
