@@ -12,17 +12,18 @@ from amaranth.lib.wiring import In, Out
 from ..config.engine import EngineConfig
 from ..interface.host_bus import host_signature
 from ..interface.memory_map import MemoryMap
-from ..interface.streams import image_layout, result_layout, rows_per_beat
+from ..interface.result_ports import result_port
+from ..interface.streams import image_layout, rows_per_beat
 from ..interface.trunk_stores import trunk_store
 from ..interface.weight_sources import weight_source
 from .array.weight_loader import WeightLoader
+from .components import make_results
 from .host_port import HostPort
 from .output.column_order import ColumnOrder
 from .output.plane_packer import PlanePacker
-from .output.results import Results
 from .output.trunk_streams import TrunkStreams
 from .sequencer import Sequencer
-from .slice import EngineSlice
+from .slice import EngineSlice, tile_latency
 
 
 class Engine(wiring.Component):
@@ -35,7 +36,7 @@ class Engine(wiring.Component):
     - `weights`, where weights stream in: beats (:func:`.streams.weights_layout`), a packet per pass;
     - `trunks_o`, `trunks_i`, where residual trunks stream: beats (:func:`.streams.trunk_layout`), a
       packet per pass that keeps a trunk, which comes back for every pass that adds it;
-    - `o`: stream of results (:func:`.streams.result_layout`), ``sum(v * a)`` of the last layer, int;
+    - `o`: stream of results (:class:`.result_ports.ResultPort`), ``sum(v * a)`` of the last layer, int;
     - `host`: registers and memories (:mod:`dorefa.hw.interface.memory_map`);
     - `status`: `busy`; `first_read` pulses with an image's first feature read, `layer_done` in the
       cycle after a pass's last write or last result.
@@ -52,7 +53,7 @@ class Engine(wiring.Component):
         self._memories = memories or {}
         ports = {
             "i": In(stream.Signature(image_layout(config))),
-            "o": Out(stream.Signature(result_layout(config))),
+            "o": Out(stream.Signature(result_port(config).layout(config))),
             "host": In(host_signature(config)),
             "status": Out(wiring.Signature({"busy": Out(1), "first_read": Out(1), "layer_done": Out(1)})),
         }
@@ -69,7 +70,7 @@ class Engine(wiring.Component):
         m.submodules.host = host = HostPort(config, init=memories.get("registers"))
         m.submodules.sequencer = sequencer = Sequencer(config, init=memories.get("program"))
         m.submodules.packer = packer = PlanePacker(config)
-        m.submodules.results = results = Results(config)
+        m.submodules.results = results = make_results(config, ahead=tile_latency(config))
         slices = [
             EngineSlice(config, memories=self._slice_memories(number)) for number in range(config.engines)
         ]
@@ -86,28 +87,13 @@ class Engine(wiring.Component):
             sequencer.w_en.eq(host.program_en),
             sequencer.w_address.eq(host.program_address),
             sequencer.w_data.eq(host.program_data),
-            results.ends_image.eq(layer.ends_image),
-            results.valid.eq(lead.raw.valid),
-            results.group.eq(lead.raw.group),
-            *(
-                into.eq(value)
-                for into, value in zip(
-                    results.values, (value for part in slices for value in part.raw.values), strict=True
-                )
-            ),
-            *(
-                into.eq(value)
-                for into, value in zip(
-                    results.offsets, (value for part in slices for value in part.raw.offsets), strict=True
-                )
-            ),
         ]
+        self._send(m, layer, results, slices)
         for part in slices:
             wiring.connect(m, sequencer.table, part.table)
             m.d.comb += [
                 part.layer.eq(layer),
                 part.start.eq(sequencer.start),
-                part.raw.ready.eq(results.ready),
                 part.f.en.eq(packer.w_en),
                 part.f.address.eq(packer.w_address),
                 part.f.data.eq(packer.w_data),
@@ -219,6 +205,22 @@ class Engine(wiring.Component):
             sequencer.load_ready.eq(packer.ready),
             sequencer.loaded.eq(packer.done),
         ]
+
+    def _send(
+        self, m: Module, layer: data.View, results: wiring.Component, slices: list[EngineSlice]
+    ) -> None:
+        """Accumulators of the last layer to what sends them."""
+        config, lead = self._config, slices[0]
+        if result_port(config).whole_groups:
+            m.d.comb += [results.layer.eq(layer), results.tile.eq(lead.raw.tile)]
+            m.d.comb += [part.raw.tile_ready.eq(results.tile_ready) for part in slices]
+        else:
+            m.d.comb += results.ends_image.eq(layer.ends_image)
+            m.d.comb += [part.raw.ready.eq(results.ready) for part in slices]
+        m.d.comb += [results.valid.eq(lead.raw.valid), results.group.eq(lead.raw.group)]
+        for into, name in ((results.values, "values"), (results.offsets, "offsets")):
+            parts = (value for part in slices for value in getattr(part.raw, name))
+            m.d.comb += [port.eq(value) for port, value in zip(into, parts, strict=True)]
 
     def _store(
         self, m: Module, sequencer: Sequencer, packer: PlanePacker, slices: list[EngineSlice]

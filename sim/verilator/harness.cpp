@@ -39,7 +39,7 @@ class Bench {
     void watch(Record& record) const;
     bool stop(Results& results, const std::string& status, uint64_t image, uint64_t place) const;
     bool high(const uint8_t* signal) const { return signal && *signal & 1; }
-    uint64_t count(const Record& record) const { return record.results.size() / model_.ports.results.size; }
+    uint64_t count(const Record& record) const { return record.results.size() / job_.result_bytes; }
 
     Model& model_;
     const Job& job_;
@@ -84,7 +84,7 @@ void Bench::take(Record& record) {
         if (taken.last) record.last_in = model_.cycle, ++sent_;
     }
     if (results_.take(record.results)) {
-        if (count(record) == 1) record.first_out = model_.cycle;
+        if (!record.first_out) record.first_out = model_.cycle;
         record.last_out = model_.cycle;
         broken_ = results_.last() != (count(record) == job_.results);
     }

@@ -1,7 +1,6 @@
 // Both sides of AXI4-Streams. Which ones a model has is found here, by the names of its ports (`Ports`).
 #pragma once
 
-#include <bit>
 #include <cstring>
 #include <optional>
 
@@ -41,13 +40,10 @@ struct Ports {
     template <class Top> explicit Ports(Top& top)
         : images(port(top.s_axis_tdata, top.s_axis_tvalid, top.s_axis_tready, top.s_axis_tlast)),
           results(port(top.m_axis_tdata, top.m_axis_tvalid, top.m_axis_tready, top.m_axis_tlast)) {
+        results.keep = reinterpret_cast<uint8_t*>(&top.m_axis_tkeep);
         if constexpr (requires { top.s_axis_tkeep; }) {  // ports of several bytes
             images.keep = reinterpret_cast<uint8_t*>(&top.s_axis_tkeep);
             images.keep_size = sizeof top.s_axis_tkeep;
-        }
-        if constexpr (requires { top.m_axis_tkeep; }) {  // groups of results, the last of which may be short
-            results.keep = reinterpret_cast<uint8_t*>(&top.m_axis_tkeep);
-            results.keep_size = sizeof top.m_axis_tkeep;
         }
         if constexpr (requires { top.s_axis_weights_tvalid; })
             weights = port(top.s_axis_weights_tdata, top.s_axis_weights_tvalid, top.s_axis_weights_tready,
@@ -121,7 +117,7 @@ class Sink {
   public:
     Sink(Port port, size_t beat_bytes) : port_(port), beat_bytes_(beat_bytes) {}
     void offer(Chance& chance) { *port_.ready = !chance(); }
-    // When the signals have settled: appends the beat that is taken, if one is.
+    // When the signals have settled: appends the bytes of the beat that is taken, if one is.
     bool take(Bytes& into) const {
         if (!*port_.valid || !*port_.ready) return false;
         into.insert(into.end(), port_.data, port_.data + kept());
@@ -130,13 +126,13 @@ class Sink {
     bool last() const { return *port_.last; }
 
   private:
-    // Bytes of the beat, which must be its first ones.
+    // Bytes of the beat that count: all, or those that are marked, which must be its first.
     size_t kept() const {
         if (!port_.keep) return beat_bytes_;
         size_t count = 0;
-        for (size_t byte = 0; byte < port_.keep_size; ++byte) count += std::popcount(port_.keep[byte]);
-        for (size_t byte = 0; byte < count; ++byte)
-            if (!(port_.keep[byte / 8] >> byte % 8 & 1)) fail("TKEEP of a result marks no prefix");
+        for (size_t byte = 0; byte < beat_bytes_; ++byte)
+            if (port_.keep[byte / 8] >> byte % 8 & 1)
+                if (count++ != byte) fail("a beat marks bytes that are not its first");
         return count;
     }
 

@@ -1,0 +1,60 @@
+"""dorefa.hw.engine.training.weight_quantizer against golden, to the bit."""
+
+import numpy as np
+import pytest
+
+from dorefa.golden.quantizers.dorefa import quantize_weights
+from dorefa.golden.quantizers.weight_thresholds import floats, threshold_words, weight_thresholds
+from dorefa.hw.engine.training.weight_quantizer import WeightQuantizer
+
+from ...support import simulate
+from .training_bench import Packets, write_table
+
+
+def draw_weights(rng, bits, count):
+    """float32 (count,): weights of any magnitude, zeros of both signs, and the neighbors of thresholds."""
+    w = (rng.standard_normal(count) * np.exp(rng.uniform(-6, 2))).astype(np.float32)
+    w[:2] = 0, -0.0
+    largest = np.abs(w).max()
+    near = weight_thresholds(largest, bits)[rng.integers(0, (1 << bits) - 1, count // 2)]
+    near = floats(near + rng.integers(-1, 2, near.shape))
+    w[2 : 2 + len(near)] = np.clip(near, -largest, largest)
+    w[-1] = largest * rng.choice([-1, 1])
+    return rng.permutation(w)
+
+
+def run(unit, lanes, layers, rng, **options):
+    """(codes, greatest patterns) of layers [(float32 (count,), W)]: each is measured, then quantized."""
+    packets = Packets(unit, lanes, rng, lambda: int(rng.integers(1 << 32)), **options)
+    found = []
+
+    async def testbench(ctx):
+        for w, bits in layers:
+            patterns = w.view(np.uint32)
+            ctx.set(unit.measure, 1)
+            await packets.send(ctx, patterns)
+            for _ in range(unit.largest_latency - 1):
+                await ctx.tick()
+            found.append(ctx.get(unit.largest))
+            largest = np.uint32(found[-1]).view(np.float32)
+            await write_table(ctx, unit, threshold_words(weight_thresholds(largest, bits)), first=1)
+            ctx.set(unit.measure, 0)
+            ctx.set(unit.w_bits, bits)
+            await packets.send(ctx, patterns)
+            for _ in range(unit.latency):
+                await ctx.tick()
+
+    limit = 4000 + sum(40 * len(w) + 600 for w, _ in layers)
+    simulate(unit, testbench, monitors=[packets.watch], limit=limit)
+    return packets.codes, found
+
+
+@pytest.mark.parametrize("lanes", [1, 3, 4, 8])
+def test_codes_and_magnitudes_are_those_of_golden(lanes, rng):
+    # One after another in the same unit, so that thresholds of more bits lie there for fewer.
+    layers = [(draw_weights(rng, int(bits), 53), int(bits)) for bits in rng.permutation(np.arange(1, 9))]
+    layers.append((np.array([0, -0.0, 0], np.float32), 3))
+    codes, largest = run(WeightQuantizer(lanes=lanes), lanes, layers, rng)
+    for (w, bits), found, pattern in zip(layers, codes, largest, strict=True):
+        np.testing.assert_array_equal(found, quantize_weights(w, bits)[0])
+        assert pattern == np.abs(w).max().view(np.uint32)
