@@ -9,8 +9,8 @@ where the second sum is over the taps that meet a gradient: a job of its own on 
 same for all samples. Where the first job has no padding every tap meets one, and the sum is a constant per
 output channel.
 
-Strides s leave no holes: input positions ``f + s t`` of one *phase* f meet every ``s / gcd(s, D)``-th tap of a
-kernel with dilation D, from ``k0`` on, and their job is an ordinary one on the gradients::
+Strides s leave no holes: input positions ``f + s t`` of one *phase* f meet every ``s / gcd(s, D)``-th tap of
+a kernel with dilation D, from ``k0`` on, and their job is an ordinary one on the gradients::
 
     position of the gradient = t + d - (D / gcd) j,    d = (f + before - D k0) / s,    tap = k0 + j s / gcd
 
@@ -18,7 +18,7 @@ Turned around (tap J - 1 - j), that is a convolution with ``(J - 1) D / gcd - d`
 map; where this or its counterpart behind the map is negative, gradients are left out instead.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 
 import numpy as np
@@ -89,19 +89,20 @@ class _Part:
 
     @classmethod
     def of(cls, shape: ConvolutionShape, number: int, rows: _Phase, columns: _Phase) -> "_Part":
-        fields = {
-            "layer": shape.name,
-            "part": number,
-            "in_shape": (rows.size, columns.size, shape.channels),
-            "out_channels": shape.in_shape[2],
-            "kernel": (rows.kernel, columns.kernel),
-            "padding": (rows.padding[0], columns.padding[0], rows.padding[1], columns.padding[1]),
-            "dilation": (rows.dilation, columns.dilation),
-            "groups": shape.groups,
-            "w_bits": shape.w_bits,
-        }
-        job = Job(kind="input", a_bits=shape.g_bits, **fields)
-        border = Job(kind="border", a_bits=1, **fields) if any(job.padding) else None
+        job = Job(
+            layer=shape.name,
+            kind="input",
+            part=number,
+            in_shape=(rows.size, columns.size, shape.channels),
+            out_channels=shape.in_shape[2],
+            kernel=(rows.kernel, columns.kernel),
+            padding=(rows.padding[0], columns.padding[0], rows.padding[1], columns.padding[1]),
+            dilation=(rows.dilation, columns.dilation),
+            groups=shape.groups,
+            w_bits=shape.w_bits,
+            a_bits=shape.g_bits,
+        )
+        border = replace(job, kind="border", a_bits=1) if any(job.padding) else None
         return cls(job, border, rows, columns)
 
     def weights(self, codes: np.ndarray) -> np.ndarray:

@@ -65,7 +65,10 @@ class Job(Geometry):
 
     def check(self, images: np.ndarray, weights: np.ndarray) -> None:
         """InputError for operands of other dtypes or shapes than a :data:`Runner` takes."""
-        for name, array, shape in (("images", images, self.in_shape), ("weights", weights, self.weights_shape)):
+        for name, array, shape in (
+            ("images", images, self.in_shape),
+            ("weights", weights, self.weights_shape),
+        ):
             if array.dtype != np.uint8 or array.shape[1:] != shape or not len(array):
                 raise InputError(
                     f"job {self.name}: {name} are {array.dtype} {array.shape}; accepted: uint8 (N, "

@@ -61,4 +61,6 @@ class ConvolutionShape(Geometry):
         """The same sums of a layer that covers its map, without groups, on maps of one pixel with H W C
         channels: operands in the same order with other shapes."""
         pixels, channels = self.area, self.in_shape[2]
-        return replace(self, in_shape=(1, 1, pixels * channels), kernel=(1, 1), stride=(1, 1), dilation=(1, 1))
+        return replace(
+            self, in_shape=(1, 1, pixels * channels), kernel=(1, 1), stride=(1, 1), dilation=(1, 1)
+        )

@@ -8,8 +8,8 @@ the integer scales. One image is a sample's map, NHWC.
 
 Form B, the batch in the reduction, for maps of few gradients: the sums of ``u = k_n v`` over pixels and
 samples. The batch is the channel axis (channel c of sample n is channel ``c batch + n``), so a group has
-`batch` channels. With ``2^b`` above every ``2 |u| + 1``, the b bits of ``u + 2^(b - 1)`` are a bipolar code of
-``2 u + 1``; cut in parts of at most 8 bits they are bipolar codes again, each a job::
+`batch` channels. With ``2^b`` above every ``2 |u| + 1``, the b bits of ``u + 2^(b - 1)`` are a bipolar code
+of ``2 u + 1``; cut in parts of at most 8 bits they are bipolar codes again, each a job::
 
     sum(u a) = (sum over parts(2^lowest bit of the part * sums) - sum(a)) / 2
 
@@ -37,8 +37,8 @@ LONGEST_KERNEL = 63
 class BackwardWeight:
     """Jobs of kind ``weight`` for one form, P or B, and batches of `batch` samples: `jobs`.
 
-    One for every phase and band of rows and columns, in form B for each of them one for every part of the
-    widened gradients and one of ones. Maps of gradients have at most `longest` rows and columns in a job.
+    One for every phase and band of rows and columns, in form B for each of them one of ones and one for every
+    part of the widened gradients. Maps of gradients have at most `longest` rows and columns in a job.
     """
 
     def __init__(self, shape: ConvolutionShape, form: str, batch: int, longest: int = LONGEST_KERNEL):
@@ -65,10 +65,10 @@ class BackwardWeight:
         self.jobs = tuple(jobs)
 
     def _jobs(self, number: int, rows: WeightWindows, columns: WeightWindows) -> list[Job]:
-        """One for every cut; in form B the one of ones behind them."""
+        """One for every cut; in form B the one of ones before them."""
         widths = [(bits, self._outer) for _, bits in self._cuts]
         if self._form == "B":
-            widths.append((1, 1))
+            widths.insert(0, (1, 1))
         depth = self._inner * (self._batch if self._form == "B" else 1)
         return [
             Job(
@@ -128,7 +128,7 @@ class BackwardWeight:
     def _of_batch(
         self, run: Runner, jobs: list[Job], kernels: np.ndarray, scales: np.ndarray, maps: np.ndarray
     ) -> np.ndarray:
-        *parts, ones = jobs
+        ones, *parts = jobs
         images = maps.transpose(3, 1, 2, 4, 0).reshape(-1, *ones.in_shape)
         values = Encoding.BIPOLAR.values(kernels, self._shape.g_bits).astype(np.int64)
         digits = values * scales.astype(np.int64).reshape(-1, 1, 1, 1) + (1 << (self._u_bits - 1))

@@ -1,9 +1,10 @@
 """Where gradients lie on the activations whose products make weight gradients: parts without holes.
 
-The weight gradient at tap k is the sum over gradients o of products with the activation at ``s o + D k -
-before`` (stride s, dilation D): a convolution of activations whose kernel is the map of gradients. Its windows
-would have holes, stride its dilation. But taps of one residue k0 modulo ``s / gcd(s, D)`` read one *phase* of
-the map, every s-th row, and there gradients are neighbors and windows ``D / gcd`` apart.
+The weight gradient at tap k is the sum over gradients o of products with the activation at
+``s o + D k - before`` (stride s, dilation D): a convolution of activations whose kernel is the map of
+gradients. Its windows would have holes, with s as their dilation. But taps of one residue modulo
+``s / gcd(s, D)`` read one *phase* of the map, every s-th row, and there gradients are neighbors and windows
+``D / gcd`` apart.
 
 Maps of more gradients than a kernel may have rows are cut in *bands*, whose sums add up.
 """

@@ -31,24 +31,33 @@ def widths_of(number: int) -> tuple[int, int, int]:
 
 
 def random_convolution(draws: RawDraws, widths: tuple[int, int, int], largest_scale: int) -> ConvolutionCase:
-    """A case with `widths` (W, A, G): kernels 1..5, stride and dilation 1..3, padding 0..3 a side, maps 1..13,
-    groups 1..3 with 1..4 channels each, 1..3 samples; scales 0..`largest_scale`, both ends often."""
+    """A case with `widths` (W, A, G): kernels 1..5, or one that covers the map, stride and dilation 1..3,
+    padding 0..3 a side, maps 1..13, groups 1..3 with 1..4 channels each, 1..3 samples; scales
+    0..`largest_scale`, both ends often."""
     w_bits, a_bits, g_bits = widths
     while True:
         groups = draws.pick((1, 1, 1, 2, 3))
         channels = groups * draws.integer(1, 4)
         size = draws.integer(1, 13), draws.integer(1, 13)
+        kernel = draws.integer(1, 5), draws.integer(1, 5)
+        dilation, padding = (1, 1), (0, 0, 0, 0)
         # Once in four a layer that covers its map.
-        covers = draws.chance(4)
+        if draws.chance(4):
+            kernel = size
+        else:
+            top, left, bottom, right = (draws.integer(0, 3) for _ in range(4))
+            padding = (top, left, bottom, right)
+            if draws.chance(2):
+                dilation = draws.integer(1, 3), draws.integer(1, 3)
         try:
             shape = ConvolutionShape(
                 name="layer",
                 in_shape=(*size, groups * draws.integer(1, 4)),
                 channels=channels,
-                kernel=size if covers else (draws.integer(1, 5), draws.integer(1, 5)),
+                kernel=kernel,
                 stride=(draws.integer(1, 3), draws.integer(1, 3)),
-                padding=0 if covers else tuple(draws.integer(0, 3) for _ in range(4)),
-                dilation=1 if covers or draws.chance(2) else (draws.integer(1, 3), draws.integer(1, 3)),
+                padding=padding,
+                dilation=dilation,
                 groups=groups,
                 w_bits=w_bits,
                 a_bits=a_bits,
