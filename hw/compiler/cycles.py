@@ -57,7 +57,7 @@ def predict(network: IntegerNetwork, plan: Schedule, config: EngineConfig) -> li
     now = _image_end(network, config)
     loaded = 0
     fetch = program.words_per_layer(config) + FETCH
-    fetched = fetch + 1
+    fetched = _first_fetched(config)
     source = weight_source(config)
     trunks = TrunkCycles(config) if trunk_store(config).streams else None
     for number, part in enumerate(plan.passes):
@@ -95,6 +95,17 @@ def predict(network: IntegerNetwork, plan: Schedule, config: EngineConfig) -> li
             )
         )
     return result
+
+
+def before_first_read(network: IntegerNetwork, config: EngineConfig) -> int:
+    """Cycles from the first beat of an image, whose others follow without a gap, to the first feature read."""
+    end = _image_end(network, config)
+    return max(end + END_TO_START, _first_fetched(config)) + START_TO_READ
+
+
+def _first_fetched(config: EngineConfig) -> int:
+    """Cycles from the first beat of an image until the first descriptor is there."""
+    return program.words_per_layer(config) + FETCH + 1
 
 
 def _image_end(network: IntegerNetwork, config: EngineConfig) -> int:

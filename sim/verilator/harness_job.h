@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness_fields.h"
+#include "harness_model.h"
 #include "verilated.h"
 #include "verilated_syms.h"
 
@@ -32,12 +33,6 @@ struct Piece {  // part of a memory: `rows` words from `first`
     Variable memory;
     uint64_t first, rows;
 };
-
-struct Write {
-    uint64_t address, data;
-};
-
-using Packet = std::span<const uint8_t>;
 
 struct Job {
     explicit Job(const char* path);

@@ -1,0 +1,122 @@
+"""An engine sized for the training steps of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from dorefa.golden.backward.job import Job
+from dorefa.golden.backward.shape import ConvolutionShape
+from dorefa.golden.errors import InputError
+
+from ...config.engine import EngineConfig
+from ...config.ranges import RANGES
+from ..needs import Need
+from ..problems import beyond_range
+from .cost import job_cost
+from .job_pass import JobPass
+from .job_program import JobProgram
+from .step_jobs import StepJobs
+
+# Words per row beyond which a larger weight memory would only save the second transfer of a map.
+_WEIGHT_WORDS = 1024
+# What a narrower window reader may cost of a step's cycles.
+_SLOWER = 1.01
+
+
+def fit_training(
+    shapes: Sequence[ConvolutionShape],
+    batch: int,
+    *,
+    lanes: int = 32,
+    rows: int = 16,
+    quant: int = 4,
+    port_bytes: int = 4,
+    **overrides: Any,
+) -> EngineConfig:
+    """The :class:`EngineConfig` that runs the training steps of a network of `shapes` with `batch` samples;
+    every parameter in `overrides` is kept.
+
+    Depths and widths are the least that the step's jobs need, in the forms that take the fewest cycles.
+    `weight_depth` holds the weights of every job twice, but at most 1024 words per row where two tiles of each
+    job fit these: larger jobs are cut. `fetch_bits` is the least with which the step takes at most 1 % more
+    cycles than with the best. `out_bits` makes the feature memory the smallest. Raises :class:`InputError` where
+    no engine has what the step needs.
+    """
+    if not shapes:
+        raise InputError("the network has no layers to train; accepted: at least one")
+    array = {"lanes": lanes, "rows": rows, "quant": quant, "port_bytes": port_bytes, "weights": "stream"}
+    array |= {"w_bits": 8, "a_bits": 8, "out_bits": 1} | overrides
+    # Large enough for whatever there is: its depths are not yet known.
+    large = {
+        name: RANGES[name][1]
+        for name in ("weight_depth", "feature_depth", "image_depth", "acc_bits", "layer_depth")
+    }
+    large |= {"patch_depth": RANGES["patch_depth"][1], "image_patch_depth": RANGES["image_patch_depth"][1]}
+    drafts = [
+        EngineConfig(**(large | array | {"fetch_bits": fetch}))
+        for fetch in _fetch_choices(array, lanes, quant, port_bytes)
+    ]
+    steps = [StepJobs.of(shapes, batch, draft) for draft in drafts]
+    cycles = [_cycles(step, draft) for step, draft in zip(steps, drafts, strict=True)]
+    chosen = next(n for n, count in enumerate(cycles) if count <= _SLOWER * min(cycles))
+    jobs, others = dict.fromkeys(steps[chosen].jobs), dict.fromkeys(steps[chosen].jobs)
+    while others:
+        # Where jobs are cut, other forms may be the faster ones.
+        jobs |= others
+        config = _sized([*jobs], drafts[chosen], overrides)
+        others = {job: None for job in StepJobs.of(shapes, batch, config).jobs if job not in jobs}
+    return config
+
+
+def _fetch_choices(array: dict[str, Any], lanes: int, quant: int, port_bytes: int) -> list[int]:
+    """Widths of the window reader, ascending."""
+    if "fetch_bits" in array:
+        return [array["fetch_bits"]]
+    least = max(RANGES["fetch_bits"][0], quant * array.get("engines", 1), port_bytes)
+    powers = [1 << bit for bit in range(lanes.bit_length())]
+    return [power for power in powers if least <= power <= lanes] or [least]
+
+
+def _cycles(step: StepJobs, config: EngineConfig) -> int:
+    """Predicted cycles of a step."""
+    return sum(job_cost(job, job.images(step.batch), config).cycles for job in step.jobs)
+
+
+def _sized(jobs: Sequence[Job], draft: EngineConfig, overrides: dict[str, Any]) -> EngineConfig:
+    """`draft` with the least depths and widths for all of the jobs."""
+    sizes: dict[str, Any] = {}
+    whole = [JobPass(part=job, config=draft) for job in jobs]
+    for name in ("w_bits", "a_bits"):
+        sizes[name] = max(getattr(job, name) for job in jobs)
+    sizes["out_bits"] = _least_memory(whole, sizes["a_bits"])
+    tile = max(job.part.w_bits * job.geometry.words for job in whole)
+    all_words = max(job.geometry.weight_words for job in whole)
+    sizes["weight_depth"] = 2 * max(tile, min(all_words, _WEIGHT_WORDS // 2))
+    config = draft.replace(**(sizes | overrides))
+    program = JobProgram.of(jobs, config)
+    found: dict[str, Need] = {"layer_depth": Need(len(program.starts), jobs[0].layer)}
+    for part in (part for parts in program.parts.values() for part in parts):
+        for name, need in part.computed.needs.items():
+            if name not in found or need.least > found[name].least:
+                found[name] = need
+    for name, need in found.items():
+        if name in sizes or name in overrides:
+            continue
+        if problem := beyond_range(name, need):
+            raise InputError(problem)
+        sizes[name] = max(need.least, RANGES[name][0])
+    return draft.replace(**({"pool_depth": 1, "line_depth": 1} | sizes | overrides))
+
+
+def _least_memory(jobs: Iterable[JobPass], a_bits: int) -> int:
+    """The planes of the feature memory that are as deep as the largest map of all, so that it is smallest: the
+    others are as deep as the largest map of more bits."""
+    maps = [(job.part.a_bits, job.source.words(job.config.fetch_bits)) for job in jobs]
+    deepest = max(words for _, words in maps)
+
+    def words(deep: int) -> int:
+        others = max((count for bits, count in maps if bits > deep), default=0)
+        return deep * deepest + (a_bits - deep) * others
+
+    return min(range(1, a_bits + 1), key=words)
