@@ -4,6 +4,8 @@ A quantizer returns integer codes; real values are an affine map of them (`n` = 
 activation code / n, weight scale * (2 code - n) / n, gradient maximum * (2 code - n) / n.
 """
 
+import math
+
 import numpy as np
 
 from .. import checks
@@ -53,8 +55,9 @@ def quantize_weights(w: np.ndarray, bits: int) -> tuple[np.ndarray, np.float32]:
 
     w: float32 or float64, any shape; bits: 1..8. Returns (codes uint8 shaped like w, scale
     float32 ()): real weight = scale * (2 code - n) / n. For one bit the scale is the mean of
-    |w| over the layer and code 1 stands for w >= 0; otherwise it is 1. All-zero weights of
-    several bits quantize like tanh(0) = 0.
+    |w| over the layer, from a sum that is rounded once (no order of the weights changes it), and
+    code 1 stands for w >= 0; otherwise it is 1. All-zero weights of several bits quantize like
+    tanh(0) = 0.
     """
     bits = checks.integer(bits, "quantize_weights: bits", 1, MAX_BITS)
     w = _floats(w, "quantize_weights: w")
@@ -62,11 +65,19 @@ def quantize_weights(w: np.ndarray, bits: int) -> tuple[np.ndarray, np.float32]:
     if not w.size:
         raise InputError(f"quantize_weights: w has shape {w.shape}; accepted: one or more weights")
     if bits == 1:
-        return (w >= 0).astype(np.uint8), np.float32(np.abs(w).mean(dtype=np.float64))
+        return (w >= 0).astype(np.uint8), _mean_magnitude(w)
     bounded = np.tanh(w.astype(np.float64))
     largest = np.abs(bounded).max()
     unit = bounded / (2 * largest) + 0.5 if largest > 0 else np.full(w.shape, 0.5)
     return unit_codes(unit, bits), np.float32(1)
+
+
+def _mean_magnitude(w: np.ndarray) -> np.float32:
+    """The mean of |w|, the same for every order of the weights."""
+    magnitudes = np.abs(w)
+    if (largest := magnitudes.max()) > np.finfo(np.float32).max:
+        raise InputError(f"quantize_weights: w has the magnitude {largest}; accepted: those of float32")
+    return np.float32(math.fsum(magnitudes.ravel().tolist()) / w.size)
 
 
 def quantize_weights_backward(gradient: np.ndarray, w: np.ndarray, bits: int) -> np.ndarray:

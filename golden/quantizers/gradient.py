@@ -69,9 +69,11 @@ def quantize_words(words: np.ndarray, bits: int, noise: np.ndarray | None) -> tu
     (:func:`.noise.noise_bytes`), None to round to nearest.
     """
     bits = checks.integer(bits, "quantize_words: bits", 1, MAX_BITS)
-    if words.dtype != np.int16 or (words.size and words.min() < -LARGEST_WORD):
+    if words.dtype != np.int16:
+        raise InputError(f"quantize_words: words have dtype {words.dtype}; accepted: int16")
+    if words.size and words.min() < -LARGEST_WORD:
         raise InputError(
-            f"quantize_words: words are {words.dtype}; accepted: int16, {-LARGEST_WORD} to {LARGEST_WORD}"
+            f"quantize_words: words has the value {words.min()}; accepted: {-LARGEST_WORD}..{LARGEST_WORD}"
         )
     if noise is not None and (noise.dtype != np.uint8 or noise.shape != words.shape):
         raise InputError(

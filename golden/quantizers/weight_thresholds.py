@@ -23,25 +23,24 @@ def floats(order: np.ndarray) -> np.ndarray:
     return np.where(order < 0, 0x80000000 - order, order).astype(np.uint32).view(np.float32)
 
 
-def weight_thresholds(largest: np.float32 | float, bits: int) -> np.ndarray:
+def weight_thresholds(largest: np.float32, bits: int) -> np.ndarray:
     """int64 (2^bits - 1,): code >= t where :func:`ordered` of a weight is at least element t - 1.
 
     largest: the greatest magnitude of the layer's weights, a finite float32 >= 0; bits: W, 1..8. What no
     weight of the layer reaches (all are zeros) is beyond `largest`.
     """
     bits = checks.integer(bits, "weight_thresholds: bits", 1, MAX_BITS)
-    greatest = np.float32(largest)
-    if greatest != largest or not 0 <= greatest < np.inf:
-        raise InputError(f"weight_thresholds: largest is {largest}; accepted: a finite float32 >= 0")
+    if not isinstance(largest, np.float32) or not 0 <= largest < np.inf:
+        raise InputError(f"weight_thresholds: largest is {largest!r}; accepted: a finite np.float32 >= 0")
     codes = np.arange(1, 1 << bits)
-    top = int(ordered(greatest))
+    top = int(ordered(largest))
     # At `low` the code is less, at `high` it is not, or `high` is beyond all weights.
     low, high = np.full(len(codes), -top - 1), np.full(len(codes), top + 1)
     while (high - low > 1).any():
         middle = (low + high) >> 1
         inside = middle.clip(-top, top)
         # The greatest magnitude, beside those in question, makes this layer's staircase.
-        found = quantize_weights(np.append(floats(inside), greatest), bits)[0][:-1]
+        found = quantize_weights(np.append(floats(inside), largest), bits)[0][:-1]
         reached = (found >= codes) & (middle > low)
         high = np.where(reached, middle, high)
         low = np.where(reached, low, middle)

@@ -106,13 +106,9 @@ class GradientQuantizer(wiring.Component):
             word = self.words[lane].as_unsigned()
             sign = word[-1]
             # ceil is `part + more`; such pairs have the order of their sums.
-            part = Signal(s, name=f"part_{lane}")
-            more = Signal(name=f"more_{lane}")
-            m.d.comb += [
-                part.eq(word[low:-1] ^ sign.replicate(s)),
-                more.eq(sign | word[:low].any()),
-                greatest.values[lane].eq(Cat(more, part)),
-            ]
+            part, more = word[low:-1] ^ sign.replicate(s), sign | word[:low].any()
+            rounded = Signal(s + 1, name=f"rounded_{lane}")
+            m.d.comb += [rounded.eq(Cat(more, part)), greatest.values[lane].eq(rounded)]
         m.d.sync += self.scale.eq(greatest.o[1:] + greatest.o[0])
 
     def _factors(self, m: Module) -> tuple[Value, Value, Value]:

@@ -92,7 +92,7 @@ class WeightQuantizer(wiring.Component):
             m.d.sync += first.eq(self.w_data)
         for lane in range(self._lanes):
             word = self.words[lane]
-            # The order of patterns: of the negative ones the greater magnitude is less, and -0 is just below 0.
+            # In the order of patterns a negative one of greater magnitude is less; -0 is just below 0.
             value, bits = word ^ (word[-1].replicate(PATTERN_BITS - 1)), Signal(0)
             for stage in range(MAX_BITS):
                 waits = _stage_cycles(stage) - 1

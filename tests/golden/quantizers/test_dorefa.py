@@ -76,6 +76,28 @@ def test_one_bit_weights(rng):
     assert codes[0, :3].tolist() == [1, 1, 1]
 
 
+def test_scale_of_one_bit_is_the_same_in_every_order(rng):
+    # Just above a tie of float32; in float64 what is above is lost if it is added one by one, as NumPy does
+    # with every eighth.
+    w = np.zeros(256, np.float32)
+    w[:128:8] = [256, 2.0**-16, *[2.0**-46] * 14]
+    expected = np.float32(float(sum(Fraction(float(x)) for x in w) / w.size))
+    for order in (w, w[::-1], *(rng.permutation(w) for _ in range(5)), w.reshape(32, 8).T):
+        assert quantize_weights(order, 1)[1] == expected
+    w = rng.standard_normal(5000) * np.exp(rng.uniform(-20, 20, 5000))
+    assert len({float(quantize_weights(rng.permutation(w), 1)[1]) for _ in range(9)}) == 1
+
+
+def test_a_scale_of_one_bit_is_a_float32():
+    w = np.array([1, -1e300])
+    message = "quantize_weights: w has the magnitude 1e+300; accepted: those of float32"
+    with pytest.raises(InputError, match=re.escape(message)):
+        quantize_weights(w, 1)
+    assert quantize_weights(w, 2)[0].tolist() == [3, 0]
+    largest = np.finfo(np.float32).max
+    assert quantize_weights(np.full(5, largest), 1)[1] == largest
+
+
 @pytest.mark.parametrize("bits", range(2, 9))
 def test_weights_of_several_bits(bits, rng):
     w = rng.normal(size=400).astype(np.float32)
