@@ -11,7 +11,7 @@ from dorefa.golden.errors import InputError
 from .checks import check_config
 
 # Parameters of what most engines do not have: the Verilog of these does not name them.
-OPTIONAL = ("training",)
+OPTIONAL = ("results", "training")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,11 +19,13 @@ from ..interface.weight_sources import weight_source
 from .array.weight_loader import WeightLoader
 from .components import make_results
 from .host_port import HostPort
+from .loading import connect_loading
 from .output.column_order import ColumnOrder
 from .output.plane_packer import PlanePacker
 from .output.trunk_streams import TrunkStreams
 from .sequencer import Sequencer
 from .slice import EngineSlice, tile_latency
+from .training.operand_port import OperandPort
 
 
 class Engine(wiring.Component):
@@ -79,7 +81,7 @@ class Engine(wiring.Component):
         layer, lead = sequencer.layer, slices[0]
         wiring.connect(m, wiring.flipped(self.host), host.host)
         wiring.connect(m, wiring.flipped(self.i), sequencer.i)
-        wiring.connect(m, results.o, wiring.flipped(self.o))
+        operands = self._leave(m, results)
         m.d.comb += [
             sequencer.enable.eq(host.enable),
             sequencer.layers.eq(host.layers),
@@ -102,7 +104,7 @@ class Engine(wiring.Component):
         self._weights(m, host, sequencer, slices)
         if trunk_store(config).streams:
             self._trunks(m, host, sequencer, slices)
-        self._load(m, host, sequencer, packer)
+        connect_loading(m, self.i, host, sequencer, packer, operands)
         stored = self._store(m, sequencer, packer, slices)
         m.d.comb += [
             # Of a pass only one of both can come.
@@ -150,12 +152,14 @@ class Engine(wiring.Component):
             wiring.connect(m, wiring.flipped(self.weights), loader.i)
             m.d.comb += [
                 loader.image_begins.eq(sequencer.image_begins),
-                loader.passes.eq(sequencer.layers),
+                loader.passes.eq(sequencer.taken_layers if config.training else sequencer.layers),
                 loader.finished.eq(sequencer.finished),
                 loader.taken.eq(sequencer.ended),
                 loader.expected.eq(layer.weight_words),
             ]
             m.d.sync += host.wrong_weights.eq(loader.wrong & sequencer.ended)
+            if config.training:
+                m.d.comb += loader.hold.eq(sequencer.taken_job.hold_weights)
             address, together, ready = loader.w_address, rows_per_beat(config), loader.available
             enables, words = loader.w_en, loader.w_data
         for number, part in enumerate(slices):
@@ -189,22 +193,16 @@ class Engine(wiring.Component):
             ]
         m.d.sync += host.wrong_trunks.eq(trunks.wrong)
 
-    def _load(self, m: Module, host: HostPort, sequencer: Sequencer, packer: PlanePacker) -> None:
-        """The image's bytes to the feature memories."""
-        config, image = self._config, self.i.payload.data
-        m.d.comb += [
-            packer.start.eq(sequencer.load_start | (sequencer.start & ~sequencer.layer.raw)),
-            packer.image.eq(sequencer.load_start),
-            packer.image_bytes.eq(host.image_bytes),
-            packer.image_valid.eq(sequencer.load),
-            packer.image_codes.eq(
-                Cat(image[8 * byte : 8 * byte + config.a_bits] for byte in range(config.port_bytes))
-            ),
-            packer.image_count.eq(sequencer.load_count),
-            packer.image_last.eq(sequencer.load_last),
-            sequencer.load_ready.eq(packer.ready),
-            sequencer.loaded.eq(packer.done),
-        ]
+    def _leave(self, m: Module, results: wiring.Component) -> OperandPort | None:
+        """Results to their port; where the engine trains through what brings its operands, which is
+        returned, behind the codes of these."""
+        if not self._config.training:
+            wiring.connect(m, results.o, wiring.flipped(self.o))
+            return None
+        m.submodules.operands = operands = OperandPort(self._config)
+        wiring.connect(m, results.o, operands.sums)
+        wiring.connect(m, operands.o, wiring.flipped(self.o))
+        return operands
 
     def _send(
         self, m: Module, layer: data.View, results: wiring.Component, slices: list[EngineSlice]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from amaranth import Cat, Module
 from amaranth.lib import wiring
 
-from ..config.engine import EngineConfig
 from ..interface.registers import REGISTERS
 from .host_port import HostPort
 from .output.plane_packer import PlanePacker
@@ -13,26 +12,49 @@ from .sequencer import Sequencer
 from .training.operand_port import OperandPort
 
 
-def connect_image(
-    m: Module, config: EngineConfig, image: wiring.Interface, sequencer: Sequencer, packer: PlanePacker
+def connect_loading(
+    m: Module,
+    image: wiring.Interface,
+    host: HostPort,
+    sequencer: Sequencer,
+    packer: PlanePacker,
+    operands: OperandPort | None,
 ) -> None:
-    """The bytes of the stream `image` to the packer."""
-    data = image.payload.data
+    """What the stream `image` brings, to the packer of the feature memories."""
+    m.d.comb += [
+        packer.start.eq(sequencer.load_start | (sequencer.start & ~sequencer.layer.raw)),
+        packer.image.eq(sequencer.load_start),
+        packer.image_bytes.eq(host.image_bytes),
+        sequencer.loaded.eq(packer.done),
+    ]
+    if operands is None:
+        _connect_bytes(m, image, sequencer, packer)
+    else:
+        _connect_words(m, operands, image, host, sequencer, packer)
+
+
+def _connect_bytes(m: Module, image: wiring.Interface, sequencer: Sequencer, packer: PlanePacker) -> None:
+    """All of it is images."""
+    data, port_bytes = image.payload.data, len(image.payload.keep)
+    bits = len(packer.image_codes) // port_bytes
     m.d.comb += [
         packer.image_valid.eq(sequencer.load),
-        packer.image_codes.eq(
-            Cat(data[8 * byte : 8 * byte + config.a_bits] for byte in range(config.port_bytes))
-        ),
+        packer.image_codes.eq(Cat(data[8 * byte : 8 * byte + bits] for byte in range(port_bytes))),
         packer.image_count.eq(sequencer.load_count),
         packer.image_last.eq(sequencer.load_last),
         sequencer.load_ready.eq(packer.ready),
     ]
 
 
-def connect_operands(
-    m: Module, operands: OperandPort, image: wiring.Interface, host: HostPort, sequencer: Sequencer, packer: PlanePacker
+def _connect_words(
+    m: Module,
+    operands: OperandPort,
+    image: wiring.Interface,
+    host: HostPort,
+    sequencer: Sequencer,
+    packer: PlanePacker,
 ) -> None:
-    """The beats of the stream `image` to the packer or the quantizers, as the host's registers say."""
+    """The host's registers say what it is."""
     m.d.comb += [
         *(sequencer.job[field.name].eq(getattr(host, field.name)) for field in REGISTERS["job"].fields),
         sequencer.program_start.eq(host.program_start),

@@ -259,7 +259,10 @@ class EngineSlice(wiring.Component):
             param = Mux(layer.raw, drain.group.param, group.param)
         m.d.comb += [
             *(into.eq(value) for into, value in zip(quantizer.values, values, strict=True)),
-            *(out.eq(value) for out, value in zip(self.raw.offsets, quantizer.offsets, strict=True)),
+            *(
+                out.eq(Mux(layer.bare_sums, 0, value) if config.training else value)
+                for out, value in zip(self.raw.offsets, quantizer.offsets, strict=True)
+            ),
             *(
                 getattr(quantizer, f"w_{part}").eq(getattr(self.params, part))
                 for part in ("en", "address", "data")

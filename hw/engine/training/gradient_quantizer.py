@@ -24,6 +24,11 @@ _SHIFTED_BITS = WORD_BITS + 1
 _G_BITS = range(MAX_BITS + 1)
 
 
+def scale_latency(lanes: int) -> int:
+    """Cycles from a packet's last words to its scale."""
+    return greatest_latency(lanes) + 1
+
+
 class GradientQuantizer(wiring.Component):
     """Scale and codes of a sample's words, `lanes` (1 to 8) a cycle, Eq. 12 to 14 in integers.
 
@@ -48,7 +53,7 @@ class GradientQuantizer(wiring.Component):
 
     def __init__(self, *, lanes: int, scale_bits: int = SCALE_BITS) -> None:
         self._lanes, self._scale_bits = lanes, scale_bits
-        self.scale_latency = greatest_latency(lanes) + 1
+        self.scale_latency = scale_latency(lanes)
         super().__init__(
             {
                 "mark": In(mark_layout(lanes)),

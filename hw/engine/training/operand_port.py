@@ -16,7 +16,8 @@ from ...config.engine import EngineConfig
 from ...interface.memory_map import MemoryMap, Window
 from ...interface.registers import Mode
 from ...interface.result_ports import result_port
-from .gradient_quantizer import GradientQuantizer
+from .gradient_quantizer import GradientQuantizer, scale_latency
+from .greatest import greatest_latency
 from .job import job_layout
 from .weight_quantizer import WeightQuantizer
 
@@ -27,11 +28,9 @@ _DEPTH = 32
 def settle_cycles(config: EngineConfig) -> tuple[int, int]:
     """Cycles behind the last beat of gradients, and of weights, until they are measured, or all of their
     codes are in the queue."""
-    gradients = GradientQuantizer(lanes=config.gradient_lanes)
-    weights = WeightQuantizer(lanes=config.weight_lanes)
     return (
-        max(gradients.latency, gradients.scale_latency) + 1,
-        max(weights.latency, weights.largest_latency) + 1,
+        max(GradientQuantizer.latency, scale_latency(config.gradient_lanes)) + 1,
+        max(WeightQuantizer.latency, greatest_latency(config.weight_lanes)) + 1,
     )
 
 
