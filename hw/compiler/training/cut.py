@@ -67,8 +67,6 @@ def parts_of(job: Job, config: EngineConfig) -> tuple[JobPart, ...]:
     source = weight_source(config)
     room = source.room(config) or config.weight_depth
     tiles = min(room // tile_words, counted)
-    if job.shared_weights:
-        tiles = min(tiles, 1)
     if not tiles:
         least = source.least_depth([tile_words])
         raise InputError(

@@ -119,9 +119,9 @@ class JobPass:
     def descriptor(self) -> tuple[int, ...]:
         """The words of the program. InputError where a field is too narrow for the job."""
         values = descriptor(self.schedule, 0, self.config, self.network, weight_base=0, param_base=0)
-        values["pixel_groups"] = 1  # the place of codes, of which none are stored
-        if self.part.shared_weights:
-            values["tile_step"] = 0
+        values |= {"shared_weights": self.part.shared_weights, "bare_sums": True}
+        # The place of codes and of their parameters, of which there are none.
+        values |= {"pixel_groups": 0, "param_base": 0}
         return tuple(program.encode(self.config, self.part.name, values))
 
     def packets(self, images: np.ndarray) -> np.ndarray:

@@ -45,7 +45,8 @@ def fit_training(
     """
     if not shapes:
         raise InputError("the network has no layers to train; accepted: at least one")
-    array = {"lanes": lanes, "rows": rows, "quant": quant, "port_bytes": port_bytes, "weights": "stream"}
+    array = {"lanes": lanes, "rows": rows, "quant": quant, "port_bytes": port_bytes}
+    array |= {"training": 1, "results": "wide", "weights": "stream"}
     array |= {"w_bits": 8, "a_bits": 8, "out_bits": 1} | overrides
     # Large enough for whatever there is: its depths are not yet known.
     large = {
@@ -106,7 +107,7 @@ def _sized(jobs: Sequence[Job], draft: EngineConfig, overrides: dict[str, Any]) 
         if problem := beyond_range(name, need):
             raise InputError(problem)
         sizes[name] = max(need.least, RANGES[name][0])
-    return draft.replace(**({"pool_depth": 1, "line_depth": 1} | sizes | overrides))
+    return draft.replace(**({"param_depth": 1, "pool_depth": 1, "line_depth": 1} | sizes | overrides))
 
 
 def _least_memory(jobs: Iterable[JobPass], a_bits: int) -> int:
