@@ -40,7 +40,7 @@ def fit_training(
     Depths and widths are the least that the step's jobs need, in the forms that take the fewest cycles.
     `weight_depth` holds the weights of every job twice, but at most 1024 words per row where two tiles of each
     job fit these: larger jobs are cut. `fetch_bits` is the least with which the step takes at most 1 % more
-    cycles than with the best. `out_bits` makes the feature memory the smallest. Raises :class:`InputError` where
+    cycles than with the best. `out_bits` makes the memories the smallest. Raises :class:`InputError` where
     no engine has what the step needs.
     """
     if not shapes:
@@ -90,7 +90,8 @@ def _sized(jobs: Sequence[Job], draft: EngineConfig, overrides: dict[str, Any]) 
     whole = [JobPass(part=job, config=draft) for job in jobs]
     for name in ("w_bits", "a_bits"):
         sizes[name] = max(getattr(job, name) for job in jobs)
-    sizes["out_bits"] = _least_memory(whole, sizes["a_bits"])
+    sizes["acc_bits"] = max(job.needs["acc_bits"].least for job in whole)
+    sizes["out_bits"] = _least_memory(whole, draft, a_bits=sizes["a_bits"], acc_bits=sizes["acc_bits"])
     tile = max(job.part.w_bits * job.geometry.words for job in whole)
     all_words = max(job.geometry.weight_words for job in whole)
     sizes["weight_depth"] = 2 * max(tile, min(all_words, _WEIGHT_WORDS // 2))
@@ -110,14 +111,16 @@ def _sized(jobs: Sequence[Job], draft: EngineConfig, overrides: dict[str, Any]) 
     return draft.replace(**({"param_depth": 1, "pool_depth": 1, "line_depth": 1} | sizes | overrides))
 
 
-def _least_memory(jobs: Iterable[JobPass], a_bits: int) -> int:
-    """The planes of the feature memory that are as deep as the largest map of all, so that it is smallest: the
-    others are as deep as the largest map of more bits."""
-    maps = [(job.part.a_bits, job.source.words(job.config.fetch_bits)) for job in jobs]
+def _least_memory(jobs: Iterable[JobPass], draft: EngineConfig, *, a_bits: int, acc_bits: int) -> int:
+    """`out_bits` with the fewest bits of memory: so many planes of the feature memory are as deep as the largest
+    map of all, the others as the largest one of more bits; and so many bits have codes that the engine could
+    make, whose thresholds have a place."""
+    maps = [(job.part.a_bits, job.source.words(draft.fetch_bits)) for job in jobs]
     deepest = max(words for _, words in maps)
 
-    def words(deep: int) -> int:
-        others = max((count for bits, count in maps if bits > deep), default=0)
-        return deep * deepest + (a_bits - deep) * others
+    def bits(planes: int) -> int:
+        others = max((words for own, words in maps if own > planes), default=0)
+        feature = draft.fetch_bits * (planes * deepest + (a_bits - planes) * others)
+        return feature + draft.total_quant * ((1 << planes) - 1) * acc_bits
 
-    return min(range(1, a_bits + 1), key=words)
+    return min(range(1, a_bits + 1), key=bits)
