@@ -8,6 +8,7 @@ from dorefa.golden.backward.shape import ConvolutionShape
 from dorefa.golden.quantizers.dorefa import weight_scale
 from dorefa.golden.quantizers.noise import stream_state
 from dorefa.golden.train.job_backend import JobBackend
+from dorefa.hw.compiler.training.step_cost import LayerCost, layer_costs
 from dorefa.hw.compiler.training.step_jobs import StepJobs
 
 from .engine import TrainingEngine
@@ -27,6 +28,7 @@ class EngineBackend(JobBackend):
         self.runner = EngineRunner(engine=engine)
         super().__init__(self.runner, noise_seed, lambda shape, batch: step.forms[shape])
         self.quantizers = EngineQuantizers(engine=engine)
+        self._step = step
 
     def quantize_weights(self, shape: ConvolutionShape, weights: np.ndarray) -> tuple[np.ndarray, np.float32]:
         """See :class:`dorefa.golden.train.backend.Backend`."""
@@ -41,3 +43,8 @@ class EngineBackend(JobBackend):
         if self.noise_seed is not None:
             states = [stream_state(self.noise_seed, step, index, sample) for sample in range(len(words))]
         return self.quantizers.gradients(shape.name, words, shape.g_bits, states)
+
+    def costs(self, steps: int) -> list[LayerCost]:
+        """What the `steps` so far cost, as counted at the ports."""
+        config = self.runner.engine.program.config
+        return layer_costs(self._step, config, self.runner.costs, self.quantizers.costs, steps)

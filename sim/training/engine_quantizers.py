@@ -20,8 +20,8 @@ _LIMIT = 1000
 
 @dataclass(kw_only=True)
 class EngineQuantizers:
-    """Codes from the units of an `engine`. `costs`: by the layer's name and what is quantized, ``gradients`` or
-    ``weights``, of all packets so far, those measured included."""
+    """Codes from the units of an `engine`. `costs`: by the layer's name and the quantizer
+    (:data:`dorefa.hw.compiler.training.cost.QUANTIZERS`), of all packets so far, those measured included."""
 
     engine: TrainingEngine
     costs: dict[tuple[str, str], PassCost] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class EngineQuantizers:
             self.engine.fill(memory_map.reciprocals, 0, reciprocals(bits))
             self._table_bits = bits
         codes, scales = np.empty(words.shape, np.uint8), np.empty(len(words), np.int64)
-        key = layer, "gradients"
+        key = layer, "quantize_gradients"
         for sample, own in enumerate(words):
             packet = own.astype("<i2").reshape(1, -1).view(np.uint8)
             self.engine.begin(Mode.MEASURE_GRADIENTS, packet_bytes=packet.size)
@@ -55,7 +55,7 @@ class EngineQuantizers:
     def weights(self, layer: str, weights: np.ndarray, bits: int) -> np.ndarray:
         """The codes of :func:`dorefa.golden.quantizers.dorefa.quantize_weights` of float32 weights."""
         packet = weights.astype("<f4").reshape(1, -1).view(np.uint8)
-        key = layer, "weights"
+        key = layer, "quantize_weights"
         self.engine.begin(Mode.MEASURE_WEIGHTS, packet_bytes=packet.size)
         self._run(key, packet, 0)
         largest = np.uint32(self.engine.measured()).view(np.float32)
