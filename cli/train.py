@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.golden.network import npz
     from dorefa.golden.onnx import export
     from dorefa.golden.onnx.file.read import import_onnx
+    from dorefa.golden.train.recipe import Recipe
     from dorefa.golden.train.train import train
     from dorefa.golden.zoo import architectures
     from dorefa.golden.zoo.datasets import load_mnist
@@ -63,6 +64,18 @@ def run(args: argparse.Namespace) -> int:
             "--data is missing: training needs the full set; accepted: a folder with the four IDX "
             "files of MNIST (train-images-idx3-ubyte and so on, .gz or not)"
         )
+    recipe = Recipe(
+        w_bits=args.net_w,
+        a_bits=args.net_a,
+        g_bits=args.net_g,
+        first_w=args.net_first_w,
+        last_w=args.net_last_w,
+        epochs=args.epochs,
+        batch=args.batch,
+        rate=args.rate,
+        seed=args.seed,
+    )
+    recipe.check_storable(architecture)
     data = load_mnist(args.data)
     with Progress("train", 1) as progress:
 
@@ -72,21 +85,14 @@ def run(args: argparse.Namespace) -> int:
 
         result = train(
             architecture,
+            recipe,
             data.train_images,
             data.train_labels,
-            w_bits=args.net_w,
-            a_bits=args.net_a,
-            g_bits=args.net_g,
-            first_w=args.net_first_w,
-            last_w=args.net_last_w,
-            epochs=args.epochs,
-            batch=args.batch,
-            rate=args.rate,
-            seed=args.seed,
             test=(data.test_images, data.test_labels),
             progress=show,
         )
     save = npz.save if args.output.endswith(".npz") else export.save
+    assert result.network is not None
     save(result.network, args.output)
     out.table(
         ["epoch", "loss", "training accuracy", "test accuracy"],

@@ -12,6 +12,9 @@ from .. import checks
 from ..errors import InputError
 from ..network.layer import MAX_BITS
 
+# Gradients of more bits are not quantized at all.
+MAX_GRADIENT_BITS = 31
+
 
 def quantize_k(r: np.ndarray, k: int) -> np.ndarray:
     """Eq. 5: round((2^k - 1) r) / (2^k - 1), ties to even.
@@ -118,12 +121,12 @@ def quantize_activations_backward(gradient: np.ndarray, r: np.ndarray) -> np.nda
 def quantize_gradients(g: np.ndarray, bits: int, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Gradient codes and maxima, Eq. 12 to 14, in the form floor(n (g / 2m + 1/2) + u).
 
-    g: float32 or float64 (batch, ...); bits: 1..8; noise: u, uniform in [0, 1), shaped like g
-    (0.5 everywhere rounds to nearest). Returns (codes uint8 shaped like g, m: one maximum of |g|
-    per sample, dtype of g, shape (batch, 1, ...)). Real value m * (2 code - n) / n, which is 0 for
-    a sample of zeros.
+    g: float32 or float64 (batch, ...); bits: 1..31; noise: u, uniform in [0, 1), shaped like g
+    (0.5 everywhere rounds to nearest). Returns (codes shaped like g, uint8 up to 8 bits, else uint32; m: one
+    maximum of |g| per sample, dtype of g, shape (batch, 1, ...)). Real value m * (2 code - n) / n, which is 0
+    for a sample of zeros.
     """
-    bits = checks.integer(bits, "quantize_gradients: bits", 1, MAX_BITS)
+    bits = checks.integer(bits, "quantize_gradients: bits", 1, MAX_GRADIENT_BITS)
     g = _floats(g, "quantize_gradients: g")
     checks.finite(g, "quantize_gradients: g")
     noise = np.asarray(noise)
@@ -137,7 +140,7 @@ def quantize_gradients(g: np.ndarray, bits: int, noise: np.ndarray) -> tuple[np.
     divisor = np.where(maxima > 0, maxima, 1).astype(np.float64)
     codes = np.floor(levels * (g / divisor * 0.5 + 0.5) + noise)
     # Only the rounding of levels + u, u just below 1, can reach levels + 1.
-    return np.minimum(codes, levels).astype(np.uint8), maxima
+    return np.minimum(codes, levels).astype(np.uint8 if bits <= MAX_BITS else np.uint32), maxima
 
 
 def bipolar_values(
@@ -145,7 +148,11 @@ def bipolar_values(
 ) -> np.ndarray:
     """scale * (2 code - n) / n with n = 2^bits - 1: real weights or gradients of their codes."""
     levels = (1 << bits) - 1
-    return (scale * ((2 * codes.astype(dtype) - levels) / dtype(levels))).astype(dtype)
+    if bits > MAX_BITS:
+        values = (2 * codes.astype(np.int64) - levels).astype(dtype)
+    else:
+        values = 2 * codes.astype(dtype) - levels
+    return (scale * (values / dtype(levels))).astype(dtype)
 
 
 def _floats(value: np.ndarray, where: str) -> np.ndarray:

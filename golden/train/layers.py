@@ -8,51 +8,78 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..network.geometry import Geometry
+
 Pair = tuple[int, int]
-Sides = tuple[int, int, int, int]
 
 
-def convolve(
-    x: np.ndarray, weights: np.ndarray, stride: Pair, padding: Sides
-) -> tuple[np.ndarray, np.ndarray]:
-    """Convolution (no kernel flip) as one matrix product.
+def patches_of(x: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """Every window of x (N, H, W, C) as a row, (groups, N*Ho*Wo, Kh*Kw*C/groups)."""
+    rows, columns = geometry.output_size(x.shape[1:])
+    x = geometry.pad(x)
+    batch, _, _, depth = x.shape
+    groups, (stride_y, stride_x) = geometry.groups, geometry.stride
+    step_n, step_y, step_x, step_c = x.strides
+    windows = np.lib.stride_tricks.as_strided(
+        x,
+        (groups, batch, rows, columns, *geometry.kernel, depth // groups),
+        (
+            step_c * (depth // groups),
+            step_n,
+            step_y * stride_y,
+            step_x * stride_x,
+            step_y * geometry.dilation[0],
+            step_x * geometry.dilation[1],
+            step_c,
+        ),
+        writeable=False,
+    )
+    return windows.reshape(groups, batch * rows * columns, -1)
 
-    x (N, H, W, C), weights (Cout, Kh, Kw, C), stride (h, w), padding (top, left, bottom, right).
-    Returns the result (N, Ho, Wo, Cout) and the patches (N*Ho*Wo, Kh*Kw*C) for the backward pass.
+
+def convolve(x: np.ndarray, weights: np.ndarray, geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
+    """Convolution (no kernel flip) as one matrix product for each channel group.
+
+    x (N, H, W, C), weights (Cout, Kh, Kw, C / groups). Returns the result (N, Ho, Wo, Cout) and the patches
+    for the backward pass, see :func:`patches_of`.
     """
-    top, left, bottom, right = padding
-    if any(padding):
-        x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
-    channels, *kernel, _ = weights.shape
-    windows = np.lib.stride_tricks.sliding_window_view(x, kernel, axis=(1, 2))
-    windows = windows[:, :: stride[0], :: stride[1]].transpose(0, 1, 2, 4, 5, 3)
-    patches = windows.reshape(-1, weights[0].size)
-    result = patches @ weights.reshape(channels, -1).T
-    return result.reshape(*windows.shape[:3], channels), patches
+    patches = patches_of(x, geometry)
+    matrix = weights.reshape(geometry.groups, -1, patches.shape[2])
+    result = patches @ matrix.transpose(0, 2, 1)
+    rows, columns = geometry.output_size(x.shape[1:])
+    return result.transpose(1, 0, 2).reshape(len(x), rows, columns, len(weights)), patches
 
 
-def convolve_backward_weights(
-    gradient: np.ndarray, patches: np.ndarray, weights_shape: tuple[int, ...]
-) -> np.ndarray:
-    """Gradient of the weights: gradient (N, Ho, Wo, Cout) with `patches` from `convolve`."""
-    return (gradient.reshape(-1, weights_shape[0]).T @ patches).reshape(weights_shape)
+def convolve_backward_weights(gradient: np.ndarray, patches: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """Gradient of the weights, (Cout, Kh, Kw, C / groups): gradient (N, Ho, Wo, Cout) with the `patches` of
+    :func:`convolve`."""
+    channels = gradient.shape[-1]
+    columns = gradient.reshape(-1, geometry.groups, channels // geometry.groups).transpose(1, 2, 0)
+    return (columns @ patches).reshape(channels, *geometry.kernel, -1)
 
 
 def convolve_backward_input(
-    gradient: np.ndarray, weights: np.ndarray, input_shape: tuple[int, ...], stride: Pair, padding: Sides
+    gradient: np.ndarray, weights: np.ndarray, input_shape: tuple[int, ...], geometry: Geometry
 ) -> np.ndarray:
     """Gradient of the input (N, H, W, C) = `input_shape`, from gradient (N, Ho, Wo, Cout)."""
     batch, height, width, depth = input_shape
-    top, left, bottom, right = padding
-    channels, kernel_height, kernel_width, _ = weights.shape
-    _, rows, columns, _ = gradient.shape
-    flat = gradient.reshape(-1, channels)
-    padded = np.zeros((batch, height + top + bottom, width + left + right, depth), gradient.dtype)
-    for ky in range(kernel_height):
-        for kx in range(kernel_width):
-            y_stop, x_stop = ky + stride[0] * rows, kx + stride[1] * columns
-            target = padded[:, ky : y_stop : stride[0], kx : x_stop : stride[1]]
-            target += (flat @ weights[:, ky, kx]).reshape(batch, rows, columns, depth)
+    top, left, _, _ = geometry.padding
+    channels, *kernel, _ = weights.shape
+    groups, (rows, columns) = geometry.groups, gradient.shape[1:3]
+    flat = gradient.reshape(-1, groups, channels // groups).transpose(1, 0, 2)
+    if (rows, columns) == (1, 1) and tuple(kernel) == (height, width) and groups == 1:
+        return (flat[0] @ weights.reshape(channels, -1)).reshape(input_shape)
+    matrices = weights.reshape(groups, channels // groups, *kernel, -1)
+    padded = np.zeros((batch, *geometry.padded(input_shape[1:]), depth), gradient.dtype)
+    for ky, kx in np.ndindex(*kernel):
+        first_y, first_x = ky * geometry.dilation[0], kx * geometry.dilation[1]
+        target = padded[
+            :,
+            first_y : first_y + geometry.stride[0] * rows : geometry.stride[0],
+            first_x : first_x + geometry.stride[1] * columns : geometry.stride[1],
+        ]
+        product = flat @ matrices[:, :, ky, kx]
+        target += product.transpose(1, 0, 2).reshape(batch, rows, columns, depth)
     return padded[:, top : top + height, left : left + width]
 
 

@@ -1,5 +1,6 @@
 """Training a DoReFa-Net from a seed: Algorithm 1 with Adam, ending in integer accuracy."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,110 +9,185 @@ import numpy as np
 
 from .. import checks
 from ..errors import InputError
+from ..files import PathName
 from ..lowering.lower import lower
-from ..network.layer import MAX_BITS
 from ..network.network import Network
 from ..run.integer import logits, run_integer
 from ..zoo.architecture import Architecture
+from .backend import Backend
+from .checkpoint import Progress, images_sha256, load, save
 from .layers import softmax_cross_entropy
-from .network import FLOAT, TrainNetwork
-from .optimizer import Adam, cosine_rate
+from .matrix_backend import MatrixBackend
+from .network import TrainNetwork
+from .optimizer import Optimizer, cosine_rate, optimizer_of
+from .recipe import DEFAULT_RATE, Recipe
+from .trainable import check_set, check_trainable
 
-DEFAULT_RATE = 1e-3
 # Images per evaluation batch: bounds the memory, changes no result.
 _EVALUATION_BATCH = 500
+# Between two checkpoints within an epoch.
+_SAVE_SECONDS = 60.0
+
+# show(step, steps, measures), see `train`.
+Show = Callable[[int, int, dict[str, float]], None]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainingResult:
-    """A trained network, how it got there, and how well its integer form does.
+    """A trained network, how it got there, and how well it does.
 
-    history: one dictionary per epoch with `epoch` (from 1), `loss` and `train_accuracy` (means
-    over the epoch's batches while they train) and, with a test set, `test_accuracy` (float32, with
-    running statistics). accuracy: share of the test set that the lowered integer model classifies
-    correctly, None without a test set.
+    network: None where it has no stored form, see Recipe.check_storable. history: one dictionary per epoch
+    with `epoch` (from 1), `loss` and `train_accuracy` (means over the epoch's batches while they train) and,
+    with a test set, `test_accuracy` (float32, with running statistics). losses: of every step. accuracy:
+    share of the test set that the lowered integer model classifies correctly, or the training network where
+    there is none; None without a test set. parameters_sha256: see TrainNetwork.
     """
 
-    network: Network
+    network: Network | None
     history: list[dict[str, float]]
+    losses: list[float]
     accuracy: float | None
+    parameters_sha256: str
 
 
 def train(
     architecture: Architecture,
+    recipe: Recipe,
     images: np.ndarray,
     labels: np.ndarray,
     *,
-    w_bits: int,
-    a_bits: int,
-    g_bits: int,
-    epochs: int,
-    seed: int,
     test: tuple[np.ndarray, np.ndarray] | None = None,
-    first_w: int | None = None,
-    last_w: int | None = None,
-    batch: int = 64,
-    rate: float = DEFAULT_RATE,
-    progress: Callable[[int, int, dict[str, float]], None] | None = None,
+    backend: Backend | None = None,
+    steps: int | None = None,
+    checkpoint: PathName | None = None,
+    resume: PathName | None = None,
+    progress: Show | None = None,
 ) -> TrainingResult:
     """Trains `architecture` on images uint8 (N, H, W, C) with labels (N,), Algorithm 1.
 
-    w_bits, a_bits: 1..8; first_w, last_w: weight widths of the first and last layer (None: the
-    architecture's); g_bits: 1..8 in every layer, or 32 for float gradients. Batches of `batch`
-    images in an order drawn per epoch; Adam, learning rate half a cosine from `rate` to 0.
-    test: (images, labels). progress(step, steps, measures) is called after every batch, with
-    the running `epoch`, `loss` and `train_accuracy`. The same arguments give the same bits on one
-    machine with one NumPy; another BLAS, or another number of its threads, sums in another order.
+    test: (images, labels). backend: what computes the layers in integers, by default a MatrixBackend with the
+    recipe's `stream_seed`. steps: ends after that many in all, at most the recipe's. checkpoint: a file that
+    is written after every epoch, at the end, and at most a minute apart; resume: one to go on from, see
+    :mod:`.checkpoint`. progress(step, steps, measures) is called after every batch, with the running `epoch`,
+    `loss` and `train_accuracy`. The same arguments give the same bits on one machine with one NumPy, on any
+    backend, interrupted or not; another BLAS, or another number of its threads, adds up batch normalization's
+    sums in another order.
     Raises InputError for arguments that do not fit, and where a number grows beyond the floats on the way.
     """
-    _check_trainable(architecture)
-    _check_set(architecture, images, labels, "training set")
+    check_trainable(architecture)
+    check_set(architecture, images, labels, "training set")
     if test is not None:
-        _check_set(architecture, *test, "test set")
-    widths = architecture.weight_bits(w_bits, first_w, last_w)
-    for spec, width in zip(architecture.layers, widths, strict=True):
-        checks.integer(width, f"train: weight bits of layer {spec.name}", 1, MAX_BITS)
-    checks.integer(a_bits, "train: a_bits", 1, MAX_BITS)
-    if g_bits != FLOAT:
-        checks.integer(g_bits, "train: g_bits (or 32 for float)", 1, MAX_BITS)
-    checks.integer(epochs, "train: epochs", 1)
-    checks.integer(batch, "train: batch", 1)
-    checks.integer(seed, "train: seed", 0)
-    if not 0 < rate < np.inf:
-        raise InputError(f"train: rate is {rate}; accepted: a finite number above 0")
+        check_set(architecture, *test, "test set")
+    network = TrainNetwork(architecture, recipe, backend or MatrixBackend(recipe.stream_seed))
+    training = _Training(network, images, labels, test, checkpoint, resume)
+    history = training.run(steps, progress)
+    frozen = network.freeze() if _storable(recipe, architecture) else None
+    final = history[-1].get("test_accuracy")
+    if frozen is not None and test is not None:
+        final = network_accuracy(frozen, *test)
+    return TrainingResult(
+        network=frozen,
+        history=history,
+        losses=training.progress.losses,
+        accuracy=final,
+        parameters_sha256=network.parameters_sha256,
+    )
 
-    rng = np.random.Generator(np.random.PCG64(seed))
-    network = TrainNetwork(architecture, widths, a_bits, g_bits, rng)
-    optimizer = Adam(network.parameters)
-    batches = -(-len(images) // batch)
-    history = []
-    for epoch in range(epochs):
-        order = rng.permutation(len(images))
-        loss_sum, correct, seen = 0.0, 0, 0
-        for index in range(batches):
-            chosen = order[index * batch : (index + 1) * batch]
-            step = epoch * batches + index
-            step_rate = cosine_rate(rate, step, epochs * batches)
-            with _growing(rate, f"epoch {epoch + 1}, step {step + 1} of {epochs * batches}"):
-                loss, hits = train_step(network, optimizer, images[chosen], labels[chosen], step_rate, rng)
-                _check_finite(network, loss)
+
+class _Training:
+    """A training between two steps, from the beginning or from a checkpoint; see :func:`train`."""
+
+    def __init__(
+        self,
+        network: TrainNetwork,
+        images: np.ndarray,
+        labels: np.ndarray,
+        test: tuple[np.ndarray, np.ndarray] | None,
+        path: PathName | None,
+        resume: PathName | None,
+    ):
+        self.network, self.recipe = network, network.recipe
+        self.images, self.labels, self.test = images, labels, test
+        self.optimizer = optimizer_of(self.recipe, network.parameters)
+        self.batches = -(-len(images) // self.recipe.batch)
+        self.schedule = self.recipe.epochs * self.batches
+        self.progress = Progress()
+        self.path, self.saved = path, time.monotonic()
+        if path is not None or resume is not None:
+            self.identity = images_sha256(images, labels)
+        if resume is not None:
+            self.progress = load(resume, network, self.optimizer, self.identity, self.batches)
+
+    def run(self, steps: int | None, show: Show | None) -> list[dict[str, float]]:
+        """Trains until `steps` steps are done in all; returns the history."""
+        progress, done = self.progress, len(self.progress.losses)
+        last = self.schedule
+        if steps is not None:
+            last = min(last, checks.integer(steps, "train: steps", max(1, done)))
+        history = progress.history
+        while len(history) * self.batches < last:
+            epoch = len(history)
+            end = (epoch + 1) * self.batches
+            measures = self._epoch(epoch, min(last, end), last, show)
+            if self.test is not None:
+                with _growing(self.recipe.rate, f"test behind epoch {epoch + 1}"):
+                    measures["test_accuracy"] = accuracy(self.network.forward, *self.test)
+            history = [*history, measures]
+            if len(progress.losses) == end:
+                progress.history, progress.correct = history, 0
+            self._save()
+        return history
+
+    def _epoch(self, epoch: int, stop: int, last: int, show: Show | None) -> dict[str, float]:
+        """Trains up to step `stop`, at most to the end of `epoch`; returns the measures of that epoch."""
+        progress, batch = self.progress, self.recipe.batch
+        order = epoch_order(self.recipe.seed, epoch, len(self.images))
+        loss_sum, seen = 0.0, 0
+        for loss in progress.losses[epoch * self.batches :]:
+            loss_sum += loss * batch
+            seen += batch
+        for step in range(len(progress.losses), stop):
+            chosen = order[step % self.batches * batch :][:batch]
+            loss, hits = self._step(step, chosen, f"epoch {epoch + 1}, step {step + 1} of {self.schedule}")
             loss_sum += loss * len(chosen)
-            correct += hits
             seen += len(chosen)
-            measures: dict[str, float] = {
-                "epoch": epoch + 1,
-                "loss": loss_sum / seen,
-                "train_accuracy": correct / seen,
-            }
-            if progress is not None:
-                progress(step + 1, epochs * batches, measures)
-        if test is not None:
-            with _growing(rate, f"test behind epoch {epoch + 1}"):
-                measures["test_accuracy"] = accuracy(network.forward, *test)
-        history.append(measures)
-    frozen = network.freeze()
-    integer_accuracy = None if test is None else network_accuracy(frozen, *test)
-    return TrainingResult(network=frozen, history=history, accuracy=integer_accuracy)
+            progress.losses.append(loss)
+            progress.correct += hits
+            if show is not None:
+                show(step + 1, last, _measures(epoch, loss_sum, progress.correct, seen))
+            if time.monotonic() - self.saved > _SAVE_SECONDS:
+                self._save()
+        return _measures(epoch, loss_sum, progress.correct, seen)
+
+    def _step(self, step: int, chosen: np.ndarray, where: str) -> tuple[float, int]:
+        rate = cosine_rate(self.recipe.rate, step, self.schedule)
+        with _growing(self.recipe.rate, where):
+            images, labels = self.images[chosen], self.labels[chosen]
+            loss, hits = train_step(self.network, self.optimizer, images, labels, rate, step)
+            _check_finite(self.network, loss)
+        return loss, hits
+
+    def _save(self) -> None:
+        if self.path is not None:
+            save(self.path, self.network, self.optimizer, self.progress, self.identity)
+            self.saved = time.monotonic()
+
+
+def _measures(epoch: int, loss_sum: float, correct: int, seen: int) -> dict[str, float]:
+    return {"epoch": epoch + 1, "loss": loss_sum / seen, "train_accuracy": correct / seen}
+
+
+def _storable(recipe: Recipe, architecture: Architecture) -> bool:
+    try:
+        recipe.check_storable(architecture)
+    except InputError:
+        return False
+    return True
+
+
+def epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
+    """The order of `count` images in an epoch, from 0: a permutation from PCG64 seeded with (seed, epoch)."""
+    return np.random.Generator(np.random.PCG64((seed, epoch))).permutation(count)
 
 
 @contextmanager
@@ -133,28 +209,24 @@ def _growing(rate: float, where: str) -> Iterator[None]:
 def _check_finite(network: TrainNetwork, loss: float) -> None:
     """Refuses NaN and infinity in the loss, the parameters and the running statistics."""
     for layer in network.layers:
-        statistics = {"mean": layer.mean, "var": layer.var} if layer.spec.norm else {}
-        for name, value in (layer.parameters | statistics).items():
+        for name, value in (layer.parameters | layer.statistics).items():
             checks.finite(value, f"layer {layer.spec.name}: {name}")
     checks.finite(np.asarray(loss), "the loss")
 
 
 def train_step(
     network: TrainNetwork,
-    optimizer: Adam,
+    optimizer: Optimizer,
     images: np.ndarray,
     labels: np.ndarray,
     rate: float,
-    rng: np.random.Generator,
+    step: int,
 ) -> tuple[float, int]:
-    """One batch of Algorithm 1: forward, backward, update. Returns (mean loss, correct answers).
-
-    rng: numpy Generator of the gradient quantizer's noise.
-    """
-    scores = network.forward(images, training=True)
+    """One batch of Algorithm 1, step `step` from 0: forward, backward, update. Returns (mean loss, correct
+    answers)."""
+    scores = network.forward(images, step)
     loss, gradient = softmax_cross_entropy(scores, labels)
-    gradients = network.backward(gradient, lambda shape: rng.random(shape, dtype=np.float32))
-    optimizer.step(gradients, rate)
+    optimizer.step(network.backward(gradient, step), rate, step)
     return loss, int(np.sum(scores.argmax(axis=1) == labels))
 
 
@@ -174,46 +246,3 @@ def accuracy(classify: Callable[[np.ndarray], np.ndarray], images: np.ndarray, l
         checks.finite(scores, "a score")
         correct += int(np.sum(scores.argmax(axis=1) == labels[part]))
     return correct / len(images)
-
-
-def _check_trainable(architecture: Architecture) -> None:
-    """Refuses what the training step has no backward pass for."""
-    if architecture.input_bits is None:
-        raise InputError(f"train: {architecture.name} reads codes of another network; accepted: images")
-    plain = {
-        "groups": 1,
-        "dilation": (1, 1),
-        "source": None,
-        "add": None,
-        "trunk": False,
-        "global_pool": False,
-    }
-    for spec in architecture.layers:
-        for name, value in plain.items():
-            if getattr(spec, name) != value:
-                raise InputError(
-                    f"train: {architecture.name}: layer {spec.name}: {name} is "
-                    f"{getattr(spec, name)!r}; accepted in training: {value!r}"
-                )
-        if spec.pool is not None and (spec.pool.kind != "max" or any(spec.pool.padding)):
-            raise InputError(
-                f"train: {architecture.name}: layer {spec.name}: pool is {spec.pool.kind} with "
-                f"padding {spec.pool.padding}; accepted in training: max without padding"
-            )
-
-
-def _check_set(architecture: Architecture, images: np.ndarray, labels: np.ndarray, where: str) -> None:
-    shape = architecture.input_shape
-    if images.dtype != np.uint8 or images.shape[1:] != shape or len(images) == 0:
-        raise InputError(
-            f"{where}: images are {images.dtype} {images.shape}; "
-            f"accepted: uint8 (N, {', '.join(map(str, shape))}), N at least 1"
-        )
-    classes = architecture.layers[-1].channels
-    if labels.dtype.kind not in "iu" or labels.shape != images.shape[:1]:
-        raise InputError(
-            f"{where}: labels are {labels.dtype} {labels.shape}; "
-            f"accepted: integers ({len(images)},), one per image"
-        )
-    if labels.min() < 0 or labels.max() >= classes:
-        raise InputError(f"{where}: labels from {labels.min()} to {labels.max()}; accepted: 0..{classes - 1}")

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from dorefa.golden import InputError, random_network
+from dorefa.golden import InputError, archive, random_network
 from dorefa.golden.network import npz
 
 from .support import contents, npy, refused, rewrite
@@ -20,11 +20,11 @@ def path(tmp_path):
 
 
 def test_huge_arrays_are_refused_before_unpacking(path, monkeypatch):
-    monkeypatch.setattr(npz, "MAX_UNPACKED", 10_000)
+    monkeypatch.setattr(archive, "MAX_UNPACKED", 10_000)
     files = {"header.npy": contents(path)["header.npy"], "bomb.npy": bytes(1 << 20)}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in files.items():
-            archive.writestr(name, content)
+            file.writestr(name, content)
     assert path.stat().st_size < 10_000
     total = sum(len(content) for content in files.values())
     with refused(path, f"arrays unpack to {total} bytes; accepted: at most 10000"):
@@ -35,9 +35,9 @@ def test_a_member_that_unpacks_to_more_than_it_claims_is_not_unpacked(path):
     files = contents(path)
     claimed = len(files["layer0.codes.npy"])
     files["layer0.codes.npy"] += bytes(1 << 28)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in files.items():
-            archive.writestr(name, content)
+            file.writestr(name, content)
     whole = struct.pack("<L", (1 << 28) + claimed)
     path.write_bytes(path.read_bytes().replace(whole, struct.pack("<L", claimed)))
     tracemalloc.start()
@@ -57,17 +57,17 @@ def test_a_header_that_is_larger_than_any(path):
 
 def test_a_method_of_compression_without_bounds(path):
     files = contents(path)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as file:
         for name, content in files.items():
-            archive.writestr(name, content)
+            file.writestr(name, content)
     with refused(path, "'header.npy' is compressed by method 12; accepted: 0 (none) and 8 (deflate)"):
         npz.load(path)
 
 
 def test_very_many_members(path):
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w") as file:
         for number in range(65_000):
-            archive.writestr(zipfile.ZipInfo(f"{number:040}"), b"")
+            file.writestr(zipfile.ZipInfo(f"{number:040}"), b"")
     with pytest.raises(
         InputError, match=r"\(its list of arrays has 5590000 bytes or more, accepted are 4194304\)"
     ):
@@ -82,8 +82,8 @@ def test_a_name_of_an_array_is_one_line(path):
 
 
 def test_an_array_that_is_there_twice(path):
-    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("header.npy", b"")
+    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(path, "a") as file:
+        file.writestr("header.npy", b"")
     with refused(path, "an array is there twice; accepted: each name once"):
         npz.load(path)
 

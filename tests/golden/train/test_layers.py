@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dorefa.golden.network.geometry import Geometry
 from dorefa.golden.train import layers
 
 STEP = 1e-6
@@ -23,35 +24,39 @@ def numeric_gradient(function, x, upstream):
 
 
 GEOMETRIES = [
-    # input (N, H, W, C), kernel (Cout, Kh, Kw), stride, padding (top, left, bottom, right)
-    ((2, 5, 6, 2), (3, 3, 3), (1, 1), (1, 1, 1, 1)),
-    ((2, 6, 5, 1), (2, 2, 3), (1, 1), (0, 0, 0, 0)),
-    ((1, 7, 6, 3), (2, 3, 2), (2, 3), (1, 0, 2, 1)),
-    ((3, 4, 4, 2), (5, 4, 4), (1, 1), (0, 0, 0, 0)),
+    # input (N, H, W, C), Cout, geometry
+    ((2, 5, 6, 2), 3, {"kernel": (3, 3), "padding": (1, 1, 1, 1)}),
+    ((2, 6, 5, 1), 2, {"kernel": (2, 3)}),
+    ((1, 7, 6, 3), 2, {"kernel": (3, 2), "stride": (2, 3), "padding": (1, 0, 2, 1)}),
+    ((3, 4, 4, 2), 5, {"kernel": (4, 4)}),
+    ((2, 6, 7, 4), 6, {"kernel": (2, 3), "dilation": (3, 2), "groups": 2, "padding": (0, 2, 1, 0)}),
 ]
 
 
-@pytest.mark.parametrize("shape, kernel, stride, padding", GEOMETRIES)
-def test_convolution_and_its_gradients(rng, shape, kernel, stride, padding):
+@pytest.mark.parametrize("shape, channels, fields", GEOMETRIES)
+def test_convolution_and_its_gradients(rng, shape, channels, fields):
+    geometry = Geometry(**fields)
     x = rng.standard_normal(shape)
-    weights = rng.standard_normal((*kernel, shape[3]))
-    y, patches = layers.convolve(x, weights, stride, padding)
+    groups, (step_y, step_x) = geometry.groups, geometry.dilation
+    weights = rng.standard_normal((channels, *geometry.kernel, shape[3] // groups))
+    y, patches = layers.convolve(x, weights, geometry)
 
-    top, left, bottom, right = padding
-    padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
+    padded = geometry.pad(x)
     for n, row, column, channel in np.ndindex(y.shape):
-        top, left = row * stride[0], column * stride[1]
-        window = padded[n, top : top + kernel[1], left : left + kernel[2]]
+        top, left = row * geometry.stride[0], column * geometry.stride[1]
+        window = padded[n, top : top + geometry.reach[0] : step_y, left : left + geometry.reach[1] : step_x]
+        group = channel // (channels // groups)
+        depth = shape[3] // groups
+        window = window[:, :, group * depth : (group + 1) * depth]
         assert y[n, row, column, channel] == pytest.approx(np.sum(window * weights[channel]))
-    assert y.shape[1] == (padded.shape[1] - kernel[1]) // stride[0] + 1
-    assert y.shape[2] == (padded.shape[2] - kernel[2]) // stride[1] + 1
+    assert y.shape[1:3] == geometry.output_size(shape[1:])
 
     upstream = rng.standard_normal(y.shape)
-    of_weights = layers.convolve_backward_weights(upstream, patches, weights.shape)
-    of_input = layers.convolve_backward_input(upstream, weights, shape, stride, padding)
-    numeric = numeric_gradient(lambda w: layers.convolve(x, w, stride, padding)[0], weights, upstream)
+    of_weights = layers.convolve_backward_weights(upstream, patches, geometry)
+    of_input = layers.convolve_backward_input(upstream, weights, shape, geometry)
+    numeric = numeric_gradient(lambda w: layers.convolve(x, w, geometry)[0], weights, upstream)
     np.testing.assert_allclose(of_weights, numeric, rtol=1e-6, atol=1e-7)
-    numeric = numeric_gradient(lambda v: layers.convolve(v, weights, stride, padding)[0], x, upstream)
+    numeric = numeric_gradient(lambda v: layers.convolve(v, weights, geometry)[0], x, upstream)
     np.testing.assert_allclose(of_input, numeric, rtol=1e-6, atol=1e-7)
 
 

@@ -1,65 +1,28 @@
 """Algorithm 1: the whole backward pass, and which tensors pass through which quantizer."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
+from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.lower import lower
-from dorefa.golden.network.parts import Pool
-from dorefa.golden.quantizers.dorefa import quantize_activations, quantize_weights
 from dorefa.golden.run.integer import logits, run_integer
 from dorefa.golden.train import layers
-from dorefa.golden.train.network import (
-    FLOAT,
-    TrainNetwork,
-    quantized_activations,
-    quantized_gradients,
-    quantized_weights,
-)
-from dorefa.golden.zoo.architecture import Architecture, LayerSpec
+from dorefa.golden.train.matrix_backend import MatrixBackend
+from dorefa.golden.train.recipe import FLOAT
 
-TINY = Architecture(
-    name="tiny",
-    input_shape=(8, 7, 1),
-    input_bits=8,
-    layers=(
-        LayerSpec(
-            name="conv0",
-            kind="conv",
-            channels=3,
-            kernel=(3, 2),
-            pool=Pool(kind="max", kernel=(2, 2), stride=(2, 2)),
-            bias=True,
-            norm=False,
-        ),
-        LayerSpec(name="conv1", kind="conv", channels=4, kernel=(3, 3), padding=(1, 1, 1, 1)),
-        LayerSpec(name="conv2", kind="conv", channels=5, kernel=(2, 2), stride=(1, 2)),
-        LayerSpec(name="fc1", kind="fc", channels=3, norm=False, bias=True),
-    ),
-    first_w=1,
-    last_w=8,
-)
-
-
-def tiny_network(rng, w_bits, a_bits, g_bits, dtype):
-    widths = [w_bits] * len(TINY.layers)
-    network = TrainNetwork(TINY, widths, a_bits, g_bits, rng, dtype)
-    for layer in network.layers:
-        # Off their starting values, so that each gradient matters.
-        for name in ("gamma", "beta", "bias"):
-            if name in layer.parameters:
-                layer.parameters[name] += 0.3 * rng.standard_normal(layer.spec.channels)
-    images = rng.integers(0, 256, (6, *TINY.input_shape), np.uint8)
-    return network, images, rng.integers(0, 3, 6)
+from .support import TINY, DirectBackend, tiny_network
 
 
 def test_float_backward_equals_finite_differences(rng):
-    network, images, labels = tiny_network(rng, FLOAT, FLOAT, FLOAT, np.float64)
+    network, images, labels = tiny_network(rng, dtype=np.float64, w_bits=FLOAT, a_bits=FLOAT, g_bits=FLOAT)
 
     def loss():
-        scores = network.forward(images, training=True)
+        scores = network.forward(images, 0)
         return layers.softmax_cross_entropy(scores, labels)
 
-    gradients = network.backward(loss()[1], noise=None)
+    gradients = network.backward(loss()[1], 0)
     assert gradients.keys() == network.parameters.keys()
     for name, value in network.parameters.items():
         assert gradients[name].shape == value.shape
@@ -75,82 +38,135 @@ def test_float_backward_equals_finite_differences(rng):
             assert gradients[name].flat[index] == pytest.approx(numeric, rel=1e-4, abs=1e-8), name
 
 
-def on_bipolar_grid(values, scale, bits):
-    codes = (values / scale * ((1 << bits) - 1)).astype(np.float64)
-    rounded = np.round(codes)
-    assert np.all(np.abs(rounded) <= (1 << bits) - 1)
-    return np.allclose(codes, rounded, atol=1e-3) and np.all(rounded % 2 == 1)
+class Recorded(MatrixBackend):
+    """Remembers what every operation was given, the latest layer last."""
+
+    def __init__(self, noise_seed):
+        super().__init__(noise_seed)
+        self.operands = {"forward": [], "backward_weight": [], "backward_input": []}
+
+    def forward(self, *operands):
+        self.operands["forward"].append(operands)
+        return super().forward(*operands)
+
+    def backward_weight(self, *operands):
+        self.operands["backward_weight"].append(operands)
+        return super().backward_weight(*operands)
+
+    def backward_input(self, *operands):
+        self.operands["backward_input"].append(operands)
+        return super().backward_input(*operands)
 
 
 @pytest.mark.parametrize("w_bits, a_bits, g_bits", [(1, 2, 6), (2, 1, 4), (3, 3, 2)])
-def test_the_three_convolutions_see_quantized_operands_only(monkeypatch, rng, w_bits, a_bits, g_bits):
-    calls = {"convolve": [], "convolve_backward_weights": [], "convolve_backward_input": []}
-    for name, seen in calls.items():
-        original = getattr(layers, name)
-
-        def spy(*operands, original=original, seen=seen):
-            seen.append(operands)
-            return original(*operands)
-
-        monkeypatch.setattr(layers, name, spy)
-    network, images, labels = tiny_network(rng, w_bits, a_bits, g_bits, np.float32)
-    scores = network.forward(images, training=True)
-    network.backward(
-        layers.softmax_cross_entropy(scores, labels)[1],
-        lambda shape: rng.random(shape, dtype=np.float32),
-    )
-    forward = calls["convolve"]
-    weight_calls = calls["convolve_backward_weights"][::-1]
-    input_calls = calls["convolve_backward_input"][::-1]
-    assert len(forward) == len(weight_calls) == 4
+def test_the_three_convolutions_see_quantized_operands_only(rng, w_bits, a_bits, g_bits):
+    backend = Recorded(1)
+    network, images, labels = tiny_network(rng, backend, w_bits=w_bits, a_bits=a_bits, g_bits=g_bits)
+    scores = network.forward(images, 0)
+    network.backward(layers.softmax_cross_entropy(scores, labels)[1], 0)
+    names = [spec.name for spec in TINY.layers]
+    calls = backend.operands
+    assert [shape.name for shape, *_ in calls["forward"]] == names
+    assert [shape.name for shape, *_ in calls["backward_weight"]] == names[::-1]
     # The image needs no gradient.
-    assert len(input_calls) == 3
-    for index, (x, weights, *_) in enumerate(forward):
-        levels = 255 if index == 0 else (1 << a_bits) - 1
-        assert np.allclose(x * levels, np.round(x * levels), atol=1e-4)
-        assert x.min() >= 0 and x.max() <= 1
-        master = network.layers[index].parameters["weight"]
-        scale = np.abs(master).mean() if w_bits == 1 else 1
-        assert on_bipolar_grid(weights, scale, w_bits)
-    for index, (gradient, patches, _) in enumerate(weight_calls):
-        maxima = np.abs(gradient).reshape(6, -1).max(axis=1).reshape(6, 1, 1, 1)
-        assert np.unique(maxima).size > 1
-        assert on_bipolar_grid(gradient, maxima, g_bits)
-        if index:
-            same_gradient, weights, *_ = input_calls[index - 1]
-            assert same_gradient is gradient
-            assert weights is forward[index][1]
-        assert patches.shape[1] == forward[index][1][0].size
+    assert [shape.name for shape, *_ in calls["backward_input"]] == names[:0:-1]
+    for index, (shape, activations, weights) in enumerate(calls["forward"]):
+        assert (shape.w_bits, shape.a_bits, shape.g_bits) == (w_bits, a_bits if index else 8, g_bits)
+        assert activations.dtype == weights.dtype == np.uint8
+        assert activations.max() < 1 << shape.a_bits and weights.max() < 1 << w_bits
+    inputs = {shape.name: operands for shape, *operands in calls["backward_input"]}
+    for shape, gradients, scales, activations in calls["backward_weight"]:
+        _, same, weights = calls["forward"][names.index(shape.name)]
+        assert activations is same
+        assert gradients.dtype == np.uint8 and gradients.max() < 1 << g_bits
+        assert np.unique(scales).size > 1
+        if shape.name in inputs:
+            assert inputs[shape.name][0] is gradients and inputs[shape.name][1] is weights
 
 
-def test_quantized_tensors_equal_the_exact_quantizers(rng):
-    r = (rng.standard_normal((40, 30)) * 0.7).astype(np.float32)
-    w = rng.standard_normal((4, 3, 3, 2)).astype(np.float32)
-    for bits in range(1, 9):
-        levels = (1 << bits) - 1
+def gradients_of(rng, step=0, **fields):
+    network, images, labels = tiny_network(rng, **fields)
+    scores = network.forward(images, step)
+    loss, gradient = layers.softmax_cross_entropy(scores, labels)
+    return loss, network.backward(gradient, step)
+
+
+def test_steps_and_seeds_have_their_own_noise(seed):
+    def weights_of(**fields):
+        gradients = gradients_of(np.random.default_rng(seed), **fields)[1]
+        return gradients["conv1.weight"]
+
+    for fields in ({"g_bits": 4}, {"g_bits": 12}, {"g_bits": 4, "maximum": "exact"}):
+        usual = weights_of(**fields)
+        np.testing.assert_array_equal(usual, weights_of(noise_seed=0, **fields))
+        assert (usual != weights_of(noise_seed=1, **fields)).any()
+        assert (usual != weights_of(step=1, **fields)).any()
+        assert (usual != weights_of(noise=False, **fields)).any()
         np.testing.assert_array_equal(
-            np.rint(quantized_activations(r, bits) * levels), quantize_activations(r, bits)
+            weights_of(noise=False, **fields), weights_of(noise=False, noise_seed=1, step=1, **fields)
         )
-        codes, scale = quantize_weights(w, bits)
-        expected = scale * (2 * codes.astype(np.float64) - levels) / levels
-        np.testing.assert_allclose(quantized_weights(w, bits), expected, rtol=1e-6)
 
 
-def test_a_zero_gradient_stays_zero_and_float_mode_changes_nothing(rng):
-    gradient = rng.standard_normal((3, 2, 2, 4)).astype(np.float32)
-    gradient[1] = 0
-    quantized = quantized_gradients(gradient, 4, lambda shape: rng.random(shape, np.float32))
-    assert not quantized[1].any()
-    assert quantized[0].any() and quantized[2].any()
-    assert quantized_gradients(gradient, FLOAT, None) is gradient
-    assert quantized_weights(gradient, FLOAT) is gradient
+@pytest.mark.parametrize("w_bits, a_bits, g_bits", [(1, 2, 6), (3, 2, 8), (8, 8, 1)])
+def test_another_exact_backend_gives_the_same_bits(seed, w_bits, a_bits, g_bits):
+    results = []
+    for backend in (MatrixBackend(5), DirectBackend(5)):
+        rng = np.random.default_rng(seed)
+        widths = {"w_bits": w_bits, "a_bits": a_bits, "g_bits": g_bits}
+        results.append(gradients_of(rng, backend=backend, **widths))
+    assert results[0][0] == results[1][0]
+    for name, value in results[0][1].items():
+        np.testing.assert_array_equal(value, results[1][1][name], err_msg=name)
+
+
+def test_equal_sums_are_equal_floats_so_that_the_first_of_equal_maxima_counts(rng):
+    """Many windows have their greatest sum twice."""
+    network, images, _ = tiny_network(rng)
+    backend = Recorded(1)
+    network.layers[0].convolution.backend = backend
+    images = rng.integers(0, 2, images.shape, np.uint8)
+    network.forward(images, 0)
+    sums = MatrixBackend(1).forward(*backend.operands["forward"][0]).astype(np.int64)
+    found = 0
+    for n, y, x, channel in np.ndindex(network.layers[0].position.shape):
+        window = sums[n, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2, channel].ravel()
+        assert network.layers[0].position[n, y, x, channel] == window.argmax()
+        found += (window == window.max()).sum() > 1
+    assert found > 50
+
+
+def test_first_and_last_layer_in_floating_point(rng):
+    backend = Recorded(1)
+    network, images, labels = tiny_network(rng, backend, first="float", last="float")
+    scores = network.forward(images, 0)
+    network.backward(layers.softmax_cross_entropy(scores, labels)[1], 0)
+    for calls in backend.operands.values():
+        assert {shape.name for shape, *_ in calls} == {"conv1", "conv2"}
+    # What the last layer reads is clipped and no code.
+    assert network.layers[2].bits.yields == FLOAT and network.layers[3].bits.reads == FLOAT
+    with pytest.raises(InputError) as error:
+        network.freeze()
+    assert str(error.value) == (
+        "train: layer conv0 has float weights, which no network file holds; accepted: 1 to 8 bits, or a "
+        "training without one"
+    )
+
+
+def test_parameters_sha256_is_what_it_says(rng):
+    network, *_ = tiny_network(rng)
+    digest = hashlib.sha256()
+    for name in sorted(network.parameters):
+        digest.update(name.encode() + b"\n" + network.parameters[name].astype("<f4").tobytes())
+    assert network.parameters_sha256 == digest.hexdigest()
+    network.parameters["fc1.bias"][0] += 1
+    assert network.parameters_sha256 != digest.hexdigest()
 
 
 @pytest.mark.parametrize("w_bits, a_bits", [(1, 2), (2, 2), (8, 4)])
 def test_frozen_network_computes_what_the_training_network_does(rng, w_bits, a_bits):
-    network, images, _ = tiny_network(rng, w_bits, a_bits, 8, np.float32)
-    for _ in range(3):
-        network.forward(rng.integers(0, 256, (50, *TINY.input_shape), np.uint8), training=True)
+    network, images, _ = tiny_network(rng, w_bits=w_bits, a_bits=a_bits, g_bits=8)
+    for step in range(3):
+        network.forward(rng.integers(0, 256, (50, *TINY.input_shape), np.uint8), step)
     integers = lower(network.freeze())
     accumulators = run_integer(integers, images)["fc1"]
     # One activation on the other side of a rounding boundary would move a logit far more.
