@@ -98,7 +98,7 @@ def predict(network: IntegerNetwork, plan: Schedule, config: EngineConfig) -> li
 
 
 def before_first_read(network: IntegerNetwork, config: EngineConfig) -> int:
-    """Cycles from the first beat of an image, whose others follow without a gap, to the first feature read."""
+    """Cycles from the first beat of an image to its first feature read, where no beat is late."""
     end = _image_end(network, config)
     return max(end + END_TO_START, _first_fetched(config)) + START_TO_READ
 

@@ -36,7 +36,8 @@ class PassGeometry:
 
     `layer` is a convolution (:func:`as_convolution` of an IntegerLayer), `source` the layout of the map
     it reads; `rows` and `quant` are those of all engines together, the other fields those of
-    :class:`dorefa.hw.config.engine.EngineConfig`. With `shared_weights` all channel groups have the same ones.
+    :class:`dorefa.hw.config.engine.EngineConfig`. With `shared_weights` all channel groups have the same
+    weights.
     """
 
     layer: IntegerLayer

@@ -83,7 +83,9 @@ class TrainingEngine:
 
     def _set(self, registers: Mapping[str, Mapping[str, int]]) -> None:
         """Writes registers, by name and field, that have not these values already."""
-        words = {REGISTERS[name].address: REGISTERS[name].encode(**values) for name, values in registers.items()}
+        words = {
+            REGISTERS[name].address: REGISTERS[name].encode(**values) for name, values in registers.items()
+        }
         new = [pair for pair in words.items() if self._written.get(pair[0]) != pair[1]]
         self._written |= words
         self.session.write(new)
@@ -101,8 +103,9 @@ class TrainingEngine:
 def training_engine(
     program: JobProgram, *, cycles: int, stalls: int = 0, seed: int = 1
 ) -> Iterator[TrainingEngine]:
-    """A :class:`TrainingEngine` with the jobs of `program`, exported as Verilog, compiled and loaded; it is gone
-    when the block ends. `cycles`, `stalls`, `seed`, errors: as :func:`dorefa.sim.verilator.session.session`."""
+    """A :class:`TrainingEngine` with the jobs of `program`, exported as Verilog, compiled and loaded; it is
+    gone when the block ends. `cycles`, `stalls`, `seed` and errors are those of
+    :func:`dorefa.sim.verilator.session.session`."""
     config = program.config
     verilog = engine_files(config)["engine.v"]
     with session(verilog, config, cycles=cycles, stalls=stalls, seed=seed) as opened:

@@ -1,4 +1,4 @@
-"""The quantizers of a training step in the units of the engine, which measure a packet, then make its codes."""
+"""The quantizers of a training step in the engine's units, which measure a packet, then make its codes."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ class EngineQuantizers:
     def gradients(
         self, layer: str, words: np.ndarray, bits: int, states: Sequence[int] | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """What :func:`dorefa.golden.quantizers.gradient.quantize_words` returns of int16 words (N, ...); states:
-        of every sample's noise (:func:`dorefa.golden.quantizers.noise.stream_state`), None without noise."""
+        """What :func:`dorefa.golden.quantizers.gradient.quantize_words` returns of int16 words (N, ...).
+        `states`: of every sample's noise (:func:`dorefa.golden.quantizers.noise.stream_state`), None without
+        noise; `layer` is whose costs these are."""
         memory_map = self.engine.memory_map
         if self._table_bits != bits:
             self.engine.fill(memory_map.reciprocals, 0, reciprocals(bits))

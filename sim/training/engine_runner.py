@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,8 +11,9 @@ from dorefa.golden.backward.job import Job
 from dorefa.golden.errors import InputError
 from dorefa.hw.compiler.training.cost import PassCost, has_own_weights, part_cost
 from dorefa.hw.compiler.training.cut import JobPart
-from dorefa.hw.compiler.training.weight_operands import weight_packets
+from dorefa.hw.compiler.training.weight_operands import weight_packets, weight_writes
 from dorefa.hw.interface.registers import Mode
+from dorefa.hw.interface.weight_sources import weight_source
 
 from .engine import TrainingEngine
 
@@ -46,7 +48,7 @@ class EngineRunner:
 
     def _run(self, part: JobPart, images: np.ndarray, weights: np.ndarray) -> np.ndarray:
         computed = part.computed
-        image_packets, packets = computed.packets(images), weight_packets(computed, weights)
+        packets = computed.packets(images)
         self.engine.begin(
             Mode.IMAGE,
             packet_bytes=computed.image_bytes,
@@ -54,9 +56,28 @@ class EngineRunner:
             start=self.engine.program.start(part),
             hold_weights=not has_own_weights(part.job),
         )
+        if weight_source(computed.config).streams:
+            results = self._send(part, packets, weight_packets(computed, weights))
+        else:
+            own = np.array_split(packets, len(weights))
+            results = np.concatenate(
+                [self._written(part, *operands) for operands in zip(own, weights, strict=True)]
+            )
+        expected = part_cost(part, len(images))
+        self.predicted[part.job] = self.predicted.get(part.job, PassCost()) + expected
+        return computed.answers(results, weights)
+
+    def _written(self, part: JobPart, packets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Results of images with the same weights, which are written into the weight memory."""
+        self.engine.session.write(weight_writes(part.computed, weights))
+        return self._send(part, packets, ())
+
+    def _send(self, part: JobPart, images: np.ndarray, weights: Sequence[bytes]) -> np.ndarray:
+        """Results uint8 (N, bytes) of packets of images and weights."""
+        computed = part.computed
         answers = self.engine.session.run(
-            image_packets,
-            packets,
+            images,
+            weights,
             answer_bytes=computed.result_bytes,
             limit=_PATIENCE * (computed.lead + computed.cost.cycles) + _LEAST_LIMIT,
         )
@@ -64,11 +85,9 @@ class EngineRunner:
             packets=len(images),
             cycles=int((answers.last_out - answers.first_in + 1).sum()),
             computing=int(answers.cycles.sum()),
-            image_bytes=image_packets.size,
-            weight_bytes=sum(map(len, packets)),
+            image_bytes=images.size,
+            weight_bytes=sum(map(len, weights)),
             result_bytes=answers.results.size,
         )
-        none = PassCost()
-        self.costs[part.job] = self.costs.get(part.job, none) + found
-        self.predicted[part.job] = self.predicted.get(part.job, none) + part_cost(part, len(images))
-        return computed.answers(answers.results, weights)
+        self.costs[part.job] = self.costs.get(part.job, PassCost()) + found
+        return answers.results

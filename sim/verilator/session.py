@@ -4,6 +4,7 @@ results out."""
 from __future__ import annotations
 
 import errno
+import io
 import os
 import struct
 import subprocess
@@ -27,8 +28,8 @@ from . import build as model
 
 _WRITE, _READ, _RUN = 1, 2, 3
 _STAMPS = 5  # numbers in front of what a packet was answered
-# Wall-clock watchdog: after a grace of so many seconds, a model slower than so many cycles per second is taken
-# for dead.
+# Wall-clock watchdog: after a grace of so many seconds, a model slower than so many cycles per second is
+# taken for dead.
 _GRACE = 60.0
 _SLOWEST = 500
 _START = 0.002  # seconds between two looks at whether the process is there
@@ -77,7 +78,7 @@ class Session:
     def run(
         self, images: np.ndarray, weights: Sequence[bytes] = (), *, answer_bytes: int, limit: int
     ) -> Answers:
-        """Sends packets `images`, uint8 (packets, bytes), one after the answer to the other, and meanwhile the
+        """Sends packets `images`, uint8 (packets, bytes), each when the one before is answered, and meanwhile
         packets `weights` (all of one size) to their own port.
 
         answer_bytes: of the packet that answers each, 0 for none; limit: cycles that each may take where no
@@ -119,7 +120,7 @@ class Session:
     def _receive(self, count: int, cycles: int) -> bytes:
         """So many bytes, which the model may take `cycles` for."""
         with self._watched(cycles):
-            assert self._process.stdout is not None, "a pipe"
+            assert isinstance(self._process.stdout, io.TextIOWrapper), "a pipe"
             data = self._process.stdout.buffer.read(count)
         if len(data) < count:
             self._fail()

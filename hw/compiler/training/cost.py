@@ -21,9 +21,9 @@ CODES = 2  # around the unit, between the ports
 
 @dataclass(frozen=True, kw_only=True)
 class PassCost:
-    """Of the packets of one pass or several, or of a quantizer: `packets`; `cycles` from each one's first beat
-    to its last beat or that of its results; `computing` of them from the first feature read on; bytes of images
-    (or words), weights and results (or codes) at the ports."""
+    """Of some packets of one pass or several, or of a quantizer: `packets`; `cycles` from each one's first
+    beat to its last, or that of its results; `computing` of them from the first feature read on; bytes of
+    images (or words), weights and results (or codes) at the ports."""
 
     packets: int = 0
     cycles: int = 0

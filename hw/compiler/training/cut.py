@@ -70,8 +70,8 @@ def parts_of(job: Job, config: EngineConfig) -> tuple[JobPart, ...]:
     if not tiles:
         least = source.least_depth([tile_words])
         raise InputError(
-            f"job {job.name}: one tile of {config.total_rows} channels needs {tile_words} weight words per row "
-            f"(= {whole.geometry.words} words x {job.w_bits} bits), the engine has weight_depth = "
+            f"job {job.name}: one tile of {config.total_rows} channels needs {tile_words} weight words per "
+            f"row (= {whole.geometry.words} words x {job.w_bits} bits), the engine has weight_depth = "
             f"{config.weight_depth}; accepted: at least {least}"
         )
     if whole.geometry.tiles > tiles:
@@ -130,6 +130,6 @@ def _check(computed: JobPass) -> None:
             continue
         if have < need.least:
             raise InputError(
-                f"job {computed.part.name}: it needs {name} of {need.least}, the engine has {have}; accepted: "
-                f"at least {need.least}"
+                f"job {computed.part.name}: it needs {name} of {need.least}, the engine has {have}; "
+                f"accepted: at least {need.least}"
             )

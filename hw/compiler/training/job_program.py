@@ -27,8 +27,8 @@ class JobProgram:
     def of(cls, jobs: Iterable[Job], config: EngineConfig) -> JobProgram:
         """The program of `jobs` on an engine of `config`.
 
-        Raises :class:`InputError` that names the job, what it needs and what the engine has, for the first one
-        that cannot run.
+        Raises :class:`InputError` for the first one that cannot run: it names the job, what it needs and
+        what the engine has.
         """
         parts = {job: parts_of(job, config) for job in jobs}
         starts: dict[tuple[int, ...], int] = {}

@@ -11,6 +11,7 @@ from dorefa.golden.errors import InputError
 
 from ...config.engine import EngineConfig
 from ...config.ranges import RANGES
+from ...interface.weight_sources import weight_source
 from ..needs import Need
 from ..problems import beyond_range
 from .cost import job_cost
@@ -19,7 +20,7 @@ from .job_program import JobProgram
 from .step_jobs import StepJobs
 
 # Words per row beyond which a larger weight memory would only save the second transfer of a map.
-_WEIGHT_WORDS = 1024
+_WEIGHT_WORDS = 512
 # What a narrower window reader may cost of a step's cycles.
 _SLOWER = 1.01
 
@@ -38,18 +39,18 @@ def fit_training(
     every parameter in `overrides` is kept.
 
     Depths and widths are the least that the step's jobs need, in the forms that take the fewest cycles.
-    `weight_depth` holds the weights of every job twice, but at most 1024 words per row where two tiles of each
-    job fit these: larger jobs are cut. `fetch_bits` is the least with which the step takes at most 1 % more
-    cycles than with the best. `out_bits` makes the memories the smallest. Raises :class:`InputError` where
-    no engine has what the step needs.
+    `weight_depth` holds the weights of every job (twice where they stream), but at most 512 words per row
+    where a tile of each fits these: larger jobs are cut. `fetch_bits` is the least with which the step takes
+    at most 1 % more cycles than with the best. `out_bits` makes the memories the smallest. Raises
+    :class:`InputError` where no engine has what the step needs.
     """
     if not shapes:
         raise InputError("the network has no layers to train; accepted: at least one")
-    array = {"lanes": lanes, "rows": rows, "quant": quant, "port_bytes": port_bytes}
+    array: dict[str, Any] = {"lanes": lanes, "rows": rows, "quant": quant, "port_bytes": port_bytes}
     array |= {"training": 1, "results": "wide", "weights": "stream"}
     array |= {"w_bits": 8, "a_bits": 8, "out_bits": 1} | overrides
     # Large enough for whatever there is: its depths are not yet known.
-    large = {
+    large: dict[str, Any] = {
         name: RANGES[name][1]
         for name in ("weight_depth", "feature_depth", "image_depth", "acc_bits", "layer_depth")
     }
@@ -94,7 +95,7 @@ def _sized(jobs: Sequence[Job], draft: EngineConfig, overrides: dict[str, Any]) 
     sizes["out_bits"] = _least_memory(whole, draft, a_bits=sizes["a_bits"], acc_bits=sizes["acc_bits"])
     tile = max(job.part.w_bits * job.geometry.words for job in whole)
     all_words = max(job.geometry.weight_words for job in whole)
-    sizes["weight_depth"] = 2 * max(tile, min(all_words, _WEIGHT_WORDS // 2))
+    sizes["weight_depth"] = weight_source(draft).least_depth([max(tile, min(all_words, _WEIGHT_WORDS))])
     config = draft.replace(**(sizes | overrides))
     program = JobProgram.of(jobs, config)
     found: dict[str, Need] = {"layer_depth": Need(len(program.starts), jobs[0].layer)}
@@ -112,9 +113,9 @@ def _sized(jobs: Sequence[Job], draft: EngineConfig, overrides: dict[str, Any]) 
 
 
 def _least_memory(jobs: Iterable[JobPass], draft: EngineConfig, *, a_bits: int, acc_bits: int) -> int:
-    """`out_bits` with the fewest bits of memory: so many planes of the feature memory are as deep as the largest
-    map of all, the others as the largest one of more bits; and so many bits have codes that the engine could
-    make, whose thresholds have a place."""
+    """`out_bits` with the fewest bits of memory: so many planes of the feature memory are as deep as the
+    largest map of all, the others as the largest one of more bits; and so many bits have codes that the
+    engine could make, whose thresholds have a place."""
     maps = [(job.part.a_bits, job.source.words(draft.fetch_bits)) for job in jobs]
     deepest = max(words for _, words in maps)
 

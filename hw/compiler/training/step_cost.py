@@ -20,10 +20,10 @@ _KINDS = {"forward": ("forward",), "input": ("input", "border"), "weight": ("wei
 
 @dataclass(frozen=True, kw_only=True)
 class LayerCost:
-    """What one kind of work for one `layer` costs. `kind`: ``forward``, ``input`` or ``weight``, or a quantizer;
-    `form`: P or B of ``weight``; `operations`: the binary operations that the convolutions themselves have, one
-    AND and one count of a bit as one; `utilization`: their share of what the array can do while it computes,
-    0 of quantizers."""
+    """What one kind of work for one `layer` costs. `kind`: ``forward``, ``input`` or ``weight``, or a
+    quantizer; `form`: P or B of ``weight``; `operations`: the binary operations that the convolutions
+    themselves have, one AND and one count of a bit as one; `utilization`: their share of what the array can
+    do while it computes, 0 of quantizers."""
 
     layer: str
     kind: str
@@ -55,8 +55,8 @@ def layer_costs(
     quantized: Mapping[tuple[str, str], PassCost],
     steps: int = 1,
 ) -> list[LayerCost]:
-    """The costs of so many `steps`, layer by layer, by kind: those of `jobs`, and by layer and kind those of what
-    was `quantized`."""
+    """The costs of so many `steps`, layer by layer, by kind: those of `jobs`, and by layer and kind those of
+    what was `quantized`."""
     return [cost for shape in step.shapes for cost in _of_layer(shape, step, config, jobs, quantized, steps)]
 
 

@@ -44,9 +44,9 @@ class StepJobs:
 
 
 def choose_form(shape: ConvolutionShape, batch: int, config: EngineConfig) -> str:
-    """The form of a layer's weight gradients, P or B, that takes fewer cycles on an engine of `config`; P where
-    both take as many, and the one that runs where one cannot. InputError that says why P cannot where neither
-    can."""
+    """The form of a layer's weight gradients, P or B, that takes fewer cycles on an engine of `config`; P
+    where both take as many, and the one that runs where one cannot. InputError that says why P cannot where
+    neither can."""
     cycles, problems = {}, []
     for form in FORMS:
         jobs = BackwardWeight(shape, form, batch).jobs
