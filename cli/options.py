@@ -147,7 +147,9 @@ _ENGINE_HELP = {
     "trunks": "residual trunks: onchip, or stream: out through a port as they are made, in again as they are "
     "added",
     "column_reads": "windows of several columns: separate, read one after another, or shared: read once",
+    "results": "sums of the last layer: single, one a beat, or wide, a group of channels a beat",
     "batch": "images per packet, for networks of fully connected layers (weights are read once a packet)",
+    "training": "1: run the jobs of training steps too, with quantizers of gradients and weights",
     "patch_slots": "patches that the window reader may be ahead of the array",
     "prefetch": "0: fetch descriptors between passes, with half the registers and some cycles more",
     "pool_slots": "pooling windows of one axis that overlap",
