@@ -100,8 +100,9 @@ class IntegerConvolution:
 
 
 def _scaled(sums: np.ndarray, factor: np.ndarray | np.float32) -> np.ndarray:
-    """float32(sums) * factor; `sums` may be used for the result."""
-    values = sums.astype(np.float32, copy=False)
+    """float32(sums) * factor, row-major, so that sums over it are rounded in one order whatever the backend;
+    `sums` may be used for the result."""
+    values = sums.astype(np.float32, order="C", copy=False)
     return np.multiply(values, factor, out=values)
 
 

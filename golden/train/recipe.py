@@ -96,10 +96,10 @@ class Recipe:
         return self.seed if self.noise_seed is None else self.noise_seed
 
     def outline(self, architecture: Architecture) -> Network:
-        """`architecture` without numbers, all weights of one bit and float activations as if of 8: its shapes
-        and links. InputError for what is no network, or cannot be one with activations of `a_bits`."""
+        """`architecture` without numbers, all weights and float activations as if of one bit: its shapes and
+        links. InputError for what is no network, or cannot be one with activations of `a_bits`."""
         sized, shapes = architecture.sized()
-        a_bits = sized.activation_bits(min(self.a_bits, MAX_BITS))
+        a_bits = sized.activation_bits(1 if self.a_bits == FLOAT else self.a_bits)
         return Plan(sized, sized.image_bits(self.a_bits), [1] * len(shapes), a_bits, shapes).outline()
 
     def layer_bits(self, architecture: Architecture) -> list[LayerBits]:

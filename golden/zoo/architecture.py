@@ -27,7 +27,8 @@ class LayerSpec(Geometry):
     `source` and `add` name earlier layers, see Layer. A layer with `trunk` yields integers
     of a residual trunk; without `codes` it yields nothing else. `global_pool` sums the codes of the
     whole map, whatever its size. `positive_slopes`: batch normalization stands behind the pooling
-    in the original, and only where no gamma is negative that is the same as in front of it.
+    in the original, and only where no gamma is negative that is the same as in front of it; training
+    keeps them so.
     """
 
     name: str
@@ -62,6 +63,8 @@ class LayerSpec(Geometry):
                 raise InputError(
                     f"{where} {name} is {shown(getattr(self, name))} and trunk False; accepted with it: True"
                 )
+        if self.norm and not self.codes:
+            raise InputError(f"{where} norm is True and codes False; accepted with it: norm False")
 
     def weights_shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int, int]:
         """(Cout, Kh, Kw, Cin / groups) of this layer's weights on an input of `shape` (H, W, C)."""
