@@ -81,14 +81,24 @@ def quantize_words(words: np.ndarray, bits: int, noise: np.ndarray | None) -> tu
             "words"
         )
     scales = gradient_scales(words)
+    return gradient_codes(words, scales, bits, noise), scales
+
+
+def gradient_codes(words: np.ndarray, scales: np.ndarray, bits: int, noise: np.ndarray | None) -> np.ndarray:
+    """Codes of words with given scales, none below :func:`gradient_scales`; see :func:`quantize_words`."""
     lengths = np.frexp(scales.astype(np.float64))[1]
-    shape = (-1, *(1,) * (words.ndim - 1))
     factors = reciprocals(bits)[scales] << (SCALE_BITS + 1 - lengths)
-    total = (words + (STEP * scales).reshape(shape)) * factors.reshape(shape)
-    if noise is None:
-        total += 1 << (FRACTION_BITS - 1)
-    else:
-        total += (2 * noise.astype(np.int64) + 1) << (FRACTION_BITS - 1 - NOISE_BITS)
-    codes = (total >> FRACTION_BITS).astype(np.uint8)
+    # Exact in float64: all products and sums have less than 36 bits.
+    added = 1 << (FRACTION_BITS - 1)
+    if noise is not None:
+        added >>= NOISE_BITS
+    shape = (-1, *(1,) * (words.ndim - 1))
+    total = words.astype(np.float64)
+    total *= factors.reshape(shape)
+    total += (STEP * scales * factors + added).reshape(shape)
+    if noise is not None:
+        total += noise * float(2 * added)
+    total *= 2.0**-FRACTION_BITS
+    codes = total.astype(np.uint8)
     codes[scales == 0] = 1 << (bits - 1)
-    return codes, scales
+    return codes
