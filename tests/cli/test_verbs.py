@@ -4,10 +4,6 @@ import json
 import os
 from fnmatch import fnmatchcase
 
-import numpy as np
-
-from dorefa.golden.network import npz
-from dorefa.golden.zoo.datasets import digits_sample
 from dorefa.synth.flow import nextpnr, yosys
 
 
@@ -232,6 +228,7 @@ def test_zoo_lists_names(dorefa):
     for name, macs in (("svhn-a", "41,735,424"), ("resnet18", "1,826,918,400")):
         (line,) = [line for line in outcome.out.splitlines() if line.startswith(name + ":")]
         assert line.endswith(f"{macs} MACs")
+<<<<<<< HEAD
 
 
 def test_train_writes_a_network_that_golden_runs(dorefa, few_digits, tmp_path):
@@ -289,3 +286,5 @@ def test_train_refusals(dorefa, few_digits, tmp_path):
     error = dorefa("train", "digits", "-o", output, "--data", few_digits).error
     assert "t10k-labels-idx1-ubyte" in error
     assert not output.exists()
+=======
+>>>>>>> h-step
