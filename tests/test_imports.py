@@ -59,8 +59,9 @@ ALLOWED |= {
     "synth.flow": "synth.targets",
     "synth.boards": "synth.targets synth.flow",
     "synth.explore": "synth.targets synth.flow synth.boards",
-    "cli": "",
+    "cli": "cli.training",
     "cli.demo": "cli",
+    "cli.training": "cli",
 }
 
 

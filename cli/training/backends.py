@@ -67,6 +67,7 @@ def _engine(args: argparse.Namespace, architecture: Architecture, recipe: Recipe
     from dorefa.golden.train.network import convolution_shapes
     from dorefa.hw.compiler.training.job_program import JobProgram
     from dorefa.hw.compiler.training.sizing import fit_training
+    from dorefa.hw.compiler.training.step_cost import step_costs
     from dorefa.hw.compiler.training.step_jobs import StepJobs
     from dorefa.sim.training.engine import training_engine
     from dorefa.sim.training.engine_backend import EngineBackend
@@ -74,7 +75,8 @@ def _engine(args: argparse.Namespace, architecture: Architecture, recipe: Recipe
     shapes = convolution_shapes(architecture, recipe)
     config = fit_training(shapes, recipe.batch, **options.engine_overrides(args))
     step = StepJobs.of(shapes, recipe.batch, config)
-    with training_engine(JobProgram.of(step.jobs, config)) as engine:
+    cycles = sum(cost.cost.cycles for cost in step_costs(step, config))
+    with training_engine(JobProgram.of(step.jobs, config), cycles=cycles * (args.steps or 1)) as engine:
         found = EngineBackend(engine, step, recipe.stream_seed)
         yield Computing(backend=found, engine=found, config=config)
 

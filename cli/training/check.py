@@ -8,33 +8,23 @@ from dorefa.golden.errors import InputError
 
 from .. import options
 from ..output import Output
-from .options import step_of
+from .options import training_engine
 from .report import cost_report, cost_table
-
-# Engine parameters that a step fixes.
-_OWN = ("batch", "training", "results")
 
 
 def check_training(args: argparse.Namespace) -> int:
     """Runs the verb for a step of MODEL; returns the exit status. Where no engine runs it, writes the report
     and raises :class:`InputError` with the problem."""
-    from dorefa.golden.train.network import convolution_shapes
     from dorefa.hw.compiler.training.job_program import JobProgram
-    from dorefa.hw.compiler.training.sizing import fit_training
     from dorefa.hw.compiler.training.step_cost import bounds, step_costs
     from dorefa.hw.compiler.training.step_jobs import StepJobs
 
     out = Output(args.json, inputs=options.input_files(args))
-    given = options.engine_overrides(args)
-    batch = given.get("batch", 1)
-    architecture, recipe = step_of(args.model, args, batch)
-    recipe.check_integers(architecture, "engine")
-    shapes = convolution_shapes(architecture, recipe)
     report = {"supported": False, "problems": [], "cycles_estimate": None, "memory_bits": None}
-    report |= {"batch": batch, "net_g": recipe.g_bits, "config": None, "layers": []}
+    report |= {"config": None, "layers": []}
     try:
-        overrides = {name: value for name, value in given.items() if name not in _OWN}
-        config = fit_training(shapes, batch, **overrides)
+        architecture, shapes, config, recipe = training_engine(args.model, args)
+        batch = recipe.batch
         step = StepJobs.of(shapes, batch, config)
         costs = step_costs(step, config)
         program = JobProgram.of(step.jobs, config)
@@ -56,13 +46,13 @@ def check_training(args: argparse.Namespace) -> int:
     out.say(f"{cycles:,} cycles a step, {cycles / forward:.2f} times its forward passes")
     for memory, bits in memories.items():
         out.say(f"{memory}: {bits:,} bits")
-    layers = [
-        cost_report(cost) | {"bound_by": bound} for cost, bound in zip(costs, bound_by, strict=True)
-    ]
+    layers = [cost_report(cost) | {"bound_by": bound} for cost, bound in zip(costs, bound_by, strict=True)]
     out.report(
         report
         | {
             "supported": True,
+            "batch": batch,
+            "net_g": recipe.g_bits,
             "cycles_estimate": cycles,
             "forward_cycles": forward,
             "memories": memories,

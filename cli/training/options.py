@@ -10,10 +10,13 @@ from dorefa.golden.errors import InputError
 from .. import options
 
 if TYPE_CHECKING:
+    from dorefa.golden.backward.shape import ConvolutionShape
     from dorefa.golden.train.recipe import Recipe
     from dorefa.golden.zoo.architecture import Architecture
+    from dorefa.hw.config.engine import EngineConfig
 
 _KINDS = ("quantized", "float")
+DEFAULT_BATCH = 64
 NET_G_HELP = "gradient bits, 1 to 8 in integers, 9 to 31 computed in floating point, or 32: float"
 
 
@@ -47,7 +50,9 @@ def add_steps(group: argparse._ArgumentGroup) -> None:
     """Adds steps, optimizer and seeds."""
     group.add_argument("--epochs", type=int, default=6, metavar="N", help="default 6")
     group.add_argument("--steps", type=int, metavar="N", help="end after N steps in all")
-    group.add_argument("--batch", type=int, default=64, metavar="N", help="default 64")
+    group.add_argument(
+        "--batch", type=int, default=DEFAULT_BATCH, metavar="N", help=f"default {DEFAULT_BATCH}"
+    )
     group.add_argument("--rate", type=float, default=1e-3, metavar="R", help="default 0.001")
     group.add_argument("--optimizer", choices=("adam", "sgd"), default="adam", help="default adam")
     group.add_argument("--momentum", type=float, metavar="M", help="of sgd, default 0.9")
@@ -88,6 +93,37 @@ def step_of(model: str, args: argparse.Namespace, batch: int) -> tuple[Architect
     widths = {"w_bits": 1, "a_bits": 2, "g_bits": 6} | given
     recipe = Recipe(**widths, batch=batch, epochs=1, seed=0)
     return sized_architecture(model, args), recipe
+
+
+def training_asked(args: argparse.Namespace) -> bool:
+    """Whether the engine of the command line trains; refuses what only says more of one that does."""
+    trains = bool(options.engine_overrides(args).get("training"))
+    if args.net_g is not None and not trains:
+        raise InputError(f"--net-g is {args.net_g} without --training; accepted: both, or neither")
+    return trains
+
+
+def training_config(args: argparse.Namespace) -> EngineConfig:
+    """The configuration of an engine that trains, sized for steps of ``--model`` if it is given."""
+    if args.model is None:
+        return options.engine_config(args, sizes={"results": "wide", "weights": "stream", "port_bytes": 4})
+    return training_engine(args.model, args)[2]
+
+
+def training_engine(
+    model: str, args: argparse.Namespace
+) -> tuple[Architecture, list[ConvolutionShape], EngineConfig, Recipe]:
+    """(architecture, its convolutions, configuration, recipe) of the steps that the command line describes:
+    ``--batch`` are the images of a step."""
+    from dorefa.golden.train.network import convolution_shapes
+    from dorefa.hw.compiler.training.sizing import fit_training
+
+    overrides = options.engine_overrides(args)
+    batch = int(overrides.pop("batch", DEFAULT_BATCH))
+    architecture, recipe = step_of(model, args, batch)
+    recipe.check_integers(architecture, "engine")
+    shapes = convolution_shapes(architecture, recipe)
+    return architecture, shapes, fit_training(shapes, batch, **overrides), recipe
 
 
 def sized_architecture(name: str, args: argparse.Namespace) -> Architecture:
