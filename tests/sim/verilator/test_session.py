@@ -134,7 +134,9 @@ def test_watchdog_of_seconds(own, monkeypatch):
 
 def test_a_process_that_does_not_start(training_verilog, monkeypatch):
     monkeypatch.setattr(session_module.model, "build", lambda *_, **__: "/nowhere/engine")
-    with pytest.raises(SimulationError, match="^compiled model does not start: /nowhere/engine: No such file"):
+    with pytest.raises(
+        SimulationError, match="^compiled model does not start: /nowhere/engine: No such file"
+    ):
         with session(training_verilog, TRAINING, cycles=1):
             pass
 
