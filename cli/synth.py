@@ -103,9 +103,7 @@ def run(args: argparse.Namespace) -> int:
         contents = _measure(args, unit, library, memory, folder)
     contents["memory"] = memory
     contents["config"] = config.as_dict()
-    out.say(
-        f"{unit.name} on {args.target}: {config.lanes} lanes x {config.rows} rows x {config.cols} columns"
-    )
+    out.say(f"{unit.name} on {args.target}: {unit.size}")
     _say_cells(out, contents, gates, args.pnr)
     if gates:
         _say_gates(out, contents)

@@ -8,11 +8,15 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from dorefa.golden.quantizers.gradient import NOISE_BITS
 from dorefa.golden.quantizers.noise import DEGREE, TAP
+
+# One XOR makes a bit as long as both bits that it is made of are in the state.
+MOST_LANES = (DEGREE - TAP) // NOISE_BITS
 
 
 class NoiseSource(wiring.Component):
-    """A stream of :mod:`dorefa.golden.quantizers.noise`, `lanes` bytes (1 to 8) at a time.
+    """A stream of :mod:`dorefa.golden.quantizers.noise`, `lanes` bytes (1 to MOST_LANES) at a time.
 
     Ports: `load` takes `state`, the first DEGREE bits of a stream, the first one lowest; `step` goes on by
     `lanes` bytes; `o`, the bytes at hand, the first one lowest. Where both come at once, `load` counts.
@@ -21,9 +25,7 @@ class NoiseSource(wiring.Component):
     """
 
     def __init__(self, *, lanes: int) -> None:
-        # One XOR makes a bit as long as all it is made of is in the state.
-        assert 1 <= lanes and 8 * lanes <= DEGREE - TAP
-        self._bits = 8 * lanes
+        self._bits = NOISE_BITS * lanes
         super().__init__(
             {"load": In(1), "state": In(DEGREE), "step": In(1), "o": Out(self._bits)},
         )

@@ -10,12 +10,16 @@ from pathlib import Path
 from amaranth import Elaboratable
 
 from dorefa.golden.errors import InputError
+from dorefa.golden.quantizers.gradient import WORD_BITS
 from dorefa.hw.arith.dot import DotUnit
 from dorefa.hw.arith.popcount import AndPopcount
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.engine.components import make_quantizer
 from dorefa.hw.engine.engine import Engine
+from dorefa.hw.engine.training.gradient_quantizer import GradientQuantizer
+from dorefa.hw.engine.training.weight_quantizer import PATTERN_BITS, WeightQuantizer
 from dorefa.hw.generate.manifest import make_top
+from dorefa.hw.lib.noise_source import MOST_LANES
 from dorefa.hw.verilog import export as verilog
 from dorefa.hw.verilog import memory_macros
 
@@ -25,13 +29,15 @@ from ..targets.catalog import find_target
 @dataclass(frozen=True, kw_only=True)
 class Unit:
     """Something to synthesize: `text` (Verilog), its module `top`, and the one-bit products it
-    makes and counts per cycle (0 for a quantizer). `memory_macros` lists the memories that `text`
-    leaves out, as :func:`dorefa.hw.verilog.memory_macros.describe` does; `black_boxes` declares them and
-    `stand_ins` are registers in their place."""
+    makes and counts per cycle (0 for a quantizer). `size` says in words how much of it there is.
+    `memory_macros` lists the memories that `text` leaves out, as
+    :func:`dorefa.hw.verilog.memory_macros.describe` does; `black_boxes` declares them and `stand_ins` are
+    registers in their place."""
 
     name: str
     top: str
     text: str
+    size: str
     binary_ops_per_cycle: int
     memory_macros: tuple[dict, ...] = ()
     black_boxes: str = ""
@@ -65,6 +71,22 @@ def _quantizer(config: EngineConfig) -> Elaboratable:
     return make_quantizer(config)
 
 
+def _words(config: EngineConfig, bits: int) -> int:
+    """Words of so many bits in a beat of the image port, one where it is narrower than a word."""
+    return max(1, 8 * config.port_bytes // bits)
+
+
+def _gradient_quantizer(config: EngineConfig) -> GradientQuantizer:
+    most = MOST_LANES * WORD_BITS // 8
+    if config.port_bytes > most:
+        raise InputError(f"gradient_quantizer: port_bytes is {config.port_bytes}; accepted: at most {most}")
+    return GradientQuantizer(lanes=_words(config, WORD_BITS))
+
+
+def _weight_quantizer(config: EngineConfig) -> WeightQuantizer:
+    return WeightQuantizer(lanes=_words(config, PATTERN_BITS))
+
+
 # By name: the component of a configuration.
 _COMPONENTS: dict[str, Callable[[EngineConfig], Elaboratable]] = {
     "engine": make_top,
@@ -72,15 +94,26 @@ _COMPONENTS: dict[str, Callable[[EngineConfig], Elaboratable]] = {
     "popcount": _popcount,
     "dot": _dot,
     "quantizer": _quantizer,
+    "gradient_quantizer": _gradient_quantizer,
+    "weight_quantizer": _weight_quantizer,
 }
 UNITS = tuple(_COMPONENTS)
+# Units that take words from the image port: bits of a word.
+_WORD_BITS = {"gradient_quantizer": WORD_BITS, "weight_quantizer": PATTERN_BITS}
 
 
 def _operations(name: str, config: EngineConfig) -> int:
     """One-bit products per cycle of a unit."""
-    if name == "quantizer":
+    if name.endswith("quantizer"):
         return 0
     return config.lanes if name in ("popcount", "dot") else config.binary_ops_per_cycle
+
+
+def _size(name: str, config: EngineConfig) -> str:
+    """How much of a unit there is, for people."""
+    if name in _WORD_BITS:
+        return f"{_words(config, _WORD_BITS[name])} words per cycle"
+    return f"{config.lanes} lanes x {config.rows} rows x {config.cols} columns"
 
 
 def make_unit(name: str, config: EngineConfig, target: str | None = None, *, memory: str = "logic") -> Unit:
@@ -93,14 +126,22 @@ def make_unit(name: str, config: EngineConfig, target: str | None = None, *, mem
     With `memory` ``macro`` its memories are left out.
 
     `popcount` and `dot` are one of the array's units, with the configuration's `lanes`, `structure`
-    and `pipeline`; `quantizer` serves `quant` channels per cycle, with its parameter memories.
+    and `pipeline`; `quantizer` serves `quant` channels per cycle, with its parameter memories;
+    `gradient_quantizer` and `weight_quantizer`, of an engine that trains, take the words that a beat of
+    `port_bytes` holds, 16 and 32 bits each, at least one.
     Raises :class:`InputError` for an unknown unit or target.
     """
     if name not in _COMPONENTS:
         raise InputError(f"unknown unit {name!r}; accepted: {', '.join(UNITS)}")
     component = _COMPONENTS[name](config)
     top = f"dorefa_{name}"
-    unit = partial(Unit, name=name, top=top, binary_ops_per_cycle=_operations(name, config))
+    unit = partial(
+        Unit,
+        name=name,
+        top=top,
+        size=_size(name, config),
+        binary_ops_per_cycle=_operations(name, config),
+    )
     fabric = find_target(target).fabric_name if target else None
     if memory == "logic":
         return unit(text=verilog.export(component, name=top, fabric=fabric))

@@ -9,12 +9,13 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from dorefa.golden import checks
 from dorefa.golden.network.layer import MAX_BITS
 from dorefa.golden.quantizers.gradient import FRACTION_BITS, NOISE_BITS, SCALE_BITS, TABLE_BITS, WORD_BITS
 from dorefa.golden.quantizers.noise import DEGREE
 
 from ...lib.delay import delayed
-from ...lib.noise_source import NoiseSource
+from ...lib.noise_source import MOST_LANES, NoiseSource
 from .beats import mark_layout
 from .greatest import Greatest, greatest_latency
 
@@ -47,8 +48,10 @@ class GradientQuantizer(wiring.Component):
     latency = 4
 
     def __init__(self, *, lanes: int, scale_bits: int = SCALE_BITS) -> None:
-        self._lanes, self._scale_bits = lanes, scale_bits
-        self.scale_latency = greatest_latency(lanes) + 1
+        self._lanes = checks.integer(lanes, "lanes", 1, MOST_LANES)
+        self._scale_bits = checks.integer(scale_bits, "scale_bits", 1, WORD_BITS - 2)
+        # One more for the scale, and one because its reciprocal takes three cycles where words take two.
+        self.scale_latency = greatest_latency(lanes) + 2
         super().__init__(
             {
                 "mark": In(mark_layout(lanes)),
@@ -78,10 +81,9 @@ class GradientQuantizer(wiring.Component):
             if stage == 0:
                 m.d.sync += mark.valid.eq(self.mark.valid & ~self.measure)
             marks.append(mark)
-        adding = marks[self.latency - 1]
-        before = marks[self.latency - 2]
+        before, adding, leaving = marks[-3:]
         m.d.comb += [
-            self.code_mark.eq(marks[-1]),
+            self.code_mark.eq(leaving),
             source.state.eq(self.state),
             # A cycle before the first codes take their noise.
             source.load.eq(before.valid & before.first),
@@ -123,12 +125,14 @@ class GradientQuantizer(wiring.Component):
             read.en.eq(1),
         ]
         # A sample of zeros has the sums 2^(WORD_BITS - 1): with this shift and reciprocal, codes 2^(G - 1).
-        m.d.sync += [shift.eq(1), reciprocal.eq(read.data)]
+        m.d.sync += shift.eq(1)
         for place in range(s + 1):
             with m.If(self.scale[place]):
                 m.d.sync += shift.eq(s - place)
-        with m.If(delayed(m, zero, 1, "zero", reset_less=True)):
-            m.d.sync += reciprocal.eq(Const(1 << (FRACTION_BITS - WORD_BITS)) << (self.g_bits - 1)[:3])
+        middle = Const(1 << (FRACTION_BITS - WORD_BITS)) << (self.g_bits - 1)[:3]
+        # A block RAM is slow to answer: nothing but a register is behind it.
+        answer = delayed(m, read.data, 1, "answer", reset_less=True)
+        m.d.sync += reciprocal.eq(Mux(zero, middle, answer))
         return zero, reciprocal, shift
 
     def _quantize(

@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from dorefa.golden import checks
 from dorefa.golden.network.layer import MAX_BITS
 
 from ...lib.delay import delayed
@@ -50,7 +51,7 @@ class WeightQuantizer(wiring.Component):
     latency = sum(_stage_cycles(stage) for stage in range(MAX_BITS))
 
     def __init__(self, *, lanes: int) -> None:
-        self._lanes = lanes
+        self._lanes = checks.integer(lanes, "lanes", 1)
         self.largest_latency = greatest_latency(lanes)
         super().__init__(
             {

@@ -1,14 +1,17 @@
+# amaranth: UnusedElaboratable=no
 """dorefa.hw.engine.training.weight_quantizer against golden, to the bit."""
 
 import numpy as np
 import pytest
 
+from dorefa.golden.errors import InputError
 from dorefa.golden.quantizers.dorefa import quantize_weights
 from dorefa.golden.quantizers.weight_thresholds import floats, threshold_words, weight_thresholds
 from dorefa.hw.engine.training.weight_quantizer import WeightQuantizer
 
+from ...replay import Recorder
 from ...support import simulate
-from .training_bench import Packets, write_table
+from .training_bench import Packets, check_verilog, write_table
 
 
 def draw_weights(rng, bits, count):
@@ -23,9 +26,9 @@ def draw_weights(rng, bits, count):
     return rng.permutation(w)
 
 
-def run(unit, lanes, layers, rng, **options):
+def run(unit, lanes, layers, rng, monitors=()):
     """(codes, greatest patterns) of layers [(float32 (count,), W)]: each is measured, then quantized."""
-    packets = Packets(unit, lanes, rng, lambda: int(rng.integers(1 << 32)), **options)
+    packets = Packets(unit, lanes, rng, lambda: int(rng.integers(1 << 32)))
     found = []
 
     async def testbench(ctx):
@@ -45,7 +48,7 @@ def run(unit, lanes, layers, rng, **options):
                 await ctx.tick()
 
     limit = 4000 + sum(40 * len(w) + 600 for w, _ in layers)
-    simulate(unit, testbench, monitors=[packets.watch], limit=limit)
+    simulate(unit, testbench, monitors=[packets.watch, *monitors], limit=limit)
     return packets.codes, found
 
 
@@ -58,3 +61,17 @@ def test_codes_and_magnitudes_are_those_of_golden(lanes, rng):
     for (w, bits), found, pattern in zip(layers, codes, largest, strict=True):
         np.testing.assert_array_equal(found, quantize_weights(w, bits)[0])
         assert pattern == np.abs(w).max().view(np.uint32)
+
+
+@pytest.mark.icarus
+def test_verilog(rng, tmp_path):
+    unit = WeightQuantizer(lanes=2)
+    recorder = Recorder(unit)
+    layers = [(draw_weights(rng, bits, 33), bits) for bits in (8, 1, 4)]
+    codes, _ = run(unit, 2, layers, rng, monitors=[recorder.watch])
+    assert check_verilog(recorder, WeightQuantizer(lanes=2), 2, "largest", tmp_path) == sum(map(len, codes))
+
+
+def test_errors():
+    with pytest.raises(InputError, match="^lanes is 0; accepted: an integer >= 1$"):
+        WeightQuantizer(lanes=0)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ...replay import Recorder
+
 
 def beats(words, lanes):
     """[(words of a beat, first, last)] of a packet; what no word counts for is any number."""
@@ -64,3 +66,22 @@ class Packets:
                     self.codes.append(np.array(packet, np.uint8))
                     packet = []
             cycle += 1
+
+
+def check_verilog(recorder: Recorder, unit, lanes, measured, folder):
+    """Replays what a unit went through in the Verilog of another one: the same codes and marks in the same
+    cycles, and the same numbers in the port `measured`, from when the first one is there."""
+    codes, there = 0, False
+    for cycle, both in enumerate(recorder.replay(unit, folder)):
+        mark, found = both.pop("code_mark")
+        assert found is not None and found & 1 == mark & 1, cycle
+        if mark & 1:
+            assert found == mark, cycle
+            count = mark >> 3
+            for lane in range(count):
+                assert both[f"codes__{lane}"][0] == both[f"codes__{lane}"][1], (cycle, lane)
+            codes += count
+        there |= both[measured][0] != 0
+        assert not there or both[measured][0] == both[measured][1], cycle
+    assert there and codes
+    return codes
