@@ -86,20 +86,12 @@ def _mean_magnitude(w: np.ndarray) -> np.float32:
     magnitudes = np.abs(w)
     if (largest := magnitudes.max()) > np.finfo(np.float32).max:
         raise InputError(f"quantize_weights: w has the magnitude {largest}; accepted: those of float32")
-    return np.float32(_sum(magnitudes.astype(np.float64)) / w.size)
-
-
-def _sum(values: np.ndarray) -> float:
-    """The sum of values of 0 and more, float64, rounded once."""
-    sums = []
-    while (largest := values.max()) > 0:
-        # Multiples of a unit so coarse that float64 adds them up without an error, in any order.
-        exponent = math.frexp(largest)[1] - (52 - values.size.bit_length())
-        unit = max(math.ldexp(1, exponent), math.ulp(0))
-        coarse = np.floor(values / unit) * unit
-        sums.append(float(coarse.sum()))
-        values = values - coarse
-    return math.fsum(sums)
+    total = float(magnitudes.sum(dtype=np.float64))
+    # No order of additions is further from the sum than this.
+    slack = total * w.size * 2.0**-52
+    with np.errstate(over="ignore"):
+        low, high = (np.float32(bound / w.size) for bound in (total - slack, total + slack))
+    return low if low == high else np.float32(math.fsum(magnitudes.ravel().tolist()) / w.size)
 
 
 def quantize_weights_backward(gradient: np.ndarray, w: np.ndarray, bits: int) -> np.ndarray:

@@ -23,8 +23,8 @@ from .recipe import FLOAT, Recipe
 
 
 class TrainNetwork:
-    """All layers of an architecture in training: a graph, as `links` (:class:`dorefa.golden.network.network.Links`)
-    say.
+    """All layers of an architecture in training: a graph, `links` says of what kind
+    (:class:`dorefa.golden.network.network.Links`).
 
     `recipe` says the widths, and the seed from which weights are drawn. Layers in integers train on
     `backend`; all others, and evaluation, are computed here. `dtype` of all parameters: float32, or float64
@@ -91,7 +91,7 @@ class TrainNetwork:
     def forward(self, images: np.ndarray, step: int | None = None) -> np.ndarray:
         """Logits (N, classes) of uint8 images (N, H, W, C), in training step `step`, from 0, or with running
         statistics."""
-        activations, trunks = {-1: images}, {}
+        activations, trunks = {-1: images}, dict[int, np.ndarray]()
         for index, (layer, link) in enumerate(zip(self.layers, self.links, strict=True)):
             added = None if link.add is None else trunks[link.add]
             out, trunk = layer.forward(activations[link.source], step, added)

@@ -1,7 +1,7 @@
 """Pooling of the training step: forward and backward, one function each.
 
-Maps are NHWC. Windows are those of a :class:`dorefa.golden.network.parts.Pool`: incomplete ones are dropped, as
-in inference, and where windows overlap the gradients of an element add up.
+Maps are NHWC. Windows are those of a :class:`dorefa.golden.network.parts.Pool`: incomplete ones are dropped,
+as in inference, and where windows overlap the gradients of an element add up.
 """
 
 from collections.abc import Iterator

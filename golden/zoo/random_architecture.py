@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..errors import InputError
@@ -28,7 +29,7 @@ def random_architecture(seed: int) -> Architecture:
     """
     drawn = _Drawn(RawDraws(seed), f"random-{seed}")
     for number in range(drawn.draws.integer(1, 2)):
-        drawn.append(lambda number=number: drawn.chain(f"conv{number}"))
+        drawn.append(partial(drawn.chain, f"conv{number}"))
     for number in range(drawn.draws.integer(0, 2)):
         drawn.block(f"block{number}")
     drawn.classes()

@@ -8,7 +8,6 @@ from dorefa.golden.train import layers
 
 from .support import numeric_gradient
 
-
 GEOMETRIES = [
     # input (N, H, W, C), Cout, geometry
     ((2, 5, 6, 2), 3, {"kernel": (3, 3), "padding": (1, 1, 1, 1)}),
