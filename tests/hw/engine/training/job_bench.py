@@ -130,7 +130,8 @@ class JobBench:
         for beat in beats:
             while self.rng.random() < self.stalls:
                 await ctx.tick()
-            ctx.set(port.payload, {k: v for k, v in zip(("data", "keep", "last"), beat) if k in names})
+            fields = dict(zip(("data", "keep", "last"), beat, strict=True))
+            ctx.set(port.payload, {name: fields[name] for name in names})
             ctx.set(port.valid, 1)
             taken = False
             while not taken:
@@ -174,6 +175,7 @@ class JobBench:
 
     async def idle(self, ctx):
         """Waits until the engine is not busy; its status bits."""
+        await ctx.tick().repeat(2)  # what a last beat sets is in the register then
         while (status := await self.read(ctx, "status")) & 1:
             pass
         return status
