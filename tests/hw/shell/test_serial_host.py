@@ -22,7 +22,8 @@ def run(
     """Feeds a SerialHost with bytes (and breaks) and returns what came out.
 
     `ready(cycle)`: of the image port; `results`: (data, last) of the engine, or (data, last, keep);
-    `registers`: words that the bus answers. Returns a dictionary: bytes `answer`, `writes`, `reads`, `beats`, `errors`.
+    `registers`: words that the bus answers. Returns a dictionary: bytes `answer`, `writes`, `reads`,
+    `beats`, `errors`.
     """
     words = board_registers(shape, classes=classes, result_bytes=config.result_bits // 8)
     unit = SerialHost(config, words)
