@@ -18,10 +18,10 @@ ALLOWED = {
     "golden.lowering": "golden golden.network",
     "golden.run": "golden golden.network golden.lowering",
     "golden.quantizers": "golden golden.network",
-    "golden.random": "golden golden.network",
+    "golden.random": "golden golden.network golden.backward",
     "golden.data": "golden",
     "golden.zoo": "golden golden.network golden.random",
-    "golden.backward": "golden golden.network",
+    "golden.backward": "golden golden.network golden.run golden.quantizers",
     "golden.train": "golden golden.network golden.lowering golden.run golden.quantizers golden.zoo"
     " golden.backward",
     "golden.onnx.file": "golden",

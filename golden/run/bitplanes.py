@@ -1,4 +1,4 @@
-"""Bit planes packed into 64-bit words, and convolution by AND and popcount on them (Eq. 1, 3).
+"""Bit planes packed into 64-bit words, and convolution by AND or XNOR and popcount on them (Eq. 1 to 3).
 
 Shares no code with the matrix product of matmul.py: windows are gathered by index, and each
 encoding has its own correction.
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import InputError
 from ..network.encoding import Encoding
 from ..network.geometry import Geometry
 
@@ -69,6 +70,29 @@ def dot(
     return result
 
 
+def dot_xnor(weight_planes: np.ndarray, activation_planes: np.ndarray) -> np.ndarray:
+    """sum((2 w - n_w) a) for every pair of rows, as :func:`dot` of unsigned activations and bipolar weights.
+
+    An XNOR counts equal bits: with L bits a row, those behind its end included, and n_a = 2^A - 1 it is
+    ``sum 2^(i + j) popcount(w_i xnor a_j) + n_a sum 2^i (popcount(w_i) - L)``.
+    """
+    w_bits, channels, words = weight_planes.shape
+    a_bits, rows, _ = activation_planes.shape
+    ones = np.bitwise_count(weight_planes).sum(axis=-1, dtype=np.int64) - 64 * words
+    constants = ((1 << a_bits) - 1) * (ones << np.arange(w_bits)[:, None]).sum(axis=0)
+    result = np.empty((rows, channels), np.int64)
+    step = max(1, _CHUNK // (channels * words))
+    for start in range(0, rows, step):
+        part = result[start : start + step]
+        part[:] = constants
+        for j in range(a_bits):
+            activations = ~activation_planes[j, start : start + step, None]
+            for i in range(w_bits):
+                equal = np.bitwise_count(weight_planes[i] ^ activations)
+                part += equal.sum(axis=-1, dtype=np.int64) << (i + j)
+    return result
+
+
 def convolve(
     codes: np.ndarray,
     weights: np.ndarray,
@@ -77,14 +101,21 @@ def convolve(
     w_bits: int,
     encoding: Encoding,
     a_signed: bool = False,
+    xnor: bool = False,
     **spacing: Any,
 ) -> np.ndarray:
-    """sum(v * a) over every window position, by AND and popcount.
+    """sum(v * a) over every window position, by AND and popcount; by XNOR if `xnor`.
 
     codes: uint8 (batch, H, W, Cin) below 2^a_bits, or int8 if a_signed, of which the low a_bits
     count; weights: uint8 codes (Cout, Kh, Kw, Cin / groups) below 2^w_bits; spacing: what a Geometry
-    has beside the kernel. Returns int64 (batch, Ho, Wo, Cout).
+    has beside the kernel. Returns int64 (batch, Ho, Wo, Cout). InputError for XNOR of other operands
+    than unsigned codes and bipolar weights.
     """
+    if xnor and (a_signed or encoding != Encoding.BIPOLAR):
+        raise InputError(
+            f"convolve: XNOR of {'signed' if a_signed else 'unsigned'} codes and {Encoding(encoding).value} "
+            "weights; accepted: unsigned codes and bipolar weights"
+        )
     batch, height, width, channels = codes.shape
     out_channels, inner = weights.shape[0], weights.shape[3]
     geometry = Geometry(kernel=weights.shape[1:3], **spacing)
@@ -106,7 +137,6 @@ def convolve(
         for group in range(geometry.groups):
             inputs = patches[..., group * inner : (group + 1) * inner].reshape(len(pixels), -1)
             outputs = slice(group * outer, (group + 1) * outer)
-            result[image, :, outputs] = dot(
-                weight_planes[:, outputs], pack(inputs, a_bits), encoding, a_signed
-            )
+            planes = weight_planes[:, outputs], pack(inputs, a_bits)
+            result[image, :, outputs] = dot_xnor(*planes) if xnor else dot(*planes, encoding, a_signed)
     return result.reshape(batch, len(rows), len(columns), out_channels)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dorefa.golden.errors import InputError
 from dorefa.golden.network.encoding import Encoding
 from dorefa.golden.run import bitplanes, matmul
 
@@ -33,6 +34,35 @@ def test_dot_of_all_widths(w_bits, a_bits, encoding, rng):
     assert np.array_equal(result, codes.astype(int) @ values.T)
 
 
+@pytest.mark.parametrize("length", [1, 63, 64, 70])
+@pytest.mark.parametrize("a_bits", range(1, 9))
+@pytest.mark.parametrize("w_bits", range(1, 9))
+def test_xnor_of_all_widths(w_bits, a_bits, length, rng):
+    weights = rng.integers(0, 1 << w_bits, (3, length), dtype=np.uint8)
+    codes = rng.integers(0, 1 << a_bits, (5, length), dtype=np.uint8)
+    weights[0], codes[0], weights[1] = (1 << w_bits) - 1, (1 << a_bits) - 1, 0
+    result = bitplanes.dot_xnor(bitplanes.pack(weights, w_bits), bitplanes.pack(codes, a_bits))
+    values = Encoding.BIPOLAR.values(weights, w_bits).astype(int)
+    assert result.dtype == np.int64
+    assert np.array_equal(result, codes.astype(int) @ values.T)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "a_signed", "found"),
+    [
+        ("unsigned", False, "unsigned codes and unsigned weights"),
+        ("bipolar", True, "signed codes and bipolar weights"),
+    ],
+)
+def test_xnor_of_other_operands_is_refused(encoding, a_signed, found):
+    codes = np.zeros((1, 1, 1, 1), np.uint8)
+    with pytest.raises(InputError) as caught:
+        bitplanes.convolve(
+            codes, codes, a_bits=1, w_bits=1, encoding=Encoding(encoding), a_signed=a_signed, xnor=True
+        )
+    assert str(caught.value) == f"convolve: XNOR of {found}; accepted: unsigned codes and bipolar weights"
+
+
 @pytest.mark.parametrize("encoding", list(Encoding))
 @pytest.mark.parametrize("w_bits", [1, 2, 3])
 def test_every_pair_of_codes(w_bits, encoding):
@@ -49,6 +79,7 @@ def test_rows_are_split_for_memory(monkeypatch, rng):
     whole = bitplanes.dot(weights, codes, "bipolar")
     monkeypatch.setattr(bitplanes, "_CHUNK", 4 * 3 * 2)
     assert np.array_equal(bitplanes.dot(weights, codes, "bipolar"), whole)
+    assert np.array_equal(bitplanes.dot_xnor(weights, codes), whole)
 
 
 def test_convolutions_agree_on_random_geometries(rng):
@@ -78,5 +109,10 @@ def test_convolutions_agree_on_random_geometries(rng):
         planes = bitplanes.convolve(
             codes, weights, a_bits=a_bits, w_bits=w_bits, encoding=encoding, **geometry
         )
-        values = encoding.values(weights, w_bits)
-        assert np.array_equal(planes, matmul.convolve(codes, values, **geometry)), geometry
+        sums = matmul.convolve(codes, encoding.values(weights, w_bits), **geometry)
+        assert np.array_equal(planes, sums), geometry
+        if encoding == Encoding.BIPOLAR:
+            planes = bitplanes.convolve(
+                codes, weights, a_bits=a_bits, w_bits=w_bits, encoding=encoding, xnor=True, **geometry
+            )
+            assert np.array_equal(planes, sums), geometry
