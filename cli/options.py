@@ -28,7 +28,9 @@ _ZOO_OPTIONS = {
 }
 
 IMAGES = "uint8 images (batch, height, width, channels) as .npy"
-MODEL_HELP = "a .npz network, a QONNX file (.onnx) or a zoo name (see `dorefa zoo`)"
+MODEL_HELP = (
+    "a .npz network, a QONNX file (.onnx), a zoo name (see `dorefa zoo`) or an architecture (.toml, .py)"
+)
 
 
 def add_network_options(parser: argparse.ArgumentParser, *, seed: bool = True) -> None:
@@ -65,14 +67,27 @@ def input_files(args: argparse.Namespace) -> dict[str, str | None]:
     model = getattr(args, "model", None)
     files = {name: getattr(args, name, None) for name in ("input", "labels", "config", "settings", "liberty")}
     return {
-        "MODEL": model if model is not None and is_network_file(model) else None,
+        "MODEL": model if model is not None and is_file(model) else None,
         **{f"--{name}": path for name, path in files.items()},
     }
 
 
 def is_network_file(model: str) -> bool:
-    """Whether MODEL is a file, and no name of the zoo."""
+    """Whether MODEL is the file of a network, with weights and widths of its own."""
     return Path(model).suffix.lower() in (".npz", ".onnx")
+
+
+def is_file(model: str) -> bool:
+    """Whether MODEL is a file, of a network or of an architecture, and no name of the zoo."""
+    from dorefa.golden.zoo import own
+
+    return is_network_file(model) or own.is_file(model)
+
+
+def zoo_options(args: argparse.Namespace) -> dict[str, object]:
+    """The options in `args` that complete a zoo name, {option: value}."""
+    given = {name: getattr(args, name) for name in _ZOO_OPTIONS}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def load_network(model: str, args: argparse.Namespace) -> Network | IntegerNetwork:
@@ -96,23 +111,17 @@ def _named_network(model, args, from_zoo):
     from dorefa.golden.network import npz
     from dorefa.golden.onnx import importer
 
-    given = {
-        keyword: getattr(args, option)
-        for option, keyword in _ZOO_OPTIONS.items()
-        if getattr(args, option) is not None
-    }
+    given = zoo_options(args)
     suffix = Path(model).suffix.lower()
     if args.image_type is not None and suffix != ".onnx":
         raise InputError(
             f"--image-type {args.image_type} is for QONNX files only; accepted without it: {model}"
         )
     if not is_network_file(model):
-        return from_zoo(model, **given)
-    if given:
-        option = next(name for name in _ZOO_OPTIONS if getattr(args, name) is not None)
+        return from_zoo(model, **{_ZOO_OPTIONS[option]: value for option, value in given.items()})
+    for option, value in given.items():
         raise InputError(
-            f"--{option.replace('_', '-')} {getattr(args, option)} is for zoo names only; "
-            f"{model} has its own widths"
+            f"--{option.replace('_', '-')} {value} is for zoo names only; {model} has its own widths"
         )
     return npz.load(model) if suffix == ".npz" else importer.load(model, args.image_type)
 

@@ -18,6 +18,9 @@ from dorefa.golden import npy, random_network, reading
 from dorefa.golden.data import cifar, idx, svhn
 from dorefa.golden.network import npz
 from dorefa.golden.onnx import export, importer
+from dorefa.golden.zoo import own
+from dorefa.golden.zoo.architectures import ARCHITECTURES
+from dorefa.golden.zoo.toml_form import architecture_toml
 from dorefa.hw.config.engine import PRESETS, EngineConfig
 from dorefa.hw.config.toml_file import read_overrides
 from dorefa.synth.flow import liberty
@@ -174,6 +177,19 @@ TARGETS = {
         ".toml",
         lambda: list(_toml()),
         tokens=(b"[engine]", b"[[", b"'''", b'"""', b"0x", b"inf", b"1979-05-27", b"= {", b".a.a.a"),
+    ),
+    "architecture": Target(
+        own.read,
+        ".toml",
+        lambda: [architecture_toml(each).encode() for each in ARCHITECTURES.values()],
+        tokens=(
+            b"[[layers]]",
+            b"global_pool = true",
+            b"add = ",
+            b"source = ",
+            b"groups = ",
+            b"codes = false",
+        ),
     ),
     "json": Target(
         lambda path: reading.read_json(path, "JSON"), ".json", lambda: list(_settings()), tokens=_WORDS_JSON

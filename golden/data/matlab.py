@@ -37,10 +37,10 @@ _MAX_NAME, _MAX_VARIABLES = 63, 64
 
 
 class _Tag(NamedTuple):
-    """What stands in front of an element: its type and bytes, and, where it is small, the element itself."""
+    """What stands in front of an element: its type, its bytes, and, where it is small, the element itself."""
 
-    type: int
-    bytes: int
+    kind: int
+    length: int
     small: bytes | None
 
 
@@ -48,7 +48,7 @@ def read_matlab(path: str | Path, names: Collection[str], accepted: str) -> dict
     """The arrays called `names` in the MATLAB file at `path`, {name: array in the types that are stored}.
 
     Other variables are passed over. InputError, which names the file and what is `accepted`, for what is no
-    MATLAB file of version 5 (little endian, as MATLAB has written them since 1996), for variables that are
+    MATLAB file of version 5 (little endian), for variables that are
     missing, no real numbers, or larger than 512 MiB, and for damaged files.
     """
     found: dict[str, np.ndarray] = {}
@@ -77,17 +77,17 @@ def _variables(file: BinaryIO) -> Iterator[Stream]:
         tag = _tag(file)
         if tag is None:
             return
-        if tag.small is not None or tag.type not in (_MATRIX, _COMPRESSED):
-            raise ValueError(f"has an element of type {tag.type} where a variable is due")
-        content = read_up_to(file, tag.bytes)
-        if len(content) < tag.bytes:
-            _truncated(f"a variable claims {tag.bytes} bytes and {len(content)} are there")
-        if tag.type == _MATRIX:
+        if tag.small is not None or tag.kind not in (_MATRIX, _COMPRESSED):
+            raise ValueError(f"has an element of type {tag.kind} where a variable is due")
+        content = read_up_to(file, tag.length)
+        if len(content) < tag.length:
+            _truncated(f"a variable claims {tag.length} bytes and {len(content)} are there")
+        if tag.kind == _MATRIX:
             yield BytesIO(content)
             continue
         stream = Unpacked(BytesIO(content), "zlib")
         inner = _tag(stream)
-        if inner is None or inner.small is not None or inner.type != _MATRIX:
+        if inner is None or inner.small is not None or inner.kind != _MATRIX:
             raise ValueError("has a compressed element that is no variable")
         yield stream
     raise ValueError(f"has more than {_MAX_VARIABLES} variables")
@@ -112,17 +112,19 @@ def _read_variable(stream: Stream, names: Collection[str], found: dict[str, np.n
 def _array(stream: Stream, name: str, shape: tuple[int, ...]) -> np.ndarray:
     """The array of `shape`, stored first axis fastest."""
     tag = _tag(stream)
-    if tag is None or tag.type not in _NUMBERS:
-        raise ValueError(f"variable {name} has no numbers" + (f" but type {tag.type}" if tag else ""))
-    dtype = np.dtype(_NUMBERS[tag.type])
+    if tag is None or tag.kind not in _NUMBERS:
+        raise ValueError(f"variable {name} has no numbers" + (f" but type {tag.kind}" if tag else ""))
+    dtype = np.dtype(_NUMBERS[tag.kind])
     # An axis of length 0 does not make the others possible.
     if min(shape, default=0) < 0 or math.prod(max(size, 1) for size in shape) * dtype.itemsize > MAX_UNPACKED:
         raise ValueError(
             f"variable {name} claims shape {shown(shape)}, at most {MAX_UNPACKED} bytes are read"
         )
     needed = math.prod(shape) * dtype.itemsize
-    if tag.bytes != needed:
-        raise ValueError(f"variable {name} has {tag.bytes} bytes and shape {shape} of {dtype} needs {needed}")
+    if tag.length != needed:
+        raise ValueError(
+            f"variable {name} has {tag.length} bytes and shape {shape} of {dtype} needs {needed}"
+        )
     content = read_up_to(stream, needed) if tag.small is None else tag.small
     if len(content) < needed:
         _truncated(f"{needed} bytes are due in variable {name} and {len(content)} are there")
@@ -136,18 +138,18 @@ def _array(stream: Stream, name: str, shape: tuple[int, ...]) -> np.ndarray:
 def _element(stream: Stream, kind: int, limit: int, what: str, whole: bool = False) -> bytes:
     """The bytes of the next element, of type `kind` and at most (or, if `whole`, exactly) `limit` bytes."""
     tag = _tag(stream)
-    if tag is None or tag.type != kind:
-        raise ValueError(f"has no {what}" + (f" but type {tag.type}" if tag else ""))
-    if tag.bytes > limit or (whole and tag.bytes < limit):
+    if tag is None or tag.kind != kind:
+        raise ValueError(f"has no {what}" + (f" but type {tag.kind}" if tag else ""))
+    if tag.length > limit or (whole and tag.length < limit):
         raise ValueError(
-            f"has {tag.bytes} bytes of {what}, {'as many as' if whole else 'at most'} {limit} are read"
+            f"has {tag.length} bytes of {what}, {'as many as' if whole else 'at most'} {limit} are read"
         )
     if tag.small is not None:
         return tag.small
-    content = bytes(read_up_to(stream, tag.bytes + -tag.bytes % 8))
-    if len(content) < tag.bytes:
-        _truncated(f"{tag.bytes} bytes of {what} are due and {len(content)} are there")
-    return content[: tag.bytes]
+    content = bytes(read_up_to(stream, tag.length + -tag.length % 8))
+    if len(content) < tag.length:
+        _truncated(f"{tag.length} bytes of {what} are due and {len(content)} are there")
+    return content[: tag.length]
 
 
 def _tag(stream: Stream) -> _Tag | None:

@@ -108,8 +108,10 @@ class Architecture:
         for name in ("input_bits", "first_w", "last_w"):
             if getattr(self, name) is not None or name == "last_w":
                 checks.integer(getattr(self, name), f"{where} {name}", 1, MAX_BITS)
-        if not self.layers or not all(isinstance(spec, LayerSpec) for spec in self.layers):
-            raise InputError(f"{where} layers is {shown(self.layers)}; accepted: one or more LayerSpec")
+        several = isinstance(self.layers, tuple | list) and len(self.layers) > 0
+        if not several or not all(isinstance(spec, LayerSpec) for spec in self.layers):
+            raise InputError(f"{where} layers is {shown(self.layers)}; accepted: a tuple of LayerSpec")
+        object.__setattr__(self, "layers", tuple(self.layers))
 
     def weight_bits(self, w_bits: int, first_w: int | None, last_w: int | None) -> list[int]:
         """Weight width of every layer; None stands for the architecture's own first or last."""

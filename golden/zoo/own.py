@@ -40,8 +40,10 @@ def run_python(path: str | os.PathLike[str]) -> Architecture:
     try:
         names = runpy.run_path(os.fspath(path))
     except (Exception, SystemExit) as error:
-        text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {_said(error)}"
-        raise InputError(f"{path}: {_line(path, error)}{text}; accepted: {_ACCEPTED}") from None
+        text = f"{type(error).__name__}: {_said(error)}; accepted: {_ACCEPTED}"
+        if isinstance(error, InputError):
+            text = str(error)
+        raise InputError(f"{path}: {_line(path, error)}{text}") from None
     architecture = names.get("architecture")
     if not isinstance(architecture, Architecture):
         problem = f"architecture is {shown(architecture)}" if "architecture" in names else "no architecture"
@@ -69,7 +71,4 @@ def _check(architecture: Architecture) -> None:
     for spec in architecture.layers:
         if spec.global_pool and spec.pool is not None:
             raise InputError(f"layer {spec.name}: pool and global_pool; accepted: one of them")
-    last = architecture.layers[-1]
-    if last.norm:
-        raise InputError(f"layer {last.name}: norm is True; accepted for the last layer: False")
     architecture.plan(1, 1).outline()

@@ -25,6 +25,7 @@ TARGETS = (
     "npz-members",
     "onnx",
     "toml",
+    "architecture",
     "json",
     "settings",
     "liberty",
