@@ -81,9 +81,9 @@ def test_enlarging_is_bilinear_with_halves_up(rng):
 
 
 def test_enlarging_in_parts_is_the_same_for_each_image_and_channel(rng):
-    images = rng.integers(0, 256, (1030, 32, 32, 3), np.uint8)
+    images = rng.integers(0, 256, (70, 32, 32, 3), np.uint8)
     enlarged = enlarge(images)
-    for index in (0, 1023, 1024, 1029):
+    for index in (0, 63, 64, 69):
         for channel in range(3):
             alone = enlarge(images[index : index + 1, ..., channel : channel + 1])
             np.testing.assert_array_equal(enlarged[index, ..., channel], alone[0, ..., 0])
