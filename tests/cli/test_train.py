@@ -7,6 +7,8 @@ from dorefa.golden.network import npz
 from dorefa.golden.train.matrix_backend import MatrixBackend
 from dorefa.golden.zoo.datasets import digits_sample
 
+from ..data_support import random_arrays, write_arrays
+
 
 def test_train_writes_a_network_that_golden_runs(dorefa, few_digits, tmp_path):
     trained = tmp_path / "trained.npz"
@@ -154,6 +156,36 @@ def test_options_change_the_training(short, options):
     usual, other = (short("--steps", 1, *chosen).report for chosen in ((), options))
     assert other["parameters_sha256"] != usual["parameters_sha256"]
     assert 0 <= other["accuracy"] <= 1 and other["files"] == []
+
+
+def test_a_network_of_the_zoo_at_another_size(dorefa, rng, tmp_path):
+    write_arrays(tmp_path / "data", random_arrays(rng, (44, 48, 3), train=6, test=3))
+    outcome = dorefa(
+        "train",
+        "svhn-d",
+        "--net-size",
+        "44x48",
+        "--data",
+        tmp_path / "data",
+        "--batch",
+        4,
+        "--steps",
+        2,
+        "-o",
+        tmp_path / "svhn.npz",
+        "--json",
+        "-",
+    )
+    assert len(outcome.report["losses"]) == 2
+    network = npz.load(tmp_path / "svhn.npz")
+    assert network.input_shape == (44, 48, 3) and network.classes == 10
+    error = dorefa("train", "svhn-d", "--data", tmp_path / "data").error
+    assert error.endswith("images are 44x48x3; accepted by this network: 40x40x3")
+    error = dorefa("train", "svhn-d", "--net-size", "20x20", "--data", tmp_path / "data").error
+    assert error == (
+        "svhn-d on 20x20 images: layer conv5: kernel covers 3 rows (= 1 x (3 - 1) + 1); "
+        "accepted: at most 2 (= 0 + 2 + 0, padded input)"
+    )
 
 
 @pytest.mark.parametrize(
