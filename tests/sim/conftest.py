@@ -1,4 +1,4 @@
-"""What the tests of the simulators share: one small network on one small engine, and one engine that trains."""
+"""What the tests of the simulators share: a small network on a small engine, and one that trains."""
 
 from dataclasses import dataclass
 

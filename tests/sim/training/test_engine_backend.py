@@ -1,4 +1,4 @@
-"""Whole training steps on the engine: losses, parameters and cycles are those of golden and of the prediction."""
+"""Whole training steps on the engine: losses and parameters as golden has them, cycles as predicted."""
 
 import dataclasses
 

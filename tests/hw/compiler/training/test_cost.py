@@ -1,4 +1,4 @@
-"""dorefa.hw.compiler.training.cost: sums of what packets cost. tests/sim/training compares with the Verilog."""
+"""dorefa.hw.compiler.training.cost: what packets cost; tests/sim/training compares with the Verilog."""
 
 import dataclasses
 

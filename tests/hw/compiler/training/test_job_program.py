@@ -36,6 +36,9 @@ def test_writes_fill_the_program_memory():
 
 
 def test_more_passes_than_the_memory_holds():
-    message = "program memory: the training step needs 3 passes, the engine has layer_depth = 2; accepted: at least 3"
+    message = (
+        "program memory: the training step needs 3 passes, the engine has layer_depth = 2; accepted: at "
+        "least 3"
+    )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         JobProgram.of(JOBS, CONFIG.replace(layer_depth=2))
