@@ -8,10 +8,11 @@ from amaranth.hdl import Fragment
 from amaranth.sim import Simulator
 
 from dorefa.hw.compiler.descriptor import descriptor
+from dorefa.hw.compiler.training.weight_operands import weight_packets, weight_writes
 from dorefa.hw.engine.engine import Engine
 from dorefa.hw.interface import program
 from dorefa.hw.interface.memory_map import MemoryMap
-from dorefa.hw.interface.registers import REGISTERS
+from dorefa.hw.interface.registers import REGISTERS, Mode
 from dorefa.hw.lib.amaranth_private import find_memories
 
 from ...support import fill_memories, flat, waves_of
@@ -54,7 +55,7 @@ class JobBench:
         self.stamps = []  # cycles of the beats that left
         self.cycle = 0
 
-    def run(self, scenario, *, limit=200_000):
+    def run(self, scenario, *, limit=10_000):
         """Runs `scenario` to its end."""
         top = Module()
         top.submodules.core = self.engine
@@ -129,7 +130,8 @@ class JobBench:
         for beat in beats:
             while self.rng.random() < self.stalls:
                 await ctx.tick()
-            ctx.set(port.payload, {k: v for k, v in zip(("data", "keep", "last"), beat) if k in names})
+            fields = dict(zip(("data", "keep", "last"), beat, strict=True))
+            ctx.set(port.payload, {name: fields[name] for name in names})
             ctx.set(port.valid, 1)
             taken = False
             while not taken:
@@ -173,6 +175,47 @@ class JobBench:
 
     async def idle(self, ctx):
         """Waits until the engine is not busy; its status bits."""
+        await ctx.tick().repeat(2)  # what a last beat sets is in the register then
         while (status := await self.read(ctx, "status")) & 1:
             pass
         return status
+
+    async def sums(self, ctx, computed, images, weights, *, start=0, hold=0):
+        """Sums int64 (N, Ho, Wo, channels) of a JobPass whose descriptor lies at `start`, of images (N, ...)
+        and weights (1 or N, ...), which stream in or are written."""
+        await self.registers(
+            ctx,
+            layers=1,
+            image_bytes=computed.image_bytes,
+            program_start=start,
+            job={"mode": Mode.IMAGE, "hold_weights": hold},
+        )
+        streams = self.map.weights is None
+        if streams:
+            self.weights += weight_packets(computed, weights)
+        answers = []
+        for number, packet in enumerate(computed.packets(images)):
+            if not streams and number < len(weights):
+                await self.write(ctx, weight_writes(computed, weights[number]))
+            await self.send(ctx, packet)
+            if not streams:
+                answers.append(await self.results(ctx))
+        while len(answers) < len(images):
+            answers.append(await self.results(ctx))
+        return computed.answers(np.stack(answers), weights)
+
+    async def measure(self, ctx, mode, words, **fields):
+        """What a packet of words, of gradients or weights, is measured to be."""
+        await self.registers(ctx, image_bytes=words.nbytes, job={"mode": mode} | fields)
+        await self.send(ctx, words.tobytes())
+        await self.idle(ctx)
+        return await self.read(ctx, "measured")
+
+    async def quantize(self, ctx, mode, words, bits, *, state=None, layers=0, start=0):
+        """Sends words to be quantized, with noise where there is a `state`."""
+        seed = {f"noise_seed_{word}": (state or 0) >> 32 * word & 0xFFFFFFFF for word in range(4)}
+        job = {"mode": mode, "noise": state is not None, "code_bits": bits}
+        await self.registers(
+            ctx, image_bytes=words.nbytes, layers=layers, program_start=start, job=job, **seed
+        )
+        await self.send(ctx, words.tobytes())
