@@ -12,6 +12,9 @@ from ..network.geometry import Geometry
 
 Pair = tuple[int, int]
 
+# Elements of maps that are worked on together.
+_BLOCK = 1 << 16
+
 
 def patches_of(x: np.ndarray, geometry: Geometry) -> np.ndarray:
     """Every window of x (N, H, W, C) as a row, (groups, N*Ho*Wo, Kh*Kw*C/groups)."""
@@ -71,15 +74,20 @@ def convolve_backward_input(
         return (flat[0] @ weights.reshape(channels, -1)).reshape(input_shape)
     matrices = weights.reshape(groups, channels // groups, *kernel, -1)
     padded = np.zeros((batch, *geometry.padded(input_shape[1:]), depth), gradient.dtype)
-    for ky, kx in np.ndindex(*kernel):
-        first_y, first_x = ky * geometry.dilation[0], kx * geometry.dilation[1]
-        target = padded[
-            :,
-            first_y : first_y + geometry.stride[0] * rows : geometry.stride[0],
-            first_x : first_x + geometry.stride[1] * columns : geometry.stride[1],
-        ]
-        product = flat @ matrices[:, :, ky, kx]
-        target += product.transpose(1, 0, 2).reshape(batch, rows, columns, depth)
+    # Some samples at a time, so that what is added to again and again stays in a cache.
+    count = max(1, _BLOCK * batch // padded.size)
+    for start in range(0, batch, count):
+        part = padded[start : start + count]
+        rows_of = slice(start * rows * columns, (start + count) * rows * columns)
+        for ky, kx in np.ndindex(*kernel):
+            first_y, first_x = ky * geometry.dilation[0], kx * geometry.dilation[1]
+            target = part[
+                :,
+                first_y : first_y + geometry.stride[0] * rows : geometry.stride[0],
+                first_x : first_x + geometry.stride[1] * columns : geometry.stride[1],
+            ]
+            product = flat[:, rows_of] @ matrices[:, :, ky, kx]
+            target += product.transpose(1, 0, 2).reshape(target.shape)
     return padded[:, top : top + height, left : left + width]
 
 

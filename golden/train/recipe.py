@@ -15,6 +15,7 @@ FLOAT = 32
 DEFAULT_RATE = 1e-3
 KINDS = ("quantized", "float")
 OPTIMIZERS = ("adam", "sgd")
+_OPERANDS = {"weights": "weights", "reads": "activations that it reads", "gradients": "gradients"}
 MAXIMA = ("sample", "exact", "batch")
 
 
@@ -120,6 +121,19 @@ class Recipe:
                         f"train: layer {spec.name} has float {what}, which no network file holds; "
                         f"accepted: 1 to {MAX_BITS} bits, or a training without one"
                     )
+
+    def check_integers(self, architecture: Architecture, backend: str) -> None:
+        """InputError that names the first layer that is not in integers, for which `backend` has no use."""
+        for spec, bits in zip(architecture.layers, self.layer_bits(architecture), strict=True):
+            for what in ("weights", "reads", "gradients"):
+                width = getattr(bits, what)
+                if width > MAX_BITS:
+                    raise InputError(
+                        f"train: layer {spec.name}: {_OPERANDS[what]} have {width} bits; "
+                        f"accepted by the backend {backend}: 1 to {MAX_BITS}"
+                    )
+        if self.maximum != "sample":
+            raise InputError(f"train: maximum is {self.maximum}; accepted by the backend {backend}: sample")
 
     def in_integers(self, bits: LayerBits) -> bool:
         """Whether a layer of these bits is computed in integers."""

@@ -4,10 +4,6 @@ import json
 import os
 from fnmatch import fnmatchcase
 
-import numpy as np
-
-from dorefa.golden.network import npz
-from dorefa.golden.zoo.datasets import digits_sample
 from dorefa.synth.flow import nextpnr, yosys
 
 
@@ -244,60 +240,3 @@ def test_zoo_lists_names(dorefa):
     for name, macs in (("svhn-a", "41,735,424"), ("resnet18", "1,826,918,400")):
         (line,) = [line for line in outcome.out.splitlines() if line.startswith(name + ":")]
         assert line.endswith(f"{macs} MACs")
-
-
-def test_train_writes_a_network_that_golden_runs(dorefa, few_digits, tmp_path):
-    trained = tmp_path / "trained.npz"
-    outcome = dorefa(
-        "train",
-        "digits",
-        "-o",
-        trained,
-        "--net-w",
-        1,
-        "--net-a",
-        3,
-        "--net-g",
-        4,
-        "--epochs",
-        1,
-        "--data",
-        few_digits,
-        "--json",
-        "-",
-    )
-    assert outcome.status == 0
-    assert len(outcome.report["history"]) == 1
-    network = npz.load(trained)
-    assert [layer.a_bits for layer in network.layers[:-1]] == [3] * 5
-    images, labels = digits_sample()
-    np.save(tmp_path / "x.npy", images[128:192])
-    np.save(tmp_path / "l.npy", labels[128:192])
-    again = dorefa(
-        "golden",
-        trained,
-        "--input",
-        tmp_path / "x.npy",
-        "--labels",
-        tmp_path / "l.npy",
-        "--json",
-        "-",
-    )
-    assert again.report["accuracy"] == outcome.report["accuracy"]
-
-
-def test_train_refusals(dorefa, few_digits, tmp_path):
-    output = tmp_path / "t.npz"
-    assert "--data is missing" in dorefa("train", "digits", "-o", output).error
-    assert "no such folder" in dorefa("train", "digits", "-o", output, "--data", "nowhere").error
-    assert "known: digits" in dorefa("train", "lenet", "-o", output, "--data", few_digits).error
-    error = dorefa("train", "digits", "-o", tmp_path / "t.pt", "--data", few_digits).error
-    assert error == f"--output is {tmp_path / 't.pt'}; accepted: a name ending in .npz or .onnx"
-    error = dorefa("train", "digits", "-o", output, "--data", few_digits, "--net-g", 0).error
-    assert "g_bits" in error
-    error = dorefa("train", "digits", "-o", tmp_path / "no" / "t.npz", "--data", few_digits).error
-    assert "cannot be written" in error
-    (few_digits / "t10k-labels-idx1-ubyte.gz").unlink()
-    error = dorefa("train", "digits", "-o", output, "--data", few_digits).error
-    assert "t10k-labels-idx1-ubyte" in error
-    assert not output.exists()
