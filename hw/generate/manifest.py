@@ -128,7 +128,7 @@ def manifest(top: AxiTop, compiled: CompiledNetwork | None = None) -> dict[str, 
 
 
 def _image_streams(config: EngineConfig) -> dict[str, dict[str, object]]:
-    packet, order, results = "one image", "", result_port(config).description(config)
+    packet, order, port = "one image", "", result_port(config)
     if config.batch > 1:
         packet = f"{config.batch} images"
         order = "; for every pass of the last layer, image by image, the classes of the pass"
@@ -138,7 +138,11 @@ def _image_streams(config: EngineConfig) -> dict[str, dict[str, object]]:
             "packet": packet,
             "data_bits": 8 * config.port_bytes,
         },
-        "m_axis": {"carries": results.pop("carries") + order, "packet": packet, **results},
+        "m_axis": {
+            "carries": port.carries(config) + order,
+            "packet": packet,
+            "data_bits": port.data_bits(config),
+        },
     }
 
 
