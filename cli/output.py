@@ -205,7 +205,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
 
 
 class Progress:
-    """A bar on standard error, drawn only when that is a terminal.
+    """A bar on standard error, drawn only when that is a terminal, with the time that is left.
 
     Call :meth:`update` with the number of steps done; use it as a context manager so that the bar
     is gone when the work ends.
@@ -217,6 +217,8 @@ class Progress:
         self._label, self._total = label, total
         self._shown = sys.stderr.isatty()
         self._last = 0.0
+        # When the first step that took time was done: what went before may have been done long ago.
+        self._begun: tuple[float, int] | None = None
 
     def __enter__(self) -> Self:
         self.update(0)
@@ -230,10 +232,21 @@ class Progress:
         """Shows that `done` of the total steps are done, at most ten times a second."""
         self._total = total or self._total
         now = time.monotonic()
+        if self._begun is None and done:
+            self._begun = now, done
         if not self._shown or (now - self._last < 0.1 and done != self._total):
             return
         self._last = now
         filled = self._WIDTH * done // max(1, self._total)
         bar = "#" * filled + "." * (self._WIDTH - filled)
-        line = f"\r\x1b[K{self._label} [{bar}] {done}/{self._total} {note}"
+        line = f"\r\x1b[K{self._label} [{bar}] {done}/{self._total}{self._left(now, done)} {note}"
         streams.say_error(line, end="")
+
+    def _left(self, now: float, done: int) -> str:
+        """The time that is left as text, once two steps tell how long one takes."""
+        if self._begun is None or done <= self._begun[1] or done == self._total:
+            return ""
+        seconds = (now - self._begun[0]) / (done - self._begun[1]) * (self._total - done)
+        minutes, seconds = divmod(round(seconds), 60)
+        hours, minutes = divmod(minutes, 60)
+        return f" {hours}:{minutes:02}:{seconds:02} left" if hours else f" {minutes}:{seconds:02} left"

@@ -1,83 +1,90 @@
 """`dorefa train`: Algorithm 1 of the paper on a data set in files."""
 
+from __future__ import annotations
+
 import argparse
-from pathlib import Path
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from dorefa.golden.errors import InputError
 
+from . import options
 from .output import Output, Progress
+from .training.backends import BACKENDS, computing
+from .training.options import add_steps, add_widths, recipe_of, sized_architecture
+from .training.report import tell
+
+if TYPE_CHECKING:
+    from dorefa.golden.data.load import ImageSet
+    from dorefa.golden.network.network import Network
+    from dorefa.golden.zoo.architecture import Architecture
 
 SUMMARY = "train a network with low-bitwidth weights, activations and gradients"
 EXAMPLE = "dorefa train digits -o digits.npz --net-w 1 --net-a 2 --net-g 6 --data mnist"
 
+# Engine parameters that a training has itself, or that all its engines have.
+_OWN = ("batch", "training", "results")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's options to `parser`."""
-    parser.add_argument("network", metavar="NET", help="zoo name of the architecture")
+    parser.add_argument("network", metavar="NET", help="zoo name or file (.toml, .py) of the architecture")
     parser.add_argument(
         "-o",
         "--output",
-        required=True,
         metavar="FILE",
         help="where the network goes: a name ending in .npz, or in .onnx for QONNX",
     )
-    parser.add_argument("--net-w", type=int, default=1, metavar="BITS", help="weight bits, 1 to 8")
-    parser.add_argument("--net-a", type=int, default=2, metavar="BITS", help="activation bits, 1 to 8")
     parser.add_argument(
-        "--net-g", type=int, default=6, metavar="BITS", help="gradient bits, 1 to 8, or 32: float"
+        "--data",
+        metavar="DIR",
+        help="folder with images and labels: MNIST's IDX, .npy, SVHN, CIFAR-10 or PNG",
     )
-    parser.add_argument("--net-first-w", type=int, metavar="BITS", help="weight bits, first layer")
-    parser.add_argument("--net-last-w", type=int, metavar="BITS", help="weight bits, last layer")
-    parser.add_argument("--epochs", type=int, default=6, metavar="N", help="default 6")
-    parser.add_argument("--batch", type=int, default=64, metavar="N", help="default 64")
-    parser.add_argument("--rate", type=float, default=1e-3, metavar="R", help="default 0.001")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="default 1")
-    parser.add_argument("--data", metavar="DIR", help="folder with the four IDX files of MNIST, .gz or not")
-
-
-def _data_files(folder):
-    """What :func:`load_mnist` may find in `folder`."""
-    return (
-        [] if folder is None else [*Path(folder).glob("*idx*-ubyte*"), *Path(folder).glob("*/*idx*-ubyte*")]
+    add_widths(parser.add_argument_group("widths"))
+    add_steps(parser.add_argument_group("steps"))
+    group = parser.add_argument_group("backend")
+    group.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default="golden",
+        help="what computes convolutions and quantizers, with the same bits: matrix products (golden), bit "
+        "planes, or the engine's Verilog in Verilator",
     )
+    group.add_argument(
+        "--trace", action="store_true", help="compare every operand and sum with another backend's"
+    )
+    group.add_argument(
+        "--checkpoint", metavar="FILE", help="written after every epoch, every minute and at the end"
+    )
+    group.add_argument("--resume", metavar="FILE", help="a checkpoint to go on from, with the same options")
+    options.add_engine_options(parser, without=_OWN)
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
-    from dorefa.golden.network import npz
-    from dorefa.golden.onnx import export
-    from dorefa.golden.onnx.file.read import import_onnx
-    from dorefa.golden.train.recipe import Recipe
+    from dorefa.golden.data.load import data_files
     from dorefa.golden.train.train import train
-    from dorefa.golden.zoo import architectures
-    from dorefa.golden.zoo.datasets import load_mnist
+    from dorefa.golden.zoo import own
 
-    out = Output(args.json, outputs={"--output": args.output}, inputs={"--data": _data_files(args.data)})
-    architecture = architectures.find(args.network)
-    if not args.output.endswith((".npz", ".onnx")):
-        raise InputError(f"--output is {args.output}; accepted: a name ending in .npz or .onnx")
-    if args.output.endswith(".onnx"):
-        # Said before the training, not after it.
-        import_onnx(args.output, "writing")
-    if args.data is None:
-        raise InputError(
-            "--data is missing: training needs the full set; accepted: a folder with the four IDX "
-            "files of MNIST (train-images-idx3-ubyte and so on, .gz or not)"
-        )
-    recipe = Recipe(
-        w_bits=args.net_w,
-        a_bits=args.net_a,
-        g_bits=args.net_g,
-        first_w=args.net_first_w,
-        last_w=args.net_last_w,
-        epochs=args.epochs,
-        batch=args.batch,
-        rate=args.rate,
-        seed=args.seed,
+    out = Output(
+        args.json,
+        outputs={"--output": args.output, "--checkpoint": args.checkpoint},
+        # The checkpoint that a training goes on from may be the one that it writes.
+        inputs={
+            "NET": args.network if own.is_file(args.network) else None,
+            "--data": [] if args.data is None else data_files(args.data),
+            "--config": args.config,
+            "--resume": None if args.resume == args.checkpoint else args.resume,
+        },
     )
-    recipe.check_storable(architecture)
-    data = load_mnist(args.data)
-    with Progress("train", 1) as progress:
+    architecture = sized_architecture(args.network, args)
+    save = _writer(args.output)
+    recipe = recipe_of(args)
+    if args.output is not None:
+        recipe.check_storable(architecture)
+    _check_engine_options(args)
+    data = _data(args, architecture)
+    with computing(args, architecture, recipe) as found, Progress("train", 1) as progress:
 
         def show(step, steps, measures):
             note = "epoch {epoch} loss {loss:.4f} accuracy {train_accuracy:.4f}"
@@ -89,19 +96,43 @@ def run(args: argparse.Namespace) -> int:
             data.train_images,
             data.train_labels,
             test=(data.test_images, data.test_labels),
+            backend=found.backend,
+            steps=args.steps,
+            checkpoint=args.checkpoint,
+            resume=args.resume,
             progress=show,
         )
-    save = npz.save if args.output.endswith(".npz") else export.save
-    assert result.network is not None
-    save(result.network, args.output)
-    out.table(
-        ["epoch", "loss", "training accuracy", "test accuracy"],
-        [
-            [epoch["epoch"], epoch["loss"], epoch["train_accuracy"], epoch["test_accuracy"]]
-            for epoch in result.history
-        ],
-    )
-    out.say(f"accuracy of the integer model {result.accuracy:.4f}")
-    out.say(f"wrote {args.output}")
-    out.report({"accuracy": result.accuracy, "history": result.history, "files": [args.output]})
-    return 0
+    if result.network is not None and args.output is not None:
+        save(result.network, args.output)
+    return tell(out, args, result, found)
+
+
+def _check_engine_options(args: argparse.Namespace) -> None:
+    """Refuses engine parameters where no engine runs."""
+    given = options.engine_overrides(args)
+    if given and args.backend != "engine":
+        name, value = next(iter(given.items()))
+        raise InputError(f"{name} is {value} with --backend {args.backend}; accepted: with --backend engine")
+
+
+def _data(args: argparse.Namespace, architecture: Architecture) -> ImageSet:
+    """Training and test images from the folder that the command line names."""
+    from dorefa.golden.data.load import ACCEPTED, load_data
+
+    if args.data is None:
+        raise InputError(f"--data is missing; accepted: a folder with {ACCEPTED}")
+    return load_data(args.data, architecture.input_shape, architecture.layers[-1].channels)
+
+
+def _writer(path: str | None) -> Callable[[Network, str], None]:
+    """What writes a network to `path`; InputError, before the training, where nothing does."""
+    from dorefa.golden.network import npz
+    from dorefa.golden.onnx import export
+    from dorefa.golden.onnx.file.read import import_onnx
+
+    if path is None or path.endswith(".npz"):
+        return npz.save
+    if not path.endswith(".onnx"):
+        raise InputError(f"--output is {path}; accepted: a name ending in .npz or .onnx")
+    import_onnx(path, "writing")
+    return export.save

@@ -19,6 +19,7 @@ ALLOWED = {
     "golden.run": "golden golden.network golden.lowering",
     "golden.quantizers": "golden golden.network",
     "golden.random": "golden golden.network golden.backward",
+    "golden.data": "golden",
     "golden.zoo": "golden golden.network golden.random",
     "golden.backward": "golden golden.network golden.run golden.quantizers",
     "golden.train": "golden golden.network golden.lowering golden.run golden.quantizers golden.zoo"
@@ -58,8 +59,9 @@ ALLOWED |= {
     "synth.flow": "synth.targets",
     "synth.boards": "synth.targets synth.flow",
     "synth.explore": "synth.targets synth.flow synth.boards",
-    "cli": "",
+    "cli": "cli.training",
     "cli.demo": "cli",
+    "cli.training": "cli",
 }
 
 

@@ -86,7 +86,12 @@ def _mean_magnitude(w: np.ndarray) -> np.float32:
     magnitudes = np.abs(w)
     if (largest := magnitudes.max()) > np.finfo(np.float32).max:
         raise InputError(f"quantize_weights: w has the magnitude {largest}; accepted: those of float32")
-    return np.float32(math.fsum(magnitudes.ravel().tolist()) / w.size)
+    total = float(magnitudes.sum(dtype=np.float64))
+    # No order of additions is further from the sum than this.
+    slack = total * w.size * 2.0**-52
+    with np.errstate(over="ignore"):
+        low, high = (np.float32(bound / w.size) for bound in (total - slack, total + slack))
+    return low if low == high else np.float32(math.fsum(magnitudes.ravel().tolist()) / w.size)
 
 
 def quantize_weights_backward(gradient: np.ndarray, w: np.ndarray, bits: int) -> np.ndarray:

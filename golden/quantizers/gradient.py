@@ -13,6 +13,9 @@ clip. Without noise u is 1/2. The real value of a code is ``k STEP 2^exponent (2
 zeros has k = 0 and codes 2^(G - 1).
 """
 
+import math
+from functools import cache
+
 import numpy as np
 
 from .. import checks
@@ -28,6 +31,8 @@ STEP = 1 << (WORD_BITS - 1 - SCALE_BITS)
 # Fraction bits of a code before it is rounded, and of a table's number beyond its bit length.
 FRACTION_BITS = 26
 TABLE_BITS = 10
+# Words that are quantized together.
+_BLOCK = 1 << 14
 
 
 def gradient_words(gradient: np.ndarray) -> tuple[np.ndarray, int]:
@@ -38,27 +43,43 @@ def gradient_words(gradient: np.ndarray) -> tuple[np.ndarray, int]:
     """
     if gradient.dtype not in (np.float32, np.float64):
         raise InputError(f"gradient_words: gradient has dtype {gradient.dtype}; accepted: float32 or float64")
-    checks.finite(gradient, "gradient_words: gradient")
-    largest = float(np.abs(gradient).max(initial=0))
+    largest = float(max(gradient.max(initial=0), -gradient.min(initial=0)))
+    if not math.isfinite(largest):
+        checks.finite(gradient, "gradient_words: gradient")
     if largest == 0:
         return np.zeros(gradient.shape, np.int16), 0
     exponent = int(np.frexp(largest)[1]) - (WORD_BITS - 1)
-    words = np.rint(np.ldexp(gradient, -exponent))
+    words = _times_power(gradient, -exponent)
+    np.rint(words, out=words)
     # Only the greatest can be rounded up to a power of two.
-    return np.clip(words, -LARGEST_WORD, LARGEST_WORD).astype(np.int16), exponent
+    np.clip(words, -LARGEST_WORD, LARGEST_WORD, out=words)
+    return words.astype(np.int16), exponent
+
+
+def _times_power(values: np.ndarray, exponent: int) -> np.ndarray:
+    """values * 2^exponent in a new array: by a product, which is faster, where the power is a number."""
+    if abs(exponent) <= np.finfo(values.dtype).maxexp - 2:
+        return values * values.dtype.type(2.0**exponent)
+    return np.ldexp(values, exponent)
 
 
 def gradient_scales(words: np.ndarray) -> np.ndarray:
     """Scale k of every sample, int64 (batch,), of int16 words (batch, ...)."""
-    samples = words.reshape(len(words), -1).astype(np.int32)
-    return -(-np.abs(samples).max(axis=1, initial=0) // STEP).astype(np.int64)
+    samples = words.reshape(len(words), -1)
+    # Of words one end may have no opposite.
+    ends = samples.max(axis=1, initial=0).astype(np.int64), samples.min(axis=1, initial=0).astype(np.int64)
+    return -(-np.maximum(ends[0], -ends[1]) // STEP)
 
 
 def reciprocals(bits: int) -> np.ndarray:
     """The table of a gradient width: int64 (2^SCALE_BITS + 1,), by the scale; entry 0 is 0."""
-    bits = checks.integer(bits, "reciprocals: bits", 1, MAX_BITS)
+    return _reciprocals(checks.integer(bits, "reciprocals: bits", 1, MAX_BITS), SCALE_BITS).copy()
+
+
+@cache
+def _reciprocals(bits: int, scale_bits: int) -> np.ndarray:
     levels = (1 << bits) - 1
-    scales = range(1, (1 << SCALE_BITS) + 1)
+    scales = range(1, (1 << scale_bits) + 1)
     return np.array([0] + [(levels << (TABLE_BITS + k.bit_length())) // (2 * k) for k in scales], np.int64)
 
 
@@ -81,14 +102,29 @@ def quantize_words(words: np.ndarray, bits: int, noise: np.ndarray | None) -> tu
             "words"
         )
     scales = gradient_scales(words)
+    return gradient_codes(words, scales, bits, noise), scales
+
+
+def gradient_codes(words: np.ndarray, scales: np.ndarray, bits: int, noise: np.ndarray | None) -> np.ndarray:
+    """Codes of words with given scales, none below :func:`gradient_scales`; see :func:`quantize_words`."""
     lengths = np.frexp(scales.astype(np.float64))[1]
+    factors = _reciprocals(bits, SCALE_BITS)[scales] << (SCALE_BITS + 1 - lengths)
+    # Exact in float64: all products and sums have less than 36 bits.
+    added = 1 << (FRACTION_BITS - 1)
+    if noise is not None:
+        added >>= NOISE_BITS
     shape = (-1, *(1,) * (words.ndim - 1))
-    factors = reciprocals(bits)[scales] << (SCALE_BITS + 1 - lengths)
-    total = (words + (STEP * scales).reshape(shape)) * factors.reshape(shape)
-    if noise is None:
-        total += 1 << (FRACTION_BITS - 1)
-    else:
-        total += (2 * noise.astype(np.int64) + 1) << (FRACTION_BITS - 1 - NOISE_BITS)
-    codes = (total >> FRACTION_BITS).astype(np.uint8)
+    products = (factors * 2.0**-FRACTION_BITS).reshape(shape)
+    offsets = ((STEP * scales * factors + added) * 2.0**-FRACTION_BITS).reshape(shape)
+    codes = np.empty(words.shape, np.uint8)
+    # Some samples at a time, so that what is between the passes stays in a cache.
+    count = max(1, _BLOCK * len(words) // max(1, words.size))
+    for start in range(0, len(words), count):
+        part = slice(start, start + count)
+        total = words[part] * products[part]
+        total += offsets[part]
+        if noise is not None:
+            total += noise[part] * 2.0**-NOISE_BITS
+        codes[part] = total
     codes[scales == 0] = 1 << (bits - 1)
-    return codes, scales
+    return codes

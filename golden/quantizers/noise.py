@@ -12,13 +12,14 @@ import hashlib
 import numpy as np
 
 DEGREE, TAP = 127, 63
+_MASK = (1 << DEGREE) - 1
 
 
 def stream_state(seed: int, step: int, layer: int, sample: int) -> int:
     """The first 127 bits of a stream as an integer, s[0] lowest."""
     digest = hashlib.sha256(f"{seed} {step} {layer} {sample}".encode()).digest()
     # Not 0 for any digest that will ever be seen; a stream of zeros would never end.
-    return int.from_bytes(digest[:16], "little") % (1 << DEGREE) or 1
+    return int.from_bytes(digest[:16], "little") & _MASK or 1
 
 
 def noise_bytes(seed: int, step: int, layer: int, samples: int, count: int) -> np.ndarray:

@@ -28,5 +28,6 @@ def make_quantizer(config: EngineConfig, *, init: list[list[int]] | None = None)
 
 
 def make_results(config: EngineConfig, *, ahead: int) -> wiring.Component:
-    """What sends the results of an engine of `config`; `ahead`: cycles from a tile's end to its first group."""
+    """What sends the results of an engine of `config`; `ahead`: cycles from a tile's end to its first
+    group."""
     return WideResults(config, ahead=ahead) if result_port(config).whole_groups else Results(config)

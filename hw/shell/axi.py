@@ -197,7 +197,8 @@ class AxiTop(wiring.Component):
     """An engine with AXI ports, the module that :mod:`dorefa.hw.verilog.export` exports.
 
     `engine` has the streams `i` (payload `data`, `keep`, `last`) and `o` (payload `data`, `last`, and `keep`
-    where a beat has several results) and the bus `host`; it becomes the submodule ``core``. `regions` as in :class:`AxiLiteBridge`.
+    where a beat has several results) and the bus `host`; it becomes the submodule ``core``. `regions` as in
+    :class:`AxiLiteBridge`.
 
     Ports, beside `clk` and `rst` (synchronous, active high): ``s_axis_*`` (image bytes),
     ``m_axis_*`` (results), ``s_axil_*`` (control and memories) and, where the engine has them,

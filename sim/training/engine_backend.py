@@ -44,6 +44,24 @@ class EngineBackend(JobBackend):
             states = [stream_state(self.noise_seed, step, index, sample) for sample in range(len(words))]
         return self.quantizers.gradients(shape.name, words, shape.g_bits, states)
 
+    def backward_weight(
+        self, shape: ConvolutionShape, gradients: np.ndarray, scales: np.ndarray, activations: np.ndarray
+    ) -> np.ndarray:
+        """See :class:`dorefa.golden.train.backend.Backend`. A batch that is not full, the last one of an
+        epoch, is filled up with samples of scale 0, because jobs of form B are for full ones."""
+        missing = self._step.batch - len(gradients)
+        if missing > 0 and self._step.forms[shape] == "B":
+            gradients, scales, activations = (
+                np.concatenate([own, np.zeros((missing, *own.shape[1:]), own.dtype)])
+                for own in (gradients, scales, activations)
+            )
+        return super().backward_weight(shape, gradients, scales, activations)
+
+    @property
+    def jobs(self) -> int:
+        """Jobs of convolutions so far."""
+        return self.runner.runs
+
     def costs(self, steps: int) -> list[LayerCost]:
         """What the `steps` so far cost, as counted at the ports."""
         config = self.runner.engine.program.config

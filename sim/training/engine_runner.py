@@ -26,11 +26,12 @@ _LEAST_LIMIT = 10_000
 class EngineRunner:
     """A :data:`dorefa.golden.backward.job.Runner` on an `engine`, for the jobs of its program. `costs`: what
     every job has cost so far, as counted at the ports; `predicted`: what the compiler says, which is the same
-    where no port stalls."""
+    where no port stalls; `runs`: how many jobs were run."""
 
     engine: TrainingEngine
     costs: dict[Job, PassCost] = field(default_factory=dict)
     predicted: dict[Job, PassCost] = field(default_factory=dict)
+    runs: int = 0
 
     def __call__(self, job: Job, images: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """The sums int64 (N, Ho, Wo, out_channels) of a job. Raises :class:`InputError` for a job that is not
@@ -39,6 +40,7 @@ class EngineRunner:
         program = self.engine.program
         if job not in program.parts:
             raise InputError(f"job {job.name}: it is not in the engine's program; accepted: jobs of the step")
+        self.runs += 1
         if has_own_weights(job):
             weights = np.broadcast_to(weights, (len(images), *weights.shape[1:]))
         sums = np.empty((len(images), *job.out_shape), np.int64)

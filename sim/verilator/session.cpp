@@ -1,16 +1,16 @@
 // One engine, exported as Verilog and compiled by Verilator, that lives as long as whoever gives it commands and is
 // seen at its ports only.
 //
-//   engine COMMANDS SEED PORT_BYTES
+//   engine COMMANDS SEED PORT_BYTES STALLS
 //
-// COMMANDS is a pipe. A command is a row of 64-bit little-endian numbers, and the bytes that they announce; so is its
+// COMMANDS is a pipe, STALLS the chance in percent that a stream waits in a cycle, on either side. A command is a row of 64-bit little-endian numbers, and the bytes that they announce; so is its
 // answer on standard output (sim/verilator/session.py is the other side):
 //
 //   1, count, then `count` times address, word         -> cycles         writes through AXI4-Lite
 //   2, address                                         -> word           a read
 //   3, packets, bytes of each, weight packets, bytes of each, bytes that answer a packet, cycles that one may take,
-//      stalls in percent, address of the register `cycles`, then all packets, all weight packets
-//      -> of every packet its first and last beat in, its first and last beat out, `cycles`, and its answer
+//      address of the register `cycles`, then all packets, all weight packets
+//      -> of every packet its first and last beat in, its first and last beat out, `cycles`, and its answer; then 0
 //
 // Weight packets are offered one after another from the first image on. Cycles count from reset. What goes wrong is a
 // line on standard error, and status 3.
@@ -56,10 +56,17 @@ class Packets {
     Bytes all_;
 };
 
+// When the streams wait.
+struct Chances {
+    Chances(uint64_t seed, uint64_t stalls) : images(seed + 1, stalls), weights(seed + 2, stalls), results(seed + 3, stalls) {}
+
+    Chance images, weights, results;
+};
+
 // A run of packets, as command 3 asks for it.
 class Run {
   public:
-    Run(Model& model, Line& line, uint64_t seed, size_t port_bytes);
+    Run(Model& model, Line& line, Chances& chances, size_t port_bytes);
     void run();
 
   private:
@@ -74,29 +81,26 @@ class Run {
 
     Model& model_;
     Line& line_;
+    Chances& chances_;
     Packets images_{0, 0}, weights_{0, 0};
     uint64_t answer_bytes_, limit_, cycles_address_;
-    Chance image_chance_{0, 0}, weight_chance_{0, 0}, result_chance_{0, 0};
     std::optional<Source> image_source_, weight_source_;
     std::optional<Sink> sink_;
     uint64_t weights_sent_ = 0;
     bool sent_ = false, answered_ = false;  // the packet
 };
 
-Run::Run(Model& model, Line& line, uint64_t seed, size_t port_bytes) : model_(model), line_(line) {
+Run::Run(Model& model, Line& line, Chances& chances, size_t port_bytes)
+    : model_(model), line_(line), chances_(chances) {
     const uint64_t count = line.number(), size = line.number();
     images_ = Packets(count, size);
     const uint64_t weight_count = line.number(), weight_size = line.number();
     weights_ = Packets(weight_count, weight_size);
     answer_bytes_ = line.number();
     limit_ = line.number();
-    const uint64_t stalls = line.number();
     cycles_address_ = line.number();
     images_.read(line);
     weights_.read(line);
-    image_chance_ = Chance(seed + 1, stalls);
-    weight_chance_ = Chance(seed + 2, stalls);
-    result_chance_ = Chance(seed + 3, stalls);
     image_source_.emplace(model.ports.images, port_bytes);
     sink_.emplace(model.ports.results, model.ports.results.size);
     if (!weights_.count()) return;
@@ -110,6 +114,7 @@ void Run::run() {
     if (weights_sent_ < weights_.count())
         fail("only " + std::to_string(weights_sent_) + " of " + std::to_string(weights_.count()) +
              " weight packets were taken");
+    line_.answer(0);
 }
 
 void Run::packet(uint64_t number) {
@@ -130,8 +135,8 @@ void Run::packet(uint64_t number) {
 
 // One cycle.
 void Run::step(uint64_t number, Stamps& stamps, Bytes& answer) {
-    image_source_->offer(sent_ ? std::nullopt : std::optional<Packet>(images_[number]), image_chance_);
-    sink_->offer(result_chance_);
+    image_source_->offer(sent_ ? std::nullopt : std::optional<Packet>(images_[number]), chances_.images);
+    sink_->offer(chances_.results);
     offer_weights();
     model_.settle();
     take_weights();
@@ -154,7 +159,7 @@ void Run::step(uint64_t number, Stamps& stamps, Bytes& answer) {
 void Run::offer_weights() {
     if (!weight_source_) return;
     const bool more = weights_sent_ < weights_.count();
-    weight_source_->offer(more ? std::optional<Packet>(weights_[weights_sent_]) : std::nullopt, weight_chance_);
+    weight_source_->offer(more ? std::optional<Packet>(weights_[weights_sent_]) : std::nullopt, chances_.weights);
 }
 
 void Run::take_weights() {
@@ -180,8 +185,9 @@ void write(Model& model, Line& line) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 4) fail("usage: engine COMMANDS SEED PORT_BYTES");
-    const uint64_t seed = std::strtoull(argv[2], nullptr, 10);
+    if (argc != 5) fail("usage: engine COMMANDS SEED PORT_BYTES STALLS");
+    const auto number = [&](int place) { return std::strtoull(argv[place], nullptr, 10); };
+    const uint64_t seed = number(2);
     // Whatever nothing has written holds random bits, different for every seed.
     Verilated::randReset(2);
     Verilated::randSeed(static_cast<int>(seed));
@@ -189,14 +195,14 @@ int main(int argc, char** argv) {
     Model model(top);
     model.reset();
     Line line(argv[1]);
-    uint64_t run = 0;
+    Chances chances(seed, number(4));
     for (uint64_t command; line.next(command);) {
         if (command == 1)
             write(model, line);
         else if (command == 2)
             line.answer(model.read(line.number()));
         else if (command == 3)
-            Run(model, line, seed + 4 * run++, std::strtoull(argv[3], nullptr, 10)).run();
+            Run(model, line, chances, number(3)).run();
         else
             fail("command " + std::to_string(command) + " is none");
         std::fflush(stdout);

@@ -19,6 +19,7 @@ from dorefa.hw.engine.engine import Engine
 from dorefa.hw.engine.training.gradient_quantizer import GradientQuantizer
 from dorefa.hw.engine.training.weight_quantizer import PATTERN_BITS, WeightQuantizer
 from dorefa.hw.generate.manifest import make_top
+from dorefa.hw.lib.noise_source import MOST_LANES
 from dorefa.hw.verilog import export as verilog
 from dorefa.hw.verilog import memory_macros
 
@@ -75,6 +76,17 @@ def _words(config: EngineConfig, bits: int) -> int:
     return max(1, 8 * config.port_bytes // bits)
 
 
+def _gradient_quantizer(config: EngineConfig) -> GradientQuantizer:
+    most = MOST_LANES * WORD_BITS // 8
+    if config.port_bytes > most:
+        raise InputError(f"gradient_quantizer: port_bytes is {config.port_bytes}; accepted: at most {most}")
+    return GradientQuantizer(lanes=_words(config, WORD_BITS))
+
+
+def _weight_quantizer(config: EngineConfig) -> WeightQuantizer:
+    return WeightQuantizer(lanes=_words(config, PATTERN_BITS))
+
+
 # By name: the component of a configuration.
 _COMPONENTS: dict[str, Callable[[EngineConfig], Elaboratable]] = {
     "engine": make_top,
@@ -82,8 +94,8 @@ _COMPONENTS: dict[str, Callable[[EngineConfig], Elaboratable]] = {
     "popcount": _popcount,
     "dot": _dot,
     "quantizer": _quantizer,
-    "gradient_quantizer": lambda config: GradientQuantizer(lanes=_words(config, WORD_BITS)),
-    "weight_quantizer": lambda config: WeightQuantizer(lanes=_words(config, PATTERN_BITS)),
+    "gradient_quantizer": _gradient_quantizer,
+    "weight_quantizer": _weight_quantizer,
 }
 UNITS = tuple(_COMPONENTS)
 # Units that take words from the image port: bits of a word.
@@ -100,7 +112,7 @@ def _operations(name: str, config: EngineConfig) -> int:
 def _size(name: str, config: EngineConfig) -> str:
     """How much of a unit there is, for people."""
     if name in _WORD_BITS:
-        return f"{_words(config, _WORD_BITS[name])} words per cycle"
+        return f"{_words(config, _WORD_BITS[name])} x {_WORD_BITS[name]} bits per cycle"
     return f"{config.lanes} lanes x {config.rows} rows x {config.cols} columns"
 
 

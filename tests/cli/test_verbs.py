@@ -4,10 +4,6 @@ import json
 import os
 from fnmatch import fnmatchcase
 
-import numpy as np
-
-from dorefa.golden.network import npz
-from dorefa.golden.zoo.datasets import digits_sample
 from dorefa.synth.flow import nextpnr, yosys
 
 
@@ -198,6 +194,18 @@ def test_synth_refuses_an_unknown_device_or_seed(dorefa):
     assert outcome.status == 2 and "'one' is no seed; accepted: integers, as 1,2,3" in outcome.err
 
 
+def test_synth_of_a_quantizer_of_training(dorefa):
+    outcome = dorefa(
+        "synth", "--unit", "gradient_quantizer", "--target", "ecp5", "--no-components", "--json", "-"
+    )
+    assert outcome.status == 0 and "gradient_quantizer on ecp5: 1 x 16 bits per cycle" in outcome.err
+    report = outcome.report
+    assert report["unit"] == "gradient_quantizer" and report["binary_ops_per_cycle"] == 0
+    assert report["brams"] == 1 and report["luts_per_binary_op"] is None
+    error = dorefa("synth", "--unit", "gradient_quantizer", "--port-bytes", 32, "--fetch-bits", 32).error
+    assert error == "gradient_quantizer: port_bytes is 32; accepted: at most 16"
+
+
 def test_synth_time_limit(dorefa):
     error = dorefa("synth", "--unit", "popcount", "--preset", "tiny", "--timeout", 0.01).error
     assert "took longer than 0.01 s" in error
@@ -247,60 +255,3 @@ def test_zoo_lists_names(dorefa):
     for name, macs in (("svhn-a", "41,735,424"), ("resnet18", "1,826,918,400")):
         (line,) = [line for line in outcome.out.splitlines() if line.startswith(name + ":")]
         assert line.endswith(f"{macs} MACs")
-
-
-def test_train_writes_a_network_that_golden_runs(dorefa, few_digits, tmp_path):
-    trained = tmp_path / "trained.npz"
-    outcome = dorefa(
-        "train",
-        "digits",
-        "-o",
-        trained,
-        "--net-w",
-        1,
-        "--net-a",
-        3,
-        "--net-g",
-        4,
-        "--epochs",
-        1,
-        "--data",
-        few_digits,
-        "--json",
-        "-",
-    )
-    assert outcome.status == 0
-    assert len(outcome.report["history"]) == 1
-    network = npz.load(trained)
-    assert [layer.a_bits for layer in network.layers[:-1]] == [3] * 5
-    images, labels = digits_sample()
-    np.save(tmp_path / "x.npy", images[128:192])
-    np.save(tmp_path / "l.npy", labels[128:192])
-    again = dorefa(
-        "golden",
-        trained,
-        "--input",
-        tmp_path / "x.npy",
-        "--labels",
-        tmp_path / "l.npy",
-        "--json",
-        "-",
-    )
-    assert again.report["accuracy"] == outcome.report["accuracy"]
-
-
-def test_train_refusals(dorefa, few_digits, tmp_path):
-    output = tmp_path / "t.npz"
-    assert "--data is missing" in dorefa("train", "digits", "-o", output).error
-    assert "no such folder" in dorefa("train", "digits", "-o", output, "--data", "nowhere").error
-    assert "known: digits" in dorefa("train", "lenet", "-o", output, "--data", few_digits).error
-    error = dorefa("train", "digits", "-o", tmp_path / "t.pt", "--data", few_digits).error
-    assert error == f"--output is {tmp_path / 't.pt'}; accepted: a name ending in .npz or .onnx"
-    error = dorefa("train", "digits", "-o", output, "--data", few_digits, "--net-g", 0).error
-    assert "g_bits" in error
-    error = dorefa("train", "digits", "-o", tmp_path / "no" / "t.npz", "--data", few_digits).error
-    assert "cannot be written" in error
-    (few_digits / "t10k-labels-idx1-ubyte.gz").unlink()
-    error = dorefa("train", "digits", "-o", output, "--data", few_digits).error
-    assert "t10k-labels-idx1-ubyte" in error
-    assert not output.exists()

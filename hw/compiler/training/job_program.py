@@ -46,6 +46,18 @@ class JobProgram:
         """Where the descriptor of a part begins, in words of the program memory."""
         return self.starts[part.computed.descriptor]
 
+    @property
+    def memory_bits(self) -> dict[str, int]:
+        """Bits of the engine's memories: the program as it is filled, those of operands as they are."""
+        config = self.config
+        planes = config.feature_depth * (config.fetch_planes - config.image_planes)
+        planes += config.image_depth * config.image_planes
+        return {
+            "program": program.WORD_BITS * sum(map(len, self.starts)),
+            "weights": config.weight_depth * config.lanes * config.total_rows,
+            "features": planes * config.fetch_bits,
+        }
+
     def writes(self) -> Iterator[tuple[int, int]]:
         """(word address, 32-bit word) pairs that put the program into its memory."""
         memory_map = MemoryMap.of(self.config)

@@ -11,7 +11,9 @@ from dorefa.golden.backward.job import Job
 from dorefa.golden.backward.shape import ConvolutionShape
 
 from ...config.engine import EngineConfig
+from ..cycles import PassCycles
 from .cost import QUANTIZERS, PassCost, job_cost, quantizer_cost
+from .cut import parts_of
 from .step_jobs import StepJobs
 
 # Kinds of a step's jobs in the order of its reports; borders are a part of backward-input.
@@ -46,6 +48,18 @@ def step_costs(step: StepJobs, config: EngineConfig) -> list[LayerCost]:
         )
     }
     return layer_costs(step, config, jobs, quantized)
+
+
+def bounds(step: StepJobs, config: EngineConfig) -> dict[tuple[str, str], str]:
+    """What binds the longest pass of every layer and kind: array, window reader, drain or transfer."""
+    longest: dict[tuple[str, str], PassCycles] = {}
+    for job in step.jobs:
+        kind = next(kind for kind, kinds in _KINDS.items() if job.kind in kinds)
+        for part in parts_of(job, config):
+            found, known = part.computed.cost, longest.get((job.layer, kind))
+            if known is None or found.cycles > known.cycles:
+                longest[job.layer, kind] = found
+    return {key: cycles.bound_by for key, cycles in longest.items()}
 
 
 def layer_costs(

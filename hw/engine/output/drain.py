@@ -85,8 +85,8 @@ class Drain(wiring.Component):
     AND planes), `group` (:func:`group_layout`); `drained` pulses when a tile's last group leaves.
 
     Latency: two cycles from `captured.ends` to the first group, then one a cycle. `ready`, which is there
-    where raw groups wait for their results, stalls these alone; their next group is offered three cycles after
-    one is taken.
+    where raw results leave one by one, stalls these alone; their next group is offered three cycles after one
+    is taken.
     """
 
     latency = 2

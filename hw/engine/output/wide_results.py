@@ -40,13 +40,26 @@ class WideResults(wiring.Component):
     XNOR products; their sums have `acc_bits` too); `o`, stream of results
     (:class:`.result_ports.ResultPort`); `done` pulses with the transfer of the pass's last.
 
+    `queue` is the queue, `spare` counts its places that no tile was promised, beyond those of the largest.
+
     Latency: :meth:`latency` cycles from a group to its beat.
     """
 
     def __init__(self, config: EngineConfig, *, ahead: int) -> None:
         self._config = config
-        self.depth = 2 * _tile_groups(config) + ahead + self.latency(config) - 1
         accumulators = signed(config.acc_bits)
+        self._entry = data.StructLayout(
+            {
+                "sums": data.ArrayLayout(accumulators, config.total_quant),
+                "count": config.total_quant.bit_length(),
+                "ends_layer": 1,
+                "last": 1,
+            }
+        )
+        most = _tile_groups(config)
+        depth = 2 * most + ahead + self.latency(config) - 1
+        self.queue = SyncFIFOBuffered(width=self._entry.size, depth=depth)
+        self.spare = Signal(range(-most, depth - most + 1), init=depth - most)
         super().__init__(
             {
                 "layer": In(program.layout(config)),
@@ -70,16 +83,8 @@ class WideResults(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         config, layer, lanes = self._config, self.layer, self._config.total_quant
-        entry = data.StructLayout(
-            {
-                "sums": data.ArrayLayout(signed(config.acc_bits), lanes),
-                "count": len(self.group.count),
-                "ends_layer": 1,
-                "last": 1,
-            }
-        )
-        m.submodules.queue = queue = SyncFIFOBuffered(width=entry.size, depth=self.depth)
-        written, first = Signal(entry), data.View(entry, queue.r_data)
+        m.submodules.queue = queue = self.queue
+        written, first = Signal(self._entry), data.View(self._entry, queue.r_data)
         sent = data.View(data.ArrayLayout(signed(config.result_bits), lanes), self.o.payload.data)
         exist = [first.count > lane for lane in range(lanes)]
         stages = self.latency(config) - _QUEUE
@@ -105,9 +110,8 @@ class WideResults(wiring.Component):
         return m
 
     def _promise(self, m: Module) -> None:
-        """Counts the places that no tile was promised, beyond those of the largest tile."""
-        layer, most = self.layer, _tile_groups(self._config)
-        spare = Signal(range(-most, self.depth - most + 1), init=self.depth - most)
+        """Whether a tile may end."""
+        layer, spare = self.layer, self.spare
         promised = Signal.like(layer.full_groups)
         with m.If(self.tile.ends & layer.raw):
             m.d.comb += promised.eq(Mux(self.tile.last, layer.last_groups, layer.full_groups))

@@ -1,5 +1,6 @@
 """The quantizers against a literal evaluation of the paper's equations in rational arithmetic."""
 
+import math
 import re
 from fractions import Fraction
 
@@ -205,3 +206,13 @@ def test_expected_gradient_is_unbiased():
 def test_refused(call, message):
     with pytest.raises(InputError, match=f"^{re.escape(message)}"):
         call()
+
+
+@pytest.mark.parametrize("spread", [3, 300])
+def test_the_mean_magnitude_is_rounded_once(rng, spread):
+    for size in (1, 2, 1000):
+        magnitudes = np.exp(rng.uniform(-spread, min(spread, 80), size))
+        w = (magnitudes * rng.choice([-1, 1], size)).astype(np.float32)
+        w[rng.random(size) < 0.1] = 0
+        scale = quantize_weights(w, 1)[1]
+        assert scale == np.float32(math.fsum(np.abs(w).tolist()) / size)

@@ -17,7 +17,7 @@ module top(input clk, we, input [5:0] at, to, input [15:0] d, output reg [15:0] 
   always @(posedge clk) begin if (we) m[to] <= d; r <= m[at]; q <= r + d; p <= q[7:0] * d[7:0]; end
 endmodule
 """
-UNIT = Unit(name="top", top="top", text=TEXT, binary_ops_per_cycle=0)
+UNIT = Unit(name="top", top="top", text=TEXT, size="small", binary_ops_per_cycle=0)
 MEMORIES = {
     "ice40": "SB_RAM40_4K",
     "gatemate": "CC_BRAM_20K",

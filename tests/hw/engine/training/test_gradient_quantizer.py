@@ -20,10 +20,15 @@ def draw_samples(rng, count):
     """int16 samples (n, count) whose scales are 0, 1, the greatest and between, with words of +-m."""
     step, greatest = gradient.STEP, gradient.LARGEST_WORD
     largest = [0, 1, step, step + 1, greatest - step, greatest + 1 - step, greatest]
-    largest += [int(2 ** rng.uniform(0, 15)) for _ in range(3)]
+    largest += [int(2 ** rng.uniform(0, 15)) for _ in range(4)]
     samples = np.array([rng.integers(-top, top + 1, count) for top in largest], np.int16)
     for sample, top in zip(samples, largest, strict=True):
-        sample[rng.permutation(count)[:2]] = top, -top
+        # The greatest magnitude is of either sign, or both.
+        sample[rng.permutation(count)[:2]] = rng.permutation([top, -top, -top])[:2]
+    # A multiple of STEP alone, of either sign.
+    for sample, sign in zip(samples[-2:], (1, -1), strict=True):
+        sample[:] = 0
+        sample[rng.integers(count)] = sign * step * rng.integers(1, greatest // step)
     return rng.permutation(samples)
 
 
@@ -35,7 +40,7 @@ def run(unit, lanes, batches, seed, rng, monitors=()):
 
     async def testbench(ctx):
         for samples, bits, noise in batches:
-            await write_table(ctx, unit, gradient.reciprocals(bits))
+            await write_table(ctx, unit, gradient.reciprocals(bits), rng)
             for number, sample in enumerate(samples):
                 ctx.set(unit.measure, 1)
                 await packets.send(ctx, sample)
