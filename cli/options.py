@@ -157,8 +157,7 @@ _ENGINE_HELP = {
     "column_reads": "windows of several columns: separate, read one after another, or shared: read once",
     "results": "sums of the last layer: single, one a beat, or wide, a group of channels a beat",
     "batch": "images per packet, for networks of fully connected layers (weights are read once a packet)",
-    "training": "run the jobs of training steps too, with quantizers of gradients and weights (then, "
-    "unless it is given, results is wide, port-bytes 4, cols and plane-groups 1)",
+    "training": "1: run the jobs of training steps too, with quantizers of gradients and weights",
     "patch_slots": "patches that the window reader may be ahead of the array",
     "prefetch": "0: fetch descriptors between passes, with half the registers and some cycles more",
     "pool_slots": "pooling windows of one axis that overlap",
@@ -166,9 +165,6 @@ _ENGINE_HELP = {
     "sum_codes": "1: average pooling of codes",
     "trunk_bits": "bits of a residual trunk, 0 for none",
 }
-
-# What an engine that trains has unless the command line says otherwise: the least that it must have.
-_TRAINS: dict[str, int | str] = {"results": "wide", "port_bytes": 4, "cols": 1, "plane_groups": 1}
 
 
 def add_engine_options(
@@ -198,15 +194,12 @@ def add_engine_options(
             )
             continue
         number = isinstance(field.default, int)
-        # `--training` alone is `--training 1`.
-        alone = {"nargs": "?", "const": "1" if lists else 1} if field.name == "training" else {}
         group.add_argument(
             "--" + field.name.replace("_", "-"),
             dest=f"engine_{field.name}",
             type=int if number and not lists else str,
             metavar=("N" if number else "NAME") + ("[,...]" if lists else ""),
             help=_ENGINE_HELP.get(field.name, "depth or width, sized automatically"),
-            **alone,
         )
 
 
@@ -214,20 +207,19 @@ def engine_overrides(args: argparse.Namespace) -> dict[str, int | str]:
     """Engine parameters that the command line fixes: preset, then file, then single options."""
     from dorefa.hw.config.engine import EngineConfig
 
-    preset, values = _preset_and_file(args)
+    values = _preset_and_file(args)
     for field in fields(EngineConfig):
         value = getattr(args, f"engine_{field.name}", None)
         if value is not None:
             values[field.name] = value
-    return preset | (_TRAINS if values.get("training") == 1 else {}) | values
+    return values
 
 
 def engine_lists(args: argparse.Namespace) -> dict[str, list[int] | list[str]]:
     """Engine parameters of the command line where each takes several values: {name: list}."""
     from dorefa.hw.config.engine import EngineConfig
 
-    preset, given = _preset_and_file(args)
-    values: dict[str, list[int] | list[str]] = {name: [value] for name, value in (preset | given).items()}
+    values = {name: [value] for name, value in _preset_and_file(args).items()}
     for field in fields(EngineConfig):
         text = getattr(args, f"engine_{field.name}")
         if text is None:
@@ -242,14 +234,14 @@ def engine_lists(args: argparse.Namespace) -> dict[str, list[int] | list[str]]:
 
 
 def _preset_and_file(args):
-    """Engine parameters of the preset, and those of the file."""
+    """Engine parameters of the preset, overridden by those of the file."""
     from dorefa.hw.config.engine import preset
     from dorefa.hw.config.toml_file import read_overrides
 
-    return (
-        preset(args.preset).as_dict() if args.preset else {},
-        read_overrides(args.config) if args.config is not None else {},
-    )
+    values = preset(args.preset).as_dict() if args.preset else {}
+    if args.config is not None:
+        values |= read_overrides(args.config)
+    return values
 
 
 def engine_config(

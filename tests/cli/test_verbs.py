@@ -65,21 +65,6 @@ def test_generate_refusals_leave_nothing(dorefa, small, tmp_path):
     assert "no folder can be made" in dorefa("generate", "-o", model / "e").error
 
 
-def test_generate_engines_that_train(dorefa, tmp_path):
-    """The option alone brings what such an engine must have; what is given otherwise stands, or is refused."""
-    folder = tmp_path / "e"
-    for more in ((), ("--port-bytes", 8), ("--training", 0)):
-        arguments = ("generate", "-o", folder, "--preset", "lean", "--training", *more, "--json", "-")
-        config = json.loads(dorefa(*arguments).out)["config"]
-        trains = config["training"]
-        assert trains == (0 if "--training" in more else 1)
-        assert config["results"] == ("wide" if trains else "single")
-        assert config["plane_groups"] == (1 if trains else 4)
-        assert config["port_bytes"] == {(): 4}.get(more, 8 if trains else 1)
-    error = dorefa("generate", "-o", folder, "--training", "--cols", 2).error
-    assert error.startswith("cols is 2 with training 1; accepted: 1")
-
-
 def test_synth_report(dorefa, tmp_path):
     outcome = dorefa(
         "synth",
