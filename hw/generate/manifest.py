@@ -132,9 +132,13 @@ def _image_streams(config: EngineConfig) -> dict[str, dict[str, object]]:
     if config.batch > 1:
         packet = f"{config.batch} images"
         order = "; for every pass of the last layer, image by image, the classes of the pass"
+    carries = "image bytes, height, width, channel order, little endian in TDATA"
+    if config.training:
+        carries += "; words of gradients (int16) or weights (float32) where a job says so"
+        order += "; in front of them the codes of words, bytes, of which TKEEP marks those that there are"
     return {
         "s_axis": {
-            "carries": "image bytes, height, width, channel order, little endian in TDATA",
+            "carries": carries,
             "packet": packet,
             "data_bits": 8 * config.port_bytes,
         },
