@@ -19,6 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--table", action="store_true", help="layers with operations, weight and feature bits"
     )
+    parser.add_argument(
+        "--toml", action="store_true", help="write the architecture as TOML, to begin one of your own with"
+    )
     options.add_network_options(parser)
 
 
@@ -27,7 +30,12 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.golden.lowering.integer_network import IntegerNetwork
     from dorefa.golden.zoo import catalog as networks
 
-    out = Output(args.json, inputs={"NAME": [name for name in args.name if options.is_network_file(name)]})
+    out = Output(args.json, inputs={"NAME": [name for name in args.name if options.is_file(name)]})
+    if args.toml:
+        text = _toml(args)
+        out.say(text.rstrip())
+        out.report({"toml": text})
+        return 0
     described: list[dict[str, Any]] = []
     for name in args.name or networks.names():
         network = options.network_outline(name, args)
@@ -66,6 +74,21 @@ def run(args: argparse.Namespace) -> int:
     out.say(f"trained weights (W-A-G): {trained}; all other widths: random weights from --seed")
     out.report({"networks": described})
     return 0
+
+
+def _toml(args):
+    """The architecture that the command line names, without widths."""
+    from dorefa.golden.zoo import architectures
+    from dorefa.golden.zoo.toml_form import architecture_toml
+
+    if len(args.name) != 1 or args.table:
+        named = " ".join([*args.name, *(["--table"] if args.table else [])]) or "nothing"
+        raise InputError(f"--toml beside {named}; accepted beside --toml: one NAME")
+    for option, value in options.zoo_options(args).items():
+        raise InputError(
+            f"--{option.replace('_', '-')} {value} is no part of an architecture; accepted: --toml without it"
+        )
+    return architecture_toml(architectures.find(args.name[0]))
 
 
 def _describe(layer, shapes, links):

@@ -33,6 +33,20 @@ def choice(value: object, where: str, accepted: Collection[str]) -> str:
     return value
 
 
+def text(value: object, where: str) -> str:
+    """Refuses a `value` that is no name: printable text, not empty."""
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise InputError(f"{where} is {shown(value)}; accepted: printable text, not empty")
+    return value
+
+
+def flag(value: object, where: str) -> bool:
+    """Refuses a `value` that is neither True nor False."""
+    if not isinstance(value, bool):
+        raise InputError(f"{where} is {shown(value)}; accepted: True or False")
+    return value
+
+
 def array(value: object, where: str, dtype: str, shape: Sequence[int] | None = None) -> np.ndarray:
     """`value` as a read-only array of exactly `dtype` (and `shape`); floats must be finite.
 

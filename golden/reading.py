@@ -9,6 +9,7 @@ import math
 import os
 import stat
 import time
+import tomllib
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,9 @@ MAX_BYTES = 1 << 30
 MAX_UNPACKED = 1 << 29
 # Bytes of JSON: the header of 1,200 layers has one million. As objects they take up to 30 times as much.
 MAX_JSON = 1 << 22
+# Bytes of TOML, and characters of a line: a parameter takes some twenty. tomllib's time grows with the square
+# of the parts of a dotted name, which cannot go on in another line.
+_MAX_TOML, _MAX_TOML_LINE = 1 << 16, 400
 # Seconds that a pipe may be silent.
 PATIENCE = 3.0
 
@@ -30,6 +34,8 @@ _CHUNK = 1 << 20
 _PACKED_CHUNK = 1 << 16
 # Parts of one gzip file; bgzip makes one of every 64 KiB.
 _MAX_MEMBERS = 1 << 14
+# Forms of packed files -> what zlib calls them.
+_WINDOWS = {"gzip": 31, "zlib": 15}
 _SHOWN = 80
 
 
@@ -135,14 +141,15 @@ def read_up_to(stream: Stream, size: int) -> bytearray:
 
 
 class Unpacked:
-    """What a gzip file holds, as a :class:`Stream`; OSError where it is damaged.
+    """What a file of the `form` gzip or zlib holds, as a :class:`Stream`; OSError where it is damaged.
 
     Never more in memory than is asked for, unlike in Python's gzip, which also reads a name in the header
     byte by byte.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file, self._inflate, self._members = file, zlib.decompressobj(31), 1
+    def __init__(self, file: BinaryIO, form: str = "gzip") -> None:
+        self._file, self._form = file, form
+        self._inflate, self._members = zlib.decompressobj(_WINDOWS[form]), 1
 
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes, none at the end."""
@@ -157,17 +164,17 @@ class Unpacked:
             try:
                 part = self._inflate.decompress(packed, size)
             except zlib.error as error:
-                raise OSError(f"gzip: {reason(error)}") from None
+                raise OSError(f"{self._form}: {reason(error)}") from None
             if part:
                 return part
             if not packed and not self._inflate.eof:
-                raise OSError("gzip: the file ends too early")
+                raise OSError(f"{self._form}: the file ends too early")
 
     def _next_member(self) -> None:
         self._members += 1
         if self._members > _MAX_MEMBERS:
-            raise OSError(f"gzip: more than {_MAX_MEMBERS} parts")
-        self._inflate = zlib.decompressobj(31)
+            raise OSError(f"{self._form}: more than {_MAX_MEMBERS} parts")
+        self._inflate = zlib.decompressobj(_WINDOWS[self._form])
 
 
 def unpacked(file: BinaryIO) -> Stream:
@@ -197,6 +204,23 @@ def _text(content: bytes | bytearray) -> str:
     if text.startswith("\ufeff"):
         raise ValueError("begins with a byte order mark; UTF-8 needs none")
     return text
+
+
+def read_toml(path: str | os.PathLike[str], accepted: str) -> dict[str, Any]:
+    """What the TOML file at `path` says."""
+    text = read_text(path, accepted, _MAX_TOML)
+    for number, line in enumerate(text.split("\n"), 1):
+        if len(line) > _MAX_TOML_LINE:
+            raise InputError(
+                f"{path}: line {number} has {len(line)} characters; accepted: {accepted}, "
+                f"at most {_MAX_TOML_LINE}"
+            )
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise InputError(f"{path}: not TOML: nested too deeply; accepted: {accepted}") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not TOML: {reason(error)}; accepted: {accepted}") from None
 
 
 def read_json(path: str | os.PathLike[str], accepted: str) -> Any:

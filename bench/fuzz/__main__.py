@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of every reader of a user's file, with atheris (pip install 'dorefa[fuzz]').
 
-    python bench/fuzz --seconds 360              all targets one after another, an hour in all
+    python bench/fuzz --seconds 360              all targets one after another, an hour and a half
     python bench/fuzz npz toml --seconds 60 --seed 7
 
 Each input must be accepted or refused with an InputError of one line, within 5 seconds and 256 MiB.

@@ -6,6 +6,7 @@ import json
 import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,12 @@ import numpy as np
 
 from dorefa.cli import run
 from dorefa.golden import npy, random_network, reading
+from dorefa.golden.data import cifar, idx, svhn
 from dorefa.golden.network import npz
 from dorefa.golden.onnx import export, importer
-from dorefa.golden.zoo import datasets
+from dorefa.golden.zoo import own
+from dorefa.golden.zoo.architectures import ARCHITECTURES
+from dorefa.golden.zoo.toml_form import architecture_toml
 from dorefa.hw.config.engine import PRESETS, EngineConfig
 from dorefa.hw.config.toml_file import read_overrides
 from dorefa.synth.flow import liberty
@@ -56,6 +60,36 @@ def _arrays():
 def _idx():
     for array in (np.arange(24, dtype=np.uint8).reshape(2, 3, 4), np.arange(5, dtype=np.uint8)):
         yield struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+def _variables():
+    """Parts of SVHN's files: uncompressed variables, and their lengths before them."""
+
+    def element(kind, content):
+        return struct.pack("<II", kind, len(content)) + content + bytes(-len(content) % 8)
+
+    for labels, stored in ((b"\x0a\x01", 2), (struct.pack("<2d", 10, 1), 9)):
+        variables = (b"X", (32, 32, 3, 2), 9, 2, bytes(6144)), (b"y", (2, 1), 6, stored, labels)
+        yield [
+            element(
+                14,
+                element(6, struct.pack("<II", numbers, 0))
+                + element(5, struct.pack(f"<{len(shape)}i", *shape))
+                + element(1, name)
+                + element(kind, content),
+            )
+            for name, shape, numbers, kind, content in variables
+        ]
+
+
+def _matlab(variables):
+    return bytes(124) + b"\0\1IM" + b"".join(variables)
+
+
+def _packed(variables):
+    """The MATLAB file of variables with borders between them, compressed."""
+    packed = [zlib.compress(variable) for variable in variables.split(_BORDER)]
+    return _matlab(struct.pack("<II", 15, len(each)) + each for each in packed)
 
 
 def _saved(save, network, suffix):
@@ -122,8 +156,13 @@ TARGETS = {
     "npy": Target(
         lambda path: npy.load(path, "an array"), ".npy", lambda: list(_arrays()), tokens=_WORDS_NPY
     ),
-    "idx": Target(datasets.read_idx, "", lambda: [*_idx(), *map(gzip.compress, _idx())]),
-    "idx-packed": Target(datasets.read_idx, ".gz", lambda: list(_idx()), gzip.compress),
+    "idx": Target(idx.read_idx, "", lambda: [*_idx(), *map(gzip.compress, _idx())]),
+    "idx-packed": Target(idx.read_idx, ".gz", lambda: list(_idx()), gzip.compress),
+    "svhn": Target(svhn.read_svhn, ".mat", lambda: list(map(_matlab, _variables()))),
+    "svhn-packed": Target(
+        svhn.read_svhn, ".mat", lambda: list(map(_BORDER.join, _variables())), _packed, (_BORDER,)
+    ),
+    "cifar": Target(cifar.read_batch, ".bin", lambda: [bytes(3073), bytes(3073) + b"\x09" * 3073]),
     "npz": Target(npz.load, ".npz", lambda: list(_network_files())),
     "npz-members": Target(
         npz.load,
@@ -138,6 +177,19 @@ TARGETS = {
         ".toml",
         lambda: list(_toml()),
         tokens=(b"[engine]", b"[[", b"'''", b'"""', b"0x", b"inf", b"1979-05-27", b"= {", b".a.a.a"),
+    ),
+    "architecture": Target(
+        own.read,
+        ".toml",
+        lambda: [architecture_toml(each).encode() for each in ARCHITECTURES.values()],
+        tokens=(
+            b"[[layers]]",
+            b"global_pool = true",
+            b"add = ",
+            b"source = ",
+            b"groups = ",
+            b"codes = false",
+        ),
     ),
     "json": Target(
         lambda path: reading.read_json(path, "JSON"), ".json", lambda: list(_settings()), tokens=_WORDS_JSON

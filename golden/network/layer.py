@@ -51,8 +51,7 @@ class Layer(QuantizedLayer):
     add: str | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
-            raise InputError(f"layer name is {shown(self.name)}; accepted: printable text, not empty")
+        checks.text(self.name, "layer name")
         if self.name == INPUT or self.name.endswith(TRUNK):
             raise InputError(
                 f"layer name is {shown(self.name)}; accepted: any but {INPUT!r}, not ending in {TRUNK!r}"

@@ -49,8 +49,7 @@ class Network(QuantizedNetwork):
     links: tuple[Links, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
-            raise InputError(f"network name is {shown(self.name)}; accepted: printable text, not empty")
+        checks.text(self.name, "network name")
         where = f"network {self.name}:"
         shape = checks.integers(self.input_shape, f"{where} input_shape", "HWC", 1)
         check_elements((shape[0], shape[1], shape[2]), f"{where} input_shape is")

@@ -40,24 +40,26 @@ class Convolution(Protocol):
 class IntegerConvolution:
     """Codes in, integer sums from a backend, one float32 multiplication for each of them.
 
-    With ``n = 2^bits - 1`` of each operand, E the scale of the weights and k, e scale and exponent of the
-    gradients: result ``float32(sum) float32(E / (n_w n_a))``, weight gradient ``float32(sum)
+    With ``n = 2^bits - 1`` of weights and gradients, E the scale of the weights and k, e scale and exponent of
+    the gradients: result ``float32(sum) float32(E / (n_w n_a))``, weight gradient ``float32(sum)
     float32(STEP 2^e / (n_g n_a))``, input gradient ``float32(sum) float32(k STEP 2^e E / (n_g n_w))``.
 
-    `index`: number of the layer, for its noise; `backend` trains, `evaluator` serves otherwise.
+    `index`: number of the layer, for its noise; `levels`: n_a, the activation code that stands for 1.0;
+    `backend` trains, `evaluator` serves otherwise.
     """
 
     def __init__(
         self,
         shape: ConvolutionShape,
         index: int,
+        levels: int,
         parameters: Parameters,
         backend: Backend,
         evaluator: Backend,
     ):
         self.shape, self.index, self.parameters = shape, index, parameters
         self.backend, self.evaluator = backend, evaluator
-        self._levels = tuple((1 << bits) - 1 for bits in (shape.w_bits, shape.a_bits, shape.g_bits))
+        self._levels = (1 << shape.w_bits) - 1, levels, (1 << shape.g_bits) - 1
 
     def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
         """See :class:`Convolution`."""
@@ -98,8 +100,9 @@ class IntegerConvolution:
 
 
 def _scaled(sums: np.ndarray, factor: np.ndarray | np.float32) -> np.ndarray:
-    """float32(sums) * factor; `sums` may be used for the result."""
-    values = sums.astype(np.float32, copy=False)
+    """float32(sums) * factor, row-major, so that sums over it are rounded in one order whatever the backend;
+    `sums` may be used for the result."""
+    values = sums.astype(np.float32, order="C", copy=False)
     return np.multiply(values, factor, out=values)
 
 
@@ -109,7 +112,8 @@ class FloatConvolution:
     mantissa holds them.
 
     `index`: number of the layer and `noise_seed`: seed, for noise; None rounds gradients to nearest.
-    `batch_maximum`: one maximum in Eq. 12 for all samples.
+    `levels`: the activation code that stands for 1.0, 1 for real activations. `batch_maximum`: one maximum in
+    Eq. 12 for all samples.
     """
 
     def __init__(
@@ -117,12 +121,14 @@ class FloatConvolution:
         geometry: Geometry,
         bits: LayerBits,
         index: int,
+        levels: int,
         parameters: Parameters,
         noise_seed: int | None,
         batch_maximum: bool,
     ):
         self.geometry, self.bits, self.index, self.parameters = geometry, bits, index, parameters
         self.noise_seed, self.batch_maximum = noise_seed, batch_maximum
+        self._activation_unit = 1 / levels
 
     def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
         """See :class:`Convolution`."""
@@ -153,11 +159,6 @@ class FloatConvolution:
             return None, gradients
         of_input = layers.convolve_backward_input(gradient, weight, in_shape, self.geometry)
         return of_input * weight.dtype.type(weight_unit), gradients
-
-    @property
-    def _activation_unit(self) -> float:
-        """What one code of the activations that are read stands for."""
-        return 1.0 if self.bits.reads == FLOAT else 1 / ((1 << self.bits.reads) - 1)
 
     def _weights(self) -> tuple[np.ndarray, float]:
         """Weights as they enter products, Eq. 7 and 9, and what 1 of them stands for."""

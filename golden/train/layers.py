@@ -4,13 +4,9 @@ Arrays are NHWC, float32 (float64 in gradient checks). Every `*_backward` takes 
 cost with respect to the forward function's result and returns that of its operands.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ..network.geometry import Geometry
-
-Pair = tuple[int, int]
 
 # Elements of maps that are worked on together.
 _BLOCK = 1 << 16
@@ -127,37 +123,6 @@ def batch_norm_backward(
     return x_gradient.reshape(gradient.shape), gamma_gradient, beta_gradient
 
 
-def max_pool(x: np.ndarray, kernel: Pair, stride: Pair) -> tuple[np.ndarray, np.ndarray]:
-    """Max pooling without padding. Returns the maxima and their positions in the window.
-
-    Positions are uint8, row-major; of equal maxima the first counts.
-    """
-    rows, columns = pooled_size(x.shape[1:3], kernel, stride)
-    first, *others = (x[:, y_slice, x_slice] for y_slice, x_slice in _taps(kernel, stride, rows, columns))
-    best, position = first.copy(), np.zeros(first.shape, np.uint8)
-    for index, candidate in enumerate(others, 1):
-        np.copyto(position, index, where=candidate > best)
-        np.maximum(best, candidate, out=best)
-    return best, position
-
-
-def max_pool_backward(
-    gradient: np.ndarray, position: np.ndarray, input_shape: tuple[int, ...], kernel: Pair, stride: Pair
-) -> np.ndarray:
-    """Routes each gradient to the element that was the maximum of its window."""
-    result = np.zeros(input_shape, gradient.dtype)
-    taps = _taps(kernel, stride, *gradient.shape[1:3])
-    for index, (y_slice, x_slice) in enumerate(taps):
-        result[:, y_slice, x_slice] += gradient * (position == index)
-    return result
-
-
-def pooled_size(size: Pair, kernel: Pair, stride: Pair) -> Pair:
-    """Output (height, width) of pooling without padding; incomplete windows are dropped."""
-    rows, columns = ((n - k) // s + 1 for n, k, s in zip(size, kernel, stride, strict=True))
-    return rows, columns
-
-
 def softmax_cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
     """Mean cross entropy of softmax(logits) (N, classes) against integer labels (N,).
 
@@ -171,13 +136,3 @@ def softmax_cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[float
     gradient = exponentials / sums
     gradient[samples, labels] -= 1
     return loss, gradient / len(labels)
-
-
-def _taps(kernel: Pair, stride: Pair, rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
-    """Slices of the input that hold each position of the window, row-major."""
-    for ky in range(kernel[0]):
-        for kx in range(kernel[1]):
-            yield (
-                slice(ky, ky + stride[0] * rows, stride[0]),
-                slice(kx, kx + stride[1] * columns, stride[1]),
-            )

@@ -7,8 +7,9 @@ from typing import NamedTuple
 from .. import checks
 from ..errors import InputError
 from ..network.layer import MAX_BITS
+from ..network.network import Network
 from ..reading import shown
-from ..zoo.architecture import Architecture
+from ..zoo.architecture import Architecture, Plan
 
 # Bits that mean "not quantized".
 FLOAT = 32
@@ -20,8 +21,8 @@ MAXIMA = ("sample", "exact", "batch")
 
 
 class LayerBits(NamedTuple):
-    """Bits of a layer's weights, of the activations that it reads and that it yields (None: real scores),
-    and of its gradients; FLOAT where they are not quantized."""
+    """Bits of a layer's weights, of the activations that it reads, of those that its quantizer yields (None: a
+    trunk or real scores), and of its gradients; FLOAT where they are not quantized."""
 
     weights: int
     reads: int
@@ -95,20 +96,33 @@ class Recipe:
             return None
         return self.seed if self.noise_seed is None else self.noise_seed
 
+    def outline(self, architecture: Architecture) -> Network:
+        """`architecture` without numbers, all weights and float activations as if of one bit: its shapes and
+        links. InputError for what is no network, or cannot be one with activations of `a_bits`."""
+        sized, shapes = architecture.sized()
+        a_bits = sized.activation_bits(1 if self.a_bits == FLOAT else self.a_bits)
+        return Plan(sized, sized.image_bits(self.a_bits), [1] * len(shapes), a_bits, shapes).outline()
+
     def layer_bits(self, architecture: Architecture) -> list[LayerBits]:
-        """Of every layer of `architecture`. InputError for a weight width that is none."""
+        """Of every layer of `architecture`. InputError for a weight width that is none, or see `outline`."""
         weights = architecture.weight_bits(self.w_bits, self.first_w, self.last_w)
         for spec, width in zip(architecture.layers, weights, strict=True):
             _width(width, f"train: weight bits of layer {spec.name}")
-        count = len(weights)
-        gradients = [self.g_bits] * count
-        yields: list[int | None] = [self.a_bits] * (count - 1) + [None]
-        for number, kind in ((0, self.first), (count - 1, self.last)):
+        outline = self.outline(architecture)
+        gradients = [self.g_bits] * len(weights)
+        yields = [layer.a_bits for layer in outline.layers]
+        if self.a_bits == FLOAT:
+            yields = [bits and FLOAT for bits in yields]
+        for number, kind in ((0, self.first), (-1, self.last)):
             if kind == "float":
                 weights[number] = gradients[number] = FLOAT
-        if self.last == "float":
-            yields[:-1] = yields[:-2] + [FLOAT] * (count > 1)
-        reads = [architecture.image_bits(self.a_bits), *(bits or FLOAT for bits in yields[:-1])]
+        source = outline.links[-1].source
+        if self.last == "float" and source >= 0:
+            yields[source] = FLOAT
+        reads = [
+            FLOAT if link.source >= 0 and yields[link.source] == FLOAT else link.bits
+            for link in outline.links
+        ]
         return [LayerBits(*bits) for bits in zip(weights, reads, yields, gradients, strict=True)]
 
     def check_storable(self, architecture: Architecture) -> None:

@@ -21,7 +21,7 @@ from .matrix_backend import MatrixBackend
 from .network import TrainNetwork
 from .optimizer import Optimizer, cosine_rate, optimizer_of
 from .recipe import DEFAULT_RATE, Recipe
-from .trainable import check_set, check_trainable
+from .sets import check_set
 
 # Images per evaluation batch: bounds the memory, changes no result.
 _EVALUATION_BATCH = 500
@@ -74,10 +74,10 @@ def train(
     sums in another order.
     Raises InputError for arguments that do not fit, and where a number grows beyond the floats on the way.
     """
-    check_trainable(architecture)
-    check_set(architecture, images, labels, "training set")
+    outline = recipe.outline(architecture)
+    check_set(outline, images, labels, "training set")
     if test is not None:
-        check_set(architecture, *test, "test set")
+        check_set(outline, *test, "test set")
     network = TrainNetwork(architecture, recipe, backend or MatrixBackend(recipe.stream_seed))
     training = _Training(network, images, labels, test, checkpoint, resume)
     history = training.run(steps, progress)

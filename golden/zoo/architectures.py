@@ -4,6 +4,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..network.parts import Pool
+from . import own
 from .architecture import Architecture, LayerSpec
 
 _HALVE = Pool(kind="max", kernel=(2, 2), stride=(2, 2))
@@ -177,7 +178,15 @@ ARCHITECTURES = {
 
 
 def find(name: str) -> Architecture:
-    """The architecture called `name`. Raises InputError that lists the known names."""
+    """The architecture called `name`, or in the file of that name, TOML or Python, see :mod:`.own`.
+
+    Raises InputError that lists the known names.
+    """
+    if own.is_file(name):
+        return own.read(name)
     if name not in ARCHITECTURES:
-        raise InputError(f"network {name!r} is not in the zoo; known: {', '.join(ARCHITECTURES)}")
+        raise InputError(
+            f"network {name!r} is not in the zoo; known: {', '.join(ARCHITECTURES)}, "
+            f"or a file ending in {' or '.join(own.ENDINGS)}"
+        )
     return ARCHITECTURES[name]

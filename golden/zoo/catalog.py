@@ -2,16 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from .. import checks
 from ..errors import InputError
 from ..network import npz
-from ..network.layer import MAX_BITS
 from ..network.network import Network
-from ..network.parts import Rescale
 from . import architectures
-from .architecture import Plan
 from .weights import random_weights
 
 _DATA = Path(__file__).parent / "data"
@@ -42,6 +37,7 @@ def load(
 ) -> Network:
     """The network called `name` with net_w-bit weights and net_a-bit activations, 1..8 each.
 
+    name: in the zoo, or the file of an architecture (.toml, .py), which has random weights;
     first_w, last_w: weight bits of the first and last layer, 1..8 (None: the architecture's);
     size: image (height, width), None for the usual one. Seed 0 gives the trained weights where
     `TRAINED` has the widths and nothing else was asked for; everything else gives random weights
@@ -49,9 +45,10 @@ def load(
     which training is meant; None takes the one that ships. Raises InputError for an unknown name,
     widths out of range, a size that the layers do not fit, or a net_g that was not trained.
     """
-    plan = _plan(name, net_w, net_a, first_w, last_w, size)
+    architecture = architectures.find(name)
+    plan = architecture.plan(net_w, net_a, first_w, last_w, size)
     checks.integer(seed, f"{name}: seed", 0)
-    usual = plan == _plan(name, net_w, net_a, None, None, None)
+    usual = plan == architecture.plan(net_w, net_a)
     trained_g = TRAINED.get((name, net_w, net_a)) if usual and seed == 0 else None
     if net_g is not None and net_g != trained_g:
         accepted = "none with random weights" if trained_g is None else f"{trained_g}, or none"
@@ -77,40 +74,7 @@ def outline(
     arguments and errors as `load`; every seed has the same outline.
     """
     checks.integer(seed, f"{name}: seed", 0)
-    plan = _plan(name, net_w, net_a, first_w, last_w, size)
-    layers = []
-    for spec, w_bits, a_bits, shape in zip(
-        plan.architecture.layers, plan.w_bits, plan.a_bits, plan.shapes, strict=True
-    ):
-        codes = np.broadcast_to(np.uint8(0), spec.weights_shape(shape.in_shape))
-        zeros = np.zeros(spec.channels, np.int64)
-        rescale = Rescale(m=zeros, b=zeros, f=0, scale=np.float32(1)) if spec.trunk else None
-        layers.append(
-            spec.layer(codes=codes, w_bits=w_bits, a_bits=a_bits, scale=np.float32(1), rescale=rescale)
-        )
-    return Network(
-        name=name,
-        input_shape=plan.architecture.input_shape,
-        input_bits=plan.input_bits,
-        layers=tuple(layers),
-    )
-
-
-def _plan(
-    name: str, net_w: int, net_a: int, first_w: int | None, last_w: int | None, size: tuple[int, int] | None
-) -> Plan:
-    """The checked Plan of these arguments of `load`."""
-    architecture = architectures.find(name)
-    checks.integer(net_a, f"{name}: net_a", 1, MAX_BITS)
-    checks.integer(net_w, f"{name}: net_w", 1, MAX_BITS)
-    widths = architecture.weight_bits(net_w, first_w, last_w)
-    for spec, w_bits in zip(architecture.layers, widths, strict=True):
-        checks.integer(w_bits, f"{name}: weight bits of layer {spec.name}", 1, MAX_BITS)
-    if size is not None:
-        height, width = checks.integers(size, f"{name}: size", ("height", "width"), 1)
-        size = height, width
-    sized, shapes = architecture.sized(size)
-    return Plan(sized, sized.image_bits(net_a), widths, sized.activation_bits(net_a), shapes)
+    return architectures.find(name).plan(net_w, net_a, first_w, last_w, size).outline()
 
 
 def trained_path(name: str, net_w: int, net_a: int) -> Path:

@@ -51,7 +51,7 @@ def test_train_writes_a_network_that_golden_runs(dorefa, few_digits, tmp_path):
 def test_train_refusals(dorefa, few_digits, tmp_path):
     output = tmp_path / "t.npz"
     assert "--data is missing" in dorefa("train", "digits", "-o", output).error
-    assert "no such folder" in dorefa("train", "digits", "-o", output, "--data", "nowhere").error
+    assert "No such file or directory" in dorefa("train", "digits", "-o", output, "--data", "nowhere").error
     assert "known: digits" in dorefa("train", "lenet", "-o", output, "--data", few_digits).error
     error = dorefa("train", "digits", "-o", tmp_path / "t.pt", "--data", few_digits).error
     assert error == f"--output is {tmp_path / 't.pt'}; accepted: a name ending in .npz or .onnx"

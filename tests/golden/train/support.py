@@ -1,8 +1,10 @@
 """A small chain with everything a chain may have, and recipes for short runs."""
 
 import numpy as np
+import pytest
 
 from dorefa.golden.network.parts import Pool
+from dorefa.golden.train import layers
 from dorefa.golden.train.matrix_backend import MatrixBackend
 from dorefa.golden.train.network import TrainNetwork
 from dorefa.golden.train.recipe import Recipe
@@ -36,19 +38,25 @@ def recipe_of(**fields):
     return Recipe(**{"w_bits": 1, "a_bits": 2, "g_bits": 6, "epochs": 1, "seed": 0} | fields)
 
 
-def tiny_network(rng, backend=None, dtype=np.float32, **fields):
+def tiny_network(rng, backend=None, dtype=np.float32, architecture=TINY, **fields):
     """(TrainNetwork of TINY, 6 images, their labels), every weight as wide as the others."""
     if "last_w" not in fields and fields.get("last") != "float":
         fields["last_w"] = fields.get("w_bits", 1)
     recipe = recipe_of(**fields)
-    network = TrainNetwork(TINY, recipe, backend or MatrixBackend(recipe.stream_seed), dtype)
+    network = TrainNetwork(architecture, recipe, backend or MatrixBackend(recipe.stream_seed), dtype)
     for layer in network.layers:
         # Off their starting values, so that each gradient matters.
         for name in ("gamma", "beta", "bias"):
             if name in layer.parameters:
                 layer.parameters[name] += 0.3 * rng.standard_normal(layer.spec.channels)
-    images = rng.integers(0, 256, (6, *TINY.input_shape), np.uint8)
-    return network, images, rng.integers(0, 3, 6)
+    images, labels = random_set(rng, network.architecture, 6)
+    return network, images, labels
+
+
+def random_set(rng, architecture, count):
+    """(images, labels) for an architecture whose image has a width of its own."""
+    images = rng.integers(0, 1 << architecture.input_bits, (count, *architecture.input_shape), np.uint8)
+    return images, rng.integers(0, architecture.layers[-1].channels, count)
 
 
 class DirectBackend(MatrixBackend):
@@ -103,3 +111,38 @@ def taps(shape, maps, padded=False):
             if not padded
             else view.reshape(*view.shape[:3], shape.groups, -1, copy=False),
         )
+
+
+def check_gradients(network, images, labels, rng, count=12):
+    """Gradients of the loss in step 0 against central differences, `count` elements of every parameter."""
+
+    def loss():
+        return layers.softmax_cross_entropy(network.forward(images, 0), labels)
+
+    gradients = network.backward(loss()[1], 0)
+    assert gradients.keys() == network.parameters.keys()
+    for name, value in network.parameters.items():
+        assert gradients[name].shape == value.shape
+        for index in rng.permutation(value.size)[:count]:
+            original = value.flat[index]
+            value.flat[index] = original + 1e-6
+            above = loss()[0]
+            value.flat[index] = original - 1e-6
+            below = loss()[0]
+            value.flat[index] = original
+            numeric = (above - below) / 2e-6
+            assert gradients[name].flat[index] == pytest.approx(numeric, rel=1e-4, abs=1e-8), name
+
+
+def numeric_gradient(function, x, upstream, step=1e-6):
+    """Central differences of sum(upstream * function(x)) with respect to x, float64."""
+    gradient = np.zeros_like(x)
+    for index in np.ndindex(x.shape):
+        original = x[index]
+        x[index] = original + step
+        above = np.sum(upstream * function(x))
+        x[index] = original - step
+        below = np.sum(upstream * function(x))
+        x[index] = original
+        gradient[index] = (above - below) / (2 * step)
+    return gradient

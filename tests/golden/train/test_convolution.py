@@ -37,7 +37,7 @@ def convolution(rng, w_bits, a_bits, g_bits):
 def test_integers_stand_for_real_numbers(rng, w_bits, a_bits, g_bits):
     shape, parameters, x, gradient = convolution(rng, w_bits, a_bits, g_bits)
     backend = MatrixBackend(3)
-    layer = IntegerConvolution(shape, 2, parameters, backend, MatrixBackend(None))
+    layer = IntegerConvolution(shape, 2, (1 << a_bits) - 1, parameters, backend, MatrixBackend(None))
     out = layer.forward(x, True)
     codes, scale = quantize_weights(parameters["weight"], w_bits)
     weight = bipolar_values(codes, w_bits, float(scale), np.float64)
@@ -72,7 +72,7 @@ def real_step(scales, exponent, g_bits):
 @pytest.mark.parametrize("g_bits", [4, 12, 31])
 def test_the_float_form_quantizes_gradients(rng, g_bits, maximum):
     shape, parameters, x, gradient = convolution(rng, 2, 3, 8)
-    layer = FloatConvolution(shape, LayerBits(2, 3, 3, g_bits), 2, parameters, 3, maximum == "batch")
+    layer = FloatConvolution(shape, LayerBits(2, 3, 3, g_bits), 2, 7, parameters, 3, maximum == "batch")
     layer.forward(x, True)
     in_gradient, gradients = layer.backward(gradient, 9, True)
     axes = (1, 2, 3) if maximum == "sample" else None
@@ -94,8 +94,8 @@ def test_the_float_form_quantizes_gradients(rng, g_bits, maximum):
 
 def test_both_forms_agree_forward(rng):
     shape, parameters, x, _ = convolution(rng, 2, 3, 8)
-    integers = IntegerConvolution(shape, 0, parameters, MatrixBackend(None), MatrixBackend(None))
-    floats = FloatConvolution(shape, LayerBits(2, 3, 3, FLOAT), 0, parameters, None, False)
+    integers = IntegerConvolution(shape, 0, 7, parameters, MatrixBackend(None), MatrixBackend(None))
+    floats = FloatConvolution(shape, LayerBits(2, 3, 3, FLOAT), 0, 7, parameters, None, False)
     np.testing.assert_array_equal(integers.forward(x, True), floats.forward(x, True))
 
 
@@ -105,3 +105,21 @@ def test_uniform_noise():
     for other in ((2, 2, 3), (1, 3, 3), (1, 2, 4)):
         assert (noise != uniform_noise(*other, (4, 5))).all()
     assert (uniform_noise(None, 2, 3, (4, 5)) == 0.5).all()
+
+
+class Transposed(MatrixBackend):
+    """The same sums, channels first in memory."""
+
+    def forward(self, *operands):
+        return np.asfortranarray(super().forward(*operands))
+
+    def backward_input(self, *operands):
+        return np.asfortranarray(super().backward_input(*operands))
+
+
+def test_results_are_in_row_major_order_whatever_the_backend_gives(rng):
+    """Sums over them, as batch normalization's, are then rounded in one order."""
+    shape, parameters, x, gradient = convolution(rng, 2, 3, 8)
+    layer = IntegerConvolution(shape, 0, 7, parameters, Transposed(None), MatrixBackend(None))
+    assert layer.forward(x, True).flags.c_contiguous
+    assert layer.backward(gradient, 0, True)[0].flags.c_contiguous

@@ -6,22 +6,7 @@ import pytest
 from dorefa.golden.network.geometry import Geometry
 from dorefa.golden.train import layers
 
-STEP = 1e-6
-
-
-def numeric_gradient(function, x, upstream):
-    """Central differences of sum(upstream * function(x)) with respect to x, float64."""
-    gradient = np.zeros_like(x)
-    for index in np.ndindex(x.shape):
-        original = x[index]
-        x[index] = original + STEP
-        above = np.sum(upstream * function(x))
-        x[index] = original - STEP
-        below = np.sum(upstream * function(x))
-        x[index] = original
-        gradient[index] = (above - below) / (2 * STEP)
-    return gradient
-
+from .support import numeric_gradient
 
 GEOMETRIES = [
     # input (N, H, W, C), Cout, geometry
@@ -79,27 +64,6 @@ def test_batch_norm_and_its_gradients(rng):
 
         numeric = numeric_gradient(function, operands[position], upstream)
         np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-7)
-
-
-@pytest.mark.parametrize("kernel, stride", [((2, 2), (2, 2)), ((3, 2), (2, 1)), ((1, 3), (1, 4))])
-def test_max_pool_and_its_gradient(rng, kernel, stride):
-    # Distinct values far apart: a finite difference never changes which one is the maximum.
-    x = rng.permutation(2 * 7 * 8 * 3).reshape(2, 7, 8, 3).astype(np.float64)
-    y, position = layers.max_pool(x, kernel, stride)
-    for n, row, column, channel in np.ndindex(y.shape):
-        top, left = row * stride[0], column * stride[1]
-        window = x[n, top : top + kernel[0], left : left + kernel[1], channel]
-        assert y[n, row, column, channel] == window.max()
-    upstream = rng.standard_normal(y.shape)
-    gradient = layers.max_pool_backward(upstream, position, x.shape, kernel, stride)
-    numeric = numeric_gradient(lambda v: layers.max_pool(v, kernel, stride)[0], x, upstream)
-    np.testing.assert_allclose(gradient, numeric, rtol=1e-4, atol=1e-4)
-
-
-def test_of_equal_maxima_the_first_gets_the_gradient():
-    _, position = layers.max_pool(np.ones((1, 2, 2, 1)), (2, 2), (2, 2))
-    gradient = layers.max_pool_backward(np.full((1, 1, 1, 1), 5.0), position, (1, 2, 2, 1), (2, 2), (2, 2))
-    assert gradient.ravel().tolist() == [5, 0, 0, 0]
 
 
 def test_softmax_cross_entropy_and_its_gradient(rng):

@@ -12,30 +12,12 @@ from dorefa.golden.train import layers
 from dorefa.golden.train.matrix_backend import MatrixBackend
 from dorefa.golden.train.recipe import FLOAT
 
-from .support import TINY, DirectBackend, tiny_network
+from .support import TINY, DirectBackend, check_gradients, tiny_network
 
 
 def test_float_backward_equals_finite_differences(rng):
     network, images, labels = tiny_network(rng, dtype=np.float64, w_bits=FLOAT, a_bits=FLOAT, g_bits=FLOAT)
-
-    def loss():
-        scores = network.forward(images, 0)
-        return layers.softmax_cross_entropy(scores, labels)
-
-    gradients = network.backward(loss()[1], 0)
-    assert gradients.keys() == network.parameters.keys()
-    for name, value in network.parameters.items():
-        assert gradients[name].shape == value.shape
-        indices = rng.permutation(value.size)[:12]
-        for index in indices:
-            original = value.flat[index]
-            value.flat[index] = original + 1e-6
-            above = loss()[0]
-            value.flat[index] = original - 1e-6
-            below = loss()[0]
-            value.flat[index] = original
-            numeric = (above - below) / 2e-6
-            assert gradients[name].flat[index] == pytest.approx(numeric, rel=1e-4, abs=1e-8), name
+    check_gradients(network, images, labels, rng)
 
 
 class Recorded(MatrixBackend):

@@ -128,7 +128,7 @@ def test_other_widths_of_first_and_last_layer_are_not_the_trained_ones():
             "alexnet9",
             {},
             "network 'alexnet9' is not in the zoo; known: digits, digits-small, svhn-a, svhn-b, "
-            "svhn-c, svhn-d, alexnet, alexnet-fc, resnet18",
+            "svhn-c, svhn-d, alexnet, alexnet-fc, resnet18, or a file ending in .toml or .py",
         ),
         ("digits", {"net_w": 9}, "digits: net_w is 9; accepted: an integer in 1..8"),
         ("digits", {"net_a": 0}, "digits: net_a is 0; accepted: an integer in 1..8"),
