@@ -7,6 +7,8 @@ from dorefa.golden.errors import InputError
 from . import options
 from .layers import bipolar_inputs, layer_table, say_bipolar, say_groups
 from .output import Output
+from .training.check import check_training
+from .training.options import training_asked
 
 SUMMARY = "say whether an engine runs a network, and what it would cost"
 EXAMPLE = "dorefa check digits --lanes 64 --rows 16"
@@ -15,7 +17,7 @@ EXAMPLE = "dorefa check digits --lanes 64 --rows 16"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's options to `parser`."""
     parser.add_argument("model", metavar="MODEL", help=options.MODEL_HELP)
-    options.add_network_options(parser)
+    options.add_network_options(parser, training=True)
     options.add_engine_options(parser)
 
 
@@ -26,6 +28,8 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.hw.compiler.compile import compile_plan, per_image
     from dorefa.sim.report import layer_report
 
+    if training_asked(args):
+        return check_training(args)
     out = Output(args.json, inputs=options.input_files(args))
     network = lower(options.load_network(args.model, args))
     overrides = options.engine_overrides(args)

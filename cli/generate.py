@@ -6,6 +6,7 @@ from dorefa.golden.errors import InputError
 
 from . import options
 from .output import Output, new_folder
+from .training.options import training_asked, training_config
 
 SUMMARY = "write an engine as portable Verilog"
 EXAMPLE = "dorefa generate -o engine --model digits --preload"
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NS",
         help="write config.json for LibreLane, with this clock period (default 10 ns)",
     )
-    options.add_network_options(parser)
+    options.add_network_options(parser, training=True)
     options.add_engine_options(parser)
 
 
@@ -51,8 +52,13 @@ def run(args: argparse.Namespace) -> int:
     out = Output(args.json, inputs=options.input_files(args))
     if args.preload and args.model is None:
         raise InputError("--preload needs a network; accepted: --model MODEL beside it")
-    network = lower(options.load_network(args.model, args)) if args.model is not None else None
-    config = options.engine_config(args, network)
+    if training_asked(args):
+        if args.preload:
+            raise InputError("--preload is for engines that infer; accepted: without --training")
+        network, config = None, training_config(args)
+    else:
+        network = lower(options.load_network(args.model, args)) if args.model is not None else None
+        config = options.engine_config(args, network)
     # Compiled even when not preloaded: an engine that cannot run its model is not worth a file.
     compiled = compile_network(network, config) if network else None
     with new_folder(args.output) as folder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,8 +34,11 @@ MODEL_HELP = (
 )
 
 
-def add_network_options(parser: argparse.ArgumentParser, *, seed: bool = True) -> None:
-    """Adds the widths and, unless `seed` is false, the seed that complete a zoo name."""
+def add_network_options(
+    parser: argparse.ArgumentParser, *, seed: bool = True, training: bool = False
+) -> None:
+    """Adds the widths and, unless `seed` is false, the seed that complete a zoo name; with `training` the
+    width of gradients too."""
     group = parser.add_argument_group("network from the zoo")
     group.add_argument("--net-w", type=int, metavar="BITS", help="weight bits, 1 to 8 (default 1)")
     group.add_argument("--net-a", type=int, metavar="BITS", help="activation bits, 1 to 8 (default 2)")
@@ -46,6 +50,10 @@ def add_network_options(parser: argparse.ArgumentParser, *, seed: bool = True) -
     group.add_argument("--net-first-w", type=int, metavar="BITS", help="weight bits, first layer")
     group.add_argument("--net-last-w", type=int, metavar="BITS", help="weight bits, last layer")
     group.add_argument("--net-size", type=image_size, metavar="HxW", help="image size")
+    if training:
+        group.add_argument(
+            "--net-g", type=int, metavar="BITS", help="with --training: gradient bits, 1 to 8 (default 6)"
+        )
     parser.add_argument(
         "--image-type",
         metavar="TYPE",
@@ -147,7 +155,9 @@ _ENGINE_HELP = {
     "trunks": "residual trunks: onchip, or stream: out through a port as they are made, in again as they are "
     "added",
     "column_reads": "windows of several columns: separate, read one after another, or shared: read once",
+    "results": "sums of the last layer: single, one a beat, or wide, a group of channels a beat",
     "batch": "images per packet, for networks of fully connected layers (weights are read once a packet)",
+    "training": "1: run the jobs of training steps too, with quantizers of gradients and weights",
     "patch_slots": "patches that the window reader may be ahead of the array",
     "prefetch": "0: fetch descriptors between passes, with half the registers and some cycles more",
     "pool_slots": "pooling windows of one axis that overlap",
@@ -157,9 +167,11 @@ _ENGINE_HELP = {
 }
 
 
-def add_engine_options(parser: argparse.ArgumentParser, *, lists: bool = False) -> None:
-    """Adds one option per engine parameter, `--config` and `--preset`; with `lists` each takes several
-    values, for :func:`engine_lists`."""
+def add_engine_options(
+    parser: argparse.ArgumentParser, *, lists: bool = False, without: Collection[str] = ()
+) -> None:
+    """Adds one option per engine parameter but those `without`, `--config` and `--preset`; with `lists` each
+    takes several values, for :func:`engine_lists`."""
     from dorefa.hw.config.engine import PRESETS, EngineConfig
 
     if lists:
@@ -170,6 +182,17 @@ def add_engine_options(parser: argparse.ArgumentParser, *, lists: bool = False) 
     group.add_argument("--config", metavar="FILE.toml", help="engine parameters from a file")
     group.add_argument("--preset", metavar="NAME", help=f"one of {', '.join(PRESETS)}")
     for field in fields(EngineConfig):
+        if field.name in without:
+            continue
+        if field.name == "training" and not lists:
+            group.add_argument(
+                "--training",
+                dest="engine_training",
+                action="store_const",
+                const=1,
+                help="run the jobs of training steps too, with quantizers of gradients and weights",
+            )
+            continue
         number = isinstance(field.default, int)
         group.add_argument(
             "--" + field.name.replace("_", "-"),
@@ -186,7 +209,7 @@ def engine_overrides(args: argparse.Namespace) -> dict[str, int | str]:
 
     values = _preset_and_file(args)
     for field in fields(EngineConfig):
-        value = getattr(args, f"engine_{field.name}")
+        value = getattr(args, f"engine_{field.name}", None)
         if value is not None:
             values[field.name] = value
     return values

@@ -7,6 +7,7 @@ from dorefa.golden.errors import InputError
 
 from . import options
 from .output import Output, new_folder
+from .training.options import training_asked, training_config
 
 SUMMARY = "synthesize, place and route an engine or one of its components"
 EXAMPLE = "dorefa synth --target ecp5 --lanes 64 --rows 16 --unit engine"
@@ -59,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S[,S...]",
         help="seeds of nextpnr; the fastest result counts (default 1)",
     )
-    options.add_network_options(parser, seed=False)
+    options.add_network_options(parser, seed=False, training=True)
     options.add_engine_options(parser)
 
 
@@ -85,8 +86,11 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.synth.targets.catalog import find_target
 
     out = Output(args.json, inputs=options.input_files(args))
-    network = None if args.model is None else lower(options.load_network(args.model, args))
-    config = options.engine_config(args, network)
+    if training_asked(args):
+        config = training_config(args)
+    else:
+        network = None if args.model is None else lower(options.load_network(args.model, args))
+        config = options.engine_config(args, network)
     gates = find_target(args.target).gates is not None
     if not gates and args.liberty is not None:
         raise InputError(

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dorefa.golden.errors import InputError
 
-from .options import image_size
+from . import options
 from .output import Output, Progress
+from .training.backends import BACKENDS, computing
+from .training.options import add_steps, add_widths, recipe_of, sized_architecture
+from .training.report import tell
 
 if TYPE_CHECKING:
+    from dorefa.golden.data.load import ImageSet
     from dorefa.golden.network.network import Network
-    from dorefa.golden.train.backend import Backend
-    from dorefa.golden.train.compared import Compared
-    from dorefa.golden.train.train import TrainingResult
+    from dorefa.golden.zoo.architecture import Architecture
 
 SUMMARY = "train a network with low-bitwidth weights, activations and gradients"
 EXAMPLE = "dorefa train digits -o digits.npz --net-w 1 --net-a 2 --net-g 6 --data mnist"
 
-_KINDS = ("quantized", "float")
+# Engine parameters that a training has itself, or that all its engines have.
+_OWN = ("batch", "training", "results")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,17 +40,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder with images and labels: MNIST's IDX, .npy, SVHN, CIFAR-10 or PNG",
     )
-    parser.add_argument(
-        "--net-size", type=image_size, metavar="HxW", help="size of the images, if not the usual one"
-    )
-    _add_widths(parser.add_argument_group("widths"))
-    _add_steps(parser.add_argument_group("steps"))
+    add_widths(parser.add_argument_group("widths"))
+    add_steps(parser.add_argument_group("steps"))
     group = parser.add_argument_group("backend")
     group.add_argument(
         "--backend",
-        choices=_BACKENDS,
+        choices=BACKENDS,
         default="golden",
-        help="what computes convolutions and quantizers: matrix products (golden) or bit planes; same bits",
+        help="what computes convolutions and quantizers, with the same bits: matrix products (golden), bit "
+        "planes, or the engine's Verilog in Verilator",
     )
     group.add_argument(
         "--trace", action="store_true", help="compare every operand and sum with another backend's"
@@ -56,79 +57,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint", metavar="FILE", help="written after every epoch, every minute and at the end"
     )
     group.add_argument("--resume", metavar="FILE", help="a checkpoint to go on from, with the same options")
-
-
-def _add_widths(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--net-w", type=int, default=1, metavar="BITS", help="weight bits, 1 to 8, or 32: float"
-    )
-    group.add_argument(
-        "--net-a", type=int, default=2, metavar="BITS", help="activation bits, 1 to 8, or 32: float"
-    )
-    group.add_argument(
-        "--net-g",
-        type=int,
-        default=6,
-        metavar="BITS",
-        help="gradient bits, 1 to 8 in integers, 9 to 31 computed in floating point, or 32: float",
-    )
-    group.add_argument("--net-first-w", type=int, metavar="BITS", help="weight bits, first layer")
-    group.add_argument("--net-last-w", type=int, metavar="BITS", help="weight bits, last layer")
-    group.add_argument(
-        "--first", choices=_KINDS, default="quantized", help="weights and gradients of the first layer"
-    )
-    group.add_argument(
-        "--last",
-        choices=_KINDS,
-        default="quantized",
-        help="weights and gradients of the last layer, and the activations that it reads",
-    )
-    group.add_argument(
-        "--noise", choices=("on", "off"), default="on", help="off: gradients are rounded to nearest"
-    )
-
-
-def _add_steps(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--epochs", type=int, default=6, metavar="N", help="default 6")
-    group.add_argument("--steps", type=int, metavar="N", help="end after N steps in all")
-    group.add_argument("--batch", type=int, default=64, metavar="N", help="default 64")
-    group.add_argument("--rate", type=float, default=1e-3, metavar="R", help="default 0.001")
-    group.add_argument("--optimizer", choices=("adam", "sgd"), default="adam", help="default adam")
-    group.add_argument("--momentum", type=float, metavar="M", help="of sgd, default 0.9")
-    group.add_argument(
-        "--weight-decay", type=float, default=0.0, metavar="D", help="rate x D of every weight a step"
-    )
-    group.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="of initial weights and order, default 1"
-    )
-    group.add_argument(
-        "--noise-seed", type=int, metavar="N", help="of the gradient quantizer (default: --seed)"
-    )
-
-
-def _golden(noise_seed: int | None) -> Backend:
-    from dorefa.golden.train.matrix_backend import MatrixBackend
-
-    return MatrixBackend(noise_seed)
-
-
-def _planes(noise_seed: int | None) -> Backend:
-    from dorefa.golden.backward.planes import run_planes
-    from dorefa.golden.train.job_backend import JobBackend
-
-    return JobBackend(run_planes, noise_seed)
-
-
-# Makes a backend from the seed of the noise, None without noise.
-_BACKENDS: dict[str, Callable[[int | None], Backend]] = {"golden": _golden, "planes": _planes}
+    options.add_engine_options(parser, without=_OWN)
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
-    from dorefa.golden.data.load import ACCEPTED, data_files, load_data
-    from dorefa.golden.train.recipe import Recipe
+    from dorefa.golden.data.load import data_files
     from dorefa.golden.train.train import train
-    from dorefa.golden.zoo import architectures, own
+    from dorefa.golden.zoo import own
 
     out = Output(
         args.json,
@@ -137,22 +73,18 @@ def run(args: argparse.Namespace) -> int:
         inputs={
             "NET": args.network if own.is_file(args.network) else None,
             "--data": [] if args.data is None else data_files(args.data),
+            "--config": args.config,
             "--resume": None if args.resume == args.checkpoint else args.resume,
         },
     )
-    architecture = architectures.find(args.network).sized(args.net_size)[0]
+    architecture = sized_architecture(args.network, args)
     save = _writer(args.output)
-    if args.data is None:
-        raise InputError(f"--data is missing; accepted: a folder with {ACCEPTED}")
-    recipe = Recipe(**_fields(args))
+    recipe = recipe_of(args)
     if args.output is not None:
         recipe.check_storable(architecture)
-    if args.backend != "golden":
-        recipe.check_integers(architecture, args.backend)
-    backend = _BACKENDS[args.backend](recipe.stream_seed)
-    compared = _compared(args.backend, backend, recipe.stream_seed) if args.trace else None
-    data = load_data(args.data, architecture.input_shape, architecture.layers[-1].channels)
-    with Progress("train", 1) as progress:
+    _check_engine_options(args)
+    data = _data(args, architecture)
+    with computing(args, architecture, recipe) as found, Progress("train", 1) as progress:
 
         def show(step, steps, measures):
             note = "epoch {epoch} loss {loss:.4f} accuracy {train_accuracy:.4f}"
@@ -164,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
             data.train_images,
             data.train_labels,
             test=(data.test_images, data.test_labels),
-            backend=compared or backend,
+            backend=found.backend,
             steps=args.steps,
             checkpoint=args.checkpoint,
             resume=args.resume,
@@ -172,7 +104,24 @@ def run(args: argparse.Namespace) -> int:
         )
     if result.network is not None and args.output is not None:
         save(result.network, args.output)
-    return _tell(out, args, result, compared)
+    return tell(out, args, result, found)
+
+
+def _check_engine_options(args: argparse.Namespace) -> None:
+    """Refuses engine parameters where no engine runs."""
+    given = options.engine_overrides(args)
+    if given and args.backend != "engine":
+        name, value = next(iter(given.items()))
+        raise InputError(f"{name} is {value} with --backend {args.backend}; accepted: with --backend engine")
+
+
+def _data(args: argparse.Namespace, architecture: Architecture) -> ImageSet:
+    """Training and test images from the folder that the command line names."""
+    from dorefa.golden.data.load import ACCEPTED, load_data
+
+    if args.data is None:
+        raise InputError(f"--data is missing; accepted: a folder with {ACCEPTED}")
+    return load_data(args.data, architecture.input_shape, architecture.layers[-1].channels)
 
 
 def _writer(path: str | None) -> Callable[[Network, str], None]:
@@ -187,67 +136,3 @@ def _writer(path: str | None) -> Callable[[Network, str], None]:
         raise InputError(f"--output is {path}; accepted: a name ending in .npz or .onnx")
     import_onnx(path, "writing")
     return export.save
-
-
-def _fields(args: argparse.Namespace) -> dict[str, Any]:
-    """Fields of the recipe that the options describe."""
-    if args.momentum is not None and args.optimizer != "sgd":
-        raise InputError(f"--momentum is {args.momentum} with {args.optimizer}; accepted: with sgd")
-    names = "epochs", "batch", "rate", "seed", "noise_seed", "first", "last", "optimizer", "weight_decay"
-    fields = {name: getattr(args, name) for name in names}
-    if args.momentum is not None:
-        fields["momentum"] = args.momentum
-    widths = {
-        "w_bits": args.net_w,
-        "a_bits": args.net_a,
-        "g_bits": args.net_g,
-        "first_w": args.net_first_w,
-        "last_w": args.net_last_w,
-    }
-    return fields | widths | {"noise": args.noise == "on"}
-
-
-def _compared(name: str, backend: Backend, noise_seed: int | None) -> Compared:
-    """`backend` with what it is compared with: bit planes for golden, golden for all others."""
-    from dorefa.golden.train.compared import Compared
-
-    return Compared(backend, _BACKENDS["planes" if name == "golden" else "golden"](noise_seed))
-
-
-def _tell(out: Output, args: argparse.Namespace, result: TrainingResult, compared: Compared | None) -> int:
-    """Says and reports what came out; returns the exit status."""
-    out.table(
-        ["epoch", "loss", "training accuracy", "test accuracy"],
-        [
-            [epoch["epoch"], epoch["loss"], epoch["train_accuracy"], epoch["test_accuracy"]]
-            for epoch in result.history
-        ],
-    )
-    model = "training network" if result.network is None else "integer model"
-    out.say(f"accuracy of the {model} {result.accuracy:.4f}")
-    files = [path for path in (args.output, args.checkpoint) if path is not None]
-    for path in files:
-        out.say(f"wrote {path}")
-    report = {
-        "backend": args.backend,
-        "accuracy": result.accuracy,
-        "history": result.history,
-        "losses": result.losses,
-        "parameters_sha256": result.parameters_sha256,
-        "files": files,
-    }
-    if compared is not None:
-        out.say(
-            f"compared {compared.sums:,} sums and {compared.codes:,} codes and scales: "
-            f"{compared.differences:,} differ"
-        )
-        report |= {
-            "sums_compared": compared.sums,
-            "codes_compared": compared.codes,
-            "mismatch_count": compared.differences,
-            "mismatches": [] if compared.first is None else [compared.first._asdict()],
-        }
-        if compared.first is not None:
-            out.say(f"first difference: {compared.first}")
-    out.report(report)
-    return 1 if compared is not None and compared.differences else 0

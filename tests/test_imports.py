@@ -31,7 +31,7 @@ ALLOWED = {
     "hw.fabric": "hw.lib",
     "hw.config": "golden",
     "hw.arith": "golden hw.lib hw.fabric hw.config",
-    "hw.interface": "golden golden.network golden.lowering hw.lib hw.config",
+    "hw.interface": "golden golden.network golden.lowering golden.quantizers hw.lib hw.config",
     "hw.engine.reader": "hw.config hw.lib hw.interface",
     "hw.engine.array": "hw.config hw.lib hw.arith hw.interface",
     "hw.engine.output": "hw.config hw.lib hw.interface hw.engine.array",
@@ -39,6 +39,8 @@ ALLOWED = {
     "hw.engine": "hw.config hw.lib hw.interface hw.engine.reader hw.engine.array hw.engine.output",
     "hw.compiler": "golden golden.lowering hw.config hw.interface"
     " hw.engine hw.engine.reader hw.engine.array hw.engine.output",
+    "hw.compiler.training": "golden golden.network golden.lowering golden.backward hw.config hw.interface"
+    " hw.engine.training hw.compiler",
     "hw.verilog": "golden golden.process hw.lib hw.fabric",
     "hw.shell": "golden hw.config hw.interface hw.engine",
     "hw.generate": "golden hw.config hw.interface hw.engine hw.shell hw.compiler hw.verilog",
@@ -50,14 +52,16 @@ ALLOWED |= {
     "sim.verilator": "sim.job",
     "sim.amaranth": "sim.job",
     "sim.cocotb": "sim.job sim.verilator",
+    "sim.training": "sim.job sim.verilator",
     "sim": "sim.job sim.verilator sim.amaranth sim.cocotb",
     "synth.ecp5": "",
     "synth.targets": "synth.ecp5",
     "synth.flow": "synth.targets",
     "synth.boards": "synth.targets synth.flow",
     "synth.explore": "synth.targets synth.flow synth.boards",
-    "cli": "",
+    "cli": "cli.training",
     "cli.demo": "cli",
+    "cli.training": "cli",
 }
 
 

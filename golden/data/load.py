@@ -70,20 +70,24 @@ def data_files(folder: str | Path) -> Iterator[Path]:
 
 
 def _data_sets(folder: Path) -> list[tuple[Kind, Path, list[Path | None]]]:
-    """Of each kind of which there is something in `folder`, or else in its subfolders: where, and what."""
+    """Where there are data sets, and what of them: whole ones in `folder`, or else whole ones in its
+    subfolders, or else parts of them."""
 
     def within(places: list[Path]) -> list[tuple[Kind, Path, list[Path | None]]]:
         every = [(kind, place, kind.found(place)) for place in places for kind in KINDS]
         return [found for found in every if any(found[2])]
 
     try:
-        if here := within([folder]):
-            return here
-        return within([path for path in entries(folder, f"a folder with {ACCEPTED}") if path.is_dir()])
+        here = within([folder])
+        below = within([path for path in entries(folder, f"a folder with {ACCEPTED}") if path.is_dir()])
     except OSError as error:
         raise InputError(
             f"{folder}: cannot be read ({reason(error)}); accepted: a folder with {ACCEPTED}"
         ) from None
+    for found in (here, below):
+        if whole := [data_set for data_set in found if all(data_set[2])]:
+            return whole
+    return here or below
 
 
 def _listing(folder: Path) -> str:

@@ -67,12 +67,18 @@ def quantize_weights(w: np.ndarray, bits: int) -> tuple[np.ndarray, np.float32]:
     checks.finite(w, "quantize_weights: w")
     if not w.size:
         raise InputError(f"quantize_weights: w has shape {w.shape}; accepted: one or more weights")
+    scale = weight_scale(w, bits)
     if bits == 1:
-        return (w >= 0).astype(np.uint8), _mean_magnitude(w)
+        return (w >= 0).astype(np.uint8), scale
     bounded = np.tanh(w.astype(np.float64))
     largest = np.abs(bounded).max()
     unit = bounded / (2 * largest) + 0.5 if largest > 0 else np.full(w.shape, 0.5)
-    return unit_codes(unit, bits), np.float32(1)
+    return unit_codes(unit, bits), scale
+
+
+def weight_scale(w: np.ndarray, bits: int) -> np.float32:
+    """The scale that :func:`quantize_weights` returns."""
+    return _mean_magnitude(w) if bits == 1 else np.float32(1)
 
 
 def _mean_magnitude(w: np.ndarray) -> np.float32:

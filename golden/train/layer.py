@@ -19,6 +19,20 @@ NORM_EPS = 1e-4
 NORM_SHARE = 0.01
 
 
+def convolution_shape(spec: LayerSpec, in_shape: tuple[int, int, int], bits: LayerBits) -> ConvolutionShape:
+    """The convolution of a layer on maps of `in_shape`."""
+    return ConvolutionShape(
+        name=spec.name,
+        in_shape=in_shape,
+        channels=spec.channels,
+        kernel=spec.kernel,
+        **spec.spacing,
+        w_bits=bits.weights,
+        a_bits=bits.reads,
+        g_bits=bits.gradients,
+    )
+
+
 class TrainLayer:
     """Convolution, trunk, batch normalization, pooling, clip and activation quantizer of one layer.
 
@@ -64,16 +78,7 @@ class TrainLayer:
     @property
     def shape(self) -> ConvolutionShape:
         """The layer's convolution, for a backend."""
-        return ConvolutionShape(
-            name=self.spec.name,
-            in_shape=self.in_shape,
-            channels=self.spec.channels,
-            kernel=self.spec.kernel,
-            **self.spec.spacing,
-            w_bits=self.bits.weights,
-            a_bits=self.bits.reads,
-            g_bits=self.bits.gradients,
-        )
+        return convolution_shape(self.spec, self.in_shape, self.bits)
 
     @property
     def statistics(self) -> dict[str, np.ndarray]:

@@ -11,12 +11,13 @@ import hashlib
 
 import numpy as np
 
+from ..backward.shape import ConvolutionShape
 from ..network.network import Network
 from ..zoo.architecture import Architecture
 from .backend import Backend
 from .convolution import Convolution, FloatConvolution, IntegerConvolution
 from .frozen import rounded_trunks
-from .layer import TrainLayer
+from .layer import TrainLayer, convolution_shape
 from .matrix_backend import MatrixBackend
 from .recipe import FLOAT, Recipe
 
@@ -134,6 +135,13 @@ class TrainNetwork:
             input_bits=self.input_bits,
             layers=tuple(rounded_trunks(self.architecture.layers, layers, self.links)),
         )
+
+
+def convolution_shapes(architecture: Architecture, recipe: Recipe) -> list[ConvolutionShape]:
+    """The convolutions of a step, layer by layer, for networks of which every layer is in integers."""
+    sized, shapes = architecture.sized()
+    parts = zip(sized.layers, shapes, recipe.layer_bits(architecture), strict=True)
+    return [convolution_shape(spec, found.in_shape, bits) for spec, found, bits in parts]
 
 
 def _add(gradients: dict[int, np.ndarray], index: int, gradient: np.ndarray) -> None:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from dorefa.golden.lowering.integer_network import IntegerNetwork
 
 from ..config.engine import EngineConfig
-from ..engine.array.array import array_latency
 from ..engine.output.plane_packer import PlanePacker, image_waits
 from ..engine.output.residual import Residual
-from ..engine.slice import pipeline_latency
+from ..engine.output.wide_results import WideResults
+from ..engine.slice import pipeline_latency, tile_latency
 from ..interface import program
+from ..interface.result_ports import ResultPort, result_port
 from ..interface.trunk_stores import trunk_store
 from ..interface.weight_sources import weight_source
 from .geometry import PassGeometry
@@ -28,8 +29,6 @@ from .trunk_cycles import TrunkCycles
 FETCH = 3  # cycles around the words of a descriptor, from what asks for it to its start
 END_TO_START = 2  # from the end of a pass to the start of the next
 START_TO_READ = 3  # from start to the window reader's first step
-MEMORIES = 3  # patch buffer and weight memory
-DRAIN = 2  # from capture to the first group
 COLUMN_ORDER = 4
 LOADED_TO_READY = 3  # from a packet's last beat to the first computing step
 IMAGE_TO_PACKER = 1  # from a beat of an image to its codes in the packer
@@ -58,7 +57,7 @@ def predict(network: IntegerNetwork, plan: Schedule, config: EngineConfig) -> li
     now = _image_end(network, config)
     loaded = 0
     fetch = program.words_per_layer(config) + FETCH
-    fetched = fetch + 1
+    fetched = _first_fetched(config)
     source = weight_source(config)
     trunks = TrunkCycles(config) if trunk_store(config).streams else None
     for number, part in enumerate(plan.passes):
@@ -81,7 +80,7 @@ def predict(network: IntegerNetwork, plan: Schedule, config: EngineConfig) -> li
         fetched = now + fetch + (start if config.prefetch else cycles)
         now += cycles
         ends.append(now - 1)
-        limit, limit_cycles = steady(geometry, raw)
+        limit, limit_cycles = steady(geometry, raw, result_port(config))
         # The first layer's count starts with its first read.
         first = start + START_TO_READ if number == 0 else 0
         result.append(
@@ -96,6 +95,17 @@ def predict(network: IntegerNetwork, plan: Schedule, config: EngineConfig) -> li
             )
         )
     return result
+
+
+def before_first_read(network: IntegerNetwork, config: EngineConfig) -> int:
+    """Cycles from the first beat of an image to its first feature read, where no beat is late."""
+    end = _image_end(network, config)
+    return max(end + END_TO_START, _first_fetched(config)) + START_TO_READ
+
+
+def _first_fetched(config: EngineConfig) -> int:
+    """Cycles from the first beat of an image until the first descriptor is there."""
+    return program.words_per_layer(config) + FETCH + 1
 
 
 def _image_end(network: IntegerNetwork, config: EngineConfig) -> int:
@@ -132,7 +142,8 @@ def _pass_cycles(
     layer = network.layers[part.layer]
     read_to_ready = geometry.reader.read_to_ready
     last_cols = geometry.pixels - (geometry.sets - 1) * config.cols
-    to_drain = MEMORIES + array_latency(config) + DRAIN
+    to_drain = tile_latency(config)
+    whole_groups = result_port(config).whole_groups
     to_store = pipeline_latency(config)
     emitted = _emitted(geometry)
 
@@ -154,7 +165,7 @@ def _pass_cycles(
                 groups = geometry.last_groups if ends else geometry.full_groups
                 issued = max(issued, trunks.earliest_end(groups) - now)
                 trunks.ends(now + issued, now + issued + to_drain, groups)
-            if raw:
+            if raw and not whole_groups:
                 issued = max(issued, drained + 1)
                 rows = geometry.last_rows if ends else geometry.rows
                 drained, results_free = _send(issued + to_drain, rows * columns, results_free, geometry.quant)
@@ -167,7 +178,7 @@ def _pass_cycles(
 
     drained_last = issued + to_drain + last_cols * geometry.last_groups - 1
     if raw:
-        end = results_free - 1
+        end = drained_last + WideResults.latency(config) if whole_groups else results_free - 1
     elif layer.code_bits is None:
         end = drained_last + Residual.latency
     else:
@@ -209,14 +220,13 @@ def _send(offered: int, rows: int, free: int, quant: int) -> tuple[int, int]:
     return taken + 1, free
 
 
-def steady(geometry: PassGeometry, raw: bool) -> tuple[str, int]:
+def steady(geometry: PassGeometry, raw: bool, port: ResultPort) -> tuple[str, int]:
     """What a pass's steady state waits for, and the cycles of all its patches then; `raw`: whether its
-    accumulators leave the engine."""
+    accumulators leave the engine, through `port`."""
     patches = geometry.patches
     drain = (geometry.tiles - 1) * geometry.full_drain + geometry.last_drain
     if raw:
-        # Two cycles around the results of every group, which leave one by one.
-        drain = 2 * drain + geometry.cols * geometry.channels
+        drain = port.drain(drain, geometry.cols * geometry.channels)
     candidates = {
         "array": geometry.tile_cycles * geometry.tiles * patches,
         "window reader": geometry.read_steps,

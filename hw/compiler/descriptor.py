@@ -40,6 +40,8 @@ def descriptor(
             "code_offset": layer.code_offset % (1 << bits),
             "stored_mask": (1 << min(bits, config.out_bits)) - 1,
         }
+    if config.training:
+        values |= {"shared_weights": False, "bare_sums": False}
     values |= weight_source(config).program_values(geometry)
     out_address = 0
     layout = schedule.maps[part.layer]

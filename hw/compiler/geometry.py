@@ -36,7 +36,8 @@ class PassGeometry:
 
     `layer` is a convolution (:func:`as_convolution` of an IntegerLayer), `source` the layout of the map
     it reads; `rows` and `quant` are those of all engines together, the other fields those of
-    :class:`dorefa.hw.config.engine.EngineConfig`.
+    :class:`dorefa.hw.config.engine.EngineConfig`. With `shared_weights` all channel groups have the same
+    weights.
     """
 
     layer: IntegerLayer
@@ -51,6 +52,7 @@ class PassGeometry:
     fetch_bits: int
     reader: Reader
     pool_spacing: int
+    shared_weights: bool = False
 
     @classmethod
     def of(
@@ -61,6 +63,7 @@ class PassGeometry:
         source: MapLayout | None = None,
         groups: int | None = None,
         channels: int | None = None,
+        shared_weights: bool = False,
     ) -> PassGeometry:
         """A pass of `layer` on an engine of `config`; by default the whole layer on a dense map."""
         source = source or MapLayout.dense(layer.in_shape)
@@ -77,6 +80,7 @@ class PassGeometry:
             fetch_bits=config.fetch_bits,
             reader=reader_of(config),
             pool_spacing=pool_spacing(config),
+            shared_weights=shared_weights,
         )
 
     @cached_property
@@ -179,7 +183,8 @@ class PassGeometry:
     @cached_property
     def weight_words(self) -> int:
         """Weight memory words per row."""
-        return self.groups * self.tiles * self.layer.w_bits * self.words
+        groups = 1 if self.shared_weights else self.groups
+        return groups * self.tiles * self.layer.w_bits * self.words
 
     @cached_property
     def bound(self) -> int:

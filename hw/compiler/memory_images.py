@@ -58,10 +58,10 @@ def weight_words(part: Pass) -> list[list[int]]:
     packed = np.packbits(planes.reshape(-1, lanes), axis=1, bitorder="little")
     flat = [int.from_bytes(word.tobytes(), "little") for word in packed]
     count = geometry.weight_words
-    return [flat[row * count : (row + 1) * count] for row in _engine_order(geometry)]
+    return [flat[row * count : (row + 1) * count] for row in engine_order(geometry)]
 
 
-def _engine_order(geometry: PassGeometry) -> list[int]:
+def engine_order(geometry: PassGeometry) -> list[int]:
     """Rows of a tile, one engine after the other."""
     each = geometry.quant // geometry.engines
     return [

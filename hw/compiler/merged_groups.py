@@ -12,6 +12,7 @@ from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
 
 from ..config.engine import EngineConfig
 from ..interface.encodings import accepted_encodings
+from ..interface.result_ports import result_port
 from ..interface.weight_sources import weight_source
 from .cycles import steady
 from .geometry import PassGeometry
@@ -112,7 +113,7 @@ def _by_cycles(layer: IntegerLayer, config: EngineConfig) -> list[int]:
 def _cycles(layer: IntegerLayer, config: EngineConfig) -> int:
     """Cycles of a layer in its steady state; filling and emptying the pipeline is the same for all."""
     geometry = PassGeometry.of(layer, config)
-    _, cycles = steady(geometry, layer.code_bits is None)
+    _, cycles = steady(geometry, layer.code_bits is None, result_port(config))
     return max(cycles, weight_source(config).transfer(geometry.weight_words, config))
 
 

@@ -23,20 +23,23 @@ class Need(NamedTuple):
     share: int | None = None
 
 
-def xnor_constants(layer: IntegerLayer, geometry: PassGeometry, config: EngineConfig) -> np.ndarray:
+def xnor_constants(
+    layer: IntegerLayer, geometry: PassGeometry, config: EngineConfig, codes: np.ndarray | None = None
+) -> np.ndarray:
     """Per output channel, ``n_a sum_i 2^i (popcount(w_i) - N)``, N the lanes of all its words: what
     ``sum_ij 2^(i+j) popcount(w_i XNOR a_j)`` lacks of ``sum v a``. Shape (Cout,), int64; 0 for AND.
 
     n_a is the value of a code of ones: -1 where activations are two's complement and their top plane
-    counts negatively.
+    counts negatively. `codes`: weight codes (..., Cout, Kh, Kw, Cin / groups) in place of the layer's, for a
+    result of shape (..., Cout).
     """
-    codes = layer.codes.reshape(len(layer.codes), -1).astype(np.int64)
+    codes = layer.codes if codes is None else codes
     if not config.xnor:
-        return np.zeros(len(codes), np.int64)
+        return np.zeros(codes.shape[:-3], np.int64)
     lanes = geometry.words * geometry.lanes
     weight_top = (1 << layer.w_bits) - 1
     activation_top = -1 if layer.a_signed else (1 << layer.a_bits) - 1
-    return activation_top * (codes.sum(axis=1) - lanes * weight_top)
+    return activation_top * (codes.sum(axis=(-3, -2, -1), dtype=np.int64) - lanes * weight_top)
 
 
 def _count_range(layer: IntegerLayer, geometry: PassGeometry) -> tuple[int, int]:

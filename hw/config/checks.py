@@ -29,7 +29,14 @@ def check_config(config: EngineConfig) -> None:
         value = getattr(config, name)
         if value & (value - 1):
             raise InputError(f"{name} is {value}; accepted: a power of two")
-    for check in (_check_fetch, _check_planes, _check_array, _check_shared_reads, _check_trunk_stream):
+    for check in (
+        _check_fetch,
+        _check_planes,
+        _check_array,
+        _check_shared_reads,
+        _check_trunk_stream,
+        _check_training,
+    ):
         check(config)
 
 
@@ -112,3 +119,23 @@ def _check_trunk_stream(config: EngineConfig) -> None:
     ):
         if not suits:
             raise InputError(f"{name} is {getattr(config, name)} with trunks 'stream'; accepted: {accepted}")
+
+
+def _check_training(config: EngineConfig) -> None:
+    if not config.training:
+        return
+    for name, suits, accepted in (
+        ("results", config.results == "wide", "'wide', because jobs leave whole maps of sums"),
+        ("cols", config.cols == 1, "1, because sums of several columns do not leave pixel by pixel"),
+        ("plane_groups", config.plane_groups == 1, "1, because codes of gradients do not wait"),
+        ("port_bytes", config.port_bytes in (4, 8, 16), "4, 8 or 16, because a beat holds whole words"),
+    ):
+        if not suits:
+            value = getattr(config, name)
+            raise InputError(f"{name} is {value!r} with training 1; accepted: {accepted}")
+    if config.gradient_lanes > config.total_quant * config.result_bits // 8:
+        least = -(-8 * config.gradient_lanes // (config.result_bits * config.engines))
+        raise InputError(
+            f"quant is {config.quant} with training 1 and port_bytes {config.port_bytes}; accepted: at least "
+            f"{least}, because the codes of a beat leave in one beat of results"
+        )

@@ -10,6 +10,9 @@ from dorefa.golden.errors import InputError
 
 from .checks import check_config
 
+# Parameters of what most engines do not have: the Verilog of these does not name them.
+OPTIONAL = ("results", "training")
+
 
 @dataclass(frozen=True, kw_only=True)
 class EngineConfig:
@@ -30,7 +33,10 @@ class EngineConfig:
 
     With `column_reads` ``shared`` the window reader fetches what the windows of several columns share once.
     With `trunks` ``stream`` residual trunks leave the engine as they are made and come back when they are
-    added; `trunk_depth` is then the depth of each of two queues.
+    added; `trunk_depth` is then the depth of each of two queues. With `training` 1 an engine also runs the
+    jobs of training steps and has the quantizers of gradients and weights.
+
+    With `results` ``wide`` a group of sums leaves in a beat, otherwise one sum.
 
     Raises :class:`InputError` that names the parameter, its value and what is accepted.
     """
@@ -76,7 +82,9 @@ class EngineConfig:
     weights: str = "onchip"
     trunks: str = "onchip"
     column_reads: str = "separate"
+    results: str = "single"
     batch: int = 1
+    training: int = 0
 
     def __post_init__(self) -> None:
         check_config(self)
@@ -150,12 +158,23 @@ class EngineConfig:
 
     @property
     def image_bytes_bits(self) -> int:
-        """Bits of the number of bytes of an image, which the feature memory holds, one bit per plane each."""
-        return (self.feature_depth * self.fetch_bits).bit_length()
+        """Bits of the number of bytes of a packet: the feature memory holds images, one bit per plane each;
+        packets of words may be longer."""
+        return 32 if self.training else (self.feature_depth * self.fetch_bits).bit_length()
+
+    @property
+    def gradient_lanes(self) -> int:
+        """Gradient words of 16 bits that a beat of the image port holds."""
+        return self.port_bytes // 2
+
+    @property
+    def weight_lanes(self) -> int:
+        """Float32 weights that a beat of the image port holds."""
+        return self.port_bytes // 4
 
     @property
     def result_bits(self) -> int:
-        """Width of TDATA of the result port: 32, or 64 where accumulators need it."""
+        """Bits of a sum on the result port: 32, or 64 where accumulators need it."""
         return 32 if self.acc_bits <= 32 else 64
 
     def replace(self, **changes: Any) -> EngineConfig:
@@ -171,6 +190,15 @@ class EngineConfig:
     def as_dict(self) -> dict[str, int | str]:
         """Parameters by name, in declaration order."""
         return dataclasses.asdict(self)
+
+    def summary(self) -> dict[str, int | str]:
+        """Parameters for the head of a Verilog file: all but those of :data:`OPTIONAL` that are not used."""
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        return {
+            name: value
+            for name, value in self.as_dict().items()
+            if name not in OPTIONAL or value != defaults[name]
+        }
 
 
 PRESETS = {

@@ -15,6 +15,7 @@ CHOICES = {
     "weights": ("onchip", "stream"),
     "trunks": ("onchip", "stream"),
     "column_reads": ("separate", "shared"),
+    "results": ("single", "wide"),
 }
 
 # name: (least, greatest, unit)
@@ -54,6 +55,7 @@ RANGES = {
     "prefetch": (0, 1, "whether the next pass's descriptor is fetched while one runs"),
     "port_bytes": (1, 64, "bytes per beat of the image port"),
     "batch": (1, 64, "images per packet"),
+    "training": (0, 1, "whether the engine runs the jobs of training steps"),
 }
 
 

@@ -12,17 +12,20 @@ from amaranth.lib.wiring import In, Out
 from ..config.engine import EngineConfig
 from ..interface.host_bus import host_signature
 from ..interface.memory_map import MemoryMap
-from ..interface.streams import image_layout, result_layout, rows_per_beat
+from ..interface.result_ports import result_port
+from ..interface.streams import image_layout, rows_per_beat
 from ..interface.trunk_stores import trunk_store
 from ..interface.weight_sources import weight_source
 from .array.weight_loader import WeightLoader
+from .components import make_results
 from .host_port import HostPort
+from .loading import connect_loading
 from .output.column_order import ColumnOrder
 from .output.plane_packer import PlanePacker
-from .output.results import Results
 from .output.trunk_streams import TrunkStreams
 from .sequencer import Sequencer
-from .slice import EngineSlice
+from .slice import EngineSlice, tile_latency
+from .training.operand_port import OperandPort
 
 
 class Engine(wiring.Component):
@@ -35,7 +38,7 @@ class Engine(wiring.Component):
     - `weights`, where weights stream in: beats (:func:`.streams.weights_layout`), a packet per pass;
     - `trunks_o`, `trunks_i`, where residual trunks stream: beats (:func:`.streams.trunk_layout`), a
       packet per pass that keeps a trunk, which comes back for every pass that adds it;
-    - `o`: stream of results (:func:`.streams.result_layout`), ``sum(v * a)`` of the last layer, int;
+    - `o`: stream of results (:class:`.result_ports.ResultPort`), ``sum(v * a)`` of the last layer, int;
     - `host`: registers and memories (:mod:`dorefa.hw.interface.memory_map`);
     - `status`: `busy`; `first_read` pulses with an image's first feature read, `layer_done` in the
       cycle after a pass's last write or last result.
@@ -52,7 +55,7 @@ class Engine(wiring.Component):
         self._memories = memories or {}
         ports = {
             "i": In(stream.Signature(image_layout(config))),
-            "o": Out(stream.Signature(result_layout(config))),
+            "o": Out(stream.Signature(result_port(config).layout(config))),
             "host": In(host_signature(config)),
             "status": Out(wiring.Signature({"busy": Out(1), "first_read": Out(1), "layer_done": Out(1)})),
         }
@@ -69,7 +72,7 @@ class Engine(wiring.Component):
         m.submodules.host = host = HostPort(config, init=memories.get("registers"))
         m.submodules.sequencer = sequencer = Sequencer(config, init=memories.get("program"))
         m.submodules.packer = packer = PlanePacker(config)
-        m.submodules.results = results = Results(config)
+        m.submodules.results = results = make_results(config, ahead=tile_latency(config))
         slices = [
             EngineSlice(config, memories=self._slice_memories(number)) for number in range(config.engines)
         ]
@@ -78,7 +81,7 @@ class Engine(wiring.Component):
         layer, lead = sequencer.layer, slices[0]
         wiring.connect(m, wiring.flipped(self.host), host.host)
         wiring.connect(m, wiring.flipped(self.i), sequencer.i)
-        wiring.connect(m, results.o, wiring.flipped(self.o))
+        operands = self._leave(m, results)
         m.d.comb += [
             sequencer.enable.eq(host.enable),
             sequencer.layers.eq(host.layers),
@@ -86,28 +89,13 @@ class Engine(wiring.Component):
             sequencer.w_en.eq(host.program_en),
             sequencer.w_address.eq(host.program_address),
             sequencer.w_data.eq(host.program_data),
-            results.ends_image.eq(layer.ends_image),
-            results.valid.eq(lead.raw.valid),
-            results.group.eq(lead.raw.group),
-            *(
-                into.eq(value)
-                for into, value in zip(
-                    results.values, (value for part in slices for value in part.raw.values), strict=True
-                )
-            ),
-            *(
-                into.eq(value)
-                for into, value in zip(
-                    results.offsets, (value for part in slices for value in part.raw.offsets), strict=True
-                )
-            ),
         ]
+        self._send(m, layer, results, slices)
         for part in slices:
             wiring.connect(m, sequencer.table, part.table)
             m.d.comb += [
                 part.layer.eq(layer),
                 part.start.eq(sequencer.start),
-                part.raw.ready.eq(results.ready),
                 part.f.en.eq(packer.w_en),
                 part.f.address.eq(packer.w_address),
                 part.f.data.eq(packer.w_data),
@@ -116,7 +104,7 @@ class Engine(wiring.Component):
         self._weights(m, host, sequencer, slices)
         if trunk_store(config).streams:
             self._trunks(m, host, sequencer, slices)
-        self._load(m, host, sequencer, packer)
+        connect_loading(m, self.i, host, sequencer, packer, operands)
         stored = self._store(m, sequencer, packer, slices)
         m.d.comb += [
             # Of a pass only one of both can come.
@@ -164,12 +152,14 @@ class Engine(wiring.Component):
             wiring.connect(m, wiring.flipped(self.weights), loader.i)
             m.d.comb += [
                 loader.image_begins.eq(sequencer.image_begins),
-                loader.passes.eq(sequencer.layers),
+                loader.passes.eq(sequencer.taken_layers if config.training else sequencer.layers),
                 loader.finished.eq(sequencer.finished),
                 loader.taken.eq(sequencer.ended),
                 loader.expected.eq(layer.weight_words),
             ]
             m.d.sync += host.wrong_weights.eq(loader.wrong & sequencer.ended)
+            if config.training:
+                m.d.comb += loader.hold.eq(sequencer.taken_job.hold_weights)
             address, together, ready = loader.w_address, rows_per_beat(config), loader.available
             enables, words = loader.w_en, loader.w_data
         for number, part in enumerate(slices):
@@ -203,22 +193,32 @@ class Engine(wiring.Component):
             ]
         m.d.sync += host.wrong_trunks.eq(trunks.wrong)
 
-    def _load(self, m: Module, host: HostPort, sequencer: Sequencer, packer: PlanePacker) -> None:
-        """The image's bytes to the feature memories."""
-        config, image = self._config, self.i.payload.data
-        m.d.comb += [
-            packer.start.eq(sequencer.load_start | (sequencer.start & ~sequencer.layer.raw)),
-            packer.image.eq(sequencer.load_start),
-            packer.image_bytes.eq(host.image_bytes),
-            packer.image_valid.eq(sequencer.load),
-            packer.image_codes.eq(
-                Cat(image[8 * byte : 8 * byte + config.a_bits] for byte in range(config.port_bytes))
-            ),
-            packer.image_count.eq(sequencer.load_count),
-            packer.image_last.eq(sequencer.load_last),
-            sequencer.load_ready.eq(packer.ready),
-            sequencer.loaded.eq(packer.done),
-        ]
+    def _leave(self, m: Module, results: wiring.Component) -> OperandPort | None:
+        """Results to their port; where the engine trains through what brings its operands, which is
+        returned, behind the codes of these."""
+        if not self._config.training:
+            wiring.connect(m, results.o, wiring.flipped(self.o))
+            return None
+        m.submodules.operands = operands = OperandPort(self._config)
+        wiring.connect(m, results.o, operands.sums)
+        wiring.connect(m, operands.o, wiring.flipped(self.o))
+        return operands
+
+    def _send(
+        self, m: Module, layer: data.View, results: wiring.Component, slices: list[EngineSlice]
+    ) -> None:
+        """Accumulators of the last layer to what sends them."""
+        config, lead = self._config, slices[0]
+        if result_port(config).whole_groups:
+            m.d.comb += [results.layer.eq(layer), results.tile.eq(lead.raw.tile)]
+            m.d.comb += [part.raw.tile_ready.eq(results.tile_ready) for part in slices]
+        else:
+            m.d.comb += results.ends_image.eq(layer.ends_image)
+            m.d.comb += [part.raw.ready.eq(results.ready) for part in slices]
+        m.d.comb += [results.valid.eq(lead.raw.valid), results.group.eq(lead.raw.group)]
+        for into, name in ((results.values, "values"), (results.offsets, "offsets")):
+            parts = (value for part in slices for value in getattr(part.raw, name))
+            m.d.comb += [port.eq(value) for port, value in zip(into, parts, strict=True)]
 
     def _store(
         self, m: Module, sequencer: Sequencer, packer: PlanePacker, slices: list[EngineSlice]

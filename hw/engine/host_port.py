@@ -13,7 +13,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..config.engine import EngineConfig
 from ..interface.host_bus import host_signature
-from ..interface.memory_map import MemoryMap
+from ..interface.memory_map import MemoryMap, bits_for
 from ..interface.register import Access, Field, Register
 from ..interface.registers import REGISTER_BITS, engine_registers
 
@@ -35,7 +35,11 @@ class HostPort(wiring.Component):
         self._registers = engine_registers(config, init)
         self._map = MemoryMap.of(config)
         # Fields that never get as great as the map allows have no register for the upper bits.
-        kept = {"layers": config.layer_depth.bit_length(), "image_bytes": config.image_bytes_bits}
+        kept = {
+            "layers": config.layer_depth.bit_length(),
+            "image_bytes": config.image_bytes_bits,
+            "program_start": bits_for(self._map.program.depth),
+        }
         ports = {"host": In(host_signature(config))}
         for register in self._registers.values():
             for field in register.fields:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth import Cat, Module, Signal, Value
+from amaranth import Const, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory, ReadPort
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from ..config.engine import EngineConfig
 from ..interface import program
-from ..interface.memory_map import MemoryMap
+from ..interface.memory_map import MemoryMap, bits_for
+from ..interface.registers import Mode
 from ..interface.streams import image_layout
-from ..lib.delay import delayed
+from .descriptor_fetch import Fetch, fetch_descriptors
+from .training.job import has_passes, is_whole, job_layout, runs
 
 
 @dataclass(frozen=True)
@@ -30,19 +32,6 @@ class _Gate:
     kept: Signal
     fits: Signal
     right: Signal
-    clear: list[Any]
-
-
-@dataclass(frozen=True)
-class _Fetch:
-    """The program's next `address`; `begin` and `active`: a descriptor is fetched; `complete`: all of it is
-    there, until `swap`. `clear`: the statements that forget it."""
-
-    address: Signal
-    begin: Signal
-    active: Signal
-    complete: Signal
-    swap: Signal
     clear: list[Any]
 
 
@@ -72,6 +61,11 @@ class Sequencer(wiring.Component):
     `layer`, `table` (distances, as they are fetched), `start` (pulse, the descriptor is complete) and
     `layer_ended` (pulse from the engine, looked at while a pass runs);
     `busy`, `ended` (pulse with a pass's end), `finished` (pulse with the last one's), `wrong_packet`.
+
+    With `training` a packet is a job: `job` (:func:`.training.job.job_layout`) and `program_start` say what
+    becomes of it. It finds `job`, `program_start`, `layers` and `image_bytes` as they are in the cycle before
+    its first beat: `taken_job` and `taken_layers`, which before a packet follow the registers. `load_first`
+    is high with the first beat; where no passes follow, the engine waits for `settled` behind the packet.
 
     Latency: two cycles from `layer_ended` to the next pass's `start` where its descriptor is there; a
     descriptor of n words takes n + 3 cycles from the cycle that asks for it to `start`.
@@ -105,40 +99,57 @@ class Sequencer(wiring.Component):
                 "ended": Out(1),
                 "finished": Out(1),
                 "wrong_packet": Out(1),
+                **(self._job_ports(config) if config.training else {}),
             }
         )
+
+    def _job_ports(self, config: EngineConfig) -> dict[str, Member]:
+        """The ports of an engine that trains."""
+        depth = MemoryMap.of(config).program.depth
+        return {
+            "job": In(job_layout()),
+            "program_start": In(bits_for(depth)),
+            "taken_job": Out(job_layout()),
+            "taken_layers": Out(config.layer_depth.bit_length()),
+            "load_first": Out(1),
+            "settled": In(1),
+        }
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self._config
-        m.submodules.program = memory = Memory(
-            shape=program.WORD_BITS,
-            depth=MemoryMap.of(config).program.depth,
-            init=self._init or [],
-        )
-        write, read = memory.write_port(), memory.read_port()
-        m.d.comb += [
-            write.en.eq(self.w_en),
-            write.addr.eq(self.w_address),
-            write.data.eq(self.w_data),
-            read.en.eq(1),
-        ]
+        read = self._memory(m)
         gate = self._gate(m)
-        fetch = self._fetch(m, read)
+        fetch = fetch_descriptors(m, config, read, self.layer, self.table)
         passes = self._passes(m)
         with m.FSM() as states:
             with m.State("enable"):
                 m.d.comb += self.load_start.eq(1)
-                m.d.sync += gate.clear
-                m.d.sync += [fetch.address.eq(0), passes.number.eq(1), passes.count.eq(self.layers)]
-                m.d.sync += fetch.clear
-                with m.If(self.enable & (self.layers != 0)):
+                m.d.sync += [
+                    *gate.clear,
+                    fetch.address.eq(0),
+                    passes.number.eq(1),
+                    passes.count.eq(self.layers),
+                    *fetch.clear,
+                ]
+                if config.training:
+                    m.d.sync += self._follow(fetch, passes)
                     m.next = "image"
+                else:
+                    with m.If(self.enable & (self.layers != 0)):
+                        m.next = "image"
             with m.State("image"):
-                self._take_image(m, gate, fetch)
+                self._take_image(m, gate, fetch, passes)
             with m.State("write"):
                 with m.If(self.loaded):
                     m.next = "swap"
+                    if config.training:
+                        with m.If(passes.count == 0):
+                            m.next = "enable"
+            if config.training:
+                with m.State("settle"):
+                    with m.If(self.settled):
+                        m.next = "enable"
             with m.State("swap"):
                 with m.If(fetch.complete):
                     m.d.comb += fetch.swap.eq(1)
@@ -162,6 +173,22 @@ class Sequencer(wiring.Component):
         m.d.comb += self.busy.eq(~(states.ongoing("enable") | states.ongoing("image")))
         return m
 
+    def _memory(self, m: Module) -> ReadPort:
+        """The program memory, which the host writes."""
+        m.submodules.program = memory = Memory(
+            shape=program.WORD_BITS,
+            depth=MemoryMap.of(self._config).program.depth,
+            init=self._init or [],
+        )
+        write, read = memory.write_port(), memory.read_port()
+        m.d.comb += [
+            write.en.eq(self.w_en),
+            write.addr.eq(self.w_address),
+            write.data.eq(self.w_data),
+            read.en.eq(1),
+        ]
+        return read
+
     def _gate(self, m: Module) -> _Gate:
         """Counts the bytes of a packet down, and judges its length."""
         # Bytes of the packet that are missing, and whether there were any, or too many.
@@ -169,12 +196,19 @@ class Sequencer(wiring.Component):
         beat, kept = Signal(), Signal.like(self.load_count)
         many, few = missing[len(kept) :].any(), missing[: len(kept)]
         fits, right = Signal(), Signal()
+        fit, complete, starts = ~over & (many | (few >= kept)), ~over & ~many & (few == kept), beat
+        if self._config.training:
+            last = self.i.payload.last
+            whole = is_whole(self.taken_job, kept, last, port_bytes=self._config.port_bytes)
+            fit, complete = fit & whole, complete & whole
+            starts = beat & has_passes(self.taken_job, self.taken_layers)
+            m.d.comb += self.load_first.eq(~begun)
         m.d.comb += [
             kept.eq(sum(self.i.payload.keep[byte] for byte in range(self._config.port_bytes))),
-            fits.eq(~over & (many | (few >= kept))),
-            right.eq(~over & ~many & (few == kept)),
+            fits.eq(fit),
+            right.eq(complete),
             beat.eq(self.i.valid & self.i.ready),
-            self.image_begins.eq(beat),
+            self.image_begins.eq(starts),
             self.load_count.eq(kept),
         ]
         return _Gate(
@@ -188,10 +222,15 @@ class Sequencer(wiring.Component):
             clear=[missing.eq(self.image_bytes), begun.eq(0), over.eq(0)],
         )
 
-    def _take_image(self, m: Module, gate: _Gate, fetch: _Fetch) -> None:
+    def _take_image(self, m: Module, gate: _Gate, fetch: Fetch, passes: _Passes) -> None:
         """The state in which an image comes in, as long as its packet has the right length."""
         accepted = Signal()
-        m.d.comb += accepted.eq(self.enable | gate.begun)
+        enabled, begun = self.enable, gate.begun | (gate.kept != 0)
+        if self._config.training:
+            enabled, begun = enabled & runs(self.taken_job, self.taken_layers), Const(1)
+            with m.If(~gate.begun & ~gate.beat):
+                m.d.sync += self._follow(fetch, passes)
+        m.d.comb += accepted.eq(enabled | gate.begun)
         m.d.comb += self.i.ready.eq(accepted & self.load_ready)
         with m.If(~accepted):
             m.next = "enable"
@@ -203,7 +242,7 @@ class Sequencer(wiring.Component):
             m.d.comb += self.load.eq(gate.fits & ((gate.kept != 0) | self.i.payload.last))
             m.d.sync += [
                 gate.missing.eq(gate.missing - gate.kept),
-                gate.begun.eq(gate.begun | (gate.kept != 0)),
+                gate.begun.eq(begun),
                 gate.over.eq(~gate.fits),
             ]
             with m.If(self.i.payload.last):
@@ -213,67 +252,24 @@ class Sequencer(wiring.Component):
                     m.next = "write"
                 with m.Else():
                     m.next = "enable"
+                if self._config.training:
+                    mode = self.taken_job.mode
+                    with m.If((mode != Mode.IMAGE) & ~((mode == Mode.QUANTIZE_GRADIENTS) & gate.right)):
+                        m.next = "settle"
 
-    def _fetch(self, m: Module, read: ReadPort) -> _Fetch:
-        """Reads the words of a descriptor, one a cycle."""
-        words = program.words_per_layer(self._config)
-        address, number = Signal.like(read.addr), Signal(range(words))
-        fetching, asks, answers, complete = Signal(), Signal(), Signal(), Signal()
-        fetch, swap = Signal(), Signal()
-        m.d.comb += read.addr.eq(address)
-        m.d.sync += answers.eq(asks)
-        with m.If(fetch):
-            m.d.sync += [fetching.eq(1), asks.eq(1), number.eq(0)]
-        with m.Elif(asks):
-            m.d.sync += [address.eq(address + 1), number.eq(number + 1), asks.eq(number != words - 1)]
-        with m.If(answers & ~asks):
-            m.d.sync += complete.eq(1)
-        self._descriptor(m, read.data, number, answers, swap)
-        with m.If(swap):
-            m.d.sync += [fetching.eq(0), complete.eq(0)]
-        return _Fetch(
-            address=address,
-            begin=fetch,
-            active=fetching,
-            complete=complete,
-            swap=swap,
-            clear=[fetching.eq(0), asks.eq(0), answers.eq(0), complete.eq(0)],
-        )
+    def _follow(self, fetch: Fetch, passes: _Passes) -> list[Any]:
+        """What the next packet finds is what the registers say."""
+        return [
+            fetch.address.eq(self.program_start),
+            passes.count.eq(self.layers),
+            self.taken_job.eq(self.job),
+        ]
 
     def _passes(self, m: Module) -> _Passes:
         """Counts the passes of the program."""
         passes, layers = Signal.like(self.layers), Signal.like(self.layers)
         next_last, last = Signal(), Signal()
         m.d.sync += next_last.eq(passes == layers)
+        if self._config.training:
+            m.d.comb += self.taken_layers.eq(layers)
         return _Passes(number=passes, count=layers, next_last=next_last, last=last)
-
-    def _descriptor(self, m: Module, data: Value, number: Signal, answers: Signal, swap: Signal) -> None:
-        """Collects the words of a descriptor in a shift register, which those of the table have left in the
-        end; `number` is that of the word that is asked for while `data` is the one before."""
-        config, table = self._config, self.table
-        first = program.table_words(config)
-        words = [
-            Signal(program.WORD_BITS, name=f"word_{word}")
-            for word in range(first, program.words_per_layer(config))
-        ]
-        layer = Signal.like(self.layer)
-        m.d.comb += [
-            layer[name].eq(words[word - first][bit:])
-            for name, (word, bit) in program.placement(config).items()
-            if word >= first
-        ]
-        with m.If(answers):
-            m.d.sync += [word.eq(behind) for word, behind in zip(words, [*words[1:], data], strict=True)]
-        # The table takes them from the register's first place.
-        half = Signal()
-        asked = delayed(m, number, 1, "asked")
-        m.d.sync += table.en.eq(answers & (asked < first))
-        m.d.comb += [
-            table.data.eq(words[-1]),
-            table.address.eq(Cat(delayed(m, asked[: (first - 1).bit_length()], 1, "place"), half)),
-        ]
-        if config.prefetch:
-            with m.If(swap):
-                m.d.sync += [self.layer.eq(layer), half.eq(~half)]
-        else:
-            m.d.comb += self.layer.eq(layer)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import and_
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.hdl import ShapeLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -14,10 +16,11 @@ from ..config.engine import EngineConfig
 from ..interface import program
 from ..interface.memory_map import MemoryMap
 from ..interface.quantizers import quantizer_of
+from ..interface.result_ports import result_port
 from ..interface.trunk_stores import trunk_store
 from ..lib.delay import delayed
 from ..lib.flat import FlatSignature
-from .array.array import DotArray, tile_layout
+from .array.array import DotArray, array_latency, tile_layout
 from .array.issue import Issue
 from .array.weight_memory import WeightMemory
 from .components import make_quantizer, make_reader
@@ -47,9 +50,30 @@ def trunk_signature(config: EngineConfig) -> wiring.Signature:
     )
 
 
+def raw_signature(config: EngineConfig) -> FlatSignature:
+    """A slice's side of the results, :class:`.results.Results` or :class:`.wide_results.WideResults`: its
+    ports of these names, for the `quant` channels of one slice."""
+    values = signed(config.acc_bits)
+    paced = {"tile": Out(tile_layout()), "tile_ready": In(1)}
+    return FlatSignature(
+        {
+            "valid": Out(1),
+            **(paced if result_port(config).whole_groups else {"ready": In(1)}),
+            "values": Out(values).array(config.quant),
+            "offsets": Out(values).array(config.quant),
+            "group": Out(group_layout(config)),
+        }
+    )
+
+
 def _writes(address: ShapeLike, data: ShapeLike, en: ShapeLike = 1) -> FlatSignature:
     """The port that writes memories, `en` of them, seen from the writer."""
     return FlatSignature({"en": Out(en), "address": Out(address), "data": Out(data)})
+
+
+def tile_latency(config: EngineConfig) -> int:
+    """Cycles from a tile's last step to its first group."""
+    return PatchBuffer.latency + array_latency(config) + Drain.latency
 
 
 def pipeline_latency(config: EngineConfig) -> int:
@@ -76,8 +100,8 @@ class EngineSlice(wiring.Component):
       the feature memory, the weights (an `en` per row; `data` of all rows side by side) and the parameters
       (an `en` per memory);
     - `weights_ready` while the pass's weights are there;
-    - `raw`, groups of accumulators for the results: `valid`, `ready`, `values`, `group`, and a cycle after
-      the group is taken their `offsets`;
+    - `raw`, groups of accumulators for the results (:func:`raw_signature`), their `offsets` a cycle after
+      the group is taken;
     - `valid`, `codes`, `group`: pooled codes for the packer; `set_ends` and `columns`: a set's last group,
       whether it is valid or not, and the pixels that the set leaves;
     - `trunk_ends` when a layer without codes has stored its last group; `first_read`;
@@ -85,8 +109,8 @@ class EngineSlice(wiring.Component):
 
     `memories`: this slice's contents of a preloaded engine (``weights``, ``params``, ``rescale``).
 
-    Latency: from a tile's last step to its first group, :attr:`PatchBuffer.latency`, :func:`array_latency`
-    and the two cycles of the drain; from there to pooled codes :func:`pipeline_latency`.
+    Latency: from a tile's last step to its first group :func:`tile_latency`, from there to pooled codes
+    :func:`pipeline_latency`.
     """
 
     def __init__(
@@ -94,7 +118,6 @@ class EngineSlice(wiring.Component):
     ) -> None:
         self._config = config
         self._memories = memories or {}
-        values = signed(config.acc_bits)
         memory_map = MemoryMap.of(config)
         super().__init__(
             {
@@ -113,17 +136,7 @@ class EngineSlice(wiring.Component):
                     if window is not None
                 },
                 "weights_ready": In(1),
-                "raw": Out(
-                    FlatSignature(
-                        {
-                            "valid": Out(1),
-                            "ready": In(1),
-                            "values": Out(values).array(config.quant),
-                            "offsets": Out(values).array(config.quant),
-                            "group": Out(group_layout(config)),
-                        }
-                    )
-                ),
+                "raw": Out(raw_signature(config)),
                 "valid": Out(1),
                 "codes": Out(config.quant * config.stored_bits),
                 "group": Out(group_layout(config)),
@@ -176,18 +189,30 @@ class EngineSlice(wiring.Component):
             drain.captured.eq(array.captured),
             *(kept.eq(acc) for kept, acc in zip(drain.acc, array.acc, strict=True)),
             *(kept.eq(acc) for kept, acc in zip(drain.sums, array.sums, strict=True)),
-            issue.drained.eq(drain.drained),
-            drain.ready.eq(self.raw.ready),
             self.raw.valid.eq(drain.valid & layer.raw),
             self.raw.group.eq(drain.group),
             *(out.eq(value) for out, value in zip(self.raw.values, drain.values, strict=True)),
         ]
         if config.a_bits > 1:  # one plane needs no choice
             m.d.comb += patch.plane.eq(issue.plane)
-        if trunk_store(config).streams:
-            m.d.comb += [self.trunk.tile.eq(issue.tile), issue.tile_ready.eq(self.trunk.tile_ready)]
+        self._pace(m, issue, drain)
         self._staircase(m, drain)
         return m
+
+    def _pace(self, m: Module, issue: Issue, drain: Drain) -> None:
+        """What tiles wait for: streamed trunks, results."""
+        config = self._config
+        ready: list[Value] = []
+        if trunk_store(config).streams:
+            m.d.comb += self.trunk.tile.eq(issue.tile)
+            ready.append(self.trunk.tile_ready)
+        if result_port(config).whole_groups:
+            m.d.comb += self.raw.tile.eq(issue.tile)
+            ready.append(self.raw.tile_ready)
+        else:
+            m.d.comb += [issue.drained.eq(drain.drained), drain.ready.eq(self.raw.ready)]
+        if ready:
+            m.d.comb += issue.tile_ready.eq(reduce(and_, ready))
 
     def _staircase(self, m: Module, drain: Drain) -> None:
         """Accumulators to codes: residual trunk, sums, quantizer, pooling."""
@@ -234,7 +259,10 @@ class EngineSlice(wiring.Component):
             param = Mux(layer.raw, drain.group.param, group.param)
         m.d.comb += [
             *(into.eq(value) for into, value in zip(quantizer.values, values, strict=True)),
-            *(out.eq(value) for out, value in zip(self.raw.offsets, quantizer.offsets, strict=True)),
+            *(
+                out.eq(Mux(layer.bare_sums, 0, value) if config.training else value)
+                for out, value in zip(self.raw.offsets, quantizer.offsets, strict=True)
+            ),
             *(
                 getattr(quantizer, f"w_{part}").eq(getattr(self.params, part))
                 for part in ("en", "address", "data")

@@ -10,7 +10,8 @@ from ..compiler.compile import CompiledNetwork
 from ..config.engine import EngineConfig
 from ..engine.engine import Engine
 from ..interface.memory_map import MemoryMap, Window
-from ..interface.registers import IDENTITY, REGISTERS, VERSION, engine_registers
+from ..interface.registers import IDENTITY, VERSION, engine_registers
+from ..interface.result_ports import result_port
 from ..interface.trunk_stores import trunk_store
 from ..interface.weight_sources import weight_source
 from ..shell.axi import AxiTop
@@ -32,7 +33,7 @@ def network_memories(config: EngineConfig) -> tuple[str, ...]:
 def address_regions(config: EngineConfig) -> list[tuple[int, int]]:
     """(first word, words) of everything that answers on the host port of an engine of `config`."""
     memory_map = MemoryMap.of(config)
-    registers = 1 + max(register.address for register in REGISTERS.values())
+    registers = 1 + max(register.address for register in engine_registers(config).values())
     windows = [(memory_map.address(window, 0, 0), 1 << window.offset_bits) for window in memory_map.windows]
     return [(0, registers), *windows]
 
@@ -60,7 +61,7 @@ def engine_parts(
     """
     top = make_top(config, compiled)
     preloaded = network_memories(config) if compiled is not None else ()
-    summary = config.as_dict()
+    summary = config.summary()
     contents, shapes = manifest(top, compiled), None
     if memory == "macro":
         macros = verilog.export_macros(top, preloaded=preloaded, summary=summary)
@@ -127,7 +128,7 @@ def manifest(top: AxiTop, compiled: CompiledNetwork | None = None) -> dict[str, 
 
 
 def _image_streams(config: EngineConfig) -> dict[str, dict[str, object]]:
-    packet, order = "one image", ""
+    packet, order, results = "one image", "", result_port(config).description(config)
     if config.batch > 1:
         packet = f"{config.batch} images"
         order = "; for every pass of the last layer, image by image, the classes of the pass"
@@ -137,11 +138,7 @@ def _image_streams(config: EngineConfig) -> dict[str, dict[str, object]]:
             "packet": packet,
             "data_bits": 8 * config.port_bytes,
         },
-        "m_axis": {
-            "carries": "signed accumulators of the last layer, one per class" + order,
-            "packet": packet,
-            "data_bits": config.result_bits,
-        },
+        "m_axis": {"carries": results.pop("carries") + order, "packet": packet, **results},
     }
 
 

@@ -13,10 +13,18 @@ def markdown(registers: Iterable[Register]) -> str:
     for register in registers:
         place, name = f"{register.address:#x}", f"`{register.name}`"
         for field in register.fields:
-            cells = (place, name, field.bits, f"`{field.name}`", field.access, _reset(field), field.meaning)
+            cells = (place, name, field.bits, f"`{field.name}`", field.access, _reset(field), _meaning(field))
             lines.append(f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |"))
             place = name = ""
     return "\n".join(lines) + "\n"
+
+
+def _meaning(field: Field) -> str:
+    """What it means, and which engines alone have it."""
+    if field.only is None:
+        return field.meaning
+    parameter, value = field.only
+    return f"{field.meaning} (`{parameter}` {value})"
 
 
 def _reset(field: Field) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dorefa.golden.network.layer import MAX_BITS
+from dorefa.golden.quantizers.gradient import SCALE_BITS, TABLE_BITS
+
 from ..config.engine import EngineConfig
 from . import program
 from .parameters import rescale_layout
@@ -79,20 +82,22 @@ class Window:
 @dataclass(frozen=True, kw_only=True)
 class MemoryMap:
     """Registers at 0, which repeat up to the first window, and windows of equal size: program, weights
-    (unless they stream in), quantizer parameters, and rescaling parameters where there are residual
-    trunks."""
+    (unless they stream in), quantizer parameters, rescaling parameters where there are residual trunks, and
+    the tables of the quantizers of gradients and weights where the engine trains."""
 
     program: Window
     weights: Window | None
     params: Window
     rescale: Window | None
+    reciprocals: Window | None
+    thresholds: Window | None
 
     @classmethod
     def of(cls, config: EngineConfig) -> MemoryMap:
         """The map of an engine of this configuration."""
         quantizer = quantizer_of(config)
         stages = quantizer.stages(config)
-        weights = rescale = None
+        weights = rescale = reciprocals = thresholds = None
         if weight_source(config).preloads:
             weights = Window(
                 name="weights",
@@ -109,6 +114,15 @@ class MemoryMap:
                 width=rescale_layout(config).size,
                 depth=config.param_depth,
             )
+        if config.training:
+            reciprocals = Window(
+                name="reciprocals",
+                select=5,
+                memories=1,
+                width=MAX_BITS + TABLE_BITS,
+                depth=(1 << SCALE_BITS) + 1,
+            )
+            thresholds = Window(name="thresholds", select=6, memories=1, width=32, depth=1 << MAX_BITS)
         return cls(
             program=Window(
                 name="program",
@@ -126,12 +140,21 @@ class MemoryMap:
                 depth=config.param_depth << (stages - 1),
             ),
             rescale=rescale,
+            reciprocals=reciprocals,
+            thresholds=thresholds,
         )
 
     @property
     def windows(self) -> tuple[Window, ...]:
         """The memories' windows."""
-        every = (self.program, self.weights, self.params, self.rescale)
+        every = (
+            self.program,
+            self.weights,
+            self.params,
+            self.rescale,
+            self.reciprocals,
+            self.thresholds,
+        )
         return tuple(window for window in every if window is not None)
 
     @property

@@ -25,6 +25,8 @@ SIZE_BITS = 10  # rows or columns of a feature map
 KERNEL_BITS = 6  # rows or columns of a kernel or a pooling window
 # Signed, and two more than the position within the period of a pooling window.
 PHASE_BITS = KERNEL_BITS + 3
+# Least bits of the number of channel groups where there are jobs: theirs are input channels.
+JOB_GROUP_BITS = 10
 
 
 class Move(enum.Enum, shape=4):  # type: ignore[call-arg]  # to mypy the base is Any, without arguments
@@ -92,7 +94,7 @@ def loops(config: EngineConfig) -> dict[str, int]:
     """Field name of each loop of the run generator -> the greatest number of its rounds. How pixels are
     counted is the reader's."""
     kernel, size = (1 << KERNEL_BITS) - 1, (1 << SIZE_BITS) - 1
-    groups = (1 << config.param_depth.bit_length()) - 1
+    groups = (1 << _group_bits(config)) - 1
     return {
         "run_rounds": kernel,
         "row_rounds": kernel,
@@ -106,13 +108,16 @@ def loops(config: EngineConfig) -> dict[str, int]:
 def fields(config: EngineConfig) -> dict[str, Shape]:
     """Field name -> shape of what the components see of a descriptor (:func:`layout`), in order.
 
+    Of jobs: `shared_weights`, whether every channel group has the weights of the first, and `bare_sums`,
+    whether raw accumulators leave without the constants of their channels.
+
     Every address of the window reader is the address of a bit within one plane, modulo the
     address space, so that strides may be negative and padding may start outside of the map.
     """
     size = unsigned(SIZE_BITS)
     weight = unsigned(max(1, (config.weight_depth - 1).bit_length()))
     words = unsigned(config.patch_depth.bit_length())
-    channel_groups = unsigned(config.param_depth.bit_length())
+    channel_groups = unsigned(_group_bits(config))
     groups_per_tile = -(-config.rows // config.quant)
     tile_groups = unsigned(groups_per_tile.bit_length())
     drain = unsigned((groups_per_tile * config.cols + pool_spacing(config)).bit_length())
@@ -138,6 +143,7 @@ def fields(config: EngineConfig) -> dict[str, Shape]:
         **weight_source(config).program_fields(config),
         "weight_top": weight,
         "tile_step": weight,
+        **({"shared_weights": unsigned(1)} if config.training else {}),
         "signed_weights": unsigned(1),
         **(_signed_codes(config) if config.signed_codes else {}),
         "drain_full": drain,
@@ -145,6 +151,7 @@ def fields(config: EngineConfig) -> dict[str, Shape]:
         # drain, quantizer, plane packer
         "bipolar_sum": unsigned(1),
         "raw": unsigned(1),
+        **({"bare_sums": unsigned(1)} if config.training else {}),
         "ends_image": unsigned(1),
         "full_groups": tile_groups,
         "last_groups": tile_groups,
@@ -157,6 +164,11 @@ def fields(config: EngineConfig) -> dict[str, Shape]:
         "code_mask": unsigned(config.out_bits),
         "out_address": unsigned((config.feature_depth - 1).bit_length()),
     }
+
+
+def _group_bits(config: EngineConfig) -> int:
+    """Bits of a number of tiles or channel groups."""
+    return max(config.param_depth.bit_length(), JOB_GROUP_BITS if config.training else 0)
 
 
 def _pooling(config: EngineConfig) -> dict[str, Shape]:

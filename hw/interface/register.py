@@ -30,7 +30,8 @@ class Field:
     """Bits of a register, `width` of them from `lsb` on.
 
     `reset`: value after reset; of a constant also the name of what has the value (:func:`engine_registers`,
-    :func:`board_registers`). `only`: an engine parameter and the value without which the field is always 0.
+    :func:`board_registers`). `only`: an engine parameter and the value without which the field is always 0;
+    a register of nothing but such fields is not there.
     Raises ValueError for a field that no register can have.
     """
 
@@ -40,7 +41,7 @@ class Field:
     access: Access
     meaning: str
     reset: int | str = 0
-    only: tuple[str, str] | None = None
+    only: tuple[str, int | str] | None = None
 
     def __post_init__(self) -> None:
         if not (self.lsb >= 0 and 1 <= self.width <= WORD_BITS - self.lsb):
@@ -137,6 +138,10 @@ class Register:
     def clear_word(self) -> int:
         """The word that clears all that is cleared by writing 1."""
         return self._pack({field.name: 1 for field in self._of(Access.CLEAR)})
+
+    def exists(self, config: EngineConfig) -> bool:
+        """Whether an engine of this configuration has any of its fields."""
+        return any(field.exists(config) for field in self.fields)
 
     def encode(self, **values: int) -> int:
         """The word to write, from values of fields; those not given keep their value after reset, or are

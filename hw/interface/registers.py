@@ -7,6 +7,7 @@ Hardware, the driver, ``engine.json``, ``engine.h`` and the tables of the docume
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import IntEnum
 
 from ..config.engine import EngineConfig
 from .register import WORD_BITS, Access, Field, Register
@@ -17,6 +18,21 @@ BOARD_IDENTITY = 0x42524F44
 VERSION = 3
 # Word addresses from here on are the board's own.
 BOARD_SPACE = 1 << 31
+# Of the fields of jobs.
+_TRAINING = ("training", 1)
+# Bits of the noise generator's state, in words that the host writes.
+_SEED_WORDS = [*(WORD_BITS,) * 3, 31]
+
+
+class Mode(IntEnum):
+    """What the packets of an engine with `training` 1 carry, and what becomes of it: images for the
+    program; words of gradients and of weights, first for their scale, then for their codes."""
+
+    IMAGE = 0
+    MEASURE_GRADIENTS = 1
+    QUANTIZE_GRADIENTS = 2
+    MEASURE_WEIGHTS = 3
+    QUANTIZE_WEIGHTS = 4
 
 
 def _table(*registers: Register) -> dict[str, Register]:
@@ -24,10 +40,17 @@ def _table(*registers: Register) -> dict[str, Register]:
 
 
 def _whole(
-    name: str, address: int, access: Access, meaning: str, *, width: int = WORD_BITS, reset: int = 0
+    name: str,
+    address: int,
+    access: Access,
+    meaning: str,
+    *,
+    width: int = WORD_BITS,
+    reset: int = 0,
+    only: tuple[str, int | str] | None = None,
 ) -> Register:
     """A register of one field, which has its name."""
-    field = Field(name=name, lsb=0, width=width, access=access, reset=reset, meaning=meaning)
+    field = Field(name=name, lsb=0, width=width, access=access, reset=reset, meaning=meaning, only=only)
     return Register(name=name, address=address, meaning=meaning, fields=(field,))
 
 
@@ -35,8 +58,12 @@ def _constant(name: str, lsb: int, width: int, value: str, meaning: str) -> Fiel
     return Field(name=name, lsb=lsb, width=width, access=Access.CONSTANT, reset=value, meaning=meaning)
 
 
-def _event(name: str, lsb: int, meaning: str, only: tuple[str, str] | None = None) -> Field:
+def _event(name: str, lsb: int, meaning: str, only: tuple[str, int | str] | None = None) -> Field:
     return Field(name=name, lsb=lsb, width=1, access=Access.CLEAR, meaning=meaning, only=only)
+
+
+def _of_job(name: str, lsb: int, width: int, meaning: str) -> Field:
+    return Field(name=name, lsb=lsb, width=width, access=Access.READ_WRITE, meaning=meaning, only=_TRAINING)
 
 
 # What is not constant is a port of the host port, by the field's name.
@@ -98,6 +125,43 @@ REGISTERS = _table(
             _constant("quant", 21, 11, "total_quant", "channels quantized per cycle, of all engines"),
         ),
     ),
+    _whole(
+        "program_start",
+        9,
+        Access.READ_WRITE,
+        "word of the program memory where the first pass's descriptor begins",
+        width=20,
+        only=_TRAINING,
+    ),
+    Register(
+        name="job",
+        address=10,
+        meaning="what becomes of a packet",
+        fields=(
+            _of_job("mode", 0, 3, ", ".join(f"{mode} {mode.name.lower()}" for mode in Mode)),
+            _of_job("hold_weights", 3, 1, "the weights of the only pass stay for the packets that follow"),
+            _of_job("noise", 4, 1, "gradients are rounded with noise, else to nearest"),
+            _of_job("code_bits", 8, 4, "bits of the codes that words become"),
+        ),
+    ),
+    *(
+        _whole(
+            f"noise_seed_{word}",
+            11 + word,
+            Access.READ_WRITE,
+            f"bits {WORD_BITS * word + width - 1} to {WORD_BITS * word} of the noise generator's first state",
+            width=width,
+            only=_TRAINING,
+        )
+        for word, width in enumerate(_SEED_WORDS)
+    ),
+    _whole(
+        "measured",
+        15,
+        Access.READ_ONLY,
+        "of the last packet measured: the scale k of gradients, the greatest magnitude of weights as float32",
+        only=_TRAINING,
+    ),
 )
 REGISTER_BITS = max(register.address for register in REGISTERS.values()).bit_length()
 
@@ -145,13 +209,18 @@ BOARD_BITS = max(register.address - BOARD_SPACE for register in BOARD_REGISTERS.
 
 
 def engine_registers(config: EngineConfig, words: Mapping[str, int] | None = None) -> dict[str, Register]:
-    """The table of an engine of this configuration, with its constants. `words`, by the names of registers:
-    what a preloaded engine begins with. Raises :class:`InputError` for a value that does not fit."""
+    """The registers that an engine of this configuration has, with its constants. `words`, by the names of
+    registers: what a preloaded engine begins with. Raises :class:`InputError` for a value that does not
+    fit."""
 
     def value_of(name: str) -> int:
         return getattr(config, name)
 
-    registers = {name: register.with_constants(value_of) for name, register in REGISTERS.items()}
+    registers = {
+        name: register.with_constants(value_of)
+        for name, register in REGISTERS.items()
+        if register.exists(config)
+    }
     return registers | {name: registers[name].with_resets(word) for name, word in (words or {}).items()}
 
 

@@ -1,6 +1,5 @@
 """What one beat of each stream of the engine carries, and its host bus."""
 
-from amaranth import signed
 from amaranth.lib import data
 
 from ..config.engine import EngineConfig
@@ -9,11 +8,6 @@ from ..config.engine import EngineConfig
 def image_layout(config: EngineConfig) -> data.StructLayout:
     """One beat of an image: bytes, lowest first, of which `keep` marks a prefix."""
     return data.StructLayout({"data": 8 * config.port_bytes, "keep": config.port_bytes, "last": 1})
-
-
-def result_layout(config: EngineConfig) -> data.StructLayout:
-    """One signed accumulator ``sum(v * a)``, and whether it is the image's last."""
-    return data.StructLayout({"data": signed(config.result_bits), "last": 1})
 
 
 def weights_layout(config: EngineConfig) -> data.StructLayout:

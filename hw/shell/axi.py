@@ -196,14 +196,15 @@ class AxiLiteBridge(wiring.Component):
 class AxiTop(wiring.Component):
     """An engine with AXI ports, the module that :mod:`dorefa.hw.verilog.export` exports.
 
-    `engine` has the streams `i` (payload `data`, `keep`, `last`) and `o` (payload `data`, `last`)
-    and the bus `host`; it becomes the submodule ``core``. `regions` as in :class:`AxiLiteBridge`.
+    `engine` has the streams `i` (payload `data`, `keep`, `last`) and `o` (payload `data`, `last`, and `keep`
+    where a beat has several results) and the bus `host`; it becomes the submodule ``core``. `regions` as in
+    :class:`AxiLiteBridge`.
 
     Ports, beside `clk` and `rst` (synchronous, active high): ``s_axis_*`` (image bytes),
     ``m_axis_*`` (results), ``s_axil_*`` (control and memories) and, where the engine has them,
     ``s_axis_weights_*``, ``s_axis_trunks_*`` and ``m_axis_trunks_*`` (whole beats, so without
     ``tkeep``). ``tkeep`` exists where TDATA is wider than a byte; on ``m_axis`` it is constantly all
-    ones, because results are whole words.
+    ones where a beat is one result.
     Connect ports by name: their order in the Verilog is not specified.
     """
 
@@ -262,8 +263,7 @@ class AxiTop(wiring.Component):
                 m.d.comb += [inner.eq(outer) for inner, outer in pairs] + [ready.eq(stream.ready)]
             else:
                 m.d.comb += [outer.eq(inner) for inner, outer in pairs] + [stream.ready.eq(ready)]
-        if hasattr(self, "m_axis_tkeep"):
-            m.d.comb += self.m_axis_tkeep.eq(~0)
+        m.d.comb += self.m_axis_tkeep.eq(getattr(engine.o.payload, "keep", ~0))
         for name, member in bridge.signature.members.items():
             if not name.startswith("host_"):
                 inner, outer = getattr(bridge, name), getattr(self, f"s_axil_{name}")

@@ -28,7 +28,8 @@ from ..config.engine import EngineConfig
 from ..interface.host_bus import host_signature
 from ..interface.register import Register
 from ..interface.registers import BOARD_BITS, BOARD_SPACE
-from ..interface.streams import image_layout, result_layout
+from ..interface.result_ports import result_port
+from ..interface.streams import image_layout
 
 WRITE, READ, IMAGE = b"W"[0], b"R"[0], b"I"[0]
 
@@ -67,7 +68,7 @@ class SerialHost(wiring.Component):
                 "broken": In(1),
                 "o": Out(stream.Signature(8)),
                 "image": Out(stream.Signature(image_layout(config))),
-                "result": In(stream.Signature(result_layout(config))),
+                "result": In(stream.Signature(result_port(config).layout(config))),
                 "host": Out(host_signature(config)),
                 "receiving": Out(1),
                 "errors": Out(len(registers["errors"].fields)),
@@ -158,7 +159,7 @@ class SerialHost(wiring.Component):
 
     def _answers(self, m: Module, answered: Signal, answer: Signal) -> None:
         """Words that were read, and results, as bytes."""
-        size = self._config.result_bits // 8
+        size = result_port(self._config).data_bits(self._config) // 8
         rest = Signal(8 * size)
         count = Signal(range(size + 1))
         m.d.comb += [
@@ -169,6 +170,8 @@ class SerialHost(wiring.Component):
         with m.If(answered):
             m.d.sync += [rest.eq(answer), count.eq(4)]
         with m.Elif(self.result.ready & self.result.valid):
-            m.d.sync += [rest.eq(self.result.payload.data), count.eq(size)]
+            kept = getattr(self.result.payload, "keep", None)
+            m.d.sync += rest.eq(self.result.payload.data)
+            m.d.sync += count.eq(size if kept is None else sum(kept))
         with m.Elif(self.o.valid & self.o.ready):
             m.d.sync += [rest.eq(rest >> 8), count.eq(count - 1)]

@@ -19,7 +19,7 @@ from dorefa.hw.engine.engine import Engine
 from dorefa.hw.interface.weight_sources import weight_source
 from dorefa.hw.lib.amaranth_private import find_component, find_memories
 
-from ..job.beats import Beat, beats, image_packet
+from ..job.beats import Beat, beats, image_packet, kept_bytes, result_words
 from ..job.design import CORE
 from ..job.errors import SimulationError
 from ..job.job import Job, Trace, check_trunks, stuck
@@ -37,7 +37,7 @@ class _Record:
     def __init__(self) -> None:
         self.stamps = Stamps()
         self.copied: list[list[np.ndarray]] = []
-        self.results: list[int] = []
+        self.results = bytearray()
 
 
 class Bench:
@@ -204,14 +204,17 @@ class Bench:
             ends.append(cycle)
 
     def _take(self, record: _Record, cycle: int, result: data.Const) -> None:
-        """One result."""
+        """One beat of results."""
         record.stamps.note("out", cycle)
-        record.results.append(result.data)
-        if result.last != (len(record.results) == self.job.beats):
-            raise SimulationError(f"image {len(self.traces)}: `last` after {len(record.results)} results")
+        size = self.job.compiled.config.result_bits // 8
+        record.results += kept_bytes(result.data, getattr(result, "keep", (1 << size) - 1))
+        count = len(record.results) // size
+        if result.last != (count == self.job.result_count):
+            raise SimulationError(f"image {len(self.traces)}: `last` after {count} results")
 
     def _is_complete(self, record: _Record) -> bool:
-        return len(record.stamps.ends) == len(self._copies) and len(record.results) == self.job.beats
+        size = self.job.result_count * self.job.compiled.config.result_bits // 8
+        return len(record.stamps.ends) == len(self._copies) and len(record.results) == size
 
     def _finish(self, record: _Record) -> None:
         """Makes the trace of an image."""
@@ -224,7 +227,7 @@ class Bench:
             Trace(
                 **record.stamps.fields(),
                 ends=record.stamps.ends,
-                results=np.array(record.results, np.int64),
+                results=result_words(bytes(record.results), self.job.compiled.config),
                 values=values(self.job.compiled, record.copied, packets),
             )
         )

@@ -21,6 +21,7 @@ import numpy as np
 from dorefa.hw.interface.registers import REGISTERS
 from dorefa.hw.interface.streams import trunk_bytes
 
+from .beats import result_words
 from .design import MemoryArray, memory_images
 from .errors import SimulationError
 from .fields import Fields, join_packets, write
@@ -69,7 +70,7 @@ def job_file(job: Job, memories: Mapping[str, MemoryArray]) -> bytes:
             ("port_bytes", config.port_bytes),
             ("trunk_bytes", trunk_bytes(config)),
             ("result_bytes", config.result_bits // 8),
-            ("results", job.beats),
+            ("results", job.result_count),
             ("passes", len(copies)),
             ("ports_only", int(job.ports_only)),
             ("cycles_address", REGISTERS["cycles"].offset),
@@ -100,7 +101,7 @@ def _raise_if_stopped(results: Fields, job: Job, first: int) -> None:
         if status == "stuck":
             raise stuck(job, first + image, place)
         raise SimulationError(
-            f"image {first + image}: m_axis_tlast after {place} results; expected after {job.beats}"
+            f"image {first + image}: m_axis_tlast after {place} results; expected after {job.result_count}"
         )
 
 
@@ -122,13 +123,13 @@ def read_results(
 def _trace(results: Fields, number: int, job: Job, memories: Mapping[str, MemoryArray]) -> Trace:
     """The trace of one image of the file."""
     stamps = ("first_in", "last_in", "first_read", "first_out", "last_out")
-    words = np.frombuffer(results.contents("results", number), f"<i{job.compiled.config.result_bits // 8}")
+    words = result_words(results.contents("results", number), job.compiled.config)
     packets = results.packets("trunks", number) if "trunks" in results else []
     check_trunks(job, packets)
     return Trace(
         **{name: results.number(name, number) for name in stamps},
         ends=results.numbers("ends", number),
-        results=words.astype(np.int64),
+        results=words,
         values={} if job.ports_only else _values(results, number, job, memories, packets),
         cycles=results.number("cycles", number) if job.ports_only else None,
     )

@@ -43,7 +43,7 @@ class Job:
     progress: Callable[[int, int], None] | None = None
 
     @property
-    def beats(self) -> int:
+    def result_count(self) -> int:
         """Results per packet."""
         return math.prod(self.compiled.layers[-1].out_shape)
 
@@ -74,7 +74,7 @@ class Job:
         weights = sum(map(len, self.weight_packets)) / self.compiled.config.port_bytes
         sizes, plan = self.trunk_packets
         trunks = sum(sizes) + sum(sizes[number] for number in plan)
-        port = 2 * (self.image_bytes + self.beats + weights + trunks) * self.slowdown
+        port = 2 * (self.image_bytes + self.result_count + weights + trunks) * self.slowdown
         waits = self.latency * (len(self.compiled.weight_packets) + len(plan))
         return int(PATIENCE * (self.compiled.cycles + port + waits)) + 10_000
 
@@ -97,7 +97,7 @@ class Trace:
 
     Cycle stamps count from reset: `first_in`, `last_in` (image beats), `first_read` (first feature
     read), `ends` (per pass, the cycle after its last write), `first_out`, `last_out` (results).
-    `values`: codes and trunks by golden's names, (H, W, C). `results`: int64 (beats,).
+    `values`: codes and trunks by golden's names, (H, W, C). `results`: int64 (:attr:`Job.result_count`,).
 
     Of a netlist, `first_read` is 0, `ends` and `values` are empty, and `cycles` is what the engine's own
     register of that name says (None elsewhere).

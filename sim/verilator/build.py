@@ -20,8 +20,12 @@ from ..job.design import CORE, FIRST_READ, LAYER_DONE, MemoryArray
 from ..job.errors import Unavailable
 from .lint import verilator_command
 
-HARNESS = Path(__file__).with_name("harness.cpp")
-HEADERS = tuple(Path(__file__).with_name(f"harness_{part}.h") for part in ("fields", "job", "ports"))
+# What a model is built with: a program that runs a job file, or one that takes commands and sees ports only.
+HARNESS, SESSION = (Path(__file__).with_name(f"{name}.cpp") for name in ("harness", "session"))
+HEADERS = tuple(
+    Path(__file__).with_name(f"harness_{part}.h")
+    for part in ("basics", "fields", "job", "memories", "model", "streams")
+)
 
 VERILATOR_FLAGS = (
     "--cc",
@@ -95,16 +99,16 @@ def _output(command: list[str], variables: Mapping[str, str] | None = None) -> s
     return out + err
 
 
-def _configuration(memories: Mapping[str, MemoryArray], ports_only: bool) -> str:
+def _configuration(memories: Mapping[str, MemoryArray], ports_only: bool, main: Path) -> str:
     """Verilator configuration that makes memories and status signals reachable by name."""
-    if ports_only:
-        return "`verilator_config\n"
     lines = ["`verilator_config"]
+    if ports_only:
+        return "\n".join(lines) + "\n"
     for module, name in sorted({(memory.module, memory.name) for memory in memories.values()}):
         lines.append(f'public_flat_rw -module "{module}" -var "{name}"')
     # Inlined dot units make functions so long that compilers take several times as long for them.
     lines.append(f'no_inline -module "{MODULE}_dot"')
-    for name in (LAYER_DONE, FIRST_READ):
+    for name in (LAYER_DONE, FIRST_READ) if main == HARNESS else ():
         lines.append(f'public_flat_rd -module "{MODULE}_{CORE}" -var "{name}"')
     return "\n".join(lines) + "\n"
 
@@ -173,10 +177,10 @@ def _includes(include: Path) -> list[str]:
     return [f"-I{include}", f"-I{include / 'vltstd'}"]
 
 
-def _join_small(folder: Path, fast: str) -> list[Path]:
+def _join_small(folder: Path, fast: str, main: Path) -> list[Path]:
     """Sources to compile of the model in `folder`/model: small ones joined, because each costs two seconds
-    for its headers; those of both kinds where `fast`, the level of code that runs every cycle, is that of
-    the others."""
+    for its headers, with `main`; those of both kinds where `fast`, the level of code that runs every cycle,
+    is that of the others."""
     sources = sorted((folder / "model").glob("*.cpp"))
     groups = {
         kind: [path for path in sources if ("Slow" in path.name) == bool(kind)] for kind in ("", "Slow")
@@ -187,7 +191,7 @@ def _join_small(folder: Path, fast: str) -> list[Path]:
     for kind, group in groups.items():
         small = [source for source in group if source.stat().st_size < _SMALL[fast]]
         result += [source for source in group if source not in small]
-        parts = [f"model/{source.name}" for source in small] + ([] if kind else [str(HARNESS)])
+        parts = [f"model/{source.name}" for source in small] + ([] if kind else [str(main)])
         joined = folder / f"joined{kind}.cpp"
         joined.write_text("".join(f'#include "{part}"\n' for part in parts))
         result.append(joined)
@@ -195,7 +199,7 @@ def _join_small(folder: Path, fast: str) -> list[Path]:
 
 
 def _build_model(
-    verilog: str, configuration: str, cxx: list[str], runtime: Path, folder: Path, fast: str
+    verilog: str, configuration: str, cxx: list[str], runtime: Path, folder: Path, fast: str, main: Path
 ) -> Path:
     """Builds the executable in `folder`."""
     verilator, variables = verilator_command()
@@ -205,7 +209,7 @@ def _build_model(
     _run(command, folder, variables, "Verilator")
     # Paths relative to the folder: a compiler need not understand what is in that of the folder.
     flags = ["-Imodel", *_includes(_include_directory())]
-    objects = _compile(_join_small(folder, fast), cxx, flags, folder, fast)
+    objects = _compile(_join_small(folder, fast, main), cxx, flags, folder, fast)
     parts = [object_file.name for object_file in objects]
     parts += [str(runtime / f"{part}.o") for part in RUNTIME]
     _run([*cxx, *parts, "-pthread", "-o", PROGRAM], folder, None, cxx[0])
@@ -230,20 +234,25 @@ def _digest(*parts: str) -> str:
 
 
 def build(
-    verilog: str, memories: Mapping[str, MemoryArray], *, cycles: int, ports_only: bool = False
+    verilog: str,
+    memories: Mapping[str, MemoryArray],
+    *,
+    cycles: int,
+    ports_only: bool = False,
+    main: Path = HARNESS,
 ) -> Path:
     """Path of the executable of this Verilog; built if it is not in the cache.
 
     memories: :func:`dorefa.sim.job.design.find_memories`; cycles: how many are to be simulated, because
     optimizing a model for a short run takes longer than it saves; ports_only: whether it is a netlist, driven
-    and seen at its ports alone. Several processes may build the same model at once: whichever is first
-    publishes it. Raises :class:`.Unavailable` when Verilator or the compiler is missing or does not work
-    here, :class:`MachineError` when the cache cannot be written, RuntimeError when Verilator refuses the
-    Verilog.
+    and seen at its ports alone; main: the program around it, HARNESS or SESSION. Several processes may build
+    the same model at once: whichever is first publishes it. Raises :class:`.Unavailable` when Verilator or
+    the compiler is missing or does not work here, :class:`MachineError` when the cache cannot be written,
+    RuntimeError when Verilator refuses the Verilog.
     """
     verilator, variables = verilator_command()
     cxx = cxx_command()
-    configuration = _configuration(memories, ports_only)
+    configuration = _configuration(memories, ports_only, main)
     tools = _digest(
         FAST,
         SLOW,
@@ -254,7 +263,7 @@ def build(
         _output([*verilator, "--version"], variables),
     )
     fast = FAST if is_long(cycles) else SLOW
-    sources = [path.read_text() for path in (HARNESS, *HEADERS)]
+    sources = [path.read_text() for path in (main, *HEADERS)]
     name = f"engine-{_digest(verilog, configuration, *sources, fast, tools)}"
     cache = Cache("models", programs=True)
     if found := cache.find(name):
@@ -262,5 +271,5 @@ def build(
     cache.check_writable(_ROOM)
     runtime = _runtime(_include_directory(), cxx, tools)
     with scratch_folder() as folder:
-        executable = _build_model(verilog, configuration, cxx, runtime, folder, fast)
+        executable = _build_model(verilog, configuration, cxx, runtime, folder, fast, main)
         return cache.add(name, [executable]) / PROGRAM

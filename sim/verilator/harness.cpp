@@ -4,8 +4,7 @@
 //
 // Both files hold named fields (harness_fields.h). Of the result file: `load_cycles`; for every image the fields of
 // `Record::put`; `status` says why the run stopped, and `stopped` where (image, place) unless it is "done".
-#include "Vengine.h"
-#include "harness_ports.h"
+#include "harness_memories.h"
 
 namespace {
 
@@ -27,37 +26,6 @@ struct Record {
     }
 };
 
-// The model, its ports and its time.
-struct Model {
-    explicit Model(Vengine& own) : top(own), ports(own) {}
-    void settle() {
-        top.clk = 0;
-        top.eval();
-    }
-    void edge() {
-        top.clk = 1;
-        top.eval();
-        ++cycle;
-    }
-    void reset() {
-        ports.idle();
-        top.s_axil_awvalid = top.s_axil_wvalid = top.s_axil_arvalid = 0;
-        top.s_axil_bready = top.s_axil_rready = 0;
-        top.rst = 1;
-        for (int number = 0; number < 4; ++number) {
-            settle();
-            edge();
-        }
-        top.rst = 0;
-    }
-    uint64_t load(const Job& job);
-    uint64_t read(uint64_t address);
-
-    Vengine& top;
-    Ports ports;
-    uint64_t cycle = 0;
-};
-
 // All images of a job, one after another.
 class Bench {
   public:
@@ -71,7 +39,7 @@ class Bench {
     void watch(Record& record) const;
     bool stop(Results& results, const std::string& status, uint64_t image, uint64_t place) const;
     bool high(const uint8_t* signal) const { return signal && *signal & 1; }
-    uint64_t count(const Record& record) const { return record.results.size() / model_.ports.results.size; }
+    uint64_t count(const Record& record) const { return record.results.size() / job_.result_bytes; }
 
     Model& model_;
     const Job& job_;
@@ -84,58 +52,6 @@ class Bench {
     uint64_t sent_ = 0;                                // images whose last beat was taken
     bool broken_ = false;                              // a packet of results ends in the wrong place
 };
-
-// All writes of the job through AXI4-Lite; returns cycles, or 0 if they did not end in time.
-uint64_t Model::load(const Job& job) {
-    Chance chance(job.seed + 1, job.stalls);
-    const uint64_t start = cycle;
-    size_t addresses = 0, words = 0, answers = 0;
-    const size_t count = job.writes.size();
-    bool address_up = false, word_up = false;
-    while (answers < count) {
-        if (cycle - start >= job.load_limit) return 0;
-        address_up = address_up || (addresses < count && !chance());
-        word_up = word_up || (words < count && !chance());
-        top.s_axil_awvalid = address_up;
-        top.s_axil_wvalid = word_up;
-        if (address_up) top.s_axil_awaddr = job.writes[addresses].address;
-        if (word_up) top.s_axil_wdata = job.writes[words].data;
-        top.s_axil_wstrb = 15;
-        top.s_axil_bready = !chance();
-        settle();
-        if (address_up && top.s_axil_awready) address_up = false, ++addresses;
-        if (word_up && top.s_axil_wready) word_up = false, ++words;
-        if (top.s_axil_bvalid && top.s_axil_bready) {
-            if (top.s_axil_bresp) fail("write " + std::to_string(answers) + " was answered with an error");
-            ++answers;
-        }
-        edge();
-    }
-    top.s_axil_awvalid = top.s_axil_wvalid = top.s_axil_bready = 0;
-    settle();
-    edge();  // the last write reaches the engine one cycle after its answer
-    return cycle - start;
-}
-
-// A word through AXI4-Lite.
-uint64_t Model::read(uint64_t address) {
-    top.s_axil_araddr = address;
-    top.s_axil_arvalid = 1;
-    top.s_axil_rready = 1;
-    for (int waited = 0; waited < 1000; ++waited) {
-        settle();
-        const bool taken = top.s_axil_arready, answered = top.s_axil_rvalid;
-        const uint64_t word = top.s_axil_rdata;
-        if (answered && top.s_axil_rresp) fail("a read was answered with an error");
-        edge();
-        if (taken) top.s_axil_arvalid = 0;
-        if (answered) {
-            top.s_axil_rready = 0;
-            return word;
-        }
-    }
-    fail("a read was not answered within 1000 cycles");
-}
 
 Bench::Bench(Model& model, const Job& job)
     : model_(model), job_(job), chance_(job.seed + 2, job.stalls), images_(model.ports.images, job.port_bytes),
@@ -168,7 +84,7 @@ void Bench::take(Record& record) {
         if (taken.last) record.last_in = model_.cycle, ++sent_;
     }
     if (results_.take(record.results)) {
-        if (count(record) == 1) record.first_out = model_.cycle;
+        if (!record.first_out) record.first_out = model_.cycle;
         record.last_out = model_.cycle;
         broken_ = results_.last() != (count(record) == job_.results);
     }
@@ -229,7 +145,8 @@ int main(int argc, char** argv) {
     model.reset();  // before the memories are loaded, because the first cycle fills them with random bits
     const Job job(argv[1]);
     Results results(argv[2]);
-    const uint64_t cycles = model.load(job);
+    Chance chance(job.seed + 1, job.stalls);
+    const uint64_t cycles = model.write(job.writes, chance, job.load_limit);
     results.put("load_cycles", cycles);
     if (!cycles)
         results.put("status", std::string("load"));

@@ -4,26 +4,15 @@
 // the last field is "end". Lengths and numbers are 64 bits, little endian.
 #pragma once
 
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <map>
-#include <span>
-#include <string>
-#include <vector>
+
+#include "harness_basics.h"
 
 namespace {
 
 constexpr char MAGIC[] = "dorefa\r\n";
 constexpr uint64_t VERSION = 1;
-
-using Bytes = std::vector<uint8_t>;
-
-[[noreturn]] void fail(const std::string& message) {
-    std::fprintf(stderr, "%s\n", message.c_str());
-    std::exit(3);
-}
 
 // The fields of the job file, each of which occurs once.
 class Fields {

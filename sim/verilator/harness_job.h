@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness_fields.h"
+#include "harness_model.h"
 #include "verilated.h"
 #include "verilated_syms.h"
 
@@ -33,12 +34,6 @@ struct Piece {  // part of a memory: `rows` words from `first`
     uint64_t first, rows;
 };
 
-struct Write {
-    uint64_t address, data;
-};
-
-using Packet = std::span<const uint8_t>;
-
 struct Job {
     explicit Job(const char* path);
 
@@ -48,7 +43,7 @@ struct Job {
     const uint64_t passes;                 // none where their ends cannot be seen
     const bool ports_only;                 // a netlist, inside which nothing can be seen
     const uint64_t cycles_address;         // of the register that is read where it is one
-    const uint64_t port_bytes, trunk_bytes;
+    const uint64_t port_bytes, trunk_bytes, result_bytes;
     std::vector<Write> writes;
     std::vector<std::vector<Piece>> snapshots;  // one list per pass
     std::vector<Packet> images;
@@ -88,7 +83,7 @@ Job::Job(const char* path)
       image_limit(fields.number("image_limit")), results(fields.number("results")),
       passes(fields.number("passes")), ports_only(fields.number("ports_only")),
       cycles_address(fields.number("cycles_address")), port_bytes(fields.number("port_bytes")),
-      trunk_bytes(fields.number("trunk_bytes")), snapshots(passes), images(packets("images")),
+      trunk_bytes(fields.number("trunk_bytes")), result_bytes(fields.number("result_bytes")), snapshots(passes), images(packets("images")),
       weights(packets("weights")), trunks(fields.numbers("trunk_plan")) {
     const std::vector<Variable> known = memories();
     const std::vector<uint64_t> contents = fields.numbers("contents");

@@ -25,7 +25,7 @@ def core_verilog(core: BoardCore, target: Target) -> str:
         core,
         name=MODULE,
         preloaded=network_memories(config),
-        summary=config.as_dict(),
+        summary=config.summary(),
         fabric=target.fabric_name,
     )
 

@@ -31,6 +31,7 @@ VARIANTS = [
     ("gatemate", {"engines": 2, "cols": 2}),
     ("ecp5", {"cols": 3, "column_reads": "shared"}),
     ("ice40", {"cols": 2, "column_reads": "shared"}),
+    ("ecp5", {"results": "wide", "rows": 4, "quant": 2}),
 ]
 
 

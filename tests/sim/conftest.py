@@ -1,4 +1,4 @@
-"""What the tests of the simulators share: one small network on one small engine."""
+"""What the tests of the simulators share: one small network on one small engine, and one engine that trains."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,34 @@ import pytest
 from dorefa.golden import lower, random_images, random_network
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
+from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.generate.manifest import engine_files
+from dorefa.sim.verilator.session import session
+
+# With room for all random layers of training steps.
+TRAINING = EngineConfig(
+    lanes=16,
+    rows=4,
+    quant=2,
+    fetch_bits=8,
+    w_bits=8,
+    a_bits=8,
+    out_bits=1,
+    acc_bits=28,
+    weight_depth=2048,
+    feature_depth=2048,
+    image_depth=2048,
+    patch_depth=128,
+    image_patch_depth=128,
+    param_depth=1,
+    pool_depth=1,
+    line_depth=1,
+    layer_depth=128,
+    port_bytes=4,
+    weights="stream",
+    results="wide",
+    training=1,
+)
 
 
 @dataclass(frozen=True)
@@ -45,3 +72,23 @@ def make(network, config):
         engine_files(config)["engine.v"],
         random_images(network, 3, 5),
     )
+
+
+@pytest.fixture(scope="session")
+def training_verilog():
+    """The Verilog of the engine that trains: one compiled model for all tests that are not slow."""
+    return engine_files(TRAINING)["engine.v"]
+
+
+@pytest.fixture(scope="session")
+def opened(training_verilog):
+    """The session of a process that never stalls."""
+    with session(training_verilog, TRAINING, cycles=1) as own:
+        yield own
+
+
+@pytest.fixture
+def stalling(training_verilog, seed):
+    """That of one whose ports stall in three of ten cycles."""
+    with session(training_verilog, TRAINING, cycles=1, stalls=30, seed=seed) as own:
+        yield own

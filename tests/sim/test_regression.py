@@ -80,6 +80,7 @@ def random_case(seed):
                 options["trunks"] = "stream"
             if options["cols"] > 1 and options["lanes"] % config.fetch_bits == 0:
                 options["column_reads"] = draws.pick(("separate", "shared", "shared"))
+            options["results"] = draws.pick(("single", "wide"))
             compiled = compile_network(network, fit(network, **options))
         except InputError as error:
             print(f"not case {seed}: {options}: {error}")

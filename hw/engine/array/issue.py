@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from ...arith.dot import step_layout
 from ...config.engine import EngineConfig
 from ...interface import program
+from ...interface.result_ports import result_port
 from ...interface.trunk_stores import trunk_store
 from .array import tile_layout
 
@@ -21,20 +22,22 @@ class Issue(wiring.Component):
 
     A tile's last step waits until its accumulators find the drain free: `drain_full` (`drain_last`
     for a group's last tile) cycles after the last step of the tile before, and for a layer with raw
-    results, whose receiver may stall, until everything before is drained. Where residual trunks stream, it
-    waits for `tile_ready` too.
+    results that leave one by one until everything before is drained. Where residual trunks stream or
+    results leave group by group, it waits for `tile_ready` too.
 
     Ports: `layer`, `start`; `weights_ready` (high while the weights are there); `filled` (pulse:
     one more slot to compute), `released` (pulse: a slot is read for the last time this cycle);
     `slot`, `word`, `plane` to the patch buffer, `weight` to the weight memory, and `step` and
-    `tile` for these addresses in the same cycle; `drained` (pulse: a tile has left the drain);
-    `tile_ready` only where trunks stream.
+    `tile` for these addresses in the same cycle; `drained` (pulse: a tile has left the drain) and
+    `tile_ready` only where they are waited for.
 
     Latency: the first step of a patch may follow `filled` by one cycle.
     """
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
+        self._whole_groups = result_port(config).whole_groups
+        self._paced = self._whole_groups or trunk_store(config).streams
         super().__init__(
             {
                 "layer": In(program.layout(config)),
@@ -48,8 +51,8 @@ class Issue(wiring.Component):
                 "weight": Out(range(max(2, config.weight_depth))),
                 "step": Out(step_layout()),
                 "tile": Out(tile_layout()),
-                "drained": In(1),
-                **({"tile_ready": In(1)} if trunk_store(config).streams else {}),
+                **({} if self._whole_groups else {"drained": In(1)}),
+                **({"tile_ready": In(1)} if self._paced else {}),
             }
         )
 
@@ -67,7 +70,7 @@ class Issue(wiring.Component):
         word_ends, diagonal_ends, pairs_end = Signal(), Signal(), Signal()
         tiles_end, groups_end = Signal(), Signal()
         go = Signal()
-        hindered = drain_busy | ~self.tile_ready if trunk_store(config).streams else drain_busy
+        hindered = drain_busy | ~self.tile_ready if self._paced else drain_busy
         pairs = _Pairs(layer, config)
         next_word = Signal.like(self.word)
         m.d.comb += [
@@ -94,7 +97,10 @@ class Issue(wiring.Component):
 
         # Weight addresses: word 0 of the tile's top plane.
         tile_base, next_tile = Signal.like(self.weight), Signal.like(self.weight)
-        m.d.comb += next_tile.eq(Mux(groups_end, layer.weight_top, tile_base + layer.tile_step))
+        first_again = groups_end
+        if config.training:
+            first_again = groups_end | (tiles_end & layer.shared_weights)
+        m.d.comb += next_tile.eq(Mux(first_again, layer.weight_top, tile_base + layer.tile_step))
 
         def restart(address: Value) -> list[Any]:
             """The state at a tile's first step, its top plane at `address`."""
@@ -152,11 +158,12 @@ class Issue(wiring.Component):
             m.d.sync += [ready.eq(0), has_patch.eq(0)]
         with m.Else():
             m.d.sync += [ready.eq(next_ready), has_patch.eq(next_ready != 0)]
-            # At most one raw tile is in flight.
-            with m.If(self.tile.ends):
-                m.d.comb += next_raw_waits.eq(layer.raw)
-            with m.Else():
-                m.d.comb += next_raw_waits.eq(raw_waits & ~self.drained)
+            if not self._whole_groups:
+                # At most one raw tile is in flight.
+                with m.If(self.tile.ends):
+                    m.d.comb += next_raw_waits.eq(layer.raw)
+                with m.Else():
+                    m.d.comb += next_raw_waits.eq(raw_waits & ~self.drained)
             with m.If(self.tile.ends):
                 # The next tile's last step may follow when this one's accumulators have left.
                 wait = Mux(tiles_end, layer.drain_last, layer.drain_full)

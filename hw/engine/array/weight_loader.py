@@ -24,6 +24,9 @@ class WeightLoader(wiring.Component):
     that the pass should have, and `wrong` while it has not; `w_en` (per row), `w_address`, `w_data` (the
     words of a beat, the first row's lowest).
 
+    With `training`, `hold`: the packet of the image's only pass stays for the images that follow, until
+    `hold` is low while none runs, if only for a cycle or that of the next image's first byte.
+
     Latency: one cycle from a word's last beat to its write, two from a packet's last beat to `available`.
     """
 
@@ -42,6 +45,7 @@ class WeightLoader(wiring.Component):
                 "w_en": Out(config.total_rows),
                 "w_address": Out(range(max(2, config.weight_depth))),
                 "w_data": Out(config.lanes * rows_per_beat(config)),
+                **({"hold": In(1)} if config.training else {}),
             }
         )
 
@@ -97,14 +101,25 @@ class WeightLoader(wiring.Component):
                         # A packet that ends within an address has no length that a pass has.
                         m.d.sync += full[half].eq(1)
                         m.d.sync += lengths[half].eq(Mux(address_ends, address + 1, 0))
-        with m.If(self.taken):
+        empty = [running.eq(0), filling.eq(0), reading.eq(0), full.eq(0), packets_left.eq(0)]
+        taken, finished, begins = self.taken, self.finished, ~running & self.image_begins
+        if config.training:
+            held = Signal()
+            drops = held & ~self.hold
+            with m.If(self.finished):
+                m.d.sync += held.eq(self.hold)
+            with m.If(drops):
+                m.d.sync += [held.eq(0), *empty]
+            taken, finished = taken & ~self.hold, finished & ~self.hold
+            begins = (~running | drops) & self.image_begins
+        with m.If(taken):
             m.d.sync += reading.eq(~reading)
             for half in range(2):
                 with m.If(reading == half):
                     m.d.sync += full[half].eq(0)
         # Every image starts with the first half, where the program expects its first pass.
-        with m.If(~running & self.image_begins):
+        with m.If(begins):
             m.d.sync += [running.eq(1), packets_left.eq(self.passes)]
-        with m.If(self.finished):
-            m.d.sync += [running.eq(0), filling.eq(0), reading.eq(0), full.eq(0), packets_left.eq(0)]
+        with m.If(finished):
+            m.d.sync += empty
         return m

@@ -13,6 +13,7 @@ from amaranth.lib.wiring import In, Out
 
 from ...config.engine import EngineConfig
 from ...interface import program
+from ...interface.result_ports import result_port
 from ..array.array import tile_layout
 from .pixel_position import PixelPosition, place_layout
 
@@ -83,9 +84,12 @@ class Drain(wiring.Component):
     `valid`, `ready`, `values` (`quant` signed accumulators, already ``2 acc - sum`` for bipolar weights on
     AND planes), `group` (:func:`group_layout`); `drained` pulses when a tile's last group leaves.
 
-    Latency: two cycles from `captured.ends` to the first group. `ready` stalls raw results alone; their next
-    group is offered three cycles after one is taken.
+    Latency: two cycles from `captured.ends` to the first group, then one a cycle. `ready`, which is there
+    where raw results leave one by one, stalls these alone; their next group is offered three cycles after one
+    is taken.
     """
+
+    latency = 2
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
@@ -97,7 +101,7 @@ class Drain(wiring.Component):
                 "acc": In(signed(config.acc_bits)).array(config.cols * config.rows),
                 "sums": In(signed(config.acc_bits)).array(config.cols if config.sum_row else 0),
                 "valid": Out(1),
-                "ready": In(1),
+                **({} if result_port(config).whole_groups else {"ready": In(1)}),
                 "values": Out(signed(config.acc_bits)).array(config.quant),
                 "group": Out(group_layout(config)),
                 "drained": Out(1),
@@ -114,9 +118,10 @@ class Drain(wiring.Component):
         leaves = Signal()  # a group; a raw one, which was taken in the cycle before
         group = self._describe(m, row, leaves)
         m.d.comb += next_busy.eq(~self.start & (self.captured.ends | (busy & ~self.drained)))
+        waits = not result_port(self._config).whole_groups
         m.d.sync += [
             busy.eq(next_busy),
-            leaves.eq(next_busy & (~layer.raw | (self.valid & self.ready))),
+            leaves.eq(next_busy & (~layer.raw | (self.valid & self.ready)) if waits else next_busy),
         ]
         with m.If(self.captured.ends):
             m.d.sync += [row.last_tile.eq(self.captured.last), row.ends_set.eq(self.captured.ends_set)]
@@ -228,8 +233,11 @@ class Drain(wiring.Component):
         with m.If(self.start):
             m.d.sync += self.valid.eq(0)
         with m.Else():
-            # A raw group stays until it is taken, then it leaves, then the next one is shown.
-            m.d.sync += self.valid.eq(busy & ~(layer.raw & ((self.valid & self.ready) | leaves)))
+            if result_port(config).whole_groups:
+                m.d.sync += self.valid.eq(busy)
+            else:
+                # A raw group stays until it is taken, then it leaves, then the next one is shown.
+                m.d.sync += self.valid.eq(busy & ~(layer.raw & ((self.valid & self.ready) | leaves)))
         if config.sum_row:
             shown_sum = Signal(acc, reset_less=True)
             m.d.sync += shown_sum.eq(Array(sums)[row.column])

@@ -12,7 +12,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ...config.engine import EngineConfig
-from ...interface.streams import result_layout
+from ...interface.result_ports import result_port
 from .drain import group_layout
 
 
@@ -39,7 +39,7 @@ class Results(wiring.Component):
                 "values": In(accumulators).array(config.total_quant),
                 "offsets": In(accumulators).array(config.total_quant),
                 "group": In(group_layout(config)),
-                "o": Out(stream.Signature(result_layout(config))),
+                "o": Out(stream.Signature(result_port(config).layout(config))),
                 "done": Out(1),
             }
         )

@@ -25,6 +25,12 @@ _SHIFTED_BITS = WORD_BITS + 1
 _G_BITS = range(MAX_BITS + 1)
 
 
+def scale_latency(lanes: int) -> int:
+    """Cycles from a packet's last words to its scale."""
+    # One more for the scale, and one because its reciprocal takes three cycles where words take two.
+    return greatest_latency(lanes) + 2
+
+
 class GradientQuantizer(wiring.Component):
     """Scale and codes of a sample's words, `lanes` (1 to 8) a cycle, Eq. 12 to 14 in integers.
 
@@ -50,8 +56,7 @@ class GradientQuantizer(wiring.Component):
     def __init__(self, *, lanes: int, scale_bits: int = SCALE_BITS) -> None:
         self._lanes = checks.integer(lanes, "lanes", 1, MOST_LANES)
         self._scale_bits = checks.integer(scale_bits, "scale_bits", 1, WORD_BITS - 2)
-        # One more for the scale, and one because its reciprocal takes three cycles where words take two.
-        self.scale_latency = greatest_latency(lanes) + 2
+        self.scale_latency = scale_latency(lanes)
         super().__init__(
             {
                 "mark": In(mark_layout(lanes)),

@@ -145,6 +145,14 @@ def test_several_data_sets(tmp_path, rng):
     )
 
 
+def test_a_whole_data_set_wins_over_part_of_another(tmp_path, rng):
+    arrays = random_arrays(rng, (4, 6))
+    write_idx(tmp_path / "data", arrays)
+    (tmp_path / "test").mkdir()  # as half of a folder of PNG files
+    images = [array[..., None] if array.ndim == 3 else array for array in arrays]
+    same(load_data(tmp_path, (4, 6, 1), 10), images)
+
+
 def test_missing_files_are_listed(tmp_path, rng):
     write_cifar(tmp_path, random_arrays(rng, RGB))
     for name in ("data_batch_3", "test_batch"):

@@ -122,6 +122,28 @@ def test_what_binds(bound_by, rng):
     check_cycles(compiled, outcome)
 
 
+@pytest.mark.parametrize(
+    "quant, w_bits, bound_by, each",
+    # Tiles of 8 and 3 rows, 2 words each.
+    [(1, 1, "drain", 11), (2, 1, "drain", 6), (4, 1, "array", 4), (3, 4, "array", 16)],
+)
+@pytest.mark.parametrize("encoding", ["bipolar", "any"])
+def test_what_binds_wide_results(quant, w_bits, bound_by, each, encoding, rng):
+    """A packet of 40 images shows how fast they leave; `each`: cycles an image."""
+    layer = draw_layer(rng, "fc", (11, 1, 1, 16), w_bits=w_bits, a_bits=None, kind="fc")
+    integer = lower(network((1, 1, 16), 1, layer))
+    sizes = {"lanes": 8, "rows": 8, "quant": quant, "fetch_bits": 8, "encoding": encoding}
+    compiled = compile_network(integer, fit(integer, batch=40, results="wide", **sizes))
+    said = compiled.layers[0]
+    assert said.bound_by == bound_by
+    assert 0 < said.cycles - 40 * each < 30
+    images = rng.integers(0, 2, (2, 1, 40, 16)).astype(np.uint8)
+    bench = Bench(compiled, rng)
+    outcome = bench.run([beats_of(image, 1) for image in images], 2)
+    compare(compiled, images, outcome)
+    check_cycles(compiled, outcome)
+
+
 @pytest.mark.parametrize("cols", [1, 2, 3])
 @pytest.mark.parametrize("slots", [2, 8])
 def test_last_codes_at_every_place_of_a_word(cols, slots, rng):

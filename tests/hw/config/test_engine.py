@@ -69,6 +69,7 @@ def test_sizes_are_integers(value):
             {"trunks": "stream", "trunk_bits": 16, "trunk_depth": 3},
             "trunk_depth is 3 with trunks 'stream'; accepted: at least 4, the least queue",
         ),
+        ({"results": "double"}, "results is 'double'; accepted: single, wide"),
         ({"column_reads": "both", "cols": 2}, "column_reads is 'both'; accepted: separate, shared"),
         (
             {"column_reads": "shared"},

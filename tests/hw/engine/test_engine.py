@@ -40,6 +40,7 @@ def draw_sizes(rng):
         "weights": str(rng.choice(["onchip", "stream"])),
         "port_bytes": int(rng.choice([1, 1, 2, 3, 8])),
         "patch_slots": int(rng.choice([2, 2, 4, 8])),
+        "results": str(rng.choice(["single", "wide"])),
     }
     if rng.random() < 0.5:
         quants = [n for n in range(1, min(rows, 8 // engines) + 1) if engines == 1 or rows % n == 0]

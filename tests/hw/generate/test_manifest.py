@@ -121,6 +121,7 @@ def test_streams_are_those_of_the_ports():
     for changes, more in (
         ({}, set()),
         (trunks, set()),
+        ({"results": "wide", "quant": 2}, set()),
         ({"weights": "stream", "port_bytes": 4}, {"s_axis_weights"}),
         (trunks | {"trunks": "stream"}, {"s_axis_trunks", "m_axis_trunks"}),
     ):

@@ -244,6 +244,13 @@ def test_ports_of_streamed_trunks():
     assert len(top.s_axis_trunks_tdata) == len(top.m_axis_trunks_tdata) == 72
 
 
+@pytest.mark.parametrize("results, sums", [("single", 1), ("wide", 6)])
+def test_beats_of_results(results, sums):
+    top = AxiTop(Engine(preset("tiny").replace(rows=6, quant=3, engines=2, results=results)))
+    Fragment.get(top, None)  # elaborates, so that nothing counts as unused
+    assert (len(top.m_axis_tdata), len(top.m_axis_tkeep)) == (32 * sums, 4 * sums)
+
+
 @pytest.mark.parametrize("weights", ["onchip", "stream"])
 @pytest.mark.parametrize("port_bytes", [1, 4])
 def test_ports_of_the_top(port_bytes, weights):

@@ -42,11 +42,20 @@ def test_images_through_the_pins(seed):
     assert board.errors() == []
 
 
-def flat_network(rng, channels, lanes):
+def flat_network(rng, channels, lanes, **sizes):
     """One fully connected layer on an image of a single pixel, compiled."""
     layer = draw_layer(rng, "fc", (3, 1, 1, channels), kind="fc", w_bits=1, a_bits=None)
     integers = lower(network((1, 1, channels), 2, layer))
-    return compile_network(integers, fit(integers, lanes=lanes, rows=1))
+    return compile_network(integers, fit(integers, lanes=lanes, **({"rows": 1} | sizes)))
+
+
+def test_wide_results_through_the_pins(rng, seed):
+    """Three sums in groups of two."""
+    compiled = flat_network(rng, 20, 16, rows=2, quant=2, results="wide")
+    board, _ = board_of(compiled)
+    board.connect()
+    images = random_images(compiled.network, 2, seed)
+    assert (board.run(images) == scores(compiled, images)).all()
 
 
 def test_an_image_of_300_channels(rng, seed):

@@ -21,8 +21,9 @@ def run(
 ):
     """Feeds a SerialHost with bytes (and breaks) and returns what came out.
 
-    `ready(cycle)`: of the image port; `results`: (data, last) of the engine; `registers`: words that the
-    bus answers. Returns a dictionary: bytes `answer`, `writes`, `reads`, `beats`, `errors`.
+    `ready(cycle)`: of the image port; `results`: (data, last) of the engine, or (data, last, keep);
+    `registers`: words that the bus answers. Returns a dictionary: bytes `answer`, `writes`, `reads`,
+    `beats`, `errors`.
     """
     words = board_registers(shape, classes=classes, result_bytes=config.result_bits // 8)
     unit = SerialHost(config, words)
@@ -38,8 +39,9 @@ def run(
             ctx.set(unit.valid, 0)
             ctx.set(unit.broken, 0)
             await ctx.tick()
-        for data, last in results:
-            ctx.set(unit.result.payload, {"data": data, "last": last})
+        for data, last, *keep in results:
+            payload = {"data": data, "last": last} | ({"keep": keep[0]} if keep else {})
+            ctx.set(unit.result.payload, payload)
             ctx.set(unit.result.valid, 1)
             taken = False
             while not taken:
@@ -130,6 +132,17 @@ def test_an_image_becomes_one_packet(length, rng):
     seen = run([*command(IMAGE, length), *data])
     assert seen["beats"] == [(byte, 1, n == length - 1) for n, byte in enumerate(data)]
     assert (seen["errors"], seen["receiving"], seen["writes"]) == (0, 0, [])
+
+
+def test_of_wide_results_those_that_are_kept():
+    values = [7, -1, 1 << 20, -(1 << 31), (1 << 31) - 1]
+    packed = struct.pack("<5i", *values)
+    beats = [
+        (int.from_bytes(packed[:12], "little"), 0, 0xFFF),
+        (int.from_bytes(packed[12:] + b"\x55" * 4, "little"), 1, 0xFF),
+    ]
+    config = CONFIG.replace(rows=6, quant=3, results="wide")
+    assert run([], results=beats, config=config)["answer"] == packed
 
 
 def test_results_are_little_endian_and_signed():

@@ -51,7 +51,7 @@ def test_broken_engines_are_caught(small, bug, message, monkeypatch):
     monkeypatch.setattr(module, "Engine", Broken)
     job = Job(compiled=small.compiled, images=small.images[:1])
     bench = Bench(job, stalls=Stalls(np.random.default_rng(1), sink=50))
-    message = message.format(limit=job.image_limit, beats=job.beats)
+    message = message.format(limit=job.image_limit, beats=job.result_count)
     with pytest.raises(SimulationError, match=f"^{re.escape(message)}"):
         bench.run(bench.watch)
     assert bench.traces == []

@@ -72,11 +72,12 @@ def steps_of(values, patches, slots):
                     }
 
 
-def run(unit, values, patches, *, rng, waits, drain=None, abandoned=None, missing=0):
+def run(unit, values, patches, *, rng, waits, drain=None, ready=None, abandoned=None, missing=0):
     """Steps with their cycles; patches are filled at random, at most `patch_slots` ahead.
 
     With probability `missing` the weights are not there in a cycle, and nothing may be computed then.
-    `drain`, called per cycle with whether a tile ends, tells whether a tile leaves the drain.
+    `drain`, called per cycle with whether a tile ends, tells whether a tile leaves the drain, `ready` whether
+    a tile may end.
     `abandoned` is a layer that runs for a while before.
     """
     expected = list(steps_of(values, patches, CONFIG.patch_slots))
@@ -104,7 +105,10 @@ def run(unit, values, patches, *, rng, waits, drain=None, abandoned=None, missin
             ctx.set(unit.filled, bool(give))
             given, free = given + bool(give), free - bool(give)
             ctx.set(unit.weights_ready, rng.random() >= missing)
-            ctx.set(unit.drained, bool(drain and drain(ctx.get(unit.tile.ends))))
+            if drain:
+                ctx.set(unit.drained, drain(ctx.get(unit.tile.ends)))
+            if ready:
+                ctx.set(unit.tile_ready, ready())
             _, _, step, slot, word, plane, weight, tile, released = await ctx.tick().sample(*ports)
             if step.enable:
                 assert ctx.get(unit.weights_ready)
@@ -123,6 +127,7 @@ def run(unit, values, patches, *, rng, waits, drain=None, abandoned=None, missin
                 }
                 assert seen == expected[len(stamps)], len(stamps)
                 stamps.append(cycle)
+                assert not (ready and tile.ends) or ctx.get(unit.tile_ready)
             else:
                 assert not tile.ends and not released
             free += released
@@ -199,6 +204,16 @@ def test_raw_tiles_wait_until_all_is_drained(delay, rng):
     ends = [stamp for step, stamp in zip(expected, stamps, strict=True) if step["tile_ends"]]
     for before, after in zip(ends, ends[1:], strict=False):
         assert after - before == max(2, delay + 1)
+
+
+@pytest.mark.parametrize("raw", [0, 1])
+def test_tiles_wait_for_room(raw, rng):
+    """And raw ones for nothing else."""
+    values = descriptor(tiles=3, words=2, raw=raw)
+    unit = Issue(CONFIG.replace(results="wide"))
+    run(unit, values, 6, rng=rng, waits=0, ready=lambda: rng.random() < 0.2)
+    _, stamps = run(unit, values, 4, rng=rng, waits=0, ready=lambda: True)
+    assert stamps == list(range(stamps[0], stamps[0] + len(stamps)))
 
 
 def test_a_new_layer_starts_afresh(rng):

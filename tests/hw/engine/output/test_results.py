@@ -4,7 +4,6 @@ import pytest
 
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.engine.output.results import Results
-from dorefa.hw.interface.streams import result_layout
 
 from ...support import receive, simulate
 
@@ -87,8 +86,3 @@ def test_results(changes, gaps, stalls, rng):
                 dones.append(1)
 
     simulate(unit, feed, take, limit=2000, monitors=[count_done])
-
-
-def test_layout():
-    for acc_bits, width in ((32, 32), (33, 64)):
-        assert result_layout(BASE.replace(acc_bits=acc_bits)).size == width + 1

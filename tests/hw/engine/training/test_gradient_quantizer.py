@@ -40,7 +40,7 @@ def run(unit, lanes, batches, seed, rng, monitors=()):
 
     async def testbench(ctx):
         for samples, bits, noise in batches:
-            await write_table(ctx, unit, gradient.reciprocals(bits))
+            await write_table(ctx, unit, gradient.reciprocals(bits), rng)
             for number, sample in enumerate(samples):
                 ctx.set(unit.measure, 1)
                 await packets.send(ctx, sample)

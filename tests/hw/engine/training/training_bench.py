@@ -13,12 +13,12 @@ def beats(words, lanes):
     ]
 
 
-async def write_table(ctx, unit, words, first=0):
-    """Writes `words` through the write port, the first one at address `first`."""
-    for address, word in enumerate(words, first):
+async def write_table(ctx, unit, words, rng, *, first=0):
+    """Writes `words` through the write port in any order, the first one at address `first`."""
+    for place in rng.permutation(len(words)):
         ctx.set(unit.w_en, 1)
-        ctx.set(unit.w_address, address)
-        ctx.set(unit.w_data, int(word))
+        ctx.set(unit.w_address, first + int(place))
+        ctx.set(unit.w_data, int(words[place]))
         await ctx.tick()
     ctx.set(unit.w_en, 0)
 

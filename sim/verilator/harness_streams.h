@@ -4,7 +4,7 @@
 #include <cstring>
 #include <optional>
 
-#include "harness_job.h"
+#include "harness_basics.h"
 
 namespace {
 
@@ -40,6 +40,7 @@ struct Ports {
     template <class Top> explicit Ports(Top& top)
         : images(port(top.s_axis_tdata, top.s_axis_tvalid, top.s_axis_tready, top.s_axis_tlast)),
           results(port(top.m_axis_tdata, top.m_axis_tvalid, top.m_axis_tready, top.m_axis_tlast)) {
+        results.keep = reinterpret_cast<uint8_t*>(&top.m_axis_tkeep);
         if constexpr (requires { top.s_axis_tkeep; }) {  // ports of several bytes
             images.keep = reinterpret_cast<uint8_t*>(&top.s_axis_tkeep);
             images.keep_size = sizeof top.s_axis_tkeep;
@@ -116,74 +117,27 @@ class Sink {
   public:
     Sink(Port port, size_t beat_bytes) : port_(port), beat_bytes_(beat_bytes) {}
     void offer(Chance& chance) { *port_.ready = !chance(); }
-    // When the signals have settled: appends the beat that is taken, if one is.
+    // When the signals have settled: appends the bytes of the beat that is taken, if one is.
     bool take(Bytes& into) const {
         if (!*port_.valid || !*port_.ready) return false;
-        into.insert(into.end(), port_.data, port_.data + beat_bytes_);
+        into.insert(into.end(), port_.data, port_.data + kept());
         return true;
     }
     bool last() const { return *port_.last; }
 
   private:
+    // Bytes of the beat that count: all, or those that are marked, which must be its first.
+    size_t kept() const {
+        if (!port_.keep) return beat_bytes_;
+        size_t count = 0;
+        for (size_t byte = 0; byte < beat_bytes_; ++byte)
+            if (port_.keep[byte / 8] >> byte % 8 & 1)
+                if (count++ != byte) fail("a beat marks bytes that are not its first");
+        return count;
+    }
+
     Port port_;
     size_t beat_bytes_;
-};
-
-// The memory behind the port of weights: all packets in order, again and again.
-class WeightMemory {
-  public:
-    WeightMemory(Port port, const Job& job)
-        : job_(job), source_(port, job.port_bytes, job.latency), chance_(job.seed + 3, job.stalls) {}
-    void offer() { source_.offer(job_.weights[next_], chance_); }
-    void take() {
-        if (source_.take().last) next_ = (next_ + 1) % job_.weights.size();
-    }
-
-  private:
-    const Job& job_;
-    Source source_;
-    Chance chance_;
-    size_t next_ = 0;
-};
-
-// The memory of residual trunks: keeps packets and sends back those of the plan.
-class TrunkMemory {
-  public:
-    TrunkMemory(Port in, Port out, const Job& job)
-        : job_(job), source_(in, job.trunk_bytes, job.latency), sink_(out, job.trunk_bytes),
-          chance_(job.seed + 4, job.stalls) {}
-    void start_image() {
-        kept_.assign(1, {});
-        next_ = 0;
-    }
-    void offer() {
-        const bool complete = next_ < job_.trunks.size() && job_.trunks[next_] + 1 < kept_.size();
-        source_.offer(complete ? std::optional<Packet>(kept_[job_.trunks[next_]]) : std::nullopt, chance_);
-        sink_.offer(chance_);
-    }
-    void take() {
-        if (sink_.take(kept_.back()) && sink_.last()) kept_.emplace_back();
-        if (source_.take().last) ++next_;
-    }
-    // The image's packets, as fields.
-    void put(Results& results) const {
-        std::vector<uint64_t> sizes;
-        Bytes all;
-        for (size_t number = 0; number + 1 < kept_.size(); ++number) {
-            sizes.push_back(kept_[number].size());
-            all.insert(all.end(), kept_[number].begin(), kept_[number].end());
-        }
-        results.put("trunks_bytes", sizes);
-        results.put("trunks", all);
-    }
-
-  private:
-    const Job& job_;
-    Source source_;
-    Sink sink_;
-    Chance chance_;
-    std::vector<Bytes> kept_{1};  // of the image; the last packet is not complete
-    size_t next_ = 0;             // in the plan
 };
 
 }  // namespace

@@ -1,0 +1,1 @@
+"""`dorefa train`, and what the other verbs say of training steps."""

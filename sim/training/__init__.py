@@ -1,0 +1,1 @@
+"""Training steps whose convolutions and quantizers run on the generated Verilog."""

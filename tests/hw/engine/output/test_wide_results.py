@@ -1,0 +1,211 @@
+"""Wide results: groups as beats, offsets added, stalls respected; tiles wait, so that no group is lost."""
+
+import pytest
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.back import rtlil
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from dorefa.hw.config.engine import EngineConfig
+from dorefa.hw.engine.output.wide_results import WideResults
+from dorefa.hw.lib.delay import delayed
+from dorefa.hw.verilog.export import run_yosys
+
+from ...support import fields_of, flat, receive, simulate
+
+BASE = EngineConfig(lanes=16, rows=7, quant=3, fetch_bits=16, acc_bits=10, results="wide")
+AHEAD = 4
+
+
+def draw_passes(config, rng):
+    """Per pass its descriptor and tiles; a tile is a list of groups (values, offsets, count)."""
+    passes, half = [], 1 << (config.acc_bits - 2)
+    most = -(-config.rows // config.quant)
+    for number in range(6):
+        full, last = (int(rng.integers(1, most + 1)) for _ in range(2))
+        layer = {"raw": 1, "ends_image": number % 2, "full_groups": full, "last_groups": last}
+        tiles = []
+        for tile in range(int(rng.integers(1, 7))):
+            is_last = tile % 3 == 2 or number % 3 == 0
+            groups = [
+                [rng.integers(-half, half, config.total_quant).tolist() for _ in range(2)]
+                + [int(rng.integers(1, config.total_quant + 1))]
+                for _ in range(last if is_last else full)
+            ]
+            tiles.append((is_last, groups))
+        passes.append((layer, tiles))
+    return passes
+
+
+def expected_beats(config, passes):
+    """(sums, keep, last) of every beat."""
+    for layer, tiles in passes:
+        groups = [group for _, groups in tiles for group in groups]
+        for number, (values, offsets, count) in enumerate(groups):
+            lacks = offsets if config.xnor else [0] * len(values)
+            sums = [value + lack for value, lack in zip(values, lacks, strict=True)][:count]
+            keep = (1 << (config.result_bits // 8 * count)) - 1
+            last = layer["ends_image"] and number == len(groups) - 1
+            yield flat(sums, config.result_bits), keep, int(last)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"encoding": "any"},  # no offset
+        {"quant": 1, "rows": 2},
+        {"acc_bits": 40, "quant": 4},  # 64-bit results
+        {"acc_bits": 32},  # sums are as wide as the port
+        {"engines": 2, "rows": 6},
+    ],
+    ids=lambda changes: "-".join(f"{k}{v}" for k, v in changes.items()) or "base",
+)
+@pytest.mark.parametrize("stalls", [0, 0.3, 0.9])
+def test_beats_are_the_groups(changes, stalls, rng):
+    """Tiles end as soon as they may, and their groups come one a cycle, `AHEAD` cycles later."""
+    config = BASE.replace(**changes)
+    unit = WideResults(config, ahead=AHEAD)
+    passes = draw_passes(config, rng)
+    expected = list(expected_beats(config, passes))
+    coming, dones, waited = [], [], []
+
+    async def tiles(ctx):
+        for layer, own in passes:
+            ctx.set(unit.layer, layer)
+            for number, (is_last, groups) in enumerate(own):
+                ctx.set(unit.tile, {"ends": 0, "last": is_last})
+                while not ctx.get(unit.tile_ready):
+                    waited.append(number)
+                    await ctx.tick()
+                ctx.set(unit.tile.ends, 1)
+                ends = number == len(own) - 1
+                coming.extend((group, ends and group is groups[-1]) for group in groups)
+                await ctx.tick()
+                ctx.set(unit.tile.ends, 0)
+                # The drain takes the next tile when this one has left.
+                for _ in groups[1:]:
+                    await ctx.tick()
+            while len(dones) < passes.index((layer, own)) + 1:
+                await ctx.tick()
+
+    async def drain(ctx):
+        stages = [None] * AHEAD
+        lacks = [0] * config.total_quant
+        while True:
+            stages.append(coming.pop(0) if coming else None)
+            now = stages.pop(0)
+            ctx.set(unit.valid, now is not None)
+            (values, offsets, count), ends = now or (([-1] * config.total_quant, lacks, 0), 0)
+            for lane in range(config.total_quant):
+                ctx.set(unit.values[lane], values[lane])
+                ctx.set(unit.offsets[lane], lacks[lane])
+            ctx.set(unit.group, {"count": count, "ends_layer": ends})
+            # The parameters answer in the cycle after: only then are offsets right.
+            lacks = offsets if now else [0x55] * config.total_quant
+            await ctx.tick()
+
+    async def take(ctx):
+        taken, stamps = await receive(
+            ctx, unit.o, lambda taken: len(taken) == len(expected), rng, stalls=stalls
+        )
+        for number, (beat, (sums, keep, last)) in enumerate(zip(taken, expected, strict=True)):
+            kept = keep.bit_count() // (config.result_bits // 8)
+            found = fields_of(beat.data, config.result_bits, kept)
+            assert flat(found, config.result_bits) == sums, number
+            assert (beat.keep, beat.last) == (keep, last), number
+        await ctx.tick()
+        assert len(dones) == len(passes)
+        assert stalls or not waited
+
+    async def count_done(ctx):
+        while True:
+            _, _, done, valid, ready = await ctx.tick().sample(unit.done, unit.o.valid, unit.o.ready)
+            if done:
+                assert valid and ready
+                dones.append(1)
+
+    simulate(unit, tiles, take, limit=6000, monitors=[drain, count_done])
+
+
+class Tiles(wiring.Component):
+    """Wide results behind tiles that end whenever they may and somebody (`wants`) likes, as the issue and
+    the drain let them. `overflow`: a group is lost. `holds`: what is true in every state that can be, a bit
+    each."""
+
+    def __init__(self, config, unit):
+        self.config, self.unit = config, unit
+        super().__init__({"wants": In(1), "last": In(1), "ready": In(1), "overflow": Out(1), "holds": Out(7)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.unit = unit = self.unit
+        config, queue = self.config, unit.queue
+        most = -(-config.rows // config.quant)
+        # Groups of the last tile that have not left the drain, and those that are on their way to the queue.
+        left, owed = Signal(range(most)), Signal(range(queue.depth + most + 1))
+        ends, groups = Signal(), Signal(range(most + 1))
+        leaves = ends | (left != 0)
+        m.d.comb += [
+            unit.layer.raw.eq(1),
+            unit.layer.full_groups.eq(most),
+            unit.layer.last_groups.eq(1),
+            groups.eq(Mux(self.last, 1, most)),
+            ends.eq(self.wants & unit.tile_ready & (left == 0)),
+            unit.tile.ends.eq(ends),
+            unit.tile.last.eq(self.last),
+            unit.valid.eq(delayed(m, leaves, AHEAD, "way")),
+            unit.o.ready.eq(self.ready),
+            self.overflow.eq(queue.w_en & ~queue.w_rdy),
+        ]
+        m.d.sync += [
+            left.eq(Mux(ends, groups - 1, left - (left != 0))),
+            owed.eq(owed + Mux(ends, groups, 0) - queue.w_en),
+        ]
+        way = Signal(AHEAD + unit.latency(config) - 2)
+        m.d.sync += way.eq(Cat(leaves, way))
+        m.d.comb += self.holds.eq(
+            Cat(
+                unit.spare + most + owed + queue.level == queue.depth,
+                unit.spare >= -most,
+                owed == left + sum(way),
+                left < most,
+                queue.w_en == way[-1],
+                Mux(queue.r_rdy, queue.level >= 1, queue.level <= 1),
+                ~self.overflow,
+            )
+        )
+        return m
+
+
+def proved(folder, unit, config, proof):
+    """Whether Yosys says so of the unit's tiles."""
+    text = rtlil.convert(Tiles(config, unit), emit_src=False)
+    (folder / "tiles.il").write_text(text)
+    script = ["read_rtlil tiles.il", "hierarchy -top top", "proc", "flatten", "memory", "opt -full"]
+    try:
+        run_yosys(folder, [*script, f"sat -verify -set-at 1 rst 0 -set rst 0 {proof}"])
+    except RuntimeError as error:
+        assert "proof" in str(error).lower(), error
+        return False
+    return True
+
+
+SMALL = EngineConfig(lanes=8, rows=3, quant=1, fetch_bits=8, acc_bits=4, results="wide")
+
+
+@pytest.mark.parametrize("encoding", ["bipolar", "twos_complement"])
+def test_the_queue_never_overflows(encoding, tmp_path):
+    """For ever: by induction over the cycles."""
+    config = SMALL.replace(encoding=encoding)
+    unit = WideResults(config, ahead=AHEAD)
+    assert proved(tmp_path, unit, config, "-tempinduct -maxsteps 12 -prove holds 127")
+
+
+def test_a_promise_too_many_is_found(tmp_path):
+    unit = WideResults(SMALL, ahead=AHEAD)
+    right = unit.spare.init
+    planted = Signal.like(unit.spare, init=right + 1)
+    bound = "-tempinduct -tempinduct-baseonly -maxsteps 30 -prove overflow 0"
+    unit.spare = planted
+    assert not proved(tmp_path, unit, SMALL, bound)
