@@ -32,4 +32,4 @@ class Backend(Protocol):
     def backward_weight(
         self, shape: ConvolutionShape, gradients: np.ndarray, scales: np.ndarray, activations: np.ndarray
     ) -> np.ndarray:
-        """``sum over samples of k sum(v_g a)``, int64 shaped like the weights."""
+        """``sum over samples of k sum(v_g a)``, shaped like the weights."""

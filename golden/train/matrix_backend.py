@@ -16,13 +16,15 @@ _EXACT = 1 << 24
 
 class MatrixBackend(GoldenQuantizers):
     """A :class:`.backend.Backend`. `noise_seed`: seed of the gradient quantizer's noise, None to round to
-    nearest. `keep`: whether the windows of a layer's activations are kept from its forward to its backward
-    pass, at the price of their memory."""
+    nearest. `keep`: whether the windows of a layer's activations, and its weights as numbers, are kept from
+    its forward to its backward pass, at the price of their memory."""
 
     def __init__(self, noise_seed: int | None, keep: bool = True):
         super().__init__(noise_seed)
         self._keep = keep
-        self._kept: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        # By layer: codes, and what they became.
+        self._windows: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._weights: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
     def forward(self, shape: ConvolutionShape, activations: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """See :class:`.backend.Backend`; float32 or float64."""
@@ -30,7 +32,8 @@ class MatrixBackend(GoldenQuantizers):
         values = bipolar(weights, shape.w_bits, dtype)
         sums, patches = convolve(activations.astype(dtype), values, shape)
         if self._keep:
-            self._kept[shape.name] = activations, patches
+            self._windows[shape.name] = activations, patches
+            self._weights[shape.name] = weights, values
         return sums
 
     def backward_input(
@@ -39,14 +42,16 @@ class MatrixBackend(GoldenQuantizers):
         """See :class:`.backend.Backend`; float32 or float64."""
         terms = shape.area * shape.channels // shape.groups
         dtype = _exact_dtype(_levels(shape.w_bits) * _levels(shape.g_bits) * terms)
-        values = bipolar(weights, shape.w_bits, dtype)
+        kept, values = self._weights.pop(shape.name, (None, None))
+        if kept is not weights or values is None or values.dtype != dtype:
+            values = bipolar(weights, shape.w_bits, dtype)
         in_shape = (len(gradients), *shape.in_shape)
         return convolve_backward_input(bipolar(gradients, shape.g_bits, dtype), values, in_shape, shape)
 
     def backward_weight(
         self, shape: ConvolutionShape, gradients: np.ndarray, scales: np.ndarray, activations: np.ndarray
     ) -> np.ndarray:
-        """See :class:`.backend.Backend`."""
+        """See :class:`.backend.Backend`; float32 or float64."""
         pixels = gradients.shape[1] * gradients.shape[2]
         # What the sums of a sample with scale 1 may reach, and the scales that may be added below _EXACT.
         bound = pixels * _levels(shape.g_bits) * _levels(shape.a_bits)
@@ -55,19 +60,22 @@ class MatrixBackend(GoldenQuantizers):
         values = bipolar(gradients, shape.g_bits, patches.dtype.type)
         if patches.dtype == np.float64:
             values *= scales.reshape(-1, 1, 1, 1)
-            return convolve_backward_weights(values, patches, shape).astype(np.int64)
+            return convolve_backward_weights(values, patches, shape)
         if room < scales.max(initial=0):
             return _by_sample(shape, values, scales, patches)
         values *= scales.reshape(-1, 1, 1, 1).astype(np.float32)
-        total = np.zeros(shape.weights_shape, np.int64)
-        for part in _chunks(scales, room):
+        chunks = _chunks(scales, room)
+        if len(chunks) == 1:
+            return convolve_backward_weights(values, patches, shape)
+        total = np.zeros(shape.weights_shape)
+        for part in chunks:
             rows = slice(part.start * pixels, part.stop * pixels)
-            total += convolve_backward_weights(values[part], patches[:, rows], shape).astype(np.int64)
+            total += convolve_backward_weights(values[part], patches[:, rows], shape)
         return total
 
     def _patches(self, shape: ConvolutionShape, activations: np.ndarray, dtype: type) -> np.ndarray:
         """The windows of `activations`, in `dtype` or a wider type."""
-        kept, patches = self._kept.pop(shape.name, (None, None))
+        kept, patches = self._windows.pop(shape.name, (None, None))
         if kept is not activations or patches is None:
             patches = patches_of(activations.astype(dtype), shape)
         return patches.astype(np.promote_types(patches.dtype, dtype), copy=False)
@@ -98,7 +106,7 @@ def _by_sample(
     columns = values.reshape(batch, -1, groups, shape.channels // groups).transpose(2, 0, 3, 1)
     sums = columns @ patches.reshape(groups, batch, -1, patches.shape[2])
     total = np.tensordot(sums.astype(np.float64), scales.astype(np.float64), (1, 0))
-    return total.astype(np.int64).reshape(shape.weights_shape)
+    return total.reshape(shape.weights_shape)
 
 
 def _chunks(scales: np.ndarray, room: int) -> list[slice]:

@@ -58,11 +58,8 @@ class Adam:
             first += (1 - self.DECAY_1) * gradient
             second *= self.DECAY_2
             second += (1 - self.DECAY_2) * gradient * gradient
-            denominator = np.sqrt(second / correction_2)
-            denominator += self.EPSILON
-            update = np.divide(first, denominator, out=denominator)
-            update *= rate / correction_1
-            value -= update
+            denominator = np.sqrt(second / correction_2) + self.EPSILON
+            value -= (rate / correction_1) * first / denominator
 
 
 class Momentum:
