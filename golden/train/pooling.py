@@ -27,8 +27,8 @@ def max_pool(x: np.ndarray, pool: Pool) -> tuple[np.ndarray, np.ndarray]:
 def max_pool_backward(
     gradient: np.ndarray, position: np.ndarray, in_shape: tuple[int, ...], pool: Pool
 ) -> np.ndarray:
-    """Gradient of :func:`max_pool`'s x, `in_shape` (N, H, W, C): each goes to the element that was the maximum
-    of its window."""
+    """Gradient of :func:`max_pool`'s x, `in_shape` (N, H, W, C): each goes to the element that was the
+    maximum of its window."""
     padded = np.zeros((in_shape[0], *pool.padded(in_shape[1:]), in_shape[3]), gradient.dtype)
     for index, target in enumerate(_taps(padded, pool, gradient.shape[1:3])):
         target += gradient * (position == index)

@@ -21,8 +21,8 @@ MAXIMA = ("sample", "exact", "batch")
 
 
 class LayerBits(NamedTuple):
-    """Bits of a layer's weights, of the activations that it reads, of those that its quantizer yields (None: a
-    trunk or real scores), and of its gradients; FLOAT where they are not quantized."""
+    """Bits of a layer's weights, of the activations that it reads, of those that its quantizer yields (None:
+    a trunk or real scores), and of its gradients; FLOAT where they are not quantized."""
 
     weights: int
     reads: int
