@@ -40,7 +40,7 @@ class Convolution(Protocol):
 class IntegerConvolution:
     """Codes in, integer sums from a backend, one float32 multiplication for each of them.
 
-    With ``n = 2^bits - 1`` of weights and gradients, E the scale of the weights and k, e scale and exponent
+    With ``n = 2^bits - 1`` of weights and gradients, E the scale of the weights, k and e scale and exponent
     of the gradients: result ``float32(sum) float32(E / (n_w n_a))``, weight gradient ``float32(sum)
     float32(STEP 2^e / (n_g n_a))``, input gradient ``float32(sum) float32(k STEP 2^e E / (n_g n_w))``.
 

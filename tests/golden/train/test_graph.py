@@ -1,4 +1,4 @@
-"""What the zoo's networks have beyond a chain: gradients, frozen networks, and the same bits on bit planes."""
+"""What the zoo's networks have beyond a chain: gradients, frozen networks, the same bits on bit planes."""
 
 from dataclasses import replace
 
