@@ -35,8 +35,9 @@ ALLOWED = {
     "hw.engine.reader": "hw.config hw.lib hw.interface",
     "hw.engine.array": "hw.config hw.lib hw.arith hw.interface",
     "hw.engine.output": "hw.config hw.lib hw.interface hw.engine.array",
-    "hw.engine.training": "golden golden.network golden.quantizers hw.lib",
-    "hw.engine": "hw.config hw.lib hw.interface hw.engine.reader hw.engine.array hw.engine.output",
+    "hw.engine.training": "golden golden.network golden.quantizers hw.lib hw.config hw.interface",
+    "hw.engine": "hw.config hw.lib hw.interface hw.engine.reader hw.engine.array hw.engine.output"
+    " hw.engine.training",
     "hw.compiler": "golden golden.lowering hw.config hw.interface"
     " hw.engine hw.engine.reader hw.engine.array hw.engine.output",
     "hw.compiler.training": "golden golden.network golden.lowering golden.backward hw.config hw.interface"

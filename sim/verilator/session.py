@@ -54,7 +54,7 @@ class Session:
     breaks a protocol, does not answer, or takes longer than its watchdogs allow; the session is over then."""
 
     def __init__(
-        self, process: subprocess.Popen[str], commands: IO[bytes], errors: IO[str], stalls: int
+        self, process: subprocess.Popen[str], commands: io.FileIO, errors: IO[str], stalls: int
     ) -> None:
         self._process = process
         self._commands = commands
@@ -108,10 +108,10 @@ class Session:
 
     def _send(self, *parts: bytes) -> None:
         with self._watched(0):
+            left = memoryview(b"".join(parts))
             try:
-                for part in parts:
-                    self._commands.write(part)
-                self._commands.flush()
+                while left:
+                    left = left[self._commands.write(left) :]
             except BrokenPipeError:
                 self._fail()
 
@@ -172,7 +172,7 @@ def session(
 
 
 @contextmanager
-def _opened(path: Path, process: subprocess.Popen[str], errors: IO[str]) -> Iterator[IO[bytes]]:
+def _opened(path: Path, process: subprocess.Popen[str], errors: IO[str]) -> Iterator[io.FileIO]:
     """The writing end of a named pipe that `process` opens for reading."""
     until = time.monotonic() + _GRACE
     while True:
@@ -187,11 +187,6 @@ def _opened(path: Path, process: subprocess.Popen[str], errors: IO[str]) -> Iter
                 raise SimulationError(f"compiled model does not start: {errors.read().strip()}") from error
             time.sleep(_START)
     os.set_blocking(pipe, True)
-    commands = os.fdopen(pipe, "wb")
-    try:
+    # Without a buffer: nothing is left to be written when it closes, whoever still reads.
+    with open(pipe, "wb", buffering=0) as commands:
         yield commands
-    finally:
-        try:
-            commands.close()
-        except BrokenPipeError:  # what is left in the buffer has no reader any more
-            pass

@@ -40,7 +40,7 @@ class OperandPort(wiring.Component):
     Ports:
 
     - `job` and `layers`: what the packet found, until the next one; `state` of the noise
-      (:func:`.noise.stream_state`), looked at three cycles after a packet's first beat;
+      (:func:`.noise.stream_state`), looked at two cycles after a packet's first beat;
     - `beat` (the bytes), `load`, `first`, `count` (bytes), `last`, `wrong`, as the sequencer says; `ready`,
       whether a beat may come;
     - `image_valid`, `image_codes`, `image_count`, `image_last`: to the plane packer, the bytes in the same

@@ -10,9 +10,11 @@ from dorefa.golden.backward.input import BackwardInput
 from dorefa.golden.backward.weight import BackwardWeight
 from dorefa.golden.errors import InputError
 from dorefa.hw.compiler.training.cost import PassCost
+from dorefa.hw.compiler.training.cut import parts_of
 from dorefa.hw.compiler.training.job_pass import JobPass
 from dorefa.hw.compiler.training.job_program import JobProgram
 from dorefa.hw.generate.manifest import engine_files
+from dorefa.hw.interface import program
 from dorefa.sim.training.engine import TrainingEngine
 from dorefa.sim.training.engine_runner import EngineRunner
 from dorefa.sim.verilator.session import session
@@ -28,8 +30,8 @@ def runner_of(case, opened, config=TRAINING):
     """A runner with all jobs of a case, in both forms."""
     shape, batch = case.shape, len(case.scales)
     planners = [Forward(shape), BackwardInput(shape), *(BackwardWeight(shape, form, batch) for form in "PB")]
-    program = JobProgram.of((job for planner in planners for job in planner.jobs), config)
-    engine = TrainingEngine(session=opened, program=program)
+    made = JobProgram.of((job for planner in planners for job in planner.jobs), config)
+    engine = TrainingEngine(session=opened, program=made)
     engine.load()
     return EngineRunner(engine=engine)
 
@@ -79,7 +81,32 @@ def test_sums_and_costs_of_other_engines(changes, seed):
             assert runner.costs == runner.predicted
 
 
-def test_a_fault_is_found(monkeypatch, opened, seed):
+@pytest.fixture
+def fresh_parts():
+    parts_of.cache_clear()
+    yield
+    parts_of.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [("shared_weights", {"P", "B"}), ("bare_sums", {"forward", "input", "P", "B"})],
+)
+@pytest.mark.usefixtures("fresh_parts")
+def test_faults_of_the_program_are_found(field, wrong, monkeypatch, opened, seed):
+    case = next(
+        case
+        for case in (drawn(seed, number) for number in range(SOME))
+        if case.shape.groups == 1 and min(case.shape.weights_shape) > 1 and not case.shape.covers_map
+    )
+    encode = program.encode
+    monkeypatch.setattr(
+        program, "encode", lambda config, name, values: encode(config, name, values | {field: 0})
+    )
+    assert differing(case, runner_of(case, opened)) == wrong
+
+
+def test_constants_left_out_are_found(monkeypatch, opened, seed):
     case = drawn(seed, 0)
     monkeypatch.setattr(JobPass, "constants", lambda self, weights: np.zeros((1, 1), np.int64))
     assert differing(case, runner_of(case, opened)) == {"forward", "input", "P", "B"}

@@ -183,3 +183,5 @@ async def some_job(ctx, bench, rng, kind):
 
 FAULTS = ("short", "long", "part of a word", "beat that is not full", "nothing", "nothing at the end")
 KINDS = ("kept", "own", "shared", "gradients", "sums of codes", "weights", "network", "dropped")
+# Those that need no stream of weights.
+ALONE = tuple(kind for kind in KINDS if kind not in ("own", "sums of codes"))
