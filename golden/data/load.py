@@ -70,8 +70,8 @@ def data_files(folder: str | Path) -> Iterator[Path]:
 
 
 def _data_sets(folder: Path) -> list[tuple[Kind, Path, list[Path | None]]]:
-    """Where there are data sets, and what of them: whole ones in `folder`, or else whole ones in its
-    subfolders, or else parts of them."""
+    """Of each kind of which there is something in `folder`, or else in its subfolders: where, and what. Parts
+    of data sets do not count where there is a whole one below."""
 
     def within(places: list[Path]) -> list[tuple[Kind, Path, list[Path | None]]]:
         every = [(kind, place, kind.found(place)) for place in places for kind in KINDS]
@@ -84,10 +84,13 @@ def _data_sets(folder: Path) -> list[tuple[Kind, Path, list[Path | None]]]:
         raise InputError(
             f"{folder}: cannot be read ({reason(error)}); accepted: a folder with {ACCEPTED}"
         ) from None
-    for found in (here, below):
-        if whole := [data_set for data_set in found if all(data_set[2])]:
-            return whole
+    if any(map(_whole, below)) and not any(map(_whole, here)):
+        return below
     return here or below
+
+
+def _whole(found: tuple[Kind, Path, list[Path | None]]) -> bool:
+    return all(found[2])
 
 
 def _listing(folder: Path) -> str:

@@ -98,7 +98,8 @@ def quantize_weights_backward(gradient: np.ndarray, w: np.ndarray, bits: int) ->
     """Eq. 8 and 10: gradient of the float weights from that of the quantized ones.
 
     Identity for one bit. For more, straight through the rounding, then the chain rule through
-    tanh(w) / max|tanh(w)|, with the maximum taken as a constant. Shaped and typed like `w`.
+    tanh(w) / max|tanh(w)|, with the maximum taken as a constant: to differentiate it too, as the paper's
+    published code does, changes the gradient of the largest weight alone. Shaped and typed like `w`.
     """
     if bits == 1:
         return gradient

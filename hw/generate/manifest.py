@@ -128,17 +128,25 @@ def manifest(top: AxiTop, compiled: CompiledNetwork | None = None) -> dict[str, 
 
 
 def _image_streams(config: EngineConfig) -> dict[str, dict[str, object]]:
-    packet, order, results = "one image", "", result_port(config).description(config)
+    packet, order, port = "one image", "", result_port(config)
     if config.batch > 1:
         packet = f"{config.batch} images"
         order = "; for every pass of the last layer, image by image, the classes of the pass"
+    carries = "image bytes, height, width, channel order, little endian in TDATA"
+    if config.training:
+        carries += "; words of gradients (int16) or weights (float32) where a job says so"
+        order += "; in front of them the codes of words, bytes, of which TKEEP marks those that there are"
     return {
         "s_axis": {
-            "carries": "image bytes, height, width, channel order, little endian in TDATA",
+            "carries": carries,
             "packet": packet,
             "data_bits": 8 * config.port_bytes,
         },
-        "m_axis": {"carries": results.pop("carries") + order, "packet": packet, **results},
+        "m_axis": {
+            "carries": port.carries(config) + order,
+            "packet": packet,
+            "data_bits": port.data_bits(config),
+        },
     }
 
 

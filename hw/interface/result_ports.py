@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from amaranth import signed
 from amaranth.lib import data
@@ -41,12 +40,9 @@ class ResultPort:
         # Two cycles around the results of every group.
         return 2 * groups + sums
 
-    def description(self, config: EngineConfig) -> dict[str, Any]:
-        """The port for the manifest: what it carries, but for the order of batches, and bits of TDATA."""
-        return {
-            "carries": "signed accumulators of the last layer, one per class",
-            "data_bits": self.data_bits(config),
-        }
+    def carries(self, config: EngineConfig) -> str:
+        """What the manifest says of the port, but for the order of batches."""
+        return "signed accumulators of the last layer, one per class"
 
 
 @dataclass(frozen=True)
@@ -65,13 +61,12 @@ class _Wide(ResultPort):
     def drain(self, groups: int, sums: int) -> int:
         return groups
 
-    def description(self, config: EngineConfig) -> dict[str, Any]:
-        return {
-            "carries": f"signed accumulators of the last layer, one per class; a beat is a group of up to "
-            f"{self.sums(config)}, {config.result_bits} bits each, the first one lowest, and TKEEP marks "
-            "the bytes of those that there are",
-            "data_bits": self.data_bits(config),
-        }
+    def carries(self, config: EngineConfig) -> str:
+        return (
+            f"{super().carries(config)}; a beat is a group of up to {self.sums(config)}, "
+            f"{config.result_bits} bits each, the first one lowest, and TKEEP marks the bytes of those that "
+            "there are"
+        )
 
 
 RESULT_PORTS: dict[str, ResultPort] = {

@@ -112,7 +112,7 @@ def _operations(name: str, config: EngineConfig) -> int:
 def _size(name: str, config: EngineConfig) -> str:
     """How much of a unit there is, for people."""
     if name in _WORD_BITS:
-        return f"{_words(config, _WORD_BITS[name])} words per cycle"
+        return f"{_words(config, _WORD_BITS[name])} x {_WORD_BITS[name]} bits per cycle"
     return f"{config.lanes} lanes x {config.rows} rows x {config.cols} columns"
 
 

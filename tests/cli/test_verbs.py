@@ -179,6 +179,18 @@ def test_synth_refuses_an_unknown_device_or_seed(dorefa):
     assert outcome.status == 2 and "'one' is no seed; accepted: integers, as 1,2,3" in outcome.err
 
 
+def test_synth_of_a_quantizer_of_training(dorefa):
+    outcome = dorefa(
+        "synth", "--unit", "gradient_quantizer", "--target", "ecp5", "--no-components", "--json", "-"
+    )
+    assert outcome.status == 0 and "gradient_quantizer on ecp5: 1 x 16 bits per cycle" in outcome.err
+    report = outcome.report
+    assert report["unit"] == "gradient_quantizer" and report["binary_ops_per_cycle"] == 0
+    assert report["brams"] == 1 and report["luts_per_binary_op"] is None
+    error = dorefa("synth", "--unit", "gradient_quantizer", "--port-bytes", 32, "--fetch-bits", 32).error
+    assert error == "gradient_quantizer: port_bytes is 32; accepted: at most 16"
+
+
 def test_synth_time_limit(dorefa):
     error = dorefa("synth", "--unit", "popcount", "--preset", "tiny", "--timeout", 0.01).error
     assert "took longer than 0.01 s" in error

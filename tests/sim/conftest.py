@@ -1,4 +1,4 @@
-"""What the tests of the simulators share: one small network on one small engine, and one engine that trains."""
+"""What the tests of the simulators share: a small network on a small engine, and one that trains."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.generate.manifest import engine_files
 from dorefa.sim.verilator.session import session
 
-# With room for all random layers of training steps.
+# With room for all random layers, and random networks, of training steps.
 TRAINING = EngineConfig(
     lanes=16,
     rows=4,
@@ -30,7 +30,7 @@ TRAINING = EngineConfig(
     param_depth=1,
     pool_depth=1,
     line_depth=1,
-    layer_depth=128,
+    layer_depth=512,
     port_bytes=4,
     weights="stream",
     results="wide",

@@ -80,10 +80,7 @@ def parts_of(job: Job, config: EngineConfig) -> tuple[JobPart, ...]:
         groups = groups if job.shared_weights else 1
     elif not job.shared_weights:
         groups = min(groups, tiles // whole.geometry.tiles)
-    parts = tuple(_parts(job, config, groups, channels))
-    for part in parts:
-        _check(part.computed)
-    return parts
+    return tuple(_parts(job, config, groups, channels))
 
 
 def _groups_of_maps(job: Job, config: EngineConfig) -> int:
@@ -105,7 +102,9 @@ def _groups_of_maps(job: Job, config: EngineConfig) -> int:
 
 
 def _parts(job: Job, config: EngineConfig, groups: int, channels: int) -> Iterator[JobPart]:
-    """Parts of at most so many groups, and output channels of each group."""
+    """Parts of at most so many groups, and output channels of each group; those that are alike share what is
+    computed of them."""
+    passes: dict[Job, JobPass] = {}
     inner, outer = job.in_shape[2] // job.groups, job.out_channels // job.groups
     for group in range(0, job.groups, groups):
         own_groups = range(group, min(group + groups, job.groups))
@@ -117,8 +116,10 @@ def _parts(job: Job, config: EngineConfig, groups: int, channels: int) -> Iterat
                 groups=len(own_groups),
                 out_channels=len(own) * len(own_groups),
             )
-            computed = JobPass(part=part, config=config)
-            yield JobPart(job=job, computed=computed, groups=own_groups, channels=own)
+            if part not in passes:
+                passes[part] = JobPass(part=part, config=config)
+                _check(passes[part])
+            yield JobPart(job=job, computed=passes[part], groups=own_groups, channels=own)
 
 
 def _check(computed: JobPass) -> None:

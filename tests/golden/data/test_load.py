@@ -145,7 +145,7 @@ def test_several_data_sets(tmp_path, rng):
     )
 
 
-def test_a_whole_data_set_wins_over_part_of_another(tmp_path, rng):
+def test_a_whole_data_set_wins_over_part_of_one_above(tmp_path, rng):
     arrays = random_arrays(rng, (4, 6))
     write_idx(tmp_path / "data", arrays)
     (tmp_path / "test").mkdir()  # as half of a folder of PNG files

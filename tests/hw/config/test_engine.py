@@ -10,6 +10,8 @@ from dorefa.hw.config.engine import PRESETS, EngineConfig, preset
 from dorefa.hw.config.ranges import RANGES
 from dorefa.hw.config.toml_file import read_overrides
 
+# What an engine that trains must have beside it.
+TRAINS = {"training": 1, "results": "wide", "port_bytes": 4}
 # Neighbors that must move along when a parameter goes to the end of its range.
 COMPANIONS = {
     ("lanes", 8): {"fetch_bits": 8},
@@ -20,6 +22,7 @@ COMPANIONS = {
     ("quant", 64): {"rows": 64, "fetch_bits": 64},
     ("fetch_bits", 1024): {"lanes": 1024},
     ("port_bytes", 64): {"fetch_bits": 64},
+    ("training", 1): TRAINS,
 }
 
 
@@ -116,6 +119,28 @@ def test_sizes_are_integers(value):
             {"engines": 3, "quant": 16, "fetch_bits": 32},
             "fetch_bits is 32; accepted: at least 48 (= max of engines x quant 48 and port_bytes 1), "
             "because the plane packer writes one word per cycle",
+        ),
+        (
+            {"training": 1},
+            "results is 'single' with training 1; accepted: 'wide', because jobs leave whole maps of sums",
+        ),
+        (
+            TRAINS | {"cols": 2},
+            "cols is 2 with training 1; accepted: 1, because sums of several columns do not leave pixel by "
+            "pixel",
+        ),
+        (
+            TRAINS | {"plane_groups": 2},
+            "plane_groups is 2 with training 1; accepted: 1, because codes of gradients do not wait",
+        ),
+        (
+            TRAINS | {"port_bytes": 6},
+            "port_bytes is 6 with training 1; accepted: 4, 8 or 16, because a beat holds whole words",
+        ),
+        (
+            TRAINS | {"port_bytes": 16, "quant": 1},
+            "quant is 1 with training 1 and port_bytes 16; accepted: at least 2, because the codes of a beat "
+            "leave in one beat of results",
         ),
         (
             {"engines": 2, "rows": 30},
@@ -226,3 +251,15 @@ def test_lean_holds_the_largest_reduction_that_its_patches_hold():
     reduction = config.patch_depth * config.lanes
     assert reduction == 4608
     assert reduction * (2**config.a_bits - 1) < 1 << (config.acc_bits - 1)
+
+
+def test_the_head_of_the_verilog_names_what_is_used():
+    """Engines without a part do not name it."""
+    trains = EngineConfig(**TRAINS)
+    assert trains.summary() == trains.as_dict()
+    assert EngineConfig().as_dict().keys() - EngineConfig().summary().keys() == {"results", "training"}
+
+
+def test_words_of_a_beat():
+    assert [EngineConfig(**TRAINS | {"port_bytes": n}).gradient_lanes for n in (4, 8, 16)] == [2, 4, 8]
+    assert [EngineConfig(**TRAINS | {"port_bytes": n}).weight_lanes for n in (4, 8, 16)] == [1, 2, 4]

@@ -1,6 +1,7 @@
 """The host port: registers, words put together from pieces, status bits."""
 
 import pytest
+from amaranth import Module
 
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.engine import host_port
@@ -9,7 +10,7 @@ from dorefa.hw.interface.memory_map import MemoryMap
 from dorefa.hw.interface.register import Access, Field, Register
 from dorefa.hw.interface.registers import REGISTERS, engine_registers
 
-from ..interface.test_memory_map import AFFINE, CONFIGS, LEAST, ODD
+from ..interface.test_memory_map import AFFINE, CONFIGS, LEAST, ODD, TRAINS
 from ..support import simulate
 
 ADDRESS = {name: register.address for name, register in REGISTERS.items()}
@@ -29,7 +30,7 @@ async def read(ctx, unit, address):
     return ctx.get(unit.host.r_data)
 
 
-@pytest.mark.parametrize("name", ["least", "odd", "affine", "tiny", "trunks", "stream"])
+@pytest.mark.parametrize("name", ["least", "odd", "affine", "tiny", "trunks", "stream", "trains"])
 def test_words_of_the_memories(name, rng):
     """Random words of random memories arrive once, whole; gaps and reads between pieces."""
     config = CONFIGS[name]
@@ -139,6 +140,35 @@ def test_status(bit, pulse, other):
         assert await read(ctx, unit, status) == bit
 
     simulate(unit, testbench, limit=50)
+
+
+def test_registers_of_jobs():
+    """Those of an engine that trains; others read 0 there."""
+    unit, other = HostPort(TRAINS), HostPort(LEAST)
+    top = Module()
+    top.submodules += [unit, other]
+    written = {
+        "program_start": ({"program_start": 9}, [(unit.program_start, 9)]),
+        "job": (
+            {"mode": 4, "hold_weights": 1, "code_bits": 8},
+            [(unit.mode, 4), (unit.hold_weights, 1), (unit.noise, 0), (unit.code_bits, 8)],
+        ),
+        "noise_seed_0": ({"noise_seed_0": 0xFFFFFFFF}, [(unit.noise_seed_0, 0xFFFFFFFF)]),
+        "noise_seed_3": ({"noise_seed_3": 0x7FFFFFFF}, [(unit.noise_seed_3, 0x7FFFFFFF)]),
+    }
+
+    async def testbench(ctx):
+        ctx.set(unit.measured, 0x7F7FFFFF)
+        assert await read(ctx, unit, ADDRESS["measured"]) == 0x7F7FFFFF
+        for name, (values, ports) in written.items():
+            word = REGISTERS[name].encode(**values)
+            for one in (unit, other):
+                await write(ctx, one, ADDRESS[name], word)
+            assert [ctx.get(port) for port, _ in ports] == [value for _, value in ports], name
+            assert await read(ctx, unit, ADDRESS[name]) == word
+            assert await read(ctx, other, ADDRESS[name]) == 0
+
+    simulate(top, testbench, limit=100)
 
 
 def test_an_engine_that_quantizes_256_channels_a_cycle():

@@ -11,7 +11,7 @@ from dorefa.hw.generate.c_header import c_header
 from dorefa.hw.interface.memory_map import MemoryMap
 from dorefa.hw.interface.registers import IDENTITY, REGISTERS, VERSION
 
-CONFIG = preset("wide").replace(trunk_bits=18, trunk_depth=16)
+CONFIG = preset("wide").replace(trunk_bits=18, trunk_depth=16, results="wide", training=1)
 STRICT = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
 COMPILERS = {"cc": ["-x", "c", "-std=c99", *STRICT], "c++": ["-x", "c++", *STRICT]}
 

@@ -2,8 +2,11 @@
 
 import itertools
 
+import numpy as np
 import pytest
 
+from dorefa.golden.quantizers.gradient import reciprocals
+from dorefa.golden.quantizers.weight_thresholds import weight_thresholds
 from dorefa.hw.config.engine import PRESETS, EngineConfig
 from dorefa.hw.interface.memory_map import MemoryMap, bits_for
 from dorefa.hw.interface.registers import REGISTERS
@@ -37,6 +40,8 @@ AFFINE = ODD.replace(quantizer="affine", bias_bits=64)
 # Rescaling parameters of two engines in a window of their own.
 TRUNKS = ODD.replace(trunk_bits=20, trunk_depth=9, trunk_bias_bits=50, engines=2)
 STREAM = TRUNKS.replace(weights="stream", engines=1)
+# Tables of the quantizers of gradients and weights.
+TRAINS = LEAST.replace(results="wide", port_bytes=4, training=1)
 CONFIGS = {
     **PRESETS,
     "least": LEAST,
@@ -44,10 +49,11 @@ CONFIGS = {
     "affine": AFFINE,
     "trunks": TRUNKS,
     "stream": STREAM,
+    "trains": TRAINS,
 }
 
 
-@pytest.mark.parametrize("name", ["least", "odd", "affine", "tiny", "trunks", "stream"])
+@pytest.mark.parametrize("name", ["least", "odd", "affine", "tiny", "trunks", "stream", "trains"])
 def test_every_piece_has_its_own_address(name):
     memory_map = MemoryMap.of(CONFIGS[name])
     seen = {register.address for register in REGISTERS.values()}
@@ -97,6 +103,14 @@ def test_windows_exist_where_something_is_to_be_written():
     assert names["odd"] == ["program", "weights", "params"]
     assert names["trunks"] == ["program", "weights", "params", "rescale"]
     assert names["stream"] == ["program", "params", "rescale"]
+    assert names["trains"] == ["program", "weights", "params", "reciprocals", "thresholds"]
+
+
+def test_tables_of_quantizers_hold_what_golden_makes():
+    memory_map = MemoryMap.of(TRAINS)
+    assert memory_map.reciprocals.depth == len(reciprocals(8))
+    assert max(int(word) for word in reciprocals(8)).bit_length() <= memory_map.reciprocals.width
+    assert memory_map.thresholds.depth == 1 + len(weight_thresholds(np.float32(1), 8))
 
 
 def test_memories_of_several_engines():

@@ -1,4 +1,4 @@
-"""Whole training steps on the engine: losses, parameters and cycles are those of golden and of the prediction."""
+"""Whole training steps on the engine: losses and parameters as golden has them, cycles as predicted."""
 
 import dataclasses
 
@@ -10,9 +10,10 @@ from dorefa.golden.train.job_backend import JobBackend
 from dorefa.golden.train.matrix_backend import MatrixBackend
 from dorefa.golden.train.network import TrainNetwork
 from dorefa.golden.train.optimizer import Adam
-from dorefa.golden.train.train import train_step
+from dorefa.golden.train.train import train, train_step
 from dorefa.golden.zoo.architectures import find
 from dorefa.golden.zoo.datasets import digits_sample
+from dorefa.golden.zoo.random_architecture import random_architecture
 from dorefa.hw.compiler.training.job_program import JobProgram
 from dorefa.hw.compiler.training.sizing import fit_training
 from dorefa.hw.compiler.training.step_cost import step_costs
@@ -20,10 +21,11 @@ from dorefa.hw.compiler.training.step_jobs import StepJobs
 from dorefa.sim.training.engine import TrainingEngine, training_engine
 from dorefa.sim.training.engine_backend import EngineBackend
 
-from ...golden.train.support import TINY, recipe_of
+from ...golden.train.support import TINY, random_set, recipe_of
 from ..conftest import TRAINING
 
 RATE = 1e-3
+SLOW = [pytest.mark.slow, pytest.mark.sample]
 
 
 def steps(architecture, recipe, backend, batches):
@@ -46,6 +48,14 @@ def check_costs(backend, step, config, count):
         assert dataclasses.replace(expected, cost=found.cost, operations=found.operations) == found
 
 
+def backend_of(opened, shapes, batch, noise_seed):
+    """(back end on the small engine, what its program was made for)."""
+    step = StepJobs.of(shapes, batch, TRAINING)
+    engine = TrainingEngine(session=opened, program=JobProgram.of(step.jobs, TRAINING))
+    engine.load()
+    return EngineBackend(engine, step, noise_seed), step
+
+
 @pytest.mark.parametrize("noise_seed", [5, None])
 def test_steps_of_a_small_network(noise_seed, opened, rng):
     recipe, batch, count = recipe_of(w_bits=2), 4, 2
@@ -53,15 +63,30 @@ def test_steps_of_a_small_network(noise_seed, opened, rng):
         (rng.integers(0, 256, (batch, *TINY.input_shape), np.uint8), rng.integers(0, 3, batch))
         for _ in range(count)
     ]
-    step = StepJobs.of(shapes_of(TINY, recipe), batch, TRAINING)
+    backend, step = backend_of(opened, shapes_of(TINY, recipe), batch, noise_seed)
     assert {*step.forms.values()} == {"P", "B"}
-    engine = TrainingEngine(session=opened, program=JobProgram.of(step.jobs, TRAINING))
-    engine.load()
-    backend = EngineBackend(engine, step, noise_seed)
     found = steps(TINY, recipe, backend, batches)
     assert found == steps(TINY, recipe, MatrixBackend(noise_seed), batches)
     assert found == steps(TINY, recipe, JobBackend(run_planes, noise_seed), batches)
     check_costs(backend, step, TRAINING, count)
+
+
+@pytest.mark.parametrize(
+    "number", [*range(3), *(pytest.param(number, marks=SLOW) for number in range(3, 20))]
+)
+def test_random_networks_train_to_the_same_bits(number, seed, opened, rng):
+    """Residual ones, strides, channel groups, every pooling; the last batch is not full."""
+    architecture = random_architecture(seed + number)
+    images, labels = random_set(rng, architecture, 7)
+    recipe = recipe_of(
+        w_bits=1 + number % 3, a_bits=1 + number % 4, g_bits=1 + number % 8, batch=4, seed=seed
+    )
+    backend, _ = backend_of(opened, shapes_of(architecture, recipe), 4, recipe.stream_seed)
+    runs = [train(architecture, recipe, images, labels, backend=own) for own in (None, backend)]
+    assert len(runs[0].losses) == 2
+    assert runs[0].losses == runs[1].losses
+    assert runs[0].parameters_sha256 == runs[1].parameters_sha256
+    assert backend.runner.costs == backend.runner.predicted
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Both quantizers in the engine's units: codes, scales and cycles are those of golden and of the prediction."""
+"""Both quantizers in the engine's units: codes and scales as golden has them, cycles as predicted."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Random layers of all widths on the Verilog: sums of all three convolutions, cycles and bytes as predicted."""
+"""Random layers of all widths on the Verilog: their sums, and cycles and bytes as predicted."""
 
 import dataclasses
 

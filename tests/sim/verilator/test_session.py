@@ -98,8 +98,8 @@ def refused(own, message, *arguments, **options):
 
 def test_watchdog_of_cycles(own, rng):
     message = (
-        "packet 0 is not done after 200 cycles: all of it was taken, 0 of 0 weight packets, and 0 of 240 bytes "
-        "came back"
+        "packet 0 is not done after 200 cycles: all of it was taken, 0 of 0 weight packets, and 0 of 240 "
+        "bytes came back"
     )
     refused(own, message, operands(rng, 2), weights=(), limit=200)
 

@@ -1,4 +1,4 @@
-"""Expected sizes of popcounts and dot units for the pinned Yosys.
+"""Expected sizes of popcounts, dot units and the quantizers of training for the pinned Yosys.
 
 A change of these numbers is a change of what users get: edit them with the reason in the commit.
 """
@@ -53,6 +53,12 @@ GATES = {
     ("dot", 256): 2722.5,
 }
 
+# (unit, target): LUTs, flip-flops, block RAMs and multipliers with a port of 4 bytes
+TRAINING = {
+    ("gradient_quantizer", "ecp5"): (431, 352, 1, 2),
+    ("weight_quantizer", "ecp5"): (704, 1050, 2, 0),
+}
+
 
 def counts(unit, target, folder, **parameters):
     """Report of one synthesis of an engine's unit."""
@@ -80,3 +86,10 @@ def test_portable(unit, target, structure, tmp_path):
 def test_gates(unit, lanes, tmp_path):
     found = counts(unit, "asic", tmp_path, lanes=lanes)
     assert found["gate_equivalents"] == GATES[unit, lanes]
+
+
+@pytest.mark.parametrize("unit, target", TRAINING)
+def test_quantizers_of_training(unit, target, tmp_path):
+    found = counts(unit, target, tmp_path, port_bytes=4)
+    multipliers = found["cell_types"].get("MULT18X18D", 0)
+    assert (found["luts"], found["ffs"], found["brams"], multipliers) == TRAINING[unit, target]

@@ -21,23 +21,23 @@ def test_unit_is_verilog_with_its_top(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name, port_bytes, words",
+    "name, port_bytes, words, bits",
     [
-        ("gradient_quantizer", 1, 1),
-        ("gradient_quantizer", 8, 4),
-        ("weight_quantizer", 2, 1),
-        ("weight_quantizer", 8, 2),
+        ("gradient_quantizer", 1, 1, 16),
+        ("gradient_quantizer", 8, 4, 16),
+        ("weight_quantizer", 2, 1, 32),
+        ("weight_quantizer", 8, 2, 32),
     ],
 )
-def test_quantizers_of_training_take_a_beat_of_the_port(name, port_bytes, words):
+def test_quantizers_of_training_take_a_beat_of_the_port(name, port_bytes, words, bits):
     unit = make_unit(name, CONFIG.replace(port_bytes=port_bytes))
-    assert unit.size == f"{words} words per cycle"
+    assert unit.size == f"{words} x {bits} bits per cycle"
     assert f"words__{words - 1};" in unit.text and f"words__{words};" not in unit.text
 
 
 def test_more_words_than_a_quantizer_takes():
     with pytest.raises(InputError, match="^gradient_quantizer: port_bytes is 17; accepted: at most 16$"):
-        make_unit("gradient_quantizer", CONFIG.replace(port_bytes=17))
+        make_unit("gradient_quantizer", CONFIG.replace(lanes=32, fetch_bits=32, port_bytes=17))
 
 
 def test_unknown_unit_lists_the_known_ones():

@@ -43,7 +43,8 @@ class JobBench:
     or takes waits in a cycle.
 
     :meth:`run` runs one test bench, an async function of (ctx, bench); packets of weights are put into
-    `weights`, packets that leave are taken with :meth:`results`.
+    `weights`, packets that leave are taken with :meth:`results`. `seen`: the cycles in which a beat came
+    (`i`), one left (`o`), and an image was read for the first time (`read`).
     """
 
     def __init__(self, config, rng, *, stalls=0.0):
@@ -52,8 +53,7 @@ class JobBench:
         self.engine = Engine(config)
         self.weights = deque()
         self.packets = deque()
-        self.stamps = []  # cycles of the beats that left
-        self.cycle = 0
+        self.seen = {"i": [], "o": [], "read": []}
 
     def run(self, scenario, *, limit=10_000):
         """Runs `scenario` to its end."""
@@ -71,8 +71,14 @@ class JobBench:
             assert not self.packets and not self.weights
 
         async def watchdog(ctx):
-            for self.cycle in range(limit):
-                await ctx.tick()
+            i, o = self.engine.i, self.engine.o
+            for cycle in range(limit):
+                _, _, *now = await ctx.tick().sample(
+                    i.valid & i.ready, o.valid & o.ready, self.engine.status.first_read
+                )
+                for cycles, happened in zip(self.seen.values(), now, strict=True):
+                    if happened:
+                        cycles.append(cycle)
             raise AssertionError(f"the simulation has not ended after {limit} cycles")
 
         for process in (watchdog, self._take, *([self._weights] if self.map.weights is None else [])):
@@ -157,7 +163,6 @@ class JobBench:
             waiting = beat if valid and not ready else None
             if not (valid and ready):
                 continue
-            self.stamps.append(self.cycle)
             count = beat.keep.bit_count()
             assert beat.keep == (1 << count) - 1
             packet += (beat.data % (1 << 8 * len(port.payload.keep))).to_bytes(
