@@ -1,4 +1,4 @@
-"""dorefa.cli.output: the names of a command's files, tables, reports, progress."""
+"""dorefa.cli.common.output: the names of a command's files, tables, reports, progress."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""dorefa.cli.streams: full, closed and abandoned standard streams, of every verb."""
+"""dorefa.cli.common.streams: full, closed and abandoned standard streams, of every verb."""
 
 import io
 import os
