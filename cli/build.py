@@ -4,8 +4,8 @@ import argparse
 
 from dorefa.golden.files import write_files
 
-from . import options
-from .output import Output, Progress, new_folder
+from .common import options
+from .common.output import Output, Progress, new_folder
 
 SUMMARY = "make a bitstream with the network inside for a board"
 EXAMPLE = "dorefa build digits --board ulx3s_85f -o ulx3s"

@@ -11,9 +11,9 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.files import write_file
 from dorefa.golden.reading import read_bytes, read_json, shown
 
-from . import options
 from .build import DEFAULT_BAUD, SETTINGS
-from .output import Output, Progress, array_file
+from .common import options
+from .common.output import Output, Progress, array_file
 
 if TYPE_CHECKING:
     import serial

@@ -60,9 +60,10 @@ ALLOWED |= {
     "synth.flow": "synth.targets",
     "synth.boards": "synth.targets synth.flow",
     "synth.explore": "synth.targets synth.flow synth.boards",
-    "cli": "cli.training",
-    "cli.demo": "cli",
-    "cli.training": "cli",
+    "cli.common": "",
+    "cli.training": "cli.common",
+    "cli": "cli.common cli.training",
+    "cli.demo": "cli cli.common",
 }
 
 

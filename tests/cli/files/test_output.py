@@ -1,4 +1,4 @@
-"""dorefa.cli.output: the names of a command's files, tables, reports, progress."""
+"""dorefa.cli.common.output: the names of a command's files, tables, reports, progress."""
 
 import io
 import json
@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from dorefa.cli import output
+from dorefa.cli.common import output
 from dorefa.golden.errors import InputError
 
 
