@@ -91,8 +91,8 @@ class JobBench:
         else:
             simulator.run()
 
-    async def write(self, ctx, words):
-        """Writes (word address, word) pairs."""
+    async def write(self, ctx, words, *, found=True):
+        """Writes (word address, word) pairs; a packet that begins then finds them, or just does not."""
         host = self.engine.host
         for address, word in words:
             ctx.set(host.addr, address)
@@ -101,7 +101,8 @@ class JobBench:
             await ctx.tick()
         ctx.set(host.w_en, 0)
         # The register has it now, and what follows the registers in the next cycle.
-        await ctx.tick()
+        if found:
+            await ctx.tick()
 
     async def registers(self, ctx, **words):
         """Writes registers by name, a word or a dictionary of fields each."""

@@ -102,6 +102,14 @@ def test_words_wait_for_the_port_of_their_codes(rng, mode):
     JobBench(ENGINE, rng).run(scenario)
 
 
+def test_sums_wait_behind_codes(rng):
+    async def scenario(ctx, bench):
+        bench.shut = 1200
+        await gradients_are_right(ctx, bench, rng, 6, job(a_bits=6))
+
+    JobBench(ENGINE, rng).run(scenario)
+
+
 def test_packets_that_are_dropped(rng):
     """With every fault in every mode that has it, and what follows is right."""
     faults = [(mode, fault) for mode in [*Mode][1:] for fault in FAULTS]
