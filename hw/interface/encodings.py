@@ -32,9 +32,8 @@ def engine_encoding(encodings: Iterable[Encoding]) -> str:
 
 
 def signed_code_fields(config: EngineConfig) -> dict[str, Shape]:
-    """Program fields of an engine whose codes may be signed: whether those read are two's complement; and from
-    a pooled count to the stored code: twice the count or once, plus an offset, as many bits as the mask
-    has."""
+    """Program fields where codes may be signed: whether those that are read are two's complement; and from a
+    pooled count to the stored code: twice the count or once, plus an offset, as many bits as the mask has."""
     return {
         "signed_activations": unsigned(1),
         "code_double": unsigned(1),
