@@ -69,7 +69,7 @@ def quantize_weights(w: np.ndarray, bits: int) -> tuple[np.ndarray, np.float32]:
         raise InputError(f"quantize_weights: w has shape {w.shape}; accepted: one or more weights")
     scale = weight_scale(w, bits)
     if bits == 1:
-        return (w >= 0).astype(np.uint8), scale
+        return (w >= 0).view(np.uint8), scale
     bounded = np.tanh(w.astype(np.float64))
     largest = np.abs(bounded).max()
     unit = bounded / (2 * largest) + 0.5 if largest > 0 else np.full(w.shape, 0.5)

@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from dorefa.cli import output
+from dorefa.cli.common import output
 from dorefa.golden.errors import InputError
 
 
