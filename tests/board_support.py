@@ -4,7 +4,7 @@ import numpy as np
 
 from dorefa.golden import lower, random_network, run_integer
 from dorefa.hw import compile_network, fit
-from dorefa.hw.shell.board_core import BoardCore
+from dorefa.hw.shell.board_core import network_board
 from dorefa.sim.amaranth.serial_port import SimulatedPort
 
 BAUD, DIVISOR = 1_000_000, 4
@@ -24,7 +24,7 @@ def small_network(seed):
 
 def port_of(compiled, *, divisor=DIVISOR):
     """A serial port with a simulated board; `divisor`: cycles a bit of the host's side."""
-    core = BoardCore(compiled, clock_hz=BAUD * DIVISOR, baud=BAUD)
+    core = network_board(compiled, clock_hz=BAUD * DIVISOR, baud=BAUD)
     return SimulatedPort(core, divisor=divisor, timeout=compiled.cycles + 1000)
 
 

@@ -116,6 +116,7 @@ def test_the_boards_own_words():
         "results": 5 | 4 << 16,
         "errors": 0,
         "channels": 2,
+        "interface": 0,
     }
 
 
