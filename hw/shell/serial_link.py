@@ -92,9 +92,9 @@ class SerialLink:
         self.received += len(data)
         return data
 
-    def _receive(self, count: int) -> bytes:
-        """`count` bytes of an answer, as long as some come."""
-        answer = b""
+    def _receive(self, count: int, answer: bytes = b"") -> bytes:
+        """`count` bytes of an answer, as long as some come; it begins with those in `answer`, which are
+        here."""
         while len(answer) < count:
             wanted = min(count - len(answer), _PIECE)
             piece = self._take(wanted)

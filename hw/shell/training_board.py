@@ -72,4 +72,4 @@ class TrainingBoard(serial_link.SerialLink):
                 f"{self.name}: {len(early)} bytes came for a packet; accepted: {answer_bytes}, from the "
                 "engine of its settings, on a line without other users"
             )
-        return early + self._receive(answer_bytes - len(early))
+        return self._receive(answer_bytes, early)
