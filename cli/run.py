@@ -139,7 +139,7 @@ def _is_vector(value):
     )
 
 
-def check_neighbors(path, settings):
+def check_neighbors(path: str, settings: dict) -> None:
     """Refuses a bitstream beside the settings file at `path` that is not the one it was written with."""
     from dorefa.hw.generate.file_set import sha256
 

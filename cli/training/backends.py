@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import options
 
@@ -75,7 +75,8 @@ def _engine(args: argparse.Namespace, architecture: Architecture, recipe: Recipe
     from dorefa.sim.training.engine_backend import EngineBackend
 
     shapes = convolution_shapes(architecture, recipe)
-    config = fit_training(shapes, recipe.batch, **options.engine_overrides(args))
+    overrides: dict[str, Any] = {**options.engine_overrides(args)}
+    config = fit_training(shapes, recipe.batch, **overrides)
     step = StepJobs.of(shapes, recipe.batch, config)
     cycles = sum(cost.cost.cycles for cost in step_costs(step, config))
     with training_engine(JobProgram.of(step.jobs, config), cycles=cycles * (args.steps or 1)) as engine:

@@ -74,7 +74,7 @@ def test_a_step_of_a_small_network(rng):
 
 @pytest.mark.slow
 def test_a_step_of_digits():
-    """On the array of 32 lanes x 16 rows; a minute."""
+    """On the array of 32 lanes x 16 rows; 2.6 million bytes, some minutes."""
     digits, recipe = find("digits"), recipe_of()
     images, labels = digits_sample()
     config = fit_training(shapes_of(digits, recipe), 1, weights="onchip")
