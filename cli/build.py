@@ -1,13 +1,25 @@
-"""`dorefa build`: a board's bitstream with a network inside."""
+"""`dorefa build`: a board's bitstream with a network inside, or with an engine that trains."""
+
+from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from dorefa.golden.files import write_files
 
 from .common import options
 from .common.output import Output, Progress, new_folder
+from .training.options import training_asked, training_engine
 
-SUMMARY = "make a bitstream with the network inside for a board"
+if TYPE_CHECKING:
+    from dorefa.hw.shell.board_core import BoardCore
+    from dorefa.synth.boards.bitstream import Bitstream
+    from dorefa.synth.boards.catalog import Board
+
+SUMMARY = "make a bitstream with the network, or an engine that trains it, for a board"
 EXAMPLE = "dorefa build digits --board ulx3s_85f -o ulx3s"
 SETTINGS = "board.json"
 DEFAULT_BAUD = 1_000_000
@@ -37,25 +49,83 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help=f"of each tool (default {bitstream.DEFAULT_TIMEOUT} s)",
     )
-    options.add_network_options(parser)
+    options.add_network_options(parser, training=True)
     options.add_engine_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
-    from contextlib import ExitStack
-
-    from dorefa.golden import lower
-    from dorefa.golden.process.scratch import scratch_folder
-    from dorefa.hw import compile_network
-    from dorefa.synth.boards import bitstream, catalog
-    from dorefa.synth.boards import report as board_report
+    from dorefa.synth.boards import catalog
 
     out = Output(args.json, inputs=options.input_files(args))
     board = catalog.find_board(args.board)
+    return _build_training(out, args, board) if training_asked(args) else _build_network(out, args, board)
+
+
+def _build_network(out: Output, args: argparse.Namespace, board: Board) -> int:
+    """A bitstream with the network inside."""
+    from dorefa.golden import lower
+    from dorefa.hw import compile_network
+    from dorefa.hw.shell.board_core import network_board
+    from dorefa.synth.boards.report import report, settings
+
     network = lower(options.load_network(args.model, args))
     config = options.engine_config(args, network, sizes=board.sizes)
     compiled = compile_network(network, config)
+    line = {"board": args.board, "baud": args.baud}
+    made, paths = _make(
+        out,
+        args,
+        board,
+        partial(network_board, compiled),
+        lambda made, files: settings(made, compiled, files, **line),
+    )
+    contents = report(made, compiled, **line)
+    _say_files(out, paths, board)
+    out.say("every memory starts with its contents; nothing has to be loaded")
+    _say_cells(out, contents)
+    _say_images(out, contents)
+    out.report(contents | {"bitstream": paths[0], "files": paths})
+    return 0
+
+
+def _build_training(out: Output, args: argparse.Namespace, board: Board) -> int:
+    """A bitstream whose engine waits for the jobs of training steps."""
+    from dorefa.hw.compiler.training.step_jobs import StepJobs
+    from dorefa.hw.generate.file_set import interface_sha256
+    from dorefa.hw.shell.board_core import training_board
+    from dorefa.synth.boards.training_report import training_report, training_settings
+
+    sizes = {**board.sizes, "weights": "onchip"}
+    _, shapes, config, recipe = training_engine(args.model, args, sizes)
+    step = StepJobs.of(shapes, recipe.batch, config)
+    line = {"board": args.board, "baud": args.baud}
+    made, paths = _make(
+        out,
+        args,
+        board,
+        partial(training_board, config, interface_sha256(config)),
+        lambda made, files: training_settings(made, files, **line),
+    )
+    contents = training_report(made, step, **line) | {"network": args.model, "net_g": recipe.g_bits}
+    _say_files(out, paths, board)
+    _say_cells(out, contents)
+    _say_step(out, contents)
+    out.report(contents | {"bitstream": paths[0], "files": paths})
+    return 0
+
+
+def _make(
+    out: Output,
+    args: argparse.Namespace,
+    board: Board,
+    make_core: Callable[..., BoardCore],
+    settings_of: Callable[[Bitstream, dict[str, bytes]], str],
+) -> tuple[Bitstream, list[str]]:
+    """The bitstream of a core, and the names of its files, which are written."""
+    from dorefa.golden.process.scratch import scratch_folder
+    from dorefa.synth.boards import bitstream
+
     with ExitStack() as stack:
         folder = stack.enter_context(new_folder(args.output))
         names = [f"{args.board}.{suffix}" for suffix in (*board.flow.suffixes, "v")]
@@ -67,7 +137,7 @@ def run(args: argparse.Namespace) -> int:
         scratch = keep or stack.enter_context(scratch_folder())
         progress = stack.enter_context(Progress("build", 3))
         made = bitstream.make_bitstream(
-            compiled,
+            make_core,
             board,
             clock_hz=board.clock if args.clock is None else 1e6 * args.clock,
             baud=args.baud,
@@ -78,23 +148,20 @@ def run(args: argparse.Namespace) -> int:
         )
         files = {f"{args.board}.{suffix}": content for suffix, content in made.files.items()}
         files[f"{args.board}.v"] = made.verilog.encode()
-        files[SETTINGS] = board_report.settings(made, files, board=args.board, baud=args.baud).encode()
+        files[SETTINGS] = settings_of(made, files).encode()
         # The settings last: they hold the hashes of the others.
         write_files({folder / name: content for name, content in files.items()})
-    contents = board_report.report(made, board=args.board, baud=args.baud)
-    paths = [str(folder / name) for name in files]
-    contents |= {"bitstream": paths[0], "files": paths}
-    _say(out, contents, board)
-    out.report(contents)
-    return 0
+    return made, [str(folder / name) for name in files]
 
 
-def _say(out, contents, board):
-    for name in contents["files"]:
-        out.say(f"wrote {name}")
-    out.say("every memory starts with its contents; nothing has to be loaded")
+def _say_files(out: Output, paths: list[str], board: Board) -> None:
+    for path in paths:
+        out.say(f"wrote {path}")
     if board.note:
         out.say(f"connect: {board.note}")
+
+
+def _say_cells(out: Output, contents: dict[str, Any]) -> None:
     out.table(
         ["cell", "used", "of"],
         [[kind, many["used"], many["available"]] for kind, many in contents["utilization"].items()],
@@ -103,6 +170,9 @@ def _say(out, contents, board):
         f"{contents['luts']:,} logic cells, {contents['brams']} block RAMs, "
         f"at most {contents['fmax_mhz']:.2f} MHz, clock {contents['clock_mhz']:g} MHz"
     )
+
+
+def _say_images(out: Output, contents: dict[str, Any]) -> None:
     out.say(
         f"{contents['cycles']:,} cycles an image: {contents['fps']:,.1f} images a second at the fastest "
         f"clock, {contents['fps_clock']:,.1f} at the bitstream's"
@@ -110,4 +180,15 @@ def _say(out, contents, board):
     out.say(
         f"the serial line at {contents['baud']:,} baud carries {contents['fps_host']:,.1f} images a second, "
         f"with the engine's time {contents['fps_end_to_end']:,.1f}"
+    )
+
+
+def _say_step(out: Output, contents: dict[str, Any]) -> None:
+    out.say(
+        f"a step of {contents['batch']} images takes the engine {contents['cycles']:,} cycles, "
+        f"{contents['step_seconds_engine']:.3f} s at the bitstream's clock"
+    )
+    out.say(
+        f"the serial line at {contents['baud']:,} baud takes {contents['step_seconds_host']:,.1f} s for its "
+        f"{contents['step_bytes_in']:,} bytes in and {contents['step_bytes_out']:,} bytes out"
     )

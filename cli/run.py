@@ -111,6 +111,11 @@ def read_settings(path: str) -> dict:
     """The settings file as `dorefa build` writes it, checked as far as it is used: baud, scale and bias."""
     accepted = f"{SETTINGS} as `dorefa build` writes it"
     settings = read_json(path, accepted)
+    if isinstance(settings, dict) and settings.get("training"):
+        raise InputError(
+            f"{path}: is that of an engine that trains; accepted: {accepted} without --training, or "
+            "`dorefa train --backend board`"
+        )
     for key in ("baud", "scale", "bias"):
         if not isinstance(settings, dict) or key not in settings:
             raise InputError(f"{path}: no {key!r}; accepted: {accepted}")
@@ -124,7 +129,7 @@ def read_settings(path: str) -> dict:
             f"{path}: scale has {len(settings['scale'])} numbers and bias {len(settings['bias'])}; "
             f"accepted: {accepted}"
         )
-    _check_neighbors(path, settings)
+    check_neighbors(path, settings)
     return settings
 
 
@@ -134,7 +139,7 @@ def _is_vector(value):
     )
 
 
-def _check_neighbors(path, settings):
+def check_neighbors(path: str, settings: dict) -> None:
     """Refuses a bitstream beside the settings file at `path` that is not the one it was written with."""
     from dorefa.hw.generate.file_set import sha256
 

@@ -11,6 +11,7 @@ from dorefa.golden.errors import InputError
 from .common import options
 from .common.output import Output, Progress
 from .training.backends import BACKENDS, computing
+from .training.board import add_board_options, check_board_options
 from .training.options import add_steps, add_widths, recipe_of, sized_architecture
 from .training.report import tell
 
@@ -48,11 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=BACKENDS,
         default="golden",
         help="what computes convolutions and quantizers, with the same bits: matrix products (golden), bit "
-        "planes, or the engine's Verilog in Verilator",
+        "planes, the engine's Verilog in Verilator, or the engine on a board",
     )
     group.add_argument(
         "--trace", action="store_true", help="compare every operand and sum with another backend's"
     )
+    add_board_options(group)
     group.add_argument(
         "--checkpoint", metavar="FILE", help="written after every epoch, every minute and at the end"
     )
@@ -74,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
             "NET": args.network if own.is_file(args.network) else None,
             "--data": [] if args.data is None else data_files(args.data),
             "--config": args.config,
+            "--port": args.port,
+            "--settings": args.settings,
             "--resume": None if args.resume == args.checkpoint else args.resume,
         },
     )
@@ -83,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output is not None:
         recipe.check_storable(architecture)
     _check_engine_options(args)
+    check_board_options(args)
     data = _data(args, architecture)
     with computing(args, architecture, recipe) as found, Progress("train", 1) as progress:
 

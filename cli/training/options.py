@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dorefa.golden.errors import InputError
@@ -111,14 +112,15 @@ def training_config(args: argparse.Namespace) -> EngineConfig:
 
 
 def training_engine(
-    model: str, args: argparse.Namespace
+    model: str, args: argparse.Namespace, sizes: Mapping[str, int | str] | None = None
 ) -> tuple[Architecture, list[ConvolutionShape], EngineConfig, Recipe]:
     """(architecture, its convolutions, configuration, recipe) of the steps that the command line describes:
-    ``--batch`` are the images of a step."""
+    ``--batch`` are the images of a step; `sizes` are engine parameters that it has unless the command line
+    says otherwise."""
     from dorefa.golden.train.network import convolution_shapes
     from dorefa.hw.compiler.training.sizing import fit_training
 
-    overrides = options.engine_overrides(args)
+    overrides: dict[str, Any] = {**(sizes or {}), **options.engine_overrides(args)}
     batch = int(overrides.pop("batch", DEFAULT_BATCH))
     architecture, recipe = step_of(model, args, batch)
     recipe.check_integers(architecture, "engine")

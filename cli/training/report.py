@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from .backends import Computing
 
-HOST = (
-    "The three convolutions and both quantizers of every step ran on the engine's Verilog; batch "
-    "normalization, pooling, clip, loss, optimizer and the order of operands were the host's."
+_HOST = (
+    "The three convolutions and both quantizers of every step ran on the {}; batch normalization, pooling, "
+    "clip, loss, optimizer and the order of operands were the host's."
 )
 
 
@@ -51,20 +51,26 @@ def tell(out: Output, args: argparse.Namespace, result: TrainingResult, computin
 
 def _of_engine(out: Output, computing: Computing, steps: int) -> dict[str, Any]:
     """What the engine did; says it too."""
+    board = computing.board
     if computing.engine is None or computing.config is None:
         return {"cycles": None, "jobs": None, "layers": [], "config": None, "host": None}
     costs = computing.engine.costs(steps)
-    cycles = sum(cost.cost.cycles for cost in costs)
+    # On a board the ports wait for the line, and nobody counts.
+    cycles = None if board else sum(cost.cost.cycles for cost in costs)
     jobs = computing.engine.jobs
     out.table(*cost_table(costs))
-    out.say(f"{steps} steps: {cycles:,} cycles, {jobs:,} jobs")
-    out.say(HOST)
+    counted = f"{board.sent:,} bytes to the board, {board.received:,} back" if board else f"{cycles:,} cycles"
+    out.say(f"{steps} steps: {counted}, {jobs:,} jobs")
+    host = _HOST.format("board's engine" if board else "engine's Verilog")
+    out.say(host)
     return {
         "cycles": cycles,
         "jobs": jobs,
         "layers": [cost_report(cost) for cost in costs],
         "config": computing.config.as_dict(),
-        "host": HOST,
+        "host": host,
+        "line_bytes_in": board and board.sent,
+        "line_bytes_out": board and board.received,
     }
 
 
@@ -95,7 +101,7 @@ def cost_table(costs: Sequence[LayerCost]) -> tuple[list[str], list[list[object]
             cost.layer,
             cost.kind,
             cost.form or None,
-            cost.cost.cycles,
+            cost.cost.cycles or None,
             cost.cost.computing or None,
             cost.utilization or None,
             cost.cost.image_bytes + cost.cost.weight_bytes,

@@ -161,7 +161,7 @@ def read_set(folder: PathName) -> FileSet:
             _compare(folder / name, sha256(contents[name]), hashes[name], ENGINE)
         elif name in _OWN and os.path.lexists(folder / name):
             raise InputError(f"{folder / name}: is not in {ENGINE}'s list of files; accepted: {_ACCEPTED}")
-    config = _config(path, engine)
+    config = config_of(path, engine)
     if not isinstance(engine.get("preloaded", False), str | None):
         raise InputError(
             f"{path}: preloaded is {shown(engine.get('preloaded'))}; accepted: a network's name or null"
@@ -206,23 +206,33 @@ def _check_network(path: Path, network: Mapping[str, Any]) -> None:
             raise InputError(f"{path}: {name} is {shown(values)}; accepted: {classes} numbers, one a class")
 
 
-def _config(path: Path, engine: Mapping[str, Any]) -> EngineConfig:
-    """The engine's parameters, if this release would make the same interface of them."""
-    values, default = engine.get("config"), EngineConfig().as_dict()
+def config_of(path: PathName, contents: Mapping[str, Any], accepted: str = _ACCEPTED) -> EngineConfig:
+    """The parameters of the engine that the `contents` of a file describe, if this release would make the
+    same interface of them; else InputError, which says what is `accepted`."""
+    values, default = contents.get("config"), EngineConfig().as_dict()
     if not isinstance(values, dict) or {name: type(value) for name, value in values.items()} != {
         name: type(value) for name, value in default.items()
     }:
-        raise InputError(f"{path}: config is not that of an engine; accepted: {_ACCEPTED} of this release")
-    config = EngineConfig().replace(**values)
-    _compare(
-        path, engine.get("interface_sha256"), interface_sha256(config), "this release", "interface_sha256"
-    )
+        raise InputError(f"{path}: config is not that of an engine; accepted: {accepted} of this release")
+    try:
+        config = EngineConfig().replace(**values)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    own = interface_sha256(config)
+    _compare(path, contents.get("interface_sha256"), own, "this release", "interface_sha256", accepted)
     return config
 
 
-def _compare(path: Path, found: object, expected: object, where: str, what: str = "SHA-256") -> None:
+def _compare(
+    path: PathName,
+    found: object,
+    expected: object,
+    where: str,
+    what: str = "SHA-256",
+    accepted: str = _ACCEPTED,
+) -> None:
     if found != expected:
-        raise InputError(f"{path}: {what} is {found}; accepted: {expected}, as {where} says, in {_ACCEPTED}")
+        raise InputError(f"{path}: {what} is {found}; accepted: {expected}, as {where} says, in {accepted}")
 
 
 def _description(path: Path, content: bytes) -> dict[str, Any]:

@@ -203,6 +203,22 @@ BOARD_REGISTERS = _table(
         meaning="depth of an image",
         fields=(_constant("channels", 0, 16, "channels", "channels of a pixel"),),
     ),
+    Register(
+        name="interface",
+        address=BOARD_SPACE + 5,
+        meaning="engine that waits for jobs of training steps; sizes of images are 0 then",
+        fields=(
+            Field(
+                name="interface",
+                lsb=0,
+                width=WORD_BITS,
+                access=Access.CONSTANT,
+                reset="interface",
+                meaning="the first 32 bits of interface_sha256",
+                only=_TRAINING,
+            ),
+        ),
+    ),
 )
 # Address bits that tell the board's words apart.
 BOARD_BITS = max(register.address - BOARD_SPACE for register in BOARD_REGISTERS.values()).bit_length()
@@ -229,4 +245,21 @@ def board_registers(shape: tuple[int, int, int], *, classes: int, result_bytes: 
     `result_bytes`. Raises :class:`InputError` for a value that does not fit its field."""
     values = dict(zip(("height", "width", "channels"), shape, strict=True))
     values |= {"classes": classes, "result_bytes": result_bytes}
-    return {name: register.with_constants(values.__getitem__) for name, register in BOARD_REGISTERS.items()}
+    return {
+        name: register.with_constants(values.__getitem__)
+        for name, register in BOARD_REGISTERS.items()
+        if name != "interface"
+    }
+
+
+def training_board_registers(interface_sha256: str, *, result_bytes: int) -> dict[str, Register]:
+    """The table of a board whose engine trains and has no network: its sums have `result_bytes`,
+    `interface_sha256` are hexadecimal digits."""
+    registers = board_registers((0, 0, 0), classes=0, result_bytes=result_bytes)
+    own = BOARD_REGISTERS["interface"].with_constants(lambda _: interface_word(interface_sha256))
+    return registers | {"interface": own}
+
+
+def interface_word(interface_sha256: str) -> int:
+    """What the register `interface` holds of these hexadecimal digits."""
+    return int(interface_sha256[: WORD_BITS // 4], 16)

@@ -1,7 +1,9 @@
-"""What a board runs, without its pins and clock: an engine with its network behind a serial line."""
+# amaranth: UnusedElaboratable=no
+"""What a board runs, without its pins and clock: an engine behind a serial line."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from amaranth import Module
@@ -10,28 +12,38 @@ from amaranth.lib.wiring import In, Out
 
 from dorefa.golden.errors import InputError
 
+from ..config.engine import EngineConfig
 from ..engine.engine import Engine
 from ..interface.register import Register
-from ..interface.registers import board_registers
+from ..interface.registers import board_registers, training_board_registers
 from .serial_host import SerialHost
 from .uart import UartReceiver, UartTransmitter, baud_divisor
 
 
 class BoardCore(wiring.Component):
-    """An engine (submodule ``core``) that starts with the network of `compiled` in its memories.
+    """An engine (submodule ``core``) of `config` that starts with `memories`
+    (:attr:`CompiledNetwork.memories`), or where there are none waits for what a host loads.
 
-    `compiled`: a :class:`CompiledNetwork`; `clock_hz`: rate of the `sync` domain; `baud`: bits per second
-    on the line. Raises :class:`InputError` for a rate that the clock cannot make, for an engine that a
-    serial line cannot feed and for a network whose sizes do not fit the board's words.
+    `registers`: the board's own words; `clock_hz`: rate of the `sync` domain; `baud`: bits per second on the
+    line. Raises :class:`InputError` for a rate that the clock cannot make and for an engine that a serial
+    line cannot feed.
 
     Ports: `rx`, `tx`, the line (8N1, protocol in :mod:`.serial_host`); `busy`, an image comes in or is
     computed; `error`, until the host clears it.
     """
 
-    def __init__(self, compiled: Any, *, clock_hz: float, baud: int) -> None:
-        config = compiled.config
+    def __init__(
+        self,
+        config: EngineConfig,
+        registers: dict[str, Register],
+        *,
+        memories: Mapping[str, Any] | None = None,
+        clock_hz: float,
+        baud: int,
+    ) -> None:
+        # A core that is refused is never elaborated, which the file's first line says is no mistake.
         for name, accepted, reason in (
-            ("port_bytes", 1, "its serial line carries one byte at a time"),
+            ("port_bytes", 4 if config.training else 1, "its serial line carries one byte at a time"),
             ("weights", "onchip", "its serial line is too slow for weights"),
             ("trunks", "onchip", "its serial line is too slow for residual trunks"),
             ("batch", 1, "results of an image are answered before the next one is sent"),
@@ -41,30 +53,16 @@ class BoardCore(wiring.Component):
                     f"{name} is {getattr(config, name)!r}; accepted on a board: {accepted!r}, because "
                     f"{reason}"
                 )
-        self._compiled = compiled
+        self.config = config
+        self.registers = registers
+        self.memories = memories
         self._divisor = baud_divisor(clock_hz, baud)
-        self._registers = board_registers(
-            compiled.network.input_shape,
-            classes=compiled.network.classes,
-            result_bytes=config.result_bits // 8,
-        )
         super().__init__({"rx": In(1), "tx": Out(1, init=1), "busy": Out(1), "error": Out(1)})
-
-    @property
-    def compiled(self) -> Any:
-        """The :class:`CompiledNetwork` inside."""
-        return self._compiled
-
-    @property
-    def registers(self) -> dict[str, Register]:
-        """The board's own words, with its constants."""
-        return self._registers
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        compiled = self._compiled
-        m.submodules.core = engine = Engine(compiled.config, memories=compiled.memories)
-        m.submodules.host = host = SerialHost(compiled.config, self._registers)
+        m.submodules.core = engine = Engine(self.config, memories=self.memories)
+        m.submodules.host = host = SerialHost(self.config, self.registers)
         m.submodules.receiver = receiver = UartReceiver(self._divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(self._divisor)
         wiring.connect(m, host.image, engine.i)
@@ -81,3 +79,20 @@ class BoardCore(wiring.Component):
             self.error.eq(host.errors.any()),
         ]
         return m
+
+
+def network_board(compiled: Any, *, clock_hz: float, baud: int) -> BoardCore:
+    """A :class:`BoardCore` with the network of a :class:`CompiledNetwork`. Raises :class:`InputError` for a
+    network whose sizes do not fit the board's words too."""
+    config, network = compiled.config, compiled.network
+    registers = board_registers(
+        network.input_shape, classes=network.classes, result_bytes=config.result_bits // 8
+    )
+    return BoardCore(config, registers, memories=compiled.memories, clock_hz=clock_hz, baud=baud)
+
+
+def training_board(config: EngineConfig, interface_sha256: str, *, clock_hz: float, baud: int) -> BoardCore:
+    """A :class:`BoardCore` whose engine trains: the program and all operands come from the host.
+    `interface_sha256`: that of `config`, by which the host knows the engine."""
+    registers = training_board_registers(interface_sha256, result_bytes=config.result_bits // 8)
+    return BoardCore(config, registers, clock_hz=clock_hz, baud=baud)

@@ -7,7 +7,8 @@ byte   then                           answer
 =====  =============================  ==========================================================
 ``W``  word address (4), word (4)     none; writes a register or a memory of the engine's host map
 ``R``  word address (4)               the word (4)
-``I``  length (4), that many bytes    one image; the last layer's accumulators once it is computed,
+``I``  length (4), that many bytes    one packet of the image port: what the engine answers it with,
+                                      as an image the last layer's accumulators once it is computed,
                                       each as wide as the engine's results (4 or 8 bytes)
 =====  =============================  ==========================================================
 
@@ -50,8 +51,8 @@ class _State(enum.Enum, shape=3):  # type: ignore[call-arg]  # to mypy the base 
 class SerialHost(wiring.Component):
     """Commands from received bytes to an engine, its answers to bytes.
 
-    `registers`: the board's own words, as of :func:`.registers.board_registers`. Only for engines whose
-    image port is one byte wide.
+    `registers`: the board's own words, as of :func:`.registers.board_registers`. Where the image port is
+    wider than a byte, a beat leaves with its last byte, or with the packet's.
 
     Ports: `data`, `valid`, `broken` of a :class:`.UartReceiver`; `o`, stream of bytes to a transmitter;
     `image`, `result`, `host`, to an engine's `i`, `o` and `host`; `receiving`, while an image comes in;
@@ -128,14 +129,15 @@ class SerialHost(wiring.Component):
                     m.d.sync += left.eq(second)
                     m.d.comb += problem["unknown"].eq(second == 0)
             with m.Case(_State.IMAGE):
+                complete, data, keep = self._beat(m, left == 1)
                 m.d.comb += [
                     self.receiving.eq(1),
                     # A packet cut short ends without a byte, and the engine drops it.
-                    self.image.valid.eq(self.valid | self.broken),
-                    self.image.payload.data.eq(self.data),
-                    self.image.payload.keep.eq(self.valid),
+                    self.image.valid.eq(complete | self.broken),
+                    self.image.payload.data.eq(data),
+                    self.image.payload.keep.eq(keep),
                     self.image.payload.last.eq((left == 1) | self.broken),
-                    problem["overrun"].eq(self.valid & ~self.image.ready),
+                    problem["overrun"].eq(complete & ~self.image.ready),
                 ]
         with m.If(last & (state != _State.COMMAND)):
             empty = (state != _State.LENGTH) | (second == 0)
@@ -146,6 +148,24 @@ class SerialHost(wiring.Component):
         # The bus answers a cycle after the address, which `fields` then ends with.
         m.d.sync += answered.eq(last & (state == _State.READ))
         return fields[-32:]
+
+    def _beat(self, m: Module, last: Value) -> tuple[Value, Value, Value]:
+        """Bytes of a packet, one after another, as the image port's beats: whether the one that comes
+        completes a beat, as the `last` one does, the beat's data, and which of its bytes there are."""
+        size = self._config.port_bytes
+        if size == 1:
+            return self.valid, self.data, self.valid
+        earlier = Signal(8 * (size - 1))
+        place = Signal(range(size))
+        full = last | (place == size - 1)
+        with m.If(self.valid):
+            m.d.sync += [earlier.word_select(place, 8).eq(self.data), place.eq(Mux(full, 0, place + 1))]
+        with m.Elif(self.broken):
+            m.d.sync += place.eq(0)
+        before = (earlier.word_select(number, 8) for number in range(size - 1))
+        data = [Mux(place == number, self.data, byte) for number, byte in enumerate(before)]
+        keep = Cat(self.valid & (place >= number) for number in range(size))
+        return self.valid & full, Cat(data, self.data), keep
 
     def _own_word(self, m: Module, address: Value) -> Value:
         """The board's own word at `address`."""

@@ -15,9 +15,10 @@ from dorefa.hw.generate.manifest import engine_files
 from dorefa.hw.interface.memory_map import MemoryMap, Window
 from dorefa.hw.interface.register import WORD_BITS
 from dorefa.hw.interface.registers import REGISTERS, Mode
+from dorefa.hw.shell.engine_ports import EnginePorts
 
 from ..job.errors import SimulationError
-from ..verilator.session import Session, session
+from ..verilator.session import session
 
 _SEEDS = [name for name in REGISTERS if name.startswith("noise_seed")]
 # Reads of the status until what was measured is there: some cycles each.
@@ -26,9 +27,9 @@ _LONGEST = 100
 
 @dataclass(kw_only=True)
 class TrainingEngine:
-    """An engine behind a `session`, which has `program` and is enabled (:func:`training_engine`)."""
+    """An engine behind a `session`, a process of its model or a board; :meth:`load` gives it `program`."""
 
-    session: Session
+    session: EnginePorts
     program: JobProgram
     _written: dict[int, int] = field(default_factory=dict)
 

@@ -71,10 +71,9 @@ class EngineQuantizers:
         """The codes uint8 (count,) that a packet of words, uint8 (1, bytes), is answered with."""
         limit = 2 * packet.size // self.engine.program.config.port_bytes + _LIMIT
         answers = self.engine.session.run(packet, answer_bytes=count, limit=limit)
-        last = max(answers.last_in[0], answers.last_out[0])
         found = PassCost(
             packets=1,
-            cycles=int(last - answers.first_in[0] + 1),
+            cycles=int(answers.spans.sum()),
             image_bytes=packet.size,
             result_bytes=count,
         )

@@ -85,7 +85,7 @@ class EngineRunner:
         )
         found = PassCost(
             packets=len(images),
-            cycles=int((answers.last_out - answers.first_in + 1).sum()),
+            cycles=int(answers.spans.sum()),
             computing=int(answers.cycles.sum()),
             image_bytes=images.size,
             weight_bytes=sum(map(len, weights)),

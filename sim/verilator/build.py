@@ -20,11 +20,14 @@ from ..job.design import CORE, FIRST_READ, LAYER_DONE, MemoryArray
 from ..job.errors import Unavailable
 from .lint import verilator_command
 
-# What a model is built with: a program that runs a job file, or one that takes commands and sees ports only.
-HARNESS, SESSION = (Path(__file__).with_name(f"{name}.cpp") for name in ("harness", "session"))
+# What a model is built with: a program that runs a job file, one that takes commands and sees ports only, or
+# one that is the far end of a board's serial line.
+HARNESS, SESSION, LINE = (
+    Path(__file__).with_name(f"{name}.cpp") for name in ("harness", "session", "serial_line")
+)
 HEADERS = tuple(
     Path(__file__).with_name(f"harness_{part}.h")
-    for part in ("basics", "fields", "job", "memories", "model", "streams")
+    for part in ("basics", "commands", "fields", "job", "memories", "model", "streams")
 )
 
 VERILATOR_FLAGS = (
@@ -245,10 +248,10 @@ def build(
 
     memories: :func:`dorefa.sim.job.design.find_memories`; cycles: how many are to be simulated, because
     optimizing a model for a short run takes longer than it saves; ports_only: whether it is a netlist, driven
-    and seen at its ports alone; main: the program around it, HARNESS or SESSION. Several processes may build
-    the same model at once: whichever is first publishes it. Raises :class:`.Unavailable` when Verilator or
-    the compiler is missing or does not work here, :class:`MachineError` when the cache cannot be written,
-    RuntimeError when Verilator refuses the Verilog.
+    and seen at its ports alone; main: the program around it, HARNESS, SESSION or LINE. Several processes
+    may build the same model at once: whichever is first publishes it. Raises :class:`.Unavailable` when
+    Verilator or the compiler is missing or does not work here, :class:`MachineError` when the cache cannot be
+    written, RuntimeError when Verilator refuses the Verilog.
     """
     verilator, variables = verilator_command()
     cxx = cxx_command()

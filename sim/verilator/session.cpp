@@ -3,8 +3,8 @@
 //
 //   engine COMMANDS SEED PORT_BYTES STALLS
 //
-// COMMANDS is a pipe, STALLS the chance in percent that a stream waits in a cycle, on either side. A command is a row of 64-bit little-endian numbers, and the bytes that they announce; so is its
-// answer on standard output (sim/verilator/session.py is the other side):
+// COMMANDS is a pipe, STALLS the chance in percent that a stream waits in a cycle, on either side. Of commands and answers
+// see harness_commands.h; sim/verilator/session.py is the other side:
 //
 //   1, count, then `count` times address, word         -> cycles         writes through AXI4-Lite
 //   2, address                                         -> word           a read
@@ -14,40 +14,16 @@
 //
 // Weight packets are offered one after another from the first image on. Cycles count from reset. What goes wrong is a
 // line on standard error, and status 3.
+#include "harness_commands.h"
 #include "harness_model.h"
 
 namespace {
-
-// Both pipes.
-class Line {
-  public:
-    explicit Line(const char* path) : commands_(std::fopen(path, "rb")) {
-        if (!commands_) fail(std::string("cannot open ") + path);
-    }
-    // Whether there is another command; its number is put in `command`.
-    bool next(uint64_t& command) { return std::fread(&command, sizeof command, 1, commands_) == 1; }
-    void read(void* into, size_t size) {
-        if (std::fread(into, 1, size, commands_) != size) fail("a command ends in its middle");
-    }
-    uint64_t number() {
-        uint64_t value;
-        read(&value, sizeof value);
-        return value;
-    }
-    void answer(const void* data, size_t size) {
-        if (std::fwrite(data, 1, size, stdout) != size) fail("nobody reads the answers");
-    }
-    void answer(uint64_t value) { answer(&value, sizeof value); }
-
-  private:
-    std::FILE* commands_;
-};
 
 // Packets of one size, one behind the other.
 class Packets {
   public:
     Packets(uint64_t count, uint64_t size) : size_(size), all_(count * size) {}
-    void read(Line& line) { line.read(all_.data(), all_.size()); }
+    void read(Commands& line) { line.read(all_.data(), all_.size()); }
     uint64_t count() const { return size_ ? all_.size() / size_ : 0; }
     Packet operator[](uint64_t number) const { return Packet(all_).subspan(number * size_, size_); }
 
@@ -66,7 +42,7 @@ struct Chances {
 // A run of packets, as command 3 asks for it.
 class Run {
   public:
-    Run(Model& model, Line& line, Chances& chances, size_t port_bytes);
+    Run(Model& model, Commands& line, Chances& chances, size_t port_bytes);
     void run();
 
   private:
@@ -80,7 +56,7 @@ class Run {
     [[noreturn]] void stuck(uint64_t number, const Bytes& answer) const;
 
     Model& model_;
-    Line& line_;
+    Commands& line_;
     Chances& chances_;
     Packets images_{0, 0}, weights_{0, 0};
     uint64_t answer_bytes_, limit_, cycles_address_;
@@ -90,7 +66,7 @@ class Run {
     bool sent_ = false, answered_ = false;  // the packet
 };
 
-Run::Run(Model& model, Line& line, Chances& chances, size_t port_bytes)
+Run::Run(Model& model, Commands& line, Chances& chances, size_t port_bytes)
     : model_(model), line_(line), chances_(chances) {
     const uint64_t count = line.number(), size = line.number();
     images_ = Packets(count, size);
@@ -173,7 +149,7 @@ void Run::stuck(uint64_t number, const Bytes& answer) const {
          std::to_string(answer_bytes_) + " bytes came back");
 }
 
-void write(Model& model, Line& line) {
+void write(Model& model, Commands& line) {
     std::vector<Write> writes(line.number());
     line.read(writes.data(), writes.size() * sizeof(Write));
     Chance never(0, 0);
@@ -194,7 +170,7 @@ int main(int argc, char** argv) {
     Vengine top;
     Model model(top);
     model.reset();
-    Line line(argv[1]);
+    Commands line(argv[1]);
     Chances chances(seed, number(4));
     for (uint64_t command; line.next(command);) {
         if (command == 1)

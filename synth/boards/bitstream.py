@@ -1,6 +1,6 @@
 # amaranth: UnusedElaboratable=no
-"""From a compiled network to a board's bitstream: the commands that amaranth's platform plans, run one
-after another."""
+"""From what a board runs to its bitstream: the commands that amaranth's platform plans, run one after
+another."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from amaranth.build.run import BuildPlan
 
 from dorefa.golden.errors import InputError
 from dorefa.golden.process.environment import unsteered
-from dorefa.hw.compiler.compile import CompiledNetwork
 from dorefa.hw.shell.board_core import BoardCore
 
 from ..flow import tools
@@ -62,7 +61,7 @@ class Bitstream:
 
 
 def make_bitstream(
-    compiled: CompiledNetwork,
+    make_core: Callable[..., BoardCore],
     board: Board,
     *,
     clock_hz: float,
@@ -72,18 +71,20 @@ def make_bitstream(
     timeout: float = DEFAULT_TIMEOUT,
     progress: Callable[[int, str], None] | None = None,
 ) -> Bitstream:
-    """The :class:`Bitstream` of a :class:`CompiledNetwork` on a :class:`.catalog.Board`.
+    """The :class:`Bitstream` of a core on a :class:`.catalog.Board`.
 
-    `clock_hz`: wanted rate of the engine, met or the next one below that the board's PLL makes; `baud`: of
-    the serial line; `seed`: of nextpnr; `folder`: receives everything the tools read and write; `timeout`:
-    seconds per tool; `progress`: called with (number, tool) before each. Raises :class:`InputError` for a
-    missing tool, a design that does not fit or a clock that the routing does not reach.
+    `make_core`: makes it for the keywords `clock_hz` and `baud`, as :func:`.board_core.network_board` of a
+    network does; `clock_hz`: wanted rate of the engine, met or the next one below that the board's PLL makes;
+    `baud`: of the serial line; `seed`: of nextpnr; `folder`: receives everything the tools read and write;
+    `timeout`: seconds per tool; `progress`: called with (number, tool) before each. Raises
+    :class:`InputError` for a missing tool, a design that does not fit or a clock that the routing does not
+    reach.
     """
     target = board.target
     check_installed(target.tools)
     # Refusals leave these two unused, which the file's first line says is no mistake.
     clock = Clock(board.flow.pll, board.oscillator, clock_hz)
-    core = BoardCore(compiled, clock_hz=clock.rate, baud=baud)
+    core = make_core(clock_hz=clock.rate, baud=baud)
     verilog = top.core_verilog(core, target)
     plan = _plan(board, clock, verilog, seed)
     plan.extract(folder)

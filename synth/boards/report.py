@@ -14,7 +14,7 @@ from dorefa.hw.shell.uart import FRAME_BITS
 from .bitstream import Bitstream
 
 # A command and the length of an image.
-_HEADER_BYTES = 5
+HEADER_BYTES = 5
 
 
 def line_seconds(compiled: CompiledNetwork, baud: float) -> float:
@@ -22,63 +22,60 @@ def line_seconds(compiled: CompiledNetwork, baud: float) -> float:
     network = compiled.network
     image = math.prod(network.input_shape)
     results = network.classes * compiled.config.result_bits // 8
-    return (_HEADER_BYTES + image + results) * FRAME_BITS / baud
+    return (HEADER_BYTES + image + results) * FRAME_BITS / baud
 
 
-def report(made: Bitstream, *, board: str, baud: int) -> dict:
-    """The machine-readable report of a :class:`.bitstream.Bitstream`, a dictionary ready for JSON.
-
-    `fps` is the fastest clock of the routing over the cycles of an image, `fps_clock` the same at the
-    bitstream's clock, `fps_host` what the serial line carries without an engine behind it and
-    `fps_end_to_end` both one after the other, as they happen.
-    """
-    compiled = made.core.compiled
-    line, compute = line_seconds(compiled, baud), compiled.cycles / made.clock_hz
+def common_report(made: Bitstream, *, board: str, baud: int) -> dict:
+    """What the report of every :class:`.bitstream.Bitstream` has, a dictionary ready for JSON."""
     return {
         "board": board,
-        "network": compiled.network.name,
         "fmax_mhz": made.fmax_hz / 1e6,
         "clock_mhz": made.clock_hz / 1e6,
-        "cycles": compiled.cycles,
-        "fps": made.fmax_hz / compiled.cycles,
-        "fps_clock": made.clock_hz / compiled.cycles,
-        "fps_host": 1 / line,
-        "fps_end_to_end": 1 / (line + compute),
         "baud": baud,
         "luts": made.luts,
         "lut_kind": "packed logic cells",
         "brams": made.brams,
         "utilization": made.utilization,
-        "memory_bits": compiled.memory_bits,
-        "config": compiled.config.as_dict(),
+        "config": made.core.config.as_dict(),
         "tools": made.tools,
     }
 
 
-def settings(made: Bitstream, files: Mapping[str, bytes], *, board: str, baud: int) -> str:
-    """Text of the settings file, JSON: what a program needs to use the board through its serial port, and the
-    hashes of the `files` that it belongs to, {name: content}."""
-    compiled = made.core.compiled
-    network = compiled.network
-    last = network.layers[-1]
-    contents = {
+def report(made: Bitstream, compiled: CompiledNetwork, *, board: str, baud: int) -> dict:
+    """The machine-readable report of a :class:`.bitstream.Bitstream` with the network `compiled`.
+
+    `fps` is the fastest clock of the routing over the cycles of an image, `fps_clock` the same at the
+    bitstream's clock, `fps_host` what the serial line carries without an engine behind it and
+    `fps_end_to_end` both one after the other, as they happen.
+    """
+    line, compute = line_seconds(compiled, baud), compiled.cycles / made.clock_hz
+    return common_report(made, board=board, baud=baud) | {
+        "network": compiled.network.name,
+        "cycles": compiled.cycles,
+        "fps": made.fmax_hz / compiled.cycles,
+        "fps_clock": made.clock_hz / compiled.cycles,
+        "fps_host": 1 / line,
+        "fps_end_to_end": 1 / (line + compute),
+        "memory_bits": compiled.memory_bits,
+    }
+
+
+def common_settings(made: Bitstream, files: Mapping[str, bytes], *, board: str, baud: int) -> dict:
+    """What every settings file has: the line, the protocol, and the hashes of the `files` that it belongs to,
+    {name: content}."""
+    config = made.core.config
+    return {
         "board": board,
-        "network": network.name,
-        "input_shape": list(network.input_shape),
-        "classes": network.classes,
-        "scale": [float(value) for value in last.logit_scale],
-        "bias": [float(value) for value in last.logit_bias],
         "baud": baud,
         "line": "8N1",
         "clock_mhz": made.clock_hz / 1e6,
-        "cycles": compiled.cycles,
-        "interface_sha256": interface_sha256(compiled.config),
+        "interface_sha256": interface_sha256(config),
         "sha256": {name: sha256(content) for name, content in files.items()},
         "protocol": {
             "write": serial_host.WRITE,
             "read": serial_host.READ,
             "image": serial_host.IMAGE,
-            "result_bytes": compiled.config.result_bits // 8,
+            "result_bytes": config.result_bits // 8,
             "board_words": {
                 register.name: {
                     "address": register.address,
@@ -88,5 +85,24 @@ def settings(made: Bitstream, files: Mapping[str, bytes], *, board: str, baud: i
                 for register in made.core.registers.values()
             },
         },
+    }
+
+
+def settings(
+    made: Bitstream, compiled: CompiledNetwork, files: Mapping[str, bytes], *, board: str, baud: int
+) -> str:
+    """Text of the settings file, JSON: what a program needs to use a board with the network `compiled`
+    through its serial port, and the hashes of the `files` that it belongs to, {name: content}."""
+    network = compiled.network
+    last = network.layers[-1]
+    assert last.logit_scale is not None and last.logit_bias is not None, "the last layer has classes"
+    contents = {
+        "network": network.name,
+        "input_shape": list(network.input_shape),
+        "classes": network.classes,
+        "scale": [float(value) for value in last.logit_scale],
+        "bias": [float(value) for value in last.logit_bias],
+        "cycles": compiled.cycles,
+        **common_settings(made, files, board=board, baud=baud),
     }
     return json.dumps(contents, indent=2) + "\n"

@@ -18,13 +18,13 @@ MODULE = "dorefa_board"
 
 
 def core_verilog(core: BoardCore, target: Target) -> str:
-    """Verilog of a :class:`~dorefa.hw.shell.board_core.BoardCore` as module :data:`MODULE`, its network in
-    ``initial`` blocks, with cells of the target where the engine's structure is ``mapped``."""
-    config = core.compiled.config
+    """Verilog of a :class:`~dorefa.hw.shell.board_core.BoardCore` as module :data:`MODULE`, its network, if
+    any, in ``initial`` blocks, with cells of the target where the engine's structure is ``mapped``."""
+    config = core.config
     return verilog.export(
         core,
         name=MODULE,
-        preloaded=network_memories(config),
+        preloaded=() if core.memories is None else network_memories(config),
         summary=config.summary(),
         fabric=target.fabric_name,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from dorefa.golden.errors import InputError, MachineError
@@ -10,6 +11,7 @@ from dorefa.golden.lowering.integer_network import IntegerNetwork
 from dorefa.golden.process.scratch import scratch_folder
 from dorefa.hw.compiler.compile import CompiledNetwork, compile_network, per_image
 from dorefa.hw.compiler.sizing import fit
+from dorefa.hw.shell.board_core import network_board
 
 from ..boards import bitstream
 from ..boards.catalog import Board, find_board
@@ -125,7 +127,7 @@ def _route(unit: Unit, goal: Goal, folder: Path) -> dict:
 def _build(compiled: CompiledNetwork, board: Board, goal: Goal, folder: Path) -> dict:
     """What the report takes of the board's whole bitstream."""
     made = bitstream.make_bitstream(
-        compiled,
+        partial(network_board, compiled),
         board,
         clock_hz=board.clock,
         baud=_BAUD,

@@ -3,10 +3,6 @@
 import hashlib
 import json
 import os
-import select
-import threading
-import tty
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -15,33 +11,12 @@ from dorefa.golden import logits, lower, random_images, random_network
 from dorefa.hw import compile_network, find_problems
 from dorefa.hw.generate.file_set import file_set, interface_sha256, write_set
 
-from ..board_support import emptied, port_of, scores, small_network
+from ..board_support import emptied, on_a_terminal, port_of, scores, small_network
 
 
-@contextmanager
 def board_on_a_terminal(compiled):
     """Name of a terminal device that behaves as the serial port of a programmed board."""
-    host_side, board_side = os.openpty()
-    tty.setraw(board_side)
-    port = port_of(compiled)
-    ended = threading.Event()
-
-    def carry():
-        while not ended.is_set():
-            if select.select([host_side], [], [], 0.05)[0]:
-                port.write(os.read(host_side, 4096))
-                # Until the board has been silent for as long as an image takes.
-                os.write(host_side, port.read(1 << 16))
-
-    thread = threading.Thread(target=carry)
-    thread.start()
-    try:
-        yield os.ttyname(board_side)
-    finally:
-        ended.set()
-        thread.join()
-        os.close(host_side)
-        os.close(board_side)
+    return on_a_terminal(port_of(compiled))
 
 
 def settings_of(network):

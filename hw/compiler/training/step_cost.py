@@ -25,7 +25,7 @@ class LayerCost:
     """What one kind of work for one `layer` costs. `kind`: ``forward``, ``input`` or ``weight``, or a
     quantizer; `form`: P or B of ``weight``; `operations`: the binary operations that the convolutions
     themselves have, one AND and one count of a bit as one; `utilization`: their share of what the array can
-    do while it computes, 0 of quantizers."""
+    do while it computes, 0 of quantizers and where no cycles were counted."""
 
     layer: str
     kind: str
@@ -92,13 +92,14 @@ def _of_layer(
         if not own:
             continue
         cost, operations = sum(own, PassCost()), macs * planes
+        slots = cost.computing * config.binary_ops_per_cycle
         yield LayerCost(
             layer=shape.name,
             kind=kind,
             form=step.forms[shape] if kind == "weight" else "",
             cost=cost,
             operations=operations,
-            utilization=operations / (cost.computing * config.binary_ops_per_cycle),
+            utilization=operations / slots if slots else 0.0,
         )
     for kind in QUANTIZERS:
         if (shape.name, kind) in quantized:

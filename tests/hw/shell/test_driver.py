@@ -13,7 +13,7 @@ from dorefa.golden.zoo import catalog
 from dorefa.golden.zoo.datasets import digits_sample
 from dorefa.hw import compile_network, fit
 from dorefa.hw.interface.registers import BOARD_REGISTERS
-from dorefa.hw.shell.board_core import BoardCore
+from dorefa.hw.shell.board_core import network_board
 from dorefa.hw.shell.driver import Board
 from dorefa.synth.boards.catalog import find_board
 
@@ -71,7 +71,7 @@ def test_a_network_whose_sizes_do_not_fit_the_boards_words(rng):
     compiled = flat_network(rng, 70_000, 64)
     message = r"register channels: field channels is 70000; accepted: 0 to 65535 \(16 bits\)"
     with pytest.raises(InputError, match=message):
-        BoardCore(compiled, clock_hz=12e6, baud=BAUD)
+        network_board(compiled, clock_hz=12e6, baud=BAUD)
 
 
 @pytest.mark.slow
@@ -185,7 +185,7 @@ def test_engines_that_a_line_cannot_feed(changes, message, seed):
     compiled = small_network(seed)
     compiled.plan = dataclasses.replace(compiled.plan, config=compiled.config.replace(**changes))
     with pytest.raises(InputError, match=message):
-        BoardCore(compiled, clock_hz=12e6, baud=BAUD)
+        network_board(compiled, clock_hz=12e6, baud=BAUD)
 
 
 class _Silent:

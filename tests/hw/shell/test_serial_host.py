@@ -6,12 +6,18 @@ import pytest
 
 from dorefa.hw.config.engine import preset
 from dorefa.hw.interface.memory_map import MemoryMap
-from dorefa.hw.interface.registers import BOARD_IDENTITY, BOARD_REGISTERS, board_registers
+from dorefa.hw.interface.registers import (
+    BOARD_IDENTITY,
+    BOARD_REGISTERS,
+    board_registers,
+    training_board_registers,
+)
 from dorefa.hw.shell.serial_host import IMAGE, READ, WRITE, SerialHost
 
 from ..support import simulate
 
 CONFIG = preset("tiny")
+WORDS = CONFIG.replace(port_bytes=4)
 ERRORS = BOARD_REGISTERS["errors"]
 BREAK = None
 
@@ -116,6 +122,7 @@ def test_the_boards_own_words():
         "results": 5 | 4 << 16,
         "errors": 0,
         "channels": 2,
+        "interface": 0,
     }
 
 
@@ -132,6 +139,47 @@ def test_an_image_becomes_one_packet(length, rng):
     seen = run([*command(IMAGE, length), *data])
     assert seen["beats"] == [(byte, 1, n == length - 1) for n, byte in enumerate(data)]
     assert (seen["errors"], seen["receiving"], seen["writes"]) == (0, 0, [])
+
+
+@pytest.mark.parametrize("length", [1, 3, 4, 5, 8, 301])
+def test_a_packet_of_wider_beats(length, rng):
+    """Full beats but the last, which keeps what there is; the next packet begins with a beat of its own."""
+    data = rng.integers(0, 256, length).tolist()
+    seen = run([*command(IMAGE, length), *data, *command(IMAGE, 1), 7], config=WORDS)
+    beats = [data[first : first + 4] for first in range(0, length, 4)] + [[7]]
+    kept = [(1 << len(beat)) - 1 for beat in beats]
+    assert [(beat[1], beat[2]) for beat in seen["beats"]] == list(
+        zip(kept, [0] * (len(beats) - 2) + [1, 1], strict=True)
+    )
+    found = [
+        list(beat[0].to_bytes(4, "little"))[: len(own)]
+        for beat, own in zip(seen["beats"], beats, strict=True)
+    ]
+    assert (found, seen["errors"]) == (beats, 0)
+
+
+def test_a_break_in_a_wider_beat():
+    seen = run([*command(IMAGE, 9), 1, 2, 3, 4, 5, BREAK, *command(IMAGE, 2), 6, 7], config=WORDS)
+    assert [beat[1:] for beat in seen["beats"]] == [(15, 0), (0, 1), (3, 1)]
+    assert seen["beats"][2][0] & 0xFFFF == 0x0706 and seen["errors"] == 1
+
+
+def test_a_wider_beat_for_a_busy_engine_is_an_error():
+    for data, errors in (([1, 2, 3], 0), ([1, 2, 3, 4], 2)):
+        seen = run([*command(IMAGE, 8), *data], ready=lambda cycle: False, config=WORDS)
+        assert seen["errors"] == errors
+
+
+def test_the_words_of_a_board_whose_engine_trains():
+    registers = training_board_registers(64 * "7", result_bytes=4)
+    unit = {name: register.reset_word for name, register in registers.items() if register.constant}
+    assert unit == {
+        "identity": BOARD_IDENTITY,
+        "shape": 0,
+        "results": 4 << 16,
+        "channels": 0,
+        "interface": 0x77777777,
+    }
 
 
 def test_of_wide_results_those_that_are_kept():

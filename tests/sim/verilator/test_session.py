@@ -16,6 +16,7 @@ from dorefa.hw.compiler.training.weight_operands import weight_packets
 from dorefa.hw.interface.registers import IDENTITY, REGISTERS, Mode
 from dorefa.sim.job.errors import SimulationError
 from dorefa.sim.training.engine import TrainingEngine
+from dorefa.sim.verilator import model_process
 from dorefa.sim.verilator import session as session_module
 from dorefa.sim.verilator.session import session
 
@@ -126,8 +127,8 @@ def test_an_address_that_does_not_answer(own):
 
 
 def test_watchdog_of_seconds(own, monkeypatch):
-    monkeypatch.setattr(session_module, "_GRACE", 0.2)
-    os.kill(own._process.pid, signal.SIGSTOP)
+    monkeypatch.setattr(model_process, "_GRACE", 0.2)
+    os.kill(own._process._process.pid, signal.SIGSTOP)
     with pytest.raises(SimulationError, match="^compiled model: killed: slower than 500 cycles a second$"):
         own.read(0)
 
@@ -146,7 +147,7 @@ def test_nothing_stays(training_verilog, error):
     before = {*scratch_root().iterdir()}
     try:
         with session(training_verilog, TRAINING, cycles=1) as opened:
-            process = opened._process
+            process = opened._process._process
             assert {*scratch_root().iterdir()} > before
             if error:
                 raise error

@@ -4,10 +4,12 @@
 import importlib.util
 import json
 import math
+from functools import partial
 
 import pytest
 
 from dorefa.golden.errors import InputError
+from dorefa.hw.shell.board_core import network_board
 from dorefa.synth.boards import bitstream
 from dorefa.synth.boards import catalog as boards
 from dorefa.synth.boards import report as board_report
@@ -26,7 +28,12 @@ ERROR: Failed to expand region (0, 0) |_> (25, 31) of 5743 ICESTORM_LCs
 def make(name, compiled, folder, clock_hz=None, **changes):
     board = boards.find_board(name)
     return bitstream.make_bitstream(
-        compiled, board, clock_hz=clock_hz or board.clock, baud=1_000_000, folder=folder, **changes
+        partial(network_board, compiled),
+        board,
+        clock_hz=clock_hz or board.clock,
+        baud=1_000_000,
+        folder=folder,
+        **changes,
     )
 
 
@@ -39,14 +46,14 @@ def test_a_bitstream_its_report_and_settings(tmp_path, seed):
     assert steps == [(0, "yosys"), (1, "nextpnr-ice40"), (2, "icepack")]
     assert made.clock_hz == 24e6 <= made.fmax_hz
     assert 0 < made.brams <= 32 and 0 < made.luts <= 7680
-    report = board_report.report(made, board="ice40_hx8k_b_evn", baud=1_000_000)
+    report = board_report.report(made, compiled, board="ice40_hx8k_b_evn", baud=1_000_000)
     assert report["fps"] == made.fmax_hz / compiled.cycles
     image = math.prod(compiled.network.input_shape)
     line = (5 + image + 4 * compiled.network.classes) * 10 / 1_000_000
     assert report["fps_host"] == 1 / line
     assert report["fps_end_to_end"] < min(report["fps_host"], report["fps_clock"])
     settings = json.loads(
-        board_report.settings(made, {"a.bit": b"bits"}, board="ice40_hx8k_b_evn", baud=1_000_000)
+        board_report.settings(made, compiled, {"a.bit": b"bits"}, board="ice40_hx8k_b_evn", baud=1_000_000)
     )
     assert settings["input_shape"] == list(compiled.network.input_shape)
     words = settings["protocol"]["board_words"]
