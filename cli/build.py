@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from dorefa.golden.files import write_files
 
-from . import options
-from .output import Output, Progress, new_folder
+from .common import options
+from .common.boards import DEFAULT_BAUD, SETTINGS
+from .common.output import Output, Progress, new_folder
 from .training.options import training_asked, training_engine
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 SUMMARY = "make a bitstream with the network, or an engine that trains it, for a board"
 EXAMPLE = "dorefa build digits --board ulx3s_85f -o ulx3s"
-SETTINGS = "board.json"
-DEFAULT_BAUD = 1_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

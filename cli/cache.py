@@ -2,7 +2,7 @@
 
 import argparse
 
-from .output import Output
+from .common.output import Output
 
 SUMMARY = "list or clear compiled models and measured points"
 EXAMPLE = "dorefa cache list"

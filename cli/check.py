@@ -4,9 +4,9 @@ import argparse
 
 from dorefa.golden.errors import InputError
 
-from . import options
-from .layers import bipolar_inputs, layer_table, say_bipolar, say_groups
-from .output import Output
+from .common import options
+from .common.layers import bipolar_inputs, layer_table, say_bipolar, say_groups
+from .common.output import Output
 from .training.check import check_training
 from .training.options import training_asked
 

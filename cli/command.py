@@ -55,7 +55,7 @@ def handle_signals() -> None:
 
 def run(main: Callable[[], int]) -> NoReturn:
     """Runs a command and ends the process with its exit status."""
-    from .streams import guarded
+    from .common.streams import guarded
 
     status = guarded(main)
     # Python's own way to end would take the handlers away while there is still work to interrupt.

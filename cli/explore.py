@@ -7,8 +7,8 @@ from contextlib import nullcontext
 
 from dorefa.golden.files import write_files
 
-from . import options
-from .output import Output, Progress, new_folder
+from .common import options
+from .common.output import Output, Progress, new_folder
 
 SUMMARY = "measure many engines for a network and recommend one"
 EXAMPLE = "dorefa explore digits --target ecp5 --lanes 16,32,64 --rows 8,16 -o explored"

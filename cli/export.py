@@ -4,8 +4,8 @@ import argparse
 
 from dorefa.golden.errors import InputError
 
-from . import options
-from .output import Output
+from .common import options
+from .common.output import Output
 
 SUMMARY = "write a network as a QONNX file"
 EXAMPLE = "dorefa export digits -o digits.onnx"

@@ -4,8 +4,8 @@ import argparse
 
 from dorefa.golden.errors import InputError
 
-from . import options
-from .output import Output, new_folder
+from .common import options
+from .common.output import Output, new_folder
 from .training.options import training_asked, training_config
 
 SUMMARY = "write an engine as portable Verilog"

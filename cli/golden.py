@@ -11,8 +11,8 @@ import numpy as np
 from dorefa.golden.errors import InputError
 from dorefa.golden.files import write_file
 
-from . import options
-from .output import Output, Progress, array_file, new_folder
+from .common import options
+from .common.output import Output, Progress, array_file, new_folder
 
 SUMMARY = "run the integer golden model on images"
 EXAMPLE = "dorefa golden digits --input images.npy --labels labels.npy --output scores.npy"

@@ -22,11 +22,11 @@ from . import (
     golden,
     run,
     simulate,
-    streams,
     synth,
     train,
     zoo,
 )
+from .common import streams
 
 VERBS = {
     "generate": generate,

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from dorefa.golden import checks, npy
+from dorefa.golden import npy
 from dorefa.golden.errors import InputError
 from dorefa.golden.files import write_file
-from dorefa.golden.reading import read_bytes, read_json, shown
+from dorefa.golden.reading import read_json, shown
 
-from . import options
-from .build import DEFAULT_BAUD, SETTINGS
-from .output import Output, Progress, array_file
-
-if TYPE_CHECKING:
-    import serial
+from .common import options
+from .common.boards import DEFAULT_BAUD, SETTINGS, check_neighbors, open_port
+from .common.output import Output, Progress, array_file
 
 SUMMARY = "classify images on a programmed board through its serial port"
 EXAMPLE = f"dorefa run --port /dev/ttyUSB1 --input X.npy --settings ulx3s/{SETTINGS}"
@@ -95,18 +90,6 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def open_port(name: str, baud: int, wait: float) -> serial.Serial:
-    """An open serial port of pyserial, `wait` seconds its timeout; :class:`InputError` where it cannot be."""
-    try:
-        import serial
-    except ModuleNotFoundError:
-        raise InputError("pyserial is missing; accepted: pip install 'dorefa[boards]'") from None
-    try:
-        return serial.Serial(name, baud, timeout=wait)
-    except (serial.SerialException, ValueError) as error:
-        raise InputError(f"{name}: {error}; accepted: a serial port and a rate that it has") from None
-
-
 def read_settings(path: str) -> dict:
     """The settings file as `dorefa build` writes it, checked as far as it is used: baud, scale and bias."""
     accepted = f"{SETTINGS} as `dorefa build` writes it"
@@ -137,24 +120,6 @@ def _is_vector(value):
     return (
         isinstance(value, list) and all(type(number) in (int, float) for number in value) and len(value) > 0
     )
-
-
-def check_neighbors(path: str, settings: dict) -> None:
-    """Refuses a bitstream beside the settings file at `path` that is not the one it was written with."""
-    from dorefa.hw.generate.file_set import sha256
-
-    if "input_shape" in settings:
-        checks.integers(settings["input_shape"], f"{path}: input_shape", ("height", "width", "channels"), 1)
-    hashes = settings.get("sha256", {})
-    if not isinstance(hashes, dict):
-        raise InputError(f"{path}: sha256 is {shown(hashes)}; accepted: a hash for each file")
-    for name, expected in hashes.items():
-        neighbor = Path(path).with_name(Path(name).name)
-        if neighbor.is_file() and (found := sha256(read_bytes(neighbor, "a bitstream"))) != expected:
-            raise InputError(
-                f"{neighbor}: SHA-256 is {found}; accepted: {expected}, as {path} says, in the files of one "
-                "`dorefa build`"
-            )
 
 
 def _read_loaded(args, settings):

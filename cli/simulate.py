@@ -6,9 +6,9 @@ from dataclasses import replace
 from dorefa.golden.errors import InputError
 from dorefa.golden.files import write_file
 
-from . import options
-from .layers import bipolar_inputs, layer_table, say_bipolar, say_groups
-from .output import Output, Progress, array_file
+from .common import options
+from .common.layers import bipolar_inputs, layer_table, say_bipolar, say_groups
+from .common.output import Output, Progress, array_file
 
 SUMMARY = "run the generated Verilog and compare every layer with the golden model"
 EXAMPLE = "dorefa simulate digits --simulator verilator --limit 100"

@@ -5,8 +5,8 @@ from contextlib import nullcontext
 
 from dorefa.golden.errors import InputError
 
-from . import options
-from .output import Output, new_folder
+from .common import options
+from .common.output import Output, new_folder
 from .training.options import training_asked, training_config
 
 SUMMARY = "synthesize, place and route an engine or one of its components"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from dorefa.golden.errors import InputError
 
-from . import options
-from .output import Output, Progress
+from .common import options
+from .common.output import Output, Progress
 from .training.backends import BACKENDS, computing
 from .training.board import add_board_options, check_board_options
 from .training.options import add_steps, add_widths, recipe_of, sized_architecture

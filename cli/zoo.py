@@ -6,8 +6,8 @@ from typing import Any
 
 from dorefa.golden.errors import InputError
 
-from . import options
-from .output import Output
+from .common import options
+from .common.output import Output
 
 SUMMARY = "list the named networks, or tabulate their layers"
 EXAMPLE = "dorefa zoo --table --net-w 1 --net-a 2"

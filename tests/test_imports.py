@@ -35,8 +35,9 @@ ALLOWED = {
     "hw.engine.reader": "hw.config hw.lib hw.interface",
     "hw.engine.array": "hw.config hw.lib hw.arith hw.interface",
     "hw.engine.output": "hw.config hw.lib hw.interface hw.engine.array",
-    "hw.engine.training": "golden golden.network golden.quantizers hw.lib",
-    "hw.engine": "hw.config hw.lib hw.interface hw.engine.reader hw.engine.array hw.engine.output",
+    "hw.engine.training": "golden golden.network golden.quantizers hw.lib hw.config hw.interface",
+    "hw.engine": "hw.config hw.lib hw.interface hw.engine.reader hw.engine.array hw.engine.output"
+    " hw.engine.training",
     "hw.compiler": "golden golden.lowering hw.config hw.interface"
     " hw.engine hw.engine.reader hw.engine.array hw.engine.output",
     "hw.compiler.training": "golden golden.network golden.lowering golden.backward hw.config hw.interface"
@@ -59,9 +60,10 @@ ALLOWED |= {
     "synth.flow": "synth.targets",
     "synth.boards": "synth.targets synth.flow",
     "synth.explore": "synth.targets synth.flow synth.boards",
-    "cli": "cli.training",
-    "cli.demo": "cli",
-    "cli.training": "cli",
+    "cli.common": "",
+    "cli.training": "cli.common",
+    "cli": "cli.common cli.training",
+    "cli.demo": "cli cli.common",
 }
 
 

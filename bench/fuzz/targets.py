@@ -18,7 +18,13 @@ from dorefa.golden import npy, random_network, reading
 from dorefa.golden.data import cifar, idx, svhn
 from dorefa.golden.network import npz
 from dorefa.golden.onnx import export, importer
+from dorefa.golden.train import checkpoint
+from dorefa.golden.train.matrix_backend import MatrixBackend
+from dorefa.golden.train.network import TrainNetwork
+from dorefa.golden.train.optimizer import optimizer_of
+from dorefa.golden.train.recipe import Recipe
 from dorefa.golden.zoo import own
+from dorefa.golden.zoo.architecture import Architecture, LayerSpec
 from dorefa.golden.zoo.architectures import ARCHITECTURES
 from dorefa.golden.zoo.toml_form import architecture_toml
 from dorefa.hw.config.engine import PRESETS, EngineConfig
@@ -92,16 +98,36 @@ def _packed(variables):
     return _matlab(struct.pack("<II", 15, len(each)) + each for each in packed)
 
 
-def _saved(save, network, suffix):
+def _saved(save, what, suffix):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "net" + suffix)
-        save(network, path)
+        save(what, path)
         return path.read_bytes()
 
 
 def _network_files():
     for seed in range(4):
         yield _saved(npz.save, random_network(seed, residual=seed > 1), ".npz")
+
+
+def _training():
+    """(network, optimizer) of a small training."""
+    conv = LayerSpec(name="conv0", kind="conv", channels=2, kernel=2)
+    last = LayerSpec(name="fc1", kind="fc", channels=2, norm=False, bias=True)
+    small = Architecture(
+        name="small", input_shape=(3, 3, 1), input_bits=8, layers=(conv, last), first_w=None, last_w=1
+    )
+    recipe = Recipe(w_bits=1, a_bits=2, g_bits=6, epochs=2, batch=4, seed=1)
+    network = TrainNetwork(small, recipe, MatrixBackend(1))
+    return network, optimizer_of(recipe, network.parameters)
+
+
+def _checkpoints():
+    past = checkpoint.Progress([0.5, 0.25, 2], [{"epoch": 1, "loss": 0.5, "train_accuracy": 1.0}], 3)
+    for progress in (checkpoint.Progress(), past):
+        yield _saved(
+            lambda _, path, made=progress: checkpoint.save(path, *_training(), made, ""), None, ".npz"
+        )
 
 
 def _members(file):
@@ -170,6 +196,13 @@ TARGETS = {
         lambda: [_members(file) for file in _network_files()],
         _zip,
         _WORDS_NPZ + _WORDS_JSON + _WORDS_NPY,
+    ),
+    "checkpoint-members": Target(
+        lambda path: checkpoint.load(path, *_training(), "", 2),
+        ".npz",
+        lambda: [_members(file) for file in _checkpoints()],
+        _zip,
+        (_BORDER, b"header.npy", b'"recipe"', b'"history"', b'"correct"', *_WORDS_JSON, *_WORDS_NPY),
     ),
     "onnx": Target(importer.load, ".onnx", lambda: list(_onnx_files()), tokens=(b"location", b"offset")),
     "toml": Target(

@@ -18,7 +18,7 @@ from dorefa.synth.flow import report as synthesis
 from dorefa.synth.flow import yosys
 from dorefa.synth.targets.catalog import TARGETS
 
-from ..output import Output, Progress, new_folder
+from ..common.output import Output, Progress, new_folder
 
 LANES, ROWS = 32, 16
 # Images by default; without a C++ compiler each takes much of a minute.

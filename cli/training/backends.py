@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .. import options
+from ..common import options
 
 if TYPE_CHECKING:
     from dorefa.golden.train.backend import Backend

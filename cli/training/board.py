@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from dorefa.golden.errors import InputError
 from dorefa.golden.reading import read_json, shown
 
-from ..build import SETTINGS
-from ..run import check_neighbors, open_port
+from ..common.boards import SETTINGS, check_neighbors, open_port
 
 if TYPE_CHECKING:
     from dorefa.hw.config.engine import EngineConfig

@@ -6,8 +6,8 @@ import argparse
 
 from dorefa.golden.errors import InputError
 
-from .. import options
-from ..output import Output
+from ..common import options
+from ..common.output import Output
 from .options import training_engine
 from .report import cost_report, cost_table
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dorefa.golden.errors import InputError
 
-from .. import options
+from ..common import options
 
 if TYPE_CHECKING:
     from dorefa.golden.backward.shape import ConvolutionShape
@@ -82,7 +82,7 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
 
 
 def step_of(model: str, args: argparse.Namespace, batch: int) -> tuple[Architecture, Recipe]:
-    """(architecture, recipe of a step) of a verb that says what steps of MODEL with `batch` images need."""
+    """(architecture, recipe of a step) of a verb that says what steps of MODEL with `batch` images take."""
     from dorefa.golden.train.recipe import Recipe
 
     if options.is_network_file(model):

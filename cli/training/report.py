@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..output import Output
+from ..common.output import Output
 
 if TYPE_CHECKING:
     from dorefa.golden.train.train import TrainingResult

@@ -69,7 +69,7 @@ def quantize_weights(w: np.ndarray, bits: int) -> tuple[np.ndarray, np.float32]:
         raise InputError(f"quantize_weights: w has shape {w.shape}; accepted: one or more weights")
     scale = weight_scale(w, bits)
     if bits == 1:
-        return (w >= 0).astype(np.uint8), scale
+        return (w >= 0).view(np.uint8), scale
     bounded = np.tanh(w.astype(np.float64))
     largest = np.abs(bounded).max()
     unit = bounded / (2 * largest) + 0.5 if largest > 0 else np.full(w.shape, 0.5)
@@ -98,7 +98,8 @@ def quantize_weights_backward(gradient: np.ndarray, w: np.ndarray, bits: int) ->
     """Eq. 8 and 10: gradient of the float weights from that of the quantized ones.
 
     Identity for one bit. For more, straight through the rounding, then the chain rule through
-    tanh(w) / max|tanh(w)|, with the maximum taken as a constant. Shaped and typed like `w`.
+    tanh(w) / max|tanh(w)|, with the maximum taken as a constant: to differentiate it too, as the paper's
+    published code does, changes the gradient of the largest weight alone. Shaped and typed like `w`.
     """
     if bits == 1:
         return gradient

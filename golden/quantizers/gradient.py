@@ -32,7 +32,7 @@ STEP = 1 << (WORD_BITS - 1 - SCALE_BITS)
 FRACTION_BITS = 26
 TABLE_BITS = 10
 # Words that are quantized together.
-_BLOCK = 1 << 14
+_BLOCK = 1 << 15
 
 
 def gradient_words(gradient: np.ndarray) -> tuple[np.ndarray, int]:

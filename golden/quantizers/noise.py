@@ -32,10 +32,11 @@ def expanded(states: np.ndarray, count: int) -> np.ndarray:
     """uint8 (samples, count) of states uint8 (samples, 16), whose highest bit is not used."""
     bits = np.unpackbits(states, axis=1, bitorder="little")[:, :DEGREE]
     # Squaring the trinomial doubles its exponents, so one step of 64 2^j bits follows 127 2^j that are known.
-    bits = _continued(bits, 64 * DEGREE, 1)
-    words = np.packbits(bits, axis=1, bitorder="little").view(np.uint64)
-    words = _continued(words, -(-count // 8), 1)
-    return words.view(np.uint8)[:, :count]
+    bits = _continued(bits, min(64 * DEGREE, 8 * count), 1)
+    words = np.packbits(bits, axis=1, bitorder="little")
+    if words.shape[1] < count:
+        words = _continued(words.view(np.uint64), -(-count // 8), 1).view(np.uint8)
+    return words[:, :count]
 
 
 def _continued(stream: np.ndarray, length: int, leap: int) -> np.ndarray:

@@ -33,7 +33,7 @@ def weight_thresholds(largest: np.float32, bits: int) -> np.ndarray:
     if not isinstance(largest, np.float32) or not 0 <= largest < np.inf:
         raise InputError(f"weight_thresholds: largest is {largest!r}; accepted: a finite np.float32 >= 0")
     codes = np.arange(1, 1 << bits)
-    top = int(ordered(largest))
+    top = int(ordered(np.asarray(largest)))
     # At `low` the code is less, at `high` it is not, or `high` is beyond all weights.
     low, high = np.full(len(codes), -top - 1), np.full(len(codes), top + 1)
     while (high - low > 1).any():

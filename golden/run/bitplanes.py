@@ -111,7 +111,7 @@ def convolve(
     has beside the kernel. Returns int64 (batch, Ho, Wo, Cout). InputError for XNOR of other operands
     than unsigned codes and bipolar weights.
     """
-    if xnor and (a_signed or encoding != Encoding.BIPOLAR):
+    if xnor and (a_signed or not Encoding(encoding).symmetric):
         raise InputError(
             f"convolve: XNOR of {'signed' if a_signed else 'unsigned'} codes and {Encoding(encoding).value} "
             "weights; accepted: unsigned codes and bipolar weights"

@@ -25,6 +25,7 @@ class MatrixBackend(GoldenQuantizers):
         # By layer: codes, and what they became.
         self._windows: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._weights: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._gradients = (np.empty(0, np.uint8), np.empty(0))
 
     def forward(self, shape: ConvolutionShape, activations: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """See :class:`.backend.Backend`; float32 or float64."""
@@ -46,7 +47,7 @@ class MatrixBackend(GoldenQuantizers):
         if kept is not weights or values is None or values.dtype != dtype:
             values = bipolar(weights, shape.w_bits, dtype)
         in_shape = (len(gradients), *shape.in_shape)
-        return convolve_backward_input(bipolar(gradients, shape.g_bits, dtype), values, in_shape, shape)
+        return convolve_backward_input(self._values(shape, gradients, dtype), values, in_shape, shape)
 
     def backward_weight(
         self, shape: ConvolutionShape, gradients: np.ndarray, scales: np.ndarray, activations: np.ndarray
@@ -57,13 +58,13 @@ class MatrixBackend(GoldenQuantizers):
         bound = pixels * _levels(shape.g_bits) * _levels(shape.a_bits)
         room = _EXACT // bound
         patches = self._patches(shape, activations, np.float32 if room else np.float64)
-        values = bipolar(gradients, shape.g_bits, patches.dtype.type)
+        values = self._values(shape, gradients, patches.dtype.type)
         if patches.dtype == np.float64:
-            values *= scales.reshape(-1, 1, 1, 1)
+            values = values * scales.reshape(-1, 1, 1, 1)
             return convolve_backward_weights(values, patches, shape)
         if room < scales.max(initial=0):
             return _by_sample(shape, values, scales, patches)
-        values *= scales.reshape(-1, 1, 1, 1).astype(np.float32)
+        values = values * scales.reshape(-1, 1, 1, 1).astype(np.float32)
         chunks = _chunks(scales, room)
         if len(chunks) == 1:
             return convolve_backward_weights(values, patches, shape)
@@ -72,6 +73,14 @@ class MatrixBackend(GoldenQuantizers):
             rows = slice(part.start * pixels, part.stop * pixels)
             total += convolve_backward_weights(values[part], patches[:, rows], shape)
         return total
+
+    def _values(self, shape: ConvolutionShape, gradients: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
+        """Gradients as numbers, which both backward convolutions of a layer read."""
+        kept, values = self._gradients
+        if kept is not gradients or values.dtype != dtype:
+            values = bipolar(gradients, shape.g_bits, dtype)
+            self._gradients = gradients, values
+        return values
 
     def _patches(self, shape: ConvolutionShape, activations: np.ndarray, dtype: type) -> np.ndarray:
         """The windows of `activations`, in `dtype` or a wider type."""

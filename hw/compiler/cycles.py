@@ -22,6 +22,7 @@ from ..interface.result_ports import ResultPort, result_port
 from ..interface.trunk_stores import trunk_store
 from ..interface.weight_sources import weight_source
 from .geometry import PassGeometry
+from .pass_front import PassFront
 from .passes import Pass
 from .schedule import Schedule
 from .trunk_cycles import TrunkCycles
@@ -147,38 +148,46 @@ def _pass_cycles(
     to_store = pipeline_latency(config)
     emitted = _emitted(geometry)
 
-    read_end = start + START_TO_READ - 1
-    released = [-1] * config.patch_slots
-    issued = max(weights_ready - 1, -1)
-    drained = order_end = results_free = -1
-    drain_free = 0
-    for patch in range(geometry.patches):
+    front = PassFront(
+        read_end=start + START_TO_READ - 1,
+        issued=max(weights_ready - 1, -1),
+        released=[-1] * config.patch_slots,
+    )
+    order_end, patch = -1, 0
+    while patch < geometry.patches:
         number = patch // geometry.groups
         columns = config.cols if number < geometry.sets - 1 else last_cols
         steps, cleared = geometry.set_steps(number)
-        read_end = max(read_end, released[0]) + steps + (cleared if patch < config.patch_slots else 0)
-        issued = max(read_end + read_to_ready - 1, issued)
+        front.read_end = max(front.read_end, front.released[0]) + steps
+        front.read_end += cleared if patch < config.patch_slots else 0
+        front.issued = max(front.read_end + read_to_ready - 1, front.issued)
         for tile in range(geometry.tiles):
             ends = tile == geometry.tiles - 1
-            issued = max(issued + geometry.tile_cycles, drain_free)
+            issued = max(front.issued + geometry.tile_cycles, front.drain_free)
             if trunks:
                 groups = geometry.last_groups if ends else geometry.full_groups
                 issued = max(issued, trunks.earliest_end(groups) - now)
                 trunks.ends(now + issued, now + issued + to_drain, groups)
             if raw and not whole_groups:
-                issued = max(issued, drained + 1)
-                rows = geometry.last_rows if ends else geometry.rows
-                drained, results_free = _send(issued + to_drain, rows * columns, results_free, geometry.quant)
-            drain_free = issued + (geometry.last_drain if ends else geometry.full_drain)
-        released = [*released[1:], issued]
+                issued = max(issued, front.drained + 1)
+                rows = (geometry.last_rows if ends else geometry.rows) * columns
+                front.drained, front.results_free = _send(
+                    issued + to_drain, rows, front.results_free, geometry.quant
+                )
+            front.issued = issued
+            front.drain_free = issued + (geometry.last_drain if ends else geometry.full_drain)
+        front.released = [*front.released[1:], front.issued]
         if config.cols > 1 and (patch + 1) % geometry.groups == 0 and emitted[number]:
-            stored = issued + to_drain + columns * geometry.last_groups - 1 + to_store
+            stored = front.issued + to_drain + columns * geometry.last_groups - 1 + to_store
             order_end = max(stored + COLUMN_ORDER - 1, order_end)
             order_end += emitted[number] * geometry.pixel_groups
+        if config.cols == 1 and not trunks and patch >= config.patch_slots:
+            patch += front.repeated(patch, geometry.patches)
+        patch += 1
 
-    drained_last = issued + to_drain + last_cols * geometry.last_groups - 1
+    drained_last = front.issued + to_drain + last_cols * geometry.last_groups - 1
     if raw:
-        end = drained_last + WideResults.latency(config) if whole_groups else results_free - 1
+        end = drained_last + WideResults.latency(config) if whole_groups else front.results_free - 1
     elif layer.code_bits is None:
         end = drained_last + Residual.latency
     else:

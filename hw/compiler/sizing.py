@@ -25,7 +25,7 @@ from .problems import beyond_range
 from .reader_sizing import best_reader
 
 # Binary operations per image above which the larger array is the default.
-_LARGE_NETWORK = 20_000_000
+LARGE_NETWORK = 20_000_000
 # The configuration's limit.
 _LARGEST_QUANT = 64
 
@@ -85,7 +85,7 @@ def _set_size(sizes: dict[str, Any], name: str, need: Need) -> None:
 def _array(layers: Sequence[IntegerLayer], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Sizes of the array, and what else is known before its reader is; those in `overrides` kept."""
     operations = sum(layer.macs * layer.w_bits * layer.a_bits for layer in layers)
-    large = operations > _LARGE_NETWORK * overrides["batch"]
+    large = operations > LARGE_NETWORK * overrides["batch"]
     sizes = {
         "lanes": 64 if large else 32,
         "rows": 32 if large else 16,

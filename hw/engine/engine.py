@@ -209,16 +209,20 @@ class Engine(wiring.Component):
     ) -> None:
         """Accumulators of the last layer to what sends them."""
         config, lead = self._config, slices[0]
-        if result_port(config).whole_groups:
+        whole_groups = result_port(config).whole_groups
+        if whole_groups:
             m.d.comb += [results.layer.eq(layer), results.tile.eq(lead.raw.tile)]
-            m.d.comb += [part.raw.tile_ready.eq(results.tile_ready) for part in slices]
         else:
             m.d.comb += results.ends_image.eq(layer.ends_image)
-            m.d.comb += [part.raw.ready.eq(results.ready) for part in slices]
         m.d.comb += [results.valid.eq(lead.raw.valid), results.group.eq(lead.raw.group)]
         for into, name in ((results.values, "values"), (results.offsets, "offsets")):
             parts = (value for part in slices for value in getattr(part.raw, name))
             m.d.comb += [port.eq(value) for port, value in zip(into, parts, strict=True)]
+        for part in slices:
+            if whole_groups:
+                m.d.comb += part.raw.tile_ready.eq(results.tile_ready)
+            else:
+                m.d.comb += part.raw.ready.eq(results.ready)
 
     def _store(
         self, m: Module, sequencer: Sequencer, packer: PlanePacker, slices: list[EngineSlice]

@@ -59,6 +59,7 @@ def _connect_words(
         *(sequencer.job[field.name].eq(getattr(host, field.name)) for field in REGISTERS["job"].fields),
         sequencer.program_start.eq(host.program_start),
         sequencer.settled.eq(operands.settled),
+        sequencer.leaving.eq(operands.leaving),
         sequencer.load_ready.eq(packer.ready & operands.ready),
         operands.job.eq(sequencer.taken_job),
         operands.layers.eq(sequencer.taken_layers),

@@ -65,7 +65,8 @@ class Sequencer(wiring.Component):
     With `training` a packet is a job: `job` (:func:`.training.job.job_layout`) and `program_start` say what
     becomes of it. It finds `job`, `program_start`, `layers` and `image_bytes` as they are in the cycle before
     its first beat: `taken_job` and `taken_layers`, which before a packet follow the registers. `load_first`
-    is high with the first beat; where no passes follow, the engine waits for `settled` behind the packet.
+    is high with the first beat; where no passes follow, the engine waits for `settled` behind the packet, and
+    no pass begins while codes are `leaving`.
 
     Latency: two cycles from `layer_ended` to the next pass's `start` where its descriptor is there; a
     descriptor of n words takes n + 3 cycles from the cycle that asks for it to `start`.
@@ -113,6 +114,7 @@ class Sequencer(wiring.Component):
             "taken_layers": Out(config.layer_depth.bit_length()),
             "load_first": Out(1),
             "settled": In(1),
+            "leaving": In(1),
         }
 
     def elaborate(self, platform: Any) -> Module:
@@ -151,7 +153,7 @@ class Sequencer(wiring.Component):
                     with m.If(self.settled):
                         m.next = "enable"
             with m.State("swap"):
-                with m.If(fetch.complete):
+                with m.If(fetch.complete & ~self.leaving if config.training else fetch.complete):
                     m.d.comb += fetch.swap.eq(1)
                     m.next = "start"
             with m.State("start"):

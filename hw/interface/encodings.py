@@ -1,8 +1,10 @@
-"""Which weight encodings an engine of each encoding runs."""
+"""Which weight encodings an engine of each encoding runs, and what its program says of codes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+from amaranth import Shape, unsigned
 
 from dorefa.golden.network.encoding import Encoding
 
@@ -27,3 +29,14 @@ def engine_encoding(encodings: Iterable[Encoding]) -> str:
     needed = set(encodings)
     suits = [name for name, accepted in ACCEPTED_ENCODINGS.items() if needed <= {*accepted}]
     return min(suits, key=lambda name: len(ACCEPTED_ENCODINGS[name]))
+
+
+def signed_code_fields(config: EngineConfig) -> dict[str, Shape]:
+    """Program fields where codes may be signed: whether those that are read are two's complement; and from a
+    pooled count to the stored code: twice the count or once, plus an offset, as many bits as the mask has."""
+    return {
+        "signed_activations": unsigned(1),
+        "code_double": unsigned(1),
+        "code_offset": unsigned(config.out_bits),
+        "stored_mask": unsigned(config.out_bits),
+    }

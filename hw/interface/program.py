@@ -16,6 +16,7 @@ from dorefa.golden.errors import InputError
 
 from ..config.engine import EngineConfig, pool_spacing
 from ..lib.lfsr_counter import loop_bits, loop_code
+from .encodings import signed_code_fields
 from .readers import reader_of
 from .trunk_stores import trunk_store
 from .weight_sources import weight_source
@@ -145,7 +146,7 @@ def fields(config: EngineConfig) -> dict[str, Shape]:
         "tile_step": weight,
         **({"shared_weights": unsigned(1)} if config.training else {}),
         "signed_weights": unsigned(1),
-        **(_signed_codes(config) if config.signed_codes else {}),
+        **(signed_code_fields(config) if config.signed_codes else {}),
         "drain_full": drain,
         "drain_last": drain,
         # drain, quantizer, plane packer
@@ -195,17 +196,6 @@ def _pooling(config: EngineConfig) -> dict[str, Shape]:
                 f"pool_{axis}_wraps_{slot}": unsigned(1),
             }
     return result
-
-
-def _signed_codes(config: EngineConfig) -> dict[str, Shape]:
-    """Whether the codes read are two's complement; and from a pooled count to the stored code: twice the
-    count or once, plus an offset, as many bits as the mask has."""
-    return {
-        "signed_activations": unsigned(1),
-        "code_double": unsigned(1),
-        "code_offset": unsigned(config.out_bits),
-        "stored_mask": unsigned(config.out_bits),
-    }
 
 
 def layout(config: EngineConfig) -> data.StructLayout:

@@ -9,7 +9,7 @@ import numpy as np
 
 from dorefa.golden.quantizers.gradient import reciprocals
 from dorefa.golden.quantizers.weight_thresholds import threshold_words, weight_thresholds
-from dorefa.hw.compiler.training.cost import PassCost
+from dorefa.hw.compiler.training.cost import PassCost, is_measured
 from dorefa.hw.interface.registers import Mode
 
 from .engine import TrainingEngine
@@ -57,9 +57,11 @@ class EngineQuantizers:
         """The codes of :func:`dorefa.golden.quantizers.dorefa.quantize_weights` of float32 weights."""
         packet = weights.astype("<f4").reshape(1, -1).view(np.uint8)
         key = layer, "quantize_weights"
-        self.engine.begin(Mode.MEASURE_WEIGHTS, packet_bytes=packet.size)
-        self._run(key, packet, 0)
-        largest = np.uint32(self.engine.measured()).view(np.float32)
+        largest = np.float32(0)
+        if is_measured("quantize_weights", bits):
+            self.engine.begin(Mode.MEASURE_WEIGHTS, packet_bytes=packet.size)
+            self._run(key, packet, 0)
+            largest = np.uint32(self.engine.measured()).view(np.float32)
         thresholds = threshold_words(weight_thresholds(largest, bits))
         self.engine.fill(self.engine.memory_map.thresholds, 1, thresholds)
         self.engine.begin(Mode.QUANTIZE_WEIGHTS, packet_bytes=packet.size, code_bits=bits)

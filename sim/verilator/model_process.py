@@ -30,7 +30,7 @@ class ModelProcess:
     """The process, see :func:`model_process`. Every method raises :class:`SimulationError` where it fails or
     takes longer than its watchdogs allow; it is over then."""
 
-    def __init__(self, process: subprocess.Popen[str], commands: IO[bytes], errors: IO[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], commands: io.FileIO, errors: IO[str]) -> None:
         self._process = process
         self._commands = commands
         self._errors = errors
@@ -38,10 +38,10 @@ class ModelProcess:
     def send(self, *parts: bytes) -> None:
         """Sends a command."""
         with self._watched(0):
+            left = memoryview(b"".join(parts))
             try:
-                for part in parts:
-                    self._commands.write(part)
-                self._commands.flush()
+                while left:
+                    left = left[self._commands.write(left) :]
             except BrokenPipeError:
                 self._fail()
 
@@ -94,7 +94,7 @@ def model_process(executable: Path, arguments: list[str]) -> Iterator[ModelProce
 
 
 @contextmanager
-def _opened(path: Path, process: subprocess.Popen[str], errors: IO[str]) -> Iterator[IO[bytes]]:
+def _opened(path: Path, process: subprocess.Popen[str], errors: IO[str]) -> Iterator[io.FileIO]:
     """The writing end of a named pipe that `process` opens for reading."""
     until = time.monotonic() + _GRACE
     while True:
@@ -109,11 +109,6 @@ def _opened(path: Path, process: subprocess.Popen[str], errors: IO[str]) -> Iter
                 raise SimulationError(f"compiled model does not start: {errors.read().strip()}") from error
             time.sleep(_START)
     os.set_blocking(pipe, True)
-    commands = os.fdopen(pipe, "wb")
-    try:
+    # Without a buffer: nothing is left to be written when it closes, whoever still reads.
+    with open(pipe, "wb", buffering=0) as commands:
         yield commands
-    finally:
-        try:
-            commands.close()
-        except BrokenPipeError:  # what is left in the buffer has no reader any more
-            pass

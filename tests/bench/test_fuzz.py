@@ -23,6 +23,7 @@ TARGETS = (
     "cifar",
     "npz",
     "npz-members",
+    "checkpoint-members",
     "onnx",
     "toml",
     "architecture",

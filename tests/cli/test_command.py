@@ -51,7 +51,7 @@ def run(args):
 WORK = """
 import subprocess
 from pathlib import Path
-from dorefa.cli.output import make_folder
+from dorefa.cli.common.output import make_folder
 from dorefa.golden import files
 from dorefa.golden.process import child, scratch
 def run(args):

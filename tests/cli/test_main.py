@@ -39,7 +39,7 @@ def test_version(dorefa):
         ("synth", "--target", "pdp11"),
         ("check", "digits", "--lanes", "many"),
         ("check", "digits", "--net-size", "28"),
-        ("train", "digits"),
+        ("train",),
         ("zoo", "--tab"),
     ],
 )

@@ -180,14 +180,11 @@ def test_synth_refuses_an_unknown_device_or_seed(dorefa):
 
 
 def test_synth_of_a_quantizer_of_training(dorefa):
-    outcome = dorefa(
-        "synth", "--unit", "gradient_quantizer", "--target", "ecp5", "--no-components", "--json", "-"
-    )
+    command = ("synth", "--unit", "gradient_quantizer")
+    outcome = dorefa(*command, "--target", "ecp5", "--no-components", "--json", "-")
     assert outcome.status == 0 and "gradient_quantizer on ecp5: 1 x 16 bits per cycle" in outcome.err
-    report = outcome.report
-    assert report["unit"] == "gradient_quantizer" and report["binary_ops_per_cycle"] == 0
-    assert report["brams"] == 1 and report["luts_per_binary_op"] is None
-    error = dorefa("synth", "--unit", "gradient_quantizer", "--port-bytes", 32, "--fetch-bits", 32).error
+    assert outcome.report["brams"] == 1 and outcome.report["luts_per_binary_op"] is None
+    error = dorefa(*command, "--port-bytes", 32, "--fetch-bits", 32).error
     assert error == "gradient_quantizer: port_bytes is 32; accepted: at most 16"
 
 

@@ -64,14 +64,20 @@ def job_cost(job: Job, images: int, config: EngineConfig) -> PassCost:
     return sum((part_cost(part, images) for part in parts_of(job, config)), PassCost())
 
 
-def quantizer_cost(kind: str, packets: int, words: int, config: EngineConfig) -> PassCost:
-    """Prediction for `packets` of so many words each, measured and then quantized: `kind` is one of
-    QUANTIZERS."""
+def is_measured(kind: str, bits: int) -> bool:
+    """Whether what is quantized to so many bits is measured before; the sign of a weight needs no scale."""
+    return kind != "quantize_weights" or bits > 1
+
+
+def quantizer_cost(kind: str, bits: int, packets: int, words: int, config: EngineConfig) -> PassCost:
+    """Prediction for `packets` of so many words each, measured where they must be and then quantized to
+    `bits`: `kind` is one of QUANTIZERS."""
     size, latency = _WORDS[kind]
+    times = 2 if is_measured(kind, bits) else 1
     beats = -(-words * size // config.port_bytes)
     return PassCost(
-        packets=2 * packets,
-        cycles=packets * (2 * beats + latency + CODES),
-        image_bytes=packets * 2 * words * size,
+        packets=times * packets,
+        cycles=packets * (times * beats + latency + CODES),
+        image_bytes=packets * times * words * size,
         result_bytes=packets * words,
     )

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from dorefa.golden.backward.job import Job
 from dorefa.golden.errors import InputError
+from dorefa.golden.network.encoding import Encoding
 
 from ...config.engine import EngineConfig
 from ...interface import program
+from ...interface.encodings import ACCEPTED_ENCODINGS
 from ...interface.memory_map import MemoryMap
 from .cut import JobPart, parts_of
 
@@ -27,9 +29,16 @@ class JobProgram:
     def of(cls, jobs: Iterable[Job], config: EngineConfig) -> JobProgram:
         """The program of `jobs` on an engine of `config`.
 
-        Raises :class:`InputError` for the first one that cannot run: it names the job, what it needs and
-        what the engine has.
+        Raises :class:`InputError` for an engine that runs no jobs, and for the first job that cannot run: it
+        names the job, what it needs and what the engine has.
         """
+        encodings = [name for name, own in ACCEPTED_ENCODINGS.items() if Encoding.BIPOLAR in own]
+        for name, accepted in (("training", [1]), ("encoding", encodings)):
+            value = getattr(config, name)
+            if value not in accepted:
+                raise InputError(
+                    f"{name} is {value!r}; accepted for training steps: {' or '.join(map(str, accepted))}"
+                )
         parts = {job: parts_of(job, config) for job in jobs}
         starts: dict[tuple[int, ...], int] = {}
         each = program.words_per_layer(config)

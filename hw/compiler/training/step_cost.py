@@ -43,7 +43,10 @@ def step_costs(step: StepJobs, config: EngineConfig) -> list[LayerCost]:
         for shape in step.shapes
         for kind, counts in zip(
             QUANTIZERS,
-            ((1, math.prod(shape.weights_shape)), (step.batch, math.prod(shape.out_shape))),
+            (
+                (shape.w_bits, 1, math.prod(shape.weights_shape)),
+                (shape.g_bits, step.batch, math.prod(shape.out_shape)),
+            ),
             strict=True,
         )
     }

@@ -40,14 +40,15 @@ class OperandPort(wiring.Component):
     Ports:
 
     - `job` and `layers`: what the packet found, until the next one; `state` of the noise
-      (:func:`.noise.stream_state`), looked at three cycles after a packet's first beat;
+      (:func:`.noise.stream_state`), looked at two cycles after a packet's first beat;
     - `beat` (the bytes), `load`, `first`, `count` (bytes), `last`, `wrong`, as the sequencer says; `ready`,
       whether a beat may come;
     - `image_valid`, `image_codes`, `image_count`, `image_last`: to the plane packer, the bytes in the same
       cycle, codes of gradients four cycles later;
     - `sums`, the results of passes; `o`, what leaves: the codes of a packet, then the sums of its passes. The
       last beat of a packet that was dropped has no byte;
-    - `measured`; `settled`, whether the quantizers have nothing of the last packet any more;
+    - `measured`; `settled`, whether the quantizers have nothing of the last packet any more; `leaving`,
+      whether there are codes that have not left, while which no pass may begin;
     - `reciprocals_*`, `thresholds_*`: writes of the tables.
 
     Latency: codes are offered to `o` two cycles after they left their quantizer.
@@ -77,6 +78,7 @@ class OperandPort(wiring.Component):
                 "o": Out(results),
                 "measured": Out(32),
                 "settled": Out(1),
+                "leaving": Out(1),
                 **_writes(memory_map.reciprocals),
                 **_writes(memory_map.thresholds),
             }
@@ -180,13 +182,18 @@ class OperandPort(wiring.Component):
         ]
         next_places = Signal.like(places)
         m.d.comb += next_places.eq(places + leaves - comes)
-        m.d.sync += [places.eq(next_places), left.eq(next_places != 0)]
+        m.d.sync += [
+            places.eq(next_places),
+            left.eq(next_places != 0),
+            # Sums never come while codes wait, and so change nothing of what is offered.
+            self.leaving.eq(next_places != _DEPTH),
+        ]
         sums, o = self.sums.payload, self.o.payload
         codes = first.codes
         m.d.comb += [
             queue.r_en.eq(self.o.ready),
             self.o.valid.eq(queue.r_rdy | self.sums.valid),
-            self.sums.ready.eq(self.o.ready & ~queue.r_rdy),
+            self.sums.ready.eq(self.o.ready),
             o.data.eq(Cat(Mux(queue.r_rdy, codes, sums.data[: len(codes)]), sums.data[len(codes) :])),
             o.keep.eq(Mux(queue.r_rdy, Cat(first.count > lane for lane in range(lanes)), sums.keep)),
             o.last.eq(Mux(queue.r_rdy, first.last, sums.last)),

@@ -1,4 +1,4 @@
-"""dorefa.cli.output: the names of a command's files, tables, reports, progress."""
+"""dorefa.cli.common.output: the names of a command's files, tables, reports, progress."""
 
 import io
 import json
@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from dorefa.cli import output
+from dorefa.cli.common import output
 from dorefa.golden.errors import InputError
 
 
@@ -165,6 +165,33 @@ def test_progress_is_drawn_on_a_terminal_and_removed(monkeypatch):
     assert f"work [{'.' * 30}] 0/4" in drawn
     assert f"work [{'#' * 30}] 4/4 done" in drawn
     assert drawn.endswith("\r\x1b[K")
+
+
+def test_progress_tells_the_time_that_is_left(monkeypatch):
+    monkeypatch.setattr(output.sys, "stderr", _Terminal())
+    now = [100.0]
+    monkeypatch.setattr(output.time, "monotonic", lambda: now[0])
+    shown = []
+    with output.Progress("work", 5000) as progress:
+        # The first 1,000 were done before; then four a second.
+        for done, passed in ((1000, 7), (1001, 0.25), (1005, 1), (4000, 748.75), (4996, 249), (5000, 1)):
+            now[0] += passed
+            output.sys.stderr.truncate(0)
+            progress.update(done)
+            shown.append(output.sys.stderr.getvalue().partition("] ")[2])
+    assert shown == [
+        "1000/5000 ",
+        "1001/5000 16:40 left ",
+        "1005/5000 16:39 left ",
+        "4000/5000 4:10 left ",
+        "4996/5000 0:01 left ",
+        "5000/5000 ",
+    ]
+    with output.Progress("work", 50000) as progress:
+        for _ in range(2):
+            now[0] += 0.25
+            progress.update(1 + _)
+    assert "2/50000 3:28:20 left" in output.sys.stderr.getvalue()
 
 
 def test_progress_is_silent_elsewhere(monkeypatch):

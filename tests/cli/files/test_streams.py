@@ -1,4 +1,4 @@
-"""dorefa.cli.streams: full, closed and abandoned standard streams, of every verb."""
+"""dorefa.cli.common.streams: full, closed and abandoned standard streams, of every verb."""
 
 import io
 import os
@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from dorefa.cli import main, streams
+from dorefa.cli import main
+from dorefa.cli.common import streams
 
 FULL = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
 

@@ -216,3 +216,28 @@ def test_the_mean_magnitude_is_rounded_once(rng, spread):
         w[rng.random(size) < 0.1] = 0
         scale = quantize_weights(w, 1)[1]
         assert scale == np.float32(math.fsum(np.abs(w).tolist()) / size)
+
+
+@pytest.mark.parametrize("bits", [9, 16, 24, 31])
+def test_gradients_of_many_bits(rng, bits):
+    g = rng.standard_normal((3, 50))
+    g[1] = 0
+    noise = rng.random(g.shape)
+    codes, maxima = quantize_gradients(g, bits, noise)
+    levels = (1 << bits) - 1
+    assert codes.dtype == np.uint32 and codes.max() <= levels
+    for code, value, u, m in zip(codes.flat, g.flat, noise.flat, np.repeat(maxima, 50), strict=True):
+        exact = levels * (Fraction(value) / (2 * Fraction(m or 1)) + Fraction(1, 2)) + Fraction(u)
+        # float64 has more than 20 bits behind those of a code.
+        assert abs(int(code) - min(math.floor(exact), levels)) <= (abs(exact - round(exact)) < 2.0**-18)
+    values = bipolar_values(codes, bits, maxima, np.float64)
+    assert np.abs(values - g).max() <= 2 * maxima.max() / levels + 1e-15
+    assert not values[1].any()
+
+
+def test_gradients_of_more_bits_are_refused():
+    for bits in (0, 32):
+        with pytest.raises(
+            InputError, match=f"quantize_gradients: bits is {bits}; accepted: an integer in 1..31"
+        ):
+            quantize_gradients(np.ones((1, 2)), bits, np.zeros((1, 2)))

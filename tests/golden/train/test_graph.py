@@ -41,6 +41,7 @@ def architecture_of(*layers):
     )
 
 
+SLOW = [pytest.mark.slow, pytest.mark.sample]
 SUM = {"trunk": True, "padding": 1}
 TERM = {"trunk": True, "codes": False, "norm": False}
 PIECES = {
@@ -150,11 +151,14 @@ def test_random_networks_are_frozen_as_they_train(rng, seed, number):
     check_layers(network, frozen, images)
 
 
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize(
+    "number", [*range(6), *(pytest.param(number, marks=SLOW) for number in range(6, 40))]
+)
 def test_bit_planes_train_random_networks_to_the_same_bits(rng, seed, number):
     architecture = random_architecture(seed + number)
     images, labels = random_set(rng, architecture, 10)
-    recipe = recipe_of(w_bits=1 + number % 2, a_bits=1 + number % 3, g_bits=2 + number, batch=4, seed=seed)
+    w_bits, a_bits, g_bits = 1 + number % 2, 1 + number % 3, 1 + number % 8
+    recipe = recipe_of(w_bits=w_bits, a_bits=a_bits, g_bits=g_bits, batch=4, seed=seed)
     runs = [
         train(architecture, recipe, images, labels, backend=backend)
         for backend in (None, JobBackend(run_planes, recipe.stream_seed))

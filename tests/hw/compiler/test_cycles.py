@@ -122,6 +122,14 @@ def test_what_binds(bound_by, rng):
     check_cycles(compiled, outcome)
 
 
+def packet_of_40(rng, *, quant, w_bits, encoding):
+    """11 classes of 40 images, compiled for an engine of 8 rows with wide results."""
+    layer = draw_layer(rng, "fc", (11, 1, 1, 16), w_bits=w_bits, a_bits=None, kind="fc")
+    integer = lower(network((1, 1, 16), 1, layer))
+    sizes = {"lanes": 8, "rows": 8, "quant": quant, "fetch_bits": 8, "encoding": encoding}
+    return compile_network(integer, fit(integer, batch=40, results="wide", **sizes))
+
+
 @pytest.mark.parametrize(
     "quant, w_bits, bound_by, each",
     # Tiles of 8 and 3 rows, 2 words each.
@@ -130,10 +138,7 @@ def test_what_binds(bound_by, rng):
 @pytest.mark.parametrize("encoding", ["bipolar", "any"])
 def test_what_binds_wide_results(quant, w_bits, bound_by, each, encoding, rng):
     """A packet of 40 images shows how fast they leave; `each`: cycles an image."""
-    layer = draw_layer(rng, "fc", (11, 1, 1, 16), w_bits=w_bits, a_bits=None, kind="fc")
-    integer = lower(network((1, 1, 16), 1, layer))
-    sizes = {"lanes": 8, "rows": 8, "quant": quant, "fetch_bits": 8, "encoding": encoding}
-    compiled = compile_network(integer, fit(integer, batch=40, results="wide", **sizes))
+    compiled = packet_of_40(rng, quant=quant, w_bits=w_bits, encoding=encoding)
     said = compiled.layers[0]
     assert said.bound_by == bound_by
     assert 0 < said.cycles - 40 * each < 30
@@ -142,6 +147,16 @@ def test_what_binds_wide_results(quant, w_bits, bound_by, each, encoding, rng):
     outcome = bench.run([beats_of(image, 1) for image in images], 2)
     compare(compiled, images, outcome)
     check_cycles(compiled, outcome)
+
+
+@pytest.mark.parametrize("encoding", ["bipolar", "any"])
+def test_wide_results_whose_port_stalls(encoding, rng):
+    """The queue is full most of the time, and the array waits."""
+    compiled = packet_of_40(rng, quant=2, w_bits=1, encoding=encoding)
+    images = rng.integers(0, 2, (1, 1, 40, 16)).astype(np.uint8)
+    outcome = Bench(compiled, rng, stalls=0.7).run([beats_of(images[0], 1)], 1)
+    compare(compiled, images, outcome)
+    assert outcome.cycles[0][-1] > 2 * compiled.layers[0].cycles
 
 
 @pytest.mark.parametrize("cols", [1, 2, 3])

@@ -269,10 +269,11 @@ def test_one_layer(shape, sizes, encoding, rng):
     check_cycles(compiled, outcome)
 
 
-def test_wide_results(rng):
-    """Accumulators of more than 32 bits: a 64-bit result port."""
+@pytest.mark.parametrize("results", ["single", "wide"])
+def test_results_of_64_bits(results, rng):
+    """Accumulators of more than 32 bits."""
     integer = small_network(rng)
-    compiled = compile_network(integer, fit(integer, acc_bits=40, **SMALL))
+    compiled = compile_network(integer, fit(integer, acc_bits=40, results=results, **SMALL))
     assert compiled.config.result_bits == 64
     images = random_images(integer, 1, 9)
     outcome = Bench(compiled, rng).run([beats_of(images[0], 3)], 1)

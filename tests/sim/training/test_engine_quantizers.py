@@ -44,12 +44,12 @@ def check_gradients(own, rng, bits, shape, seed):
     codes, scales = own.gradients("conv", words, bits, states)
     expected, expected_scales = quantize_words(words, bits, noise)
     assert np.array_equal(codes, expected) and np.array_equal(scales, expected_scales)
-    return quantizer_cost("quantize_gradients", shape[0], words[0].size, TRAINING)
+    return quantizer_cost("quantize_gradients", bits, shape[0], words[0].size, TRAINING)
 
 
 def check_weights(own, weights, bits):
     assert np.array_equal(own.weights("conv", weights, bits), quantize_weights(weights, bits)[0])
-    return quantizer_cost("quantize_weights", 1, weights.size, TRAINING)
+    return quantizer_cost("quantize_weights", bits, 1, weights.size, TRAINING)
 
 
 @pytest.mark.parametrize("bits", range(1, 9))

@@ -40,9 +40,15 @@ def test_parts_cost_what_they_do():
 
 
 def test_quantizers_take_words_twice():
-    weights = quantizer_cost("quantize_weights", 1, 10, CONFIG)
+    weights = quantizer_cost("quantize_weights", 2, 1, 10, CONFIG)
     assert (weights.packets, weights.image_bytes, weights.result_bytes) == (2, 80, 10)
-    gradients = quantizer_cost("quantize_gradients", 3, 9, CONFIG)
+    gradients = quantizer_cost("quantize_gradients", 1, 3, 9, CONFIG)
     assert (gradients.packets, gradients.image_bytes, gradients.result_bytes) == (6, 3 * 36, 27)
     # 9 words are 5 beats, measured and quantized.
     assert gradients.cycles == 3 * (10 + 6) and weights.cycles == 20 + 20
+
+
+def test_signs_of_weights_are_not_measured():
+    weights = quantizer_cost("quantize_weights", 1, 1, 10, CONFIG)
+    assert (weights.packets, weights.image_bytes, weights.result_bytes) == (1, 40, 10)
+    assert weights.cycles == 10 + 20

@@ -42,3 +42,15 @@ def test_more_passes_than_the_memory_holds():
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         JobProgram.of(JOBS, CONFIG.replace(layer_depth=2))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"training": 0}, "training is 0; accepted for training steps: 1"),
+        ({"encoding": "unsigned"}, "encoding is 'unsigned'; accepted for training steps: bipolar or any"),
+    ],
+)
+def test_engines_that_run_no_jobs(changes, message):
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        JobProgram.of(JOBS, CONFIG.replace(**changes))

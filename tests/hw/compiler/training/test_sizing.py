@@ -26,6 +26,8 @@ def test_it_trains_and_has_what_was_asked_for():
     asked = {"lanes": 16, "rows": 8, "quant": 4, "port_bytes": 8, "training": 1, "results": "wide"}
     assert {name: getattr(config, name) for name in asked} == asked
     assert (config.weights, config.encoding, config.w_bits, config.a_bits) == ("stream", "bipolar", 8, 8)
+    # A beat of 8 bytes has 4 words of gradients, whose codes one sum has room for.
+    assert fit_training(NETWORK, 4, lanes=16, rows=8, port_bytes=16).quant >= 2
     assert runs(config, 4) <= config.layer_depth
 
 
@@ -64,6 +66,29 @@ def test_large_jobs_are_cut():
     assert config.weight_depth == 1024
     program = JobProgram.of(StepJobs.of(shapes, 4, config).jobs, config)
     assert max(len(parts) for parts in program.parts.values()) > 1
+
+
+@pytest.mark.parametrize(("channels", "lanes", "rows"), [(16, 32, 16), (256, 64, 32)])
+def test_the_array_suits_the_network(channels, lanes, rows):
+    config = fit_training([shape_of(in_shape=(16, 16, 64), channels=channels)], 1)
+    assert (config.lanes, config.rows) == (lanes, rows)
+
+
+@pytest.mark.parametrize("name", ["quant", "fetch_bits"])
+def test_wider_is_not_much_faster(name):
+    def cycles(config):
+        return sum(cost.cost.cycles for cost in step_costs(StepJobs.of(NETWORK, 4, config), config))
+
+    config = fit_training(NETWORK, 4)
+    value = getattr(config, name)
+    narrow, wide = (fit_training(NETWORK, 4, **{name: other}) for other in (value // 2, 2 * value))
+    assert cycles(config) < 1.02 * cycles(wide)
+    assert cycles(narrow) > 1.005 * cycles(config)
+
+
+def test_unknown_parameters():
+    with pytest.raises(InputError, match="^unknown engine parameter 'lane'; accepted: lanes, rows, "):
+        fit_training(NETWORK, 4, lane=3)
 
 
 @pytest.mark.parametrize(

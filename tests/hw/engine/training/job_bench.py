@@ -43,16 +43,17 @@ class JobBench:
     or takes waits in a cycle.
 
     :meth:`run` runs one test bench, an async function of (ctx, bench); packets of weights are put into
-    `weights`, packets that leave are taken with :meth:`results`. `seen`: the cycles in which a beat came
-    (`i`), one left (`o`), and an image was read for the first time (`read`).
+    `weights`, packets that leave are taken with :meth:`results`. `shut`: for so many cycles none is. `seen`:
+    the cycles in which a beat came (`i`), one left (`o`), and an image was read for the first time (`read`).
     """
 
     def __init__(self, config, rng, *, stalls=0.0):
-        self.config, self.rng, self.stalls = config, rng, stalls
+        self.config, self.rng, self.stalls = config, rng, float(stalls)
         self.map = MemoryMap.of(config)
         self.engine = Engine(config)
         self.weights = deque()
         self.packets = deque()
+        self.shut = 0
         self.seen = {"i": [], "o": [], "read": []}
 
     def run(self, scenario, *, limit=10_000):
@@ -90,8 +91,8 @@ class JobBench:
         else:
             simulator.run()
 
-    async def write(self, ctx, words):
-        """Writes (word address, word) pairs."""
+    async def write(self, ctx, words, *, found=True):
+        """Writes (word address, word) pairs; a packet that begins then finds them, or just does not."""
         host = self.engine.host
         for address, word in words:
             ctx.set(host.addr, address)
@@ -100,7 +101,8 @@ class JobBench:
             await ctx.tick()
         ctx.set(host.w_en, 0)
         # The register has it now, and what follows the registers in the next cycle.
-        await ctx.tick()
+        if found:
+            await ctx.tick()
 
     async def registers(self, ctx, **words):
         """Writes registers by name, a word or a dictionary of fields each."""
@@ -155,7 +157,8 @@ class JobBench:
         """Takes what leaves, and checks that what waits stays as it is."""
         port, packet, waiting = self.engine.o, bytearray(), None
         while True:
-            ready = self.rng.random() >= self.stalls
+            ready = not self.shut and self.rng.random() >= self.stalls
+            self.shut = max(0, self.shut - 1)
             ctx.set(port.ready, ready)
             _, _, valid, beat = await ctx.tick().sample(port.valid, port.payload)
             if waiting is not None:

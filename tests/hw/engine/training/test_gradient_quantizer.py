@@ -10,6 +10,8 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.quantizers import gradient
 from dorefa.golden.quantizers.noise import noise_bytes, stream_state
 from dorefa.hw.engine.training.gradient_quantizer import GradientQuantizer
+from dorefa.hw.verilog.export import MODULE, export
+from dorefa.sim.verilator.lint import lint
 
 from ...replay import Recorder
 from ...support import simulate
@@ -81,6 +83,10 @@ def test_codes_and_scales_are_those_of_golden(lanes, rng, seed):
 def test_without_noise(rng, seed):
     batches = [(draw_samples(rng, 18), bits, False) for bits in (1, 4, 8)]
     check(GradientQuantizer(lanes=2), 2, batches, seed, rng)
+
+
+def test_verilog_lints_clean():
+    assert lint(export(GradientQuantizer(lanes=3), name=MODULE)) == []
 
 
 @pytest.mark.icarus

@@ -8,6 +8,8 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.quantizers.dorefa import quantize_weights
 from dorefa.golden.quantizers.weight_thresholds import floats, threshold_words, weight_thresholds
 from dorefa.hw.engine.training.weight_quantizer import WeightQuantizer
+from dorefa.hw.verilog.export import MODULE, export
+from dorefa.sim.verilator.lint import lint
 
 from ...replay import Recorder
 from ...support import simulate
@@ -62,6 +64,10 @@ def test_codes_and_magnitudes_are_those_of_golden(lanes, rng):
     for (w, bits), found, pattern in zip(layers, codes, largest, strict=True):
         np.testing.assert_array_equal(found, quantize_weights(w, bits)[0])
         assert pattern == np.abs(w).max().view(np.uint32)
+
+
+def test_verilog_lints_clean():
+    assert lint(export(WeightQuantizer(lanes=2), name=MODULE)) == []
 
 
 @pytest.mark.icarus
