@@ -118,7 +118,7 @@ def cost_report(cost: LayerCost) -> dict[str, Any]:
         "layer": cost.layer,
         "kind": cost.kind,
         "form": cost.form,
-        "cycles": parts.cycles,
+        "cycles": parts.cycles or None,
         "computing_cycles": parts.computing,
         "binary_ops": cost.operations,
         "utilization": cost.utilization,

@@ -50,6 +50,7 @@ def test_a_step_on_a_board(train, settings):
         assert found[name] == golden[name]
     assert found["sums_compared"] > 100 and found["codes_compared"] > 100 and found["mismatch_count"] == 0
     assert (found["backend"], found["cycles"], found["config"]) == ("board", None, CONFIG.as_dict())
+    assert {layer["cycles"] for layer in found["layers"]} == {None}
     assert found["line_bytes_in"] > found["line_bytes_out"] > 1000
     assert "ran on the board's engine" in found["host"]
 
