@@ -2,13 +2,14 @@
 
 import pytest
 from amaranth import Cat, Module, Mux, Signal
-from amaranth.back import rtlil
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.engine.output.wide_results import WideResults
 from dorefa.hw.lib.delay import delayed
+from dorefa.hw.verilog import rtlil
+from dorefa.hw.verilog.convert import convert
 from dorefa.hw.verilog.export import run_yosys
 
 from ...support import fields_of, flat, receive, simulate
@@ -180,9 +181,8 @@ class Tiles(wiring.Component):
 
 def proved(folder, unit, config, proof):
     """Whether Yosys says so of the unit's tiles."""
-    text = rtlil.convert(Tiles(config, unit), emit_src=False)
-    (folder / "tiles.il").write_text(text)
-    script = ["read_rtlil tiles.il", "hierarchy -top top", "proc", "flatten", "memory", "opt -full"]
+    (folder / "tiles.il").write_text(rtlil.write(convert(Tiles(config, unit), name="tiles")))
+    script = ["read_rtlil tiles.il", "hierarchy -top tiles", "proc", "flatten", "memory", "opt -full"]
     try:
         run_yosys(folder, [*script, f"sat -verify -set-at 1 rst 0 -set rst 0 {proof}"])
     except RuntimeError as error:
