@@ -66,7 +66,7 @@ def convolve_backward_input(
     channels, *kernel, _ = weights.shape
     groups, (rows, columns) = geometry.groups, gradient.shape[1:3]
     flat = gradient.reshape(-1, groups, channels // groups).transpose(1, 0, 2)
-    if (rows, columns) == (1, 1) and tuple(kernel) == (height, width) and groups == 1:
+    if tuple(kernel) == (height, width) and not any(geometry.padding) and groups == 1:
         return (flat[0] @ weights.reshape(channels, -1)).reshape(input_shape)
     matrices = weights.reshape(groups, channels // groups, *kernel, -1)
     padded = np.zeros((batch, *geometry.padded(input_shape[1:]), depth), gradient.dtype)
