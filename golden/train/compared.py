@@ -106,7 +106,6 @@ class Compared:
         if count and self.first is None:
             index = tuple(int(i) for i in np.argwhere(different)[0])
             sample, element = (index[0], index[1:]) if by_sample else (None, index)
-            # Sums are integers, of whatever type.
             values = expected[index].item(), got[index].item()
             if operand.endswith("sums"):  # integers, of whatever type
                 values = int(values[0]), int(values[1])

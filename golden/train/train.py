@@ -1,4 +1,4 @@
-"""Training a DoReFa-Net from a seed: Algorithm 1 with Adam, ending in integer accuracy."""
+"""Training a DoReFa-Net from a seed: Algorithm 1 with Adam or SGD, ending in integer accuracy."""
 
 import time
 from collections.abc import Callable, Iterator
