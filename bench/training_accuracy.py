@@ -17,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
+from dorefa.golden.data.load import load_data
 from dorefa.golden.quantizers.gradient import SCALE_BITS, gradient_codes, gradient_scales
 from dorefa.golden.quantizers.noise import noise_bytes
 from dorefa.golden.train.matrix_backend import MatrixBackend
 from dorefa.golden.train.recipe import Recipe
 from dorefa.golden.train.train import train
 from dorefa.golden.zoo.architectures import DIGITS
-from dorefa.golden.zoo.datasets import load_mnist
 
 # Bits of a scale that the row "4 bits" has: the others of SCALE_BITS are 0.
 COARSE_BITS = 4
@@ -79,7 +79,7 @@ def trained(name, options, seed, epochs, folder):
     options = dict(options)
     coarse = options.pop("coarse", False)
     recipe = Recipe(epochs=epochs, seed=seed, **options)
-    data = load_mnist(folder)
+    data = load_data(folder, DIGITS.input_shape, 10)
     result = train(
         DIGITS,
         recipe,
