@@ -48,7 +48,7 @@ def weight_packets(job: JobPass, weights: np.ndarray) -> list[bytes]:
 
 def weight_writes(job: JobPass, weights: np.ndarray) -> Iterator[tuple[int, int]]:
     """(word address, 32-bit word) pairs that write the codes (channels, ...) through the host port."""
-    config: EngineConfig = job.config
+    config = job.config
     memory_map = MemoryMap.of(config)
     window = memory_map.weights
     assert window is not None, "weights that do not stream"
