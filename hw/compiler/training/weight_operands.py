@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...config.engine import EngineConfig
 from ...interface.memory_map import MemoryMap
 from ...interface.streams import beats_per_word, rows_per_beat
 from ..memory_images import engine_order

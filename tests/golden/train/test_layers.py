@@ -14,7 +14,8 @@ GEOMETRIES = [
     ((2, 6, 5, 1), 2, {"kernel": (2, 3)}),
     ((1, 7, 6, 3), 2, {"kernel": (3, 2), "stride": (2, 3), "padding": (1, 0, 2, 1)}),
     ((3, 4, 4, 2), 5, {"kernel": (4, 4)}),
-    ((2, 3, 3, 2), 4, {"kernel": (3, 3), "stride": (3, 3), "padding": (1, 1, 1, 1)}),  # one window, off the map
+    # One window as large as the map, but off it.
+    ((2, 3, 3, 2), 4, {"kernel": (3, 3), "stride": (3, 3), "padding": (1, 1, 1, 1)}),
     ((2, 6, 7, 4), 6, {"kernel": (2, 3), "dilation": (3, 2), "groups": 2, "padding": (0, 2, 1, 0)}),
 ]
 
