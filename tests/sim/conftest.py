@@ -8,34 +8,13 @@ import pytest
 from dorefa.golden import lower, random_images, random_network
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
-from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.generate.manifest import engine_files
 from dorefa.sim.verilator.session import session
 
+from ..hw.compiler.training.support import CONFIG
+
 # With room for all random layers, and random networks, of training steps.
-TRAINING = EngineConfig(
-    lanes=16,
-    rows=4,
-    quant=2,
-    fetch_bits=8,
-    w_bits=8,
-    a_bits=8,
-    out_bits=1,
-    acc_bits=28,
-    weight_depth=2048,
-    feature_depth=2048,
-    image_depth=2048,
-    patch_depth=128,
-    image_patch_depth=128,
-    param_depth=1,
-    pool_depth=1,
-    line_depth=1,
-    layer_depth=512,
-    port_bytes=4,
-    weights="stream",
-    results="wide",
-    training=1,
-)
+TRAINING = CONFIG.replace(param_depth=1, pool_depth=1, line_depth=1, layer_depth=512)
 
 
 @dataclass(frozen=True)
