@@ -25,6 +25,7 @@ from dorefa.sim.training.engine_runner import EngineRunner
 from dorefa.sim.verilator.session import session
 
 from ...golden.backward.direct import differing, drawn
+from ...hw.compiler.training.support import LARGE
 from ..conftest import TRAINING
 
 SOME, MORE, ALL = 40, 200, 512
@@ -136,17 +137,8 @@ def test_constants_left_out_are_found(monkeypatch, opened, plain):
 
 @pytest.mark.slow
 def test_a_large_layer_keeps_the_array_busy(rng):
-    """conv2 of svhn-a, 64 lanes x 32 rows, G = 6, and a batch of 8, of which two samples are run."""
-    shape = ConvolutionShape(
-        name="conv2",
-        in_shape=(18, 18, 64),
-        channels=64,
-        kernel=(3, 3),
-        padding=1,
-        w_bits=1,
-        a_bits=2,
-        g_bits=6,
-    )
+    """64 lanes x 32 rows, and a batch of 8, of which two samples are run."""
+    shape = LARGE
     config = fit_training(
         [dataclasses.replace(shape, name="conv1"), shape], 8, lanes=64, rows=32, port_bytes=8
     )

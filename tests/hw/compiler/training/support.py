@@ -27,6 +27,18 @@ CONFIG = EngineConfig(
     training=1,
 )
 
+# conv2 of svhn-a, which should keep an array busy.
+LARGE = ConvolutionShape(
+    name="conv2",
+    in_shape=(18, 18, 64),
+    channels=64,
+    kernel=(3, 3),
+    padding=1,
+    w_bits=1,
+    a_bits=2,
+    g_bits=6,
+)
+
 
 def job_of(**fields):
     """A job of kind ``input``, or with other fields."""

@@ -1,12 +1,13 @@
 """dorefa.hw.compiler.training.step_cost: a step's costs by layer and kind."""
 
-from dorefa.golden.backward.shape import ConvolutionShape
+from dataclasses import replace
+
 from dorefa.hw.compiler.training.cost import PassCost, job_cost
 from dorefa.hw.compiler.training.sizing import fit_training
 from dorefa.hw.compiler.training.step_cost import layer_costs, step_costs
 from dorefa.hw.compiler.training.step_jobs import StepJobs
 
-from .support import CONFIG, NETWORK
+from .support import CONFIG, LARGE, NETWORK
 
 QUANTIZERS = ["quantize_weights", "quantize_gradients"]
 
@@ -50,20 +51,8 @@ def test_costs_of_several_steps():
 
 
 def test_a_large_layer_keeps_the_array_busy():
-    # conv2 of svhn-a, 64 lanes x 32 rows, G = 6; the first layer is there because it has no input gradients.
-    shapes = [
-        ConvolutionShape(
-            name=name,
-            in_shape=(18, 18, 64),
-            channels=64,
-            kernel=(3, 3),
-            padding=1,
-            w_bits=1,
-            a_bits=2,
-            g_bits=6,
-        )
-        for name in ("conv1", "conv2")
-    ]
+    # 64 lanes x 32 rows; the first layer is there because it has no input gradients.
+    shapes = [replace(LARGE, name="conv1"), LARGE]
     config = fit_training(shapes, 8, lanes=64, rows=32, quant=8, port_bytes=8)
     costs = {cost.kind: cost for cost in step_costs(StepJobs.of(shapes, 8, config), config)}
     assert costs["input"].utilization >= 0.95 and costs["weight"].utilization >= 0.80
