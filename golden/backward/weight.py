@@ -15,8 +15,14 @@ of ``2 u + 1``; cut in parts of at most 8 bits they are bipolar codes again, eac
 
 where ``sum(a)`` is one more job: 1-bit weights, all of them 1.
 
+In both forms the codes of a kernel may be *split*: a bipolar code of s b bits is s bipolar codes of b bits,
+``2 q - (2^(s b) - 1) = sum over parts p(2^(b p) (2 q_p - (2^b - 1)))``, and each is an output channel of its
+own. So layers of few channels fill the rows of an array in fewer planes.
+
 A layer's channel groups are images of their own in both forms, since each has other gradients.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,28 +35,42 @@ from .job import Job, Runner
 from .shape import ConvolutionShape
 from .weight_windows import WeightWindows, weight_windows
 
-FORMS = ("P", "B")
+NAMES = ("P", "B")
 # Rows and columns that a kernel of the engine may have.
 LONGEST_KERNEL = 63
 
 
+class WeightForm(NamedTuple):
+    """Form of weight gradients: `name` P or B, and into how many channels the codes of one are split."""
+
+    name: str
+    split: int = 1
+
+    def cuts(self, g_bits: int) -> list[tuple[int, int]]:
+        """(lowest bit, bits of a channel) of the codes of every job but that of ones: `split` channels each,
+        one behind the other."""
+        bits = g_bits if self.name == "P" else SCALE_BITS + g_bits + 1
+        most = MAX_BITS * self.split
+        return [(low, -(-min(most, bits - low) // self.split)) for low in range(0, bits, most)]
+
+
 class BackwardWeight:
-    """Jobs of kind ``weight`` for one form, P or B, and batches of `batch` samples: `jobs`.
+    """Jobs of kind ``weight`` for one form and batches of `batch` samples: `jobs`.
 
     One for every phase and band of rows and columns, in form B for each of them one of ones and one for every
     part of the widened gradients. Maps of gradients have at most `longest` rows and columns in a job.
     """
 
-    def __init__(self, shape: ConvolutionShape, form: str, batch: int, longest: int = LONGEST_KERNEL):
+    def __init__(self, shape: ConvolutionShape, form: WeightForm, batch: int, longest: int = LONGEST_KERNEL):
         self._shape, self._batch = shape, checks.integer(batch, f"layer {shape.name}: batch", 1)
-        self._form = checks.choice(form, f"layer {shape.name}: form", FORMS)
+        checks.choice(form.name, f"layer {shape.name}: form", NAMES)
+        checks.integer(form.split, f"layer {shape.name}: split", 1)
+        self._form = form
         self._inner, self._outer = shape.in_shape[2] // shape.groups, shape.channels // shape.groups
-        # Lowest bit and bits of each part of a kernel's codes.
-        self._cuts = [(0, shape.g_bits)]
-        if form == "B":
-            self._u_bits = SCALE_BITS + shape.g_bits + 1
-            lows = range(0, self._u_bits, MAX_BITS)
-            self._cuts = [(low, min(MAX_BITS, self._u_bits - low)) for low in lows]
+        self._cuts = form.cuts(shape.g_bits)
+        low, bits = self._cuts[-1]
+        # Half of a kernel's codes, as those of either sign are as many.
+        self._half = 1 << (low + bits * form.split - 1)
         places = [
             (rows, columns)
             for rows in weight_windows(shape, 0, longest)
@@ -66,15 +86,15 @@ class BackwardWeight:
 
     def _jobs(self, number: int, rows: WeightWindows, columns: WeightWindows) -> list[Job]:
         """One for every cut; in form B the one of ones before them."""
-        widths = [(bits, self._outer) for _, bits in self._cuts]
-        if self._form == "B":
+        widths = [(bits, self._outer * self._form.split) for _, bits in self._cuts]
+        if self._form.name == "B":
             widths.insert(0, (1, 1))
-        depth = self._inner * (self._batch if self._form == "B" else 1)
+        depth = self._inner * (self._batch if self._form.name == "B" else 1)
         return [
             Job(
                 layer=self._shape.name,
                 kind="weight",
-                form=self._form,
+                form=self._form.name,
                 part=part,
                 in_shape=(rows.count, columns.count, depth),
                 out_channels=self._inner * channels,
@@ -103,7 +123,7 @@ class BackwardWeight:
                 f"layer {self._shape.name}: {len(gradients)} gradients, {len(scales)} scales and "
                 f"{len(activations)} maps of activations; accepted: {self._batch} each, one a sample"
             )
-        of_form = self._per_sample if self._form == "P" else self._of_batch
+        of_form = self._per_sample if self._form.name == "P" else self._of_batch
         result = np.zeros(self._shape.weights_shape, np.int64)
         for rows, columns, jobs in self._parts:
             kernels = gradients[:, rows.gradients, columns.gradients]
@@ -118,11 +138,12 @@ class BackwardWeight:
     def _per_sample(
         self, run: Runner, jobs: list[Job], kernels: np.ndarray, scales: np.ndarray, maps: np.ndarray
     ) -> np.ndarray:
-        [job] = jobs
+        [job], [(low, bits)] = jobs, self._cuts
         images = maps.transpose(0, 3, 1, 2, 4).reshape(-1, *job.in_shape)
-        weights = kernels.transpose(0, 3, 1, 2).reshape(-1, *job.weights_shape)
-        sums = run(job, images, weights)
-        sums = sums.reshape(self._batch, self._shape.groups, *sums.shape[1:3], self._inner, self._outer)
+        codes = kernels.astype(np.int64) + (self._half - (1 << (self._shape.g_bits - 1)))
+        codes = codes.transpose(0, 3, 1, 2).reshape(-1, self._outer, *job.weights_shape[1:])
+        sums = self._joined(run(job, images, self._split(codes, low, bits)), bits)
+        sums = sums.reshape(self._batch, -1, *sums.shape[1:])
         return np.einsum("n,n...->...", scales.astype(np.int64), sums)
 
     def _of_batch(
@@ -131,11 +152,20 @@ class BackwardWeight:
         ones, *parts = jobs
         images = maps.transpose(3, 1, 2, 4, 0).reshape(-1, *ones.in_shape)
         values = Encoding.BIPOLAR.values(kernels, self._shape.g_bits).astype(np.int64)
-        digits = values * scales.astype(np.int64).reshape(-1, 1, 1, 1) + (1 << (self._u_bits - 1))
-        digits = digits.transpose(3, 1, 2, 0).reshape(self._shape.groups, *parts[0].weights_shape)
+        codes = values * scales.astype(np.int64).reshape(-1, 1, 1, 1) + self._half
+        codes = codes.transpose(3, 1, 2, 0).reshape(-1, self._outer, *ones.weights_shape[1:])
         sums = -run(ones, images, np.ones((1, *ones.weights_shape), np.uint8))[..., None]
         for job, (low, bits) in zip(parts, self._cuts, strict=True):
-            codes = ((digits >> low) & ((1 << bits) - 1)).astype(np.uint8)
-            found = run(job, images, codes)
-            sums = sums + (found.reshape(*found.shape[:3], self._inner, self._outer) << low)
+            found = run(job, images, self._split(codes, low, bits))
+            sums = sums + (self._joined(found, bits) << low)
         return sums // 2
+
+    def _split(self, codes: np.ndarray, low: int, bits: int) -> np.ndarray:
+        """Weights (M, parts and channels, ...) of a job from the codes (M, channels, ...) of kernels."""
+        parts = [(codes >> (low + bits * part)) & ((1 << bits) - 1) for part in range(self._form.split)]
+        return np.concatenate(parts, axis=1).astype(np.uint8)
+
+    def _joined(self, sums: np.ndarray, bits: int) -> np.ndarray:
+        """(M, Kh, Kw, input channels, channels) from the sums of a job with `bits` a part."""
+        sums = sums.reshape(*sums.shape[:3], self._inner, self._form.split, self._outer)
+        return (sums << (bits * np.arange(self._form.split))[:, None]).sum(axis=4)

@@ -109,22 +109,27 @@ def gradient_codes(words: np.ndarray, scales: np.ndarray, bits: int, noise: np.n
     """Codes of words with given scales, none below :func:`gradient_scales`; see :func:`quantize_words`."""
     lengths = np.frexp(scales.astype(np.float64))[1]
     factors = _reciprocals(bits, SCALE_BITS)[scales] << (SCALE_BITS + 1 - lengths)
-    # Exact in float64: all products and sums have less than 36 bits.
     added = 1 << (FRACTION_BITS - 1)
     if noise is not None:
         added >>= NOISE_BITS
+    # Codes with NOISE_BITS fraction bits, which the noise is added to as an integer: 16 bits, as the sum is
+    # less than 2^(bits + NOISE_BITS). Exact in float64: all products and sums have less than 36 bits.
+    unit = 2.0 ** (NOISE_BITS - FRACTION_BITS)
     shape = (-1, *(1,) * (words.ndim - 1))
-    products = (factors * 2.0**-FRACTION_BITS).reshape(shape)
-    offsets = ((STEP * scales * factors + added) * 2.0**-FRACTION_BITS).reshape(shape)
+    products = (factors * unit).reshape(shape)
+    offsets = ((STEP * scales * factors + added) * unit).reshape(shape)
     codes = np.empty(words.shape, np.uint8)
     # Some samples at a time, so that what is between the passes stays in a cache.
     count = max(1, _BLOCK * len(words) // max(1, words.size))
     for start in range(0, len(words), count):
         part = slice(start, start + count)
-        total = words[part] * products[part]
-        total += offsets[part]
+        scaled = words[part].astype(np.float64)
+        scaled *= products[part]
+        scaled += offsets[part]
+        fixed = scaled.astype(np.uint16)
         if noise is not None:
-            total += noise[part] * 2.0**-NOISE_BITS
-        codes[part] = total
+            fixed += noise[part]
+        fixed >>= NOISE_BITS
+        codes[part] = fixed
     codes[scales == 0] = 1 << (bits - 1)
     return codes

@@ -31,12 +31,10 @@ def noise_bytes(seed: int, step: int, layer: int, samples: int, count: int) -> n
 def expanded(states: np.ndarray, count: int) -> np.ndarray:
     """uint8 (samples, count) of states uint8 (samples, 16), whose highest bit is not used."""
     bits = np.unpackbits(states, axis=1, bitorder="little")[:, :DEGREE]
-    # Squaring the trinomial doubles its exponents, so one step of 64 2^j bits follows 127 2^j that are known.
-    bits = _continued(bits, min(64 * DEGREE, 8 * count), 1)
-    words = np.packbits(bits, axis=1, bitorder="little")
-    if words.shape[1] < count:
-        words = _continued(words.view(np.uint64), -(-count // 8), 1).view(np.uint8)
-    return words[:, :count]
+    # Squaring the trinomial doubles its exponents, so 64 2^j bits follow from 127 2^j that are known, and
+    # bytes from 127 bytes.
+    bits = _continued(bits, 8 * DEGREE, 1)
+    return _continued(np.packbits(bits, axis=1, bitorder="little"), count, 1)[:, :count]
 
 
 def _continued(stream: np.ndarray, length: int, leap: int) -> np.ndarray:

@@ -9,11 +9,11 @@ from ..backward.forward import Forward
 from ..backward.input import BackwardInput
 from ..backward.job import Runner
 from ..backward.shape import ConvolutionShape
-from ..backward.weight import BackwardWeight
+from ..backward.weight import BackwardWeight, WeightForm
 from .golden_quantizers import GoldenQuantizers
 
-# Form of a layer's weight gradients for a batch: "P" or "B".
-Choice = Callable[[ConvolutionShape, int], str]
+# Form of a layer's weight gradients for a batch.
+Choice = Callable[[ConvolutionShape, int], WeightForm]
 
 # A kernel of fewer pixels leaves most lanes of a dot unit idle.
 _FEW_PIXELS = 16
@@ -24,11 +24,11 @@ _backward_input = cache(BackwardInput)
 _backward_weight = cache(BackwardWeight)
 
 
-def form_by_pixels(shape: ConvolutionShape, batch: int) -> str:
-    """``B`` for several samples with gradient maps of fewer than 16 pixels, else ``P``; who knows the array
+def form_by_pixels(shape: ConvolutionShape, batch: int) -> WeightForm:
+    """B for several samples with gradient maps of fewer than 16 pixels, else P; who knows the array
     compares cycles instead."""
     rows, columns, _ = shape.out_shape
-    return "B" if batch > 1 and rows * columns < _FEW_PIXELS else "P"
+    return WeightForm("B" if batch > 1 and rows * columns < _FEW_PIXELS else "P")
 
 
 class JobBackend(GoldenQuantizers):

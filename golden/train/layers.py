@@ -4,12 +4,16 @@ Arrays are NHWC, float32 (float64 in gradient checks). Every `*_backward` takes 
 cost with respect to the forward function's result and returns that of its operands.
 """
 
+import math
+
 import numpy as np
 
 from ..network.geometry import Geometry
 
 # Elements of maps that are worked on together.
 _BLOCK = 1 << 16
+# At most so many rows of a map are one for a vector's operations.
+_ROWS = 16
 
 
 def patches_of(x: np.ndarray, geometry: Geometry) -> np.ndarray:
@@ -99,12 +103,12 @@ def batch_norm(
     # Column sums as a product with ones: BLAS sums in blocks, faster and rounder than axis sums.
     weights = np.full(len(rows), 1 / len(rows), x.dtype)
     mean = weights @ rows
-    normalized = rows - mean
+    normalized = _columnwise(np.subtract, rows, mean)
     var = weights @ (normalized * normalized)
     sigma = np.sqrt(var + x.dtype.type(eps))
-    normalized /= sigma
-    y = normalized * gamma
-    y += beta
+    _columnwise(np.divide, normalized, sigma, normalized)
+    y = _columnwise(np.multiply, normalized, gamma)
+    _columnwise(np.add, y, beta, y)
     return y.reshape(x.shape), normalized, sigma, mean, var
 
 
@@ -116,11 +120,25 @@ def batch_norm_backward(
     ones = np.ones(len(rows), rows.dtype)
     beta_gradient = ones @ rows
     gamma_gradient = ones @ (rows * normalized)
-    x_gradient = normalized * (gamma_gradient / -len(rows))
+    x_gradient = _columnwise(np.multiply, normalized, gamma_gradient / -len(rows))
     x_gradient += rows
-    x_gradient -= beta_gradient / len(rows)
-    x_gradient *= gamma / sigma
+    _columnwise(np.subtract, x_gradient, beta_gradient / len(rows), x_gradient)
+    _columnwise(np.multiply, x_gradient, gamma / sigma, x_gradient)
     return x_gradient.reshape(gradient.shape), gamma_gradient, beta_gradient
+
+
+def _columnwise(
+    operation: np.ufunc, rows: np.ndarray, vector: np.ndarray, out: np.ndarray | None = None
+) -> np.ndarray:
+    """operation(rows, vector) of contiguous rows (N, C) with a vector (C,), into `out` or a new array.
+
+    On several rows at a time: NumPy's inner loops are as long as a row, and short ones cost twice as much.
+    """
+    several = math.gcd(len(rows), _ROWS)
+    out = np.empty_like(rows) if out is None else out
+    shape = len(rows) // several, -1
+    operation(rows.reshape(shape), np.concatenate([vector] * several), out=out.reshape(shape))
+    return out
 
 
 def softmax_cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:

@@ -19,7 +19,8 @@ def max_pool(x: np.ndarray, pool: Pool) -> tuple[np.ndarray, np.ndarray]:
     first, *others = _taps(pool.pad(x, -np.inf), pool, pool.output_size(x.shape[1:]))
     best, position = first.copy(), np.zeros(first.shape, np.min_scalar_type(pool.area))
     for index, candidate in enumerate(others, 1):
-        np.copyto(position, index, where=candidate > best)
+        # The greatest index so far: an integer maximum is several times faster than a masked assignment.
+        np.maximum(position, index * (candidate > best).astype(position.dtype), out=position)
         np.maximum(best, candidate, out=best)
     return best, position
 

@@ -50,7 +50,7 @@ class EngineBackend(JobBackend):
         """See :class:`dorefa.golden.train.backend.Backend`. A batch that is not full, the last one of an
         epoch, is filled up with samples of scale 0, because jobs of form B are for full ones."""
         missing = self._step.batch - len(gradients)
-        if missing > 0 and self._step.forms[shape] == "B":
+        if missing > 0 and self._step.forms[shape].name == "B":
             gradients, scales, activations = (
                 np.concatenate([own, np.zeros((missing, *own.shape[1:]), own.dtype)])
                 for own in (gradients, scales, activations)

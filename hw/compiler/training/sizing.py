@@ -28,6 +28,7 @@ _SLOWER = 1.01
 # What fewer bits of codes that the engine could make may cost of its memories.
 _LARGER = 1.1
 _LARGEST_QUANT = 64
+_LARGEST_PORT = 16
 
 
 def fit_training(shapes: Sequence[ConvolutionShape], batch: int, **overrides: Any) -> EngineConfig:
@@ -35,11 +36,12 @@ def fit_training(shapes: Sequence[ConvolutionShape], batch: int, **overrides: An
     every parameter in `overrides` is kept.
 
     `lanes` x `rows` default to 32 x 16, or 64 x 32 as for :func:`dorefa.hw.compiler.sizing.fit`, `port_bytes`
-    to 4. Depths and widths are the least that the step's jobs need, in the forms that take the fewest cycles.
-    `weight_depth` holds the weights of every job (twice where they stream), but at most 512 words per row
-    where a tile of each fits these: larger jobs are cut. `quant`, and then `fetch_bits`, are the least with
-    which the step takes at most 1 % more cycles than with the best, and `out_bits` the least with which the
-    memories are at most 10 % larger. Raises :class:`InputError` where no engine has what the step needs.
+    to 16, or the most that other parameters have room for: operands change with every job. Depths and widths
+    are the least that the step's jobs need, in the forms that take the fewest cycles. `weight_depth` holds
+    the weights of every job (twice where they stream), but at most 512 words per row where a tile of each
+    fits these: larger jobs are cut. `quant`, and then `fetch_bits`, are the least with which the step takes
+    at most 1 % more cycles than with the best, and `out_bits` the least with which the memories are at most
+    10 % larger. Raises :class:`InputError` where no engine has what the step needs.
     """
     if not shapes:
         raise InputError("the network has no layers to train; accepted: at least one")
@@ -66,9 +68,10 @@ def _draft(shapes: Sequence[ConvolutionShape], overrides: Mapping[str, Any]) -> 
     large = sum(macs[shape] * shape.w_bits * shape.a_bits for shape in shapes) > LARGE_NETWORK
     depths = ("weight_depth", "feature_depth", "image_depth", "patch_depth", "image_patch_depth")
     sizes = {name: RANGES[name][1] for name in (*depths, "acc_bits", "layer_depth")}
-    array: dict[str, Any] = {"training": 1, "results": "wide", "weights": "stream", "port_bytes": 4}
+    array: dict[str, Any] = {"training": 1, "results": "wide", "weights": "stream"}
     array |= {"lanes": 64 if large else 32, "rows": 32 if large else 16, "w_bits": 8, "out_bits": 1}
     array |= overrides
+    array.setdefault("port_bytes", _port_bytes(array))
     # The most that is chosen from.
     array.setdefault("quant", _powers(array["rows"], _LARGEST_QUANT)[-1])
     array.setdefault("fetch_bits", _powers(array["lanes"])[-1])
@@ -76,6 +79,14 @@ def _draft(shapes: Sequence[ConvolutionShape], overrides: Mapping[str, Any]) -> 
     if "quant" not in overrides:
         array["quant"] = _powers(array["quant"], array["fetch_bits"] // engines)[-1]
     return EngineConfig(**(sizes | array))
+
+
+def _port_bytes(array: Mapping[str, Any]) -> int:
+    """The widest port whose beats fit a word of the feature memory, and their codes a beat of sums."""
+    limits = [_LARGEST_PORT, array["lanes"], array.get("fetch_bits", _LARGEST_PORT)]
+    if "quant" in array:
+        limits.append(8 * array["quant"] * array.get("engines", 1))
+    return max(4, _powers(*limits)[-1])
 
 
 def _powers(*limits: int) -> list[int]:

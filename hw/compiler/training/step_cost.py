@@ -96,7 +96,7 @@ def _of_layer(
         yield LayerCost(
             layer=shape.name,
             kind=kind,
-            form=step.forms[shape] if kind == "weight" else "",
+            form=step.forms[shape].name if kind == "weight" else "",
             cost=cost,
             operations=operations,
             utilization=operations / slots if slots else 0.0,

@@ -4,7 +4,7 @@ import numpy as np
 
 from dorefa.golden.backward.forward import Forward
 from dorefa.golden.backward.input import BackwardInput
-from dorefa.golden.backward.weight import LONGEST_KERNEL, BackwardWeight
+from dorefa.golden.backward.weight import LONGEST_KERNEL, BackwardWeight, WeightForm
 from dorefa.golden.quantizers.gradient import SCALE_BITS
 from dorefa.golden.random.backward import random_convolution, widths_of
 from dorefa.golden.random.draws import RawDraws
@@ -41,6 +41,11 @@ def drawn(seed, number):
     return random_convolution(RawDraws(seed * 1000 + number), widths_of(number), 1 << SCALE_BITS)
 
 
+def forms_of(shape):
+    """Both forms of weight gradients, split otherwise for other shapes: 1 to 4 parts."""
+    return [WeightForm(name, 1 + (sum(shape.in_shape) + number) % 4) for number, name in enumerate("PB")]
+
+
 def differing(case, run, longest=LONGEST_KERNEL):
     """Names of the convolutions whose sums are not the direct ones."""
     forward, inputs, taps = direct_sums(
@@ -50,8 +55,8 @@ def differing(case, run, longest=LONGEST_KERNEL):
         "forward": (Forward(case.shape).sums(run, case.activations, case.weights), forward),
         "input": (BackwardInput(case.shape).sums(run, case.gradients, case.weights), inputs),
     }
-    for form in "PB":
+    for form in forms_of(case.shape):
         planner = BackwardWeight(case.shape, form, len(case.scales), longest)
-        found[form] = planner.sums(run, case.gradients, case.scales, case.activations), taps
+        found[form.name] = planner.sums(run, case.gradients, case.scales, case.activations), taps
     assert all(sums.dtype == np.int64 and sums.shape == direct.shape for sums, direct in found.values())
     return {name for name, (sums, direct) in found.items() if not np.array_equal(sums, direct)}

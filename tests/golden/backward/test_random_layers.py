@@ -4,9 +4,10 @@ import pytest
 
 from dorefa.golden.backward.matrix import run_matrix
 from dorefa.golden.backward.planes import run_planes, run_xnor_planes
+from dorefa.golden.backward.weight import WeightForm
 from dorefa.golden.random.backward import widths_of
 
-from .direct import differing, drawn
+from .direct import differing, drawn, forms_of
 
 SOME, MORE, ALL = 40, 200, 512
 SLOW = [pytest.mark.slow, pytest.mark.sample]
@@ -39,5 +40,8 @@ def test_the_cases_of_every_run_have_all_geometries(seed):
     for name in ("stride", "dilation"):
         assert {number for shape in shapes for number in getattr(shape, name)} == {1, 2, 3}
     assert {shape.groups for shape in shapes} == {1, 2, 3}
+    assert {form for shape in shapes for form in forms_of(shape)} == {
+        WeightForm(name, split) for name in "PB" for split in range(1, 5)
+    }
     assert {shape.covers_map for shape in shapes} == {False, True}
     assert any(shape.stride != (1, 1) and shape.dilation != (1, 1) for shape in shapes)

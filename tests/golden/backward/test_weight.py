@@ -5,16 +5,16 @@ import pytest
 
 from dorefa.golden.backward.matrix import run_matrix
 from dorefa.golden.backward.shape import ConvolutionShape
-from dorefa.golden.backward.weight import BackwardWeight
+from dorefa.golden.backward.weight import BackwardWeight, WeightForm
 from dorefa.golden.errors import InputError
 from dorefa.golden.quantizers.gradient import SCALE_BITS
 
 LAYER = {"name": "conv", "channels": 32, "w_bits": 1, "a_bits": 2}
 
 
-def planned(form, batch=8, longest=63, g_bits=6, **fields):
+def planned(name, batch=8, longest=63, g_bits=6, split=1, **fields):
     shape = ConvolutionShape(**LAYER, g_bits=g_bits, **fields)
-    return BackwardWeight(shape, form, batch, longest)
+    return BackwardWeight(shape, WeightForm(name, split), batch, longest)
 
 
 def test_form_p_is_one_job_for_all_input_channels():
@@ -60,7 +60,7 @@ def test_strides_and_dilation_are_phases_without_holes(form):
 @pytest.mark.parametrize("longest", [63, 20, 7])
 def test_large_maps_are_bands(longest, rng):
     shape = ConvolutionShape(**LAYER | {"channels": 2}, g_bits=2, in_shape=(70, 64, 1), kernel=3, padding=1)
-    planner = BackwardWeight(shape, "P", 2, longest)
+    planner = BackwardWeight(shape, WeightForm("P"), 2, longest)
     bands = [-(-size // longest) for size in (70, 64)]
     assert len(planner.jobs) == bands[0] * bands[1]
     assert max(max(job.kernel) for job in planner.jobs) <= longest
@@ -95,8 +95,22 @@ def test_the_runner_sees_the_whole_batch_once():
     assert seen == [("P", 0, 10, 10), ("B", 0, 2, 1), ("B", 1, 2, 2), ("B", 2, 2, 2)]
 
 
+@pytest.mark.parametrize("g_bits", range(1, 9))
+@pytest.mark.parametrize("split", [2, 3, 8, 20])
+def test_parts_of_codes_are_channels(split, g_bits):
+    [job] = planned("P", in_shape=(12, 12, 16), kernel=3, g_bits=g_bits, split=split).jobs
+    bits = -(-g_bits // split)
+    assert (job.w_bits, job.weights_shape, job.out_shape[2]) == (bits, (32 * split, 10, 10, 1), 512 * split)
+    ones, *parts = planned("B", in_shape=(4, 4, 16), kernel=4, g_bits=g_bits, split=split).jobs
+    whole = g_bits + SCALE_BITS + 1
+    assert len(parts) == -(-whole // (8 * split)) and max(job.w_bits for job in parts) <= 8
+    assert whole <= split * sum(job.w_bits for job in parts) < whole + split
+    assert {job.weights_shape[0] for job in parts} == {32 * split} and ones.out_channels == 16
+
+
+@pytest.mark.parametrize("split", [1, 2, 3, 5, 17])
 @pytest.mark.parametrize("form", ["P", "B"])
-def test_extremes_of_all_operands(form):
+def test_extremes_of_all_operands(form, split):
     """The greatest scale and codes of either end, of eight bits: what the widths of the parts must hold."""
     shape = ConvolutionShape(
         name="fc", in_shape=(1, 1, 3), channels=2, kernel=1, w_bits=8, a_bits=8, g_bits=8
@@ -104,7 +118,7 @@ def test_extremes_of_all_operands(form):
     gradients = np.array([[0, 255], [255, 255], [0, 0]], np.uint8).reshape(3, 1, 1, 2)
     activations = np.full((3, 1, 1, 3), 255, np.uint8)
     scales = np.array([1 << SCALE_BITS, 1 << SCALE_BITS, 0])
-    sums = BackwardWeight(shape, form, 3).sums(run_matrix, gradients, scales, activations)
+    sums = BackwardWeight(shape, WeightForm(form, split), 3).sums(run_matrix, gradients, scales, activations)
     most = 255 * 255 << SCALE_BITS
     assert sums[:, 0, 0].tolist() == [[0] * 3, [2 * most] * 3]
 
@@ -114,6 +128,9 @@ def test_what_is_no_plan_is_refused():
     with pytest.raises(InputError) as caught:
         planned("Q", **fields)
     assert str(caught.value) == "layer conv: form is 'Q'; accepted: P, B"
+    with pytest.raises(InputError) as caught:
+        planned("P", split=0, **fields)
+    assert str(caught.value) == "layer conv: split is 0; accepted: an integer >= 1"
     with pytest.raises(InputError) as caught:
         planned("P", batch=0, **fields)
     assert str(caught.value) == "layer conv: batch is 0; accepted: an integer >= 1"

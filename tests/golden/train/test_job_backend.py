@@ -7,6 +7,7 @@ import pytest
 
 from dorefa.golden.backward.planes import run_planes
 from dorefa.golden.backward.shape import ConvolutionShape
+from dorefa.golden.backward.weight import WeightForm
 from dorefa.golden.train.job_backend import JobBackend, form_by_pixels
 
 SHAPE = ConvolutionShape(name="conv", in_shape=(5, 4, 2), channels=3, kernel=2, w_bits=1, a_bits=2, g_bits=3)
@@ -23,10 +24,11 @@ class Recorded:
         return run_planes(job, images, weights)
 
 
+@pytest.mark.parametrize("split", [1, 3])
 @pytest.mark.parametrize("form", ["P", "B"])
-def test_the_three_convolutions(form, rng):
+def test_the_three_convolutions(form, split, rng):
     run = Recorded()
-    backend = JobBackend(run, 1, lambda shape, batch: form)
+    backend = JobBackend(run, 1, lambda shape, batch: WeightForm(form, split))
     activations = rng.integers(0, 4, (2, 5, 4, 2), dtype=np.uint8)
     weights = rng.integers(0, 2, SHAPE.weights_shape, dtype=np.uint8)
     gradients = rng.integers(0, 8, (2, *SHAPE.out_shape), dtype=np.uint8)
@@ -45,10 +47,10 @@ def test_the_three_convolutions(form, rng):
         ("forward", ""),
         ("border", ""),
         ("input", ""),
-        *[("weight", form)] * (1 if form == "P" else 3),
+        *[("weight", form)] * (1 if form == "P" else 3 if split == 1 else 2),
     ]
 
 
 def test_maps_of_few_gradients_take_the_batch_together():
-    assert form_by_pixels(SHAPE, 8) == "B" and form_by_pixels(SHAPE, 1) == "P"
-    assert form_by_pixels(replace(SHAPE, in_shape=(5, 5, 2)), 8) == "P"
+    assert form_by_pixels(SHAPE, 8) == WeightForm("B") and form_by_pixels(SHAPE, 1) == WeightForm("P")
+    assert form_by_pixels(replace(SHAPE, in_shape=(5, 5, 2)), 8) == WeightForm("P")

@@ -3,7 +3,7 @@
 import pytest
 
 from dorefa.golden.backward.input import BackwardInput
-from dorefa.golden.backward.weight import BackwardWeight
+from dorefa.golden.backward.weight import BackwardWeight, WeightForm
 from dorefa.golden.random.backward import random_convolution, widths_of
 from dorefa.golden.random.draws import RawDraws
 from dorefa.hw.compiler.pass_front import PassFront
@@ -29,7 +29,7 @@ def test_predictions_stay_the_same(changes, seed, monkeypatch):
     jobs = []
     for number in range(25):
         case = random_convolution(RawDraws(1000 * seed + number), widths_of(number), 1)
-        jobs += [*BackwardInput(case.shape).jobs, *BackwardWeight(case.shape, "P", 2).jobs]
+        jobs += [*BackwardInput(case.shape).jobs, *BackwardWeight(case.shape, WeightForm("P"), 2).jobs]
     left_out = []
     repeated = PassFront.repeated
 

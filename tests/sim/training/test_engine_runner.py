@@ -9,7 +9,7 @@ from dorefa.golden.backward.forward import Forward
 from dorefa.golden.backward.input import BackwardInput
 from dorefa.golden.backward.matrix import run_matrix
 from dorefa.golden.backward.shape import ConvolutionShape
-from dorefa.golden.backward.weight import BackwardWeight
+from dorefa.golden.backward.weight import BackwardWeight, WeightForm
 from dorefa.golden.errors import InputError
 from dorefa.golden.random.backward import ConvolutionCase
 from dorefa.golden.random.draws import RawDraws
@@ -24,7 +24,7 @@ from dorefa.sim.training.engine import TrainingEngine, training_engine
 from dorefa.sim.training.engine_runner import EngineRunner
 from dorefa.sim.verilator.session import session
 
-from ...golden.backward.direct import differing, drawn
+from ...golden.backward.direct import differing, drawn, forms_of
 from ...hw.compiler.training.support import LARGE
 from ..conftest import TRAINING
 
@@ -35,7 +35,11 @@ SLOW = [pytest.mark.slow, pytest.mark.sample]
 def runner_of(case, opened, config=TRAINING):
     """A runner with all jobs of a case, in both forms."""
     shape, batch = case.shape, len(case.scales)
-    planners = [Forward(shape), BackwardInput(shape), *(BackwardWeight(shape, form, batch) for form in "PB")]
+    planners = [
+        Forward(shape),
+        BackwardInput(shape),
+        *(BackwardWeight(shape, form, batch) for form in forms_of(shape)),
+    ]
     made = JobProgram.of((job for planner in planners for job in planner.jobs), config)
     engine = TrainingEngine(session=opened, program=made)
     engine.load()
@@ -142,7 +146,7 @@ def test_a_large_layer_keeps_the_array_busy(rng):
     config = fit_training(
         [dataclasses.replace(shape, name="conv1"), shape], 8, lanes=64, rows=32, port_bytes=8
     )
-    planners = BackwardInput(shape), BackwardWeight(shape, "P", 2)
+    planners = BackwardInput(shape), BackwardWeight(shape, WeightForm("P"), 2)
     made = JobProgram.of((job for planner in planners for job in planner.jobs), config)
     weights, activations, gradients = (
         rng.integers(0, 1 << bits, size, np.uint8)

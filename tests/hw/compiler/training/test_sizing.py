@@ -74,14 +74,31 @@ def test_the_array_suits_the_network(channels, lanes, rows):
     assert (config.lanes, config.rows) == (lanes, rows)
 
 
-@pytest.mark.parametrize("name", ["quant", "fetch_bits"])
-def test_wider_is_not_much_faster(name):
+@pytest.mark.parametrize(
+    ("sizes", "port_bytes"),
+    [
+        ({}, 16),
+        ({"lanes": 8, "rows": 4}, 8),
+        ({"fetch_bits": 8}, 8),
+        ({"quant": 1}, 8),
+        ({"quant": 2}, 16),
+        ({"quant": 1, "engines": 2}, 16),
+        ({"port_bytes": 4}, 4),
+    ],
+)
+def test_the_port_is_the_widest_there_is_room_for(sizes, port_bytes):
+    assert fit_training(NETWORK, 4, **sizes).port_bytes == port_bytes
+
+
+@pytest.mark.parametrize(("name", "lanes"), [("quant", 32), ("fetch_bits", 64)])
+def test_wider_is_not_much_faster(name, lanes):
     def cycles(config):
         return sum(cost.cost.cycles for cost in step_costs(StepJobs.of(NETWORK, 4, config), config))
 
-    config = fit_training(NETWORK, 4)
+    sizes = {"lanes": lanes, "port_bytes": 4}
+    config = fit_training(NETWORK, 4, **sizes)
     value = getattr(config, name)
-    narrow, wide = (fit_training(NETWORK, 4, **{name: other}) for other in (value // 2, 2 * value))
+    narrow, wide = (fit_training(NETWORK, 4, **sizes | {name: other}) for other in (value // 2, 2 * value))
     assert cycles(config) < 1.02 * cycles(wide)
     assert cycles(narrow) > 1.005 * cycles(config)
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from dorefa.golden.backward.weight import BackwardWeight
+from dorefa.golden.backward.weight import BackwardWeight, WeightForm
 from dorefa.golden.errors import InputError
 from dorefa.hw.compiler.training.cost import job_cost
 from dorefa.hw.compiler.training.step_jobs import StepJobs, choose_form
@@ -21,7 +21,7 @@ def test_jobs_of_a_step():
     assert {job.layer for job in step.of_layer(NETWORK[2])} == {"fc"}
     assert step.jobs == tuple(job for shape in NETWORK for job in step.of_layer(shape))
     for shape in NETWORK:
-        form = step.forms[shape]
+        form = step.forms[shape].name
         assert {job.form for job in step.of_layer(shape) if job.kind == "weight"} == {form}
 
 
@@ -31,29 +31,41 @@ def test_jobs_of_a_step():
         (shape_of(in_shape=(16, 16, 4)), 8, "P"),
         (shape_of(in_shape=(2, 2, 4)), 8, "B"),
         (shape_of(in_shape=(2, 2, 4)), 1, "P"),
+        (shape_of(in_shape=(16, 16, 4), channels=2), 8, "P"),
+        (shape_of(in_shape=(2, 2, 4), channels=1), 8, "B"),
     ],
 )
 def test_the_form_of_fewer_cycles(shape, batch, form):
+    forms = [WeightForm(name, split) for name in "PB" for split in range(1, 9)]
     cycles = {
-        name: sum(
-            job_cost(job, job.images(batch), CONFIG).cycles for job in BackwardWeight(shape, name, batch).jobs
+        form: sum(
+            job_cost(job, job.images(batch), CONFIG).cycles for job in BackwardWeight(shape, form, batch).jobs
         )
-        for name in "PB"
+        for form in forms
     }
-    assert min(cycles, key=cycles.get) == form == choose_form(shape, batch, CONFIG)
+    found = choose_form(shape, batch, CONFIG)
+    assert found.name == form and cycles[found] == min(cycles.values())
+
+
+def test_few_channels_are_split():
+    """4 rows: 2 channels of 4 bits take 4 planes, or 4 parts of 2 bits; 6 channels 8 planes in two tiles, or
+    12 parts 6 planes in three; 4 channels fill a tile."""
+    for channels, split in ((1, 4), (2, 2), (6, 2), (4, 1), (8, 1)):
+        shape = shape_of(in_shape=(16, 16, 4), channels=channels)
+        assert choose_form(shape, 8, CONFIG) == WeightForm("P", split)
 
 
 def test_the_form_that_runs():
-    # A kernel of 100 gradients is 7 words of 4 planes; of form B 50 words of 8.
+    # A kernel of 100 gradients is 7 words of 4 planes, or of 2; of form B 50 words of 2 and more.
     shape = shape_of(in_shape=(10, 10, 1))
-    assert choose_form(shape, 8, CONFIG.replace(weight_depth=64)) == "P"
+    assert choose_form(shape, 8, CONFIG.replace(weight_depth=64)) == WeightForm("P", 2)
 
 
-def test_a_layer_that_runs_in_neither_form():
+def test_a_layer_that_runs_in_no_form():
     shape = shape_of(in_shape=(10, 10, 1))
     message = (
-        "job conv weight P 0: one tile of 4 channels needs 28 weight words per row (= 7 words x 4 bits), the "
-        "engine has weight_depth = 20; accepted: at least 56"
+        "job conv weight P 0: one tile of 4 channels needs 14 weight words per row (= 7 words x 2 bits), the "
+        "engine has weight_depth = 20; accepted: at least 28"
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         choose_form(shape, 8, CONFIG.replace(weight_depth=20))
