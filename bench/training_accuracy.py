@@ -13,30 +13,29 @@ with its running statistics. `widths` has the widths of the paper's table 1 and 
 import argparse
 import json
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
 from dorefa.golden.data.load import load_data
-from dorefa.golden.quantizers.gradient import SCALE_BITS, gradient_codes, gradient_scales
-from dorefa.golden.quantizers.noise import noise_bytes
-from dorefa.golden.train.matrix_backend import MatrixBackend
+from dorefa.golden.quantizers import gradient
+from dorefa.golden.train import convolution
 from dorefa.golden.train.recipe import Recipe
 from dorefa.golden.train.train import train
 from dorefa.golden.zoo.architectures import DIGITS
 
-# Bits of a scale that the row "4 bits" has: the others of SCALE_BITS are 0.
-COARSE_BITS = 4
+# Bits of a scale that rows of that name have.
+FINE_BITS = 8
 
 
-class CoarseScales(MatrixBackend):
-    """Scales of COARSE_BITS bits: rounded up to a multiple, so codes are those of a narrower unit."""
-
-    def quantize_gradients(self, shape, index, step, words):
-        noise = noise_bytes(self.noise_seed, step, index, len(words), words[0].size).reshape(words.shape)
-        unit = 1 << (SCALE_BITS - COARSE_BITS)
-        scales = -(-gradient_scales(words) // unit) * unit
-        return gradient_codes(words, scales, shape.g_bits, noise), scales
+@contextmanager
+def scale_bits(bits):
+    """Inside, scales of gradients have so many bits, for all that multiplies with matrices."""
+    step = 1 << (gradient.WORD_BITS - 1 - bits)
+    with patch.multiple(gradient, SCALE_BITS=bits, STEP=step), patch.object(convolution, "STEP", step):
+        yield
 
 
 def row(w_bits, a_bits, g_bits, **options):
@@ -47,7 +46,7 @@ def row(w_bits, a_bits, g_bits, **options):
 
 
 FLOAT_ENDS = {"first": "float", "last": "float"}
-# Name -> arguments of the Recipe; "coarse" is a back end.
+# Name -> arguments of the Recipe, and bits of a scale.
 TABLES = {
     "widths": {
         "32-32-32": row(32, 32, 32),
@@ -67,8 +66,8 @@ TABLES = {
         for g_bits in (4, 6)
         for name, options in (
             (", exact maximum", {"maximum": "exact"}),
+            (f", scale of {FINE_BITS} bits", {"scale_bits": FINE_BITS}),
             ("", {}),
-            (f", scale of {COARSE_BITS} bits", {"coarse": True}),
         )
     },
 }
@@ -77,17 +76,12 @@ TABLES = {
 def trained(name, options, seed, epochs, folder):
     """What is kept of one run."""
     options = dict(options)
-    coarse = options.pop("coarse", False)
+    bits = options.pop("scale_bits", gradient.SCALE_BITS)
     recipe = Recipe(epochs=epochs, seed=seed, **options)
     data = load_data(folder, DIGITS.input_shape, 10)
-    result = train(
-        DIGITS,
-        recipe,
-        data.train_images,
-        data.train_labels,
-        test=(data.test_images, data.test_labels),
-        backend=CoarseScales(recipe.stream_seed) if coarse else None,
-    )
+    test = data.test_images, data.test_labels
+    with scale_bits(bits):
+        result = train(DIGITS, recipe, data.train_images, data.train_labels, test=test)
     return {
         "row": name,
         "seed": seed,

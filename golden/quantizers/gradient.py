@@ -24,7 +24,7 @@ from ..network.layer import MAX_BITS
 
 WORD_BITS = 16
 NOISE_BITS = 8
-SCALE_BITS = 8
+SCALE_BITS = 4
 # Greatest magnitude of a word, and what one unit of a scale stands for.
 LARGEST_WORD = (1 << (WORD_BITS - 1)) - 1
 STEP = 1 << (WORD_BITS - 1 - SCALE_BITS)
