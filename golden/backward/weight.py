@@ -116,12 +116,17 @@ class BackwardWeight:
         """``sum_n k_n sum(v_g a)``, int64 (Cout, Kh, Kw, Cin / groups), of gradient codes uint8 (N, Ho, Wo,
         Cout), their integer scales k (N,) in 0..2^SCALE_BITS and activation codes uint8 (N, H, W, C).
 
-        InputError for a batch that is not the one the jobs were made for.
+        InputError for a batch that is not the one the jobs were made for, and other scales.
         """
         if not len(gradients) == len(scales) == len(activations) == self._batch:
             raise InputError(
                 f"layer {self._shape.name}: {len(gradients)} gradients, {len(scales)} scales and "
                 f"{len(activations)} maps of activations; accepted: {self._batch} each, one a sample"
+            )
+        if not 0 <= scales.min() <= scales.max() <= 1 << SCALE_BITS:
+            raise InputError(
+                f"layer {self._shape.name}: scales of {scales.min()} to {scales.max()}; accepted: 0 to "
+                f"{1 << SCALE_BITS}"
             )
         of_form = self._per_sample if self._form.name == "P" else self._of_batch
         result = np.zeros(self._shape.weights_shape, np.int64)

@@ -33,7 +33,7 @@ def case(rng):
         activations=rng.integers(0, 4, (2, *shape.in_shape), dtype=np.uint8),
         weights=rng.integers(0, 4, shape.weights_shape, dtype=np.uint8),
         gradients=rng.integers(0, 8, (2, *shape.out_shape), dtype=np.uint8),
-        scales=np.array([3, 250]),
+        scales=np.array([3, 15]),
     )
 
 

@@ -140,3 +140,10 @@ def test_what_is_no_plan_is_refused():
     assert str(caught.value) == (
         "layer conv: 3 gradients, 3 scales and 4 maps of activations; accepted: 4 each, one a sample"
     )
+    for low, high in ((-1, 3), (0, (1 << SCALE_BITS) + 1)):
+        gradients, scales = np.zeros((2, 2, 2, 32), np.uint8), np.array([low, high])
+        with pytest.raises(InputError) as caught:
+            planned("P", batch=2, **fields).sums(run_matrix, gradients, scales, activations[:2])
+        assert str(caught.value) == (
+            f"layer conv: scales of {low} to {high}; accepted: 0 to {1 << SCALE_BITS}"
+        )

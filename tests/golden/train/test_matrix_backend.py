@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dorefa.golden.backward.shape import ConvolutionShape
+from dorefa.golden.quantizers.gradient import SCALE_BITS
 from dorefa.golden.train.matrix_backend import MatrixBackend
 
 from .support import DirectBackend
@@ -35,7 +36,8 @@ def operands(rng, shape, batch, extreme=False):
     codes = [
         rng.integers(least, 1 << b, size, np.uint8) for least, b, size in zip(low, bits, sizes, strict=True)
     ]
-    scales = rng.integers(256 if extreme else 0, 257, batch)
+    most = 1 << SCALE_BITS
+    scales = rng.integers(most if extreme else 0, most + 1, batch)
     return *codes, scales
 
 
@@ -65,7 +67,7 @@ def test_random_layers(rng):
     [
         ((8, 8, 8), (20, 20), "all in float64"),
         ((1, 8, 6), (24, 24), "weights by sample"),
-        ((1, 2, 6), (12, 12), "weights in chunks of samples"),
+        ((1, 3, 6), (24, 24), "weights in chunks of samples"),
         ((1, 1, 1), (3, 3), "all in float32, one chunk"),
     ],
 )

@@ -110,7 +110,7 @@ def plain(seed):
         activations=draws.codes((2, *shape.in_shape), shape.a_bits),
         weights=draws.codes(shape.weights_shape, shape.w_bits),
         gradients=draws.codes((2, *shape.out_shape), shape.g_bits),
-        scales=np.array([200, 7]),
+        scales=np.array([16, 7]),
     )
 
 
@@ -155,7 +155,7 @@ def test_a_large_layer_keeps_the_array_busy(rng):
     with training_engine(made, cycles=10**6) as engine:
         runner = EngineRunner(engine=engine)
         for planner, own in zip(
-            planners, ((gradients, weights), (gradients, np.array([3, 200]), activations)), strict=True
+            planners, ((gradients, weights), (gradients, np.array([3, 15]), activations)), strict=True
         ):
             assert np.array_equal(planner.sums(runner, *own), planner.sums(run_matrix, *own))
     assert runner.costs == runner.predicted

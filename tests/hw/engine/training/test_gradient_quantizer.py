@@ -100,10 +100,10 @@ def test_verilog(rng, seed, tmp_path):
 
 @pytest.mark.parametrize("lanes", [2, 8])
 def test_another_width_of_the_scale(lanes, rng, seed, monkeypatch):
-    monkeypatch.setattr(gradient, "SCALE_BITS", 4)
-    monkeypatch.setattr(gradient, "STEP", 1 << 11)
+    monkeypatch.setattr(gradient, "SCALE_BITS", 8)
+    monkeypatch.setattr(gradient, "STEP", 1 << 7)
     batches = [(draw_samples(rng, 19), bits, bits != 7) for bits in (1, 4, 7, 8)]
-    check(GradientQuantizer(lanes=lanes, scale_bits=4), lanes, batches, seed, rng)
+    check(GradientQuantizer(lanes=lanes, scale_bits=8), lanes, batches, seed, rng)
 
 
 @pytest.mark.parametrize(
