@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ DEFAULT_BAUD = 1_000_000
 
 def open_port(name: str, baud: int, wait: float) -> serial.Serial:
     """An open serial port of pyserial, `wait` seconds its timeout; :class:`InputError` where it cannot be."""
+    if not 0 < wait < math.inf:
+        raise InputError(f"--wait is {wait:g}; accepted: seconds above 0")
     try:
         import serial
     except ModuleNotFoundError:
