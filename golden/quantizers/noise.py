@@ -17,15 +17,18 @@ _MASK = (1 << DEGREE) - 1
 
 def stream_state(seed: int, step: int, layer: int, sample: int) -> int:
     """The first 127 bits of a stream as an integer, s[0] lowest."""
-    digest = hashlib.sha256(f"{seed} {step} {layer} {sample}".encode()).digest()
     # Not 0 for any digest that will ever be seen; a stream of zeros would never end.
-    return int.from_bytes(digest[:16], "little") & _MASK or 1
+    return int.from_bytes(_digest(seed, step, layer, sample)[:16], "little") & _MASK or 1
+
+
+def _digest(*numbers: int) -> bytes:
+    return hashlib.sha256(b"%d %d %d %d" % numbers).digest()
 
 
 def noise_bytes(seed: int, step: int, layer: int, samples: int, count: int) -> np.ndarray:
     """uint8 (samples, count): the first `count` bytes of the streams of the samples 0, 1, ..."""
-    states = [stream_state(seed, step, layer, sample).to_bytes(16, "little") for sample in range(samples)]
-    return expanded(np.frombuffer(b"".join(states), np.uint8).reshape(samples, 16), count)
+    digests = b"".join([_digest(seed, step, layer, sample) for sample in range(samples)])
+    return expanded(np.frombuffer(digests, np.uint8).reshape(samples, 32)[:, :16], count)
 
 
 def expanded(states: np.ndarray, count: int) -> np.ndarray:
