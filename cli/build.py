@@ -95,7 +95,7 @@ def _build_training(out: Output, args: argparse.Namespace, board: Board) -> int:
     from dorefa.hw.shell.board_core import training_board
     from dorefa.synth.boards.training_report import training_report, training_settings
 
-    sizes = {**board.sizes, "weights": "onchip"}
+    sizes = {**board.sizes, "weights": "onchip", "port_bytes": 4}
     _, shapes, config, recipe = training_engine(args.model, args, sizes)
     step = StepJobs.of(shapes, recipe.batch, config)
     line = {"board": args.board, "baud": args.baud}
