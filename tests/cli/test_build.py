@@ -19,6 +19,8 @@ from dorefa.synth.boards import bitstream
 from .test_own import own
 
 
+@pytest.mark.slow
+@pytest.mark.sample
 def test_files_and_report(dorefa, tmp_path, seed):
     model, folder = tmp_path / "small.npz", tmp_path / "board"
     network = random_network(seed, conv_layers=1, a_bits=2, max_macs=20_000, max_size=6, max_channels=6)

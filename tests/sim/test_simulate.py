@@ -212,6 +212,8 @@ def test_watchdog_of_cocotb(small, deaf):
         run(small, "icarus", verilog_text=deaf)
 
 
+@pytest.mark.slow
+@pytest.mark.sample
 def test_cocotb_runs_on_verilator_too(small, seed):
     job = Job(compiled=small.compiled, images=small.images[:1], stalls=20, seed=seed)
     (trace,), load_cycles = runner.run(job, small.verilog, simulator="verilator")

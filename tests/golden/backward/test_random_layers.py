@@ -9,7 +9,7 @@ from dorefa.golden.random.backward import widths_of
 
 from .direct import differing, drawn, forms_of
 
-SOME, MORE, ALL = 40, 200, 512
+SOME, MORE, ALL = 40, 80, 512
 SLOW = [pytest.mark.slow, pytest.mark.sample]
 
 

@@ -21,6 +21,8 @@ def arrays_of(network):
             yield from (layer.norm.gamma, layer.norm.beta, layer.norm.mean, layer.norm.var)
 
 
+@pytest.mark.slow
+@pytest.mark.sample
 def test_training_on_the_sample_learns(seed):
     images, labels = digits_sample()
     result = train(

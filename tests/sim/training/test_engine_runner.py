@@ -28,7 +28,7 @@ from ...golden.backward.direct import differing, drawn, forms_of
 from ...hw.compiler.training.support import LARGE
 from ..conftest import TRAINING
 
-SOME, MORE, ALL = 40, 200, 512
+SOME, MORE, ALL = 40, 80, 512
 SLOW = [pytest.mark.slow, pytest.mark.sample]
 
 

@@ -12,6 +12,7 @@ from dorefa.synth.flow import harness, nextpnr, report, yosys
 from dorefa.synth.flow.units import make_unit
 from dorefa.synth.targets.ecp5 import TARGET as ECP5
 
+SAMPLE = [pytest.mark.slow, pytest.mark.sample]
 CONFIG = preset("tiny").replace(structure="mapped", encoding="unsigned")
 
 
@@ -41,7 +42,7 @@ def test_harness_without_output_pins_keeps_the_registers():
     assert "  (* keep *) reg [13:0] acc;" in text
 
 
-@pytest.mark.parametrize("target", ["ecp5", "ice40"])
+@pytest.mark.parametrize("target", [pytest.param("ecp5", marks=SAMPLE), "ice40"])
 @pytest.mark.parametrize("unit", ["popcount", "dot"])
 def test_routed_unit(target, unit, tmp_path):
     made = make_unit(unit, CONFIG, target)
@@ -64,7 +65,7 @@ def test_routed_unit(target, unit, tmp_path):
 HIMBAECHEL = {"gowin": (2.5, 4), "gatemate": (4.5, 6)}
 
 
-@pytest.mark.parametrize("target", HIMBAECHEL)
+@pytest.mark.parametrize("target", ["gowin", pytest.param("gatemate", marks=SAMPLE)])
 @pytest.mark.parametrize("unit", ["popcount", "dot"])
 def test_routed_unit_on_himbaechel(target, unit, tmp_path):
     made = make_unit(unit, CONFIG.replace(structure="compress"), target)

@@ -153,7 +153,8 @@ EXPECTED = {
 }
 
 # The others take minutes.
-MARKS = {"tiny": (), "lean": (pytest.mark.slow, pytest.mark.sample)}
+SAMPLE = (pytest.mark.slow, pytest.mark.sample)
+MARKS = {("tiny", "ecp5"): (), ("tiny", "ice40"): SAMPLE, ("lean", "ecp5"): SAMPLE}
 
 
 def found(name, target, folder):
@@ -166,7 +167,7 @@ def found(name, target, folder):
 
 @pytest.mark.parametrize(
     "name, target",
-    [pytest.param(*case, marks=MARKS.get(case[0], pytest.mark.slow)) for case in EXPECTED],
+    [pytest.param(*case, marks=MARKS.get(case, pytest.mark.slow)) for case in EXPECTED],
 )
 def test_components(name, target, tmp_path):
     sizes = found(name, target, tmp_path)
