@@ -77,5 +77,5 @@ def test_a_step_of_digits():
     """On the array of 32 lanes x 16 rows; 2.6 million bytes, some minutes."""
     digits, recipe = find("digits"), recipe_of()
     images, labels = digits_sample()
-    config = fit_training(shapes_of(digits, recipe), 1, weights="onchip")
+    config = fit_training(shapes_of(digits, recipe), 1, weights="onchip", port_bytes=4)
     check_step(digits, recipe, 1, config, images[:1], labels[:1], cycles=10**8, timeout=200_000)
