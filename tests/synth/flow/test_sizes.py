@@ -55,7 +55,7 @@ GATES = {
 
 # (unit, target): LUTs, flip-flops, block RAMs and multipliers with a port of 4 bytes
 TRAINING = {
-    ("gradient_quantizer", "ecp5"): (431, 352, 1, 2),
+    ("gradient_quantizer", "ecp5"): (384, 349, 0, 2),
     ("weight_quantizer", "ecp5"): (704, 1050, 2, 0),
 }
 
