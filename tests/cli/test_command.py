@@ -23,8 +23,8 @@ def interrupted(folder, program, number=signal.SIGINT, times=1):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # As from a terminal, wherever the tests run.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        # As from a terminal, wherever the tests run; under nohup SIGHUP is ignored.
+        preexec_fn=lambda: [signal.signal(one, signal.SIG_DFL) for one in {signal.SIGINT, number}],
     )
     process.stdout.readline()
     for _ in range(times):
