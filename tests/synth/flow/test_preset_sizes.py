@@ -154,7 +154,7 @@ EXPECTED = {
 
 # The others take minutes.
 SAMPLE = (pytest.mark.slow, pytest.mark.sample)
-MARKS = {("tiny", "ecp5"): (), ("tiny", "ice40"): SAMPLE, ("lean", "ecp5"): SAMPLE}
+MARKS = {("tiny", "ecp5"): (), ("lean", "ecp5"): SAMPLE}
 
 
 def found(name, target, folder):
