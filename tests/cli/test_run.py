@@ -61,6 +61,13 @@ def test_images_are_classified(dorefa, tmp_path, seed):
     assert (np.load(tmp_path / "logits.npy") == values).all()
 
 
+@pytest.mark.parametrize("wait", [0, -1, "nan", "inf"])
+def test_a_wait_that_is_no_time(wait, dorefa, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((1, 2, 2, 1), np.uint8))
+    outcome = dorefa("run", "--port", tmp_path / "tty", "--input", tmp_path / "x.npy", "--wait", wait)
+    assert outcome.status == 1 and outcome.error == f"--wait is {wait}; accepted: seconds above 0"
+
+
 def test_no_port_and_no_board(dorefa, tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((1, 2, 2, 1), np.uint8))
     outcome = dorefa("run", "--port", tmp_path / "tty", "--input", tmp_path / "x.npy")

@@ -45,7 +45,7 @@ class StepJobs:
 
 def choose_form(shape: ConvolutionShape, batch: int, config: EngineConfig) -> WeightForm:
     """The form of a layer's weight gradients that takes the fewest cycles on an engine of `config`, the first
-    of equals; of those that run. InputError that says why P cannot where none can."""
+    of equals; of those of :func:`_forms` that run. InputError that says why P cannot where none can."""
     cycles, problems = {}, {}
     for form in _forms(shape, config):
         jobs = BackwardWeight(shape, form, batch).jobs

@@ -8,7 +8,6 @@ import pytest
 from dorefa.golden.backward.forward import Forward
 from dorefa.golden.backward.input import BackwardInput
 from dorefa.golden.backward.matrix import run_matrix
-from dorefa.golden.backward.shape import ConvolutionShape
 from dorefa.golden.backward.weight import BackwardWeight, WeightForm
 from dorefa.golden.errors import InputError
 from dorefa.golden.random.backward import ConvolutionCase
@@ -25,7 +24,7 @@ from dorefa.sim.training.engine_runner import EngineRunner
 from dorefa.sim.verilator.session import session
 
 from ...golden.backward.direct import differing, drawn, forms_of
-from ...hw.compiler.training.support import LARGE
+from ...hw.compiler.training.support import LARGE, shape_of
 from ..conftest import TRAINING
 
 SOME, MORE, ALL = 40, 80, 512
@@ -95,16 +94,7 @@ def test_sums_and_costs_of_other_engines(changes, seed):
 def plain(seed):
     """A case in which every fault shows: several channels, gradients and taps, padding."""
     draws = RawDraws(seed)
-    shape = ConvolutionShape(
-        name="conv",
-        in_shape=(6, 5, 3),
-        channels=5,
-        kernel=(3, 2),
-        padding=1,
-        w_bits=2,
-        a_bits=2,
-        g_bits=3,
-    )
+    shape = shape_of(in_shape=(6, 5, 3), channels=5, kernel=(3, 2), w_bits=2, g_bits=3)
     return ConvolutionCase(
         shape,
         activations=draws.codes((2, *shape.in_shape), shape.a_bits),
