@@ -55,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.golden import lower
     from dorefa.golden.errors import InputError
     from dorefa.synth.explore import explore
+    from dorefa.synth.targets.tool import require
 
     out = Output(args.json, inputs=options.input_files(args))
     goal = _goal(args)
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"--jobs is {args.jobs}; accepted: at least 1")
     values = options.engine_lists(args)
     if args.output is not None:
-        explore.require("matplotlib", "explore")
+        require("matplotlib", "explore")
     network = lower(options.load_network(args.model, args))
     grid = explore.grid(network, values, goal)
     names = list(dict.fromkeys((*_ALWAYS, *grid[0])))

@@ -22,7 +22,7 @@ from pathlib import Path
 from .errors import MachineError
 from .leftovers import unfinished
 
-KINDS = ("models", "explore")
+KINDS = ("models", "explore", "campaigns")
 _SUMS = "SHA256SUMS"
 # Names of entries, and of what dorefa kept before entries were folders.
 _OURS = re.compile(r"(?:[a-z_]+-)?[0-9a-f]{32}(?:\.o|\.json)?(?:\.\d+)?|\.dorefa-\w+")

@@ -3,34 +3,20 @@ no other beats, and which one to take."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
-import importlib.util
 import itertools
-import json
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
 
-from dorefa.golden.cache import Cache
-from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.integer_network import IntegerNetwork
-from dorefa.golden.process.scratch import scratch_folder
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.config.ranges import CHOICES, RANGES, check_choice, check_range
 
 from ..boards.catalog import find_board
+from ..campaign.makers import versions
+from ..campaign.run import run_tasks
+from ..campaign.work import Work
 from ..targets.catalog import TARGETS, find_target
-from ..targets.tool import package_folder
 from .point import Goal
-from .worker import measure_apart, measure_numbered
-
-_POINT = "point.json"
-_ROOM = 1 << 20  # bytes, more than any point
-_ROOMS = ("golden", "hw", "sim", "synth")
 
 
 def grid(network: IntegerNetwork, values: Mapping[str, list], goal: Goal) -> list[dict]:
@@ -71,64 +57,27 @@ def grid(network: IntegerNetwork, values: Mapping[str, list], goal: Goal) -> lis
     ]
 
 
-def source_digest() -> str:
-    """Hash of dorefa's own source, as far as figures depend on it."""
-    digest = hashlib.sha256()
-    for room in _ROOMS:
-        folder = package_folder(f"dorefa.{room}")
-        # Code, and the library that gates are mapped to.
-        for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.lib")]):
-            name = f"{room}/{path.relative_to(folder).as_posix()}"
-            digest.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
 def tool_versions() -> dict[str, str | None]:
     """Installed versions of the packages that move the figures, None for those that are missing."""
+    return versions(_packages())
+
+
+def _packages() -> tuple[str, ...]:
     tools = (tool for target in TARGETS.values() for tool in target.tools)
-    versions = dict.fromkeys(("amaranth", "amaranth-boards", *(tool.package for tool in tools)))
-    for name in versions:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
+    return tuple(dict.fromkeys(("amaranth", "amaranth-boards", *(tool.package for tool in tools))))
 
 
-def _makers() -> tuple[dict[str, str | None], str]:
-    """All that figures depend on beside the point itself."""
-    return tool_versions(), source_digest()
-
-
-class Points:
-    """Points that were measured before, in dorefa's cache.
-
-    A point's name is the hash of everything that it depends on: the integer `network`, the `goal`, the
-    engine parameters, the versions of the tools and dorefa's source. Raises :class:`InputError` where no
-    point can be kept.
-    """
-
-    def __init__(self, network: IntegerNetwork, goal: Goal) -> None:
-        import joblib
-
-        self._cache = Cache("explore")
-        self._common = [joblib.hash(network), asdict(goal), *_makers()]
-        self._cache.check_writable(_ROOM)
-
-    def _name(self, parameters: dict) -> str:
-        key = json.dumps([*self._common, parameters], sort_keys=True)
-        return f"point-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
-
-    def read(self, parameters: dict) -> dict | None:
-        """The point of these engine parameters, None if it is yet to be measured."""
-        entry = self._cache.find(self._name(parameters))
-        return None if entry is None else json.loads((entry / _POINT).read_text())
-
-    def write(self, parameters: dict, point: dict) -> None:
-        """Keeps a point; whole or not at all."""
-        with scratch_folder() as folder:
-            (folder / _POINT).write_text(json.dumps(point))
-            self._cache.add(self._name(parameters), [folder / _POINT])
+def work_of(network: IntegerNetwork, goal: Goal) -> Work:
+    """What is done with the engine parameters of a point of this integer network."""
+    return Work(
+        function="dorefa.synth.explore.point:measure_task",
+        common=(network, goal),
+        kind="explore",
+        name="point",
+        packages=_packages(),
+        noun="point",
+        verb="measured",
+    )
 
 
 def explore(
@@ -146,93 +95,17 @@ def explore(
     jobs: processes on this machine, by default one per processor; cluster: address of a Dask scheduler whose
     workers measure instead; progress: called with the number of points done. Each point is kept as soon
     as it is there, so an interrupted exploration goes on where it was. Raises :class:`InputError` when
-    joblib, distributed or the cluster is missing, or a process of this machine is killed.
+    joblib, distributed or the cache is missing, or a process of this machine is killed.
     """
-    require("joblib", "explore")
-    cache = Points(network, goal)
-    found = ((number, cache.read(parameters)) for number, parameters in enumerate(points))
-    measured = {number: point for number, point in found if point is not None}
-    missing = [number for number in range(len(points)) if number not in measured]
-    cached = done = len(measured)
+    measured, cached = {}, 0
     if progress is not None:
-        progress(done)
-    tasks = [(number, network, points[number], goal) for number in missing]
-    for number, point, final in _results(tasks, jobs or os.cpu_count() or 1, cluster) if tasks else ():
-        measured[number] = point
-        if final:
-            cache.write(points[number], point)
-        done += 1
+        progress(0)
+    for outcome in run_tasks(work_of(network, goal), points, jobs=jobs, cluster=cluster):
+        measured[outcome.number] = outcome.result
+        cached += outcome.cached
         if progress is not None:
-            progress(done)
+            progress(len(measured))
     return [{"parameters": own} | measured[number] for number, own in enumerate(points)], cached
-
-
-def _results(tasks, jobs, cluster):
-    """(number, point, whether it is final) of each task, in the order in which they end."""
-    if cluster is not None:
-        yield from _on_cluster(tasks, cluster)
-        return
-    with ThreadPoolExecutor(min(jobs, len(tasks))) as pool:
-        running = [pool.submit(measure_apart, *task) for task in tasks]
-        try:
-            for done in as_completed(running):
-                yield done.result()
-        finally:
-            for waiting in running:
-                waiting.cancel()
-
-
-def _on_cluster(tasks, cluster):
-    """:func:`_results` of the workers of a Dask cluster."""
-    import joblib
-
-    with _workers(cluster):
-        # One by one, all of them handed over at once: each takes much longer than its way there.
-        run = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="all")
-        yield from run(joblib.delayed(measure_numbered)(*task) for task in tasks)
-
-
-def require(module: str, extra: str) -> None:
-    """Raises :class:`InputError` that names the extra unless `module` is installed."""
-    if importlib.util.find_spec(module) is None:
-        raise InputError(f"{module} is missing; accepted: pip install 'dorefa[{extra}]'")
-
-
-@contextmanager
-def _workers(cluster: str) -> Iterator[None]:
-    """Lets the workers of a Dask cluster run what joblib runs inside the block."""
-    import joblib
-
-    require("distributed", "cluster")
-    import distributed
-
-    accepted = "accepted: the address of a running Dask scheduler with workers, as tcp://host:8786"
-    try:
-        # Of an address that it cannot read, a client would be left half made.
-        distributed.comm.get_address_host_port(cluster)
-        client = distributed.Client(cluster, timeout=10, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"cluster {cluster!r}: {error}; {accepted}") from error
-    with client:
-        _check_workers(client, cluster, accepted)
-        with joblib.parallel_config("dask", client=client, n_jobs=-1):
-            yield
-
-
-def _check_workers(client, cluster, accepted):
-    """Raises :class:`InputError` unless every worker of the cluster has this dorefa and these tools."""
-    try:
-        others = client.run(_makers)
-    except ImportError as error:
-        raise InputError(f"cluster {cluster!r}: a worker lacks {error.name}; {accepted}") from error
-    if not others:
-        raise InputError(f"cluster {cluster!r} has no workers; {accepted}")
-    for worker, found in others.items():
-        if found != _makers():
-            raise InputError(
-                f"cluster {cluster!r}: worker {worker} has another dorefa or other tools; accepted: the "
-                "same on all machines"
-            )
 
 
 def area(point: dict) -> int:

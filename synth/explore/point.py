@@ -15,6 +15,7 @@ from dorefa.hw.shell.board_core import network_board
 
 from ..boards import bitstream
 from ..boards.catalog import Board, find_board
+from ..campaign.work import Unkept
 from ..flow import nextpnr, report, yosys
 from ..flow.tools import Unfinished
 from ..flow.units import Unit, make_unit
@@ -80,6 +81,13 @@ def measure(network: IntegerNetwork, parameters: dict, goal: Goal) -> tuple[dict
             # Without the folder, which is gone by then and has another name each time.
             point["reason"] = " ".join(str(error).replace(f"{folder}/", "").split())
     return point, final
+
+
+def measure_task(common: tuple[IntegerNetwork, Goal], parameters: dict) -> dict | Unkept:
+    """:func:`measure` as a campaign calls it."""
+    network, goal = common
+    point, final = measure(network, parameters, goal)
+    return point if final else Unkept(point)
 
 
 def _predict_and_build(

@@ -57,3 +57,9 @@ def check_installed(tools: Iterable[Tool]) -> None:
     for tool in tools:
         if tool.version is None:
             raise InputError(f"{tool.name} is missing; accepted: pip install {tool.package}")
+
+
+def require(module: str, extra: str) -> None:
+    """Raises :class:`InputError` that names the extra of dorefa unless `module` is installed."""
+    if importlib.util.find_spec(module) is None:
+        raise InputError(f"{module} is missing; accepted: pip install 'dorefa[{extra}]'")

@@ -214,7 +214,7 @@ def test_a_cache_that_cannot_be_made_leaves_no_folder(dorefa, cache, tmp_path):
 
 
 def test_cluster_without_scheduler_or_with_another_dorefa(dorefa, model, cache, monkeypatch):
-    from dorefa.synth.explore import explore
+    from dorefa.synth.campaign import makers
 
     with distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster:
         address = cluster.scheduler_address
@@ -222,7 +222,7 @@ def test_cluster_without_scheduler_or_with_another_dorefa(dorefa, model, cache, 
         assert error.startswith(f"cluster '{address}' has no workers; accepted: the address of a running")
         cluster.scale(1)
         cluster.wait_for_workers(1)
-        monkeypatch.setattr(explore, "source_digest", lambda: "another")
+        monkeypatch.setattr(makers, "source_digest", lambda _: "another")
         error = dorefa("explore", model, *SWEEP, "--cluster", address).error
         assert "has another dorefa or other tools; accepted: the same on all machines" in error
     assert dorefa("explore", model, "--jobs", 2, "--cluster", address).status == 2

