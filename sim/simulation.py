@@ -23,6 +23,7 @@ from .job.job import Job, Trace
 from .report import SimulationReport, make_report
 
 _LONGEST_LATENCY = 100_000
+_LATEST_RESET = 100_000_000
 
 
 def simulate(
@@ -40,6 +41,7 @@ def simulate(
     verilog_text: str | None = None,
     preloaded: bool = False,
     ports_only: bool = False,
+    reset_after: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> SimulationReport:
     """Runs `network` on the Verilog of an engine and compares it with golden, layer by layer.
@@ -54,7 +56,9 @@ def simulate(
     verilog_text: the Verilog to run instead of exporting the engine's; preloaded: whether that holds the
     network already, so that nothing is loaded; ports_only: whether it is a
     netlist with its cell models: the network is loaded through AXI4-Lite, and the results at the port are
-    all that is compared (Verilator only); progress: called with (images done, images).
+    all that is compared (Verilator only); reset_after: cycles of the last packet after which a reset ends it
+    and everything begins, with memories as they are then (Verilator only; 0: no reset); progress: called
+    with (images done, images).
 
     Raises InputError for input that cannot work (shapes, a network too large for `config`, a
     missing simulator, a count that is no multiple of the engine's `batch`) and
@@ -67,8 +71,11 @@ def simulate(
         raise InputError(f"stalls is {stalls!r}; accepted: an integer, 0 to 90 percent")
     if not isinstance(latency, int) or not 0 <= latency <= _LONGEST_LATENCY:
         raise InputError(f"latency is {latency!r}; accepted: an integer, 0 to {_LONGEST_LATENCY} cycles")
-    if ports_only and simulator not in ("auto", "verilator"):
-        raise InputError(f"simulator is {simulator}; accepted for a netlist: verilator, auto")
+    if not isinstance(reset_after, int) or not 0 <= reset_after <= _LATEST_RESET:
+        raise InputError(f"reset_after is {reset_after!r}; accepted: an integer, 0 to {_LATEST_RESET} cycles")
+    compiled_only = "a netlist" if ports_only else "a reset" if reset_after else None
+    if compiled_only and simulator not in ("auto", "verilator"):
+        raise InputError(f"simulator is {simulator}; accepted for {compiled_only}: verilator, auto")
     compiled = compile_network(integer, config if config is not None else fit(integer))
     batch = compiled.config.batch
     if len(images) % batch:
@@ -82,6 +89,7 @@ def simulate(
         through_port=through_port or ports_only,
         preloaded=preloaded,
         ports_only=ports_only,
+        reset_after=reset_after,
         progress=progress,
     )
 
@@ -89,7 +97,7 @@ def simulate(
         return *backends.run(name, job, verilog_text), name, why
 
     traces, network_load_cycles, name, why = backends.with_simulator(
-        "verilator" if ports_only else simulator, run
+        "verilator" if compiled_only else simulator, run
     )
 
     comparison = Comparison()

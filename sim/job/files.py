@@ -65,6 +65,8 @@ def job_file(job: Job, memories: Mapping[str, MemoryArray]) -> bytes:
             # Chance in percent that a port waits; cycles before a packet of weights or of a trunk.
             ("stalls", job.stalls),
             ("latency", job.latency),
+            # Cycles of a first attempt that a reset ends, 0 for none.
+            ("reset_after", job.reset_after),
             ("load_limit", job.load_limit),
             ("image_limit", job.image_limit),
             ("port_bytes", config.port_bytes),

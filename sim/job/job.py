@@ -28,8 +28,9 @@ class Job:
     behind the ports of weights and residual trunks takes before each packet; seed: of the stalls and of
     uninitialized memory; through_port: whether the network is loaded through AXI4-Lite instead of
     directly; preloaded: whether the Verilog holds the network already, so that nothing is loaded;
-    ports_only: whether the Verilog is a netlist, of which nothing but the ports is known; progress: called
-    with (images done, images).
+    ports_only: whether the Verilog is a netlist, of which nothing but the ports is known; reset_after: cycles
+    of the last packet after which a reset ends it, and the job begins, without loading memories again
+    (0: none); progress: called with (images done, images).
     """
 
     compiled: CompiledNetwork
@@ -40,6 +41,7 @@ class Job:
     through_port: bool = False
     preloaded: bool = False
     ports_only: bool = False
+    reset_after: int = 0
     progress: Callable[[int, int], None] | None = None
 
     @property

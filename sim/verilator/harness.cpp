@@ -32,6 +32,8 @@ class Bench {
     Bench(Model& model, const Job& job);
     // Whether all images came out; the outcome goes into `results`.
     bool run(Results& results);
+    // So many cycles of the last image, which is another than the first where there are several; nothing is kept.
+    void begin(uint64_t cycles);
 
   private:
     void offer(uint64_t image);
@@ -109,6 +111,17 @@ bool Bench::stop(Results& results, const std::string& status, uint64_t image, ui
     return false;
 }
 
+void Bench::begin(uint64_t cycles) {
+    Record record;
+    const uint64_t image = sent_ = job_.images.size() - 1;
+    if (trunks_) trunks_->start_image();
+    for (const uint64_t until = model_.cycle + cycles; model_.cycle < until; model_.edge()) {
+        offer(image);
+        model_.settle();
+        take(record);
+    }
+}
+
 bool Bench::run(Results& results) {
     for (uint64_t image = 0; image < job_.images.size(); ++image) {
         Record record;
@@ -146,7 +159,12 @@ int main(int argc, char** argv) {
     const Job job(argv[1]);
     Results results(argv[2]);
     Chance chance(job.seed + 1, job.stalls);
-    const uint64_t cycles = model.write(job.writes, chance, job.load_limit);
+    uint64_t cycles = model.write(job.writes, chance, job.load_limit);
+    if (cycles && job.reset_after) {
+        Bench(model, job).begin(job.reset_after);
+        model.reset();  // memories stay as they are, registers do not
+        cycles = model.write(job.writes, chance, job.load_limit);
+    }
     results.put("load_cycles", cycles);
     if (!cycles)
         results.put("status", std::string("load"));

@@ -39,6 +39,7 @@ struct Job {
 
     const Fields fields;
     const uint64_t seed, stalls, latency, load_limit, image_limit;
+    const uint64_t reset_after;            // cycles of an attempt that a reset ends, 0 for none
     const uint64_t results;                // per image
     const uint64_t passes;                 // none where their ends cannot be seen
     const bool ports_only;                 // a netlist, inside which nothing can be seen
@@ -80,8 +81,8 @@ std::vector<Packet> Job::packets(const std::string& name) const {
 Job::Job(const char* path)
     : fields(path), seed(fields.number("seed")), stalls(fields.number("stalls")),
       latency(fields.number("latency")), load_limit(fields.number("load_limit")),
-      image_limit(fields.number("image_limit")), results(fields.number("results")),
-      passes(fields.number("passes")), ports_only(fields.number("ports_only")),
+      image_limit(fields.number("image_limit")), reset_after(fields.number("reset_after")),
+      results(fields.number("results")), passes(fields.number("passes")), ports_only(fields.number("ports_only")),
       cycles_address(fields.number("cycles_address")), port_bytes(fields.number("port_bytes")),
       trunk_bytes(fields.number("trunk_bytes")), result_bytes(fields.number("result_bytes")), snapshots(passes), images(packets("images")),
       weights(packets("weights")), trunks(fields.numbers("trunk_plan")) {

@@ -24,7 +24,16 @@ def prepared(small):
 
 def rewritten(data, **changes):
     """The job file with other contents of some fields, without those that are None."""
-    names = ["seed", "stalls", "latency", "load_limit", "image_limit", "port_bytes", "trunk_bytes"]
+    names = [
+        "seed",
+        "stalls",
+        "latency",
+        "reset_after",
+        "load_limit",
+        "image_limit",
+        "port_bytes",
+        "trunk_bytes",
+    ]
     names += ["result_bytes", "results", "passes", "ports_only", "cycles_address", "memories"]
     names += ["memory_bytes", "contents"]
     names += ["contents_rows", "writes", "snapshots", "images_bytes", "images"]
