@@ -162,8 +162,9 @@ def _weight_need(network: IntegerNetwork, config: EngineConfig, plan: Schedule) 
 
 
 def _feature_need(network: IntegerNetwork, config: EngineConfig, plan: Schedule) -> Need:
-    """Words per plane of the feature memory: for all maps that are needed at the same time, and as many as
-    offsets and lengths reach over, which have twice the address space."""
+    """Words per plane of the feature memory: for all maps that are needed at the same time, for an image with
+    all groups of planes that the engine writes, whether the network reads them or not, and as many as offsets
+    and lengths reach over, which have twice the address space."""
     reaches = [
         Need(-(-_reach_bits(part.geometry) // (2 * config.fetch_bits)), network.layers[part.layer].name)
         for part in plan.passes
@@ -173,8 +174,14 @@ def _feature_need(network: IntegerNetwork, config: EngineConfig, plan: Schedule)
         read, stored = part.geometry.source, plan.maps[part.layer]
         words = read.words(config.fetch_bits) + (stored.words(config.fetch_bits) if stored else 0)
         maps.append(Need(words, network.layers[part.layer].name))
+    images = [
+        Need(config.plane_groups * part.geometry.source.block_words(config.fetch_bits), layer.name)
+        for part in plan.passes
+        for layer in [network.layers[part.layer]]
+        if layer.source < 0
+    ]
     share, layer, _ = _largest(maps)
-    return _largest([Need(max(2, plan.map_words), layer, share), *reaches])
+    return _largest([Need(max(2, plan.map_words), layer, share), *images, *reaches])
 
 
 def _image_need(network: IntegerNetwork, config: EngineConfig, plan: Schedule) -> Need:

@@ -110,7 +110,9 @@ def patch_needs(passes: Sequence[Pass], config: EngineConfig) -> dict[str, int]:
         if geometry.layer.a_bits <= config.out_bits:
             body.append(geometry.words)
         else:
-            image.append(patch_depth(geometry.words, geometry.source.plane_groups))
+            # Groups lie as far apart as all of the engine's need, also in patches of fewer.
+            groups = config.plane_groups if geometry.source.plane_groups > 1 else 1
+            image.append(patch_depth(geometry.words, groups))
     return {"patch_depth": max(body + image), "image_patch_depth": max(image, default=1)}
 
 
