@@ -16,19 +16,27 @@ class MapLayout:
     one behind the other.
 
     A block is dense, element ``(y * W + x) * channels + c``, and begins with a word. A layer computed in
-    several passes leaves one block per pass; channels beyond C are zero. One block is the usual case.
+    several passes leaves one block per pass. One block is the usual case. After every `filled` channels,
+    those of a group, zero channels fill up a block (None: after all C).
     """
 
     shape: tuple[int, int, int]
     blocks: int
     channels: int
     plane_groups: int = 1
+    filled: int | None = None
 
     @classmethod
     def dense(cls, shape: tuple[int, int, int], plane_groups: int = 1) -> MapLayout:
         """One block with all channels."""
         height, width, channels = shape
         return cls(shape=(height, width, channels), blocks=1, channels=channels, plane_groups=plane_groups)
+
+    def places(self) -> list[int]:
+        """Where each of the C channels lies among those of all blocks, zero channels counted."""
+        own = self.filled or self.shape[2]
+        together = -(-own // self.channels) * self.channels
+        return [channel // own * together + channel % own for channel in range(self.shape[2])]
 
     def block_words(self, fetch_bits: int) -> int:
         """Words of one block."""

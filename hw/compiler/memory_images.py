@@ -28,7 +28,8 @@ def reordered_codes(geometry: PassGeometry, channels: np.ndarray) -> np.ndarray:
     height, width, inner = codes.shape[1:]
     blocks = geometry.source_blocks
     padded = np.zeros((len(codes), height, width, blocks * source.channels), np.uint8)
-    padded[..., :inner] = codes
+    # Of several channel groups each reads whole blocks.
+    padded[..., source.places() if inner == source.shape[2] else slice(inner)] = codes
     split = padded.reshape(len(codes), height, width, blocks, source.channels)
     return split.transpose(0, 3, 1, 2, 4).reshape(len(codes), -1)
 

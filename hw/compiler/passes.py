@@ -164,4 +164,9 @@ def map_of(layer: IntegerLayer, parts: list[Pass]) -> MapLayout | None:
     if len(parts) == 1:
         return MapLayout.dense(layer.out_shape)
     geometry = parts[0].geometry
-    return MapLayout(shape=layer.out_shape, blocks=len(parts), channels=geometry.groups * geometry.channels)
+    return MapLayout(
+        shape=layer.out_shape,
+        blocks=len(parts),
+        channels=geometry.groups * geometry.channels,
+        filled=None if geometry.groups > 1 else layer.out_shape[2] // layer.groups,
+    )

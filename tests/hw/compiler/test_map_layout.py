@@ -87,3 +87,9 @@ def test_words(shape, blocks, channels, block_words, words):
     layout = MapLayout(shape=shape, blocks=blocks, channels=channels)
     assert (layout.block_words(8), layout.words(8)) == (block_words, words)
     assert MapLayout.dense(shape) == MapLayout(shape=shape, blocks=1, channels=shape[2])
+
+
+def test_channels_lie_behind_the_zeros_of_the_groups_before():
+    layout = MapLayout(shape=(1, 1, 10), blocks=4, channels=3, filled=5)
+    assert layout.places() == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]
+    assert MapLayout(shape=(1, 1, 5), blocks=2, channels=3).places() == [0, 1, 2, 3, 4]
