@@ -100,14 +100,14 @@ def _first(result, case):
     yield f"its configuration: {result['config']}"
 
 
-def run(count, seed, jobs, cluster):
+def run(work, count, seed, jobs, cluster):
     """A tally of at least `count` networks, on engines of the seeds 10,000 x `seed` and up."""
     tally, engines = Tally(), 0
     while (missing := count - len(tally.cases(False))) > 0:
         more = -(-missing // soak.CASES)
         # Some engines train, and not every one finds as many networks as it asks for.
         tasks = [soak.task_of(10_000 * seed + number) for number in range(engines, engines + more)]
-        for outcome in run_tasks(soak.WORK, tasks, jobs=jobs, cluster=cluster):
+        for outcome in run_tasks(work, tasks, jobs=jobs, cluster=cluster):
             tally.add(outcome)
         engines += more
     print(f"seed {seed}: engines {10_000 * seed} to {10_000 * seed + engines - 1}")
@@ -121,6 +121,9 @@ def main():
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--jobs", type=int, help="engines at a time (default: one per processor)")
     where.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler whose workers do it instead")
+    parser.add_argument(
+        "--draw-only", action="store_true", help="no simulation: what would be run, and its coverage"
+    )
     where.add_argument("--engine", type=int, metavar="SEED", help="the cases of this engine alone")
     options = parser.parse_args()
     handle_signals()
@@ -129,7 +132,8 @@ def main():
         print(result["config"])
         print("\n".join(f"{case['draw']}: {case['fault'] or 'right'}" for case in result["cases"]))
         raise SystemExit(any(case["fault"] for case in result["cases"]))
-    tally = run(options.count, options.seed, options.jobs, options.cluster)
+    work = soak.DRAWN if options.draw_only else soak.WORK
+    tally = run(work, options.count, options.seed, options.jobs, options.cluster)
     print("\n".join(tally.lines()))
     if tally.faults or [*tally.coverage.faults()]:
         raise SystemExit("a case or the coverage is wrong")

@@ -1,8 +1,9 @@
 """Random graphs on random engines: every layer bit-exact, and as many cycles as predicted.
 
 Each case is run twice: without stalls, where the predicted cycles must be the simulated ones, and with random
-stalls on every port. 6 engines of their own and 2 that networks share always run; ``pytest -m "slow or not
-slow"`` on this file runs 300 more. ``--seed`` moves on to other cases. `bench/soak.py` runs thousands.
+stalls on every port. 6 engines of their own, 4 that networks share and one that trains always run;
+``pytest -m "slow or not slow"`` on this file runs 300 more. ``--seed`` moves on to other cases.
+`bench/soak.py` runs thousands.
 """
 
 import pytest
@@ -17,24 +18,27 @@ from .regression import soak
 from .regression.drawing import random_case, random_graph, random_options
 from .regression.runs import Run, fault
 
+# Cases on engines of their own, and {engine of the soak: its cases}: sizes that grow, depths alone, training.
+ALONE, SHARED = range(6), {0: 4, 1: 4, 2: 4, 3: 4, soak.TRAINS - 1: 16}
+RUNS = Run(), Run(stalls=30)
+
 
 def check(seed):
     network, compiled, _ = random_case(seed)
     print(f"case {seed}: {compiled.config}")
     text = engine_files(compiled.config)["engine.v"]
-    for run in (Run(), Run(stalls=30)):
+    for run in RUNS:
         assert fault(network, compiled.config, run, seed=seed, text=text) is None
 
 
-@pytest.mark.parametrize("case", range(6))
+@pytest.mark.parametrize("case", ALONE)
 def test_random_graph_on_random_engine(case, seed):
     check(1000 * seed + case)
 
 
-@pytest.mark.parametrize("number", [0, 1, soak.TRAINS - 1])
-def test_an_engine_of_the_soak(number, seed):
-    """One whose sizes grow with its networks, one whose depths do, and one that trains."""
-    task = soak.task_of(10_000 * seed + number) | {"cases": 6}
+@pytest.mark.parametrize(("number", "cases"), SHARED.items())
+def test_an_engine_of_the_soak(number, cases, seed):
+    task = soak.task_of(10_000 * seed + number) | {"cases": cases}
     result = soak.engine(None, task)
     print(f"engine {task['seed']}: {result['config']}")
     assert [case["fault"] for case in result["cases"]] == [None] * len(result["cases"])

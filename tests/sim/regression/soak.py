@@ -2,6 +2,7 @@
 
 import resource
 import shutil
+from dataclasses import replace
 
 from dorefa.golden.random.draws import RawDraws
 from dorefa.hw.compiler.compile import compile_network
@@ -15,7 +16,7 @@ from .coverage import Coverage
 from .facts import case_facts
 from .runs import fault, random_runs
 from .sets import random_set
-from .training import random_cases, run_cases, training_engine
+from .training import jobs_facts, random_cases, run_cases, training_engine
 
 WORK = Work(
     function="regression.soak:engine",
@@ -24,6 +25,7 @@ WORK = Work(
     noun="engine",
     verb="simulated",
 )
+DRAWN = replace(WORK, function="regression.soak:drawn", name="drawn", verb="drew")
 # Cases of an engine, and of how many engines one trains.
 CASES, TRAINS = 16, 10
 # Behind the draws of networks.
@@ -43,40 +45,49 @@ def engine(common, task):
     training layers), and `fault`, None where all is right; `bins`: how often each was hit; `seconds` of
     processor time of all of it, tools included.
     """
+    return _result(task, simulates=True)
+
+
+def drawn(common, task):
+    """:func:`engine` without the simulation: what would be run, its bins, no faults."""
+    return _result(task, simulates=False)
+
+
+def _result(task, simulates):
     start, coverage = _seconds(), Coverage()
-    config, cases = (_train if task["training"] else _networks)(task, coverage)
+    config, cases = (_train if task["training"] else _networks)(task, coverage, simulates)
     result = task | {"config": config.as_dict(), "cases": cases, "bins": coverage.names()}
     return result | {"seconds": round(_seconds() - start, 2)}
 
 
-def _networks(task, coverage):
+def _networks(task, coverage, simulates):
     config, members = random_set(task["seed"], task["cases"])
-    text = engine_files(config)["engine.v"]
+    text = engine_files(config)["engine.v"] if simulates else None
     cases = []
     for member in members:
-        compiled, runs = prepared(config, member)
+        compiled = compile_network(member.network, config)
+        runs = random_runs(RawDraws(1000 * member.draw + _RUNS), compiled)
         for facts in case_facts(compiled, runs):
             coverage.add(facts)
         faults = (fault(member.network, config, run, seed=member.draw, text=text) for run in runs)
-        found = next(filter(None, faults), None)
+        found = next(filter(None, faults), None) if simulates else None
         cases.append({"draw": member.draw, "cycles": compiled.cycles, "fault": found})
-    _forget(build.build(text, find_memories(text, MODULE), cycles=1))
+    if simulates:
+        _forget(build.build(text, find_memories(text, MODULE), cycles=1))
     return config, cases
 
 
-def prepared(config, member):
-    """(the compiled network of a member, its runs)."""
-    compiled = compile_network(member.network, config)
-    return compiled, random_runs(RawDraws(1000 * member.draw + _RUNS), compiled)
-
-
-def _train(task, coverage):
+def _train(task, coverage, simulates):
     seed = task["seed"]
     config = training_engine(RawDraws(seed))
-    text = engine_files(config)["engine.v"]
     cases = [*random_cases(seed, task["cases"])]
-    faults = run_cases(config, text, cases, coverage, seed)
-    _forget(build.build(text, {}, cycles=1, main=build.SESSION))
+    for facts in jobs_facts(config, cases):
+        coverage.add(facts)
+    faults = [None] * len(cases)
+    if simulates:
+        text = engine_files(config)["engine.v"]
+        faults = run_cases(config, text, cases, seed)
+        _forget(build.build(text, {}, cycles=1, main=build.SESSION))
     return config, [
         {"draw": 1000 * seed + number, "cycles": None, "fault": found} for number, found in enumerate(faults)
     ]

@@ -19,6 +19,8 @@ from dorefa.sim.verilator.session import session
 
 from .facts import job_facts
 
+# Chances in percent.
+STALLS = (0, 30)
 # With room for every random convolution.
 _ROOM = {
     "w_bits": 8,
@@ -101,14 +103,19 @@ def job_fault(case, number, config, opened, stalls):
     return None
 
 
-def run_cases(config, text, cases, coverage, seed):
-    """The fault, or None, of every case with and without stalls; counts bins in `coverage`."""
+def jobs_facts(config, cases):
+    """The facts of every job of the cases, with and without stalls."""
+    for number, case in enumerate(cases):
+        for kind in planners(case, number):
+            yield from (job_facts(case, config, kind, stalls) for stalls in STALLS)
+
+
+def run_cases(config, text, cases, seed):
+    """The fault, or None, of every case with and without stalls, up to the first one."""
     faults = [None] * len(cases)
-    for stalls in (0, 30):
+    for stalls in STALLS:
         with session(text, config, cycles=1, stalls=stalls, seed=seed) as opened:
             for number, case in enumerate(cases):
-                for kind in planners(case, number):
-                    coverage.add(job_facts(case, config, kind, stalls))
                 if faults[number] is None:
                     faults[number] = job_fault(case, number, config, opened, stalls)
                 if faults[number] is not None:
