@@ -10,8 +10,10 @@ RUN := $(VENV)/bin/python
 demo: venv
 	$(RUN) -m dorefa.cli.demo --output demo
 
+# What ran is compared with the verification plan.
 test: venv
-	$(RUN) -m pytest --numprocesses auto --dist worksteal
+	$(RUN) -m pytest --numprocesses auto --dist worksteal --junitxml $(VENV)/tests.xml
+	$(RUN) docs/verification_plan.py ran $(VENV)/tests.xml
 
 # A sample of the campaigns, netlists of all families, the commands of the README.
 test-long: venv
