@@ -5,7 +5,7 @@ VENV ?= .venv
 STAMP := $(VENV)/.installed
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test test-long lint clean venv
+.PHONY: demo test test-long coverage lint clean venv
 
 demo: venv
 	$(RUN) -m dorefa.cli.demo --output demo
@@ -18,6 +18,13 @@ test: venv
 # A sample of the campaigns, netlists of all families, the commands of the README.
 test-long: venv
 	$(RUN) -m pytest --numprocesses auto --dist worksteal -m sample
+
+# Branches of Python that make test runs, in percent, and the files with the most that it does not.
+coverage: venv
+	rm -rf $(VENV)/coverage
+	$(RUN) -m coverage run -m pytest --numprocesses auto --dist worksteal
+	$(RUN) -m coverage combine --quiet
+	$(RUN) bench/coverage_by_room.py
 
 lint: venv
 	$(RUN) -m ruff check .

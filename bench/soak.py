@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 # Random cases belong to the tests of the simulators.
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "sim"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "sim"))
 
 from regression import soak
 from regression.coverage import Coverage
