@@ -113,3 +113,18 @@ def test_facts_of_a_known_network():
 def test_facts_of_a_run(run, point, value):
     assert run_facts(run, load=20, streams=True)[point] == {value}
     assert run_facts(run, load=20, streams=False)["latency"] == set()
+
+
+@pytest.mark.slow
+@pytest.mark.sample
+def test_the_soak_of_5000_networks_hits_every_bin():
+    """By drawing and compiling alone."""
+    coverage, networks, number = Coverage(), 0, 10_000 * SEED
+    while networks < 5000:
+        task = soak.task_of(number)
+        with contextlib.redirect_stdout(io.StringIO()):
+            result = soak.drawn(None, task)
+        coverage.add_names(result["bins"])
+        networks += 0 if task["training"] else len(result["cases"])
+        number += 1
+    assert coverage.missing() == [] and list(coverage.faults()) == []
