@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from dorefa.golden.cache import cache_base
 from dorefa.golden.errors import InputError
 
 from . import campaign
@@ -15,7 +16,8 @@ from .mutants import drawn
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """An empty cache of results."""
+    """An empty cache of results; tools keep theirs."""
+    monkeypatch.setenv("YOWASP_CACHE_DIR", str(cache_base() / "YoWASP"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
