@@ -1,4 +1,14 @@
 """Mutants that no test can find, by component and name, and why: they compute the same, or what differs is of
 no use to anyone. `mutator.campaign` refuses a name that no mutant has, and one that a test kills."""
 
-EQUIVALENT: dict[str, dict[str, str]] = {}
+EQUIVALENT: dict[str, dict[str, str]] = {
+    "popcount": {
+        "_compress: reduced[weight] = Cat(reduced.get(weight, Const(0, 0)), keep) -> reduced[weight] = Cat("
+        "keep, reduced.get(weight, Const(0, 0)))": "bits of one weight, whose order is of no meaning",
+        "_compress: carry = a & b | c & (a ^ b) -> carry = a & b | c & (a | b)": "the same majority of three",
+    },
+    "dot": {
+        "DotUnit._add_mapped: not self._signed_planes and chains.absorbs >= 4 -> not self._signed_planes and "
+        "chains.absorbs > 4": "the chain then adds a multiplexed base instead of making it: the same sum",
+    },
+}
