@@ -11,4 +11,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "DotUnit._add_mapped: not self._signed_planes and chains.absorbs >= 4 -> not self._signed_planes and "
         "chains.absorbs > 4": "the chain then adds a multiplexed base instead of making it: the same sum",
     },
+    "threshold_quantizer": {
+        "param_memory: read.en.eq(1) dropped": "what enables a read port is 1 where nothing drives it",
+    },
 }
