@@ -14,4 +14,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "threshold_quantizer": {
         "param_memory: read.en.eq(1) dropped": "what enables a read port is 1 where nothing drives it",
     },
+    "affine_quantizer": {
+        "AffineQuantizer.elaborate: product = Signal(signed(product_bits), name=f'product_{lane}') -> "
+        "product = _narrower(Signal(signed(product_bits), name=f'product_{lane}'))"
+        + second: "a signed number of acc_bits by an unsigned one of mul_bits fits acc_bits + mul_bits"
+        for second in ("", ", second time only")
+    },
 }
