@@ -107,7 +107,7 @@ def run_campaign(
     cluster: str | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[Report]:
-    """Draws and tests `count` mutants of each of the `components`, or all that it has.
+    """Draws and tests at least `count` mutants of each of the `components`, or all that it has.
 
     jobs, cluster: as for `run_tasks`. Mutants that cannot be elaborated are drawn again. Raises
     :class:`InputError` for an unknown component, one whose tests fail by themselves, and for an entry of
@@ -161,9 +161,10 @@ def _seconds(task, result):
 
 
 def _chunks(first, missing, end):
-    """The next `missing` numbers from `first` on, below `end`, in chunks."""
+    """The next `missing` numbers, or some more, from `first` on and below `end`: in whole chunks, so that a
+    campaign of another size finds them."""
     last = min(first + missing, end)
-    return [list(range(at, min(at + CHUNK, last))) for at in range(first, last, CHUNK)]
+    return [list(range(at, min(at + CHUNK, end))) for at in range(first, last, CHUNK)]
 
 
 def _check_argued(report):
