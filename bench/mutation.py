@@ -42,7 +42,7 @@ def described(report, mutant):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mutants", type=int, default=50, help="of each component, at least, or all that it has")
+    parser.add_argument("--mutants", type=int, default=50, help="of each, at least, or all that it has")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--components", default=",".join(COMPONENTS))
     parser.add_argument("--jobs", type=int, help="processes of this machine at a time, one per processor")

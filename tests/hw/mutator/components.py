@@ -64,7 +64,11 @@ COMPONENTS = {
     ),
     **_own("reader/", "column_segments"),
     **_own("output/", "plane_packer", "pool", "pixel_position", "threshold_quantizer", "affine_quantizer"),
-    **_own("output/", "residual", "column_order"),
+    "residual": Part(
+        "hw/engine/output/residual.py",
+        tuple(f"{_HARDWARE}/output/test_residual{part}.py" for part in ("", "_bounds")),
+    ),
+    **_own("output/", "column_order"),
     **_own("reader/", "feature_memory"),
     "patch_buffer": Part("hw/engine/reader/patch_buffer.py", _READERS),
     **_own("array/", "weight_memory"),

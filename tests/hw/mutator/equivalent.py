@@ -20,4 +20,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         + second: "a signed number of acc_bits by an unsigned one of mul_bits fits acc_bits + mul_bits"
         for second in ("", ", second time only")
     },
+    "residual": {
+        "Residual.elaborate: below.eq(doubled & (1 << layer.trunk_shift) - 1) -> below.eq(doubled & "
+        "(1 << layer.trunk_shift) - 2)" + second: "the last bit of what was doubled is 0"
+        for second in ("", ", second time only")
+    },
 }

@@ -8,7 +8,7 @@ from dorefa.golden.process.python_tool import python_tool
 from dorefa.golden.process.scratch import scratch_folder
 from dorefa.hw.verilog.export import to_rtlil
 
-_SECONDS = 60
+_SECONDS = 30
 
 # From equal states two descriptions of the same registers reach equal states, and show the same. Memories
 # stay whole: they are equal where all that reaches them is.
