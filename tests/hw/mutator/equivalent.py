@@ -25,4 +25,28 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "(1 << layer.trunk_shift) - 2)" + second: "the last bit of what was doubled is 0"
         for second in ("", ", second time only")
     },
+    "lfsr_counter": {
+        "loop: count, last = (Signal.like(before_last), Signal()) -> count, last = (Signal.like(before_last), "
+        "Signal(init=1))": "whoever has a loop restarts it before it is read",
+    },
+    "thermometer": {
+        "reached: digit = (len(value) + 1) // 2 -> digit = " + digit: "digits of any widths compare the same"
+        for digit in (
+            "(len(value) + 2) // 2",
+            "(len(value) + 1) // 3",
+            "(len(value) - 1) // 2",
+            "(len(value) + 0) // 2",
+            "(len(value) + 1) // 1",
+        )
+    }
+    | {
+        "reached: low_reached = [*(low <= number for number in range((1 << digit) - 1)), Const(1)] -> "
+        f"low_reached = [*(low <= number for number in range({most})), Const(1)]": "no digit is above "
+        "the greatest, which is always reached"
+        for most in ("(1 << digit) - 0", "(2 << digit) - 1", "(1 << digit) + 1")
+    }
+    | {
+        "reached: bits.append((high < own) | here if own else here) -> bits.append((high < own) | here)": "no "
+        "digit is below 0"
+    },
 }

@@ -41,6 +41,8 @@ def mutants(source: str, functions: tuple[str, ...] = ()) -> list[Mutant]:
     tree = ast.parse(source)
     found, seen = [], Counter()
     wanted = functions or _elaborating(list(_functions(tree)))
+    # What is no part of an elaboration has no second time.
+    elaborates = not functions or "*" in functions
     for function, name in _functions(tree):
         if name not in wanted and "*" not in wanted:
             continue
@@ -51,7 +53,7 @@ def mutants(source: str, functions: tuple[str, ...] = ()) -> list[Mutant]:
                 if called(parents[-2]) == "eq" and isinstance(mutated, ast.Constant) and mutated.value == 2:
                     continue
                 text = _text(path, parents, mutated)
-                for second in (False, True) if loop else (False,):
+                for second in (False, True) if loop and elaborates else (False,):
                     full = f"{name}: {text}" + (", second time only" if second else "")
                     seen[full] += 1
                     full += f" #{seen[full]}" if seen[full] > 1 else ""
