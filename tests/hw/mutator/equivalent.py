@@ -26,8 +26,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         for second in ("", ", second time only")
     },
     "lfsr_counter": {
-        "loop: count, last = (Signal.like(before_last), Signal()) -> count, last = (Signal.like(before_last), "
-        "Signal(init=1))": "whoever has a loop restarts it before it is read",
+        "loop: count, last = (Signal.like(before_last), Signal()) -> "
+        "count, last = (Signal.like(before_last), Signal(init=1))": "whoever has a loop restarts it before it is read",
     },
     "thermometer": {
         "reached: digit = (len(value) + 1) // 2 -> digit = " + digit: "digits of any widths compare the same"
@@ -46,7 +46,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         for most in ("(1 << digit) - 0", "(2 << digit) - 1", "(1 << digit) + 1")
     }
     | {
-        "reached: bits.append((high < own) | here if own else here) -> bits.append((high < own) | here)": "no "
-        "digit is below 0"
+        "reached: bits.append((high < own) | here if own else here) -> "
+        "bits.append((high < own) | here)": "no digit is less than that of 0"
     },
 }
