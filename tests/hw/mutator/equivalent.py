@@ -27,7 +27,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     },
     "lfsr_counter": {
         "loop: count, last = (Signal.like(before_last), Signal()) -> "
-        "count, last = (Signal.like(before_last), Signal(init=1))": "whoever has a loop restarts it before it is read",
+        "count, last = (Signal.like(before_last), Signal(init=1))": "no loop is read before it begins",
     },
     "thermometer": {
         "reached: digit = (len(value) + 1) // 2 -> digit = " + digit: "digits of any widths compare the same"
