@@ -255,6 +255,32 @@ def test_nothing_leaves_before_a_layer():
     simulate(drain, testbench, limit=6)
 
 
+@pytest.mark.parametrize("changes", [{}, {"pipeline": "level", "structure": "sum"}], ids=["none", "level"])
+def test_sums_come_with_their_tile(changes):
+    """As many cycles after the operands as everybody else is told."""
+    config = BASE.replace(**changes)
+    array = DotArray(config)
+
+    async def testbench(ctx):
+        ctx.set(array.a, 0b1011)
+        ctx.set(array.w, flat([0b0001, 0b0011, 0b1111], config.lanes))
+        ctx.set(array.step, {"enable": 1, "clear": 1})
+        ctx.set(array.tile.ends, 1)
+        for cycle in range(array_latency(config) + 3):
+            ends = cycle == array_latency(config)
+            assert ctx.get(array.captured.ends) == ends, cycle
+            if ends:
+                # XNOR, the encoding of BASE: lanes that are equal.
+                assert config.xnor
+                assert [ctx.get(acc) for acc in array.acc] == [6, 7, 7]
+            await ctx.tick()
+            ctx.set(array.step.enable, 0)
+            ctx.set(array.tile.ends, 0)
+            ctx.set(array.a, 0)
+
+    simulate(array, testbench, limit=20)
+
+
 def test_latency():
     assert array_latency(BASE) == 2
     assert array_latency(BASE.replace(pipeline="level", structure="sum")) == 6
