@@ -49,4 +49,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "reached: bits.append((high < own) | here if own else here) -> "
         "bits.append((high < own) | here)": "no digit is less than that of 0"
     },
+    "column_order": {
+        "ColumnOrder.elaborate: buffer = Signal() -> buffer = Signal(init=1)": "either buffer may be the first",
+        "ColumnOrder.elaborate: reading, ends_layer = (Signal(), Signal()) -> "
+        "reading, ends_layer = (Signal(), Signal(init=1))": "counts only beside a group that leaves",
+    },
 }
