@@ -59,7 +59,7 @@ class Report:
 
     def outcome(self, mutant: Mutant) -> str:
         """That of the tests and proofs, "argued" for a survivor in :mod:`.equivalent`; "unbuilt" is no
-        hardware, and "unreached" what no test elaborates."""
+        hardware of its own, and "unreached" what no test elaborates."""
         outcome = self.results[mutant]["outcome"]
         listed = mutant.name in EQUIVALENT.get(self.component, {})
         return "argued" if listed and outcome in ("survived", "equal", "unreached") else outcome

@@ -1,6 +1,9 @@
 """Mutants that no test can find, by component and name, and why: they compute the same, or what differs is of
 no use to anyone. `mutator.campaign` refuses a name that no mutant has, and one that a test kills."""
 
+_ENABLED = "what enables a read port is 1 where nothing drives it"
+_DEEP = "the first planes are as deep as the map: no address is beyond them"
+
 EQUIVALENT: dict[str, dict[str, str]] = {
     "popcount": {
         "_compress: reduced[weight] = Cat(reduced.get(weight, Const(0, 0)), keep) -> reduced[weight] = Cat("
@@ -12,7 +15,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "chains.absorbs > 4": "the chain then adds a multiplexed base instead of making it: the same sum",
     },
     "threshold_quantizer": {
-        "param_memory: read.en.eq(1) dropped": "what enables a read port is 1 where nothing drives it",
+        "param_memory: read.en.eq(1) dropped": _ENABLED,
     },
     "affine_quantizer": {
         "AffineQuantizer.elaborate: product = Signal(signed(product_bits), name=f'product_{lane}') -> "
@@ -50,8 +53,22 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "bits.append((high < own) | here)": "no digit is less than that of 0"
     },
     "column_order": {
-        "ColumnOrder.elaborate: buffer = Signal() -> buffer = Signal(init=1)": "either buffer may be the first",
+        "ColumnOrder.elaborate: buffer = Signal() -> buffer = Signal(init=1)": "either buffer may be first",
         "ColumnOrder.elaborate: reading, ends_layer = (Signal(), Signal()) -> "
         "reading, ends_layer = (Signal(), Signal(init=1))": "counts only beside a group that leaves",
+    },
+    "weight_memory": {
+        f"WeightMemory.elaborate: read.en.eq(1) dropped{second}": _ENABLED
+        for second in ("", ", second time only")
+    },
+    "feature_memory": {
+        f"FeatureMemory.elaborate: read.en.eq(1) dropped{second}": _ENABLED
+        for second in ("", ", second time only")
+    }
+    | {
+        "FeatureMemory.elaborate: write.en.eq(self.w_en & (self.w_address[0] == bank) & exists) -> "
+        "write.en.eq(self.w_en & (self.w_address[0] == bank)), second time only": _DEEP,
+        "FeatureMemory.elaborate: exists = self.w_address < 2 * memory.depth -> "
+        "exists = self.w_address < 3 * memory.depth, second time only": _DEEP,
     },
 }

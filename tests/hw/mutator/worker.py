@@ -87,7 +87,8 @@ class Copies:
         if mutant is None:
             return {"outcome": "passed", "tests": seconds}
         if not planted.reached:
-            return {"outcome": "unreached"}
+            # A second time that never is, is no mutant.
+            return {"outcome": "unbuilt" if mutant.second else "unreached"}
         if not planted.built:
             return {"outcome": "survived"}
         proved, of = equal_everywhere(planted)
