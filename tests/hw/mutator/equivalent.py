@@ -71,4 +71,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "FeatureMemory.elaborate: exists = self.w_address < 2 * memory.depth -> "
         "exists = self.w_address < 3 * memory.depth, second time only": _DEEP,
     },
+    "results": {
+        "Results.elaborate: taken, turn, current, ends = (Signal(), Signal(lanes), Signal(lanes), "
+        "Signal()) -> taken, turn, current, ends = (Signal(), Signal(lanes), Signal(lanes), "
+        "Signal(init=1))": "read beside a result only, when it was written",
+    },
 }
