@@ -76,4 +76,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "Signal()) -> taken, turn, current, ends = (Signal(), Signal(lanes), Signal(lanes), "
         "Signal(init=1))": "read beside a result only, when it was written",
     },
+    "host_port": {
+        "HostPort._write_memories: enables = complete & ~ResetSignal().replicate(window.memories) if "
+        "self._preloaded else complete -> enables = complete & "
+        f"~ResetSignal().replicate(window.memories){second}": "a write in a reset harms no empty memory"
+        for second in ("", ", second time only")
+    },
 }
