@@ -86,7 +86,11 @@ COMPONENTS = {
     **_own("array/", "array"),
     **_own("", "slice"),
     **_own("array/", "weight_loader"),
-    **_own("output/", "trunk_streams", "results", "wide_results"),
+    **_own("output/", "trunk_streams", "results"),
+    "wide_results": Part(
+        "hw/engine/output/wide_results.py",
+        tuple(f"{_HARDWARE}/output/test_wide_results{part}.py" for part in ("", "_promises")),
+    ),
     **_own("", "sequencer", "host_port", "engine"),
     "axi": Part("hw/shell/axi.py", ("tests/hw/shell/test_axi.py",)),
     "uart": Part("hw/shell/uart.py", ("tests/hw/shell/test_uart.py",)),
