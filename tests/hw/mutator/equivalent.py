@@ -82,4 +82,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         f"~ResetSignal().replicate(window.memories){second}": "a write in a reset harms no empty memory"
         for second in ("", ", second time only")
     },
+    "uart": {
+        "UartReceiver.elaborate: armed = Signal() -> armed = Signal(init=1)": "the line begins high, which "
+        "arms the receiver before it can fall",
+    },
 }
