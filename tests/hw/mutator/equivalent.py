@@ -22,6 +22,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "product = _narrower(Signal(signed(product_bits), name=f'product_{lane}'))"
         + second: "a signed number of acc_bits by an unsigned one of mul_bits fits acc_bits + mul_bits"
         for second in ("", ", second time only")
+    }
+    | {
+        "AffineQuantizer.elaborate: product_bits = config.acc_bits + config.mul_bits + 1 -> "
+        "product_bits = config.acc_bits + config.mul_bits + 2": "a wider register holds the same product"
     },
     "residual": {
         "Residual.elaborate: below.eq(doubled & (1 << layer.trunk_shift) - 1) -> below.eq(doubled & "
