@@ -47,7 +47,7 @@ def _compress(bits: Value, stage: Stage) -> Value:
             if len(a):
                 keep = Cat(a ^ b ^ c, rest)
                 carry = (a & b) | (c & (a ^ b))
-                reduced[weight + 1] = Cat(reduced.get(weight + 1, Const(0, 0)), carry)
+                reduced[weight + 1] = carry
             else:
                 keep = rest
             reduced[weight] = Cat(reduced.get(weight, Const(0, 0)), keep)

@@ -1,7 +1,7 @@
 """The host port: registers, words put together from pieces, status bits."""
 
 import pytest
-from amaranth import Module
+from amaranth import ClockDomain, ClockSignal, DomainRenamer, Module, Signal
 
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.engine import host_port
@@ -257,3 +257,28 @@ def test_reset_values_of_a_preloaded_engine():
         assert await read(ctx, unit, ADDRESS["image_bytes"]) == 784
 
     simulate(unit, testbench, limit=10)
+
+
+def test_a_preloaded_engine_is_written_but_not_in_a_reset():
+    """What the registers in front of the memories hold before a reset would be written by it."""
+    unit, reset = HostPort(AFFINE, init={"control": 1, "layers": 3, "image_bytes": 784}), Signal()
+    domain = ClockDomain("own")
+    m = Module()
+    m.domains += domain
+    m.d.comb += [domain.clk.eq(ClockSignal()), domain.rst.eq(reset)]
+    m.submodules.unit = DomainRenamer("own")(unit)
+    memory_map = MemoryMap.of(AFFINE)
+
+    async def testbench(ctx):
+        for window in memory_map.windows:
+            enables = getattr(unit, f"{window.name}_en")
+            for place, data in memory_map.writes(window, 0, 1, 5):
+                assert ctx.get(enables) == 0
+                await write(ctx, unit, place, data)
+            assert ctx.get(enables) == 1
+            ctx.set(reset, 1)
+            assert ctx.get(enables) == 0
+            ctx.set(reset, 0)
+            await ctx.tick()
+
+    simulate(m, testbench, limit=100)

@@ -90,6 +90,28 @@ def test_a_pulse_shorter_than_half_a_bit_is_no_byte():
     assert run_receiver(16, feed, limit=2000) == [0x7E]
 
 
+@pytest.mark.parametrize("cycles, events", [(8, []), (9, [0xFF])])
+def test_half_a_bit_is_the_shortest_start(cycles, events):
+    async def feed(ctx, line):
+        await hold(ctx, line, 0, cycles)
+        await hold(ctx, line, 1, 16 * FRAME_BITS)
+
+    assert run_receiver(16, feed, limit=2000) == events
+
+
+@pytest.mark.parametrize("cycles, events", [(8, [0x31]), (9, [None])])
+def test_the_middle_of_the_stop_bit_counts(cycles, events):
+    """Low before it is no break, low in it is one, whatever follows."""
+
+    async def feed(ctx, line):
+        for bit in [0, *(0x31 >> n & 1 for n in range(8))]:
+            await hold(ctx, line, bit, 16)
+        await hold(ctx, line, 0, cycles)
+        await hold(ctx, line, 1, 32)
+
+    assert run_receiver(16, feed, limit=2000) == events
+
+
 @pytest.mark.parametrize("divisor", DIVISORS)
 def test_sent_bits_last_exactly_the_divisor(divisor, rng):
     """The line, cycle by cycle, with and without gaps between the bytes."""

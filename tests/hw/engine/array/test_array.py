@@ -99,6 +99,8 @@ CASES = [
     ({"encoding": "twos_complement"}, {}),
     ({"encoding": "any", "cols": 2}, {"bipolar_sum": 1}),
     ({"encoding": "any"}, {"bipolar_sum": 0}),
+    # Sums with every bit of an accumulator.
+    ({"encoding": "any", "cols": 2}, {"bipolar_sum": 1, "steps": 16}),
     ({"pipeline": "level", "structure": "sum"}, {}),
     ({"pipeline": "level", "cols": 2}, {"raw": 1}),
     ({"encoding": "any"}, {"raw": 1, "bipolar_sum": 1}),
@@ -119,6 +121,7 @@ def test_sums_leave_in_order(changes, descriptor, rng):
     last_rows = max(1, config.rows - 1)
     last_groups = -(-last_rows // config.quant)
     last_cols, tiles_each = descriptor.get("last_cols", config.cols), descriptor.get("tiles", 2)
+    least = descriptor.get("steps", 4)
     pixels = 3 * config.cols + last_cols
     rows_axis = Axis(1)
     overlaps = config.pool_slots > 1
@@ -141,12 +144,12 @@ def test_sums_leave_in_order(changes, descriptor, rng):
     }
     if config.trunk_bits:
         values |= {"trunk_address": 60, "trunk_address_step": pixel_groups + 1}
-    values |= {name: value for name, value in descriptor.items() if name != "last_cols"}
+    values |= {name: value for name, value in descriptor.items() if name in values}
     unit = ArrayAndDrain(config)
     array, drain = unit.array, unit.drain
     # Groups of wide results leave as all others do.
     waits = values["raw"] and config.results == "single"
-    tiles = draw_tiles(config, rng, 8 * tiles_each, steps=max(4, config.cols * full_groups))
+    tiles = draw_tiles(config, rng, 8 * tiles_each, steps=max(least, config.cols * full_groups))
 
     expected = []
     for number, (_, sums) in enumerate(tiles):
@@ -239,6 +242,43 @@ def test_sums_leave_in_order(changes, descriptor, rng):
         assert drained + ctx.get(drain.drained) == len(tiles)
 
     simulate(unit, feed, check, limit=4000)
+
+
+def test_nothing_leaves_before_a_layer():
+    drain = Drain(BASE)
+
+    async def testbench(ctx):
+        for _ in range(4):
+            assert not ctx.get(drain.valid) and not ctx.get(drain.drained)
+            await ctx.tick()
+
+    simulate(drain, testbench, limit=6)
+
+
+@pytest.mark.parametrize("changes", [{}, {"pipeline": "level", "structure": "sum"}], ids=["none", "level"])
+def test_sums_come_with_their_tile(changes):
+    """As many cycles after the operands as everybody else is told."""
+    config = BASE.replace(**changes)
+    array = DotArray(config)
+
+    async def testbench(ctx):
+        ctx.set(array.a, 0b1011)
+        ctx.set(array.w, flat([0b0001, 0b0011, 0b1111], config.lanes))
+        ctx.set(array.step, {"enable": 1, "clear": 1})
+        ctx.set(array.tile.ends, 1)
+        for cycle in range(array_latency(config) + 3):
+            ends = cycle == array_latency(config)
+            assert ctx.get(array.captured.ends) == ends, cycle
+            if ends:
+                # XNOR, the encoding of BASE: lanes that are equal.
+                assert config.xnor
+                assert [ctx.get(acc) for acc in array.acc] == [6, 7, 7]
+            await ctx.tick()
+            ctx.set(array.step.enable, 0)
+            ctx.set(array.tile.ends, 0)
+            ctx.set(array.a, 0)
+
+    simulate(array, testbench, limit=20)
 
 
 def test_latency():

@@ -24,6 +24,8 @@ CONFIG = EngineConfig(
     patch_slots=2,
 )
 
+JOBS = CONFIG.replace(results="wide", port_bytes=4, training=1, cols=1, quant=4, encoding="any")
+
 
 def descriptor(config=CONFIG, **values):
     words, planes = values.get("words", 1), values.get("weight_planes", 1)
@@ -49,12 +51,16 @@ def steps_of(values, patches, slots):
     for patch in range(patches):
         for tile in range(tiles):
             first = values["weight_top"] - (w_planes - 1) * words
-            first += (patch % groups * tiles + tile) * w_planes * words
+            group = 0 if values.get("shared_weights") else patch % groups
+            first += (group * tiles + tile) * w_planes * words
             pairs = [(i, j) for i in range(w_planes) for j in range(a_planes)]
             # Falling significance; within one, the greater weight plane first.
             pairs.sort(key=lambda pair: (-sum(pair), -pair[0]))
             for number, (i, j) in enumerate(pairs):
                 falls = number and sum(pairs[number - 1]) != i + j
+                negative = values["signed_weights"] and i == w_planes - 1
+                if values.get("signed_activations"):
+                    negative ^= j == a_planes - 1
                 for word in range(words):
                     ends = number == len(pairs) - 1 and word == words - 1
                     yield {
@@ -64,7 +70,7 @@ def steps_of(values, patches, slots):
                         "weight": first + i * words + word,
                         "clear": int(number == 0 and word == 0),
                         "shift": int(bool(falls) and word == 0),
-                        "negate": int(values["signed_weights"] and i == w_planes - 1),
+                        "negate": int(negative),
                         "tile_ends": int(ends),
                         "last": tile == tiles - 1,
                         "ends_set": tile == tiles - 1 and patch % groups == groups - 1,
@@ -148,6 +154,7 @@ LAYERS = {
     "one_plane_of_weights": descriptor(activation_planes=3, words=2, tiles=2, groups=2),
     "bits": descriptor(weight_planes=3, activation_planes=2, signed_weights=1),
     "more_activations": descriptor(weight_planes=1, activation_planes=8, words=3),
+    "one_plane_of_activations": descriptor(weight_planes=3, words=2),
     "eight": descriptor(weight_planes=8, activation_planes=8),
     "tiles": descriptor(weight_planes=2, activation_planes=2, words=2, tiles=3),
     "groups": descriptor(words=2, tiles=2, groups=3, weight_planes=2),
@@ -164,6 +171,22 @@ def test_order(name, waits, rng):
 @pytest.mark.parametrize("name", ["least", "one_plane_of_weights", "more_activations"])
 def test_order_in_an_engine_of_one_weight_plane(name, rng):
     run(Issue(CONFIG.replace(w_bits=1)), LAYERS[name], 6, rng=rng, waits=0.2)
+
+
+@pytest.mark.parametrize("signed_weights", [0, 1])
+@pytest.mark.parametrize("signed_activations", [0, 1])
+def test_signs(signed_weights, signed_activations, rng):
+    """The product of two top planes of two's complement counts as it is."""
+    config = CONFIG.replace(signed_codes=1)
+    values = descriptor(config, weight_planes=2, activation_planes=3, words=2, signed_weights=signed_weights)
+    values["signed_activations"] = signed_activations
+    run(Issue(config), values, 3, rng=rng, waits=0)
+
+
+@pytest.mark.parametrize("shared_weights", [0, 1])
+def test_channel_groups_of_a_job_may_share_weights(shared_weights, rng):
+    values = descriptor(JOBS, groups=2, tiles=3, words=2, weight_top=5, shared_weights=shared_weights)
+    run(Issue(JOBS), values, 6, rng=rng, waits=0.2, ready=lambda: True)
 
 
 @pytest.mark.parametrize("waits", [0, 0.5])

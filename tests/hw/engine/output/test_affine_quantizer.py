@@ -70,17 +70,32 @@ def draw_parameters(rng, config):
 )
 @pytest.mark.parametrize("round_", range(2))
 def test_every_value(changes, round_, seed):
+    """Every value with every group of parameters, other ones in every cycle."""
     rng = np.random.default_rng([seed, round_])
     config = BASE.replace(**changes)
-    unit = AffineQuantizer(config)
     channels = [
         [draw_parameters(rng, config) for _ in range(config.quant)] for _ in range(config.param_depth)
     ]
-    mask = int(rng.integers(1, 1 << config.out_bits))
+    run_channels(config, channels, int(rng.integers(1, 1 << config.out_bits)), rng)
+
+
+@pytest.mark.parametrize("changes", [{}, {"bias_bits": 40}], ids=["base", "wide"])
+def test_the_greatest_sums(changes, rng):
+    """Greatest multipliers and offsets of both signs, not shifted: no sum wraps."""
+    config = BASE.replace(**changes)
+    m, limit = (1 << config.mul_bits) - 1, 1 << (config.bias_bits - 1)
+    ends = [{"m": m, "b": b, "f": 0, "tie": 1, "invert": 0} for b in (-limit, limit - 1)]
+    run_channels(config, [ends, ends[::-1]] * 2, 7, rng)
+
+
+def run_channels(config, channels, mask, rng):
+    """Compares the codes of every value, in random order; channels: parameters per group and lane."""
+    unit = AffineQuantizer(config)
     half = 1 << (config.acc_bits - 1)
     inputs = [
         ([value] * config.quant, param) for param in range(config.param_depth) for value in range(-half, half)
     ]
+    inputs = [inputs[n] for n in rng.permutation(len(inputs))]
 
     async def testbench(ctx):
         for param, lanes in enumerate(channels):

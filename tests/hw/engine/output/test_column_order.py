@@ -5,7 +5,7 @@ import pytest
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.engine.output.column_order import ColumnOrder
 
-from ...support import fields_of, flat, simulate
+from ...support import fields_of, flat, memories_of, simulate
 
 BASE = EngineConfig(lanes=8, rows=4, quant=2, fetch_bits=8, out_bits=3, a_bits=3, pool_depth=6)
 CODE_BITS = 3
@@ -116,3 +116,11 @@ def test_groups_leave_in_a_row_four_cycles_after_the_set(rng):
         assert seen == [0, 0, 0] + [1] * 6 + [0] * 3
 
     simulate(unit, testbench, limit=30)
+
+
+@pytest.mark.parametrize("cols, depth", [(4, 6), (3, 8), (2, 1)])
+def test_the_memory_holds_two_sets(cols, depth):
+    """Columns and groups each to the next power of two, so that no address is added up."""
+    _, memories = memories_of(ColumnOrder(BASE.replace(cols=cols, pool_depth=depth), code_bits=CODE_BITS))
+    (memory,) = memories.values()
+    assert memory.depth == 2 * (1 << (cols - 1).bit_length()) * (1 << (depth - 1).bit_length())

@@ -30,6 +30,7 @@ def run(config, layers, rng, tiles=1):
 
     def check(ctx, rows, columns, pixel, values):
         place = ctx.get(unit.o)
+        assert ctx.get(unit.last) == (pixel == (rows.computed - 1, columns.computed - 1))
         for axis, name, at in ((rows, "y", pixel[0]), (columns, "x", pixel[1])):
             said = [place[f"{name}_{what}"] for what in ("first", "slot", "closes")]
             check_axis_place(axis, at, slots, *said)

@@ -8,7 +8,7 @@ from dorefa.hw.engine.output.threshold_quantizer import ThresholdQuantizer
 from dorefa.hw.interface.parameters import threshold_bits
 from dorefa.hw.interface.quantizers import quantizer_of
 
-from ...support import simulate
+from ...support import memories_of, simulate
 
 BASE = EngineConfig(lanes=8, rows=2, quant=2, fetch_bits=8, acc_bits=6, out_bits=2, a_bits=8, param_depth=5)
 
@@ -109,22 +109,34 @@ def test_every_value(changes, rng):
 
 @pytest.mark.parametrize("bits", [1, 2, 3])
 def test_inverted_channels(bits, rng):
-    """code = n - count, n the layer's largest code, which may be smaller than the engine's."""
+    """code = n - count, n the layer's largest code, which may be smaller than the engine's; every group of
+    parameters inverts other lanes, and none comes twice in a row."""
     config = BASE.replace(out_bits=3, encoding="twos_complement")
     unit = ThresholdQuantizer(config)
     top = (1 << bits) - 1
     thresholds = draw_thresholds(rng, config, top)
-    channels = [[stage_words(thresholds, config, inverted=lane == 1) for lane in range(2)]]
-    inputs = [([value, value], 0) for value in range(-32, 31)]
+    inverted = [(0, 1), (1, 1), (0, 0), (1, 0)]
+    channels = [[stage_words(thresholds, config, inverted=one) for one in lanes] for lanes in inverted]
+    inputs = [([value, value], value % 4) for value in range(-32, 31)]
 
     async def testbench(ctx):
         await load(ctx, unit, config, channels)
         codes, _ = await stream(ctx, unit, config, inputs, top)
-        for (values, _), out in zip(inputs, codes, strict=True):
+        for (values, param), out in zip(inputs, codes, strict=True):
             count = (values[0] >= np.array(thresholds[:top])).sum()
-            assert out == [count, top - count]
+            assert out == [top - count if one else count for one in inverted[param]], (values, param)
 
-    simulate(unit, testbench, limit=200)
+    simulate(unit, testbench, limit=300)
+
+
+def test_memories_have_the_names_and_contents_of_their_numbers():
+    config = BASE.replace(quant=2, out_bits=3)
+    contents = [[number] for number in range(config.quant * config.out_bits)]
+    _, memories = memories_of(ThresholdQuantizer(config, init=contents))
+    names = [quantizer_of(config).memory_name(number, config) for number in range(len(contents))]
+    assert {name: list(memory.init)[0] for name, memory in memories.items()} == {
+        name: number for number, name in enumerate(names)
+    }
 
 
 def test_preloaded(rng):

@@ -50,6 +50,9 @@ def test_random_reads_and_writes(changes, rng):
             await ctx.tick()
         for _ in range(400):
             ctx.set(memory.w_en, 0)
+            # What is shown without being written stays where it was.
+            ctx.set(memory.w_address, int(rng.integers(depth)))
+            ctx.set(memory.w_data, int.from_bytes(rng.bytes(planes * fetch // 8), "little"))
             address = int(rng.integers(0, depth * fetch))
             ctx.set(memory.r_address, address)
             # What is read is what was there before a write of the same cycle.

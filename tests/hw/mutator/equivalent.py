@@ -1,0 +1,93 @@
+"""Mutants that no test can find, by component and name, and why: they compute the same, or what differs is of
+no use to anyone. `mutator.campaign` refuses a name that no mutant has, and one that a test kills."""
+
+_ENABLED = "what enables a read port is 1 where nothing drives it"
+_DEEP = "the first planes are as deep as the map: no address is beyond them"
+
+EQUIVALENT: dict[str, dict[str, str]] = {
+    "popcount": {
+        "_compress: reduced[weight] = Cat(reduced.get(weight, Const(0, 0)), keep) -> reduced[weight] = Cat("
+        "keep, reduced.get(weight, Const(0, 0)))": "bits of one weight, whose order is of no meaning",
+        "_compress: carry = a & b | c & (a ^ b) -> carry = a & b | c & (a | b)": "the same majority of three",
+    },
+    "dot": {
+        "DotUnit._add_mapped: not self._signed_planes and chains.absorbs >= 4 -> not self._signed_planes and "
+        "chains.absorbs > 4": "the chain then adds a multiplexed base instead of making it: the same sum",
+    },
+    "threshold_quantizer": {
+        "param_memory: read.en.eq(1) dropped": _ENABLED,
+    },
+    "affine_quantizer": {
+        "AffineQuantizer.elaborate: product = Signal(signed(product_bits), name=f'product_{lane}') -> "
+        "product = _narrower(Signal(signed(product_bits), name=f'product_{lane}'))"
+        + second: "a signed number of acc_bits by an unsigned one of mul_bits fits acc_bits + mul_bits"
+        for second in ("", ", second time only")
+    }
+    | {
+        "AffineQuantizer.elaborate: product_bits = config.acc_bits + config.mul_bits + 1 -> "
+        "product_bits = config.acc_bits + config.mul_bits + 2": "a wider register holds the same product"
+    },
+    "residual": {
+        "Residual.elaborate: below.eq(doubled & (1 << layer.trunk_shift) - 1) -> below.eq(doubled & "
+        "(1 << layer.trunk_shift) - 2)" + second: "the last bit of what was doubled is 0"
+        for second in ("", ", second time only")
+    },
+    "lfsr_counter": {
+        "loop: count, last = (Signal.like(before_last), Signal()) -> "
+        "count, last = (Signal.like(before_last), Signal(init=1))": "no loop is read before it begins",
+    },
+    "thermometer": {
+        "reached: digit = (len(value) + 1) // 2 -> digit = " + digit: "digits of any widths compare the same"
+        for digit in (
+            "(len(value) + 2) // 2",
+            "(len(value) + 1) // 3",
+            "(len(value) - 1) // 2",
+            "(len(value) + 0) // 2",
+            "(len(value) + 1) // 1",
+        )
+    }
+    | {
+        "reached: low_reached = [*(low <= number for number in range((1 << digit) - 1)), Const(1)] -> "
+        f"low_reached = [*(low <= number for number in range({most})), Const(1)]": "no digit is above "
+        "the greatest, which is always reached"
+        for most in ("(1 << digit) - 0", "(2 << digit) - 1", "(1 << digit) + 1")
+    }
+    | {
+        "reached: bits.append((high < own) | here if own else here) -> "
+        "bits.append((high < own) | here)": "no digit is less than that of 0"
+    },
+    "column_order": {
+        "ColumnOrder.elaborate: buffer = Signal() -> buffer = Signal(init=1)": "either buffer may be first",
+        "ColumnOrder.elaborate: reading, ends_layer = (Signal(), Signal()) -> "
+        "reading, ends_layer = (Signal(), Signal(init=1))": "counts only beside a group that leaves",
+    },
+    "weight_memory": {
+        f"WeightMemory.elaborate: read.en.eq(1) dropped{second}": _ENABLED
+        for second in ("", ", second time only")
+    },
+    "feature_memory": {
+        f"FeatureMemory.elaborate: read.en.eq(1) dropped{second}": _ENABLED
+        for second in ("", ", second time only")
+    }
+    | {
+        "FeatureMemory.elaborate: write.en.eq(self.w_en & (self.w_address[0] == bank) & exists) -> "
+        "write.en.eq(self.w_en & (self.w_address[0] == bank)), second time only": _DEEP,
+        "FeatureMemory.elaborate: exists = self.w_address < 2 * memory.depth -> "
+        "exists = self.w_address < 3 * memory.depth, second time only": _DEEP,
+    },
+    "results": {
+        "Results.elaborate: taken, turn, current, ends = (Signal(), Signal(lanes), Signal(lanes), "
+        "Signal()) -> taken, turn, current, ends = (Signal(), Signal(lanes), Signal(lanes), "
+        "Signal(init=1))": "read beside a result only, when it was written",
+    },
+    "host_port": {
+        "HostPort._write_memories: enables = complete & ~ResetSignal().replicate(window.memories) if "
+        "self._preloaded else complete -> enables = complete & "
+        f"~ResetSignal().replicate(window.memories){second}": "a write in a reset harms no empty memory"
+        for second in ("", ", second time only")
+    },
+    "uart": {
+        "UartReceiver.elaborate: armed = Signal() -> armed = Signal(init=1)": "the line begins high, which "
+        "arms the receiver before it can fall",
+    },
+}
