@@ -42,8 +42,8 @@ class Bench:
     """
 
     def __init__(self, *, driven=(), **components):
-        self.m, self.ports, self.words = Module(), {}, {}
-        self.properties, self.assumptions, self.covers = {}, [], {}
+        self.m, self.ports, self.nets = Module(), {}, {}
+        self.properties, self.lemmas, self.assumptions, self.covers = {}, {}, [], {}
         self.reset, begun = self.free("reset", 1), Signal(name=_BEGUN, reset_less=True)
         self.in_reset = ~begun | self.reset
         self.m.domains.sync = domain = ClockDomain("sync")
@@ -70,10 +70,11 @@ class Bench:
         self.m.d.sync += signal.eq(signal)
         return signal
 
-    def word(self, memory, number, width):
-        """A word of the memory at an instance path (``"dut.queue.storage"``), which no port shows."""
-        signal = self.free(f"word_{len(self.words)}", width)
-        self.words[signal.name] = f"{memory}[{number}]"
+    def net(self, path, width=1):
+        """The signal of this name in a component (``"dut.queue.level"``), or a word of a memory
+        (``"dut.queue.storage[0]"``), which no port shows."""
+        signal = self.free(f"net_{len(self.nets)}", width)
+        self.nets[signal.name] = path
         return signal
 
     def past(self, value):
@@ -98,17 +99,24 @@ class Bench:
         assert name not in self.properties, name
         self.properties[name] = condition
 
+    def lemma(self, name, condition):
+        """`condition` holds in every cycle, and is said only for the induction: it is proved too, but a
+        counterexample is looked for that is one of a property."""
+        assert name not in self.lemmas, name
+        self.lemmas[name] = condition
+
     def cover(self, name, condition):
         """Some run has to come to a cycle with `condition`."""
         self.covers[name] = condition
 
     def modules(self):
-        """The modules of the bench, first the top one; its outputs `holds` and `reached` have one bit for
-        each property and each cover."""
+        """The modules of the bench, first the top one; its outputs `holds`, `lemmas` and `reached` have one
+        bit for each property, lemma and cover."""
         m, off = self.m, self.in_reset
         outputs = {
             "assumed": Cat(Value.cast(condition).bool() for condition in self.assumptions).all() | off,
             "holds": Cat(Value.cast(condition).bool() | off for condition in self.properties.values()),
+            "lemmas": Cat(Value.cast(condition).bool() | off for condition in self.lemmas.values()),
             "reached": Cat(Value.cast(condition).bool() & ~off for condition in self.covers.values()),
         }
         values = {name: Signal(max(1, len(value)), name=name) for name, value in outputs.items()}
@@ -165,36 +173,44 @@ def prove(bench, folder, *, depth=1, cycles=None, within=WITHIN):
     for log in folder.glob("*.txt"):
         log.unlink()
     (folder / "bench.il").write_text(rtlil.write(bench.modules()))
-    ones = "1" * len(bench.properties)
-    goal = f"-prove holds {len(ones)}'b{ones}"
-    search = _sat("search", f"-tempinduct-baseonly -maxsteps {cycles or within} {goal}")
-    covers = {name: f"reached_{number}" for number, name in enumerate(bench.covers)}
-    script = [
-        *_FLAT,
-        *(f"connect -set \\{to} \\{word}" for to, word in bench.words.items()),
-        "write_rtlil flat.il",
-    ]
-    if ones:
-        script.append(_sat("induction", f"-maxsteps {depth} {goal}") if cycles is None else search)
-    for number, log in enumerate(covers.values()):
-        place = f"reached[{number}]" if len(covers) > 1 else "reached"
-        script.append(_sat(log, f"-tempinduct-baseonly -maxsteps {cycles or within} -prove {place} 0"))
-    run_yosys(folder, script)
-    said = {path.stem: path.read_text() for path in folder.glob("*.txt")}
-    if "induction" in said and _INDUCTIVE not in said["induction"]:
-        run_yosys(folder, ["read_rtlil flat.il", search])
-        said["search"] = (folder / "search.txt").read_text()
-        if _FOUND not in said["search"]:
+    nets = (f"connect -set \\{signal} \\{path}" for signal, path in bench.nets.items())
+    script = [*_FLAT, *nets, "opt_clean", "write_rtlil flat.il"]
+    if cycles is None:
+        script.append(_sat("induction", f"-maxsteps {depth} {_goal(bench.properties, bench.lemmas)}"))
+    said = _said(folder, script).get("induction", "")
+    if _INDUCTIVE not in said:
+        _search(bench, folder, cycles or within)
+        if cycles is None:
             raise Undecided(
-                f"{_failing(said['induction'], bench)}: no induction over {depth} cycles, no counterexample "
-                f"of {within}; log: {folder / 'induction.txt'}"
+                f"{_failing(said, bench)}: no induction over {depth} cycles, no counterexample of {within}; "
+                f"log: {folder / 'induction.txt'}"
             )
-    if _FOUND in said.get("search", ""):
-        raise Refuted(f"{_failing(said['search'], bench)}: cycle {_length(said['search'])}; see {folder}")
-    for name, log in covers.items():
-        if _FOUND not in said[log]:
-            raise Unreached(f"{name}: no run of {cycles or within} cycles")
-    return {name: _length(said[log]) for name, log in covers.items()}
+    return _reached(bench, folder, cycles or within) if bench.covers else {}
+
+
+def _reached(bench, folder, within):
+    """Lengths of the shortest runs to the covers."""
+    script = ["read_rtlil flat.il"]
+    for number in range(len(bench.covers)):
+        place = f"reached[{number}]" if len(bench.covers) > 1 else "reached"
+        goal = f"-tempinduct-baseonly -maxsteps {within} -prove {place} 0"
+        script.append(_sat(f"cover_{number}", goal))
+    said, lengths = _said(folder, script), {}
+    for number, name in enumerate(bench.covers):
+        if _FOUND not in said[f"cover_{number}"]:
+            raise Unreached(f"{name}: no run of {within} cycles")
+        lengths[name] = _length(said[f"cover_{number}"])
+    return lengths
+
+
+def _search(bench, folder, within):
+    """Raises :class:`Refuted` where there is a counterexample, of a lemma if none of a property."""
+    for named in ((bench.properties, {}), ({}, bench.lemmas)):
+        if any(named):
+            command = _sat("search", f"-tempinduct-baseonly -maxsteps {within} {_goal(*named)}")
+            said = _said(folder, ["read_rtlil flat.il", command])["search"]
+            if _FOUND in said:
+                raise Refuted(f"{_failing(said, bench)}: cycle {_length(said)}; see {folder}")
 
 
 # Commands that make one flat module of a bench, its memories words in registers.
@@ -208,9 +224,21 @@ _FLAT = (
 )
 
 
+def _goal(properties, lemmas):
+    """What is to be proved, as options of ``sat``."""
+    goals = (("holds", len(properties)), ("lemmas", len(lemmas)))
+    return " ".join(f"-prove {output} {bits}'b{'1' * bits}" for output, bits in goals if bits)
+
+
 def _sat(name, options):
     """The command that asks for a proof over the cycles; what it says is kept under `name`."""
     return f"tee -q -o {name}.txt sat -show-ports -set assumed 1 -dump_vcd {name}.vcd -tempinduct {options}"
+
+
+def _said(folder, script):
+    """What Yosys said to the proofs of `script`, by name."""
+    run_yosys(folder, script)
+    return {path.stem: path.read_text() for path in folder.glob("*.txt")}
 
 
 _INDUCTIVE = "Induction step proven: SUCCESS!"
@@ -223,9 +251,12 @@ def _length(said):
 
 
 def _failing(said, bench):
-    """Names of the properties that do not hold in the last cycle of the last run that was found."""
-    bits = re.findall(r"^ +\d+ \\holds +\S+ +\S+ +([01]+)$", said, re.MULTILINE)[-1]
-    return ", ".join(name for name, bit in zip(bench.properties, reversed(bits), strict=True) if bit == "0")
+    """Names of what does not hold in the last cycle of the last run that was found."""
+    failing = []
+    for output, names in (("holds", bench.properties), ("lemmas", bench.lemmas)):
+        bits = re.findall(rf"^ +\d+ \\{output} +\S+ +\S+ +([01]+)$", said, re.MULTILINE)[-1]
+        failing += [name for name, bit in zip(names, reversed(bits), strict=False) if bit == "0"]
+    return ", ".join(failing)
 
 
 def prove_equal(folder, first, second, *, settles=None):

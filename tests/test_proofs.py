@@ -87,7 +87,7 @@ def storing(dut=None):
     with bench.m.If(dut.w_en & dut.address):
         bench.m.d.sync += stored.eq(1)
     bench.assume((dut.w_data == written) | ~dut.w_en | ~dut.address)
-    bench.always("the word", ~stored | (bench.word("dut.words", 1, 2) == written))
+    bench.always("the word", ~stored | (bench.net("dut.words[1]", 2) == written))
     bench.cover("two", stored & (written == 2))
     return bench
 
