@@ -5,7 +5,7 @@ import re
 import sys
 from types import SimpleNamespace
 
-from amaranth import Cat, ClockDomain, Module, Signal, Value
+from amaranth import Cat, ClockDomain, Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,7 +14,9 @@ from dorefa.hw.verilog.convert import convert
 from dorefa.hw.verilog.export import run_yosys
 
 # Cycles in which counterexamples and covers are looked for.
-WITHIN = 40
+WITHIN = 20
+# Seconds of one question to the solver.
+TIMEOUT = 100
 _BEGUN = "bench_begun"
 
 
@@ -34,17 +36,18 @@ class Bench:
     """Components under free inputs, and what is to hold of them.
 
     Every input may be anything in any cycle, but those in `driven` (``"dut.valid"``), which statements in `m`
-    drive. The first cycle is one of reset, and any later one may be (`reset`); there nothing is assumed and
-    nothing has to hold. Memories, and registers without a reset, begin with anything, as after power-on.
+    drive. The first cycle is one of reset, and with `resets` any later one may be (`reset`); there nothing is
+    assumed and nothing has to hold. Memories, and registers without a reset, begin with anything, as after power-on.
 
     That the first cycle is one of reset is a register here: with ``-set-at 1 rst 1`` ``sat -tempinduct``
     would take every window of the induction for one that begins with a reset, and prove what is wrong.
     """
 
-    def __init__(self, *, driven=(), **components):
+    def __init__(self, *, driven=(), resets=True, **components):
         self.m, self.ports, self.nets = Module(), {}, {}
         self.properties, self.lemmas, self.assumptions, self.covers = {}, {}, [], {}
-        self.reset, begun = self.free("reset", 1), Signal(name=_BEGUN, reset_less=True)
+        self.reset = self.free("reset", 1) if resets else Const(0)
+        begun = Signal(name=_BEGUN, reset_less=True)
         self.in_reset = ~begun | self.reset
         self.m.domains.sync = domain = ClockDomain("sync")
         self.ports["clk"] = domain.clk
@@ -174,7 +177,7 @@ def prove(bench, folder, *, depth=1, cycles=None, within=WITHIN):
         log.unlink()
     (folder / "bench.il").write_text(rtlil.write(bench.modules()))
     nets = (f"connect -set \\{signal} \\{path}" for signal, path in bench.nets.items())
-    script = [*_FLAT, *nets, "opt_clean", "write_rtlil flat.il"]
+    script = [*_FLAT, *nets, *_SMALLER, "write_rtlil flat.il"]
     if cycles is None:
         script.append(_sat("induction", f"-maxsteps {depth} {_goal(bench.properties, bench.lemmas)}"))
     said = _said(folder, script).get("induction", "")
@@ -224,6 +227,10 @@ _FLAT = (
 )
 
 
+# No pass that takes registers together or away: what one holds at first is a question of its own.
+_SMALLER = ("opt_expr -full", "opt_muxtree", "opt_expr -full", "opt_clean")
+
+
 def _goal(properties, lemmas):
     """What is to be proved, as options of ``sat``."""
     goals = (("holds", len(properties)), ("lemmas", len(lemmas)))
@@ -232,7 +239,8 @@ def _goal(properties, lemmas):
 
 def _sat(name, options):
     """The command that asks for a proof over the cycles; what it says is kept under `name`."""
-    return f"tee -q -o {name}.txt sat -show-ports -set assumed 1 -dump_vcd {name}.vcd -tempinduct {options}"
+    show = f"-show-ports -dump_vcd {name}.vcd -timeout {TIMEOUT}"
+    return f"tee -q -o {name}.txt sat {show} -set assumed 1 -tempinduct {options}"
 
 
 def _said(folder, script):
@@ -254,9 +262,9 @@ def _failing(said, bench):
     """Names of what does not hold in the last cycle of the last run that was found."""
     failing = []
     for output, names in (("holds", bench.properties), ("lemmas", bench.lemmas)):
-        bits = re.findall(rf"^ +\d+ \\{output} +\S+ +\S+ +([01]+)$", said, re.MULTILINE)[-1]
+        *_, bits = "", *re.findall(rf"^ +\d+ \\{output} +\S+ +\S+ +([01]+)$", said, re.MULTILINE)
         failing += [name for name, bit in zip(names, reversed(bits), strict=False) if bit == "0"]
-    return ", ".join(failing)
+    return ", ".join(failing) or f"no answer in {TIMEOUT} seconds"
 
 
 def prove_equal(folder, first, second, *, settles=None):

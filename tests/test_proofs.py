@@ -135,7 +135,7 @@ def test_in_so_many_cycles(cycles, tmp_path):
 def test_a_contradiction_reaches_nothing(tmp_path):
     bench = counting(five=5)
     bench.assume(bench.dut.en, ~bench.dut.en)
-    with pytest.raises(Unreached, match="five: no run of 40 cycles"):
+    with pytest.raises(Unreached, match="five: no run of 20 cycles"):
         prove(bench, tmp_path)
 
 

@@ -47,7 +47,8 @@ def _flat(component, name, fabric, folder):
 
 
 def prove_mapped(component, reference, fabric, folder):
-    """Proves that `component` in the cells of `fabric` equals the portable `reference`, both combinational."""
+    """Proves that `component` in the cells of `fabric` equals the portable `reference`, both without
+    registers."""
     prove_equal(folder, _flat(reference, "gold", None, folder), _flat(component, "gate", fabric, folder))
 
 
