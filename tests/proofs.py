@@ -37,7 +37,8 @@ class Bench:
 
     Every input may be anything in any cycle, but those in `driven` (``"dut.valid"``), which statements in `m`
     drive. The first cycle is one of reset, and with `resets` any later one may be (`reset`); there nothing is
-    assumed and nothing has to hold. Memories, and registers without a reset, begin with anything, as after power-on.
+    assumed and nothing has to hold. Memories, and registers without a reset, begin with anything, as after
+    power-on.
 
     That the first cycle is one of reset is a register here: with ``-set-at 1 rst 1`` ``sat -tempinduct``
     would take every window of the induction for one that begins with a reset, and prove what is wrong.
@@ -148,13 +149,14 @@ class _Top(wiring.Component):
         return self._m
 
 
-def inner(component):
-    """The variables of a component's `elaborate`, and of its methods that this calls, as attributes of an
-    object: for what an induction has to know and no port shows."""
-    found, before = {}, sys.getprofile()
+def inner(component, *functions):
+    """The variables of a component's `elaborate`, and of its methods and the `functions` that this calls, as
+    attributes of an object: for what an induction has to know and no port shows."""
+    found, before, codes = {}, sys.getprofile(), [function.__code__ for function in functions]
 
     def look(frame, event, _):
-        if event == "return" and frame.f_locals.get("self") is component:
+        own = frame.f_locals.get("self") is component or frame.f_code in codes
+        if event == "return" and own:
             found.update(frame.f_locals)
 
     sys.setprofile(look)

@@ -13,8 +13,7 @@ DRIVEN = ("measure", "w_bits", "w_en", "w_address", "w_data")
 
 
 def weight(of=WeightQuantizer):
-    """(bench, cycles): any weight that is a number against a threshold given by its order, sign and magnitude:
-    one bit."""
+    """(bench, cycles): any weight that is a number against a threshold given by its order: one bit."""
     dut = of(lanes=1)
     bench = Bench(dut=dut, resets=False, driven=["dut.mark", *(f"dut.{name}" for name in DRIVEN)])
     m, cycle, word = bench.m, Signal(5, init=1), dut.words[0]
