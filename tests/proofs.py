@@ -168,9 +168,11 @@ def inner(component, *functions):
     return SimpleNamespace(**found)
 
 
-def prove(bench, folder, *, depth=1, cycles=None, within=WITHIN):
+def prove(bench, folder, *, depth=1, cycles=None, within=WITHIN, also=()):
     """Proves the properties of `bench` for ever, by induction over up to `depth` cycles, or in the first
     `cycles` alone; finds runs of up to `within` cycles to its covers, and returns their lengths by name.
+
+    `also`: more passes of Yosys before it.
 
     Raises :class:`Refuted`, :class:`Undecided` or :class:`Unreached`, with names. Logs and waveforms are left
     in `folder`.
@@ -179,7 +181,7 @@ def prove(bench, folder, *, depth=1, cycles=None, within=WITHIN):
         log.unlink()
     (folder / "bench.il").write_text(rtlil.write(bench.modules()))
     nets = (f"connect -set \\{signal} \\{path}" for signal, path in bench.nets.items())
-    script = [*_FLAT, *nets, *_SMALLER, "write_rtlil flat.il"]
+    script = [*_FLAT, *nets, *_SMALLER, *also, "write_rtlil flat.il"]
     if cycles is None:
         script.append(_sat("induction", f"-maxsteps {depth} {_goal(bench.properties, bench.lemmas)}"))
     said = _said(folder, script).get("induction", "")
