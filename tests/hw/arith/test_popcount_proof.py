@@ -1,6 +1,6 @@
 # amaranth: UnusedElaboratable=no
-"""Popcounts are the plain sum of the products: whole ones where they are short, level by level where they are long;
-a dot unit is its recurrence."""
+"""Popcounts are the plain sum of the products: as a whole where they are short, level by level where they are
+long."""
 
 import pytest
 from amaranth import Cat, Const, Signal
@@ -44,9 +44,9 @@ def test_registers_between_levels(kind, tmp_path):
 
 
 def adders(entered, left):
-    """What a level of compressors is to do, bit by bit: (worth of bits that entered, worth of those that left)
-    of every full adder, and of the bits beside them. Every bit of `entered` and of `left` is in one pair, so
-    that where all pairs are equal, the sums of all bits are."""
+    """What a level of compressors is to do, bit by bit: (worth of bits that entered, worth of those that
+    left) of every full adder, and of the bits beside them. Every bit of `entered` and of `left` is in one
+    pair, so that where all pairs are equal, the sums of all bits are."""
     pairs, places = [], dict.fromkeys(left, 0)
     for weight, bits in sorted(entered.items()):
         third, carries = len(bits) // 3, places.get(weight + 1, 0)

@@ -1,6 +1,6 @@
 # amaranth: UnusedElaboratable=no
-"""The run generator, by induction: runs wait as streams have to, whatever the descriptor says; every move of the
-loop counters is a run, once and in order."""
+"""The run generator, by induction: runs wait as streams have to, whatever the descriptor says; every move of
+the loop counters is a run, once and in order."""
 
 import pytest
 from amaranth import Cat, Mux, Signal, Value
