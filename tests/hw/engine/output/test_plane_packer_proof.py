@@ -19,8 +19,8 @@ FETCH = 8
 
 
 def layers(config, of=PlanePacker):
-    """Maps of any number of codes at any address where they fit; codes whenever they come, the next map at any
-    time."""
+    """Maps of any number of codes at any address where they fit; codes whenever they come, the next map at
+    any time."""
     dut = of(config)
     seen, bench = inner(dut), Bench(dut=dut)
     m, depth, past = bench.m, config.feature_depth, bench.past
@@ -41,7 +41,7 @@ def layers(config, of=PlanePacker):
     bench.assume(
         ~dut.image & ~dut.image_valid,
         (new_codes != 0) & (dut.address + ((new_codes + FETCH - 1) >> 3) <= depth),
-        ~dut.valid | ~dut.start & runs & (dut.count != 0) & (dut.count <= config.total_quant),
+        ~dut.valid | runs & (dut.count != 0) & (dut.count <= config.total_quant),
         (came + comes <= codes) & (~dut.valid | (dut.last == (came + comes == codes))),
     )
     bench.always("in the map", ~dut.w_en | (runs & (written < words)))
