@@ -47,7 +47,7 @@ def layers(config, of=PlanePacker):
     bench.always("in the map", ~dut.w_en | (runs & (written < words)))
     bench.always("word by word", ~dut.w_en | (dut.w_address == address + written))
     bench.always("all of it", ~dut.done | (written + dut.w_en == words))
-    ended = past(dut.valid & dut.last) & ~dut.start
+    ended = past(dut.valid & dut.last & ~dut.start) & ~dut.start
     bench.always("done two cycles behind the last codes", dut.done == past(ended))
     bench.cover("a word and a part", dut.done & (codes == FETCH + 1))
     bench.cover("whole words", dut.done & (codes == 2 * FETCH))
