@@ -97,7 +97,9 @@ def test_codes_are_the_same(changes, tmp_path):
     "of, place, planted",
     [
         (AffineQuantizer, "shifted - (params[3].tie & exact & shifted[0])", "shifted"),
-        (ThresholdQuantizer, "threshold[top]) >= Cat(", "threshold[top]) > Cat("),
+        pytest.param(
+            ThresholdQuantizer, "threshold[top]) >= Cat(", "threshold[top]) > Cat(", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_planted_faults_are_found(of, place, planted, tmp_path):

@@ -74,7 +74,9 @@ def test_every_move_is_a_run(changes, tmp_path):
     [
         ("taken.eq(~self.o.valid | self.o.ready)", "taken.eq(1)", "o: "),
         ("m.d.sync += waits.eq(1)", "m.d.sync += waits.eq(0)", "a run in the cycle after next|in order"),
-        ("step.eq(Mux(waits, waiting, counted))", "step.eq(counted)", "in order"),
+        pytest.param(
+            "step.eq(Mux(waits, waiting, counted))", "step.eq(counted)", "in order", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_planted_faults_are_found(place, planted, found, tmp_path):
