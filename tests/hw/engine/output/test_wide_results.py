@@ -1,16 +1,9 @@
 """Wide results: groups as beats, offsets added, stalls respected; tiles wait, so that no group is lost."""
 
 import pytest
-from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.engine.output.wide_results import WideResults
-from dorefa.hw.lib.delay import delayed
-from dorefa.hw.verilog import rtlil
-from dorefa.hw.verilog.convert import convert
-from dorefa.hw.verilog.export import run_yosys
 
 from ...support import fields_of, flat, receive, simulate
 
@@ -127,85 +120,3 @@ def test_beats_are_the_groups(changes, stalls, rng):
                 dones.append(1)
 
     simulate(unit, tiles, take, limit=6000, monitors=[drain, count_done])
-
-
-class Tiles(wiring.Component):
-    """Wide results behind tiles that end whenever they may and somebody (`wants`) likes, as the issue and
-    the drain let them. `overflow`: a group is lost. `holds`: what is true in every state that can be, a bit
-    each."""
-
-    def __init__(self, config, unit):
-        self.config, self.unit = config, unit
-        super().__init__({"wants": In(1), "last": In(1), "ready": In(1), "overflow": Out(1), "holds": Out(7)})
-
-    def elaborate(self, platform):
-        m = Module()
-        m.submodules.unit = unit = self.unit
-        config, queue = self.config, unit.queue
-        most = -(-config.rows // config.quant)
-        # Groups of the last tile that have not left the drain, and those that are on their way to the queue.
-        left, owed = Signal(range(most)), Signal(range(queue.depth + most + 1))
-        ends, groups = Signal(), Signal(range(most + 1))
-        leaves = ends | (left != 0)
-        m.d.comb += [
-            unit.layer.raw.eq(1),
-            unit.layer.full_groups.eq(most),
-            unit.layer.last_groups.eq(1),
-            groups.eq(Mux(self.last, 1, most)),
-            ends.eq(self.wants & unit.tile_ready & (left == 0)),
-            unit.tile.ends.eq(ends),
-            unit.tile.last.eq(self.last),
-            unit.valid.eq(delayed(m, leaves, AHEAD, "way")),
-            unit.o.ready.eq(self.ready),
-            self.overflow.eq(queue.w_en & ~queue.w_rdy),
-        ]
-        m.d.sync += [
-            left.eq(Mux(ends, groups - 1, left - (left != 0))),
-            owed.eq(owed + Mux(ends, groups, 0) - queue.w_en),
-        ]
-        way = Signal(AHEAD + unit.latency(config) - 2)
-        m.d.sync += way.eq(Cat(leaves, way))
-        m.d.comb += self.holds.eq(
-            Cat(
-                unit.spare + most + owed + queue.level == queue.depth,
-                unit.spare >= -most,
-                owed == left + sum(way),
-                left < most,
-                queue.w_en == way[-1],
-                Mux(queue.r_rdy, queue.level >= 1, queue.level <= 1),
-                ~self.overflow,
-            )
-        )
-        return m
-
-
-def proved(folder, unit, config, proof):
-    """Whether Yosys says so of the unit's tiles."""
-    (folder / "tiles.il").write_text(rtlil.write(convert(Tiles(config, unit), name="tiles")))
-    script = ["read_rtlil tiles.il", "hierarchy -top tiles", "proc", "flatten", "memory", "opt -full"]
-    try:
-        run_yosys(folder, [*script, f"sat -verify -set-at 1 rst 0 -set rst 0 {proof}"])
-    except RuntimeError as error:
-        assert "proof" in str(error).lower(), error
-        return False
-    return True
-
-
-SMALL = EngineConfig(lanes=8, rows=3, quant=1, fetch_bits=8, acc_bits=4, results="wide")
-
-
-@pytest.mark.parametrize("encoding", ["bipolar", "twos_complement"])
-def test_the_queue_never_overflows(encoding, tmp_path):
-    """For ever: by induction over the cycles."""
-    config = SMALL.replace(encoding=encoding)
-    unit = WideResults(config, ahead=AHEAD)
-    assert proved(tmp_path, unit, config, "-tempinduct -maxsteps 12 -prove holds 127")
-
-
-def test_a_promise_too_many_is_found(tmp_path):
-    unit = WideResults(SMALL, ahead=AHEAD)
-    right = unit.spare.init
-    planted = Signal.like(unit.spare, init=right + 1)
-    bound = "-tempinduct -tempinduct-baseonly -maxsteps 30 -prove overflow 0"
-    unit.spare = planted
-    assert not proved(tmp_path, unit, SMALL, bound)

@@ -1,0 +1,110 @@
+# amaranth: UnusedElaboratable=no
+"""Streams of trunks, by induction: their rules; no group is lost, repeated, invented or exchanged, because
+tiles end only where groups, and places, are theirs."""
+
+import pytest
+from amaranth import Cat, Mux, Signal
+
+from dorefa.hw.config.engine import EngineConfig
+from dorefa.hw.engine.output.trunk_streams import TrunkStreams
+
+from ....mutants import mutant
+from ....proofs import Bench, Refuted, inner, prove
+from ...queue_order import follow
+from ...stream_rules import sends_by_the_rules, stream_rules
+
+# The shortest queues that a configuration may have. A group only passes through, whatever its width.
+SMALL = EngineConfig(
+    lanes=8, rows=4, quant=1, fetch_bits=8, acc_bits=4, trunk_bits=4, trunk_depth=4, trunks="stream"
+)
+
+
+def tiles(of=TrunkStreams, config=SMALL):
+    """Tiles end whenever they may and somebody likes; their groups are taken, and kept, at any time behind
+    that, and an image finishes when none is left to be."""
+    dut = of(config)
+    seen, bench = inner(dut), Bench(dut=dut)
+    m, layer, depth, ends = bench.m, dut.layer, config.trunk_depth, dut.tile.ends
+    needed = Mux(dut.tile.last, layer.last_groups, layer.full_groups)
+    to_take, to_keep = Signal(range(2 * depth)), Signal(range(2 * depth))
+    m.d.sync += [
+        to_take.eq(to_take + Mux(ends & layer.trunk_add, needed, 0) - dut.take),
+        to_keep.eq(to_keep + Mux(ends & layer.trunk_store, needed, 0) - dut.keep),
+    ]
+    sends_by_the_rules(bench, dut.i)
+    asked = Cat(layer.trunk_add, layer.trunk_store, layer.full_groups, layer.last_groups, dut.tile.last)
+    bench.assume(
+        (layer.full_groups >= 1) & (layer.full_groups <= depth),
+        (layer.last_groups >= 1) & (layer.last_groups <= layer.full_groups),
+        # What `tile_ready` is about is what it was asked for a cycle before.
+        ~ends | (dut.tile_ready & ~bench.past(ends)),
+        ~ends | (asked == bench.past(asked)),
+        ~dut.take | (to_take != 0),
+        ~dut.keep | (to_keep != 0),
+        # An image finishes behind its last group, and no tile of the next one ends at once.
+        ~dut.finished | ((to_take == 0) & ~ends),
+        ~(bench.past(dut.finished) & ends),
+    )
+    stream_rules(bench, dut.o)
+    arrived, leaving = seen.arrived, seen.leaving
+    bits = len(dut.taken)
+    bench.always("what is taken", dut.taken == arrived.r_data[:bits])
+    bench.always("wrong", dut.wrong == (dut.take & (arrived.r_data[bits] != dut.take_last)))
+    bench.always("kept as last", leaving.w_data[bits] == dut.keep_last)
+    bench.always("what leaves", dut.o.payload.data == leaving.r_data[:bits])
+    bench.always("the pass's last leaves as last", dut.o.payload.last == leaving.r_data[bits])
+    follow(
+        bench,
+        arrived,
+        "dut.arrived",
+        enters=dut.i.valid & dut.i.ready,
+        entry=arrived.w_data,
+        leaves=dut.take,
+        offered=arrived.r_data,
+        name="arrived",
+        clears=dut.finished,
+    )
+    follow(
+        bench,
+        leaving,
+        "dut.leaving",
+        enters=dut.keep,
+        entry=leaving.w_data,
+        leaves=dut.o.valid & dut.o.ready,
+        offered=leaving.r_data,
+        name="leaving",
+    )
+    bench.cover("a whole queue for one tile", ends & layer.trunk_add & layer.trunk_store & (needed == depth))
+    bench.lemma("groups", arrived.level == seen.groups + to_take)
+    bench.lemma("places", seen.places + to_keep + leaving.level == depth)
+    return bench
+
+
+def test_no_group_is_lost(tmp_path):
+    prove(tiles(), tmp_path, depth=3)
+
+
+@pytest.mark.parametrize(
+    "place, planted, found",
+    [
+        ("leaving.r_en.eq(self.o.ready)", "leaving.r_en.eq(1)", "o: "),
+        (
+            "self.o.payload.data.eq(leaving",
+            "self.o.payload.data.eq(self.o.ready ^ leaving",
+            "what leaves",
+        ),
+        ("places >= needed", "places + 1 >= needed", "leaving: only where there is room"),
+        ("groups >= needed", "groups + 1 >= needed", "arrived: only what there is"),
+        pytest.param(
+            "(self.i.valid & self.i.ready) - Mux",
+            "self.i.valid - Mux",
+            "arrived: only what there is",
+            marks=pytest.mark.slow,
+        ),
+        ("ResetInserter(self.finished)(arrived)", "arrived", "arrived: is emptied"),
+        ("!= self.take_last", "== self.take_last", "wrong"),
+    ],
+)
+def test_planted_faults_are_found(place, planted, found, tmp_path):
+    with pytest.raises(Refuted, match=found):
+        prove(tiles(mutant(TrunkStreams, place, planted)), tmp_path, depth=3, within=14)
