@@ -14,6 +14,7 @@ from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
 
 from ..config.engine import EngineConfig
 from ..interface import program
+from ..interface.load_check import checked, load_crc
 from ..interface.memory_map import MemoryMap
 from ..interface.registers import REGISTERS
 from ..interface.trunk_stores import trunk_store
@@ -63,6 +64,10 @@ class CompiledLayer:
     trunk_bytes_out: int
 
 
+# Of the watchdog: times the predicted cycles of an image, and cycles that a host may pause.
+_PATIENCE, _PAUSE = 2, 1 << 16
+
+
 class CompiledNetwork:
     """A network on one engine: its `plan`, `layers`, `memories`, and `weight_packets`: per pass the words of
     each row, where weights stream in.
@@ -100,8 +105,17 @@ class CompiledNetwork:
         return self.plan.schedule
 
     def host_writes(self) -> Iterator[tuple[int, int]]:
-        """Yields (word address, 32-bit word) pairs that load the network through the host port; the
-        last one enables the engine."""
+        """Yields (word address, 32-bit word) pairs that load the network through the host port, and check
+        what was loaded where the engine can; the last one enables the engine."""
+        yield from checked(self.config, self._memory_writes())
+        yield from self._register_writes()
+
+    @cached_property
+    def load_crc(self) -> int:
+        """CRC-32 of what is loaded into memories (:func:`dorefa.hw.interface.load_check.load_crc`)."""
+        return load_crc(self._memory_writes())
+
+    def _memory_writes(self) -> Iterator[tuple[int, int]]:
         memory_map = MemoryMap.of(self.config)
         for address, word in enumerate(self.memories["program"]):
             yield from memory_map.writes(memory_map.program, 0, address, word)
@@ -111,12 +125,17 @@ class CompiledNetwork:
             for number, words in enumerate(self.memories[window.name]):
                 for address, word in enumerate(words):
                     yield from memory_map.writes(window, number, address, word)
-        yield from self.register_writes()
 
     def register_writes(self) -> Iterator[tuple[int, int]]:
-        """The last part of :meth:`host_writes`: the registers alone."""
-        for name in ("layers", "image_bytes", "control"):
-            yield REGISTERS[name].address, self.memories["registers"][name]
+        """:meth:`host_writes` of an engine whose memories hold the network already: a load of nothing, which
+        is checked as any other, and the registers."""
+        yield from checked(self.config, ())
+        yield from self._register_writes()
+
+    def _register_writes(self) -> Iterator[tuple[int, int]]:
+        for name in ("layers", "image_bytes", "watchdog", "control"):
+            if name in self.memories["registers"]:
+                yield REGISTERS[name].address, self.memories["registers"][name]
 
     @cached_property
     def cycles(self) -> int:
@@ -163,12 +182,22 @@ def compile_plan(plan: Plan) -> CompiledNetwork:
     if plan.problems:
         raise InputError(plan.problems[0])
     memories, packets = _images(plan)
+    layers = _layers(plan)
     memories["registers"] = {
         "layers": REGISTERS["layers"].encode(layers=len(plan.schedule.passes)),
         "image_bytes": REGISTERS["image_bytes"].encode(image_bytes=math.prod(plan.network.input_shape)),
         "control": REGISTERS["control"].encode(enable=1),
     }
-    return CompiledNetwork(plan, _layers(plan), memories, packets)
+    if plan.config.guarded:
+        limit = watchdog_limit(sum(layer.cycles for layer in layers))
+        memories["registers"]["watchdog"] = REGISTERS["watchdog"].encode(watchdog=limit)
+    return CompiledNetwork(plan, layers, memories, packets)
+
+
+def watchdog_limit(cycles: int) -> int:
+    """The watchdog's limit for images of so many predicted cycles: more than any of their passes takes, and
+    time for a host that pauses."""
+    return min(_PATIENCE * cycles + _PAUSE, REGISTERS["watchdog"].fields[0].greatest)
 
 
 def _images(plan: Plan) -> tuple[dict[str, Any], list[list[list[int]]]]:

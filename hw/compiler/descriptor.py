@@ -31,7 +31,7 @@ def descriptor(
     values |= _drain(layer, geometry, config)
     values["ends_image"] = number == len(schedule.passes) - 1
     values |= _pooling(layer, geometry, config)
-    values |= trunk_store(config).program_values(part, network, schedule)
+    values |= trunk_store(config).program_values(number, network, schedule)
     if config.signed_codes:
         bits = layer.out_bits or 0
         values |= {

@@ -38,6 +38,9 @@ class EngineConfig:
 
     With `results` ``wide`` a group of sums leaves in a beat, otherwise one sum.
 
+    `checks` says what the engine watches over beside its computing: ``full``, or ``basic`` without the
+    checksum of what was loaded, or ``none`` (:mod:`dorefa.hw.interface.faults`).
+
     Raises :class:`InputError` that names the parameter, its value and what is accepted.
     """
 
@@ -85,6 +88,7 @@ class EngineConfig:
     results: str = "single"
     batch: int = 1
     training: int = 0
+    checks: str = "full"
 
     def __post_init__(self) -> None:
         check_config(self)
@@ -155,6 +159,21 @@ class EngineConfig:
     def feature_address_bits(self) -> int:
         """Bits of the address of one bit within a feature-memory plane."""
         return (self.feature_depth * self.fetch_bits - 1).bit_length()
+
+    @property
+    def guarded(self) -> bool:
+        """Whether the engine watches over its program, its streams and its host."""
+        return self.checks != "none"
+
+    @property
+    def checksum(self) -> bool:
+        """Whether the engine has a checksum of what was loaded."""
+        return self.checks == "full"
+
+    @property
+    def pass_bits(self) -> int:
+        """Bits of the number of a pass, which packets of weights and trunks carry."""
+        return max(1, (self.layer_depth - 1).bit_length())
 
     @property
     def image_bytes_bits(self) -> int:

@@ -16,6 +16,7 @@ CHOICES = {
     "trunks": ("onchip", "stream"),
     "column_reads": ("separate", "shared"),
     "results": ("single", "wide"),
+    "checks": ("full", "basic", "none"),
 }
 
 # name: (least, greatest, unit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import Cat, Module, ResetInserter, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,18 +13,22 @@ from ..config.engine import EngineConfig
 from ..interface.host_bus import host_signature
 from ..interface.memory_map import MemoryMap
 from ..interface.result_ports import result_port
-from ..interface.streams import image_layout, rows_per_beat
+from ..interface.streams import image_layout, rows_per_beat, trunk_layout
 from ..interface.trunk_stores import trunk_store
 from ..interface.weight_sources import weight_source
 from .array.weight_loader import WeightLoader
 from .components import make_results
+from .guard import connect_guard, connect_recovery
 from .host_port import HostPort
 from .loading import connect_loading
+from .outlet import Outlet
 from .output.column_order import ColumnOrder
 from .output.plane_packer import PlanePacker
 from .output.trunk_streams import TrunkStreams
+from .recovery import Recovery
 from .sequencer import Sequencer
 from .slice import EngineSlice, tile_latency
+from .storing import connect_storing
 from .training.operand_port import OperandPort
 
 
@@ -41,7 +45,11 @@ class Engine(wiring.Component):
     - `o`: stream of results (:class:`.result_ports.ResultPort`), ``sum(v * a)`` of the last layer, int;
     - `host`: registers and memories (:mod:`dorefa.hw.interface.memory_map`);
     - `status`: `busy`; `first_read` pulses with an image's first feature read, `layer_done` in the
-      cycle after a pass's last write or last result.
+      cycle after a pass's last write or last result;
+    - `interrupt`, where the engine is guarded: an error that the host wants to hear of was seen.
+
+    What ends an image (:data:`dorefa.hw.interface.faults.FAULTS`), and the host's reset, end it everywhere
+    but in memories and registers; streams that leave keep their protocol (:class:`.Outlet`).
 
     `memories` preloads the engine: ``program`` (words), ``weights`` (words per row of all engines),
     ``params`` and ``rescale`` (words per memory) and ``registers`` (reset values), as in
@@ -58,6 +66,7 @@ class Engine(wiring.Component):
             "o": Out(stream.Signature(result_port(config).layout(config))),
             "host": In(host_signature(config)),
             "status": Out(wiring.Signature({"busy": Out(1), "first_read": Out(1), "layer_done": Out(1)})),
+            **({"interrupt": Out(1)} if config.guarded else {}),
         }
         super().__init__(ports | weight_source(config).ports(config) | trunk_store(config).ports(config))
 
@@ -70,18 +79,23 @@ class Engine(wiring.Component):
         m = Module()
         config, memories = self._config, self._memories
         m.submodules.host = host = HostPort(config, init=memories.get("registers"))
-        m.submodules.sequencer = sequencer = Sequencer(config, init=memories.get("program"))
-        m.submodules.packer = packer = PlanePacker(config)
-        m.submodules.results = results = make_results(config, ahead=tile_latency(config))
+        m.submodules.recovery = recovery = Recovery()
+        sequencer = Sequencer(config, init=memories.get("program"))
+        packer = PlanePacker(config)
+        results = make_results(config, ahead=tile_latency(config))
         slices = [
             EngineSlice(config, memories=self._slice_memories(number)) for number in range(config.engines)
         ]
-        for number, part in enumerate(slices):
-            m.submodules[f"slice{number}"] = part
+        order = ColumnOrder(config, code_bits=config.stored_bits) if config.cols > 1 else None
+        parts = {"sequencer": sequencer, "packer": packer}
+        parts |= {f"slice{number}": part for number, part in enumerate(slices)}
+        parts |= {"column_order": order} if order is not None else {}
+        for name, part in parts.items():
+            m.submodules[name] = ResetInserter(recovery.stop)(part)
         layer, lead = sequencer.layer, slices[0]
         wiring.connect(m, wiring.flipped(self.host), host.host)
-        wiring.connect(m, wiring.flipped(self.i), sequencer.i)
-        operands = self._leave(m, results)
+        self._enter(m, host, self.i, sequencer.i)
+        operands, left = self._leave(m, results)
         m.d.comb += [
             sequencer.enable.eq(host.enable),
             sequencer.layers.eq(host.layers),
@@ -101,19 +115,25 @@ class Engine(wiring.Component):
                 part.f.data.eq(packer.w_data),
             ]
         self._memory_writes(m, host, slices)
-        self._weights(m, host, sequencer, slices)
+        loader = self._weights(m, host, sequencer, recovery, slices)
+        outlets, trunks = [left], None
         if trunk_store(config).streams:
-            self._trunks(m, host, sequencer, slices)
+            trunks, outlet = self._trunks(m, host, sequencer, slices)
+            outlets.append(outlet)
         connect_loading(m, self.i, host, sequencer, packer, operands)
-        stored = self._store(m, sequencer, packer, slices)
+        stored = connect_storing(m, config, layer, packer, slices, order)
         m.d.comb += [
             # Of a pass only one of both can come.
             sequencer.layer_ended.eq(results.done | stored),
-            host.busy.eq(sequencer.busy),
-            self.status.busy.eq(sequencer.busy),
+            host.busy.eq(sequencer.busy | recovery.stop),
+            self.status.busy.eq(host.busy),
         ]
         m.d.sync += host.wrong_packet.eq(sequencer.wrong_packet)
-        self._count(m, host, sequencer, lead)
+        connect_recovery(m, host, recovery, sequencer.busy, outlets)
+        if config.guarded:
+            connect_guard(m, self, host, sequencer, recovery, loader, trunks)
+            m.d.comb += self.interrupt.eq(host.interrupt)
+        self._count(m, host, sequencer, lead, recovery.stop)
         return m
 
     def _slice_memories(self, number: int) -> dict[str, list[list[int]]]:
@@ -140,24 +160,38 @@ class Engine(wiring.Component):
                     writes.data.eq(data),
                 ]
 
-    def _weights(self, m: Module, host: HostPort, sequencer: Sequencer, slices: list[EngineSlice]) -> None:
-        """Weights from the host port, or from their stream."""
+    def _enter(self, m: Module, host: HostPort, outer: wiring.Interface, inner: wiring.Interface) -> None:
+        """A stream that comes in; while the host resets the engine it is dropped."""
+        m.d.comb += [
+            inner.payload.eq(outer.payload),
+            inner.valid.eq(outer.valid & ~host.reset),
+            outer.ready.eq(inner.ready | host.reset),
+        ]
+
+    def _weights(
+        self, m: Module, host: HostPort, sequencer: Sequencer, recovery: Recovery, slices: list[EngineSlice]
+    ) -> WeightLoader | None:
+        """Weights from the host port, or from their stream, through what is returned."""
         config, layer = self._config, sequencer.layer
         rows = range(config.total_rows)
+        loader = None
         if not weight_source(config).streams:
             together, ready = 1, 1
             enables, address, words = host.weights_en, host.weights_address, host.weights_data
         else:
-            m.submodules.weight_loader = loader = WeightLoader(config)
-            wiring.connect(m, wiring.flipped(self.weights), loader.i)
+            loader = WeightLoader(config)
+            # Where it is guarded, it knows by itself what to forget.
+            m.submodules.weight_loader = loader if config.guarded else ResetInserter(recovery.stop)(loader)
+            self._enter(m, host, self.weights, loader.i)
             m.d.comb += [
                 loader.image_begins.eq(sequencer.image_begins),
-                loader.passes.eq(sequencer.taken_layers if config.training else sequencer.layers),
+                loader.passes.eq(sequencer.taken_layers),
                 loader.finished.eq(sequencer.finished),
                 loader.taken.eq(sequencer.ended),
                 loader.expected.eq(layer.weight_words),
             ]
-            m.d.sync += host.wrong_weights.eq(loader.wrong & sequencer.ended)
+            if not config.guarded:
+                m.d.sync += host.wrong_weights.eq(loader.wrong & sequencer.ended)
             if config.training:
                 m.d.comb += loader.hold.eq(sequencer.taken_job.hold_weights)
             address, together, ready = loader.w_address, rows_per_beat(config), loader.available
@@ -170,12 +204,19 @@ class Engine(wiring.Component):
                 part.weights.address.eq(address),
                 part.weights.data.eq(Cat(words.word_select(row % together, config.lanes) for row in own)),
             ]
+        return loader
 
-    def _trunks(self, m: Module, host: HostPort, sequencer: Sequencer, slices: list[EngineSlice]) -> None:
-        """Residual trunks from and to their streams; slices do everything at the same time."""
-        m.submodules.trunks = trunks = TrunkStreams(self._config)
-        wiring.connect(m, wiring.flipped(self.trunks_i), trunks.i)
-        wiring.connect(m, trunks.o, wiring.flipped(self.trunks_o))
+    def _trunks(
+        self, m: Module, host: HostPort, sequencer: Sequencer, slices: list[EngineSlice]
+    ) -> tuple[TrunkStreams, Outlet]:
+        """Residual trunks from and to their streams, through what is returned; slices do everything at the
+        same time."""
+        trunks, layout = TrunkStreams(self._config), trunk_layout(self._config)
+        m.submodules.trunks_outlet = outlet = Outlet(layout)
+        m.submodules.trunks = ResetInserter(outlet.reset)(trunks)
+        self._enter(m, host, self.trunks_i, trunks.i)
+        wiring.connect(m, trunks.o, outlet.i)
+        wiring.connect(m, outlet.o, wiring.flipped(self.trunks_o))
         lead = slices[0].trunk
         m.d.comb += [
             trunks.layer.eq(sequencer.layer),
@@ -191,18 +232,26 @@ class Engine(wiring.Component):
                 part.trunk.tile_ready.eq(trunks.tile_ready),
                 part.trunk.taken.eq(trunks.taken.word_select(number, len(part.trunk.taken))),
             ]
-        m.d.sync += host.wrong_trunks.eq(trunks.wrong)
+        if self._config.guarded:
+            m.d.comb += trunks.waits.eq(lead.waits)
+        else:
+            m.d.sync += host.wrong_trunks.eq(trunks.wrong)
+        return trunks, outlet
 
-    def _leave(self, m: Module, results: wiring.Component) -> OperandPort | None:
-        """Results to their port; where the engine trains through what brings its operands, which is
-        returned, behind the codes of these."""
+    def _leave(self, m: Module, results: wiring.Component) -> tuple[OperandPort | None, Outlet]:
+        """Results to the outlet of their port, which is returned; where the engine trains through what brings
+        its operands, which is returned too, behind the codes of these."""
+        m.submodules.outlet = outlet = Outlet(result_port(self._config).layout(self._config))
+        m.submodules.results = ResetInserter(outlet.reset)(results)
+        wiring.connect(m, outlet.o, wiring.flipped(self.o))
         if not self._config.training:
-            wiring.connect(m, results.o, wiring.flipped(self.o))
-            return None
-        m.submodules.operands = operands = OperandPort(self._config)
+            wiring.connect(m, results.o, outlet.i)
+            return None, outlet
+        operands = OperandPort(self._config)
+        m.submodules.operands = ResetInserter(outlet.reset)(operands)
         wiring.connect(m, results.o, operands.sums)
-        wiring.connect(m, operands.o, wiring.flipped(self.o))
-        return operands
+        wiring.connect(m, operands.o, outlet.i)
+        return operands, outlet
 
     def _send(
         self, m: Module, layer: data.View, results: wiring.Component, slices: list[EngineSlice]
@@ -224,59 +273,7 @@ class Engine(wiring.Component):
             else:
                 m.d.comb += part.raw.ready.eq(results.ready)
 
-    def _store(
-        self, m: Module, sequencer: Sequencer, packer: PlanePacker, slices: list[EngineSlice]
-    ) -> Value:
-        """Codes of layers to the feature memories; returns the end of a layer."""
-        config, layer, lead = self._config, sequencer.layer, slices[0]
-        bits = config.stored_bits
-        codes = Cat(part.codes for part in slices)
-        stored = Signal(config.total_quant * bits)
-        store, count = Signal(), Signal(config.total_quant.bit_length())
-        last = Signal()
-        if config.cols == 1:
-            m.d.comb += [
-                store.eq(lead.valid),
-                stored.eq(codes),
-                count.eq(lead.group.count),
-                last.eq(lead.group.ends_layer),
-            ]
-        else:
-            m.submodules.column_order = order = ColumnOrder(config, code_bits=bits)
-            m.d.comb += [
-                order.valid.eq(lead.valid),
-                order.codes.eq(codes),
-                order.group.eq(lead.group),
-                order.set_ends.eq(lead.set_ends),
-                order.columns.eq(lead.columns),
-                store.eq(order.o_valid),
-                stored.eq(order.o_codes),
-                count.eq(order.o_count),
-                last.eq(order.o_last),
-            ]
-        m.d.comb += [
-            packer.address.eq(layer.out_address),
-            packer.valid.eq(store),
-            packer.codes.eq(
-                Cat(
-                    self._code(layer, stored.word_select(lane, bits))[:bits]
-                    for lane in range(config.total_quant)
-                )
-            ),
-            packer.count.eq(count),
-            packer.last.eq(last),
-        ]
-        return packer.done | lead.trunk_ends if config.trunk_bits else packer.done
-
-    def _code(self, layer: data.View, count: Value) -> Value:
-        """The code that is stored for a pooled count, as wide as the count."""
-        if not self._config.signed_codes:
-            return count
-        low = count[: self._config.out_bits]
-        code = (Mux(layer.code_double, low << 1, low) + layer.code_offset) & layer.stored_mask
-        return Cat(code[: len(low)], count[len(low) :])
-
-    def _count(self, m: Module, host: HostPort, sequencer: Sequencer, lead: EngineSlice) -> None:
+    def _count(self, m: Module, host: HostPort, sequencer: Sequencer, lead: EngineSlice, stop: Value) -> None:
         """Status signals, and the cycles of an image from its first read to its last result."""
         running, ended = Signal(), Signal()
         # From the first read to the cycle of the last result, both included, and kept in the one after it.
@@ -292,3 +289,5 @@ class Engine(wiring.Component):
             m.d.sync += [running.eq(0), host.cycles.eq(counter)]
         with m.Elif(first_read):
             m.d.sync += running.eq(1)
+        with m.If(stop):
+            m.d.sync += [running.eq(0), ended.eq(0)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth import Const, Module, Signal
+from amaranth import Const, Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory, ReadPort
 from amaranth.lib.wiring import In, Member, Out
@@ -16,23 +16,8 @@ from ..interface.memory_map import MemoryMap, bits_for
 from ..interface.registers import Mode
 from ..interface.streams import image_layout
 from .descriptor_fetch import Fetch, fetch_descriptors
-from .training.job import has_passes, is_whole, job_layout, runs
-
-
-@dataclass(frozen=True)
-class _Gate:
-    """Bytes of the packet that are `missing`; whether it has `begun`, and has too many (`over`). Of a `beat`:
-    how many of its bytes are `kept`, whether they fit, and end a packet of the right length. `clear`: the
-    statements that make it ready for a packet."""
-
-    missing: Signal
-    begun: Signal
-    over: Signal
-    beat: Signal
-    kept: Signal
-    fits: Signal
-    right: Signal
-    clear: list[Any]
+from .packet_gate import Gate, judge_packets
+from .training.job import has_passes, job_layout, runs
 
 
 @dataclass(frozen=True)
@@ -44,6 +29,15 @@ class _Passes:
     count: Signal
     next_last: Signal
     last: Signal
+
+
+_GUARD_PORTS = {
+    "runnable": In(1),
+    "writing": In(1),
+    "under_way": Out(1),
+    "no_program": Out(1),
+    "wrong_program": Out(1),
+}
 
 
 class Sequencer(wiring.Component):
@@ -62,9 +56,16 @@ class Sequencer(wiring.Component):
     `layer_ended` (pulse from the engine, looked at while a pass runs);
     `busy`, `ended` (pulse with a pass's end), `finished` (pulse with the last one's), `wrong_packet`.
 
+    A packet finds the registers as they are in the cycle before its first beat: `image_bytes`, and `layers`
+    as `taken_layers`, which before a packet follows the register.
+
+    Where the engine is guarded a packet that begins while the engine is not `runnable` is dropped with a
+    pulse of `no_program`, and none begins while the host is `writing`; `under_way` from the cycle of a
+    packet's first beat on; a pulse of `wrong_program` with a `start` whose descriptor ends the image too
+    early, or not.
+
     With `training` a packet is a job: `job` (:func:`.training.job.job_layout`) and `program_start` say what
-    becomes of it. It finds `job`, `program_start`, `layers` and `image_bytes` as they are in the cycle before
-    its first beat: `taken_job` and `taken_layers`, which before a packet follow the registers. `load_first`
+    becomes of it, and the packet finds them likewise, as `taken_job`. `load_first`
     is high with the first beat; where no passes follow, the engine waits for `settled` behind the packet, and
     no pass begins while codes are `leaving`.
 
@@ -100,6 +101,8 @@ class Sequencer(wiring.Component):
                 "ended": Out(1),
                 "finished": Out(1),
                 "wrong_packet": Out(1),
+                "taken_layers": Out(config.layer_depth.bit_length()),
+                **(_GUARD_PORTS if config.guarded else {}),
                 **(self._job_ports(config) if config.training else {}),
             }
         )
@@ -111,7 +114,6 @@ class Sequencer(wiring.Component):
             "job": In(job_layout()),
             "program_start": In(bits_for(depth)),
             "taken_job": Out(job_layout()),
-            "taken_layers": Out(config.layer_depth.bit_length()),
             "load_first": Out(1),
             "settled": In(1),
             "leaving": In(1),
@@ -126,20 +128,7 @@ class Sequencer(wiring.Component):
         passes = self._passes(m)
         with m.FSM() as states:
             with m.State("enable"):
-                m.d.comb += self.load_start.eq(1)
-                m.d.sync += [
-                    *gate.clear,
-                    fetch.address.eq(0),
-                    passes.number.eq(1),
-                    passes.count.eq(self.layers),
-                    *fetch.clear,
-                ]
-                if config.training:
-                    m.d.sync += self._follow(fetch, passes)
-                    m.next = "image"
-                else:
-                    with m.If(self.enable & (self.layers != 0)):
-                        m.next = "image"
+                self._wait(m, gate, fetch, passes)
             with m.State("image"):
                 self._take_image(m, gate, fetch, passes)
             with m.State("write"):
@@ -158,6 +147,8 @@ class Sequencer(wiring.Component):
                     m.next = "start"
             with m.State("start"):
                 m.d.comb += self.start.eq(1)
+                if config.guarded:
+                    m.d.comb += self.wrong_program.eq(self.layer.ends_image != passes.next_last)
                 if config.prefetch:
                     m.d.comb += fetch.begin.eq(~passes.next_last)
                 m.d.sync += [passes.number.eq(passes.number + 1), passes.last.eq(passes.next_last)]
@@ -172,7 +163,10 @@ class Sequencer(wiring.Component):
                         if not config.prefetch:
                             m.d.comb += fetch.begin.eq(1)
                         m.next = "swap"
-        m.d.comb += self.busy.eq(~(states.ongoing("enable") | states.ongoing("image")))
+        enables, loads = states.ongoing("enable"), states.ongoing("image")
+        m.d.comb += self.busy.eq(~(enables | loads))
+        if config.guarded:
+            m.d.comb += self.under_way.eq(~(enables | (loads & ~gate.begun & ~gate.begins)))
         return m
 
     def _memory(self, m: Module) -> ReadPort:
@@ -191,65 +185,56 @@ class Sequencer(wiring.Component):
         ]
         return read
 
-    def _gate(self, m: Module) -> _Gate:
-        """Counts the bytes of a packet down, and judges its length."""
-        # Bytes of the packet that are missing, and whether there were any, or too many.
-        missing, begun, over = Signal.like(self.image_bytes), Signal(), Signal()
-        beat, kept = Signal(), Signal.like(self.load_count)
-        many, few = missing[len(kept) :].any(), missing[: len(kept)]
-        fits, right = Signal(), Signal()
-        fit, complete, starts = ~over & (many | (few >= kept)), ~over & ~many & (few == kept), beat
-        if self._config.training:
-            last = self.i.payload.last
-            whole = is_whole(self.taken_job, kept, last, port_bytes=self._config.port_bytes)
-            fit, complete = fit & whole, complete & whole
-            starts = beat & has_passes(self.taken_job, self.taken_layers)
-            m.d.comb += self.load_first.eq(~begun)
-        m.d.comb += [
-            kept.eq(sum(self.i.payload.keep[byte] for byte in range(self._config.port_bytes))),
-            fits.eq(fit),
-            right.eq(complete),
-            beat.eq(self.i.valid & self.i.ready),
-            self.image_begins.eq(starts),
-            self.load_count.eq(kept),
-        ]
-        return _Gate(
-            missing=missing,
-            begun=begun,
-            over=over,
-            beat=beat,
-            kept=kept,
-            fits=fits,
-            right=right,
-            clear=[missing.eq(self.image_bytes), begun.eq(0), over.eq(0)],
-        )
+    def _gate(self, m: Module) -> Gate:
+        """What is known of the packet of the image port."""
+        config = self._config
+        runnable: Value = self.runnable if config.guarded else Const(1)
+        job = self.taken_job if config.training else None
+        if job is not None and config.guarded:
+            runnable = runnable & runs(job, self.taken_layers)
+        gate = judge_packets(m, self.i, self.image_bytes, runnable=runnable, job=job)
+        starts = gate.beat & ~gate.drops
+        if job is not None:
+            starts = starts & has_passes(job, self.taken_layers)
+            m.d.comb += self.load_first.eq(~gate.begun)
+        m.d.comb += [self.image_begins.eq(starts), self.load_count.eq(gate.kept)]
+        if config.guarded:
+            m.d.comb += self.no_program.eq(gate.begins & gate.drops)
+        return gate
 
-    def _take_image(self, m: Module, gate: _Gate, fetch: Fetch, passes: _Passes) -> None:
+    def _wait(self, m: Module, gate: Gate, fetch: Fetch, passes: _Passes) -> None:
+        """The state between images."""
+        config = self._config
+        m.d.comb += self.load_start.eq(1)
+        m.d.sync += [*gate.clear, fetch.address.eq(0), passes.number.eq(1), *fetch.clear]
+        m.d.sync += self._follow(fetch, passes)
+        if config.training:
+            m.next = "image"
+        else:
+            with m.If(self.enable if config.guarded else self.enable & (self.layers != 0)):
+                m.next = "image"
+
+    def _take_image(self, m: Module, gate: Gate, fetch: Fetch, passes: _Passes) -> None:
         """The state in which an image comes in, as long as its packet has the right length."""
-        accepted = Signal()
-        enabled, begun = self.enable, gate.begun | (gate.kept != 0)
-        if self._config.training:
-            enabled, begun = enabled & runs(self.taken_job, self.taken_layers), Const(1)
-            with m.If(~gate.begun & ~gate.beat):
-                m.d.sync += self._follow(fetch, passes)
+        accepted, last = Signal(), self.i.payload.last
+        enabled: Value = self.enable
+        if self._config.guarded:
+            enabled = enabled & ~self.writing
+        elif self._config.training:
+            enabled = enabled & runs(self.taken_job, self.taken_layers)
         m.d.comb += accepted.eq(enabled | gate.begun)
         m.d.comb += self.i.ready.eq(accepted & self.load_ready)
         with m.If(~accepted):
             m.next = "enable"
-        with m.If(~gate.begun):
-            m.d.sync += gate.missing.eq(self.image_bytes)
+        with m.If(~gate.begun & ~gate.begins):
+            m.d.sync += self._follow(fetch, passes)
         with m.If(gate.beat):
             # The first descriptor is fetched while the image comes in.
             m.d.comb += fetch.begin.eq(~fetch.active)
-            m.d.comb += self.load.eq(gate.fits & ((gate.kept != 0) | self.i.payload.last))
-            m.d.sync += [
-                gate.missing.eq(gate.missing - gate.kept),
-                gate.begun.eq(begun),
-                gate.over.eq(~gate.fits),
-            ]
-            with m.If(self.i.payload.last):
+            m.d.comb += self.load.eq(gate.fits & ((gate.kept != 0) | last))
+            with m.If(last):
                 m.d.comb += self.load_last.eq(gate.right)
-                m.d.comb += self.wrong_packet.eq(~gate.right)
+                m.d.comb += self.wrong_packet.eq(~gate.right & ~gate.drops)
                 with m.If(gate.right):
                     m.next = "write"
                 with m.Else():
@@ -261,17 +246,15 @@ class Sequencer(wiring.Component):
 
     def _follow(self, fetch: Fetch, passes: _Passes) -> list[Any]:
         """What the next packet finds is what the registers say."""
-        return [
-            fetch.address.eq(self.program_start),
-            passes.count.eq(self.layers),
-            self.taken_job.eq(self.job),
-        ]
+        statements = [passes.count.eq(self.layers)]
+        if self._config.training:
+            statements += [fetch.address.eq(self.program_start), self.taken_job.eq(self.job)]
+        return statements
 
     def _passes(self, m: Module) -> _Passes:
         """Counts the passes of the program."""
         passes, layers = Signal.like(self.layers), Signal.like(self.layers)
         next_last, last = Signal(), Signal()
         m.d.sync += next_last.eq(passes == layers)
-        if self._config.training:
-            m.d.comb += self.taken_layers.eq(layers)
+        m.d.comb += self.taken_layers.eq(layers)
         return _Passes(number=passes, count=layers, next_last=next_last, last=last)

@@ -39,6 +39,7 @@ def trunk_signature(config: EngineConfig) -> wiring.Signature:
     return wiring.Signature(
         {
             "tile": Out(tile_layout()),
+            "waits": Out(1),
             "tile_ready": In(1),
             "take": Out(1),
             "take_last": Out(1),
@@ -204,7 +205,7 @@ class EngineSlice(wiring.Component):
         config = self._config
         ready: list[Value] = []
         if trunk_store(config).streams:
-            m.d.comb += self.trunk.tile.eq(issue.tile)
+            m.d.comb += [self.trunk.tile.eq(issue.tile), self.trunk.waits.eq(issue.tile_waits)]
             ready.append(self.trunk.tile_ready)
         if result_port(config).whole_groups:
             m.d.comb += self.raw.tile.eq(issue.tile)

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In
 from ..compiler.compile import CompiledNetwork
 from ..config.engine import EngineConfig
 from ..engine.engine import Engine
+from ..interface.address_space import EngineSpace
 from ..interface.memory_map import MemoryMap, Window
 from ..interface.registers import IDENTITY, VERSION, engine_registers
 from ..interface.result_ports import result_port
@@ -30,18 +31,10 @@ def network_memories(config: EngineConfig) -> tuple[str, ...]:
     return ("core.sequencer", *(f"core.slice{number}.{part}" for number in slices for part in parts))
 
 
-def address_regions(config: EngineConfig) -> list[tuple[int, int]]:
-    """(first word, words) of everything that answers on the host port of an engine of `config`."""
-    memory_map = MemoryMap.of(config)
-    registers = 1 + max(register.address for register in engine_registers(config).values())
-    windows = [(memory_map.address(window, 0, 0), 1 << window.offset_bits) for window in memory_map.windows]
-    return [(0, registers), *windows]
-
-
 def make_top(config: EngineConfig, compiled: CompiledNetwork | None = None) -> AxiTop:
     """The exported top, an :class:`AxiTop`; with `compiled` the network is preloaded."""
     memories = compiled.memories if compiled is not None else None
-    return AxiTop(Engine(config, memories=memories), regions=address_regions(config))
+    return AxiTop(Engine(config, memories=memories), space=EngineSpace(config))
 
 
 def engine_parts(

@@ -43,6 +43,7 @@ def network_parts(
         "batch": config.batch,
         "result_channels": result_channels(compiled.schedule),
         "cycles_estimate": compiled.cycles,
+        "load_crc32": compiled.load_crc,
         "layers": [
             {"name": layer.name, "passes": len(layer.passes), "cycles": layer.cycles}
             for layer in compiled.layers

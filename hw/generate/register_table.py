@@ -23,8 +23,8 @@ def _meaning(field: Field) -> str:
     """What it means, and which engines alone have it."""
     if field.only is None:
         return field.meaning
-    parameter, value = field.only
-    return f"{field.meaning} (`{parameter}` {value})"
+    parameter, *values = field.only
+    return f"{field.meaning} (`{parameter}` {' or '.join(map(str, values))})"
 
 
 def _reset(field: Field) -> str:

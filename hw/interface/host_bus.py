@@ -10,12 +10,14 @@ from .memory_map import MemoryMap
 def host_signature(config: EngineConfig) -> wiring.Signature:
     """Host bus, seen from the host: a register is written on the edge that ends the cycle of `w_en`, a memory
     one cycle later; `r_data` holds the register at `addr` one cycle later. Memories are
-    write-only."""
+    write-only. Where the engine is guarded, `locked` says that a write in the next cycle is refused, but of
+    what is free (:mod:`.address_space`)."""
     return wiring.Signature(
         {
             "addr": Out(MemoryMap.of(config).address_bits),
             "w_data": Out(32),
             "w_en": Out(1),
             "r_data": In(32),
+            **({"locked": In(1)} if config.guarded else {}),
         }
     )

@@ -16,13 +16,14 @@ WORD_BITS = 32
 
 
 class Access(StrEnum):
-    """Who writes a field: nobody (always the same in one engine), the hardware, the host, or the hardware
-    until the host writes a 1 (fields of one bit)."""
+    """Who writes a field: nobody (always the same in one engine), the hardware, the host, the hardware until
+    the host writes a 1 (fields of one bit), or the host, as a command that reads as 0."""
 
     CONSTANT = "const"
     READ_ONLY = "ro"
     READ_WRITE = "rw"
     CLEAR = "w1c"
+    COMMAND = "wo"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class Field:
     """Bits of a register, `width` of them from `lsb` on.
 
     `reset`: value after reset; of a constant also the name of what has the value (:func:`engine_registers`,
-    :func:`board_registers`). `only`: an engine parameter and the value without which the field is always 0;
+    :func:`board_registers`). `only`: an engine parameter and the values without which the field is always 0;
     a register of nothing but such fields is not there.
     Raises ValueError for a field that no register can have.
     """
@@ -41,15 +42,15 @@ class Field:
     access: Access
     meaning: str
     reset: int | str = 0
-    only: tuple[str, int | str] | None = None
+    only: tuple[str | int, ...] | None = None
 
     def __post_init__(self) -> None:
         if not (self.lsb >= 0 and 1 <= self.width <= WORD_BITS - self.lsb):
             raise ValueError(f"field {self.name}: bits {self.end - 1}-{self.lsb} of a {WORD_BITS}-bit word")
         if self.access is Access.CLEAR and self.width != 1:
             raise ValueError(f"field {self.name}: {self.width} bits that are cleared by writing 1, not one")
-        if self.access in (Access.READ_ONLY, Access.CLEAR) and self.reset != 0:
-            raise ValueError(f"field {self.name}: reset value of what the hardware writes")
+        if self.access in (Access.READ_ONLY, Access.CLEAR, Access.COMMAND) and self.reset != 0:
+            raise ValueError(f"field {self.name}: reset value of what the host does not set")
         if isinstance(self.reset, int) and not 0 <= self.reset <= self.greatest:
             raise ValueError(f"field {self.name}: {self.reset} after reset; accepted: 0 to {self.greatest}")
         if isinstance(self.reset, str) and self.access is not Access.CONSTANT:
@@ -87,7 +88,7 @@ class Field:
 
     def exists(self, config: EngineConfig) -> bool:
         """Whether an engine of this configuration has the field."""
-        return self.only is None or getattr(config, self.only[0]) == self.only[1]
+        return self.only is None or getattr(config, str(self.only[0])) in self.only[1:]
 
     def as_dict(self) -> dict[str, int | str]:
         """What a host's program needs, ready for JSON."""
@@ -121,7 +122,9 @@ class Register:
 
     @property
     def access(self) -> str:
-        """``rw`` where a write has an effect, else ``ro``."""
+        """``rw`` where a write has an effect, ``wo`` where nothing can be read either, else ``ro``."""
+        if len(self._of(Access.COMMAND)) == len(self.fields):
+            return "wo"
         return "rw" if any(self._of(Access.READ_WRITE, Access.CLEAR)) else "ro"
 
     @property

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from enum import IntEnum
 
 from ..config.engine import EngineConfig
+from .faults import CHECKSUM, FAULT_BITS, FAULTS, FIRST_BIT, GUARDED
 from .register import WORD_BITS, Access, Field, Register
 
 IDENTITY = 0x444F5245
 BOARD_IDENTITY = 0x42524F44
 # Version of both tables and of the memory map.
-VERSION = 3
+VERSION = 4
 # Word addresses from here on are the board's own.
 BOARD_SPACE = 1 << 31
 # Of the fields of jobs.
@@ -47,7 +48,7 @@ def _whole(
     *,
     width: int = WORD_BITS,
     reset: int = 0,
-    only: tuple[str, int | str] | None = None,
+    only: tuple[str | int, ...] | None = None,
 ) -> Register:
     """A register of one field, which has its name."""
     field = Field(name=name, lsb=0, width=width, access=access, reset=reset, meaning=meaning, only=only)
@@ -58,7 +59,7 @@ def _constant(name: str, lsb: int, width: int, value: str, meaning: str) -> Fiel
     return Field(name=name, lsb=lsb, width=width, access=Access.CONSTANT, reset=value, meaning=meaning)
 
 
-def _event(name: str, lsb: int, meaning: str, only: tuple[str, int | str] | None = None) -> Field:
+def _event(name: str, lsb: int, meaning: str, only: tuple[str | int, ...] | None = None) -> Field:
     return Field(name=name, lsb=lsb, width=1, access=Access.CLEAR, meaning=meaning, only=only)
 
 
@@ -74,7 +75,17 @@ REGISTERS = _table(
         name="control",
         address=2,
         meaning="what the engine may do",
-        fields=(Field(name="enable", lsb=0, width=1, access=Access.READ_WRITE, meaning="accept images"),),
+        fields=(
+            Field(name="enable", lsb=0, width=1, access=Access.READ_WRITE, meaning="accept images"),
+            Field(
+                name="reset",
+                lsb=1,
+                width=1,
+                access=Access.READ_WRITE,
+                meaning="as long as it is 1, everything that is under way ends, and what comes is dropped; "
+                "memories and registers stay",
+            ),
+        ),
     ),
     _whole(
         "layers",
@@ -90,12 +101,10 @@ REGISTERS = _table(
         address=5,
         meaning="what the engine does, and what went wrong since it was cleared",
         fields=(
-            Field(name="busy", lsb=0, width=1, access=Access.READ_ONLY, meaning="an image is computed"),
-            _event("wrong_packet", 1, "an image had another length and was dropped"),
-            _event("wrong_weights", 2, "a pass's weights had another length"),
-            _event(
-                "wrong_trunks", 3, "a residual trunk came back with another length", only=("trunks", "stream")
+            Field(
+                name="busy", lsb=0, width=1, access=Access.READ_ONLY, meaning="an image is computed, or ends"
             ),
+            *(_event(fault.name, fault.bit, fault.meaning, only=fault.only) for fault in FAULTS),
         ),
     ),
     _whole(
@@ -161,6 +170,43 @@ REGISTERS = _table(
         Access.READ_ONLY,
         "of the last packet measured: the scale k of gradients, the greatest magnitude of weights as float32",
         only=_TRAINING,
+    ),
+    Register(
+        name="interrupts",
+        address=16,
+        meaning="which bits of the status raise the interrupt",
+        fields=(
+            Field(
+                name="interrupts",
+                lsb=FIRST_BIT,
+                width=FAULT_BITS,
+                access=Access.READ_WRITE,
+                meaning="the bits of `status` that make `irq` high while they are set",
+                only=GUARDED,
+            ),
+        ),
+    ),
+    _whole(
+        "watchdog",
+        17,
+        Access.READ_WRITE,
+        "cycles in which nothing may move while an image waits or is under way, 0 for any number",
+        only=GUARDED,
+    ),
+    _whole("load_begin", 18, Access.COMMAND, "any word: what is loaded begins here", only=CHECKSUM),
+    _whole(
+        "load_crc",
+        19,
+        Access.READ_ONLY,
+        "CRC-32 of what was loaded since: of every word written to a memory, XOR its word address",
+        only=CHECKSUM,
+    ),
+    _whole(
+        "load_check",
+        20,
+        Access.COMMAND,
+        "the CRC-32 that the load must have: with it images are accepted, until the next word is loaded",
+        only=CHECKSUM,
     ),
 )
 REGISTER_BITS = max(register.address for register in REGISTERS.values()).bit_length()

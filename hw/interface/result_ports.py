@@ -28,8 +28,9 @@ class ResultPort:
         return 1
 
     def layout(self, config: EngineConfig) -> data.StructLayout:
-        """One signed accumulator ``sum(v * a)``, and whether it is the image's last."""
-        return data.StructLayout({"data": signed(config.result_bits), "last": 1})
+        """One signed accumulator ``sum(v * a)``; whether the packet ends; and whether it ends because of an
+        error, with a beat without a sum."""
+        return data.StructLayout({"data": signed(config.result_bits), "last": 1, "error": 1})
 
     def data_bits(self, config: EngineConfig) -> int:
         """Bits of TDATA."""
@@ -54,9 +55,9 @@ class _Wide(ResultPort):
 
     def layout(self, config: EngineConfig) -> data.StructLayout:
         """Sums of `result_bits` each, the lowest channel lowest, of which `keep` marks a prefix, byte by
-        byte; and whether the beat is the image's last."""
+        byte; whether the packet ends; and whether because of an error, with a beat without a sum."""
         bits = self.data_bits(config)
-        return data.StructLayout({"data": bits, "keep": bits // 8, "last": 1})
+        return data.StructLayout({"data": bits, "keep": bits // 8, "last": 1, "error": 1})
 
     def drain(self, groups: int, sums: int) -> int:
         return groups

@@ -5,14 +5,20 @@ from amaranth.lib import data
 from ..config.engine import EngineConfig
 
 
+def pass_field(config: EngineConfig) -> dict[str, int]:
+    """The field of every beat of a pass that says which one it is, where the engine looks at it: `id`, the
+    pass's number in the program, from 0 on."""
+    return {"id": config.pass_bits} if config.guarded else {}
+
+
 def image_layout(config: EngineConfig) -> data.StructLayout:
     """One beat of an image: bytes, lowest first, of which `keep` marks a prefix."""
     return data.StructLayout({"data": 8 * config.port_bytes, "keep": config.port_bytes, "last": 1})
 
 
 def weights_layout(config: EngineConfig) -> data.StructLayout:
-    """One beat of weights, and whether it ends a pass."""
-    return data.StructLayout({"data": 8 * config.port_bytes, "last": 1})
+    """One beat of weights, whether it ends a pass, and which (:func:`pass_field`)."""
+    return data.StructLayout({"data": 8 * config.port_bytes, "last": 1, **pass_field(config)})
 
 
 def rows_per_beat(config: EngineConfig) -> int:
@@ -32,8 +38,9 @@ def beats_per_address(config: EngineConfig) -> int:
 
 def trunk_layout(config: EngineConfig) -> data.StructLayout:
     """One beat: a group of channels of all engines, a signed integer of `trunk_bits` bits each, the lowest
-    channel in the lowest bits, filled up to whole bytes; and whether it ends a pass."""
-    return data.StructLayout({"data": 8 * trunk_bytes(config), "last": 1})
+    channel in the lowest bits, filled up to whole bytes; whether it ends a pass; and which one made it
+    (:func:`pass_field`)."""
+    return data.StructLayout({"data": 8 * trunk_bytes(config), "last": 1, **pass_field(config)})
 
 
 def trunk_bytes(config: EngineConfig) -> int:

@@ -38,8 +38,8 @@ class TrunkStore:
         """Program fields, name -> shape."""
         return {}
 
-    def program_values(self, part: Any, network: IntegerNetwork, schedule: Any) -> dict[str, int]:
-        """Values of these fields for one Pass of an IntegerNetwork's Schedule."""
+    def program_values(self, number: int, network: IntegerNetwork, schedule: Any) -> dict[str, int]:
+        """Values of these fields for pass `number` of an IntegerNetwork's Schedule."""
         return {}
 
     def least_depth(self, layers: Iterable[tuple[Any, IntegerLayer]], memory_groups: int) -> int:
@@ -78,8 +78,8 @@ class _Kept(TrunkStore):
         flags = ("rescale", "trunk_only", "trunk_add", "trunk_store")
         return {**dict.fromkeys(flags, unsigned(1)), "trunk_shift": unsigned(5)}
 
-    def program_values(self, part: Any, network: IntegerNetwork, schedule: Any) -> dict[str, int]:
-        layer = network.layers[part.layer]
+    def program_values(self, number: int, network: IntegerNetwork, schedule: Any) -> dict[str, int]:
+        layer = network.layers[schedule.passes[number].layer]
         return {
             "rescale": layer.rescale is not None,
             "trunk_only": layer.rescale is not None and layer.code_bits is None,
@@ -99,12 +99,13 @@ class _OnChip(_Kept):
         places = ("trunk_address", "trunk_address_offset", "trunk_address_step")
         return super().program_fields(config) | dict.fromkeys(places, address)
 
-    def program_values(self, part: Any, network: IntegerNetwork, schedule: Any) -> dict[str, int]:
+    def program_values(self, number: int, network: IntegerNetwork, schedule: Any) -> dict[str, int]:
+        part = schedule.passes[number]
         index, layer = part.layer, network.layers[part.layer]
         store = schedule.trunk_addresses[index]
         added = store if layer.add is None else schedule.trunk_addresses[layer.add]
         first = 0 if added is None else added + part.part * part.geometry.pixel_groups
-        return super().program_values(part, network, schedule) | {
+        return super().program_values(number, network, schedule) | {
             "trunk_address": first,
             "trunk_address_offset": 0 if store is None else store - added,
             "trunk_address_step": schedule.trunk_steps[index] or 0,
@@ -113,7 +114,16 @@ class _OnChip(_Kept):
 
 @dataclass(frozen=True)
 class _Streamed(_Kept):
-    """Through two queues of `trunk_depth` groups to a memory outside."""
+    """Through two queues of `trunk_depth` groups to a memory outside. The program says which pass made the
+    trunk that is added, where the engine looks at it."""
+
+    def program_fields(self, config: EngineConfig) -> dict[str, Shape]:
+        number = {"trunk_from": unsigned(config.pass_bits)} if config.guarded else {}
+        return super().program_fields(config) | number
+
+    def program_values(self, number: int, network: IntegerNetwork, schedule: Any) -> dict[str, int]:
+        values = super().program_values(number, network, schedule)
+        return values | {"trunk_from": schedule.trunk_sources[number] or 0}
 
     def ports(self, config: EngineConfig) -> dict[str, Member]:
         beats = stream.Signature(trunk_layout(config))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from amaranth import Cat, Module, Mux, Signal, Value
@@ -12,8 +11,11 @@ from amaranth.lib.wiring import In, Out
 from dorefa.golden.errors import InputError
 
 from ..engine.engine import Engine
+from ..interface.address_space import AddressSpace
 
 OKAY, SLAVE_ERROR, DECODE_ERROR = 0b00, 0b10, 0b11
+# Fields of beats and the ports that carry them.
+_SIDEBANDS = {"id": "tid", "error": "tuser"}
 
 
 def _skid(
@@ -36,33 +38,30 @@ def _skid(
 class AxiLiteBridge(wiring.Component):
     """AXI4-Lite subordinate (32 bits, byte addresses) in front of a word-addressed host bus.
 
-    `addr_bits` is the width of the host's word address; the AXI addresses are two bits wider and
-    their lowest two bits are ignored, as AXI allows. `regions`, when given, is an iterable of
-    (first word, words) that exist: any other address answers DECERR and is neither written nor
-    read. Without it every address answers OKAY and what is unmapped is the host's business.
+    `addr_bits` is the width of the host's word address; the AXI addresses are two bits wider and their lowest
+    two bits are ignored, as AXI allows. `space` (:class:`.AddressSpace`), when given, says what there is: any
+    other address answers DECERR and is neither written nor read, and SLVERR answers reads of what can only be
+    written, writes of what can only be read and, while `host_locked` says so, of all that is not free.
+    Without it every address answers OKAY and what is unmapped is the host's business.
 
     - A write happens when all four strobes are set. A partial one answers SLVERR and writes
       nothing; one with no strobe set writes nothing and answers OKAY.
+    - A write that is locked reaches the host all the same, so that it sees it; it must not let it in.
     - Addresses and data of writes are accepted in any order, up to one write per cycle. One read
       is in flight at a time. Reads and writes alternate when both wait.
     - Every output comes from a register: no combinational path crosses the bridge.
     - A write is in force for every read accepted after it.
 
     Ports: the AXI4-Lite signals by their standard names in lower case; `host_addr`, `host_w_data`,
-    `host_w_en` (outputs, registered) and `host_r_data` (valid the cycle after `host_addr`).
+    `host_w_en` (outputs, registered), `host_r_data` (valid the cycle after `host_addr`) and `host_locked`
+    (whether a write that reaches the host in the next cycle is refused).
     """
 
-    def __init__(self, *, addr_bits: int, regions: Iterable[tuple[int, int]] | None = None) -> None:
+    def __init__(self, *, addr_bits: int, space: AddressSpace | None = None) -> None:
         if addr_bits < 1:
             raise InputError(f"addr_bits is {addr_bits}; accepted: at least 1 (bits of a word address)")
         self._addr_bits = addr_bits
-        self._regions = None if regions is None else tuple(regions)
-        for first, words in self._regions or ():
-            if first < 0 or words < 1 or first + words > 1 << addr_bits:
-                raise InputError(
-                    f"region of {words} words at {first} does not fit; accepted: within "
-                    f"{1 << addr_bits} words (= 2 ** addr_bits {addr_bits})"
-                )
+        self._space = space
         byte_address = addr_bits + 2
         super().__init__(
             {
@@ -89,6 +88,7 @@ class AxiLiteBridge(wiring.Component):
                 "host_w_data": Out(32),
                 "host_w_en": Out(1),
                 "host_r_data": In(32),
+                "host_locked": In(1),
             }
         )
 
@@ -97,16 +97,18 @@ class AxiLiteBridge(wiring.Component):
         """Width of the host's word address."""
         return self._addr_bits
 
-    def _mapped(self, address: Value) -> Value | int:
-        """Whether the word `address` lies in a region."""
-        if self._regions is None:
-            return 1
-        hit = 0
-        for first, words in self._regions:
-            above = (address >= first) if first else 1
-            below = (address < first + words) if first + words < 1 << self._addr_bits else 1
-            hit = hit | (above & below)
-        return hit
+    def _write_answer(self, m: Module, address: Value, reaches: Signal) -> Signal:
+        """What a whole write of `address` is answered; `reaches`: whether the host sees it."""
+        answer = Signal(2)
+        m.d.comb += [answer.eq(OKAY), reaches.eq(1)]
+        if self._space is not None:
+            with m.If(~self._space.exists(address)):
+                m.d.comb += [answer.eq(DECODE_ERROR), reaches.eq(0)]
+            with m.Elif(~self._space.writable(address)):
+                m.d.comb += [answer.eq(SLAVE_ERROR), reaches.eq(0)]
+            with m.Elif(self.host_locked & ~self._space.free(address)):
+                m.d.comb += answer.eq(SLAVE_ERROR)
+        return answer
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -160,33 +162,29 @@ class AxiLiteBridge(wiring.Component):
                 self.host_addr.eq(Mux(write, write_address, read_address)),
             ]
 
-        whole = Signal()
-        none = Signal()
-        mapped = Signal()
-        m.d.comb += [
-            whole.eq(write_strobe.all()),
-            none.eq(~write_strobe.any()),
-            mapped.eq(self._mapped(write_address)),
-        ]
-        m.d.sync += self.host_w_en.eq(write & whole & mapped)
+        whole, none, reaches = write_strobe.all(), ~write_strobe.any(), Signal()
+        answer = self._write_answer(m, write_address, reaches)
+        m.d.sync += self.host_w_en.eq(write & whole & reaches)
         with m.If(write):
             m.d.sync += [
                 self.host_w_data.eq(write_data),
                 self.bvalid.eq(1),
-                self.bresp.eq(Mux(~mapped, DECODE_ERROR, Mux(whole | none, OKAY, SLAVE_ERROR))),
+                self.bresp.eq(Mux(whole | (answer == DECODE_ERROR), answer, Mux(none, OKAY, SLAVE_ERROR))),
             ]
         with m.Elif(self.bready):
             m.d.sync += self.bvalid.eq(0)
 
-        read_mapped = Signal()
+        read_answer = Signal(2)
         m.d.sync += [reading.eq(read), fetched.eq(reading)]
-        with m.If(read):
-            m.d.sync += read_mapped.eq(self._mapped(read_address))
+        if self._space is not None:
+            exists, readable = self._space.exists(read_address), self._space.readable(read_address)
+            with m.If(read):
+                m.d.sync += read_answer.eq(Mux(readable, OKAY, Mux(exists, SLAVE_ERROR, DECODE_ERROR)))
         with m.If(fetched):
             m.d.sync += [
                 self.rvalid.eq(1),
-                self.rdata.eq(Mux(read_mapped, self.host_r_data, 0)),
-                self.rresp.eq(Mux(read_mapped, OKAY, DECODE_ERROR)),
+                self.rdata.eq(Mux(read_answer == OKAY, self.host_r_data, 0)),
+                self.rresp.eq(read_answer),
             ]
         with m.Elif(self.rready):
             m.d.sync += self.rvalid.eq(0)
@@ -196,22 +194,22 @@ class AxiLiteBridge(wiring.Component):
 class AxiTop(wiring.Component):
     """An engine with AXI ports, the module that :mod:`dorefa.hw.verilog.export` exports.
 
-    `engine` has the streams `i` (payload `data`, `keep`, `last`) and `o` (payload `data`, `last`, and `keep`
-    where a beat has several results) and the bus `host`; it becomes the submodule ``core``. `regions` as in
-    :class:`AxiLiteBridge`.
+    `engine` has the streams `i` (payload `data`, `keep`, `last`) and `o` (payload `data`, `last`, `error`,
+    and `keep` where a beat has several results) and the bus `host`; it becomes the submodule ``core``.
+    `space` as in :class:`AxiLiteBridge`.
 
-    Ports, beside `clk` and `rst` (synchronous, active high): ``s_axis_*`` (image bytes),
-    ``m_axis_*`` (results), ``s_axil_*`` (control and memories) and, where the engine has them,
-    ``s_axis_weights_*``, ``s_axis_trunks_*`` and ``m_axis_trunks_*`` (whole beats, so without
-    ``tkeep``). ``tkeep`` exists where TDATA is wider than a byte; on ``m_axis`` it is constantly all
-    ones where a beat is one result.
-    Connect ports by name: their order in the Verilog is not specified.
+    Ports, beside `clk` and `rst` (synchronous, active high): ``s_axis_*`` (image bytes), ``m_axis_*``
+    (results), ``s_axil_*`` (control and memories) and, where the engine has them, ``s_axis_weights_*``,
+    ``s_axis_trunks_*`` and ``m_axis_trunks_*`` (whole beats, so without ``tkeep``), and ``irq``. ``tkeep``
+    exists where TDATA is wider than a byte. ``m_axis_tuser`` is high with a beat that ends a packet because
+    of an error: such a beat keeps no byte. ``tid`` of weights and trunks is the pass that they belong to,
+    where the engine looks at it. Connect ports by name: their order in the Verilog is not specified.
     """
 
-    def __init__(self, engine: Engine, *, regions: Iterable[tuple[int, int]] | None = None) -> None:
+    def __init__(self, engine: Engine, *, space: AddressSpace | None = None) -> None:
         self._engine = engine
-        self._bridge = AxiLiteBridge(addr_bits=len(engine.host.addr), regions=regions)
-        ports = {}
+        self._bridge = AxiLiteBridge(addr_bits=len(engine.host.addr), space=space)
+        ports: dict[str, Any] = {"irq": Out(1)} if engine.config.guarded else {}
         for name, stream in self._streams().items():
             towards, back = (In, Out) if name.startswith("s") else (Out, In)
             width = len(stream.payload.data)
@@ -219,6 +217,9 @@ class AxiTop(wiring.Component):
             if width > 8 and name in ("s_axis", "m_axis"):
                 ports[f"{name}_tkeep"] = towards(width // 8)
             ports[f"{name}_tlast"] = towards(1)
+            for field, port in _SIDEBANDS.items():
+                if field in stream.payload.shape().members:
+                    ports[f"{name}_{port}"] = towards(len(stream.payload[field]))
             ports[f"{name}_tvalid"] = towards(1)
             ports[f"{name}_tready"] = back(1)
         for name, member in self._bridge.signature.members.items():
@@ -259,11 +260,21 @@ class AxiTop(wiring.Component):
                 getattr(self, f"{name}_t{part}") for part in ("data", "last", "valid", "ready")
             )
             pairs = [(stream.payload.data, data), (stream.payload.last, last), (stream.valid, valid)]
+            pairs += [
+                (stream.payload[field], getattr(self, f"{name}_{port}"))
+                for field, port in _SIDEBANDS.items()
+                if field in stream.payload.shape().members
+            ]
             if name.startswith("s"):
                 m.d.comb += [inner.eq(outer) for inner, outer in pairs] + [ready.eq(stream.ready)]
             else:
                 m.d.comb += [outer.eq(inner) for inner, outer in pairs] + [stream.ready.eq(ready)]
-        m.d.comb += self.m_axis_tkeep.eq(getattr(engine.o.payload, "keep", ~0))
+        results = engine.o.payload
+        m.d.comb += self.m_axis_tkeep.eq(
+            getattr(results, "keep", ~results.error.replicate(len(self.m_axis_tkeep)))
+        )
+        if engine.config.guarded:
+            m.d.comb += [self.irq.eq(engine.interrupt), bridge.host_locked.eq(engine.host.locked)]
         for name, member in bridge.signature.members.items():
             if not name.startswith("host_"):
                 inner, outer = getattr(bridge, name), getattr(self, f"s_axil_{name}")

@@ -19,6 +19,8 @@ from ..interface.registers import board_registers, training_board_registers
 from .serial_host import SerialHost
 from .uart import UartReceiver, UartTransmitter, baud_divisor
 
+_PAUSE = 1.0  # seconds that a host may pause in an image
+
 
 class BoardCore(wiring.Component):
     """An engine (submodule ``core``) of `config` that starts with `memories`
@@ -84,11 +86,15 @@ class BoardCore(wiring.Component):
 def network_board(compiled: Any, *, clock_hz: float, baud: int) -> BoardCore:
     """A :class:`BoardCore` with the network of a :class:`CompiledNetwork`. Raises :class:`InputError` for a
     network whose sizes do not fit the board's words too."""
-    config, network = compiled.config, compiled.network
+    config, network, memories = compiled.config, compiled.network, compiled.memories
+    if config.guarded:
+        # A host at the other end of a line pauses for longer than one on the same chip.
+        limit = max(memories["registers"]["watchdog"], round(_PAUSE * clock_hz))
+        memories = memories | {"registers": memories["registers"] | {"watchdog": limit}}
     registers = board_registers(
         network.input_shape, classes=network.classes, result_bytes=config.result_bits // 8
     )
-    return BoardCore(config, registers, memories=compiled.memories, clock_hz=clock_hz, baud=baud)
+    return BoardCore(config, registers, memories=memories, clock_hz=clock_hz, baud=baud)
 
 
 def training_board(config: EngineConfig, interface_sha256: str, *, clock_hz: float, baud: int) -> BoardCore:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from dorefa.golden.errors import InputError
 
-from ..interface.register import Register
+from ..interface.register import Access, Register
 from ..interface.registers import BOARD_REGISTERS, REGISTERS
 from . import serial_host
 
@@ -107,10 +107,13 @@ class SerialLink:
         return answer
 
     def errors(self) -> list[str]:
-        """What went wrong on the line since the errors were cleared."""
-        register = BOARD_REGISTERS["errors"]
-        seen = self.fields(register)
-        return [field.meaning for field in register.fields if seen[field.name]]
+        """What went wrong on the line, and in the engine, since the errors were cleared."""
+        found = []
+        for register in (BOARD_REGISTERS["errors"], REGISTERS["status"]):
+            seen = self.fields(register)
+            events = (field for field in register.fields if field.access is Access.CLEAR)
+            found += [field.meaning for field in events if seen[field.name]]
+        return found
 
     def clear_errors(self) -> None:
         """Clears the board's errors and the engine's, as of a dropped image."""

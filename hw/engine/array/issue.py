@@ -23,7 +23,7 @@ class Issue(wiring.Component):
     A tile's last step waits until its accumulators find the drain free: `drain_full` (`drain_last`
     for a group's last tile) cycles after the last step of the tile before, and for a layer with raw
     results that leave one by one until everything before is drained. Where residual trunks stream or
-    results leave group by group, it waits for `tile_ready` too.
+    results leave group by group, it waits for `tile_ready` too, and says so: `tile_waits`.
 
     Ports: `layer`, `start`; `weights_ready` (high while the weights are there); `filled` (pulse:
     one more slot to compute), `released` (pulse: a slot is read for the last time this cycle);
@@ -52,7 +52,7 @@ class Issue(wiring.Component):
                 "step": Out(step_layout()),
                 "tile": Out(tile_layout()),
                 **({} if self._whole_groups else {"drained": In(1)}),
-                **({"tile_ready": In(1)} if self._paced else {}),
+                **({"tile_ready": In(1), "tile_waits": Out(1)} if self._paced else {}),
             }
         )
 
@@ -94,6 +94,9 @@ class Issue(wiring.Component):
         if config.signed_codes:
             negative ^= layer.signed_activations & (pairs.j == pairs.top_j)
         m.d.comb += self.step.negate.eq(negative)
+        if self._paced:
+            ends = has_patch & self.weights_ready & pairs_end & ~self.start
+            m.d.comb += self.tile_waits.eq(ends & ~drain_busy & ~self.tile_ready)
 
         # Weight addresses: word 0 of the tile's top plane.
         tile_base, next_tile = Signal.like(self.weight), Signal.like(self.weight)
