@@ -157,6 +157,7 @@ _ENGINE_HELP = {
     "column_reads": "windows of several columns: separate, read one after another, or shared: read once",
     "results": "sums of the last layer: single, one a beat, or wide, a group of channels a beat",
     "batch": "images per packet, for networks of fully connected layers (weights are read once a packet)",
+    "checks": "what the engine watches over: full, basic without a checksum of what is loaded, none",
     "training": "run the jobs of training steps too, with quantizers of gradients and weights",
     "patch_slots": "patches that the window reader may be ahead of the array",
     "prefetch": "0: fetch descriptors between passes, with half the registers and some cycles more",

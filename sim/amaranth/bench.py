@@ -147,10 +147,10 @@ class Bench:
         await self.started(ctx)
         width = self.job.compiled.config.port_bytes
         for image in itertools.count():
-            for packet in self._weight_packets(image):
+            for number, packet in enumerate(self._weight_packets(image)):
                 for _ in range(self.job.latency):
                     await ctx.tick()
-                await send(ctx, self.engine.weights, beats(packet, width), self._stalls)
+                await send(ctx, self.engine.weights, beats(packet, width, number), self._stalls)
 
     async def watch(self, ctx: SimulatorContext) -> None:
         """Takes the results, notes when what happens and copies what every pass wrote, for all images."""

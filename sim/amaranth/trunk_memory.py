@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+from amaranth import Const
 from amaranth.sim import SimulatorContext
 
 from dorefa.hw.engine.engine import Engine
@@ -29,18 +30,21 @@ class TrunkMemory:
         self._stalls, self._latency = stalls, latency
         self._bytes = trunk_bytes(engine.config)
         self.kept: list[bytes] = []
+        self._numbers: list[int] = []
 
     async def take(self, ctx: SimulatorContext) -> None:
         """Takes what the engine sends."""
         stream, packet = self._engine.trunks_o, bytearray()
         ctx.set(stream.ready, not self._stalls.sink())
-        async for _, _, taken, data, last in ctx.tick().sample(
-            stream.valid & stream.ready, stream.payload.data, stream.payload.last
+        number = stream.payload.id if self._engine.config.guarded else Const(0)
+        async for _, _, taken, data, last, source in ctx.tick().sample(
+            stream.valid & stream.ready, stream.payload.data, stream.payload.last, number
         ):
             if taken:
                 packet += data.to_bytes(self._bytes, "little")
                 if last:
                     self.kept.append(bytes(packet))
+                    self._numbers.append(source)
                     packet.clear()
             ctx.set(stream.ready, not self._stalls.sink())
 
@@ -53,8 +57,8 @@ class TrunkMemory:
                     await ctx.tick()
                 for _ in range(self._latency):
                     await ctx.tick()
-                await self.send(ctx, self.kept[number])
+                await self.send(ctx, self.kept[number], self._numbers[number])
 
-    async def send(self, ctx: SimulatorContext, packet: bytes) -> None:
-        """Sends one packet."""
-        await send(ctx, self._engine.trunks_i, beats(packet, self._bytes), self._stalls)
+    async def send(self, ctx: SimulatorContext, packet: bytes, number: int) -> None:
+        """Sends one packet, of pass `number`."""
+        await send(ctx, self._engine.trunks_i, beats(packet, self._bytes, number), self._stalls)

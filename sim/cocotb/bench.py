@@ -18,7 +18,14 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.handle import LogicObject
 from cocotb.triggers import First, RisingEdge
-from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamSink, AxiStreamSource
+from cocotbext.axi import (
+    AxiLiteBus,
+    AxiLiteMaster,
+    AxiStreamBus,
+    AxiStreamFrame,
+    AxiStreamSink,
+    AxiStreamSource,
+)
 
 from dorefa.sim.job.fields import Field, Fields, join_packets, write
 from dorefa.sim.job.stamps import Stamps
@@ -65,7 +72,7 @@ class Record:
     def __init__(self) -> None:
         self.stamps = Stamps()
         self.snapshots, self.undefined = bytearray(), bytearray()
-        self.trunks: list[bytes] = []
+        self.trunks: list[AxiStreamFrame] = []
         self.results = b""
 
     def fields(self) -> list[Field]:
@@ -76,7 +83,7 @@ class Record:
             ("results", self.results),
             ("snapshots", bytes(self.snapshots)),
             ("undefined", bytes(self.undefined)),
-            *join_packets("trunks", self.trunks),
+            *join_packets("trunks", [bytes(frame.tdata) for frame in self.trunks]),
         ]
 
 
@@ -129,10 +136,10 @@ class Bench:
     async def stream_weights(self) -> None:
         """The memory that holds the weights: all packets, image after image, each after its latency."""
         while True:
-            for packet in self.weights:
+            for number, packet in enumerate(self.weights):
                 for _ in range(self.latency):
                     await RisingEdge(self.dut.clk)
-                await self.memory.send(packet)
+                await self.memory.send(AxiStreamFrame(packet, tid=number))
                 # A packet ahead, so that the queue stays short.
                 await self.memory.wait()
 
@@ -141,7 +148,7 @@ class Bench:
         while True:
             frame = await self.trunks_out.recv()
             assert self.record is not None, "a packet of trunks between images"
-            self.record.trunks.append(bytes(frame.tdata))
+            self.record.trunks.append(frame)
 
     async def stream_trunks(self) -> None:
         """Sends packets of the image back in the order of the plan, each after its latency."""
@@ -152,7 +159,8 @@ class Bench:
                     await edge
                 for _ in range(self.latency):
                     await edge
-                await self.trunks_in.send(self.record.trunks[number])
+                kept = self.record.trunks[number]
+                await self.trunks_in.send(AxiStreamFrame(kept.tdata, tid=kept.tid))
                 await self.trunks_in.wait()
 
     async def reset(self) -> None:

@@ -13,11 +13,13 @@ from .errors import SimulationError
 
 
 class Beat(NamedTuple):
-    """One beat: `data`, the first byte lowest; `keep`, a bit per byte that counts; `last` of its packet."""
+    """One beat: `data`, the first byte lowest; `keep`, a bit per byte that counts; `last` of its packet;
+    `id`, the pass that the packet belongs to."""
 
     data: int
     keep: int
     last: bool
+    id: int = 0
 
 
 def image_packet(image: np.ndarray) -> bytes:
@@ -25,11 +27,12 @@ def image_packet(image: np.ndarray) -> bytes:
     return np.ascontiguousarray(image).tobytes()
 
 
-def beats(packet: bytes, width: int) -> Iterator[Beat]:
-    """The beats of a packet on a port of `width` bytes; only the last one may be partial."""
+def beats(packet: bytes, width: int, number: int = 0) -> Iterator[Beat]:
+    """The beats of a packet of pass `number` on a port of `width` bytes; only the last one may be partial."""
     for start in range(0, len(packet), width):
         part = packet[start : start + width]
-        yield Beat(int.from_bytes(part, "little"), (1 << len(part)) - 1, start + width >= len(packet))
+        last = start + width >= len(packet)
+        yield Beat(int.from_bytes(part, "little"), (1 << len(part)) - 1, last, number)
 
 
 def kept_bytes(data: int, keep: int) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +12,7 @@ import numpy as np
 
 from dorefa.hw.compiler.training.job_program import JobProgram
 from dorefa.hw.generate.manifest import engine_files
+from dorefa.hw.interface.load_check import checked
 from dorefa.hw.interface.memory_map import MemoryMap, Window
 from dorefa.hw.interface.register import WORD_BITS
 from dorefa.hw.interface.registers import REGISTERS, Mode
@@ -40,8 +41,12 @@ class TrainingEngine:
 
     def load(self) -> None:
         """Writes the program and enables the engine."""
-        self.session.write(self.program.writes())
+        self.write_memories(self.program.writes())
         self._set({"control": {"enable": 1}})
+
+    def write_memories(self, writes: Iterable[tuple[int, int]]) -> None:
+        """Writes (word address, 32-bit word) pairs of memories, and checks them where the engine can."""
+        self.session.write(checked(self.program.config, writes))
 
     def fill(self, window: Window | None, first: int, words: np.ndarray) -> None:
         """Writes words of a memory, int (count,), from address `first` on."""
@@ -50,7 +55,7 @@ class TrainingEngine:
         writes = (
             memory_map.writes(window, 0, address, word) for address, word in enumerate(words.tolist(), first)
         )
-        self.session.write(chain.from_iterable(writes))
+        self.write_memories(chain.from_iterable(writes))
 
     def begin(
         self,

@@ -71,7 +71,7 @@ class EngineRunner:
 
     def _written(self, part: JobPart, packets: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Results of images with the same weights, which are written into the weight memory."""
-        self.engine.session.write(weight_writes(part.computed, weights))
+        self.engine.write_memories(weight_writes(part.computed, weights))
         return self._send(part, packets, ())
 
     def _send(self, part: JobPart, images: np.ndarray, weights: Sequence[bytes]) -> np.ndarray:

@@ -211,7 +211,8 @@ def _build_model(
     command = [*verilator, *VERILATOR_FLAGS, "--Mdir", "model", "engine.vlt", "engine.v"]
     _run(command, folder, variables, "Verilator")
     # Paths relative to the folder: a compiler need not understand what is in that of the folder.
-    flags = ["-Imodel", *_includes(_include_directory())]
+    # The headers, of a `main` that lies elsewhere.
+    flags = ["-Imodel", f"-I{HARNESS.parent}", *_includes(_include_directory())]
     objects = _compile(_join_small(folder, fast, main), cxx, flags, folder, fast)
     parts = [object_file.name for object_file in objects]
     parts += [str(runtime / f"{part}.o") for part in RUNTIME]
@@ -266,7 +267,7 @@ def build(
         _output([*verilator, "--version"], variables),
     )
     fast = FAST if is_long(cycles) else SLOW
-    sources = [path.read_text() for path in (main, *HEADERS)]
+    sources = [path.read_text() for path in sorted({main, *HEADERS, *main.parent.glob("*.h")})]
     name = f"engine-{_digest(verilog, configuration, *sources, fast, tools)}"
     cache = Cache("models", programs=True)
     if found := cache.find(name):

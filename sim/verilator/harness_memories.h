@@ -11,7 +11,7 @@ class WeightMemory {
   public:
     WeightMemory(Port port, const Job& job)
         : job_(job), source_(port, job.port_bytes, job.latency), chance_(job.seed + 3, job.stalls) {}
-    void offer() { source_.offer(job_.weights[next_], chance_); }
+    void offer() { source_.offer(job_.weights[next_], chance_, next_); }
     void take() {
         if (source_.take().last) next_ = (next_ + 1) % job_.weights.size();
     }
@@ -31,15 +31,18 @@ class TrunkMemory {
           chance_(job.seed + 4, job.stalls) {}
     void start_image() {
         kept_.assign(1, {});
+        ids_.clear();
         next_ = 0;
     }
     void offer() {
         const bool complete = next_ < job_.trunks.size() && job_.trunks[next_] + 1 < kept_.size();
-        source_.offer(complete ? std::optional<Packet>(kept_[job_.trunks[next_]]) : std::nullopt, chance_);
+        const size_t packet = complete ? job_.trunks[next_] : 0;
+        source_.offer(complete ? std::optional<Packet>(kept_[packet]) : std::nullopt, chance_,
+                      complete ? ids_[packet] : 0);
         sink_.offer(chance_);
     }
     void take() {
-        if (sink_.take(kept_.back()) && sink_.last()) kept_.emplace_back();
+        if (sink_.take(kept_.back()) && sink_.last()) kept_.emplace_back(), ids_.push_back(sink_.id());
         if (source_.take().last) ++next_;
     }
     // The image's packets, as fields.
@@ -60,6 +63,7 @@ class TrunkMemory {
     Sink sink_;
     Chance chance_;
     std::vector<Bytes> kept_{1};  // of the image; the last packet is not complete
+    std::vector<uint64_t> ids_;   // of its packets
     size_t next_ = 0;             // in the plan
 };
 

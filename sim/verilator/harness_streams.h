@@ -29,6 +29,8 @@ struct Port {
     CData *valid, *ready, *last;
     uint8_t* keep = nullptr;
     size_t keep_size = 0;
+    uint8_t* id = nullptr;  // of the pass that a packet belongs to
+    size_t id_size = 0;
 };
 
 template <class Data> Port port(Data& data, CData& valid, CData& ready, CData& last) {
@@ -48,12 +50,21 @@ struct Ports {
         if constexpr (requires { top.s_axis_weights_tvalid; })
             weights = port(top.s_axis_weights_tdata, top.s_axis_weights_tvalid, top.s_axis_weights_tready,
                            top.s_axis_weights_tlast);
+        if constexpr (requires { top.s_axis_weights_tid; }) numbered(*weights, top.s_axis_weights_tid);
         if constexpr (requires { top.s_axis_trunks_tvalid; }) {
             trunks_in = port(top.s_axis_trunks_tdata, top.s_axis_trunks_tvalid, top.s_axis_trunks_tready,
                              top.s_axis_trunks_tlast);
             trunks_out = port(top.m_axis_trunks_tdata, top.m_axis_trunks_tvalid, top.m_axis_trunks_tready,
                               top.m_axis_trunks_tlast);
         }
+        if constexpr (requires { top.s_axis_trunks_tid; }) {
+            numbered(*trunks_in, top.s_axis_trunks_tid);
+            numbered(*trunks_out, top.m_axis_trunks_tid);
+        }
+    }
+    template <class Id> static void numbered(Port& port, Id& id) {
+        port.id = reinterpret_cast<uint8_t*>(&id);
+        port.id_size = sizeof id;
     }
     // Nothing is offered, nothing taken.
     void idle() {
@@ -71,12 +82,13 @@ class Source {
   public:
     Source(Port port, size_t beat_bytes, uint64_t latency = 0)
         : port_(port), beat_bytes_(beat_bytes), latency_(latency) {}
-    // Before the signals settle; `packet` is what is to be sent, if there is anything.
-    void offer(std::optional<Packet> packet, Chance& chance) {
+    // Before the signals settle; `packet` is what is to be sent, if there is anything, and `id` its pass.
+    void offer(std::optional<Packet> packet, Chance& chance, uint64_t id = 0) {
         if (packet && waited_ < latency_) {
             ++waited_;
         } else if (packet && !offered_ && !chance()) {
             drive(*packet);
+            if (port_.id) std::memcpy(port_.id, &id, port_.id_size);
             offered_ = true;
         }
         *port_.valid = offered_;
@@ -124,6 +136,11 @@ class Sink {
         return true;
     }
     bool last() const { return *port_.last; }
+    uint64_t id() const {
+        uint64_t id = 0;
+        if (port_.id) std::memcpy(&id, port_.id, port_.id_size);
+        return id;
+    }
 
   private:
     // Bytes of the beat that count: all, or those that are marked, which must be its first.
