@@ -46,8 +46,8 @@ def test_what_no_feature_has_is_found(kind, name):
 
 
 def test_a_new_component_is_found():
-    expected = "components: Watchdog is in no feature; accepted: a place in the plan for each"
-    assert gaps(load(), components() | {"Watchdog"}) == [expected]
+    expected = "components: Sentinel is in no feature; accepted: a place in the plan for each"
+    assert gaps(load(), components() | {"Sentinel"}) == [expected]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ from dorefa.hw.compiler.sizing import fit
 from dorefa.sim import simulate
 
 
-@pytest.mark.parametrize("simulator", ["amaranth", "verilator", "icarus"])
+@pytest.mark.parametrize(
+    "simulator", ["amaranth", "verilator", pytest.param("icarus", marks=pytest.mark.icarus)]
+)
 def test_partial_groups_of_packets_of_images(simulator, seed):
     """11 classes in groups of 3 on tiles of 4 rows, three passes, five images a packet."""
     # Fixed weights: the compiled model is worth keeping in the cache between runs.

@@ -11,6 +11,7 @@ from dorefa.hw.compiler.geometry import PassGeometry
 from dorefa.hw.compiler.map_layout import MapLayout
 from dorefa.hw.compiler.needs import xnor_constants
 from dorefa.hw.compiler.sizing import fit
+from dorefa.hw.interface.load_check import load_crc
 from dorefa.hw.interface.memory_map import MemoryMap
 from dorefa.hw.interface.parameters import affine_layout
 from dorefa.hw.interface.registers import REGISTERS
@@ -86,13 +87,25 @@ def test_host_writes(weights, rng):
     memory_map = MemoryMap.of(compiled.config)
     writes = list(compiled.host_writes())
     assert len({address for address, _ in writes}) == len(writes)
+    # All that goes into memories lies between the marks of a load, and has its checksum.
+    names = {register.address: name for name, register in REGISTERS.items()}
+    ends = len(writes) - 5
+    assert [names.get(address) for address, _ in writes[:1] + writes[ends:]] == [
+        "load_begin",
+        "load_check",
+        "layers",
+        "image_bytes",
+        "watchdog",
+        "control",
+    ]
+    assert writes[ends][1] == load_crc(writes[1:ends]) == compiled.load_crc
     assert all(0 <= word < 1 << 32 for _, word in writes)
     registers = compiled.memories["registers"]
-    assert writes[-3:] == [
-        (REGISTERS["layers"].address, registers["layers"]),
-        (REGISTERS["image_bytes"].address, registers["image_bytes"]),
-        (REGISTERS["control"].address, 1),
+    assert [word for _, word in writes[ends + 1 :]] == [
+        *(registers[name] for name in ("layers", "image_bytes", "watchdog")),
+        1,
     ]
+    assert registers["watchdog"] == 2 * compiled.cycles + 65_536
     held = dict(writes)
     images = {
         memory_map.program: [compiled.memories["program"]],
@@ -110,7 +123,7 @@ def test_host_writes(weights, rng):
                     for piece in range(window.pieces)
                 ]
                 assert sum(p << (32 * n) for n, p in enumerate(pieces)) == word
-    assert len(held) == 3
+    assert len(held) == 6
     # Of streamed weights, both halves as far as the longest pass fills them.
     weight_words = sum(map(len, compiled.memories["weights"]))
     if weights == "stream":

@@ -81,7 +81,7 @@ def test_registers():
     async def testbench(ctx):
         expected = {
             "identity": 0x444F5245,
-            "version": 3,
+            "version": 4,
             "control": 0,
             "layers": 1,
             "image_bytes": 1,
@@ -94,22 +94,33 @@ def test_registers():
         for name, value in expected.items():
             assert await read(ctx, unit, ADDRESS[name]) == value, name
         # Read-only registers, and addresses without register, ignore writes.
-        for address in range(16):
-            if address not in (ADDRESS["control"], ADDRESS["layers"], ADDRESS["image_bytes"]):
+        for address in range(32):
+            if address not in (
+                ADDRESS[name]
+                for name in ("control", "layers", "image_bytes", "interrupts", "watchdog", "load_check")
+            ):
                 await write(ctx, unit, address, 0xFFFFFFFF)
-        for address in range(16):
+        for address in range(32):
             assert await read(ctx, unit, address) == dict(enumerate(expected.values())).get(address, 0)
+        # Of nothing loaded the checksum is 0.
+        await write(ctx, unit, ADDRESS["load_check"], 0)
+        await ctx.tick()
         for name, value, port in (
             ("control", 1, unit.enable),
             ("layers", 3, unit.layers),
             ("image_bytes", 0x89ABCDEF % (1 << ODD.image_bytes_bits), unit.image_bytes),
+            # Too great by their upper bits alone.
+            ("layers", 1 << ODD.layer_depth.bit_length(), unit.layers),
+            ("image_bytes", 5 | 1 << ODD.image_bytes_bits, unit.image_bytes),
         ):
             await write(ctx, unit, ADDRESS[name], value)
+            await ctx.tick()
+            value = value if value < 1 << len(port) else 0
             assert ctx.get(port) == value
             assert await read(ctx, unit, ADDRESS[name]) == value
             # Registers repeat up to the first window.
             first = MemoryMap.of(ODD).address(MemoryMap.of(ODD).program, 0, 0)
-            assert await read(ctx, unit, first - 16 + ADDRESS[name]) == value
+            assert await read(ctx, unit, first - 32 + ADDRESS[name]) == value
         await write(ctx, unit, ADDRESS["control"], 2)
         assert ctx.get(unit.enable) == 0
 
@@ -196,9 +207,9 @@ def test_trunks_raise_a_bit_where_they_stream():
         unit = HostPort(config)
 
         async def testbench(ctx, unit=unit, seen=seen):
-            ctx.set(unit.wrong_trunks, 1)
+            if seen:
+                ctx.set(unit.wrong_trunks, 1)
             await ctx.tick()
-            ctx.set(unit.wrong_trunks, 0)
             assert REGISTERS["status"].decode(await read(ctx, unit, status))["wrong_trunks"] == seen
 
         simulate(unit, testbench, limit=10)

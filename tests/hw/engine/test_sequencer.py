@@ -46,6 +46,7 @@ def run(config, unit, packets, drawn, rng, *, image_bytes, gaps, words=()):
     loads, drops, finished = [], [], []
 
     async def feed(ctx):
+        ctx.set(unit.runnable, 1)
         for address, word in enumerate(words):
             ctx.set(unit.w_en, 1)
             ctx.set(unit.w_address, address)
@@ -175,6 +176,7 @@ def test_not_ready_until_enabled(rng):
     unit = Sequencer(config, init=words)
 
     async def testbench(ctx):
+        ctx.set(unit.runnable, 1)
         ctx.set(unit.layers, 1)
         ctx.set(unit.image_bytes, 8)
         ctx.set(unit.i.valid, 1)
@@ -201,6 +203,7 @@ def test_disabled_between_packets(rng):
     unit = Sequencer(BASE)
 
     async def testbench(ctx):
+        ctx.set(unit.runnable, 1)
         ctx.set(unit.layers, 1)
         ctx.set(unit.image_bytes, 8)
         ctx.set(unit.enable, 1)

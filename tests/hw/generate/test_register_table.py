@@ -24,4 +24,6 @@ def test_a_register_stands_once_and_each_field_has_a_line():
         "| | | 23-12 | `rows` | const | `total_rows` | output channels in parallel, of all engines |",
         "| | | 31-24 | `cols` | const | `cols` | output pixels in parallel |",
         "| 0x2 | `control` | 0 | `enable` | rw | 0 | accept images |",
+        "| | | 1 | `reset` | rw | 0 | as long as it is 1, everything that is under way ends, and what comes "
+        "is dropped; memories and registers stay |",
     ]

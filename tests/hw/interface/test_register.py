@@ -67,7 +67,7 @@ def test_values_that_do_not_fit():
         (lambda: field(lsb=-1, width=2), "bits 0--1 of a 32-bit word"),
         (lambda: field(lsb=30, width=3), "bits 32-30 of a 32-bit word"),
         (lambda: field(width=2, access=Access.CLEAR), "2 bits that are cleared"),
-        (lambda: field(access=Access.READ_ONLY, reset=1), "reset value of what the hardware writes"),
+        (lambda: field(access=Access.READ_ONLY, reset=1), "reset value of what the host does not set"),
         (lambda: field(reset="rows"), "only a constant has a named value"),
         (lambda: field(width=2, reset=4), "field f: 4 after reset; accepted: 0 to 3"),
         (lambda: register(field("a", 0, 4), field("b", 3)), "field b does not lie above a"),

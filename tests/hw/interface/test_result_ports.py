@@ -18,12 +18,17 @@ def test_layouts(acc_bits, width):
     config = EngineConfig(acc_bits=acc_bits, quant=3, engines=2, rows=6)
     single, wide = (result_port(config.replace(results=name)) for name in ("single", "wide"))
     assert (single.sums(config), single.data_bits(config)) == (1, width)
-    assert {name: field.width for name, field in single.layout(config)} == {"data": width, "last": 1}
+    assert {name: field.width for name, field in single.layout(config)} == {
+        "data": width,
+        "last": 1,
+        "error": 1,
+    }
     assert (wide.sums(config), wide.data_bits(config)) == (6, 6 * width)
     assert {name: field.width for name, field in wide.layout(config)} == {
         "data": 6 * width,
         "keep": 6 * width // 8,
         "last": 1,
+        "error": 1,
     }
 
 

@@ -1,6 +1,9 @@
 # amaranth: UnusedElaboratable=no
 """dorefa.hw.shell.axi: AXI4-Lite rules under random stalls, errors, speed, ports of the top."""
 
+from functools import reduce
+from operator import or_
+
 import pytest
 from amaranth import Module
 from amaranth.hdl import Fragment
@@ -14,6 +17,28 @@ from dorefa.hw.shell.axi import DECODE_ERROR, OKAY, SLAVE_ERROR, AxiLiteBridge, 
 LIMIT = 20_000
 ADDR_BITS = 5
 REGIONS = ((0, 8), (12, 9))
+# Of these words: those that can only be written, only be read, and always be written.
+WRITE_ONLY, READ_ONLY, FREE = (2, 13), (5, 20), (1, 14)
+
+
+class Space:
+    """A few words of every kind."""
+
+    def exists(self, address):
+        hits = ((address >= first) & (address < first + words) for first, words in REGIONS)
+        return reduce(or_, hits)
+
+    def readable(self, address):
+        return self.exists(address) & ~self._any_of(address, WRITE_ONLY)
+
+    def writable(self, address):
+        return self.exists(address) & ~self._any_of(address, READ_ONLY)
+
+    def free(self, address):
+        return self._any_of(address, FREE)
+
+    def _any_of(self, address, numbers):
+        return reduce(or_, (address == number for number in numbers))
 
 
 class Host:
@@ -110,7 +135,7 @@ def mapped(address):
 
 @pytest.mark.parametrize("stall", [0.0, 0.3, 0.8])
 def test_writes_and_reads_under_stalls(rng, stall):
-    bridge = AxiLiteBridge(addr_bits=ADDR_BITS, regions=REGIONS)
+    bridge = AxiLiteBridge(addr_bits=ADDR_BITS, space=Space())
     count = 150
     addresses = rng.integers(0, 1 << ADDR_BITS, count).tolist()
     data = rng.integers(0, 1 << 32, count).tolist()
@@ -146,6 +171,8 @@ def test_writes_and_reads_under_stalls(rng, stall):
     for address, word, strobe in zip(addresses, data, strobes, strict=True):
         if not mapped(address):
             expected.append((DECODE_ERROR,))
+        elif strobe == 15 and address in READ_ONLY:
+            expected.append((SLAVE_ERROR,))
         elif strobe == 15:
             words[address] = word
             written.append((address, word))
@@ -154,9 +181,41 @@ def test_writes_and_reads_under_stalls(rng, stall):
             expected.append((OKAY if strobe == 0 else SLAVE_ERROR,))
     assert answers == expected
     assert host.writes == written
-    assert values == [
-        (words[address], OKAY) if mapped(address) else (0, DECODE_ERROR) for address in range(1 << ADDR_BITS)
-    ]
+    kinds = {
+        address: (0, SLAVE_ERROR if mapped(address) else DECODE_ERROR) for address in range(1 << ADDR_BITS)
+    }
+    kinds |= {a: (words[a], OKAY) for a in kinds if mapped(a) and a not in WRITE_ONLY}
+    assert values == list(kinds.values())
+
+
+def test_locked_writes_reach_the_host_and_answer_an_error(rng):
+    """`host_locked` counts in the cycle in front of the one in which the host sees the write."""
+    bridge = AxiLiteBridge(addr_bits=ADDR_BITS, space=Space())
+    locks, answers = rng.integers(0, 2, 400).tolist(), []
+    addresses = [address for address in range(8) if address not in READ_ONLY] * 8
+    seen = []
+
+    async def lock(ctx):
+        for value in locks:
+            ctx.set(bridge.host_locked, value)
+            *_, enable, address = await ctx.tick().sample(bridge.host_w_en, bridge.host_addr)
+            seen.append((enable, address))
+
+    async def writes(ctx):
+        await send(ctx, rng, bridge, "aw", [{"awaddr": 4 * address} for address in addresses], 0.3)
+
+    async def words(ctx):
+        await send(ctx, rng, bridge, "w", [{"wdata": 1, "wstrb": 15}] * len(addresses), 0.3)
+
+    async def answer(ctx):
+        answers.extend(await receive(ctx, rng, bridge, "b", ["bresp"], len(addresses), 0.3))
+
+    run(bridge, lock, writes, words, answer)
+    came = [(locks[cycle - 1], address) for cycle, (enable, address) in enumerate(seen) if enable]
+    assert [address for _, address in came] == addresses
+    locked = [SLAVE_ERROR if lock and address not in FREE else OKAY for lock, address in came]
+    assert [own for (own,) in answers] == locked
+    assert {OKAY, SLAVE_ERROR} == set(locked)
 
 
 @pytest.mark.parametrize("first", ["aw", "w"])
@@ -225,17 +284,20 @@ def test_reads_get_their_turn_during_writes(rng):
     assert done == [(OKAY,)] * 3
 
 
-def test_regions_are_checked():
-    with pytest.raises(InputError, match=r"region of 9 words at 24 does not fit; accepted: within 32"):
-        AxiLiteBridge(addr_bits=5, regions=[(24, 9)])
+def test_address_bits_are_checked():
     with pytest.raises(InputError, match="addr_bits is 0; accepted: at least 1"):
         AxiLiteBridge(addr_bits=0)
 
 
 def test_ports_of_streamed_trunks():
     sizes = {"trunk_bits": 18, "trunk_depth": 16, "quant": 2, "engines": 2}
-    for trunks, expected in (("onchip", set()), ("stream", {"tdata", "tvalid", "tready", "tlast"})):
-        top = AxiTop(Engine(preset("tiny").replace(trunks=trunks, **sizes)))
+    beats = {"tdata", "tvalid", "tready", "tlast"}
+    for trunks, checks, expected in (
+        ("onchip", "full", set()),
+        ("stream", "none", beats),
+        ("stream", "full", beats | {"tid"}),
+    ):
+        top = AxiTop(Engine(preset("tiny").replace(trunks=trunks, checks=checks, **sizes)))
         Fragment.get(top, None)
         for side in "sm":
             names = {name for name in top.signature.members if name.startswith(f"{side}_axis_trunks_")}
@@ -259,7 +321,7 @@ def test_ports_of_the_top(port_bytes, weights):
     Fragment.get(top, None)  # elaborates, so that nothing counts as unused
     names = set(top.signature.members)
     assert ("s_axis_tkeep" in names) == (port_bytes > 1)
-    assert "m_axis_tkeep" in names
+    assert {"m_axis_tkeep", "m_axis_tuser", "irq"} <= names
     assert len(top.s_axis_tdata) == 8 * port_bytes
     assert len(top.m_axis_tdata) == config.result_bits
     lite = {name.removeprefix("s_axil_") for name in names if name.startswith("s_axil_")}
@@ -272,5 +334,7 @@ def test_ports_of_the_top(port_bytes, weights):
     if weights == "onchip":
         assert streamed == set()
     else:
-        assert streamed == {f"s_axis_weights_{name}" for name in ("tdata", "tvalid", "tready", "tlast")}
+        beats = ("tdata", "tvalid", "tready", "tlast", "tid")
+        assert streamed == {f"s_axis_weights_{name}" for name in beats}
+        assert len(top.s_axis_weights_tid) == 3  # of 8 passes
         assert len(top.s_axis_weights_tdata) == 8 * port_bytes

@@ -43,9 +43,26 @@ def mapped(address):
     return (address >= FIRST) & (address < FIRST + WORDS)
 
 
+class Space:
+    """The first word can only be written, at any time; the others can be read, and written while not
+    locked."""
+
+    def exists(self, address):
+        return mapped(address)
+
+    def readable(self, address):
+        return mapped(address) & (address != FIRST)
+
+    def writable(self, address):
+        return mapped(address)
+
+    def free(self, address):
+        return address == FIRST
+
+
 def bridge(of=AxiLiteBridge):
     """`write` and `read`: the cycles in which the bridge does one."""
-    dut = of(addr_bits=ADDR_BITS, regions=[(FIRST, WORDS)])
+    dut = of(addr_bits=ADDR_BITS, space=Space())
     seen, bench = inner(dut), Bench(dut=dut)
     m, write, read, past = bench.m, seen.write, seen.read, bench.past
     sends(bench, "b", dut.bresp)
@@ -66,16 +83,20 @@ def bridge(of=AxiLiteBridge):
         "where asked for", ~past(write | read) | (dut.host_addr == past(Mux(write, address, r_address)))
     )
     # Answers that are owed, from the cycle behind a write on, and three cycles behind a read.
-    owed, read_owed, response, read_mapped = Signal(), Signal(), Signal(2), Signal()
+    owed, read_owed, response, read_response = Signal(), Signal(), Signal(2), Signal(2)
     asked, answers, got = past(read), past(past(read)), Signal(32)
     m.d.sync += [
         owed.eq(write | (owed & ~dut.bready)),
         read_owed.eq(answers | (read_owed & ~dut.rready)),
     ]
     with m.If(write):
-        m.d.sync += response.eq(Mux(~mapped(address), DECODE_ERROR, Mux(whole | none, OKAY, SLAVE_ERROR)))
+        locked = whole & dut.host_locked & (address != FIRST)
+        refused = Mux((whole & ~locked) | none, OKAY, SLAVE_ERROR)
+        m.d.sync += response.eq(Mux(~mapped(address), DECODE_ERROR, refused))
     with m.If(read):
-        m.d.sync += read_mapped.eq(mapped(r_address))
+        m.d.sync += read_response.eq(
+            Mux(mapped(r_address), Mux(r_address == FIRST, SLAVE_ERROR, OKAY), DECODE_ERROR)
+        )
     with m.If(answers):
         m.d.sync += got.eq(dut.host_r_data)
     bench.always("a write is answered once", dut.bvalid == owed)
@@ -83,8 +104,8 @@ def bridge(of=AxiLiteBridge):
     bench.always("its response", ~owed | (dut.bresp == response))
     bench.always("a read is answered once", dut.rvalid == read_owed)
     bench.always("no answer of a read is lost", ~(answers & read_owed & ~dut.rready))
-    bench.always("its word", ~read_owed | (dut.rdata == Mux(read_mapped, got, 0)))
-    bench.always("its region", ~read_owed | (dut.rresp == Mux(read_mapped, OKAY, DECODE_ERROR)))
+    bench.always("its word", ~read_owed | (dut.rdata == Mux(read_response == OKAY, got, 0)))
+    bench.always("its region", ~read_owed | (dut.rresp == read_response))
 
     may_write = aw & w & (~owed | dut.bready)
     may_read = ar & ~asked & ~answers & (~read_owed | dut.rready)
@@ -92,12 +113,14 @@ def bridge(of=AxiLiteBridge):
     bench.always("a read waits for one write at most", ~(past(may_read & ~read) & may_read) | read)
     bench.cover("a write to no region", owed & (response == DECODE_ERROR))
     bench.cover("a write of a part", owed & (response == SLAVE_ERROR))
-    bench.cover("a read of a word", read_owed & read_mapped & (dut.rdata == 5))
+    bench.cover("a locked write", owed & (response == SLAVE_ERROR) & dut.host_w_en)
+    bench.cover("a read of a word", read_owed & (read_response == OKAY) & (dut.rdata == 5))
+    bench.cover("a read of a word that can only be written", read_owed & (read_response == SLAVE_ERROR))
     bench.cover("a write every cycle", past(past(write) & write) & write)
     bench.cover("both wait", may_write & may_read & ~write)
     bench.lemma("reading", (seen.reading == asked) & (seen.fetched == answers))
     bench.lemma("one read", ~(asked & answers) & ~((asked | answers) & read_owed & ~dut.rready))
-    bench.lemma("region", ~(asked | answers | read_owed) | (seen.read_mapped == read_mapped))
+    bench.lemma("region", ~(asked | answers | read_owed) | (seen.read_answer == read_response))
     return bench
 
 
@@ -116,14 +139,15 @@ def test_every_access_is_done_and_answered_once(tmp_path):
             "write.eq(write_possible)",
             "a read waits",
         ),
-        ("self.host_w_en.eq(write & whole & mapped)", "self.host_w_en.eq(write & whole)", "written once"),
+        ("self.host_w_en.eq(write & whole & reaches)", "self.host_w_en.eq(write & whole)", "written once"),
         (
             "return full | valid, Mux(full, held, payload)",
             "return full | valid, payload",
             "as asked|where asked",
         ),
         ("aw_waits & w_waits &", "aw_waits &", "a write is one that was asked for"),
-        ("Mux(whole | none, OKAY, SLAVE_ERROR)", "OKAY", "its response"),
+        ("Mux(none, OKAY, SLAVE_ERROR)", "OKAY", "its response"),
+        ("self.host_locked & ~self._space.free(address)", "self.host_locked", "its response"),
     ],
 )
 def test_planted_faults_are_found(place, planted, found, tmp_path):

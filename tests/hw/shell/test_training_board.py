@@ -89,8 +89,8 @@ def test_packets_and_their_answers(size, early, rng):
     assert line.packets == [packet.tobytes() for packet in packets]
     assert (found.cycles.tolist(), found.spans.tolist()) == ([0, 0], [0, 0])
     # Behind the packets it asks for errors.
-    assert board.sent == 2 * (5 + size) + 5 == len(line.sent)
-    assert board.received == 2 * 2500 + 4
+    assert board.sent == 2 * (5 + size) + 2 * 5 == len(line.sent)
+    assert board.received == 2 * 2500 + 2 * 4
 
 
 def test_words_are_written(rng):

@@ -123,7 +123,7 @@ def test_a_dropped_packet_is_answered_early(own, rng):
 
 def test_an_address_that_does_not_answer(own):
     with pytest.raises(SimulationError, match="^compiled model: a read was answered with an error$"):
-        own.read(16)
+        own.read(21)
 
 
 def test_watchdog_of_seconds(own, monkeypatch):

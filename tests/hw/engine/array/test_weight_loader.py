@@ -65,15 +65,17 @@ def run(config, images, rng, stalls):
     half, together = config.weight_depth // 2, rows_per_beat(config)
     memory = [[None] * config.weight_depth for _ in range(config.total_rows)]
     passes = [one for image in images for one in image]
+    numbered = [one for image in images for one in enumerate(image)]
     longest = max(len(beats_of(w, config, rng, a)) for w, _, a in passes)
     idle = []
 
     async def source(ctx):
-        for words, _, addresses in passes:
+        for number, (words, _, addresses) in numbered:
+            own = {"id": number} if config.guarded else {}
             for data, last in beats_of(words, config, rng, addresses):
                 while rng.random() < stalls:
                     await ctx.tick()
-                ctx.set(unit.i.payload, {"data": data, "last": last})
+                ctx.set(unit.i.payload, {"data": data, "last": last} | own)
                 ctx.set(unit.i.valid, 1)
                 taken = False
                 while not taken:
@@ -103,6 +105,9 @@ def run(config, images, rng, stalls):
                 ctx.set(unit.image_begins, 0)
             for number, (words, expected, addresses) in enumerate(image):
                 ctx.set(unit.expected, expected)
+                ctx.set(unit.start, 1)
+                await ctx.tick()
+                ctx.set(unit.start, 0)
                 available = False
                 while not available:
                     _, _, available = await ctx.tick().sample(unit.available)
@@ -161,7 +166,7 @@ def test_rows_of_all_engines(rows, engines, half, stalls, rng):
 def test_wrong_lengths(lanes, port_bytes, stalls, rng):
     """Too short, too long, longer than a half, ending within an address; the packets that follow, of the
     same image and of the next, are right again."""
-    config = make_config(lanes, port_bytes, rows=6, half=3)
+    config = make_config(lanes, port_bytes, rows=6, half=3).replace(checks="none")
     images = []
     for wrong in (1, 2 / 3, 3 / 2, 2 + 1 / 6, 3, 4, 9):
         words, after = draw_words(rng, config, 2), draw_words(rng, config, 3)

@@ -73,7 +73,7 @@ def test_every_sum_leaves_once_in_order(changes, tmp_path):
 @pytest.mark.parametrize(
     "place, planted, found",
     [
-        ("moves.eq(~sending | self.o.ready)", "moves.eq(1)", "o: "),
+        ("moves.eq(~sending | self.o.ready)", "moves.eq(1)", "o: |done, turn"),
         ("shows = Mux(moves, turn, current)", "shows = turn", "payload is stable"),
         ("self.ready.eq(~next_taken & ~next_sending)", "self.ready.eq(~next_taken)", "the next group"),
         ("later.eq(turn & follows)", "later.eq(turn)", "a sum is of a group"),

@@ -100,23 +100,25 @@ def test_a_packet_comes_back_for_every_layer_that_adds_it(adds, plan, rng):
 
 @pytest.mark.parametrize("change", ["long", "last too early"])
 def test_wrong_packets(change, rng):
-    """A packet of another length raises the status bit; results of the images after it are right."""
+    """A packet of another length raises the status bit; results of the images after it are right. Without
+    checks: where there are some, the image ends with an error (tests/sim/test_faults.py)."""
     integer = residual(rng)
-    compiled = compile_network(integer, fit(integer, lanes=16, rows=4, quant=2, trunks="stream"))
+    config = fit(integer, lanes=16, rows=4, quant=2, trunks="stream", checks="none")
+    compiled = compile_network(integer, config)
 
     class Wrong(TrunkMemory):
         sent = 0
 
-        async def send(self, ctx, packet):
+        async def send(self, ctx, packet, number):
             self.sent += 1
             if self.sent != 3:
-                await super().send(ctx, packet)
+                await super().send(ctx, packet, number)
             elif change == "long":
                 # So many groups that the next image would not wait for its own.
-                await super().send(ctx, packet + bytes(30 * 3))
+                await super().send(ctx, packet + bytes(30 * 3), number)
             else:
-                await super().send(ctx, packet[:-3])
-                await super().send(ctx, packet[-3:])
+                await super().send(ctx, packet[:-3], number)
+                await super().send(ctx, packet[-3:], number)
 
     images = random_images(integer, 3, 5)
     bench = Bench(compiled, rng, gaps=0.8, trunk_memory=Wrong)

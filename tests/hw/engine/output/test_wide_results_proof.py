@@ -83,7 +83,7 @@ def test_no_group_is_lost(encoding, tmp_path):
     "place, planted, found",
     [
         ("spare >= 0", "spare >= -1", "queue: only where there is room"),
-        ("queue.r_en.eq(self.o.ready)", "queue.r_en.eq(1)", "o: "),
+        ("queue.r_en.eq(self.o.ready)", "queue.r_en.eq(1)", "o: |queue: in order"),
         ("self.done.eq(self.o.valid & self.o.ready &", "self.done.eq(", "an end is a transfer"),
         ('delayed(m, self.valid, stages, "valid")', 'delayed(m, self.valid, 1, "valid")', "a group's sums"),
     ],

@@ -11,6 +11,7 @@ from dorefa.hw.compiler.descriptor import descriptor
 from dorefa.hw.compiler.training.weight_operands import weight_packets, weight_writes
 from dorefa.hw.engine.engine import Engine
 from dorefa.hw.interface import program
+from dorefa.hw.interface.load_check import checked
 from dorefa.hw.interface.memory_map import MemoryMap
 from dorefa.hw.interface.registers import REGISTERS, Mode
 from dorefa.hw.lib.amaranth_private import find_memories
@@ -36,6 +37,11 @@ def job_descriptor(computed):
     if part.shared_weights:
         values["tile_step"] = part.w_bits * geometry.words if geometry.tiles > 1 else 0
     return program.encode(config, part.name, values)
+
+
+def jobs_weights(computed, weights):
+    """(0, packet) of every set of weights of a JobPass: that of its only pass."""
+    return [(0, packet) for packet in weight_packets(computed, weights)]
 
 
 class JobBench:
@@ -67,7 +73,8 @@ class JobBench:
 
         async def main(ctx):
             fill_memories(ctx, memories, self.rng)
-            await self.write(ctx, [(REGISTERS["control"].address, 1)])
+            # Of nothing loaded the checksum is right, too.
+            await self.write(ctx, [*checked(self.config, ()), (REGISTERS["control"].address, 1)])
             await scenario(ctx, self)
             assert not self.packets and not self.weights
 
@@ -92,11 +99,18 @@ class JobBench:
             simulator.run()
 
     async def write(self, ctx, words, *, found=True):
-        """Writes (word address, word) pairs; a packet that begins then finds them, or just does not."""
-        host = self.engine.host
+        """Writes (word address, word) pairs, all of registers, or all of memories, which are checked then; a
+        packet that begins then finds them, or just does not."""
+        host, words = self.engine.host, [(address, int(word)) for address, word in words]
+        if words and words[0][0] >= self.map.address(self.map.program, 0, 0):
+            words = [*checked(self.config, words)]
+        # Quantizers end some cycles behind the last of their codes; the lock is that of the next cycle.
+        locked = self.config.guarded
+        while locked:
+            *_, locked = await ctx.tick().sample(host.locked)
         for address, word in words:
             ctx.set(host.addr, address)
-            ctx.set(host.w_data, int(word))
+            ctx.set(host.w_data, word)
             ctx.set(host.w_en, 1)
             await ctx.tick()
         ctx.set(host.w_en, 0)
@@ -133,12 +147,12 @@ class JobBench:
         """Sends a packet of bytes to the image port, or these beats."""
         await self._send(ctx, self.engine.i, beats or beats_of(bytes(data), self.config.port_bytes))
 
-    async def _send(self, ctx, port, beats):
+    async def _send(self, ctx, port, beats, number=0):
         names = [name for name, _ in port.payload.shape()]
         for beat in beats:
             while self.rng.random() < self.stalls:
                 await ctx.tick()
-            fields = dict(zip(("data", "keep", "last"), beat, strict=True))
+            fields = {**dict(zip(("data", "keep", "last"), beat, strict=True)), "id": number}
             ctx.set(port.payload, {name: fields[name] for name in names})
             ctx.set(port.valid, 1)
             taken = False
@@ -150,7 +164,8 @@ class JobBench:
         while True:
             while not self.weights:
                 await ctx.tick()
-            await self._send(ctx, self.engine.weights, beats_of(self.weights[0], self.config.port_bytes))
+            number, packet = self.weights[0]
+            await self._send(ctx, self.engine.weights, beats_of(packet, self.config.port_bytes), number)
             self.weights.popleft()
 
     async def _take(self, ctx):
@@ -200,7 +215,7 @@ class JobBench:
         )
         streams = self.map.weights is None
         if streams:
-            self.weights += weight_packets(computed, weights)
+            self.weights += jobs_weights(computed, weights)
         answers = []
         for number, packet in enumerate(computed.packets(images)):
             if not streams and number < len(weights):

@@ -15,12 +15,11 @@ from dorefa.golden.run.integer import run_integer
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.packets import weight_packet
 from dorefa.hw.compiler.training.job_pass import JobPass
-from dorefa.hw.compiler.training.weight_operands import weight_packets
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.interface.registers import Mode
 
 from ...support import draw_layer, network
-from .job_bench import beats_of, job_descriptor
+from .job_bench import beats_of, job_descriptor, jobs_weights
 
 ENGINE = EngineConfig(
     lanes=16,
@@ -88,7 +87,7 @@ async def gradients_are_right(ctx, bench, rng, bits, one=None):
         computed, start = JobPass(part=one, config=bench.config), int(rng.integers(9))
         images, weights = codes.reshape(1, *one.in_shape), draw(rng, one)[1]
         await bench.table(ctx, bench.map.program, job_descriptor(computed), start)
-        bench.weights += weight_packets(computed, weights)
+        bench.weights += jobs_weights(computed, weights)
         sums = run_planes(one, images, weights) - computed.constants(weights)[:, None, None]
         expected += sums.astype("<i4").tobytes()
     await bench.quantize(
@@ -154,7 +153,8 @@ async def inference_is_right(ctx, bench, rng):
     await bench.write(ctx, compiled.host_writes())
     for image, expected in zip(images, scores, strict=True):
         if bench.map.weights is None:
-            bench.weights += [weight_packet(words, bench.config) for words in compiled.weight_packets]
+            packets = [weight_packet(words, bench.config) for words in compiled.weight_packets]
+            bench.weights += enumerate(packets)
         await bench.send(ctx, image)
         assert ((await bench.results(ctx)).view("<i4") == expected).all()
 
