@@ -62,6 +62,7 @@ def test_engine_parameters_of_a_board_and_its_family():
         "structure": "mapped",
         "pipeline": "none",
         "prefetch": 0,
+        "checks": "basic",
     }
 
 
