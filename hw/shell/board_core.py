@@ -89,7 +89,7 @@ def network_board(compiled: Any, *, clock_hz: float, baud: int) -> BoardCore:
     config, network, memories = compiled.config, compiled.network, compiled.memories
     if config.guarded:
         # A host at the other end of a line pauses for longer than one on the same chip.
-        limit = max(memories["registers"]["watchdog"], round(_PAUSE * clock_hz))
+        limit = max(memories["registers"].get("watchdog", 0), round(_PAUSE * clock_hz))
         memories = memories | {"registers": memories["registers"] | {"watchdog": limit}}
     registers = board_registers(
         network.input_shape, classes=network.classes, result_bytes=config.result_bits // 8

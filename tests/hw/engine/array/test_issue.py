@@ -114,6 +114,12 @@ def run(unit, values, patches, *, rng, waits, drain=None, ready=None, abandoned=
             if drain:
                 ctx.set(unit.drained, drain(ctx.get(unit.tile.ends)))
             if ready:
+                # A tile waits for room where it would end with it, and never else.
+                ctx.set(unit.tile_ready, 1)
+                would_end = ctx.get(unit.tile.ends)
+                assert not ctx.get(unit.tile_waits)
+                ctx.set(unit.tile_ready, 0)
+                assert ctx.get(unit.tile_waits) == would_end
                 ctx.set(unit.tile_ready, ready())
             _, _, step, slot, word, plane, weight, tile, released = await ctx.tick().sample(*ports)
             if step.enable:
@@ -234,7 +240,8 @@ def test_tiles_wait_for_room(raw, rng):
     """And raw ones for nothing else."""
     values = descriptor(tiles=3, words=2, raw=raw)
     unit = Issue(CONFIG.replace(results="wide"))
-    run(unit, values, 6, rng=rng, waits=0, ready=lambda: rng.random() < 0.2)
+    for missing in (0, 0.4):
+        run(unit, values, 6, rng=rng, waits=0.3, ready=lambda: rng.random() < 0.2, missing=missing)
     _, stamps = run(unit, values, 4, rng=rng, waits=0, ready=lambda: True)
     assert stamps == list(range(stamps[0], stamps[0] + len(stamps)))
 
