@@ -40,9 +40,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=5000, help="scenarios at least")
     parser.add_argument("--seed", type=int, default=1, help="of all draws")
-    parser.add_argument("--jobs", type=int, help="processes at a time (default: one per processor)")
-    parser.add_argument("--cluster", help="address of a Dask scheduler whose workers do it instead")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--jobs", type=int, help="processes at a time (default: one per processor)")
+    where.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler whose workers do it instead")
     args = parser.parse_args()
+    if args.count < 1:
+        parser.error(f"--count is {args.count}; accepted: at least 1")
     counts, faults = Counter(), []
     tasks = work.tasks(args.count, args.seed)
     for outcome in run_tasks(work.WORK, tasks, jobs=args.jobs, cluster=args.cluster):

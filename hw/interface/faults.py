@@ -14,14 +14,12 @@ CHECKSUM = ("checks", "full")
 class Fault:
     """A cause: bit `name` of the status register, at `bit`, stays until the host clears it.
 
-    `meaning`: what happened; `ends_image`: the image that is computed ends, with a packet that says so;
-    `only`: as of :class:`.register.Field`, which engines can tell.
+    `meaning`: what happened; `only`: as of :class:`.register.Field`, which engines can tell.
     """
 
     name: str
     bit: int
     meaning: str
-    ends_image: bool = False
     only: tuple[str, ...] | None = None
 
 
@@ -31,13 +29,11 @@ FAULTS = (
         name="wrong_weights",
         bit=2,
         meaning="a packet of weights had another length, or was that of another pass",
-        ends_image=True,
     ),
     Fault(
         name="wrong_trunks",
         bit=3,
         meaning="a residual trunk came back with another length, or was that of another pass",
-        ends_image=True,
         only=("trunks", "stream"),
     ),
     Fault(
@@ -45,7 +41,6 @@ FAULTS = (
         bit=4,
         meaning="a program did not end with its last pass, or there was none when the engine was enabled or "
         "an image came, which was dropped",
-        ends_image=True,
         only=GUARDED,
     ),
     Fault(
@@ -53,7 +48,6 @@ FAULTS = (
         bit=5,
         meaning="nothing moved for as many cycles as the watchdog allows, while an image waited or was under "
         "way",
-        ends_image=True,
         only=GUARDED,
     ),
     Fault(

@@ -12,7 +12,8 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.zoo import catalog
 from dorefa.golden.zoo.datasets import digits_sample
 from dorefa.hw import compile_network, fit
-from dorefa.hw.interface.registers import BOARD_REGISTERS
+from dorefa.hw.interface.faults import FAULTS
+from dorefa.hw.interface.registers import BOARD_REGISTERS, REGISTERS
 from dorefa.hw.shell.board_core import network_board
 from dorefa.hw.shell.driver import Board
 from dorefa.synth.boards.catalog import find_board
@@ -147,6 +148,18 @@ def test_a_byte_while_the_board_is_busy(seed):
     port.read(4 * board.classes + 1)
     with pytest.raises(InputError, match="board: the board saw an image byte while it was busy"):
         board.check_errors()
+    board.connect()
+    assert board.errors() == []
+
+
+def test_a_load_that_came_otherwise(seed):
+    """The engine's own errors reach whoever loads, or waits for an answer."""
+    board, _ = board_of(small_network(seed))
+    board.connect()
+    begin, check = (REGISTERS[name].address for name in ("load_begin", "load_check"))
+    with pytest.raises(InputError, match="board: the board saw what was loaded had another checksum"):
+        board.load([(begin, 0), (check, 5)])
+    assert board.errors() == [FAULTS[-1].meaning]
     board.connect()
     assert board.errors() == []
 

@@ -12,18 +12,16 @@ from .player import Operation
 from .scenarios import Scenario, kind, plain
 from .subjects import Subject
 
-FREE = ("control", "status", "interrupts")
 
-
-def _registers(subject: Subject, *names: str) -> list[int]:
+def _registers(*names: str) -> list[int]:
+    """Byte addresses of registers."""
     return [4 * REGISTERS[name].address for name in names]
 
 
 def _windows(subject: Subject) -> list[int]:
     """Byte addresses of everything that was loaded."""
-    first = MemoryMap.of(subject.program.compiled.config).address
     memory_map = MemoryMap.of(subject.program.compiled.config)
-    lowest = first(memory_map.program, 0, 0)
+    lowest = memory_map.address(memory_map.program, 0, 0)
     return [4 * address for address, _ in subject.program.writes if address >= lowest]
 
 
@@ -35,16 +33,12 @@ def _times(rng: random.Random, subject: Subject, count: int) -> list[int]:
 def foreign_addresses(rng: random.Random, subject: Subject) -> Scenario:
     """Reads and writes of any address, and with any strobes, but of what can be written."""
     bits = MemoryMap.of(subject.program.compiled.config).address_bits
-    known = set(_windows(subject)) | {4 * register.address for register in REGISTERS.values()}
     operations = []
     for at in _times(rng, subject, 20):
         address = 4 * rng.randrange(1 << bits)
-        whole = address not in known
         write = rng.randrange(2) == 1
-        strobes = rng.choice((15, 0, 1, 7, 14)) if whole else rng.choice((0, 1, 7, 14))
-        if MemoryMap.of(subject.program.compiled.config).address_bits and whole and write:
-            # A word of a memory that the program does not use is one that may be written.
-            strobes = rng.choice((1, 7, 14))
+        # A whole write might be one of a word that may be written.
+        strobes = rng.choice((0, 1, 7, 14)) if write else 15
         operations.append(Operation(at, write, address, rng.getrandbits(32), strobes))
     return replace(plain(subject), operations=operations, right=2)
 
@@ -52,7 +46,7 @@ def foreign_addresses(rng: random.Random, subject: Subject) -> Scenario:
 @kind("bus abuse")
 def read_only_registers(rng: random.Random, subject: Subject) -> Scenario:
     """Writes of what can only be read."""
-    places = _registers(subject, "identity", "version", "cycles", "array", "widths")
+    places = _registers("identity", "version", "cycles", "array", "widths")
     operations = [
         Operation(at, True, rng.choice(places), rng.getrandbits(32)) for at in _times(rng, subject, 10)
     ]
@@ -72,9 +66,7 @@ def write_register(rng: random.Random, subject: Subject) -> Scenario:
     """A register of the configuration, any value."""
     at = rng.randrange(80 + subject.program.compiled.cycles)
     names = ("layers", "image_bytes", "watchdog", "load_begin", "load_check")
-    operation = Operation(
-        at, True, rng.choice(_registers(subject, *names)), rng.randrange(1 << rng.choice((3, 32)))
-    )
+    operation = Operation(at, True, rng.choice(_registers(*names)), rng.randrange(1 << rng.choice((3, 32))))
     return replace(plain(subject, 1), operations=[operation])
 
 
