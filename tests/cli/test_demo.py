@@ -21,10 +21,10 @@ def _has_ink(path):
     return min(picture.shape[:2]) > 100 and float(np.std(picture)) > 0.02
 
 
-def readme(line):
-    """Numbers that the README's table of the demo has in the line that begins so."""
-    text = (Path(__file__).parents[2] / "README.md").read_text()
-    cells = next(row for row in text.splitlines() if row.startswith(f"| {line}")).split("|")[2]
+def documented(page, line):
+    """Numbers that a page's first table with a line that begins so has in that line."""
+    text = (Path(__file__).parents[2] / page).read_text()
+    cells = next(row for row in text.splitlines() if row.startswith(f"| {line}")).split("|", 2)[2]
     return [float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?:\.\d+)?", cells)]
 
 
@@ -50,13 +50,15 @@ def test_demo_on_few_images(tmp_path, capsys):
     sizes = {
         name: [float(cell.replace(",", "")) for cell in row if cell != "-"]
         for name, row in rows.items()
-        if name in ("ice40", "ecp5", "gowin", "xilinx")
+        if name in ("ice40", "ecp5", "gowin", "gatemate", "xilinx", "asic")
     }
-    assert readme("LUTs, flip-flops, block RAMs: ECP5") == sizes["ecp5"][:3]
-    assert readme("iCE40 / Gowin / 7 series") == [sizes[name][0] for name in ("ice40", "gowin", "xilinx")]
+    assert documented("README.md", "LUTs, flip-flops, block RAMs: ECP5") == sizes["ecp5"][:3]
+    luts = [sizes[name][0] for name in ("ice40", "gowin", "xilinx")]
+    assert documented("README.md", "iCE40 / Gowin / 7 series") == luts
+    assert {name: documented("docs/results.md", name) for name in sizes} == sizes
     (total,) = (line for line in text.splitlines() if line.startswith("per image"))
     cycles = [float(cell.replace(",", "")) for cell in total.split()[2:4]]
-    assert readme("cycles per image") == cycles
+    assert documented("README.md", "cycles per image") == cycles
 
 
 @pytest.mark.parametrize("name", PRESETS)
