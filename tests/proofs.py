@@ -151,12 +151,15 @@ class _Top(wiring.Component):
 
 def inner(component, *functions):
     """The variables of a component's `elaborate`, and of its methods and the `functions` that this calls, as
-    attributes of an object: for what an induction has to know and no port shows."""
-    found, before, codes = {}, sys.getprofile(), [function.__code__ for function in functions]
+    attributes of an object: for what an induction has to know and no port shows. Variables of one name are
+    those of the function that ended last; all of a function are in `inside`, by its name."""
+    found, inside = {}, {}
+    before, codes = sys.getprofile(), [function.__code__ for function in functions]
 
     def look(frame, event, _):
         own = frame.f_locals.get("self") is component or frame.f_code in codes
         if event == "return" and own:
+            inside[frame.f_code.co_name] = dict(frame.f_locals)
             found.update(frame.f_locals)
 
     sys.setprofile(look)
@@ -165,7 +168,7 @@ def inner(component, *functions):
     finally:
         sys.setprofile(before)
     component.elaborate = lambda platform: m
-    return SimpleNamespace(**found)
+    return SimpleNamespace(**found | {"inside": inside})
 
 
 def prove(bench, folder, *, depth=1, cycles=None, within=WITHIN, also=()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dorefa.golden.errors import InputError
@@ -95,11 +95,28 @@ def cut(
         for reader in network.layers
         if reader.source == index and reader.groups > 1
     )
+    why = f"its {whole.tiles} tiles do not fit half of weight_depth {config.weight_depth} at once"
+    larger = f"weight_depth of at least {2 * whole.weight_words}"
+    if 2 * whole.weight_words <= config.weight_depth:
+        why = f"it is cut like others of its trunk, into passes of {most} of its {whole.tiles} tiles"
+        larger = f"a larger weight_depth, now {config.weight_depth}"
     raise InputError(
-        f"layer {layer.name}: its {whole.tiles} tiles do not fit half of weight_depth {config.weight_depth} "
-        f"at once, and no part of it has channels that divide the channel groups of {readers}; accepted: "
-        f"rows that do, or weight_depth of at least {2 * whole.weight_words}"
+        f"layer {layer.name}: {why}, and no part of it has channels that divide the channel groups of "
+        f"{readers}; accepted: rows that do, or {larger}"
     )
+
+
+def pixel_channels(parts: Sequence[Pass]) -> list[list[int]]:
+    """The channels of every quantizer group of a pixel of the layer of these passes, in the order of the
+    trunk memory; a group without any is one of channels that only fill up a block."""
+    groups = [group for part in parts for group in part.quantizer_groups()]
+    return [[channel for channel in group if channel >= 0] for group in groups]
+
+
+def finds_its_trunk(own: list[list[int]], added: list[list[int]]) -> bool:
+    """Whether a layer of the :func:`pixel_channels` `own` finds the trunk of one of `added` where it looks,
+    also that of channels that fill up: zeros, where somebody has written them."""
+    return added[: len(own)] == own
 
 
 def _tile_passes(

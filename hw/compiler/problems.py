@@ -14,6 +14,7 @@ from ..interface.quantizers import quantizer_of
 from ..interface.trunk_stores import trunk_store
 from .geometry import PassGeometry
 from .needs import Need
+from .passes import finds_its_trunk, pixel_channels
 from .schedule import Schedule
 
 _MEMORY_UNITS = {
@@ -78,28 +79,20 @@ def beyond_range(name: str, need: Need) -> str | None:
     return f"{needed} {name} of {need.least} ({unit}){share}; accepted: at most {greatest}"
 
 
-def _real_groups(plan: Schedule, index: int) -> list[list[int]]:
-    """Quantizer groups of a pixel of one layer, without the channels that only fill up a block."""
-    groups = [
-        [channel for channel in group if channel >= 0]
-        for part in plan.of_layer(index)
-        for group in part.quantizer_groups()
-    ]
-    return [group for group in groups if group]
-
-
 def _trunk_problems(network: IntegerNetwork, plan: Schedule, config: EngineConfig) -> Iterator[str]:
     """A trunk and what is added to it must leave the array in the same groups of channels; where trunks
     stream, in the same passes."""
     for index, layer in enumerate(network.layers):
         if layer.add is None:
             continue
-        own, other = (_real_groups(plan, number) for number in (index, layer.add))
-        if own != other:
+        passes, others = plan.of_layer(index), plan.of_layer(layer.add)
+        own, other = pixel_channels(passes), pixel_channels(others)
+        added = network.layers[layer.add].name
+        if not finds_its_trunk(own, other):
             yield (
-                f"layer {layer.name}: its channels leave in other groups than those of "
-                f"{network.layers[layer.add].name}, which it adds ({len(own)} and {len(other)} groups a "
-                "pixel); accepted: rows and channels per group that are multiples of quant"
+                f"layer {layer.name}: its channels leave in other groups than those of {added}, which it "
+                f"adds ({len(own)} and {len(other)} groups a pixel); accepted: rows and channels per group "
+                "that are multiples of quant"
             )
             continue
         if trunk_store(config).streams:
@@ -111,12 +104,11 @@ def _trunk_problems(network: IntegerNetwork, plan: Schedule, config: EngineConfi
                     "or trunks onchip"
                 )
             numbers = plan.numbers_of_layer(index)
-            passes, others = len(numbers), len(plan.numbers_of_layer(layer.add))
-            if passes != others or any(plan.trunk_sources[number] is None for number in numbers):
+            if len(passes) != len(others) or any(plan.trunk_sources[number] is None for number in numbers):
                 yield (
-                    f"layer {layer.name}: its {passes} passes leave other channels than the {others} of "
-                    f"{network.layers[layer.add].name}, whose trunk streams in pass by pass; accepted: "
-                    f"trunks onchip, or a weight_depth, now {config.weight_depth}, that cuts both alike"
+                    f"layer {layer.name}: its {len(passes)} passes leave other channels than the "
+                    f"{len(others)} of {added}, whose trunk streams in pass by pass; accepted: trunks "
+                    f"onchip, or a weight_depth, now {config.weight_depth}, that cuts both alike"
                 )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.integer_network import IntegerNetwork
 
 from ..config.engine import EngineConfig
@@ -15,7 +16,7 @@ from ..engine.reader.patch_buffer import patch_depth
 from ..interface.trunk_stores import trunk_store
 from ..interface.weight_sources import weight_source
 from .map_layout import MapLayout, place_all
-from .passes import Pass, cut, map_of
+from .passes import Pass, cut, finds_its_trunk, map_of, pixel_channels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +67,10 @@ def schedule(network: IntegerNetwork, config: EngineConfig) -> Schedule:
     """The Schedule of an IntegerNetwork on an engine of `config`.
 
     Weights on chip: every layer is one pass. Streamed weights: as many tiles a pass as half the weight
-    memory holds, if the layers that read the map in channel groups can read the blocks. Where residual
-    trunks stream too, layers that add to the same trunk are cut alike. Raises :class:`InputError` that
-    names the layer that cannot be cut so.
+    memory holds, if the layers that read the map in channel groups can read the blocks. Layers that add to
+    the same trunk are cut alike where residual trunks stream too, or where one would leave channels, if only
+    some that fill up, to which another adds nothing. Raises :class:`InputError` that names the layer that
+    cannot be cut so.
     """
     image = MapLayout.dense(network.input_shape, -(-network.input_bits // config.fetch_planes))
     maps, passes = _cut_layers(network, config, image)
@@ -121,32 +123,52 @@ def _cut_layers(
 ) -> tuple[list[MapLayout | None], list[Pass]]:
     """(layout of each layer's codes, passes of all layers), from the layout of the image."""
     most: dict[int, int] = {}
+    first, streams = _first_of_trunk(network), trunk_store(config).streams
+    # Trunks, by the layers that begin them, whose layers are cut alike.
+    alike = set(first) if streams and weight_source(config).streams else set()
     while True:
-        layouts, passes = {-1: image}, []
+        layouts, parts = {-1: image}, []
         for index, layer in enumerate(network.layers):
-            parts = cut(network, index, layouts[layer.source], config, most.get(index))
-            passes += parts
-            layout = map_of(layer, parts)
+            parts.append(cut(network, index, layouts[layer.source], config, most.get(index)))
+            layout = map_of(layer, parts[index])
             if layout is not None:
                 layouts[index] = layout
-        maps = [layouts.get(index) for index in range(len(network.layers))]
-        if not (weight_source(config).streams and trunk_store(config).streams):
-            return maps, passes
-        # The layer with the longest reduction has the fewest tiles to a pass: the others follow it.
-        tiles = {part.layer: part.geometry.tiles for part in passes if part.part == 0}
-        first = _first_of_trunk(network)
-        members = [
-            index
+        alike |= {
+            first[index]
             for index, layer in enumerate(network.layers)
-            if layer.rescale is not None and layer.groups == 1
-        ]
+            if layer.add is not None
+            and not finds_its_trunk(pixel_channels(parts[index]), pixel_channels(parts[layer.add]))
+        }
+        # The layer with the longest reduction has the fewest tiles to a pass: the others follow it.
+        tiles = {
+            index: parts[index][0].geometry.tiles
+            for index, layer in enumerate(network.layers)
+            if layer.rescale is not None and layer.groups == 1 and first[index] in alike
+        }
         fewest: dict[int, int] = {}
-        for index in members:
-            fewest[first[index]] = min(tiles[index], fewest.get(first[index], tiles[index]))
-        alike = {index: fewest[first[index]] for index in members}
-        if alike == most:
-            return maps, passes
-        most = alike
+        for index, own in tiles.items():
+            fewest[first[index]] = min(own, fewest.get(first[index], own))
+        before, most = most, {index: fewest[first[index]] for index in tiles}
+        if most == before:
+            _check_fills(network, parts, config)
+            maps = [layouts.get(index) for index in range(len(network.layers))]
+            return maps, [part for own_parts in parts for part in own_parts]
+
+
+def _check_fills(network: IntegerNetwork, parts: Sequence[Sequence[Pass]], config: EngineConfig) -> None:
+    """Raises :class:`InputError` where a layer's passes are filled up with channels that those of the trunk
+    that it adds do not have; `parts`: the passes of every layer."""
+    for layer, passes in zip(network.layers, parts, strict=True):
+        if layer.add is None:
+            continue
+        own, other = (pixel_channels(cuts) for cuts in (passes, parts[layer.add]))
+        alike = [group for group in own if group] == [group for group in other if group]
+        if alike and not finds_its_trunk(own, other):
+            raise InputError(
+                f"layer {layer.name}: its {len(passes)} passes are filled up with channels that the "
+                f"{len(parts[layer.add])} of {network.layers[layer.add].name}, which it adds, do not leave; "
+                f"accepted: a weight_depth, now {config.weight_depth}, that cuts both alike"
+            )
 
 
 def _first_of_trunk(network: IntegerNetwork) -> list[int]:

@@ -6,6 +6,7 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.lower import lower
 from dorefa.golden.random.network import random_images, random_network
 from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.passes import finds_its_trunk, pixel_channels
 from dorefa.hw.compiler.plan import find_problems
 from dorefa.hw.compiler.schedule import schedule
 from dorefa.hw.compiler.sizing import fit
@@ -52,21 +53,19 @@ def test_blocks_that_no_channel_group_can_read(rng):
     assert len(schedule(integer, config.replace(weight_depth=6)).of_layer(0)) == 1
 
 
-@pytest.mark.parametrize("seed_of_network", [9, 25])
-def test_passes_with_filling_channels_add_to_trunks(seed_of_network, rng):
-    """A layer cut into passes that are filled up adds to a trunk that was made at once: both leave the
-    same places for a pixel."""
-    integer = lower(
+def residual_network(seed):
+    return lower(
         random_network(
-            seed_of_network,
-            residual=True,
-            a_bits=2,
-            conv_layers=3,
-            max_macs=20_000,
-            max_size=5,
-            max_channels=20,
+            seed, residual=True, a_bits=2, conv_layers=3, max_macs=20_000, max_size=5, max_channels=20
         )
     )
+
+
+@pytest.mark.parametrize("seed_of_network", [9, 25, 65, 79, 84])
+def test_passes_with_filling_channels_add_to_trunks(seed_of_network, rng):
+    """A layer cut into passes that are filled up adds to a trunk that would fit one pass: both leave the same
+    places for a pixel, and nothing is added that nobody wrote."""
+    integer = residual_network(seed_of_network)
     config = fit(integer, lanes=16, rows=4, quant=1, weights="stream", quantizer="thresholds")
     plan = schedule(integer, config)
     adding = [
@@ -78,6 +77,19 @@ def test_passes_with_filling_channels_add_to_trunks(seed_of_network, rng):
     for index in adding:
         other = integer.layers[index].add
         assert plan.trunk_steps[index] == plan.trunk_steps[other]
+        assert finds_its_trunk(*(pixel_channels(plan.of_layer(number)) for number in (index, other)))
     compiled = compile_network(integer, config)
     images = random_images(integer, 1, int(rng.integers(1 << 31)))
     compare(compiled, images, Bench(compiled, rng).run([beats_of(images[0], 1)], 1))
+
+
+def test_channels_that_fill_up_without_a_trunk():
+    """A layer that would be cut differently follows those of its trunk, where it can."""
+    integer = residual_network(34)
+    config = fit(integer, lanes=16, rows=4, quant=1, weights="stream", quantizer="thresholds")
+    assert not find_problems(integer, config)
+    assert find_problems(integer, config.replace(weight_depth=40)) == [
+        "layer block1_b: it is cut like others of its trunk, into passes of 2 of its 4 tiles, and no part "
+        "of it has channels that divide the channel groups of block2_c (1 channels); accepted: rows that "
+        "do, or a larger weight_depth, now 40"
+    ]

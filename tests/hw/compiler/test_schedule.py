@@ -218,6 +218,20 @@ def test_other_groups_of_channels(rng):
     assert find_problems(integer, fit(integer, quant=1, **sizes)) == []
 
 
+def test_other_channels_that_fill_up(rng):
+    """A layer cut into passes of four channels adds to ten that two channel groups leave at once."""
+    first = trunk(rng, "first", (10, 1, 1, 2), groups=2)
+    second = trunk(rng, "second", (10, 3, 3, 4), padding=(1, 1, 1, 1), source="input", add="first", a_bits=2)
+    last = draw_layer(rng, "fc", (2, 1, 1, 40), kind="fc", a_bits=None)
+    integer = lower(network((2, 2, 4), 2, first, second, last))
+    config = fit(integer, lanes=8, rows=4, quant=1, fetch_bits=8, weights="stream")
+    assert find_problems(integer, config) == []
+    assert find_problems(integer, config.replace(weight_depth=18)) == [
+        "layer second: its 3 passes are filled up with channels that the 1 of first, which it adds, do not "
+        "leave; accepted: a weight_depth, now 18, that cuts both alike"
+    ]
+
+
 def test_trunk_of_pixels_that_pooling_leaves_out(rng):
     pool = Pool(kind="max", kernel=(2, 2), stride=(2, 2))
     first = trunk(rng, "first", (2, 1, 1, 3), a_bits=2, pool=pool)

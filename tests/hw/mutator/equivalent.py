@@ -11,8 +11,17 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "_compress: carry = a & b | c & (a ^ b) -> carry = a & b | c & (a | b)": "the same majority of three",
     },
     "dot": {
-        "DotUnit._add_mapped: not self._signed_planes and chains.absorbs >= 4 -> not self._signed_planes and "
-        "chains.absorbs > 4": "the chain then adds a multiplexed base instead of making it: the same sum",
+        f"DotUnit._add_mapped: {few}chains.absorbs >= 4 -> {few}chains.absorbs {other}": "the chain then "
+        "adds a multiplexed base instead of making it: the same sum"
+        for few, other in (
+            ("not self._signed_planes and ", "> 4"),
+            ("not self._signed_planes and ", "> 4, second time only"),
+            ("", ">= 5"),
+        )
+    },
+    "pixel_position": {
+        "PixelPosition.elaborate: config.cols > 1 -> config.cols > 0": "where there is one column, "
+        "every pixel is the first of its set, and ends it",
     },
     "threshold_quantizer": {
         "param_memory: read.en.eq(1) dropped": _ENABLED,

@@ -101,3 +101,12 @@ def test_longest_kernel(rng):
     assert axis.accepted and axis.overlap == 8
     integer = pooled_network(rng, Axis(1), axis)
     run(config, [(Axis(1), axis, program_values(integer, config)[1])], rng)
+
+
+def test_widest_map(rng):
+    """Positions along an axis of 1,023 pixels."""
+    config = CONFIG.replace(feature_depth=1024, line_depth=1024)
+    axis = Axis(1023)
+    for rows, columns in ((Axis(1), axis), (axis, Axis(1))):
+        integer = pooled_network(rng, rows, columns)
+        run(config, [(rows, columns, program_values(integer, config)[1])], rng)

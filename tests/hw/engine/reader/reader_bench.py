@@ -100,8 +100,28 @@ def map_words(source, codes, fetch, planes):
     return words
 
 
+# Cycles from a step to `filled` where it ends a set, less those from a step to `first_read`.
+BEHIND = {"separate": 5, "shared": 7}
+
+
+def fill_times(geometry, slots):
+    """Cycles from the pass's first read to `filled` of its first sets, one for each of the `slots`."""
+    times, time = [], BEHIND[geometry.reader.name] - 1
+    for number in range(min(slots, -(-geometry.pixels // geometry.cols) * geometry.groups)):
+        pixels = number // geometry.groups
+        if geometry.reader.shares:
+            steps, cleared = geometry.shared_reads.set_steps(pixels)
+        else:
+            columns = min(geometry.cols, geometry.pixels - pixels * geometry.cols)
+            steps, cleared = (columns * count for count in geometry.copy_steps)
+        time += steps + cleared
+        times.append(time)
+    return times
+
+
 def read_layer(unit, part, words, config, codes, rng, *, slow, half=0):
-    """A testbench that stores `codes`, writes `half` of the table, runs the pass and compares every patch."""
+    """A testbench that stores `codes`, writes `half` of the table, runs the pass, and compares every patch
+    and the cycles in which the first ones are read."""
     geometry, layer = part.geometry, part.geometry.layer
     groups = slice(part.first_group, part.first_group + geometry.groups)
     expected = windows(geometry, codes)[:, groups]
@@ -137,13 +157,16 @@ def read_layer(unit, part, words, config, codes, rng, *, slow, half=0):
         await ctx.tick()
         ctx.set(unit.runs.start, 0)
         ctx.set(unit.reader.start, 0)
-        slot, filled, firsts = 0, 0, 0
+        slot, filled, now = 0, 0, 0
+        firsts, fills = [], []
 
         async def tick():
-            nonlocal filled, firsts
+            nonlocal filled, now
             _, _, pulse, first = await ctx.tick().sample(unit.reader.filled, unit.reader.first_read)
             filled += pulse
-            firsts += first
+            firsts.extend([now] * first)
+            fills.extend([now] * pulse)
+            now += 1
             assert filled <= config.patch_slots
 
         for first in range(0, geometry.pixels, config.cols):
@@ -173,7 +196,9 @@ def read_layer(unit, part, words, config, codes, rng, *, slow, half=0):
         for _ in range(20):
             await tick()
         assert not filled and not ctx.get(unit.runs.o.valid), "patches beyond the last"
-        assert firsts == 1, "the layer's first read is one"
+        assert len(firsts) == 1, "the layer's first read is one"
+        times = [fill - firsts[0] for fill in fills[: config.patch_slots]]
+        assert times == fill_times(geometry, config.patch_slots)
 
     return testbench
 
