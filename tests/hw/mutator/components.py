@@ -69,8 +69,7 @@ COMPONENTS = {
         tuple(f"{_HARDWARE}/output/test_residual{part}.py" for part in ("", "_bounds")),
     ),
     **_own("output/", "column_order"),
-    **_own("reader/", "feature_memory"),
-    "patch_buffer": Part("hw/engine/reader/patch_buffer.py", _READERS),
+    **_own("reader/", "feature_memory", "patch_buffer"),
     **_own("array/", "weight_memory"),
     "lfsr_counter": Part(
         "hw/lib/lfsr_counter.py", ("tests/hw/lib/test_lfsr_counter.py",), ("loop_feed", "loop")

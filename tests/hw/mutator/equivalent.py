@@ -84,6 +84,45 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "FeatureMemory.elaborate: exists = self.w_address < 2 * memory.depth -> "
         "exists = self.w_address < 3 * memory.depth, second time only": _DEEP,
     },
+    "set_columns": {
+        "SeparateColumns.end_sets: m.If(self._start | self._goes & ends.set) -> "
+        "m.If(self._goes & ends.set)": "a layer ends with a set, which leaves the count at 0",
+    },
+    "plane_packer": {
+        "PlanePacker._write_groups: carry, begins, returns = (Signal(), Signal(), Signal()) -> "
+        "carry, begins, returns = (Signal(init=1), Signal(), Signal())": "set by the cycle before a word",
+        "PlanePacker.elaborate: finishing.eq(grouped | finishing & rests[-1]) -> "
+        "finishing.eq(grouped | finishing)": "the last group is not written again before the next start",
+        "PlanePacker.elaborate: places = [Signal(self._places, init=1, name=f'place_{lane}') for lane in "
+        "range(lanes)] -> places = [Signal(self._places, init=0, name=f'place_{lane}') for lane in "
+        "range(lanes)]": "set by start, which comes before codes",
+        "PlanePacker._offered: return byte | self.valid & (self.count > lane) if lane < config.total_quant "
+        "else byte -> return byte | self.valid & (self.count > lane) if lane <= config.total_quant else "
+        "byte": "no cycle has more codes than total_quant",
+    },
+    "patch_buffer": {
+        f"PatchBuffer.elaborate: read.en.eq(1) dropped{second}": _ENABLED
+        for second in ("", ", second time only")
+    }
+    | {
+        "PatchBuffer.elaborate: pieces.append(Array(planes)[plane] if len(planes) > 1 else planes[0]) -> "
+        f"pieces.append(Array(planes)[plane]{text}": "of one plane there is none other to choose"
+        for text in (
+            "), second time only",
+            " if len(planes) > 0 else planes[0])",
+        )
+    }
+    | {
+        "PatchBuffer.elaborate: lanes = slice(column * config.lanes, (column + 1) * config.lanes) -> "
+        f"lanes = slice(column * config.lanes, (column + 2) * config.lanes){second}": "the next column "
+        "takes its lanes itself, and there are none behind the last one"
+        for second in ("", ", second time only")
+    }
+    | {
+        "PatchBuffer.elaborate: return Cat((word | group << word_bits - group_bits)[:word_bits], slot) -> "
+        "return Cat(slot, (word | group << word_bits - group_bits)[:word_bits])": "the same words in "
+        "another order",
+    },
     "results": {
         "Results.elaborate: taken, turn, current, ends = (Signal(), Signal(lanes), Signal(lanes), "
         "Signal()) -> taken, turn, current, ends = (Signal(), Signal(lanes), Signal(lanes), "

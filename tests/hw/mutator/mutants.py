@@ -86,19 +86,20 @@ def mutated_code(source: str, file: Path, mutant: Mutant):
 
 
 def _elaborating(functions: list[tuple[ast.FunctionDef, str]]) -> set[str]:
-    """Names of the functions that `elaborate` reaches, known by their last names and their classes'."""
+    """Names of the functions that `elaborate` reaches: methods by their last names, which are attributes
+    where they are used, others and classes by their own."""
     wanted = {name for _, name in functions if name.endswith(".elaborate")}
     while True:
-        used = set()
+        attributes, names = set(), set()
         for function, name in functions:
             if name in wanted:
-                used |= {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)}
-                used |= {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
-        more = {
-            name
-            for _, name in functions
-            if name.split(".")[-1] in used or (name.endswith(".__init__") and name.split(".")[0] in used)
-        }
+                attributes |= {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)}
+                names |= {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+        more = set()
+        for _, name in functions:
+            first, _, last = name.partition(".")
+            if last in attributes if last and last != "__init__" else first in names:
+                more.add(name)
         if more <= wanted:
             return wanted
         wanted |= more

@@ -89,8 +89,11 @@ def run(config, maps, rng, gaps):
                 while not ready:
                     _, _, ready = await ctx.tick().sample(packer.ready)
                     ready |= not image
-                for name in ("valid", "image_valid", "last", "image_last"):
+                for name in ("valid", "image_valid"):
                     ctx.set(getattr(packer, name), 0)
+                # Without valid they say nothing.
+                for name in ("last", "image_last"):
+                    ctx.set(getattr(packer, name), int(rng.integers(2)))
             waited.append(0)
             done = False
             while not done:

@@ -20,42 +20,57 @@ def segments(cols, pixels, lines, shares):
     return made
 
 
+async def count(ctx, unit, layer, groups, rng):
+    """A layer of (pixels, lines, shares); every set again for each channel group."""
+    pixels, _, shares = layer
+    sets = [[]]
+    for segment in segments(len(unit.columns), *layer):
+        sets[-1].append(segment)
+        if segment[2]:
+            sets.append([])
+    ctx.set(unit.pixels, pixels)
+    ctx.set(unit.shares, shares)
+    ctx.set(unit.start, 1)
+    ctx.set(unit.keep, 1)
+    await ctx.tick()
+    ctx.set(unit.start, 0)
+    ctx.set(unit.keep, 0)
+    for own in sets[:-1]:
+        for group in range(groups):
+            for columns, ends_line, ends_set in own:
+                for _ in range(int(rng.integers(3))):
+                    await ctx.tick()
+                assert (ctx.get(unit.columns), ctx.get(unit.ends_line)) == (columns, ends_line)
+                again = ends_set and group < groups - 1
+                ctx.set(unit.goes_on, 1)
+                ctx.set(unit.keep, ends_set and not again)
+                ctx.set(unit.back, again)
+                await ctx.tick()
+                for port in (unit.goes_on, unit.keep, unit.back):
+                    ctx.set(port, 0)
+
+
 @pytest.mark.parametrize("groups", [1, 3])
 @pytest.mark.parametrize("cols", [2, 3, 5])
 def test_layers(cols, groups, rng):
-    """Layers of lines of any length; every set again for each channel group."""
+    """Layers of lines of any length."""
     unit = ColumnSegments(EngineConfig(cols=cols))
 
     async def testbench(ctx):
         for _ in range(12):
-            pixels, lines, shares = int(rng.integers(1, 12)), int(rng.integers(1, 5)), int(rng.integers(2))
-            sets, expected = [[]], segments(cols, pixels, lines, shares)
-            for segment in expected:
-                sets[-1].append(segment)
-                if segment[2]:
-                    sets.append([])
-            ctx.set(unit.pixels, pixels)
-            ctx.set(unit.shares, shares)
-            ctx.set(unit.start, 1)
-            ctx.set(unit.keep, 1)
-            await ctx.tick()
-            ctx.set(unit.start, 0)
-            ctx.set(unit.keep, 0)
-            for own in sets[:-1]:
-                for group in range(groups):
-                    for columns, ends_line, ends_set in own:
-                        for _ in range(int(rng.integers(3))):
-                            await ctx.tick()
-                        assert (ctx.get(unit.columns), ctx.get(unit.ends_line)) == (columns, ends_line)
-                        again = ends_set and group < groups - 1
-                        ctx.set(unit.goes_on, 1)
-                        ctx.set(unit.keep, ends_set and not again)
-                        ctx.set(unit.back, again)
-                        await ctx.tick()
-                        for port in (unit.goes_on, unit.keep, unit.back):
-                            ctx.set(port, 0)
+            layer = int(rng.integers(1, 12)), int(rng.integers(1, 5)), int(rng.integers(2))
+            await count(ctx, unit, layer, groups, rng)
 
     simulate(unit, testbench, limit=10_000)
+
+
+def test_longest_lines(rng):
+    unit = ColumnSegments(EngineConfig(cols=4))
+
+    async def testbench(ctx):
+        await count(ctx, unit, (1023, 2, 1), 1, rng)
+
+    simulate(unit, testbench, limit=2000)
 
 
 def test_the_reference_itself():
