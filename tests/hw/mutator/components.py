@@ -8,6 +8,8 @@ from types import ModuleType
 ROOT = Path(__file__).parents[3]
 _HARDWARE = "tests/hw/engine"
 _FABRICS = "tests/hw/fabric/test_families.py"
+_SEQUENCER = tuple(f"{_HARDWARE}/test_sequencer{part}.py" for part in ("", "_guard"))
+_JOBS = f"{_HARDWARE}/training/test_jobs.py"
 _READERS = tuple(f"{_HARDWARE}/reader/test_{name}.py" for name in ("window_reader", "shared_reader"))
 
 
@@ -81,16 +83,29 @@ COMPONENTS = {
         "hw/engine/training/greatest.py",
         tuple(f"{_HARDWARE}/training/test_{name}_quantizer.py" for name in ("gradient", "weight")),
     ),
-    "operand_port": Part("hw/engine/training/operand_port.py", (f"{_HARDWARE}/training/test_jobs.py",)),
+    "operand_port": Part("hw/engine/training/operand_port.py", (_JOBS,)),
+    "job": Part("hw/engine/training/job.py", (*_SEQUENCER, _JOBS), ("runs", "has_passes", "is_whole")),
     **_own("array/", "array"),
     **_own("", "slice"),
-    **_own("array/", "weight_loader"),
+    "weight_loader": Part(
+        "hw/engine/array/weight_loader.py",
+        tuple(f"{_HARDWARE}/array/test_weight_loader{part}.py" for part in ("", "_guard")),
+    ),
     **_own("output/", "trunk_streams", "results"),
     "wide_results": Part(
         "hw/engine/output/wide_results.py",
         tuple(f"{_HARDWARE}/output/test_wide_results{part}.py" for part in ("", "_promises")),
     ),
-    **_own("", "sequencer", "host_port", "engine"),
+    **_own("", "outlet", "recovery", "watchdog", "load_check"),
+    "sequencer": Part("hw/engine/sequencer.py", _SEQUENCER),
+    **{
+        name: Part(f"hw/engine/{name}.py", (*_SEQUENCER, _JOBS), ("*",), "hw/engine/sequencer.py")
+        for name in ("descriptor_fetch", "packet_gate")
+    },
+    "host_port": Part(
+        "hw/engine/host_port.py", tuple(f"{_HARDWARE}/test_host_port{part}.py" for part in ("", "_guard"))
+    ),
+    **_own("", "engine"),
     "axi": Part("hw/shell/axi.py", ("tests/hw/shell/test_axi.py",)),
     "uart": Part("hw/shell/uart.py", ("tests/hw/shell/test_uart.py",)),
     "serial_host": Part("hw/shell/serial_host.py", ("tests/hw/shell/test_serial_host.py",)),
