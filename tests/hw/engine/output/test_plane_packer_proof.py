@@ -123,7 +123,8 @@ def maps(config, of=PlanePacker):
     shown = Cat(seen.kept_taken[number] == (pending > number) for number in range(config.port_bytes))
     flushed = Signal(init=1)
     m.d.sync += flushed.eq(~dut.start & (flushed | seen.flush))
-    bench.lemma("on the way", (entered == came + pending) & shown.all() & (entered <= codes))
+    bench.lemma("on the way", (entered == came + pending) & (entered <= codes))
+    bench.lemma("shown", shown.all() & (pending <= config.port_bytes))
     bench.lemma("last on the way", closed == (ends | seen.kept_last))
     bench.lemma("layers have no bytes", image | ((pending == 0) & ~seen.kept_last))
     bench.lemma("no run", runs | (ends & ended & ~seen.ending & (pending == 0)))
@@ -217,16 +218,24 @@ def test_maps(config, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "place, planted, found",
+    "config, place, planted, found",
     [
-        ("self.w_address.eq(self.w_address + 1)", "self.w_address.eq(self.w_address + 2)", "word by word"),
-        ("take.eq(filled | (flush & begun))", "take.eq(filled | flush)", "in the map"),
-        ("fills &= places[-1][-1]", "fills &= places[-1][0]", "in the map|all of it|every bit"),
-        ("                filled.eq(0),\n", "", "in the map|word by word"),
-        ("with m.If(place[1]):", "with m.If(place[0]):", "every bit"),
-        ("turned_planes = [turned(lanes, first)", "turned_planes = [turned(lanes, first + 1)", "every bit"),
+        (
+            SMALL,
+            "self.w_address.eq(self.w_address + 1)",
+            "self.w_address.eq(self.w_address + 2)",
+            "word by word",
+        ),
+        (SMALL, "take.eq(filled | (flush & begun))", "take.eq(filled | flush)", "in the map"),
+        (SMALL, "fills &= places[-1][-1]", "fills &= places[-1][0]", "in the map|all of it|every bit"),
+        (SMALL, "                filled.eq(0),\n", "", "in the map|word by word"),
+        (SMALL, "with m.If(place[1]):", "with m.If(place[0]):", "every bit"),
+        (SMALL, "turned(lanes, first) for", "turned(lanes, first + 1) for", "every bit"),
+        (GROUPS, "carry.eq(~more | self.image_bytes[:shift].any())", "carry.eq(~more)", "word by word"),
+        (GROUPS, "m.d.sync += kept.eq(word)", "m.d.sync += kept.eq(~word)", "as collected"),
+        (WAITS, "blocked = image & (filled | ~rests[:-1].all())", "blocked = Const(0)", "one by one"),
     ],
 )
-def test_planted_faults_are_found(place, planted, found, tmp_path):
+def test_planted_faults_are_found(config, place, planted, found, tmp_path):
     with pytest.raises(Refuted, match=found):
-        prove(maps(SMALL, mutant(PlanePacker, place, planted)), tmp_path, depth=3)
+        prove(maps(config, mutant(PlanePacker, place, planted)), tmp_path, depth=3)
