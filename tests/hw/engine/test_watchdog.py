@@ -4,6 +4,7 @@ import pytest
 
 from dorefa.hw.engine.watchdog import Watchdog
 
+from ...proofs import inner
 from ..support import simulate
 
 
@@ -41,3 +42,9 @@ def test_a_limit_that_is_lowered():
         assert ctx.get(unit.timeout)
 
     simulate(unit, testbench, limit=50)
+
+
+def test_counts_as_far_as_any_limit():
+    """Too far to be simulated."""
+    unit = Watchdog()
+    assert len(inner(unit).count) == len(unit.limit) == 32

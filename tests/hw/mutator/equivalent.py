@@ -84,6 +84,32 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "FeatureMemory.elaborate: exists = self.w_address < 2 * memory.depth -> "
         "exists = self.w_address < 3 * memory.depth, second time only": _DEEP,
     },
+    "greatest": {
+        f"Greatest.elaborate: {text}": "names of registers alone"
+        for text in (
+            "level = 0 -> level = 1",
+            "values, level = (greater, level + 1) -> values, level = (greater, level + 2)",
+        )
+    }
+    | {
+        f"Greatest.elaborate: {text}": "of two equal ones either is the greatest"
+        for text in (
+            *(
+                f"value.eq(Mux(one > other, one, other)) -> value.eq(Mux(one >= other, one, other)){second}"
+                for second in ("", ", second time only")
+            ),
+            "m.If(valid & (first | (values[0] > self.o))) -> m.If(valid & (first | (values[0] >= self.o)))",
+        )
+    },
+    "outlet": {
+        "Outlet.elaborate: m.If(self.stop & self.answer) -> m.If(self.answer)": "answer comes with stop",
+        "Outlet.elaborate: settles.eq(settles + 1) -> settles.eq(settles - 1)": "from 0 to 2 are two steps "
+        "of two bits upwards and downwards",
+    },
+    "recovery": {
+        "Recovery.elaborate: owes = Signal() -> owes = Signal(init=1)": "read while it stops, and in the "
+        "first cycle it does not",
+    },
     "set_columns": {
         "SeparateColumns.end_sets: m.If(self._start | self._goes & ends.set) -> "
         "m.If(self._goes & ends.set)": "a layer ends with a set, which leaves the count at 0",
