@@ -13,8 +13,7 @@ from ....proofs import Bench, Refuted, inner, prove
 from ...queue_order import follow
 from ...stream_rules import sends_by_the_rules, stream_rules
 
-# The shortest queues that a configuration may have, without what looks at whose packets they are. A group
-# only passes through, whatever its width.
+# The shortest queues that a configuration may have. A group only passes through, whatever its width.
 SMALL = EngineConfig(
     lanes=8,
     rows=4,
@@ -24,13 +23,16 @@ SMALL = EngineConfig(
     trunk_bits=4,
     trunk_depth=4,
     trunks="stream",
+    layer_depth=2,
     checks="none",
 )
+GUARDED = SMALL.replace(checks="basic")
 
 
 def tiles(of=TrunkStreams, config=SMALL):
     """Tiles end whenever they may and somebody likes; their groups are taken, and kept, at any time behind
-    that, and an image finishes when none is left to be."""
+    that, and an image finishes when none is left to be. Where the engine is guarded it may be idle then, for
+    any time, and packets say whose they are."""
     dut = of(config)
     seen, bench = inner(dut), Bench(dut=dut)
     m, layer, depth, ends = bench.m, dut.layer, config.trunk_depth, dut.tile.ends
@@ -40,6 +42,7 @@ def tiles(of=TrunkStreams, config=SMALL):
         to_take.eq(to_take + Mux(ends & layer.trunk_add, needed, 0) - dut.take),
         to_keep.eq(to_keep + Mux(ends & layer.trunk_store, needed, 0) - dut.keep),
     ]
+    drops = dut.finished | dut.idle if config.guarded else dut.finished
     sends_by_the_rules(bench, dut.i)
     asked = Cat(layer.trunk_add, layer.trunk_store, layer.full_groups, layer.last_groups, dut.tile.last)
     bench.assume(
@@ -51,14 +54,26 @@ def tiles(of=TrunkStreams, config=SMALL):
         ~dut.take | (to_take != 0),
         ~dut.keep | (to_keep != 0),
         # An image finishes behind its last group, and no tile of the next one ends at once.
-        ~dut.finished | ((to_take == 0) & ~ends),
-        ~(bench.past(dut.finished) & ends),
+        ~drops | ((to_take == 0) & ~ends),
+        ~(bench.past(drops) & ends),
     )
     stream_rules(bench, dut.o)
     arrived, leaving = seen.arrived, seen.leaving
     bits = len(dut.taken)
     bench.always("what is taken", dut.taken == arrived.r_data[:bits])
-    bench.always("wrong", dut.wrong == (dut.take & (arrived.r_data[bits] != dut.take_last)))
+    wrong = dut.take & (arrived.r_data[bits] != dut.take_last)
+    if config.guarded:
+        others = dut.take & (arrived.r_data[bits + 1 :] != layer.trunk_from)
+        bench.always("wrong", ~(wrong | others) | dut.wrong)
+        # A tile that waits may be told that its packet has no more.
+        bench.always("nothing else is wrong", ~dut.wrong | wrong | others | dut.waits)
+        number = Signal(config.pass_bits)
+        m.d.sync += number.eq(Mux(drops, 0, number + dut.ended))
+        bench.always("kept with its pass's number", leaving.w_data[bits + 1 :] == number)
+        bench.always("leaves with it", dut.o.payload.id == leaving.r_data[bits + 1 :])
+        bench.cover("a tile is told", dut.wrong & ~dut.take)
+    else:
+        bench.always("wrong", dut.wrong == wrong)
     bench.always("kept as last", leaving.w_data[bits] == dut.keep_last)
     bench.always("what leaves", dut.o.payload.data == leaving.r_data[:bits])
     bench.always("the pass's last leaves as last", dut.o.payload.last == leaving.r_data[bits])
@@ -71,7 +86,7 @@ def tiles(of=TrunkStreams, config=SMALL):
         leaves=dut.take,
         offered=arrived.r_data,
         name="arrived",
-        clears=dut.finished,
+        clears=drops,
     )
     follow(
         bench,
@@ -89,8 +104,9 @@ def tiles(of=TrunkStreams, config=SMALL):
     return bench
 
 
-def test_no_group_is_lost(tmp_path):
-    prove(tiles(), tmp_path, depth=3)
+@pytest.mark.parametrize("config", [SMALL, GUARDED], ids=["plain", "guarded"])
+def test_no_group_is_lost(config, tmp_path):
+    prove(tiles(config=config), tmp_path, depth=3)
 
 
 @pytest.mark.parametrize(
@@ -117,3 +133,15 @@ def test_no_group_is_lost(tmp_path):
 def test_planted_faults_are_found(place, planted, found, tmp_path):
     with pytest.raises(Refuted, match=found):
         prove(tiles(mutant(TrunkStreams, place, planted)), tmp_path, depth=3, within=14)
+
+
+@pytest.mark.parametrize(
+    "place, planted, found",
+    [
+        ("wrong = wrong | (source != layer.trunk_from)", "wrong = wrong", "wrong"),
+        ("with m.If(self.ended):", "with m.If(self.ended & self.keep):", "kept with its pass's number"),
+    ],
+)
+def test_planted_faults_of_guards_are_found(place, planted, found, tmp_path):
+    with pytest.raises(Refuted, match=found):
+        prove(tiles(mutant(TrunkStreams, place, planted), GUARDED), tmp_path, depth=3, within=14)
