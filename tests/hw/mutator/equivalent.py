@@ -101,6 +101,13 @@ EQUIVALENT: dict[str, dict[str, str]] = {
             "m.If(valid & (first | (values[0] > self.o))) -> m.If(valid & (first | (values[0] >= self.o)))",
         )
     },
+    "gradient_quantizer": {
+        "GradientQuantizer._factors: answer = delayed(m, read.data, 1, 'answer', reset_less=True) -> "
+        "answer = delayed(m, read.data, 0, 'answer', reset_less=True)": "the reciprocal is there a cycle "
+        "before it is needed, but behind a slow path",
+        "GradientQuantizer._factors: middle = Const(1 << FRACTION_BITS - WORD_BITS) << (self.g_bits - 1)[:3] "
+        "-> middle = Const(1 << FRACTION_BITS - WORD_BITS) << (self.g_bits - 1)[:4]": "three bits say how far, G being 1 to 8",
+    },
     "outlet": {
         "Outlet.elaborate: m.If(self.stop & self.answer) -> m.If(self.answer)": "answer comes with stop",
         "Outlet.elaborate: settles.eq(settles + 1) -> settles.eq(settles - 1)": "from 0 to 2 are two steps "
@@ -132,11 +139,12 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     }
     | {
         "PatchBuffer.elaborate: pieces.append(Array(planes)[plane] if len(planes) > 1 else planes[0]) -> "
-        f"pieces.append(Array(planes)[plane]{text}": "of one plane there is none other to choose"
+        f"pieces.append(Array(planes)[plane]{text}{second}": "of one plane there is none other to choose"
         for text in (
-            "), second time only",
-            " if len(planes) > 0 else planes[0])",
+            ")",
+            *(f" if len(planes) {some} else planes[0])" for some in ("> 0", ">= 1")),
         )
+        for second in ("", ", second time only")
     }
     | {
         "PatchBuffer.elaborate: lanes = slice(column * config.lanes, (column + 1) * config.lanes) -> "

@@ -29,7 +29,8 @@ def draw_weights(rng, bits, count):
 
 
 def run(unit, lanes, layers, rng, monitors=()):
-    """(codes, greatest patterns) of layers [(float32 (count,), W)]: each is measured, then quantized."""
+    """(codes, greatest patterns) of layers [(float32 (count,), W)]: each is measured, then quantized, and
+    greater ones behind it, which are not measured."""
     packets = Packets(unit, lanes, rng, lambda: int(rng.integers(1 << 32)))
     found = []
 
@@ -47,12 +48,14 @@ def run(unit, lanes, layers, rng, monitors=()):
             ctx.set(unit.measure, 0)
             ctx.set(unit.w_bits, bits)
             await packets.send(ctx, patterns)
+            await packets.send(ctx, (2 * w + 1).view(np.uint32))
             for _ in range(unit.latency):
                 await ctx.tick()
+            assert ctx.get(unit.largest) == found[-1]
 
-    limit = 4000 + sum(40 * len(w) + 600 for w, _ in layers)
+    limit = 4000 + sum(80 * len(w) + 1200 for w, _ in layers)
     simulate(unit, testbench, monitors=[packets.watch, *monitors], limit=limit)
-    return packets.codes, found
+    return packets.codes[::2], found
 
 
 @pytest.mark.parametrize("lanes", [1, 3, 4, 8])
@@ -76,7 +79,9 @@ def test_verilog(rng, tmp_path):
     recorder = Recorder(unit)
     layers = [(draw_weights(rng, bits, 33), bits) for bits in (8, 1, 4)]
     codes, _ = run(unit, 2, layers, rng, monitors=[recorder.watch])
-    assert check_verilog(recorder, WeightQuantizer(lanes=2), 2, "largest", tmp_path) == sum(map(len, codes))
+    assert check_verilog(recorder, WeightQuantizer(lanes=2), 2, "largest", tmp_path) == 2 * sum(
+        map(len, codes)
+    )
 
 
 def test_errors():

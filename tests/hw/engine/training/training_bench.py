@@ -14,13 +14,18 @@ def beats(words, lanes):
 
 
 async def write_table(ctx, unit, words, rng, *, first=0):
-    """Writes `words` through the write port in any order, the first one at address `first`."""
+    """Writes `words` through the write port in any order, the first one at address `first`; then shows one
+    that is not written."""
     for place in rng.permutation(len(words)):
         ctx.set(unit.w_en, 1)
         ctx.set(unit.w_address, first + int(place))
         ctx.set(unit.w_data, int(words[place]))
         await ctx.tick()
     ctx.set(unit.w_en, 0)
+    for place in rng.permutation(len(words)):
+        ctx.set(unit.w_address, first + int(place))
+        ctx.set(unit.w_data, int(rng.integers(1 << len(unit.w_data))))
+        await ctx.tick()
 
 
 class Packets:
