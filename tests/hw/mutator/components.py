@@ -89,7 +89,7 @@ COMPONENTS = {
     **_own("", "slice"),
     "weight_loader": Part(
         "hw/engine/array/weight_loader.py",
-        tuple(f"{_HARDWARE}/array/test_weight_loader{part}.py" for part in ("", "_guard")),
+        (*(f"{_HARDWARE}/array/test_weight_loader{part}.py" for part in ("", "_guard")), _JOBS),
     ),
     **_own("output/", "trunk_streams", "results"),
     "wide_results": Part(

@@ -106,7 +106,20 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "answer = delayed(m, read.data, 0, 'answer', reset_less=True)": "the reciprocal is there a cycle "
         "before it is needed, but behind a slow path",
         "GradientQuantizer._factors: middle = Const(1 << FRACTION_BITS - WORD_BITS) << (self.g_bits - 1)[:3] "
-        "-> middle = Const(1 << FRACTION_BITS - WORD_BITS) << (self.g_bits - 1)[:4]": "three bits say how far, G being 1 to 8",
+        "-> middle = Const(1 << FRACTION_BITS - WORD_BITS) << (self.g_bits - 1)[:4]": "three bits "
+        "say how far, G being 1 to 8",
+    },
+    "weight_loader": {
+        "WeightLoader._fill: self.w_en.eq(Cat(((at.row == number // together) & beat & word_ends & "
+        "(at.address != half_depth) for number in range(config.total_rows)))) -> self.w_en.eq(Cat(((at.row "
+        f"== number // together) & beat & (at.address != half_depth) for number in range(config.total_rows))))"
+        f"{second}": "the last beat of a word writes it over what the others have"
+        for second in ("", ", second time only")
+    }
+    | {
+        "WeightLoader.elaborate: takes.eq(at.running & (at.packets_left != 0) & ~at.full.bit_select("
+        "at.filling, 1)) -> takes.eq((at.packets_left != 0) & ~at.full.bit_select(at.filling, 1))": "packets "
+        "are left while an image runs, and never else",
     },
     "outlet": {
         "Outlet.elaborate: m.If(self.stop & self.answer) -> m.If(self.answer)": "answer comes with stop",

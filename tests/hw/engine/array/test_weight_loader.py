@@ -24,6 +24,7 @@ def make_config(lanes, port_bytes, rows=5, engines=1, half=3):
         weights="stream",
         weight_depth=2 * half,
         param_depth=8,
+        layer_depth=4,
     )
 
 
@@ -164,11 +165,11 @@ def test_rows_of_all_engines(rows, engines, half, stalls, rng):
 @pytest.mark.parametrize("lanes, port_bytes", [(8, 1), (33, 2), (11, 8)])
 @pytest.mark.parametrize("stalls", [0, 0.4])
 def test_wrong_lengths(lanes, port_bytes, stalls, rng):
-    """Too short, too long, longer than a half, ending within an address; the packets that follow, of the
-    same image and of the next, are right again."""
+    """Too short, too long, longer than a half, ending within an address, or a word; the packets that
+    follow, of the same image and of the next, are right again."""
     config = make_config(lanes, port_bytes, rows=6, half=3).replace(checks="none")
     images = []
-    for wrong in (1, 2 / 3, 3 / 2, 2 + 1 / 6, 3, 4, 9):
+    for wrong in (1, 2 / 3, 3 / 2, 2 + 1 / 6, 1 + 1 / beats_per_address(config), 3, 4, 9):
         words, after = draw_words(rng, config, 2), draw_words(rng, config, 3)
         if wrong * beats_per_address(config) != int(wrong * beats_per_address(config)):
             continue  # not a number of beats

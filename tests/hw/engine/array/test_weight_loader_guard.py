@@ -35,6 +35,7 @@ class Loader:
                 number, last = self.beats[self.taken]
                 ctx.set(unit.i.payload, {"data": 1, "id": number, "last": last})
             *_, ready, wrong, stray = await ctx.tick().sample(unit.i.ready, unit.wrong, unit.stray)
+            assert offers or not ready
             self.taken += bool(offers and ready)
             self.wrong += wrong
             self.stray += stray
@@ -133,15 +134,16 @@ def test_a_lost_packet():
 
 
 def test_a_repeated_packet_behind_an_image():
-    """It is dropped, and told: nothing was wrong before it."""
-    loader = Loader([*whole(), *packet(2), *whole()])
+    """It is dropped, and told: nothing was wrong in the image before it."""
+    loader = Loader([*packet(0, 2), *whole(), *packet(2), *whole()])
 
     async def testbench(ctx):
+        assert await loader.image(ctx) == 0
         assert await loader.image(ctx) == 3
         for _ in range(40):
             await ctx.tick()
         assert loader.stray == ROWS * ADDRESSES and not loader.wrong
-        assert loader.taken == 4 * ROWS * ADDRESSES
+        assert loader.taken == 2 * ROWS + 4 * ROWS * ADDRESSES
         assert await loader.image(ctx) == 3
 
     loader.run(testbench)
