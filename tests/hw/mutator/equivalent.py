@@ -112,8 +112,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "weight_loader": {
         "WeightLoader._fill: self.w_en.eq(Cat(((at.row == number // together) & beat & word_ends & "
         "(at.address != half_depth) for number in range(config.total_rows)))) -> self.w_en.eq(Cat(((at.row "
-        f"== number // together) & beat & (at.address != half_depth) for number in range(config.total_rows))))"
-        f"{second}": "the last beat of a word writes it over what the others have"
+        "== number // together) & beat & (at.address != half_depth) for number in "
+        f"range(config.total_rows)))){second}": "the last beat of a word writes it over what the others have"
         for second in ("", ", second time only")
     }
     | {
