@@ -108,10 +108,30 @@ def outcomes(report):
     found = {}
     for case in ElementTree.parse(report).iter("testcase"):
         file = case.get("classname").replace(".", "/") + ".py"
-        kinds = {child.tag for child in case} & {"failure", "error", "skipped"}
-        told = "passed" if not kinds else "skipped" if kinds == {"skipped"} else "failed"
-        found.setdefault(f"{file}::{case.get('name').partition('[')[0]}", set()).add(told)
+        found.setdefault(f"{file}::{case.get('name').partition('[')[0]}", set()).add(_outcome(case))
     return found
+
+
+def _outcome(case):
+    kinds = {child.tag for child in case} & {"failure", "error", "skipped"}
+    return "passed" if not kinds else "skipped" if kinds == {"skipped"} else "failed"
+
+
+def proofs(report, root=ROOT):
+    """What ran of proofs, in one line: those of components, and planted faults that they refute; covers, runs
+    that show that a proof is about something, as often as they are written down."""
+    names = [
+        case.get("name")
+        for case in ElementTree.parse(report).iter("testcase")
+        if case.get("classname").endswith("_proof") and _outcome(case) == "passed"
+    ]
+    planted = sum("planted" in name for name in names)
+    covers = sum(
+        isinstance(node, ast.Call) and getattr(node.func, "attr", None) == "cover"
+        for path in (root / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+    )
+    return f"{len(names) - planted} proofs, {planted} planted faults refuted, {covers} covers declared"
 
 
 def unrun(plan, found, root=ROOT):
@@ -135,6 +155,7 @@ def main(arguments):
     plan = load()
     if arguments[:1] == ["ran"] and len(arguments) == 2:
         lines = [*unrun(plan, outcomes(arguments[1]))]
+        print(proofs(arguments[1]))
         print("\n".join(lines) if lines else f"every one of {len([*points(plan)])} points ran")
         return any(not line.startswith("skipped: ") for line in lines)
     if arguments:

@@ -11,8 +11,8 @@ from dorefa.hw.config.engine import PRESETS, EngineConfig
 
 ROOT = Path(__file__).parents[1]
 _PLAN = runpy.run_path(str(ROOT / "docs" / "verification_plan.py"))
-load, components, problems, outcomes, unrun = (
-    _PLAN[name] for name in ("load", "components", "problems", "outcomes", "unrun")
+load, components, problems, outcomes, proofs, unrun = (
+    _PLAN[name] for name in ("load", "components", "problems", "outcomes", "proofs", "unrun")
 )
 PARAMETERS = {field.name for field in dataclasses.fields(EngineConfig)}
 
@@ -123,3 +123,14 @@ def test_cases_of_a_parameter_are_one_test(tmp_path):
     )
     (tmp_path / "tests.xml").write_text(f"<testsuites>{case}</testsuites>")
     assert outcomes(tmp_path / "tests.xml") == {"tests/a/test_b.py::test_one": {"passed", "failed"}}
+
+
+def test_proofs_are_counted(tmp_path):
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_a_proof.py").write_text("bench.cover('one', 1)\ncover(2)\n")
+    names = {"test_rules[1]": "", "test_rules[2]": "<failure/>", "test_planted_faults_are_found[1]": ""}
+    cases = [CASE.format(name=name, inside=inside) for name, inside in names.items()]
+    text = "".join(cases).replace("test_b", "test_a_proof") + CASE.format(name="test_other", inside="")
+    (tmp_path / "tests.xml").write_text(f"<testsuites>{text}</testsuites>")
+    told = proofs(tmp_path / "tests.xml", tmp_path)
+    assert told == "1 proofs, 1 planted faults refuted, 1 covers declared"
