@@ -68,9 +68,9 @@ def schedule(network: IntegerNetwork, config: EngineConfig) -> Schedule:
 
     Weights on chip: every layer is one pass. Streamed weights: as many tiles a pass as half the weight
     memory holds, if the layers that read the map in channel groups can read the blocks. Layers that add to
-    the same trunk are cut alike where residual trunks stream too, or where one would leave channels, if only
-    some that fill up, to which another adds nothing. Raises :class:`InputError` that names the layer that
-    cannot be cut so.
+    the same trunk are cut alike where residual trunks stream too, and where else the passes of one would be
+    filled up with channels that the trunk does not have. Raises :class:`InputError` that names the layer
+    that cannot be cut so.
     """
     image = MapLayout.dense(network.input_shape, -(-network.input_bits // config.fetch_planes))
     maps, passes = _cut_layers(network, config, image)
