@@ -103,7 +103,11 @@ COMPONENTS = {
         "hw/engine/array/weight_loader.py",
         (*(f"{_HARDWARE}/array/test_weight_loader{part}.py" for part in ("", "_guard")), _JOBS),
     ),
-    **_own("output/", "trunk_streams", "results"),
+    "trunk_streams": Part(
+        "hw/engine/output/trunk_streams.py",
+        tuple(f"{_HARDWARE}/output/test_trunk_streams{part}.py" for part in ("_guard", "")),
+    ),
+    **_own("output/", "results"),
     "wide_results": Part(
         "hw/engine/output/wide_results.py",
         tuple(f"{_HARDWARE}/output/test_wide_results{part}.py" for part in ("", "_promises")),
