@@ -55,8 +55,9 @@ class WeightLoader(wiring.Component):
 
     Where the engine is guarded, `wrong` also while a beat waits that is not of the pass whose turn it is, and
     while a pass waits for a packet that has all of its addresses and goes on. `restart` forgets the image;
-    what comes of its packets then is dropped: between images all but what pass 0 begins with. `stray` pulses
-    with what is dropped without a restart. With `flush` everything is.
+    what comes of its packets then is dropped, up to the packet of pass 0 that the next image takes. Between
+    images, too, all is dropped but what pass 0 begins with; `stray` pulses with what is dropped without a
+    restart. With `flush` everything is.
 
     With `training`, `hold`: the packet of the image's only pass stays for the images that follow, until
     `hold` is low while none runs, if only for a cycle or that of the next image's first byte.
@@ -102,8 +103,9 @@ class WeightLoader(wiring.Component):
             full=Signal(2),
             lengths=[Signal(range(half_depth + 2), name=f"length_{half}") for half in range(2)],
         )
-        takes = Signal()
-        m.d.comb += takes.eq(at.running & (at.packets_left != 0) & ~at.full.bit_select(at.filling, 1))
+        takes, drops = Signal(), Signal()
+        wanted = at.running & (at.packets_left != 0) & ~at.full.bit_select(at.filling, 1)
+        m.d.comb += takes.eq(wanted & ~drops)
         # A cycle behind, when the packet's last word is in the memory.
         m.d.sync += self.available.eq(at.full.bit_select(at.reading, 1) & ~self.taken)
         self._fill(m, at, takes)
@@ -114,7 +116,7 @@ class WeightLoader(wiring.Component):
             return m
         waits = ~at.full.bit_select(at.reading, 1) & (at.filling == at.reading)
         wrong = wrong | (waits & (at.address >= self.expected))
-        m.d.comb += self.wrong.eq(self._guard(m, takes, at.running, begins, wrong))
+        m.d.comb += self.wrong.eq(self._guard(m, takes, drops, at.running, begins, wrong))
         with m.If(self.restart):
             m.d.sync += [*at.empty, *at.packet_begins, self.available.eq(0)]
         return m
@@ -183,22 +185,29 @@ class WeightLoader(wiring.Component):
             m.d.sync += at.empty
         return begins
 
-    def _guard(self, m: Module, takes: Signal, running: Signal, begins: Value, wrong_length: Value) -> Value:
+    def _guard(
+        self,
+        m: Module,
+        takes: Signal,
+        drops: Signal,
+        running: Signal,
+        begins: Value,
+        wrong_length: Value,
+    ) -> Value:
         """Looks whose every beat is: those of the pass whose turn it is are taken, those that an image has
-        left are dropped when it is over, and those of pass 0 wait for the next image. Returns what is
-        wrong."""
+        left are dropped, and those of pass 0 wait for the next image. Returns what is wrong."""
         # The pass of the packet that fills; a pass runs, and has not taken its weights; of a packet of pass 0
-        # a part was taken; what is dropped was announced.
-        number, runs, torn, announced = Signal(len(self.i.payload.id)), Signal(), Signal(), Signal()
-        own, drops = Signal(), Signal()
+        # a part was taken; an image ended early, and none has taken anything since.
+        number, runs, torn, left = Signal(len(self.i.payload.id)), Signal(), Signal(), Signal()
+        own = Signal()
         last, first_pass = self.i.payload.last, self.i.payload.id == 0
         moves = self.i.valid & self.i.ready
         m.d.comb += [
             own.eq(self.i.payload.id == number),
-            drops.eq((~running & (torn | ~first_pass)) | self.flush),
+            drops.eq(((~running | left) & (torn | ~first_pass)) | self.flush),
             # Not without a beat: what it belongs to is undefined then.
             self.i.ready.eq(self.i.valid & ((takes & own) | drops)),
-            self.stray.eq(moves & drops & ~announced),
+            self.stray.eq(moves & drops & ~left),
         ]
         with m.If(self.start):
             m.d.sync += runs.eq(1)
@@ -206,12 +215,14 @@ class WeightLoader(wiring.Component):
             m.d.sync += runs.eq(0)
         with m.If(moves):
             m.d.sync += torn.eq(first_pass & ~last)
-            with m.If(last):
-                m.d.sync += number.eq(number + 1)
+            with m.If(~drops):
+                m.d.sync += left.eq(0)
+                with m.If(last):
+                    m.d.sync += number.eq(number + 1)
         with m.If(begins):
-            m.d.sync += [number.eq(0), announced.eq(0)]
+            m.d.sync += number.eq(0)
         with m.If(self.restart):
-            m.d.sync += [runs.eq(0), announced.eq(1)]
+            m.d.sync += [runs.eq(0), left.eq(1)]
         with m.If(self.flush):
             m.d.sync += torn.eq(0)
         return (self.i.valid & takes & ~own) | (runs & wrong_length)

@@ -122,6 +122,9 @@ COMPONENTS = {
         "hw/engine/host_port.py", tuple(f"{_HARDWARE}/test_host_port{part}.py" for part in ("", "_guard"))
     ),
     **_own("", "engine"),
+    "guard": Part(
+        "hw/engine/guard.py", (f"{_HARDWARE}/test_engine_guard.py",), ("*",), "hw/engine/engine.py"
+    ),
     "axi": Part("hw/shell/axi.py", ("tests/hw/shell/test_axi.py",)),
     "uart": Part("hw/shell/uart.py", ("tests/hw/shell/test_uart.py",)),
     "serial_host": Part("hw/shell/serial_host.py", ("tests/hw/shell/test_serial_host.py",)),

@@ -56,7 +56,7 @@ class Loader:
         await self.pulse(ctx, "image_begins")
         for number in range(passes):
             await self.pulse(ctx, "start")
-            for _ in range(60):
+            for _ in range(120):
                 if self.wrong or ctx.get(unit.available):
                     break
                 await ctx.tick()
@@ -89,8 +89,10 @@ FIRST = {
 @pytest.mark.parametrize(
     "name, place", [(n, p) for n in FIRST for p in range(3) if (n, p) != ("another id", 0)]
 )
-def test_a_wrong_packet_is_an_error_of_its_image_alone(name, place):
-    """Of any pass; the packets that follow are dropped up to those of the next image, which is right."""
+@pytest.mark.parametrize("waits", [0, 3, 100])
+def test_a_wrong_packet_is_an_error_of_its_image_alone(name, place, waits):
+    """Of any pass; the packets that follow are dropped up to those of the next image, which is right, also
+    where it begins before they are gone."""
     own = [(number + place, last) for number, last in FIRST[name]]
     before = [beat for number in range(place) for beat in packet(number)]
     after = [beat for number in range(place + 1, 3) for beat in packet(number)]
@@ -99,7 +101,7 @@ def test_a_wrong_packet_is_an_error_of_its_image_alone(name, place):
     async def testbench(ctx):
         assert await loader.image(ctx) <= place
         assert loader.wrong
-        for _ in range(100):
+        for _ in range(waits):
             await ctx.tick()
         # Nothing is dropped without having been told.
         assert not loader.stray
