@@ -117,8 +117,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         for second in ("", ", second time only")
     }
     | {
-        "WeightLoader.elaborate: takes.eq(at.running & (at.packets_left != 0) & ~at.full.bit_select("
-        "at.filling, 1)) -> takes.eq((at.packets_left != 0) & ~at.full.bit_select(at.filling, 1))": "packets "
+        "WeightLoader.elaborate: wanted = at.running & (at.packets_left != 0) & ~at.full.bit_select("
+        "at.filling, 1) -> wanted = (at.packets_left != 0) & ~at.full.bit_select(at.filling, 1)": "packets "
         "are left while an image runs, and never else",
     },
     "outlet": {
