@@ -73,5 +73,13 @@ def connect_guard(
     if trunks is not None:
         errors = errors | trunks.wrong
         m.d.sync += host.wrong_trunks.eq(trunks.wrong | trunks.stray)
-        m.d.comb += [trunks.ended.eq(sequencer.ended), trunks.idle.eq(~sequencer.under_way)]
+        # Of which image trunks are: what another one has left may still come.
+        image, ran = Signal.like(trunks.image), Signal()
+        now = image + (sequencer.under_way & ~ran)
+        m.d.sync += [ran.eq(sequencer.under_way), image.eq(now)]
+        m.d.comb += [
+            trunks.ended.eq(sequencer.ended),
+            trunks.idle.eq(~sequencer.under_way),
+            trunks.image.eq(now),
+        ]
     m.d.comb += recovery.error.eq(errors)

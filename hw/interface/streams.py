@@ -4,6 +4,9 @@ from amaranth.lib import data
 
 from ..config.engine import EngineConfig
 
+# Bits of the number of an image in the streams of trunks: more images than are on their way at a time.
+IMAGE_BITS = 2
+
 
 def pass_field(config: EngineConfig) -> dict[str, int]:
     """The field of every beat of a pass that says which one it is, where the engine looks at it: `id`, the
@@ -38,9 +41,10 @@ def beats_per_address(config: EngineConfig) -> int:
 
 def trunk_layout(config: EngineConfig) -> data.StructLayout:
     """One beat: a group of channels of all engines, a signed integer of `trunk_bits` bits each, the lowest
-    channel in the lowest bits, filled up to whole bytes; whether it ends a pass; and which one made it
-    (:func:`pass_field`)."""
-    return data.StructLayout({"data": 8 * trunk_bytes(config), "last": 1, **pass_field(config)})
+    channel in the lowest bits, filled up to whole bytes; whether it ends a pass; and where the engine looks
+    at it as `id` which pass made it, above that in `IMAGE_BITS` bits of which image."""
+    number = {name: bits + IMAGE_BITS for name, bits in pass_field(config).items()}
+    return data.StructLayout({"data": 8 * trunk_bytes(config), "last": 1, **number})
 
 
 def trunk_bytes(config: EngineConfig) -> int:

@@ -11,8 +11,16 @@ from amaranth.lib.wiring import In, Out
 
 from ...config.engine import EngineConfig
 from ...interface import program
-from ...interface.streams import trunk_layout
+from ...interface.streams import IMAGE_BITS, trunk_layout
 from ..array.array import tile_layout
+
+_GUARD_PORTS = {
+    "waits": In(1),
+    "ended": In(1),
+    "idle": In(1),
+    "image": In(IMAGE_BITS),
+    "stray": Out(1),
+}
 
 
 class TrunkStreams(wiring.Component):
@@ -30,8 +38,9 @@ class TrunkStreams(wiring.Component):
 
     Where the engine is guarded, `wrong` also where the packet is not that of the pass that the program says,
     and while a tile `waits` for groups of a packet that has ended. `ended` pulses with a pass's end, `idle`
-    is high between images: what comes then is dropped. `stray` pulses where something came that no pass has
-    added, but for what a reset has left.
+    is high between images, `image` the number of the one that runs, or ran last: what comes between images is
+    dropped, and what is of another image always. `stray` pulses where something came that no pass has added,
+    but for what is of another image and what a reset has left.
 
     Latency: two cycles from a beat of `i` to a `tile_ready` that counts it, two from `keep` to its beat.
     """
@@ -54,9 +63,7 @@ class TrunkStreams(wiring.Component):
                 "kept": In(self._bits),
                 "finished": In(1),
                 "wrong": Out(1),
-                **(
-                    {"waits": In(1), "ended": In(1), "idle": In(1), "stray": Out(1)} if config.guarded else {}
-                ),
+                **(_GUARD_PORTS if config.guarded else {}),
             }
         )
 
@@ -64,21 +71,22 @@ class TrunkStreams(wiring.Component):
         m = Module()
         config, layer, bits = self._config, self.layer, self._bits
         # Behind a group's integers: whether it is the last, and whose it is.
-        tag_bits = 1 + (config.pass_bits if config.guarded else 0)
+        tag_bits = 1 + (config.pass_bits + IMAGE_BITS if config.guarded else 0)
         arrived, leaving = (
             SyncFIFOBuffered(width=bits + tag_bits, depth=config.trunk_depth) for _ in range(2)
         )
+        beat, old = self.i.valid & self.i.ready, Signal()
         drops = self.finished | self.idle if config.guarded else self.finished
         m.submodules.arrived = ResetInserter(drops)(arrived)
         m.submodules.leaving = leaving
         tag = self._number(m) if config.guarded else Const(0, 0)
-        last, source = arrived.r_data[bits], arrived.r_data[bits + 1 :]
+        last, source = arrived.r_data[bits], arrived.r_data[bits + 1 :][: config.pass_bits]
         wrong = arrived.r_data[bits] != self.take_last
         if config.guarded:
             wrong = wrong | (source != layer.trunk_from)
         m.d.comb += [
-            self.i.ready.eq(arrived.w_rdy),
-            arrived.w_en.eq(self.i.valid),
+            self.i.ready.eq(arrived.w_rdy | old),
+            arrived.w_en.eq(self.i.valid & ~old),
             arrived.w_data.eq(Cat(self.i.payload.data[:bits], self._tag_of(self.i))),
             arrived.r_en.eq(self.take),
             self.taken.eq(arrived.r_data),
@@ -94,7 +102,7 @@ class TrunkStreams(wiring.Component):
         places = Signal(range(config.trunk_depth + 1), init=config.trunk_depth)
         needed = Signal.like(layer.full_groups)
         ends = self.tile.ends
-        comes = self.i.valid & self.i.ready
+        comes = beat & ~old
         m.d.comb += needed.eq(Mux(self.tile.last, layer.last_groups, layer.full_groups))
         m.d.sync += [
             groups.eq(groups + comes - Mux(ends & layer.trunk_add, needed, 0)),
@@ -116,7 +124,9 @@ class TrunkStreams(wiring.Component):
             # All that is there is the waiting tile's, and too few, and the packet has no more.
             short = self.waits & layer.trunk_add & (groups < needed) & (arrived.level == groups)
             short = short & (lasts != 0)
-            self._tell_strays(m, comes, arrived.level != 0)
+            # Not without a beat: whose it is is undefined then.
+            m.d.comb += old.eq(self.i.valid & (self.i.payload.id[config.pass_bits :] != self.image))
+            self._tell_strays(m, beat, arrived.level != 0)
         m.d.comb += self.wrong.eq((self.take & wrong) | short)
         return m
 
@@ -124,14 +134,14 @@ class TrunkStreams(wiring.Component):
         """All of a beat but its integers."""
         return Cat(port.payload.last, port.payload.id) if self._config.guarded else port.payload.last
 
-    def _number(self, m: Module) -> Signal:
-        """The number of the pass that runs."""
+    def _number(self, m: Module) -> Value:
+        """The number of the pass that runs, and of the image."""
         number = Signal(self._config.pass_bits)
         with m.If(self.ended):
             m.d.sync += number.eq(number + 1)
         with m.If(self.finished | self.idle):
             m.d.sync += number.eq(0)
-        return number
+        return Cat(number, self.image)
 
     def _tell_strays(self, m: Module, comes: Value, left: Value) -> None:
         """Tells of what comes between images, or is left behind one, but for what an error has left."""

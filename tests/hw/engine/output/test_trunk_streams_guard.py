@@ -43,8 +43,13 @@ IMAGE = [Pass(2, 3, 2), Pass(2, 3, 2, adds=0), Pass(2, 3, 2, adds=1, keeps=False
 
 
 def packet(number, groups=5, last=True):
-    """Beats (data, id, last) of the packet of a pass."""
+    """Beats (data, number, last) of the packet of a pass."""
     return [(16 * number + group, number, last and group == groups - 1) for group in range(groups)]
+
+
+def of_image(beats, image):
+    """The same with the image in their numbers."""
+    return [(data, number + (image % 4 << CONFIG.pass_bits), last) for data, number, last in beats]
 
 
 RIGHT = packet(0) + packet(1)
@@ -52,11 +57,12 @@ RIGHT = packet(0) + packet(1)
 
 class Trunks:
     """A unit whose source offers `beats`, those that are there; `taken` of them, what leaves (`kept`), and
-    how often it said `wrong` and `stray`."""
+    how often it said `wrong` and `stray`. Images are numbered from 1 on."""
 
     def __init__(self, beats=()):
         self.unit, self.reset = TrunkStreams(CONFIG), Signal()
-        self.beats, self.taken, self.kept = [*beats], 0, []
+        self.beats, self.taken, self.kept = of_image(beats, 1), 0, []
+        self.number = 0
         self.wrong = self.stray = 0
 
     async def source(self, ctx):
@@ -87,6 +93,8 @@ class Trunks:
         the values that were added."""
         unit, added = self.unit, []
         self.wrong = 0
+        self.number += 1
+        ctx.set(unit.image, self.number % 4)
         ctx.set(unit.idle, 0)
         ctx.set(unit.o.ready, 1)
         for number, own in enumerate(passes):
@@ -146,12 +154,12 @@ def test_right_images():
     trunks = Trunks()
 
     async def testbench(ctx):
-        for _ in range(3):
-            trunks.beats += RIGHT
+        for image in range(1, 4):
+            trunks.beats += of_image(RIGHT, image)
             assert await trunks.image(ctx) == (3, values(RIGHT))
             assert not trunks.wrong and not trunks.stray
-        sent = [[(100 + n % 3, number, n == 4) for n in range(5)] for number in (0, 1)]
-        assert trunks.kept == 3 * (sent[0] + sent[1])
+        sent = [(100 + n % 3, number, n == 4) for number in (0, 1) for n in range(5)]
+        assert trunks.kept == [beat for image in (1, 2, 3) for beat in of_image(sent, image)]
 
     trunks.run(testbench)
 
@@ -181,7 +189,26 @@ def test_a_wrong_packet_ends_its_image(name):
         for _ in range(20):
             await ctx.tick()
         assert not trunks.stray
-        trunks.beats += RIGHT
+        trunks.beats += of_image(RIGHT, 2)
+        assert await trunks.image(ctx) == (3, values(RIGHT))
+        assert not trunks.wrong and not trunks.stray
+
+    trunks.run(testbench)
+
+
+@pytest.mark.parametrize("images", [1, 2, 3])
+def test_trunks_that_an_image_has_left(images):
+    """They come when later images run, in front of theirs, and are dropped, whatever they are."""
+    trunks = Trunks(packet(0, 4) + packet(1))
+
+    async def testbench(ctx):
+        assert (await trunks.image(ctx))[0] == 1
+        for _ in range(images - 1):
+            await trunks.restart(ctx)
+            assert not await trunks.image(ctx, IMAGE[1:]) == (2, values(RIGHT))
+        await trunks.restart(ctx)
+        trunks.wrong = 0
+        trunks.beats += of_image([*packet(0), *packet(1), *packet(0, 2)], 1) + of_image(RIGHT, images + 1)
         assert await trunks.image(ctx) == (3, values(RIGHT))
         assert not trunks.wrong and not trunks.stray
 
@@ -193,7 +220,7 @@ def test_nothing_is_wrong_while_a_packet_may_go_on():
     trunks = Trunks()
 
     async def late(ctx):
-        for beat in RIGHT:
+        for beat in of_image(RIGHT, 1):
             for _ in range(7):
                 await ctx.tick()
             trunks.beats.append(beat)
@@ -215,17 +242,17 @@ def test_what_comes_between_images_is_told():
         for _ in range(10):
             await ctx.tick()
         assert not trunks.stray and trunks.taken == 2
-        for round_ in range(2):
-            trunks.beats += RIGHT
+        for image in (1, 2):
+            trunks.beats += of_image(RIGHT, image)
             assert (await trunks.image(ctx))[0] == 3
-            trunks.beats += packet(0, 3)
+            trunks.beats += of_image(packet(0, 3), image)
             for _ in range(10):
                 await ctx.tick()
-            assert trunks.stray == 3 * (round_ + 1)
-        trunks.beats += RIGHT + packet(2, 2)
+            assert trunks.stray == 3 * image
+        trunks.beats += of_image(RIGHT + packet(2, 2), 3)
         assert (await trunks.image(ctx))[0] == 3
         assert trunks.stray == 7 and not trunks.wrong
-        trunks.beats += RIGHT
+        trunks.beats += of_image(RIGHT, 4)
         assert await trunks.image(ctx) == (3, values(RIGHT))
         assert trunks.stray == 7 and not trunks.wrong
 

@@ -60,16 +60,21 @@ def tiles(of=TrunkStreams, config=SMALL):
     stream_rules(bench, dut.o)
     arrived, leaving = seen.arrived, seen.leaving
     bits = len(dut.taken)
+    comes = dut.i.valid & dut.i.ready
     bench.always("what is taken", dut.taken == arrived.r_data[:bits])
     wrong = dut.take & (arrived.r_data[bits] != dut.take_last)
     if config.guarded:
-        others = dut.take & (arrived.r_data[bits + 1 :] != layer.trunk_from)
+        others = dut.take & (arrived.r_data[bits + 1 :][: config.pass_bits] != layer.trunk_from)
         bench.always("wrong", ~(wrong | others) | dut.wrong)
         # A tile that waits may be told that its packet has no more.
         bench.always("nothing else is wrong", ~dut.wrong | wrong | others | dut.waits)
         number = Signal(config.pass_bits)
         m.d.sync += number.eq(Mux(drops, 0, number + dut.ended))
-        bench.always("kept with its pass's number", leaving.w_data[bits + 1 :] == number)
+        bench.always("kept with its numbers", leaving.w_data[bits + 1 :] == Cat(number, dut.image))
+        of_others = dut.i.payload.id[config.pass_bits :] != dut.image
+        bench.always("what is of another image", ~arrived.w_en | ~of_others)
+        bench.cover("what is of another image comes", comes & of_others)
+        comes = comes & ~of_others
         bench.always("leaves with it", dut.o.payload.id == leaving.r_data[bits + 1 :])
         bench.cover("a tile is told", dut.wrong & ~dut.take)
     else:
@@ -81,7 +86,7 @@ def tiles(of=TrunkStreams, config=SMALL):
         bench,
         arrived,
         "dut.arrived",
-        enters=dut.i.valid & dut.i.ready,
+        enters=comes,
         entry=arrived.w_data,
         leaves=dut.take,
         offered=arrived.r_data,
@@ -139,7 +144,7 @@ def test_planted_faults_are_found(place, planted, found, tmp_path):
     "place, planted, found",
     [
         ("wrong = wrong | (source != layer.trunk_from)", "wrong = wrong", "wrong"),
-        ("with m.If(self.ended):", "with m.If(self.ended & self.keep):", "kept with its pass's number"),
+        ("with m.If(self.ended):", "with m.If(self.ended & self.keep):", "kept with its numbers"),
     ],
 )
 def test_planted_faults_of_guards_are_found(place, planted, found, tmp_path):
