@@ -203,7 +203,8 @@ class AxiTop(wiring.Component):
     ``s_axis_trunks_*`` and ``m_axis_trunks_*`` (whole beats, so without ``tkeep``), and ``irq``. ``tkeep``
     exists where TDATA is wider than a byte. ``m_axis_tuser`` is high with a beat that ends a packet because
     of an error: such a beat keeps no byte. ``tid`` of weights is the pass that they belong to, where the
-    engine looks at it; that of trunks says the image, too, and comes back as it left. Connect ports by name: their order in the Verilog is not specified.
+    engine looks at it; that of trunks says the image, too, and comes back as it left. Connect ports by name:
+    their order in the Verilog is not specified.
     """
 
     def __init__(self, engine: Engine, *, space: AddressSpace | None = None) -> None:
