@@ -35,7 +35,7 @@ def described(report, mutant):
     """A line about a mutant."""
     result, file = report.results[mutant], COMPONENTS[report.component].module
     outcome = report.outcome(mutant)
-    by = f" by {result['by'].split('/')[-1]}" if outcome == "killed" else ""
+    by = f" by {result['by'].split('/')[-1]}" if result.get("by") else ""
     count = f" in {result['configurations']} configurations" if "configurations" in result else ""
     return f"{file}:{mutant.line}: {outcome}{by}{count}: {mutant.name}"
 

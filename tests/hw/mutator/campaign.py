@@ -80,8 +80,9 @@ class Report:
 
     @property
     def survivors(self) -> list[Mutant]:
-        """Those that are neither killed nor equivalent."""
-        return self.having("survived", "unreached")
+        """Those that are neither killed nor equivalent, whatever became of them."""
+        known = {*self.killed, *self.having("equal", "argued")}
+        return [mutant for mutant in self.tested if mutant not in known]
 
     @property
     def score(self) -> float:

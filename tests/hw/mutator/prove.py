@@ -29,7 +29,8 @@ def equal_everywhere(planted) -> tuple[bool, int]:
     """Whether the mutant is proved equal in all configurations that the tests elaborated and in which it is
     seen, and how many these are."""
     pairs = []
-    for instance, fabric in planted.built.values():
+    # To elaborate one again may elaborate parts of it that are components of the module, too.
+    for instance, fabric in list(planted.built.values()):
         planted.enabled, planted.reached = True, False
         gate = to_rtlil(instance, name="gate", fabric=fabric)
         if planted.reached:

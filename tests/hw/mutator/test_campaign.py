@@ -8,7 +8,7 @@ from dorefa.golden.cache import cache_base
 from dorefa.golden.errors import InputError
 
 from . import campaign
-from .campaign import GOAL, check_equivalent, run_campaign, run_chunk
+from .campaign import GOAL, Report, check_equivalent, run_campaign, run_chunk
 from .components import COMPONENTS
 from .equivalent import EQUIVALENT
 from .mutants import drawn
@@ -60,6 +60,14 @@ def test_what_the_tests_cannot_see_is_a_survivor(monkeypatch):
     (report,) = run_campaign(["issue"], 10, 1, jobs=1)
     assert report.survivors and report.killed and report.score < GOAL
     assert len(report.tested) >= 10
+
+
+def test_a_mutant_of_which_nothing_is_known_is_a_survivor():
+    """As where the process that tested it failed."""
+    part = COMPONENTS["dot"]
+    first, second, *_ = drawn(part.source, part.functions, 1)
+    report = Report("dot", {first: {"outcome": "error"}, second: {"outcome": "killed"}})
+    assert (report.survivors, report.score) == ([first], 0.5)
 
 
 def test_a_name_that_is_gone_is_refused(monkeypatch):
