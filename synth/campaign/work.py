@@ -47,6 +47,8 @@ class Work:
         Raises :class:`InputError` where a folder or the function is missing, and what the function raises.
         """
         for folder in checkout_paths(self.folders):
+            if not folder.is_dir():
+                raise InputError(f"{folder} is no folder; accepted: folders of the checkout")
             if str(folder) not in sys.path:
                 # Behind all others: a folder of tests hides no package.
                 sys.path.append(str(folder))

@@ -237,3 +237,23 @@ def test_a_trunk_of_another_length(rng):
         assert await guarded.told(ctx, "wrong_trunks")
 
     guarded.run(testbench)
+
+
+def test_trunks_say_of_which_image_they_are(rng):
+    numbers = []
+
+    class Seen(TrunkMemory):
+        async def send(self, ctx, packet, number):
+            numbers.append(number)
+            await super().send(ctx, packet, number)
+
+    guarded = Guarded(residual(rng), rng, trunk_memory=Seen, trunks="stream")
+
+    async def testbench(ctx):
+        for image in range(2):
+            assert await guarded.right(ctx, image)
+        assert await guarded.told(ctx)
+
+    guarded.run(testbench)
+    images = [number >> guarded.compiled.config.pass_bits for number in numbers]
+    assert images == [1] * (len(images) // 2) + [2] * (len(images) // 2) != []

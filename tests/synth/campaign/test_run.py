@@ -132,6 +132,7 @@ def test_how_a_task_ends(cache, how, kind, message):
     [
         ({"function": "planted_work:nothing"}, "function 'planted_work:nothing': .* accepted: module:name"),
         ({"function": "no_such:square"}, "function 'no_such:square': No module .* accepted: module:name"),
+        ({"folders": ("pyproject.toml",)}, "pyproject.toml is no folder; accepted: folders of the checkout"),
         ({"folders": ("tests/nowhere",)}, "tests/nowhere is missing; accepted: dorefa run from a checkout"),
     ],
 )
