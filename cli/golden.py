@@ -12,7 +12,7 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.files import write_file
 
 from .common import options
-from .common.output import Output, Progress, array_file, new_folder
+from .common.output import Output, Progress, array_file, new_folder, results_file
 
 SUMMARY = "run the integer golden model on images"
 EXAMPLE = "dorefa golden digits --input images.npy --labels labels.npy --output scores.npy"
@@ -29,9 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="X.npy",
         help="uint8 images (batch, H, W, C); of a QONNX file: its first quantizer's integers",
     )
-    parser.add_argument(
-        "--output", metavar="Y.npy", help="int64 accumulators of the last layer (batch, classes)"
-    )
+    parser.add_argument("--output", metavar="Y.npy", help=options.OUTPUT_HELP)
     parser.add_argument("--dump", metavar="DIR", help="write each layer's codes as LAYER.npy (trunks: int64)")
     parser.add_argument("--labels", metavar="L.npy", help="true classes; prints the accuracy")
     parser.add_argument("--logits", metavar="L.npy", help="float64 accumulators x scale + bias")
@@ -40,8 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
-    from dorefa.golden import logits, lower
+    from dorefa.golden import lower
     from dorefa.golden.run.graph import result_names
+    from dorefa.golden.run.integer import real_arrays, result_arrays
 
     out = Output(
         args.json,
@@ -52,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     images = options.read_images(args.input, network)
     labels = None
     if args.labels is not None:
-        labels = options.read_labels(args.labels, len(images), network.classes)
+        labels = options.read_labels(args.labels, len(images), network)
     with ExitStack() as stack:
         files: dict[str, Path] = {}
         if args.dump is not None:
@@ -61,19 +60,19 @@ def run(args: argparse.Namespace) -> int:
             files = {name: folder / f"{file}.npy" for name, file in names.items()}
             out.claim(outputs={"--dump": files.values()})
         results = _results(network, images, files)
-        accumulators = results[network.layers[-1].name]
-        scores = logits(network, accumulators)
+        accumulators, real = result_arrays(network, results), real_arrays(network, results)
 
-        outputs = [(args.output, accumulators), (args.logits, scores)]
-        outputs += [(path, results[name]) for name, path in files.items()]
+        outputs = [(args.output, results_file(accumulators)), (args.logits, results_file(real))]
+        outputs += [(path, array_file(results[name])) for name, path in files.items()]
         written = []
-        for path, array in outputs:
+        for path, content in outputs:
             if path is not None:
-                write_file(path, array_file(array))
+                write_file(path, content)
                 written.append(str(path))
     report: dict[str, Any] = {"network": network.name, "images": len(images), "files": written}
     out.say(f"{network.name}: {len(images)} images")
     if labels is not None:
+        (scores,) = real.values()
         report["accuracy"] = float(np.mean(scores.argmax(axis=1) == labels))
         out.say(f"accuracy {report['accuracy']:.4f}")
     for path in written:
@@ -83,11 +82,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _results(network, images, files):
-    """Results of the layers in `files`, or of the last one without any: {name: array of all images}."""
+    """Results of the layers in `files`, or of those that give results: {name: array of all images}."""
     from dorefa.golden import run_integer
 
     # Without files do not keep the features of all images.
-    wanted = list(files) or [network.layers[-1].name]
+    wanted = list(files) or [network.layers[index].name for index in network.result_layers]
     parts = []
     with Progress("golden", len(images)) as progress:
         for start in range(0, len(images), _BATCH):

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
             settings = {"scale": loaded.network["logit_scale"], "bias": loaded.network["logit_bias"]}
         labels = None
         if args.labels is not None:
-            labels = options.read_labels(args.labels, len(images), board.classes)
+            labels = options.labels_below(args.labels, len(images), board.classes)
         started = time.monotonic()
         with Progress("run", len(images)) as progress:
             outputs = board.run(images, progress=progress.update)
@@ -164,6 +164,12 @@ def _load(board, loaded):
     from dorefa.hw.generate.file_set import ENGINE, NETWORK
 
     board.require_engine(loaded.config, str(loaded.folder / ENGINE))
+    results = loaded.network["results"]
+    if len(results) > 1 or results[0]["shape"][:2] != [1, 1]:
+        shapes = " and ".join("x".join(map(str, result["shape"])) for result in results)
+        raise InputError(
+            f"{loaded.folder / NETWORK}: gives results of {shapes}; accepted on a board: one score per class"
+        )
     shape = tuple(loaded.network["input_shape"])
     if (shape, loaded.network["classes"]) != (board.input_shape, board.classes):
         raise InputError(

@@ -8,7 +8,7 @@ from dorefa.golden.files import write_file
 
 from .common import options
 from .common.layers import bipolar_inputs, layer_table, say_bipolar, say_groups
-from .common.output import Output, Progress, array_file
+from .common.output import Output, Progress, results_file
 
 SUMMARY = "run the generated Verilog and compare every layer with the golden model"
 EXAMPLE = "dorefa simulate digits --simulator verilator --limit 100"
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=catalog.names(lambda target: target.netlist),
         help=f"of --netlist, default {catalog.DEFAULT}",
     )
-    parser.add_argument("--output", metavar="Y.npy", help="int64 accumulators (batch, classes)")
+    parser.add_argument("--output", metavar="Y.npy", help=options.OUTPUT_HELP)
     parser.add_argument("--logits", metavar="L.npy", help="float64 accumulators x scale + bias")
     options.add_network_options(parser)
     options.add_engine_options(parser)
@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status. Where hardware and golden differ, writes the report and raises
     :class:`InputError` with the first difference."""
-    from dorefa.golden import logits, lower
+    from dorefa.golden import lower
     from dorefa.hw.generate import file_set
     from dorefa.sim import backends
 
@@ -89,12 +89,9 @@ def run(args: argparse.Namespace) -> int:
     result, netlist = backends.with_simulator(
         wanted, lambda name, why: _simulate(out, args, network, config, generated, name, why)
     )
-    for path, array in (
-        (args.output, result.outputs),
-        (args.logits, logits(network, result.outputs)),
-    ):
+    for path, arrays in ((args.output, result.results), (args.logits, result.real)):
         if path is not None:
-            write_file(path, array_file(array))
+            write_file(path, results_file(arrays))
             out.say(f"wrote {path}")
     _say(out, result)
     contents = result.as_dict()
@@ -229,7 +226,7 @@ def _images(args, network, simulator, batch):
         count = args.limit or min(count, few)
         images = random_images(network, count, args.sim_seed)
     if args.labels is not None:
-        labels = options.read_labels(args.labels, len(images), network.classes)
+        labels = options.read_labels(args.labels, len(images), network)
     return images, labels
 
 
@@ -242,7 +239,8 @@ def _say(out, result):
         out.table(*layer_table(result.layers, result.config))
         say_groups(out, result.layers)
     else:
-        out.say(f"compared: the results of {result.compared[0]} at the port, no layer inside the netlist")
+        names = ", ".join(result.compared)
+        out.say(f"compared: the results of {names} at the port, no layer inside the netlist")
     out.say(f"{result.cycles:,.0f} cycles per image")
     for mismatch in result.mismatches:
         out.say(f"difference: {mismatch}")

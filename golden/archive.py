@@ -30,9 +30,14 @@ _MAX_DIRECTORY = 1 << 22
 def packed(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
     """The file of a header and its arrays: the same bytes for the same contents."""
     text = json.dumps(header, indent=1).encode()
+    return packed_arrays({"header": np.frombuffer(text, np.uint8), **arrays})
+
+
+def packed_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """The `.npz` file of arrays: the same bytes for the same contents."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in {"header": np.frombuffer(text, np.uint8), **arrays}.items():
+        for name, array in arrays.items():
             _write_array(archive, name, array)
     return content.getvalue()
 

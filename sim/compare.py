@@ -13,7 +13,7 @@ MAX_MISMATCHES = 20
 class Mismatch:
     """One element that differs. `plane` is the lowest bit plane that is wrong.
 
-    For the last layer, whose values are accumulators, `plane` is the lowest wrong bit, y and x are
+    For a result, whose values are accumulators, `plane` is the lowest wrong bit, of one pixel y and x are
     0 and `channel` is the class. A trunk's layer is LAYER.trunk where the layer has codes too. A `got`
     of -1 is a code with an undefined bit.
     """

@@ -57,7 +57,9 @@ class SimulationReport:
       not asked for).
     - `mismatch_count`, and the first 20 `mismatches`.
     - `accuracy`: share of images whose largest logit is the label's, None without labels.
-    - `outputs`: int64 (images, classes), the hardware's accumulators; not part of the JSON report.
+    - `results`: the hardware's accumulators by the names of the network's results, int64 (images, H, W, C),
+      or (images, classes) of one pixel; `real`: float64, the same as real values. Neither is part of the
+      JSON report.
     """
 
     bit_exact: bool
@@ -74,11 +76,19 @@ class SimulationReport:
     mismatch_count: int
     mismatches: list[Mismatch]
     accuracy: float | None
-    outputs: np.ndarray = field(repr=False, compare=False)
+    results: dict[str, np.ndarray] = field(repr=False, compare=False)
+    real: dict[str, np.ndarray] = field(repr=False, compare=False)
+
+    @property
+    def outputs(self) -> np.ndarray:
+        """The first of the results."""
+        return next(iter(self.results.values()))
 
     def as_dict(self) -> dict:
         """Plain data for JSON."""
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "outputs"}
+        fields = {
+            name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("results", "real")
+        }
         fields["layers"] = [vars(layer) for layer in self.layers]
         fields["mismatches"] = [mismatch.as_dict() for mismatch in self.mismatches]
         return fields
@@ -126,8 +136,8 @@ def make_report(
     comparison: Comparison,
     compared: list[str],
     labels: np.ndarray | None,
-    outputs: np.ndarray,
-    logits: np.ndarray,
+    results: dict[str, np.ndarray],
+    real: dict[str, np.ndarray],
     simulator: str,
     why: str,
     network_load_cycles: int,
@@ -147,11 +157,12 @@ def make_report(
         cycles = per_image(float(np.mean([trace.cycles for trace in traces])), config)
     accuracy = None
     if labels is not None:
-        accuracy = float(np.mean(np.argmax(logits, axis=1) == labels))
+        (scores,) = real.values()
+        accuracy = float(np.mean(np.argmax(scores, axis=1) == labels))
     return SimulationReport(
         bit_exact=comparison.count == 0,
         compared=compared,
-        images=len(outputs),
+        images=len(traces) * config.batch,
         simulator=simulator,
         why=why,
         config=config.as_dict(),
@@ -163,5 +174,6 @@ def make_report(
         mismatch_count=comparison.count,
         mismatches=comparison.mismatches,
         accuracy=accuracy,
-        outputs=outputs,
+        results=results,
+        real=real,
     )

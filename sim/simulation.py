@@ -11,9 +11,9 @@ from dorefa.golden.lowering.integer_network import IntegerNetwork
 from dorefa.golden.lowering.lower import lower
 from dorefa.golden.network.network import Network
 from dorefa.golden.network.quantized_network import check_images
-from dorefa.golden.run.integer import logits, run_integer
-from dorefa.hw.compiler.batch import results_by_image
+from dorefa.golden.run.integer import real_arrays, result_arrays, run_integer
 from dorefa.hw.compiler.compile import CompiledNetwork, compile_network
+from dorefa.hw.compiler.packets import of_image, result_maps
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig
 
@@ -67,6 +67,8 @@ def simulate(
     integer = network if isinstance(network, IntegerNetwork) else lower(network)
     images, labels = _first(images, labels, limit)
     check_images(integer, images)
+    if labels is not None and not integer.gives_scores:
+        raise InputError(f"labels are given; accepted without: {integer.name} has no one score per class")
     if not isinstance(stalls, int) or not 0 <= stalls <= 90:
         raise InputError(f"stalls is {stalls!r}; accepted: an integer, 0 to 90 percent")
     if not isinstance(latency, int) or not 0 <= latency <= _LONGEST_LATENCY:
@@ -102,20 +104,21 @@ def simulate(
 
     comparison = Comparison()
     expected = run_integer(integer, images)
-    compared = [compiled.layers[-1].name] if ports_only else list(expected)
+    leaving = [integer.layers[index].name for index in integer.result_layers]
+    compared = leaving if ports_only else list(expected)
     found = [values for trace in traces for values in _per_image(compiled, trace)]
     for image, got in enumerate(found):
         for result in compared:
             comparison.add(result, image, expected[result][image], got[result])
-    results = np.stack([values[compiled.layers[-1].name] for values in found])
+    results = {name: np.stack([values[name] for values in found]) for name in leaving}
     return make_report(
         compiled=compiled,
         traces=traces,
         comparison=comparison,
         compared=compared,
         labels=labels,
-        outputs=results,
-        logits=logits(integer, results),
+        results=result_arrays(integer, results),
+        real=real_arrays(integer, results),
         simulator=name,
         why=why,
         network_load_cycles=network_load_cycles,
@@ -125,14 +128,14 @@ def simulate(
 def _per_image(compiled: CompiledNetwork, trace: Trace) -> Iterator[dict[str, np.ndarray]]:
     """Values by golden's names of every image of a packet."""
     batch = compiled.config.batch
-    results = results_by_image(compiled.schedule, trace.results, batch)
+    results = result_maps(compiled.network, compiled.schedule, trace.results)
     for image in range(batch):
         # The images of a batch lie side by side in every map.
         maps = {
             name: values if batch == 1 else values[:, image : image + 1]
             for name, values in trace.values.items()
         }
-        yield maps | {compiled.layers[-1].name: results[image]}
+        yield maps | {name: of_image(values, image, batch) for name, values in results.items()}
 
 
 def _first(

@@ -26,7 +26,9 @@ ALLOWED = {
     " golden.backward",
     "golden.onnx.file": "golden",
     "golden.onnx.declared": "golden golden.onnx.file",
-    "golden.onnx": "golden golden.network golden.lowering golden.onnx.file golden.onnx.declared",
+    "golden.onnx.values": "golden golden.network golden.lowering golden.onnx.file golden.onnx.declared",
+    "golden.onnx": "golden golden.network golden.lowering golden.onnx.file golden.onnx.declared "
+    "golden.onnx.values",
     "hw.lib": "golden.quantizers",
     "hw.fabric": "hw.lib",
     "hw.config": "golden",

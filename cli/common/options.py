@@ -29,6 +29,10 @@ _ZOO_OPTIONS = {
 }
 
 IMAGES = "uint8 images (batch, height, width, channels) as .npy"
+OUTPUT_HELP = (
+    "int64 accumulators (batch, classes), or (batch, H, W, C) of a map; of several results an .npz with their"
+    " names"
+)
 MODEL_HELP = (
     "a .npz network, a QONNX file (.onnx), a zoo name (see `dorefa zoo`) or an architecture (.toml, .py)"
 )
@@ -278,7 +282,22 @@ def read_images(path: str, network: IntegerNetwork) -> np.ndarray:
     return images
 
 
-def read_labels(path: str, count: int, classes: int) -> np.ndarray:
+def read_labels(path: str, count: int, network: IntegerNetwork) -> np.ndarray:
+    """Labels, integers (count,) from 0 to the network's classes - 1, checked."""
+    if not network.gives_scores:
+        raise InputError(
+            f"{path}: labels of {network.name}, which gives {_shapes(network)}; accepted: without labels, or "
+            "a network that gives one score per class"
+        )
+    return labels_below(path, count, network.classes)
+
+
+def _shapes(network):
+    shapes = (network.layers[index].out_shape for index in network.result_layers)
+    return " and ".join(f"results of {'x'.join(map(str, shape))}" for shape in shapes)
+
+
+def labels_below(path: str, count: int, classes: int) -> np.ndarray:
     """Labels, integers (count,) from 0 to classes - 1, checked."""
     labels = npy.load(path, "integer labels, one per image, as .npy")
     if labels.ndim != 1 or labels.dtype.kind not in "iu":

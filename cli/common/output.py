@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from dorefa.golden import leftovers
+from dorefa.golden.archive import packed_arrays
 from dorefa.golden.errors import InputError
 from dorefa.golden.files import PathName, locate, opened, require_folder, require_writable, write_file
 
@@ -166,6 +167,11 @@ def array_file(array: np.ndarray) -> bytes:
     content = io.BytesIO()
     np.save(content, array, allow_pickle=False)
     return content.getvalue()
+
+
+def results_file(results: Mapping[str, np.ndarray]) -> bytes:
+    """The file of a network's results: `.npy` of one, `.npz` with their names of several."""
+    return array_file(*results.values()) if len(results) == 1 else packed_arrays(results)
 
 
 def make_folder(path: str | Path) -> Path:

@@ -75,7 +75,7 @@ def _show(folder, args, simulator, why):
                 verilog_text=files["engine.v"].decode(),
                 progress=lambda done, total: progress.update(done, total=total),
             )
-        scores["hardware"] = logits(integer, result.outputs)
+        scores["hardware"] = result.real[integer.results[0].name]
         _draw(folder, compiled, result, images, labels, scores["hardware"])
         out.say(f"synthesis for {', '.join(args.targets)} ...")
         counts = [(target, size.result()) for target, size in sizes]

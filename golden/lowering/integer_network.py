@@ -8,6 +8,7 @@ import numpy as np
 from ..network.encoding import Encoding
 from ..network.quantized_layer import QuantizedLayer
 from ..network.quantized_network import QuantizedNetwork
+from ..network.results import Result
 from ..network.shapes import macs
 
 
@@ -46,7 +47,8 @@ class IntegerLayer(QuantizedLayer):
     slope, offset: lists of Fraction, (2^code_bits - 1) * z = slope * value + offset with z the real
         value before the clip; slope is negative only where inverted. None without codes and in
         imported networks, whose thresholds need not come from one affine map.
-    logit_scale, logit_bias: float64 (Cout,), logit = scale * acc + bias, for the last layer only.
+    logit_scale, logit_bias: float64 (Cout,), logit = scale * acc + bias, of a layer whose accumulators are a
+        result: one without codes and rescale, as the last layer is.
     """
 
     in_shape: tuple[int, int, int]
@@ -73,6 +75,8 @@ class IntegerLayer(QuantizedLayer):
     code_step: int = 1
     code_offset: int = 0
 
+    crops = True
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "kernel", self.codes.shape[1:3])
         object.__setattr__(self, "encoding", Encoding.of(self.encoding, f"layer {self.name}: encoding"))
@@ -82,6 +86,11 @@ class IntegerLayer(QuantizedLayer):
     def out_signed(self) -> bool:
         """Whether the stored codes are two's complement."""
         return self.code_offset < 0
+
+    @property
+    def is_result(self) -> bool:
+        """Whether its accumulators are a result of the network."""
+        return self.code_bits is None and self.rescale is None
 
     @property
     def macs(self) -> int:
@@ -99,11 +108,32 @@ class IntegerLayer(QuantizedLayer):
 class IntegerNetwork(QuantizedNetwork):
     """Integer layers in topological order on uint8 images (H, W, C) of codes below 2^input_bits.
 
-    input_signed: the codes are two's complement of input_bits bits.
+    input_signed: the codes are two's complement of input_bits bits. image_zero: the zero point of images
+    whose integers minus it have no code of 8 bits: the codes are the integers themselves then. results: what
+    leaves the network, by default the accumulators of the last layer under its name.
     """
 
     layers: tuple[IntegerLayer, ...]
     input_signed: bool = False
+    image_zero: int = 0
+    results: tuple[Result, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.results:
+            last = len(self.layers) - 1
+            object.__setattr__(self, "results", (Result.of_layer(self.layers[last].name, last),))
+
+    @property
+    def result_layers(self) -> list[int]:
+        """Positions of the layers whose accumulators are results, in the order in which they leave."""
+        return [index for index, layer in enumerate(self.layers) if layer.is_result]
+
+    @property
+    def gives_scores(self) -> bool:
+        """Whether there is one result, of one number per class."""
+        (first, *others) = self.results
+        one = not others and len(first.layers) == 1
+        return one and self.layers[first.layers[0]].out_shape[:2] == (1, 1)
 
     def __repr__(self) -> str:
         return self._line(layer.code_bits for layer in self.layers)

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import checks
 
 SIDES = ("top", "left", "bottom", "right")
+# No map is larger.
+_MOST_CROPPED = 1 << 27
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +19,8 @@ class Geometry:
 
     padding: top, left, bottom, right; dilation (h, w): distance of a window's pixels; groups: parts that
     input and output channels are cut into, each reads its own. One integer stands for all sides. InputError
-    for anything that is not an integer of at least 1, of padding 0.
+    for anything that is not an integer of at least 1, of padding 0; where a form says `crops`, padding may be
+    negative and crops the map.
 
     What has a window is a Geometry too: layers of every form, pooling.
     """
@@ -28,6 +31,8 @@ class Geometry:
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
 
+    crops: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
         self._normalize("geometry:")
 
@@ -37,7 +42,7 @@ class Geometry:
             ("kernel", "hw", 1),
             ("stride", "hw", 1),
             ("dilation", "hw", 1),
-            ("padding", SIDES, 0),
+            ("padding", SIDES, -_MOST_CROPPED if self.crops else 0),
         ):
             value = getattr(self, name)
             if isinstance(value, int) and not isinstance(value, bool):
@@ -77,7 +82,13 @@ class Geometry:
         """Maps (batch, H, W, C) with the padding around them; themselves without padding."""
         if not any(self.padding):
             return maps
-        top, left, bottom, right = self.padding
+        _, height, width, _ = maps.shape
+        rows, columns = (
+            slice(max(0, -before), size - max(0, -behind))
+            for size, before, behind in zip((height, width), self.padding[:2], self.padding[2:], strict=True)
+        )
+        maps = maps[:, rows, columns]
+        top, left, bottom, right = (max(0, side) for side in self.padding)
         return np.pad(maps, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=value)
 
     def output_size(self, shape: Sequence[int]) -> tuple[int, int]:
@@ -100,3 +111,9 @@ class Geometry:
         they are negative or beyond the map."""
         starts = np.arange(windows) * self.stride[axis] - self.padding[axis]
         return starts[:, None] + self.dilation[axis] * np.arange(self.kernel[axis])
+
+
+class Windows(Geometry):
+    """A Geometry whose padding may be negative."""
+
+    crops = True

@@ -12,7 +12,8 @@ from .geometry import Geometry
 from .parts import BatchNorm, Pool, Rescale
 from .quantized_layer import QuantizedLayer
 
-MAX_BITS = 8
+# Of weights and of quantized activations; and of what a layer stores: with a zero point they may take more.
+MAX_BITS, MAX_CODE_BITS = 8, 16
 # `source` of a layer that reads the image; no layer has this name.
 INPUT = "input"
 # Results hold the trunk of a layer that has codes too under its name and this ending.

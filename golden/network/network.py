@@ -39,7 +39,7 @@ class Links(NamedTuple):
 class Network(QuantizedNetwork):
     """Layers in topological order, on images of `input_shape` (H, W, C), codes of `input_bits` bits.
 
-    The last layer gives the accumulators of the classes. Everything is checked on creation;
+    The last layer gives accumulators, of the classes or of a map. Everything is checked on creation;
     InputError names the layer and the parameter. `shapes` and `links` hold the LayerShapes and the
     Links of every layer.
     """
@@ -144,11 +144,6 @@ class Network(QuantizedNetwork):
             if value is not None:
                 value = value if name == "a_bits" else "given"
                 raise InputError(f"layer {last.name}: {name} is {value}; accepted for the last layer: None")
-        if self.shapes[-1].out_shape[:2] != (1, 1):
-            height, width, _ = self.shapes[-1].out_shape
-            raise InputError(
-                f"layer {last.name}: output is {height}x{width} pixels; accepted for the last layer: 1x1"
-            )
 
     def _check_used(self, sources: set[int], adds: set[int | None]) -> None:
         for index, layer in enumerate(self.layers[:-1]):

@@ -1,6 +1,7 @@
 """From chains of steps to integer layers: thresholds, stored codes, weights in planes."""
 
 from dataclasses import replace
+from enum import Enum
 from fractions import Fraction
 from heapq import heapify, heappop, heappush
 
@@ -10,13 +11,22 @@ from ..lowering.fold import Range, fold, read_only
 from ..lowering.integer_network import IntegerLayer
 from ..lowering.staircase import Chain, are_affine, composed, direction, split
 from ..lowering.steps import Affine, Round, is_even_rounding
-from ..network.layer import MAX_BITS
+from ..network.layer import MAX_BITS, MAX_CODE_BITS
 from ..network.parts import Pool, Rescale
-from .draft import Codes, Draft, Rounding, Shape
+from ..network.results import Term
 from .file.graph import Node
-from .grid import fits, on_grid, reachable
-from .quantizers import bits_of
-from .tensors import Sums, identity
+from .values.draft import Codes, Draft, Rounding, Shape
+from .values.grid import fits, on_grid, reachable
+from .values.pair_sum import PairSum, settled
+from .values.quantizers import bits_of
+from .values.tensors import Sums, identity
+
+
+class CodeZero(Enum):
+    """What the code 0 stands for: the real value 0 (or a zero point), if that takes no more bits than results
+    have or a code of 8; the real value 0, in as many bits as that takes; or the least result."""
+
+    IN_WIDTH, REAL, LEAST = range(3)
 
 
 class Builder:
@@ -32,20 +42,32 @@ class Builder:
         # Positions of the layers whose trunks exist already.
         self.trunks: dict[Draft, int] = {}
 
-    def codes(self, node: Node, tensor: Codes | Sums) -> Codes:
-        """`tensor` (Codes or Sums) as stored codes; adds the layer that stores them."""
+    def codes(self, node: Node, tensor: Codes | Sums, zero: CodeZero = CodeZero.IN_WIDTH) -> Codes:
+        """`tensor` as stored codes, with `zero` as code 0; adds the layer that stores them."""
         if isinstance(tensor, Codes):
-            return tensor
+            moved = zero is CodeZero.REAL and any(tensor.offset) or zero is CodeZero.LEAST and tensor.low < 0
+            return self._again(node, tensor, zero) if moved else tensor
+        if isinstance(tensor.steps[0], PairSum):
+            tensor = settled(node, tensor)
         parts = split(tensor.steps)
         if parts is not None:
             tensor, parts = reachable(tensor, parts)
             rest = parts.rest
             if are_affine(rest):
-                return self._store(node, tensor, parts.chain, composed(rest, tensor.shape[2]))
-        return self._store(node, tensor, *on_grid(node, tensor, parts))
+                return self._store(node, tensor, parts.chain, composed(rest, tensor.shape[2]), zero)
+        return self._store(node, tensor, *on_grid(node, tensor, parts), zero)
 
-    def _store(self, node: Node, tensor: Sums, chain: Chain, affine: Affine) -> Codes:
+    def _again(self, node: Node, codes: Codes, zero: CodeZero) -> Codes:
+        """Codes stored again, with `zero` as code 0."""
+        channels = codes.shape[2]
+        counts = Affine([Fraction(1)] * channels, [Fraction(0)] * channels)
+        chain = (counts, Round("ROUND", codes.low, codes.high))
+        sums = identity(node.name, codes, node.position)
+        return self._store(node, replace(sums, steps=chain), chain, codes.affine, zero)
+
+    def _store(self, node: Node, tensor: Sums, chain: Chain, affine: Affine, code_zero: CodeZero) -> Codes:
         """Adds the layer whose codes are the results of a chain; `affine` makes `tensor` of these."""
+        most = MAX_CODE_BITS if code_zero is CodeZero.REAL else MAX_BITS
         if tensor.pool is not None and tensor.pool.kind == "max":
             if tensor.pooled < len(chain):
                 tensor, chain = self._growing(node, tensor, chain)
@@ -53,23 +75,32 @@ class Builder:
                 chain, affine = _risen(tensor, chain, affine)
         final = chain[-1]
         scale, offset = affine.slope, affine.offset
-        # Codes are d * result - z, so that the real value 0 is the code 0 where that is possible.
-        ratios = {o / s if s else None for s, o in zip(scale, offset, strict=True)}
+        # Codes are d * result - z, so that the real value 0, or a zero point, is the code 0 if possible.
+        zero = tensor.zero
+        ratios = {(o - zero) / s if s else None for s, o in zip(scale, offset, strict=True)}
         ratio = ratios.pop() if len(ratios) == 1 else None
         step, least = 1, final.low
-        if ratio is not None and fits(ratio.denominator, ratio, final):
+        counted = code_zero is CodeZero.LEAST or bits_of(final.low, final.high) > most
+        if (
+            code_zero is not CodeZero.LEAST
+            and ratio is not None
+            and fits(ratio.denominator, ratio, final, most)
+        ):
             step = ratio.denominator
             least = step * final.low + ratio.numerator
-            scale, offset = [s / step for s in scale], [Fraction(0)] * len(scale)
+            scale, offset = [s / step for s in scale], [Fraction(zero)] * len(scale)
+        elif counted:
+            # Counted from the least result on, they take the fewest bits.
+            offset, least = [o + s * least for s, o in zip(scale, offset, strict=True)], 0
         high = least + step * (final.high - final.low)
         if tensor.pool is not None and tensor.pool.kind == "average_codes":
             high, scale = high * tensor.pool.area, [s / tensor.pool.area for s in scale]
         signed = least < 0
         bits = bits_of(least, high)
-        if bits > MAX_BITS:
+        if bits > most:
             node.refuse(
                 f"reads integers {least}..{high}, {bits} bits, of {tensor.draft.name}",
-                f"at most {MAX_BITS} bits",
+                f"at most {most} bits",
             )
         index = self._add(tensor.draft, chain, tensor.pool, tensor.shape, bits, step, least)
         return Codes(index, scale, offset, least, high, bits, signed, tensor.shape, tensor.dims)
@@ -107,25 +138,34 @@ class Builder:
         self.layers[index] = replace(self.layers[index], trunk=True)
         return index
 
-    def scores(self, node: Node, tensor: Codes | Sums) -> None:
-        """Adds `tensor` as the last layer, whose accumulators are the result."""
-        if tensor.shape[:2] != (1, 1):
-            height, width, _ = tensor.shape
-            node.refuse(f"the result has {height}x{width} pixels", "1x1, one score per class")
+    def result(self, node: Node, tensor: Codes | Sums) -> tuple[Term, ...]:
+        """The Terms that `tensor`, a result, is the sum of: accumulators of new layers."""
         if isinstance(tensor, Codes) or split(tensor.steps) is not None:
             tensor = identity(node.name, self.codes(node, tensor), node.position)
         affine = tensor.linear
-        if affine is None or tensor.draft.rounding is not None:
+        chain = [tensor.draft, *tensor.draft.added()]
+        if affine is None or any(draft.rounding is not None and draft.rounding.f for draft in chain):
             node.refuse(
-                "the scores are pooled, added, clipped or bent after the last layer",
-                "scores that are only scaled and shifted, or a quantizer after it",
+                "the scores are pooled, clipped, bent or rounded after the last layer",
+                "scores that are only scaled, shifted and added, or a quantizer after it",
             )
-        index = self._add(tensor.draft, None, None, tensor.shape, None)
-        self.layers[index] = replace(
-            self.layers[index],
-            logit_scale=np.array([float(s) for s in affine.slope]),
-            logit_bias=np.array([float(o) for o in affine.offset]),
-        )
+        ones, zeros = [1] * tensor.shape[2], [0] * tensor.shape[2]
+        terms, offset = [], affine.offset
+        for draft in chain:
+            m, b, *_ = draft.rounding or (ones, zeros)
+            offset = [o + s * c for o, s, c in zip(offset, affine.slope, b, strict=True)]
+        for draft in chain:
+            m, *_ = draft.rounding or (ones, zeros)
+            own = replace(draft, rounding=None, add=None)
+            index = self._add(own, None, None, tensor.shape, None)
+            self.layers[index] = replace(
+                self.layers[index],
+                logit_scale=np.array([float(s * c) for s, c in zip(affine.slope, m, strict=True)]),
+                logit_bias=np.array([float(o) for o in offset]),
+            )
+            terms.append(Term(index, None if m == ones else tuple(m)))
+            offset = [Fraction(0)] * len(zeros)
+        return tuple(terms)
 
     def _add(
         self,

@@ -9,15 +9,17 @@ import numpy as np
 from ..errors import InputError
 from .declared.meaning import INTEGERS
 from .file.graph import Node
-from .layout import layout_function
-from .quantizers import QUANTIZERS, Constant, Grid, quantize_constant, read_quantizer, scalar
+from .values.integer_quant import dequantize_constant_linear, quantize_constant_linear
+from .values.layout import layout_function
+from .values.quantizers import QUANTIZERS, Constant, Grid, quantize_constant, read_quantizer, scalar
+from .values.slicing import choices
 
 # Elements that a constant may grow to by broadcasting.
 _MAX_SIZE = 1 << 27
 # Operators that leave their input as it is.
 PASSING = ("Identity", "Dropout", "DebugMarker")
 # Operators that make constants alone.
-CONSTANT = ("Constant", "Shape", "Concat", "Gather")
+CONSTANT = ("Constant", "Shape")
 
 
 def fold(node: Node, constants: dict[str, Constant]) -> Constant:
@@ -30,6 +32,12 @@ def fold(node: Node, constants: dict[str, Constant]) -> Constant:
         return quantize_constant(node, inputs[0], read_quantizer(node, constants))
     try:
         with np.errstate(all="ignore"):
+            if node.op == "QuantizeLinear":
+                return quantize_constant_linear(node, inputs[0].array, constants)
+            if node.op == "DequantizeLinear":
+                return dequantize_constant_linear(node, inputs[0].array, constants)
+            if node.op == "Slice":
+                return _sliced(node, inputs[0], constants)
             if node.op in _FOLDED:
                 return _FOLDED[node.op](node, inputs)
             return map_constant(inputs[0], layout_function(node, inputs[0].array.shape, constants))
@@ -94,6 +102,18 @@ def _concat(node: Node, inputs: list[Constant]) -> Constant:
 
 def _gather(node: Node, inputs: list[Constant]) -> Constant:
     return Constant(np.asarray(np.take(inputs[0].array, inputs[1].array, node.integer("axis"))))
+
+
+def _sliced(node: Node, constant: Constant, constants: dict[str, Constant]) -> Constant:
+    """What a Slice node takes of a constant."""
+    ((chosen, _),) = choices(node, constant.array.shape, constants)
+
+    def taken(array: np.ndarray) -> np.ndarray:
+        for axis, places in chosen.items():
+            array = np.take(array, places, axis)
+        return array
+
+    return map_constant(constant, taken)
 
 
 def _unary(function: Callable[[np.ndarray], np.ndarray], node: Node, inputs: list[Constant]) -> Constant:

@@ -10,12 +10,13 @@ from ..lowering.staircase import apply, are_affine
 from ..lowering.steps import Affine, Clamp, Leaky, Step
 from ..network.parts import BatchNorm
 from .declared.meaning import INTEGERS
-from .draft import Codes
-from .element_types import cast, unbounded
 from .file.graph import Node
-from .quantizers import QUANTIZERS, Constant, parameter, scalar, single
 from .rounding import multi_threshold, quant, rounded, trunc
-from .tensors import Sums, identity, per_channel
+from .values.draft import Codes
+from .values.element_types import cast, unbounded
+from .values.integer_quant import dequantize_linear
+from .values.quantizers import QUANTIZERS, Constant, parameter, scalar, single
+from .values.tensors import Sums, identity, per_channel
 
 ARITHMETIC = ("Mul", "Div", "Add", "Sub")
 _MAX_STEPS, _MAX_DIGITS = 64, 4096
@@ -24,7 +25,11 @@ Constants = dict[str, Constant]
 
 def elementwise(node: Node, tensor: Codes | Sums, constants: Constants) -> Codes | Sums:
     """`tensor` after an operator of STEPS whose other inputs are constants."""
-    steps = STEPS[node.op](node, tensor, constants)
+    return extended(node, tensor, STEPS[node.op](node, tensor, constants))
+
+
+def extended(node: Node, tensor: Codes | Sums, steps: tuple[Step, ...]) -> Codes | Sums:
+    """`tensor` behind more steps; stored again where they are more than scale and offset of its codes."""
     if not steps:
         return tensor
     if isinstance(tensor, Codes):
@@ -198,4 +203,5 @@ STEPS: dict[str, Callable[[Node, Codes | Sums, Constants], tuple[Step, ...]]] = 
     "Trunc": trunc,
     "MultiThreshold": multi_threshold,
     **dict.fromkeys(QUANTIZERS, quant),
+    "DequantizeLinear": dequantize_linear,
 }

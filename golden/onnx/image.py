@@ -7,10 +7,19 @@ from fractions import Fraction
 
 from ..errors import InputError
 from ..network.layer import MAX_BITS
-from .draft import Codes
 from .file.graph import Node
-from .quantizers import Constant, bits_of, integer_range, parameter, read_quantizer, scalar, step_of_zero
-from .tensors import per_channel
+from .values.draft import Codes
+from .values.integer_quant import own_quantizer
+from .values.quantizers import (
+    Constant,
+    bits_of,
+    integer_range,
+    parameter,
+    read_quantizer,
+    scalar,
+    step_of_zero,
+)
+from .values.tensors import per_channel
 
 _NAMED = {"BINARY": (0, 1), "BIPOLAR": (-1, 1), "TERNARY": (-1, 1)}
 _WHOLE = re.compile(r"(U?)INT([0-9]{1,3})")
@@ -62,7 +71,8 @@ def declared_codes(text: str, sizes: Sequence[int], channel: int | None) -> Code
 def image_codes(
     node: Node, sizes: Sequence[int], channel: int | None, constants: dict[str, Constant]
 ) -> Codes:
-    """The Codes of the image behind its first quantizer: v = d * (q - zero), see step_of_zero.
+    """The Codes of the image behind its first quantizer: v = d * (q - zero), see step_of_zero, or q
+    where that fits no code.
 
     sizes: the tensor's axes after the batch; channel: which of them holds the channels, None if one of
     size 1 is added for them.
@@ -71,11 +81,37 @@ def image_codes(
     if quantizer.bits > MAX_BITS:
         node.refuse(f"quantizes the image to {quantizer.bits} bits", f"1..{MAX_BITS} bits")
     step, zero = step_of_zero(node, quantizer.zero)
-    low, high = step * quantizer.low - zero, step * quantizer.high - zero
+    codes = _zeroed(node, (quantizer.low, quantizer.high), (step, zero), sizes, channel)
+    scale = per_channel(node, codes, quantizer.scale, "the scale")
+    # Codes that are q stand for scale * (q - zero).
+    return replace(codes, scale=[s / step for s in scale], offset=[-s * codes.zero for s in scale])
+
+
+def linear_codes(
+    node: Node, sizes: Sequence[int], channel: int | None, constants: dict[str, Constant]
+) -> Codes:
+    """The Codes of the image behind its QuantizeLinear: v = q - zero, or q where that fits no code, of the
+    value q."""
+    quantizer = own_quantizer(node, constants, 1 + len(sizes))
+    zero = quantizer.one_zero(node)
+    codes = _zeroed(node, quantizer.ends, (1, zero), sizes, channel)
+    # One scale for each channel, whatever it is: what a caller divides by.
+    per_channel(node, codes, quantizer.scale, "the scale")
+    channels = codes.shape[2]
+    return replace(codes, scale=[Fraction(1)] * channels, offset=[Fraction(zero - codes.zero)] * channels)
+
+
+def _zeroed(
+    node: Node, ends: tuple[int, int], zero: tuple[int, int], sizes: Sequence[int], channel: int | None
+) -> Codes:
+    """Codes d * q - z of integers q from one of `ends` to the other, or q itself where that takes more bits
+    than a code of an image has; `zero`: (d, z)."""
+    step, moved = zero
+    low, high = (step * end - moved for end in ends)
+    if step == 1 and bits_of(low, high) > MAX_BITS >= bits_of(*ends):
+        return replace(_blank(*ends, sizes, channel), zero=moved)
     _check_bits(node, low, high, "minus the zero point ")
-    blank = _blank(low, high, sizes, channel)
-    scale = per_channel(node, blank, quantizer.scale, "the scale")
-    return replace(blank, scale=[s / step for s in scale], offset=[Fraction(0)] * blank.shape[2])
+    return _blank(low, high, sizes, channel)
 
 
 def counted_codes(

@@ -15,22 +15,39 @@ from typing import NamedTuple
 from ..errors import InputError
 from ..lowering.integer_network import IntegerNetwork
 from ..lowering.staircase import split
+from ..network.results import Result, Term
 from .builder import in_file_order
 from .constants import PASSING, check_inference, fold, shape_constant
 from .declared.check import understood
 from .declared.meaning import FLOATS
-from .draft import Codes
-from .element_types import check_image_type, check_range
 from .elementwise import STEPS
 from .file.graph import Node
 from .file.read import read_graph
-from .image import counted_codes, declared_codes, image_codes
-from .layout import LAYOUT
+from .image import counted_codes, declared_codes, image_codes, linear_codes
+from .joined import applied, concat, moved_part
 from .operators import ANSWERS, OPERATORS, State, answer
-from .quantizers import Constant
+from .parts import parts
+from .qlinear import qlinear_add
 from .readers import IMAGE_QUANTIZERS, affine_behind, channel_axis, has_image_quantizer
 from .residual import residual_add
-from .tensors import Answer, Padded, Patches, Raw, Sums, Tensor, move, sizes
+from .values.draft import Codes
+from .values.element_types import check_image_type, check_range
+from .values.layout import LAYOUT
+from .values.quantizers import Constant
+from .values.slicing import PARTS
+from .values.tensors import (
+    Answer,
+    Joined,
+    Padded,
+    Patches,
+    Raw,
+    Sums,
+    Tensor,
+    are_same,
+    file_order,
+    move,
+    sizes,
+)
 
 _PARTS = Padded | Patches
 
@@ -71,7 +88,7 @@ class _Importer:
         self._name = Path(path).stem
         self._graph = understood(read_graph(path))
         self._known: dict[str, Tensor] = {self._graph.input_name: Raw(self._graph.input_shape[1:])}
-        self._state = State(batch=self._graph.input_shape[0])
+        self._state = State(graph=self._graph, batch=self._graph.input_shape[0])
         self._image: Codes | None = None
 
     def run(self, image_type: str | None = None) -> Import:
@@ -90,8 +107,7 @@ class _Importer:
             self._visit(node)
         if node is None:
             raise InputError("graph: has no nodes; accepted: a network")
-        scores, image = self._scores()
-        self._state.builder.scores(node, scores)
+        results, image = self._results(node)
         layers, places = in_file_order(self._state.builder.layers, self._state.builder.positions)
         tensors = {
             name: replace(codes, source=places[codes.source]) for name, codes in self._state.tensors.items()
@@ -102,30 +118,43 @@ class _Importer:
             input_bits=image.bits,
             layers=layers,
             input_signed=image.signed,
+            image_zero=image.zero,
+            results=tuple(result.moved(places) for result in results),
         )
         return Import(network, tensors)
 
-    def _scores(self) -> tuple[Codes | Sums, Codes]:
-        """The tensor of the scores, which must be the one output but for what follows them, and the image."""
-        graph = self._graph
-        result = self._known.get(graph.outputs[0])
-        if isinstance(result, Answer):
-            result = result.scores
-        if self._image is None or not isinstance(result, Codes | Sums):
-            raise InputError(
-                f"graph: output {graph.outputs[0]} does not depend on a quantized image; "
-                "accepted: a network with Quant nodes"
-            )
-        for other in graph.outputs[1:]:
-            tensor = self._known.get(other)
-            if isinstance(tensor, Answer):
-                tensor = tensor.scores
-            if not _are_same(tensor, result):
+    def _results(self, last: Node) -> tuple[list[Result], Codes]:
+        """The results, one for each output of the file, and the image; `last`: the node to name.
+
+        Outputs of probabilities and classes are left out where another one has the scores behind them.
+        """
+        graph, builder = self._graph, self._state.builder
+        makers = {name: node for node in graph.nodes for name in node.outputs}
+        # Scores themselves first: what only follows them adds nothing.
+        kept: list[tuple[int, str, Codes | Sums | Joined]] = []
+        outputs = [(place, name, self._known.get(name)) for place, name in enumerate(graph.outputs)]
+        for place, name, tensor in sorted(outputs, key=lambda output: isinstance(output[2], Answer)):
+            if self._image is None or not isinstance(tensor, Codes | Sums | Joined | Answer):
                 raise InputError(
-                    f"graph: has the outputs {', '.join(graph.outputs)}; "
-                    "accepted: one, the scores of the classes"
+                    f"graph: output {name} does not depend on a quantized image; "
+                    "accepted: a network with Quant nodes"
                 )
-        return result, self._image
+            scores = tensor.scores if isinstance(tensor, Answer) else tensor
+            if not isinstance(tensor, Answer) or not any(are_same(scores, other) for _, _, other in kept):
+                kept.append((place, name, scores))
+        results: list[Result] = []
+        known: list[tuple[Codes | Sums, tuple[Term, ...]]] = []
+        for _, name, scores in sorted(kept, key=lambda output: output[0]):
+            parts = []
+            for part in scores.parts if isinstance(scores, Joined) else (scores,):
+                terms = next((terms for other, terms in known if are_same(part, other)), None)
+                if terms is None:
+                    terms = builder.result(makers.get(name, last), part)
+                    known.append((part, terms))
+                parts.append(terms)
+            results.append(Result(name, tuple(parts), file_order(scores)))
+        assert self._image is not None
+        return results, self._image
 
     def _visit(self, node: Node) -> None:
         state, name = self._state, node.outputs[0]
@@ -136,15 +165,34 @@ class _Importer:
         elif not moving:
             state.constants[name] = fold(node, state.constants)
         else:
-            result = self._compute(node, moving)
-            if isinstance(result, Codes | Sums):
-                check_range(node, result)
-            shared = self._graph.uses.get(name, 0) > 1
-            if shared and isinstance(result, Sums) and split(result.steps) is not None:
-                result = state.tensors[name] = state.builder.codes(node, result)
-            # Of several outputs only those of TopK are read; both are the classes.
-            for output in filter(None, node.outputs if isinstance(result, Answer) else node.outputs[:1]):
-                self._known[output] = result
+            if node.op in PARTS and isinstance(first, Codes | Sums | Joined) and moving == [node.inputs[0]]:
+                results: list[Tensor] = [*parts(node, first, state.builder, state.constants)]
+            else:
+                results = [self._compute(node, moving)]
+            if isinstance(results[0], Answer):
+                # Both outputs of TopK are the classes.
+                results *= len(node.outputs)
+            for output, result in zip(node.outputs, results, strict=False):
+                if output:
+                    self._keep(node, output, result)
+
+    def _keep(self, node: Node, name: str, result: Tensor) -> None:
+        """Makes `result` of a node known as the tensor `name`, stored if several nodes read its codes."""
+        shared = self._graph.uses.get(name, 0) > 1
+        if isinstance(result, Joined):
+            result = Joined(tuple(self._kept(node, name, part, shared) for part in result.parts))
+        elif isinstance(result, Codes | Sums):
+            result = self._kept(node, name, result, shared)
+            if isinstance(result, Codes) and shared:
+                self._state.tensors[name] = result
+        self._known[name] = result
+
+    def _kept(self, node: Node, name: str, tensor: Codes | Sums, shared: bool) -> Codes | Sums:
+        """A tensor that a node made, checked, and stored where it is shared and can be."""
+        check_range(node, tensor)
+        if shared and isinstance(tensor, Sums) and split(tensor.steps) is not None:
+            return self._state.keep(node, name, tensor)
+        return tensor
 
     def _compute(self, node: Node, moving: list[str]) -> Tensor:
         """The tensor that a node makes of those in `moving`, which depend on the image."""
@@ -154,6 +202,10 @@ class _Importer:
             return tensor
         if isinstance(tensor, Answer):
             return self._answer(node, tensor)
+        if node.op == "Concat":
+            return self._concat(node, moving)
+        if isinstance(tensor, Joined):
+            return self._of_joined(node, tensor, moving)
         if node.op in LAYOUT and not isinstance(tensor, _PARTS):
             return move(node, tensor, self._state.batch, self._state.constants)
         if len(moving) > 1:
@@ -168,11 +220,40 @@ class _Importer:
             node.refuse(*operator.only_first)
         return operator.apply(node, tensor, self._state)
 
+    def _concat(self, node: Node, moving: list[str]) -> Joined:
+        if moving != [*node.inputs]:
+            node.refuse("puts a constant and a map together", "maps alone")
+        return concat(node, [self._known[name] for name in moving])
+
+    def _of_joined(self, node: Node, tensor: Joined, moving: list[str]) -> Tensor:
+        """What a node makes of maps side by side."""
+        state = self._state
+        if len(moving) > 1:
+            return self._sum(node, moving)
+        if node.op in LAYOUT:
+            return Joined(
+                tuple(moved_part(node, part, state.batch, state.constants) for part in tensor.parts)
+            )
+        if node.op in ANSWERS:
+            return answer(node, tensor, state)
+        if node.op not in OPERATORS or node.inputs[0] != moving[0]:
+            node.refuse(
+                "reads maps that a Concat put together", "convolutions, products, pooling, quantizers"
+            )
+
+        def apply(own: Node, part: Codes | Sums, constants: dict[str, Constant]) -> Tensor:
+            # What is stored is a part of the tensor that the node reads.
+            return OPERATORS[own.op].apply(own, part, replace(state, constants=constants, tensors={}))
+
+        return applied(node, tensor, state.constants, state.builder, apply)
+
     def _answer(self, node: Node, tensor: Answer) -> Answer:
         """What a node makes of probabilities or classes."""
         values = tensor.values
         if node.op in LAYOUT:
             if values is None:
+                return tensor
+            if isinstance(values, Joined):
                 return tensor
             return Answer(tensor.scores, move(node, values, self._state.batch, self._state.constants))
         if node.op == "Cast" and (values is None or node.result in FLOATS):
@@ -181,13 +262,15 @@ class _Importer:
             node.refuse("follows the scores", "nothing behind Softmax, Sigmoid, ArgMax or TopK")
         return answer(node, tensor, self._state)
 
-    def _sum(self, node: Node, moving: list[str]) -> Sums:
+    def _sum(self, node: Node, moving: list[str]) -> Codes | Sums:
         """What an operator makes of several tensors that depend on the image: the sum of two."""
-        if node.op != "Add" or len(moving) != 2:
+        if node.op not in ("Add", "QLinearAdd") or len(moving) != 2:
             node.refuse("combines two tensors that depend on the image", "Add of two feature maps")
         pair = [item for name in moving if isinstance(item := self._known[name], Codes | Sums)]
         if len(pair) < 2:
             node.refuse("adds the image before it is quantized, a padded map or scores", "feature maps")
+        if node.op == "QLinearAdd":
+            return qlinear_add(node, pair, self._state)
         return residual_add(node, pair, self._state.builder)
 
     def _quantize_image(self, node: Node, tensor: Raw) -> Raw | Codes:
@@ -204,6 +287,8 @@ class _Importer:
         if node.op == "MultiThreshold":
             behind = affine_behind(self._graph, name, constants)
             codes = counted_codes(node, behind, tensor.sizes, channel, constants)
+        elif node.op == "QuantizeLinear":
+            codes = linear_codes(node, tensor.sizes, channel, constants)
         else:
             codes = image_codes(node, tensor.sizes, channel, constants)
         if self._image is not None:
@@ -213,15 +298,6 @@ class _Importer:
     def _set_image(self, name: str, codes: Codes) -> Codes:
         self._image = self._state.tensors[name] = codes
         return codes
-
-
-def _are_same(tensor: Tensor | None, scores: Codes | Sums) -> bool:
-    """Whether a tensor holds the scores, maybe with other axes."""
-    if isinstance(tensor, Codes) and isinstance(scores, Codes):
-        return (tensor.source, tensor.scale, tensor.offset) == (scores.source, scores.scale, scores.offset)
-    if isinstance(tensor, Sums) and isinstance(scores, Sums):
-        return tensor.draft is scores.draft and tensor.steps == scores.steps and tensor.pool is scores.pool
-    return False
 
 
 def _check_parts(node: Node, tensor: Tensor) -> None:

@@ -8,12 +8,12 @@ import numpy as np
 
 from ..lowering.steps import Affine
 from ..network.geometry import Geometry
-from .draft import Codes, Draft, Shape
 from .file.graph import MAX_ELEMENTS, Node
-from .layout import given_axes, within
-from .quantizers import Constant, parameter, scalar
-from .tensors import Padded, Sums, as_map, feature_order, map_dims, relabelled
-from .weights import choose_encoding, integer_weights
+from .values.draft import Codes, Draft, Shape
+from .values.layout import given_axes, within
+from .values.quantizers import Constant, parameter, scalar
+from .values.tensors import Padded, Sums, as_map, feature_order, map_dims, relabelled
+from .values.weights import choose_encoding, integer_weights
 
 # Padding at the top, left, bottom, right.
 Sides = tuple[int, int, int, int]

@@ -5,37 +5,48 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .builder import Builder
+from .builder import Builder, CodeZero
 from .constants import CONSTANT, PASSING
-from .draft import Codes
 from .elementwise import ARITHMETIC, STEPS, elementwise
-from .file.graph import Node
-from .layout import LAYOUT
+from .file.graph import Graph, Node
 from .linear import convolution, padded, product
 from .pool import pool
-from .quantizers import QUANTIZERS, Constant, scalar
+from .qlinear import QLINEAR
+from .readers import is_padded, pads
 from .residual import is_wide, trunk
 from .streamlined import patch_product, patches, xnor_product
-from .tensors import Answer, Padded, Patches, Sums, Tensor, sizes
+from .values.draft import Codes
+from .values.integer_quant import quantize_linear
+from .values.layout import LAYOUT
+from .values.quantizers import QUANTIZERS, Constant, scalar
+from .values.slicing import PARTS
+from .values.tensors import Answer, Joined, Padded, Patches, Sums, Tensor, sizes
 
 
 @dataclass(kw_only=True, eq=False)
 class State:
     """What the import has found so far.
 
-    batch: images in the file's input; constants: tensors that the file alone gives; builder: the layers;
-    tensors: name -> Codes of the quantized tensors.
+    graph: of the file; batch: images in its input; constants: tensors that the file alone gives; builder:
+    the layers; tensors: name -> Codes of the quantized tensors.
     """
 
+    graph: Graph
     batch: int
     constants: dict[str, Constant] = field(default_factory=dict)
     builder: Builder = field(default_factory=Builder)
     tensors: dict[str, Codes] = field(default_factory=dict)
 
-    def stored(self, node: Node, tensor: Codes | Sums) -> Codes:
-        """The first input of a node as codes that a layer stores."""
-        codes = self.tensors[node.inputs[0]] = self.builder.codes(node, tensor)
+    def stored(self, node: Node, tensor: Codes | Sums, padded: bool = False) -> Codes:
+        """The first input of a node, which is `padded`, as codes that a layer stores; others that read it may
+        pad it too."""
+        codes = self.tensors[node.inputs[0]] = self.keep(node, node.inputs[0], tensor, padded)
         return codes
+
+    def keep(self, node: Node, name: str, tensor: Codes | Sums, padded: bool = False) -> Codes:
+        """The tensor `name` of the file as codes that a layer stores."""
+        real = padded or isinstance(tensor, Sums) and is_padded(self.graph, name)
+        return self.builder.codes(node, tensor, CodeZero.REAL if real else CodeZero.IN_WIDTH)
 
 
 class Operator(NamedTuple):
@@ -59,9 +70,18 @@ def _quantize(node: Node, tensor: Codes | Sums, state: State) -> Codes | Sums:
     return elementwise(node, tensor, state.constants)
 
 
+def _quantize_linear(node: Node, tensor: Codes | Sums, state: State) -> Codes | Sums:
+    return quantize_linear(node, tensor, state.constants)
+
+
+def _qlinear(node: Node, tensor: Codes | Sums, state: State) -> Codes | Sums:
+    return QLINEAR[node.op](node, tensor, state)
+
+
 def _convolve(node: Node, tensor: Codes | Sums | Padded, state: State) -> Sums:
-    codes = tensor if isinstance(tensor, Padded) else state.stored(node, tensor)
-    return convolution(node, codes, state.constants)
+    if isinstance(tensor, Padded):
+        return convolution(node, tensor, state.constants)
+    return convolution(node, state.stored(node, tensor, pads(node)), state.constants)
 
 
 def _gemm(node: Node, tensor: Codes | Sums, state: State) -> Sums:
@@ -83,39 +103,44 @@ def _im2col(node: Node, tensor: Codes | Sums, state: State) -> Patches:
 
 
 def _pad(node: Node, tensor: Codes | Sums, state: State) -> Padded:
-    return padded(node, state.builder.codes(node, tensor), state.constants)
+    return padded(node, state.builder.codes(node, tensor, CodeZero.REAL), state.constants)
 
 
 def _pool(node: Node, tensor: Codes | Sums, state: State) -> Codes | Sums:
     return pool(node, tensor, state.builder, state.constants)
 
 
-def answer(node: Node, tensor: Codes | Sums | Answer, state: State) -> Answer:
+def answer(node: Node, tensor: Codes | Sums | Joined | Answer, state: State) -> Answer:
     """Probabilities and classes: whatever keeps the order of the scores, along the axis of the classes."""
     scores, values = (tensor.scores, tensor.values) if isinstance(tensor, Answer) else (tensor, tensor)
     if values is None:
         node.refuse("follows the classes", "nothing behind ArgMax or TopK")
     if node.op != "Sigmoid":
-        _check_axis(node, (state.batch, *sizes(values)))
-    if node.op == "TopK":
-        count = scalar(node, state.constants, 1, "K") if node.has(1) else node.integer("k")
-        if not 1 <= count <= math.prod(values.shape):
-            node.refuse(f"K is {count}", f"1..{math.prod(values.shape)} classes")
+        classes = _classes(node, values, (state.batch, *sizes(values)))
+        if node.op == "TopK":
+            count = scalar(node, state.constants, 1, "K") if node.has(1) else node.integer("k")
+            if not 1 <= count <= classes:
+                node.refuse(f"K is {count}", f"1..{classes} classes")
     return Answer(scores, None if node.op in ("ArgMax", "TopK") else values)
 
 
-def _check_axis(node: Node, shape: tuple[int, ...]) -> None:
-    """Refuses an axis that does not hold all classes of each image."""
+def _classes(node: Node, values: Codes | Sums | Joined, shape: tuple[int, ...]) -> int:
+    """Classes along the node's axis of `values`, whose axes have the sizes `shape`; refuses one that holds
+    neither all numbers of each image nor all channels of each pixel."""
     axis = node.integer("axis")
     inside = -len(shape) <= axis < len(shape)
     axis %= len(shape)
     # Before version 13 Softmax joined all axes from this one on.
     joined = node.op in ("Softmax", "LogSoftmax") and node.since < 13
     along = math.prod(shape[axis:]) if joined else shape[axis]
-    if not inside or axis == 0 or along != math.prod(shape[1:]):
+    dims = values.parts[0].dims if isinstance(values, Joined) else values.dims
+    channels = inside and axis > 0 and dims[axis - 1] == ("C",)
+    if not inside or axis == 0 or (along != math.prod(shape[1:]) and not (channels and along == shape[axis])):
         node.refuse(
-            f"axis is {node.integer('axis')} of {shape}", "the axis of the classes, one score per class"
+            f"axis is {node.integer('axis')} of {shape}",
+            "the axis of the classes: of one score per class, or of the channels of a map",
         )
+    return along
 
 
 _ACTIVATIONS_FIRST = ("its first input is a constant", "the activations first")
@@ -133,6 +158,8 @@ OPERATORS: dict[str, Operator] = {
         for op in STEPS
         if op not in QUANTIZERS
     },
+    "QuantizeLinear": Operator(_quantize_linear, _CONSTANT_PARAMETERS),
+    **dict.fromkeys(QLINEAR, Operator(_qlinear, _CONSTANT_PARAMETERS)),
     "MaxPool": Operator(_pool),
     "MaxPoolNHWC": Operator(_pool),
     "AveragePool": Operator(_pool),
@@ -150,6 +177,9 @@ ANSWERS = tuple(op for op, operator in OPERATORS.items() if operator.apply is an
 # All operators that a file may have, in the order of the guide.
 SUPPORTED = (
     *(op for op in OPERATORS if op not in ANSWERS),
+    "QLinearAdd",
+    "Concat",
+    *PARTS,
     *LAYOUT,
     *PASSING,
     *CONSTANT,

@@ -9,13 +9,13 @@ from ..lowering.steps import Affine
 from ..network.geometry import Geometry
 from ..network.layer import MAX_BITS
 from ..network.parts import Pool
-from .builder import Builder
-from .draft import Codes, Dims, Shape
+from .builder import Builder, CodeZero
 from .file.graph import Node
-from .layout import given_axes, within
 from .linear import Sides, channels_last, pair, window_count, window_geometry
-from .quantizers import Constant
-from .tensors import Sums, as_map, identity, map_dims, relabelled, sizes
+from .values.draft import Codes, Dims, Shape
+from .values.layout import given_axes, within
+from .values.quantizers import Constant
+from .values.tensors import Sums, as_map, identity, map_dims, relabelled, sizes
 
 
 def pool(node: Node, tensor: Codes | Sums, builder: Builder, constants: dict[str, Constant]) -> Codes | Sums:
@@ -34,6 +34,9 @@ def pool(node: Node, tensor: Codes | Sums, builder: Builder, constants: dict[str
             tensor, shape=(rows, columns, shape[2]), pool=geometry, dims=_dims(tensor, last, dropped)
         )
         return builder.codes(node, pooled)
+    if kind == "max" and _ends_twice(geometry, shape):
+        tensor, geometry = _padded(node, tensor, shape, geometry, builder)
+        shape = tensor.shape
     if not isinstance(tensor, Codes) and _separate(tensor, kind, shape):
         tensor = builder.codes(node, tensor)
     if isinstance(tensor, Codes):
@@ -54,6 +57,31 @@ def pool(node: Node, tensor: Codes | Sums, builder: Builder, constants: dict[str
         pooled=len(steps),
         dims=_dims(tensor, last, dropped),
     )
+
+
+def _ends_twice(geometry: Pool, shape: Shape) -> bool:
+    """Whether two windows end at the last row or column of a map of `shape`, in the padding behind it: the
+    engine ends one."""
+    for axis, windows in enumerate(geometry.output_size(shape)):
+        before_last = geometry.start(axis, windows - 2) + geometry.kernel[axis] - 1
+        if windows > 1 and before_last >= shape[axis] - 1:
+            return True
+    return False
+
+
+def _padded(
+    node: Node, tensor: Codes | Sums, shape: Shape, geometry: Pool, builder: Builder
+) -> tuple[Sums, Pool]:
+    """`tensor` with the padding of `geometry` around it, of its least value, which never wins; and the Pool
+    without padding."""
+    codes = relabelled(node, builder.codes(node, tensor, CodeZero.LEAST), shape, tensor.dims)
+    if min(codes.scale) < 0:
+        node.refuse("the scale of its input is negative", "a positive scale")
+    rows, columns = geometry.padded(shape)
+    sums = identity(node.name, codes, node.position)
+    draft = replace(sums.draft, padding=geometry.padding, conv_shape=(rows, columns, shape[2]))
+    padded = replace(sums, draft=draft, shape=draft.conv_shape)
+    return padded, replace(geometry, padding=(0, 0, 0, 0))
 
 
 def _dims(tensor: Codes | Sums, last: bool, dropped: Collection[int]) -> Dims:

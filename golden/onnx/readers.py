@@ -6,12 +6,13 @@ from .constants import PASSING
 from .elementwise import ARITHMETIC, STEPS
 from .file.graph import Graph, Node
 from .image import reshaped_axes
-from .layout import LAYOUT, target_shape
 from .linear import channels_last
-from .quantizers import QUANTIZERS, Constant
+from .values.layout import LAYOUT, target_shape
+from .values.quantizers import QUANTIZERS, Constant
 
 # Operators that quantize the image, if they are the first to compute with it.
-IMAGE_QUANTIZERS = (*QUANTIZERS, "MultiThreshold")
+_CONVOLUTIONS = ("Conv", "QLinearConv", "ConvInteger")
+IMAGE_QUANTIZERS = (*QUANTIZERS, "MultiThreshold", "QuantizeLinear")
 
 
 def readers(graph: Graph, name: str) -> list[tuple[Node, int]]:
@@ -29,6 +30,25 @@ def has_image_quantizer(graph: Graph) -> bool:
         if node.op not in (*PASSING, *LAYOUT, *STEPS) or not node.outputs:
             return False
         name = node.outputs[0]
+    return False
+
+
+def pads(node: Node) -> bool:
+    """Whether a convolution pads its map, whatever its kernel."""
+    mode = node.attributes.get("auto_pad", "NOTSET")
+    return mode.startswith("SAME") or any(node.integers("pads") or ())
+
+
+def is_padded(graph: Graph, name: str) -> bool:
+    """Whether a layer that reads the tensor `name`, maybe in another form, pads it."""
+    waiting, seen = [name], {name}
+    while waiting:
+        for node, place in readers(graph, waiting.pop()):
+            if place == 0 and (node.op == "Pad" or node.op in _CONVOLUTIONS and pads(node)):
+                return True
+            if place == 0 and node.op in (*PASSING, *LAYOUT, "DequantizeLinear"):
+                waiting += {*filter(None, node.outputs)} - seen
+                seen.update(node.outputs)
     return False
 
 

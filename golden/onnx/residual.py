@@ -4,15 +4,16 @@ from dataclasses import replace
 from fractions import Fraction
 from math import gcd
 
-from ..lowering.steps import Affine, is_even_rounding
+from ..lowering.steps import Affine, Step, is_even_rounding
 from ..network.layer import MAX_BITS
 from ..network.parts import B_BITS, M_BITS, MAX_SHIFT, MAX_TRUNK_BITS
 from .builder import Builder, trunk_bits
-from .draft import Codes, Draft, Rounding
 from .file.graph import Node
-from .quantizers import Constant, read_quantizer
 from .rounding import quantizer_steps
-from .tensors import Sums, identity
+from .values.draft import Codes, Draft, Rounding
+from .values.pair_sum import pair_sum
+from .values.quantizers import Constant, read_quantizer
+from .values.tensors import Sums, identity
 
 
 def is_wide(node: Node, constants: dict[str, Constant]) -> bool:
@@ -57,18 +58,28 @@ def residual_add(node: Node, tensors: list[Codes | Sums], builder: Builder) -> S
     if second.draft.additions >= max(1, first.draft.additions):
         first, a, second, b = second, b, first, a
     unit = [_unit(x, y) for x, y in zip(a.slope, b.slope, strict=True)]
-    drafts = [
-        _scaled(node, tensor.draft, [int(s / u) for s, u in zip(step.slope, unit, strict=True)])
-        for tensor, step in ((first, a), (second, b))
-    ]
+    factors = [[int(s / u) for s, u in zip(step.slope, unit, strict=True)] for step in (a, b)]
+    offset = [x + y for x, y in zip(a.offset, b.offset, strict=True)]
+    steps: tuple[Step, ...] = (Affine(unit, offset),)
+    if max(max(map(abs, own)) for own in factors) >> M_BITS and all(map(_is_stored, (first, second))):
+        # Which integers stand for the sum is known with the quantizer behind it.
+        scales = list(zip(a.slope, b.slope, strict=True))
+        steps = (pair_sum((first.draft, second.draft), scales, offset),)
+        factors = [[1] * len(unit)] * 2
+    drafts = [_scaled(node, tensor.draft, own) for tensor, own in zip((first, second), factors, strict=True)]
     if drafts[0].name == node.name:
         drafts[0] = replace(drafts[0], name=f"{node.name}.skip")
-    offset = [x + y for x, y in zip(a.offset, b.offset, strict=True)]
     draft = _joined(drafts[1], drafts[0])
     bits = trunk_bits(draft.value_ranges())
     if bits > MAX_TRUNK_BITS:
         node.refuse(f"its sum needs {bits} bits", f"at most {MAX_TRUNK_BITS} bits")
-    return Sums(draft, (Affine(unit, offset),), second.shape, second.dims)
+    return Sums(draft, steps, second.shape, second.dims)
+
+
+def _is_stored(sums: Sums) -> bool:
+    """Whether the integers of a linear tensor are codes as they are stored."""
+    draft = sums.draft
+    return draft.rounding is None and draft.values.size == draft.groups and bool((draft.values == 1).all())
 
 
 def _linear(node: Node, tensor: Codes | Sums, builder: Builder) -> tuple[Sums, Affine]:

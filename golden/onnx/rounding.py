@@ -6,10 +6,10 @@ import numpy as np
 
 from ..lowering.steps import Affine, Count, Integers, Round, Step
 from ..network.layer import MAX_BITS
-from .draft import Codes
-from .element_types import WIDE, unbounded
 from .file.graph import Node
-from .quantizers import (
+from .values.draft import Codes
+from .values.element_types import WIDE, unbounded
+from .values.quantizers import (
     Constant,
     Quantizer,
     integer_range,
@@ -20,7 +20,7 @@ from .quantizers import (
     scale_of,
     width,
 )
-from .tensors import Sums, per_channel
+from .values.tensors import Sums, per_channel
 
 
 def quant(node: Node, tensor: Codes | Sums, constants: dict[str, Constant]) -> tuple[Step, ...]:

@@ -7,11 +7,11 @@ import numpy as np
 
 from ..lowering.steps import Affine
 from .constants import map_constant
-from .draft import Codes
 from .file.graph import Node
 from .linear import convolution, product
-from .quantizers import Constant, parameter
-from .tensors import Patches, Sums
+from .values.draft import Codes
+from .values.quantizers import Constant, parameter
+from .values.tensors import Patches, Sums
 
 
 def patches(node: Node, codes: Codes) -> Patches:

@@ -10,14 +10,14 @@ import numpy as np
 
 from ..errors import InputError
 from ..network.encoding import Encoding
-from ..network.geometry import Geometry
+from ..network.geometry import Windows
 
 # Words of intermediate results at a time: bounds memory to some tens of megabytes.
 _CHUNK = 1 << 21
 
 
 def pack(codes: np.ndarray, bits: int) -> np.ndarray:
-    """Bit planes of uint8 codes (..., K): uint64 (bits, ..., ceil(K / 64)).
+    """Bit planes of uint8 or uint16 codes (..., K): uint64 (bits, ..., ceil(K / 64)).
 
     Plane i holds bit i of every code; element k is bit k % 64 of word k // 64, the rest is 0.
     """
@@ -26,17 +26,20 @@ def pack(codes: np.ndarray, bits: int) -> np.ndarray:
     planes = np.empty((bits, *codes.shape[:-1], words), np.uint64)
     for bit in range(bits):
         packed = np.zeros((*codes.shape[:-1], 8 * words), np.uint8)
-        packed[..., : -(-length // 8)] = np.packbits((codes >> bit) & 1, axis=-1, bitorder="little")
+        packed[..., : -(-length // 8)] = np.packbits(
+            ((codes >> bit) & 1).astype(np.uint8), axis=-1, bitorder="little"
+        )
         planes[bit] = packed.view("<u8")
     return planes
 
 
 def unpack(planes: np.ndarray, length: int) -> np.ndarray:
-    """Inverse of `pack`: uint8 codes (..., length) of uint64 planes (bits, ..., words)."""
-    codes = np.zeros((*planes.shape[1:-1], length), np.uint8)
+    """Inverse of `pack`: codes (..., length) of uint64 planes (bits, ..., words), uint8, or uint16 of more
+    than 8."""
+    codes = np.zeros((*planes.shape[1:-1], length), np.uint8 if len(planes) <= 8 else np.uint16)
     for bit, plane in enumerate(planes):
         octets = np.ascontiguousarray(plane, dtype="<u8").view(np.uint8)
-        codes |= np.unpackbits(octets, axis=-1, count=length, bitorder="little") << bit
+        codes |= np.unpackbits(octets, axis=-1, count=length, bitorder="little").astype(codes.dtype) << bit
     return codes
 
 
@@ -106,8 +109,8 @@ def convolve(
 ) -> np.ndarray:
     """sum(v * a) over every window position, by AND and popcount; by XNOR if `xnor`.
 
-    codes: uint8 (batch, H, W, Cin) below 2^a_bits, or int8 if a_signed, of which the low a_bits
-    count; weights: uint8 codes (Cout, Kh, Kw, Cin / groups) below 2^w_bits; spacing: what a Geometry
+    codes: uint8 or uint16 (batch, H, W, Cin) below 2^a_bits, or int8 or int16 if a_signed, of which the low
+    a_bits count; weights: uint8 codes (Cout, Kh, Kw, Cin / groups) below 2^w_bits; spacing: what a Geometry
     has beside the kernel. Returns int64 (batch, Ho, Wo, Cout). InputError for XNOR of other operands
     than unsigned codes and bipolar weights.
     """
@@ -118,7 +121,7 @@ def convolve(
         )
     batch, height, width, channels = codes.shape
     out_channels, inner = weights.shape[0], weights.shape[3]
-    geometry = Geometry(kernel=weights.shape[1:3], **spacing)
+    geometry = Windows(kernel=weights.shape[1:3], **spacing)
     outer = out_channels // geometry.groups
     counts = geometry.output_size((height, width))
     rows, columns = geometry.pixels(0, counts[0]), geometry.pixels(1, counts[1])
@@ -129,10 +132,11 @@ def convolve(
     inside = inside[:, None, :, None] & ((columns >= 0) & (columns < width))[None, :, None, :]
     pixels = np.where(inside, pixels, height * width).reshape(len(rows) * len(columns), -1)
     weight_planes = pack(weights.reshape(out_channels, -1), w_bits)
-    flat = np.zeros((height * width + 1, channels), np.uint8)
+    unsigned = np.uint8 if codes.itemsize == 1 else np.uint16
+    flat = np.zeros((height * width + 1, channels), unsigned)
     result = np.empty((batch, len(pixels), out_channels), np.int64)
     for image in range(batch):
-        flat[:-1] = codes[image].reshape(-1, channels).view(np.uint8)
+        flat[:-1] = codes[image].reshape(-1, channels).view(unsigned)
         patches = flat[pixels]
         for group in range(geometry.groups):
             inputs = patches[..., group * inner : (group + 1) * inner].reshape(len(pixels), -1)

@@ -12,7 +12,7 @@ from ..network.layer import Layer
 from ..network.network import Network
 from ..network.quantized_network import check_images
 from . import float_layers
-from .graph import Computed, run_graph
+from .graph import Computed, result_values, run_graph
 
 # Half the distance from 1 to the next float64: bound of one operation's relative error.
 _UNIT = 2.0**-53
@@ -46,7 +46,7 @@ def _run_layer(layer: Layer, inputs: np.ndarray, in_levels: int, added: np.ndarr
         # Far below 2^53, so exact.
         values = trunk.astype(np.float64)
     elif layer.a_bits is None:
-        return values.reshape(len(inputs), -1).astype(np.int64), None
+        return result_values(values.astype(np.int64)), None
     codes = None if layer.a_bits is None else _Quantizer(layer, layer.a_bits, in_levels).codes(values)
     return codes, trunk
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..network.geometry import Geometry
+from ..network.geometry import Windows
 from ..network.parts import BatchNorm, Pool, Rescale
 
 
@@ -19,7 +19,7 @@ def convolve(x: np.ndarray, weight: np.ndarray, **spacing: Any) -> np.ndarray:
     dtype of x: one matrix product per kernel element, summed.
     """
     out_channels, height, width, inner = weight.shape
-    geometry = Geometry(kernel=(height, width), **spacing)
+    geometry = Windows(kernel=(height, width), **spacing)
     stride, dilation, groups = geometry.stride, geometry.dilation, geometry.groups
     padded = geometry.pad(x)
     rows, columns = geometry.output_size(x.shape[1:3])

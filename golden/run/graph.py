@@ -13,7 +13,7 @@ from ..network.shapes import LayerShapes
 # Bytes for the accumulators of the largest layer, of which a few copies exist at a time.
 _BYTES = 1 << 26
 _LARGEST_BATCH = 64
-# Codes (accumulators of the last layer) and trunk of a layer, and what computes them.
+# Codes (accumulators of a result) and trunk of a layer, and what computes them.
 Computed = tuple[np.ndarray | None, np.ndarray | None]
 Compute = Callable[[int, np.ndarray, np.ndarray | None], Computed]
 
@@ -31,6 +31,11 @@ def result_names(layers: Sequence[Layer | IntegerLayer], links: Sequence[Links |
     return names
 
 
+def result_values(accumulators: np.ndarray) -> np.ndarray:
+    """Accumulators (batch, H, W, C) as a result: (batch, C) of one pixel."""
+    return accumulators[:, 0, 0] if accumulators.shape[1:3] == (1, 1) else accumulators
+
+
 def run_graph(
     images: np.ndarray,
     layers: Sequence[Layer | IntegerLayer],
@@ -42,7 +47,7 @@ def run_graph(
     """Dict of results of all images, in the order of `result_names`.
 
     compute(index, codes, added) gives (result, trunk) of a layer: its codes, or the accumulators of
-    the last, or None for one that yields only its trunk; the trunk, or None. `codes` are those it
+    a result, or None for one that yields only its trunk; the trunk, or None. `codes` are those it
     reads and `added` the trunk it adds, or None. shapes: something with `conv_shape` per layer.
     outputs: the names to return, None for all; codes and trunks are
     dropped behind the last layer that reads them.

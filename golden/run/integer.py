@@ -1,21 +1,23 @@
 """Running a network: integer golden (two implementations) and its float counterpart.
 
-All return the same dict: layer name -> codes after pooling, uint8, or int8 where they are signed
-(IntegerLayer.out_signed), (batch, H, W, C); for a layer that yields only its trunk, the trunk, int64
-(batch, H, W, C); for the last layer its accumulators sum(v * a), int64 (batch, classes). A layer with
-codes whose trunk is added later has the trunk (before pooling) too, under its name + ".trunk".
+All return the same dict: layer name -> codes after pooling (batch, H, W, C), uint8, or int8 where they are
+signed (IntegerLayer.out_signed), uint16 or int16 of more than 8 bits; for a layer that yields only its trunk,
+the trunk, int64 (batch, H, W, C); for a layer that gives a result its accumulators sum(v * a), int64
+(batch, H, W, C), or (batch, classes) of one pixel. A layer with codes whose trunk is added later has the
+trunk (before pooling) too, under its name + ".trunk".
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from .. import checks
 from ..errors import InputError
 from ..lowering.integer_network import IntegerLayer, IntegerNetwork
+from ..network.encoding import Encoding
 from ..network.quantized_network import check_images
 from . import bitplanes, matmul
-from .graph import Computed, run_graph
+from .graph import Computed, result_values, run_graph
 
 
 def run_integer(
@@ -44,24 +46,52 @@ def run_integer(
 
 
 def unsigned_images(network: IntegerNetwork, images: np.ndarray) -> np.ndarray:
-    """int8 images of a network with input_signed as uint8 two's complement of input_bits.
+    """Images as they are handed in, as uint8 codes: signed ones are int8, and become two's complement of
+    input_bits; those of a network with an image_zero may be integers minus this zero point, int16.
 
-    Other images are returned as they are. InputError for values that input_bits cannot hold.
+    Others are returned as they are. InputError for values that input_bits cannot hold.
     """
-    if not network.input_signed or not isinstance(images, np.ndarray) or images.dtype != np.int8:
+    if not isinstance(images, np.ndarray):
         return images
-    half = 1 << (network.input_bits - 1)
-    bad = (images < -half) | (images >= half)
+    low, high = Encoding.plain(network.input_signed).range(network.input_bits)
+    zero = 0
+    if network.image_zero and images.dtype == np.int16:
+        zero = network.image_zero
+    elif not network.input_signed or images.dtype != np.int8:
+        return images
+    bad = (images < low - zero) | (images > high - zero)
     if bad.any():
         index = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise InputError(f"images has the value {images[index]} at {index}; accepted: {-half}..{half - 1}")
-    return images.view(np.uint8) & np.uint8(2 * half - 1)
+        raise InputError(
+            f"images has the value {images[index]} at {index}; accepted: {low - zero}..{high - zero}"
+        )
+    return ((images.astype(np.int64) + zero) & ((1 << network.input_bits) - 1)).astype(np.uint8)
 
 
 def logits(network: IntegerNetwork, accumulators: np.ndarray) -> np.ndarray:
-    """accumulators * scale + bias of the last layer: float64 (batch, classes)."""
-    last = network.layers[-1]
-    return accumulators * last.logit_scale + last.logit_bias
+    """accumulators * scale + bias of the last layer: float64, shaped like them."""
+    return _real_values(network.layers[-1], accumulators)
+
+
+def result_arrays(network: IntegerNetwork, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What leaves the network, by the names of its results: accumulators, int64 (batch, H, W, C), (batch,
+    classes) of one pixel, or (batch, N) of a map that a file hands out as a vector.
+
+    values: results of the layers, as of :func:`run_integer`.
+    """
+    own = {index: values[network.layers[index].name] for index in network.result_layers}
+    return {result.name: result.array(own) for result in network.results}
+
+
+def real_arrays(network: IntegerNetwork, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """:func:`result_arrays` as real values, accumulators * scale + bias: float64."""
+    layers = [(index, network.layers[index]) for index in network.result_layers]
+    own = {index: _real_values(layer, values[layer.name]) for index, layer in layers}
+    return {result.name: result.real_array(own) for result in network.results}
+
+
+def _real_values(layer: IntegerLayer, accumulators: np.ndarray) -> np.ndarray:
+    return accumulators * layer.logit_scale + layer.logit_bias
 
 
 def _run_layer(
@@ -88,7 +118,7 @@ def _run_layer(
             trunk += added
         values = trunk
     elif layer.thresholds is None:
-        return values.reshape(len(codes), -1), None
+        return result_values(values), None
     if layer.thresholds is None or layer.out_bits is None:
         return None, trunk
     pool = layer.pool

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..network.geometry import Geometry
+from ..network.geometry import Windows
 from ..network.parts import Pool, Rescale
 
 # Patch elements gathered at a time: bounds memory to some tens of megabytes.
@@ -24,7 +24,7 @@ def convolve(codes: np.ndarray, values: np.ndarray, **spacing: Any) -> np.ndarra
     (batch, Ho, Wo, Cout).
     """
     out_channels, height, width, inner = values.shape
-    geometry = Geometry(kernel=(height, width), **spacing)
+    geometry = Windows(kernel=(height, width), **spacing)
     stride, dilation, groups = geometry.stride, geometry.dilation, geometry.groups
     largest = max(int(codes.max(initial=0)), -int(codes.min(initial=0))) * int(
         np.abs(values).reshape(out_channels, -1).sum(axis=1, dtype=np.int64).max()
@@ -86,16 +86,22 @@ def rescale(accumulators: np.ndarray, parameters: Rescale) -> np.ndarray:
 
 
 def signed_codes(codes: np.ndarray, bits: int) -> np.ndarray:
-    """int8 values of two's complement codes, uint8 of any shape; higher bits do not count."""
-    unused = 8 - bits
-    return (codes << unused).view(np.int8) >> unused
+    """Values of two's complement codes, uint8 or, of more than 8 bits, uint16 of any shape: int8 or int16.
+    Higher bits do not count."""
+    wide = bits > 8
+    unused = (16 if wide else 8) - bits
+    codes = codes.astype(np.uint16) if wide else codes
+    moved: np.ndarray = (codes << unused).view(np.int16 if wide else np.int8)
+    return moved >> unused
 
 
 def stored_codes(counts: np.ndarray, step: int, offset: int, bits: int) -> np.ndarray:
-    """(step * count + offset) mod 2^bits of counts: uint8, or int8 where the offset is negative."""
+    """(step * count + offset) mod 2^bits of counts: uint8, or int8 where the offset is negative; uint16 or
+    int16 of more than 8 bits."""
     if step == 1 and offset == 0:
         return counts
-    codes = ((step * counts.astype(np.int64) + offset) % (1 << bits)).astype(np.uint8)
+    codes = ((step * counts.astype(np.int64) + offset) % (1 << bits)).astype(np.uint16)
+    codes = codes if bits > 8 else codes.astype(np.uint8)
     return signed_codes(codes, bits) if offset < 0 else codes
 
 

@@ -5,12 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 
-import numpy as np
-
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
-
-from .schedule import Schedule
 
 
 def batched(network: IntegerNetwork, batch: int) -> IntegerNetwork:
@@ -55,22 +51,3 @@ def _batched_layer(layer: IntegerLayer, batch: int) -> IntegerLayer:
         conv_shape=(1, batch, channels),
         out_shape=(1, batch, channels),
     )
-
-
-def result_channels(plan: Schedule) -> list[list[int]]:
-    """Classes in the order in which their results leave an engine with the Schedule `plan`: per pass of
-    the last layer a list, which comes once for every image of the packet before the next pass's."""
-    last = plan.passes[-1].layer
-    return [list(part.output_channels()) for part in plan.of_layer(last)]
-
-
-def results_by_image(plan: Schedule, results: np.ndarray, batch: int) -> np.ndarray:
-    """Results of one packet, int64 (batch x classes,) in the order of :func:`result_channels`, as int64
-    (batch, classes)."""
-    ordered = np.empty((batch, len(results) // batch), np.int64)
-    at = 0
-    for channels in result_channels(plan):
-        count = batch * len(channels)
-        ordered[:, channels] = results[at : at + count].reshape(batch, len(channels))
-        at += count
-    return ordered

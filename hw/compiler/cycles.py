@@ -8,6 +8,7 @@ it; the clock of a program starts with the first beat of the image.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dorefa.golden.lowering.integer_network import IntegerNetwork
@@ -68,9 +69,9 @@ def predict(network: IntegerNetwork, plan: Schedule, config: EngineConfig) -> li
             # A packet starts when the half before it is full and the pass that used its own is over.
             loaded = max(loaded, ends[number - 2] if number >= 2 else 0) + transfer
             ready = loaded + LOADED_TO_READY - now
-        raw = part.layer == len(network.layers) - 1
         start = max(END_TO_START, fetched - now)
         layer = network.layers[part.layer]
+        raw = layer.is_result
         waits = trunks if layer.trunk or layer.add is not None else None
         if waits:
             waits.begin(number, layer, plan.trunk_sources[number])
@@ -170,7 +171,7 @@ def _pass_cycles(
                 trunks.ends(now + issued, now + issued + to_drain, groups)
             if raw and not whole_groups:
                 issued = max(issued, front.drained + 1)
-                rows = (geometry.last_rows if ends else geometry.rows) * columns
+                rows = [geometry.last_rows if ends else geometry.rows] * columns
                 front.drained, front.results_free = _send(
                     issued + to_drain, rows, front.results_free, geometry.quant
                 )
@@ -216,16 +217,16 @@ def _emitted(geometry: PassGeometry) -> list[int]:
     return [sum(pixels[first : first + cols]) for first in range(0, len(pixels), cols)]
 
 
-def _send(offered: int, rows: int, free: int, quant: int) -> tuple[int, int]:
+def _send(offered: int, rows: Sequence[int], free: int, quant: int) -> tuple[int, int]:
     """Cycles in which a raw tile's last group leaves the drain, and in which the next could be
-    taken; the first is `offered`, results are `free` to take it.
+    taken; the first is `offered`, results are `free` to take it. rows: of each column.
 
     A group is taken, then its offsets, then its results are sent one by one; it leaves a cycle later.
     """
-    for first_row in range(0, rows, quant):
+    for group in (min(quant, count - first) for count in rows for first in range(0, count, quant)):
         # The next group is offered before the results of this one are gone.
         taken = max(offered, free)
-        free = taken + 2 + min(quant, rows - first_row)
+        free = taken + 2 + group
     return taken + 1, free
 
 

@@ -174,7 +174,7 @@ def _drain(layer: IntegerLayer, geometry: PassGeometry, config: EngineConfig) ->
     """Drain: how many channels the groups of a tile have."""
     return {
         "bipolar_sum": layer.encoding.corrected and not config.xnor,
-        "raw": layer.code_bits is None and layer.rescale is None,
+        "raw": layer.is_result,
         "full_groups": geometry.full_groups,
         "last_groups": geometry.last_groups,
         "full_count": geometry.rows - (geometry.full_groups - 1) * geometry.quant,

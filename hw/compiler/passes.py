@@ -122,21 +122,17 @@ def finds_its_trunk(own: list[list[int]], added: list[list[int]]) -> bool:
 def _tile_passes(
     layer: IntegerLayer, index: int, config: EngineConfig, source: MapLayout, cuts: int, channels: int
 ) -> list[Pass]:
-    """Passes of `channels` output channels of one channel group each; the last ones of the last layer,
-    whose results leave the engine, have only those that exist."""
+    """Passes of `channels` output channels of one channel group each; the last ones of a layer
+    whose results leave the engine have only those that exist."""
     per_group = layer.codes.shape[0] // layer.groups
     result = []
     for number in range(layer.groups * cuts):
         group, block = divmod(number, cuts)
         first = block * channels
-        own = min(channels, per_group - first) if _is_last(layer) else channels
+        own = min(channels, per_group - first) if layer.is_result else channels
         geometry = PassGeometry.of(layer, config, source=source, groups=1, channels=own)
         result.append(_pass(index, number, layer.groups * cuts, geometry, group, first))
     return result
-
-
-def _is_last(layer: IntegerLayer) -> bool:
-    return layer.code_bits is None and layer.rescale is None
 
 
 def _readable(network: IntegerNetwork, index: int, block_channels: int | None) -> bool:

@@ -66,11 +66,10 @@ class Plan:
     @cached_property
     def problems(self) -> list[str]:
         """One line per reason why the network cannot run on the engine; empty where it can."""
-        problems = [
-            problem
-            for index, layer in enumerate(self.convolutions)
-            for problem in layer_problems(layer, self.config, index == len(self.convolutions) - 1)
-        ]
+        problems = [problem for layer in self.convolutions for problem in layer_problems(layer, self.config)]
+        if not self.network.result_layers:
+            name = self.network.layers[-1].name
+            problems.append(f"layer {name}: no layer gives results; accepted: a last layer without codes")
         try:
             schedule = self.schedule
         except InputError as error:

@@ -112,8 +112,8 @@ def _trunk_problems(network: IntegerNetwork, plan: Schedule, config: EngineConfi
                 )
 
 
-def layer_problems(layer: IntegerLayer, config: EngineConfig, last: bool) -> Iterator[str]:
-    """What keeps one convolution from an engine of `config`; `last`: its accumulators leave the engine."""
+def layer_problems(layer: IntegerLayer, config: EngineConfig) -> Iterator[str]:
+    """What keeps one convolution from an engine of `config`."""
     accepted = accepted_encodings(config)
     if layer.encoding not in accepted:
         yield (
@@ -123,11 +123,6 @@ def layer_problems(layer: IntegerLayer, config: EngineConfig, last: bool) -> Ite
     yield from _pool_problems(layer, config)
     if layer.code_step not in (1, 2):
         yield f"layer {layer.name}: codes are {layer.code_step} apart; accepted: 1 or 2"
-    if last and layer.out_shape[:2] != (1, config.batch):
-        yield (
-            f"layer {layer.name}: the last layer's map is {layer.out_shape[0]}x{layer.out_shape[1]}; "
-            "accepted: 1x1, one score per class"
-        )
     largest = (1 << program.SIZE_BITS) - 1
     for what, size in (("input", layer.in_shape[:2]), ("output", layer.out_shape[:2])):
         if max(size) > largest:

@@ -127,6 +127,7 @@ def _check_training(config: EngineConfig) -> None:
     for name, suits, accepted in (
         ("results", config.results == "wide", "'wide', because jobs leave whole maps of sums"),
         ("cols", config.cols == 1, "1, because sums of several columns do not leave pixel by pixel"),
+        ("a_bits", config.a_bits <= 8, "at most 8, because operands are bytes"),
         ("plane_groups", config.plane_groups == 1, "1, because codes of gradients do not wait"),
         ("port_bytes", config.port_bytes in (4, 8, 16), "4, 8 or 16, because a beat holds whole words"),
     ):

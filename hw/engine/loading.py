@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module
+from amaranth import Cat, Const, Module, Value
 from amaranth.lib import wiring
 
 from ..interface.registers import REGISTERS
@@ -39,11 +39,16 @@ def _connect_bytes(m: Module, image: wiring.Interface, sequencer: Sequencer, pac
     bits = len(packer.image_codes) // port_bytes
     m.d.comb += [
         packer.image_valid.eq(sequencer.load),
-        packer.image_codes.eq(Cat(data[8 * byte : 8 * byte + bits] for byte in range(port_bytes))),
+        packer.image_codes.eq(Cat(_code(data.word_select(byte, 8), bits) for byte in range(port_bytes))),
         packer.image_count.eq(sequencer.load_count),
         packer.image_last.eq(sequencer.load_last),
         sequencer.load_ready.eq(packer.ready),
     ]
+
+
+def _code(byte: Value, bits: int) -> Value:
+    """The code of a byte in so many bits, of which those beyond the byte are never read."""
+    return Cat(byte, Const(0, bits - 8)) if bits > 8 else byte[:bits]
 
 
 def _connect_words(

@@ -199,11 +199,19 @@ def _check_network(path: Path, network: Mapping[str, Any]) -> None:
     classes = checks.integer(network.get("classes"), f"{path}: classes", 1)
     if not isinstance(network.get("network"), str):
         raise InputError(f"{path}: network is {shown(network.get('network'))}; accepted: its name")
+    results = network.get("results")
+    if not isinstance(results, list) or not results or not all(map(_is_result, results)):
+        raise InputError(f"{path}: results is {shown(results)}; accepted: layers with their shapes")
     for name in ("logit_scale", "logit_bias"):
         values = network.get(name)
         good = isinstance(values, list) and len(values) == classes
         if not good or not all(type(value) in (int, float) for value in values or ()):
             raise InputError(f"{path}: {name} is {shown(values)}; accepted: {classes} numbers, one a class")
+
+
+def _is_result(result: object) -> bool:
+    shape = result.get("shape") if isinstance(result, dict) else None
+    return isinstance(shape, list) and len(shape) == 3 and all(type(size) is int for size in shape)
 
 
 def config_of(path: PathName, contents: Mapping[str, Any], accepted: str = _ACCEPTED) -> EngineConfig:

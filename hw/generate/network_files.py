@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from ..compiler.batch import result_channels
 from ..compiler.compile import CompiledNetwork
-from ..compiler.packets import weight_packet
+from ..compiler.packets import described, outputs, weight_packet
 from ..interface.streams import trunk_bytes
 from ..interface.trunk_stores import trunk_store
 
@@ -33,23 +32,26 @@ def network_parts(
         files["weights.bin"] = b"".join(packets)
     trunks, trunks_in = trunk_store(config).packets(compiled.schedule)
     network = compiled.network
-    last = network.layers[-1]
-    assert last.logit_scale is not None and last.logit_bias is not None, "the last layer yields logits"
+    results = described(network, compiled.schedule)
+    last = len(network.layers) - 1
     description: dict[str, object] = {
         "network": network.name,
         "input_shape": network.input_shape,
         "input_bits": network.input_bits,
         "classes": network.classes,
         "batch": config.batch,
-        "result_channels": result_channels(compiled.schedule),
+        "columns": config.cols,
+        "result_channels": [list(part.output_channels()) for part in compiled.schedule.of_layer(last)],
+        "results": results,
+        "outputs": outputs(network),
         "cycles_estimate": compiled.cycles,
         "load_crc32": compiled.load_crc,
         "layers": [
             {"name": layer.name, "passes": len(layer.passes), "cycles": layer.cycles}
             for layer in compiled.layers
         ],
-        "logit_scale": last.logit_scale.tolist(),
-        "logit_bias": last.logit_bias.tolist(),
+        "logit_scale": results[-1]["scale"],
+        "logit_bias": results[-1]["bias"],
         "weight_packet_bytes": [len(packet) for packet in packets],
         "trunk_packet_bytes": [beats * trunk_bytes(config) for beats in trunks],
         "trunk_packets_in": trunks_in,

@@ -87,6 +87,12 @@ def network_board(compiled: Any, *, clock_hz: float, baud: int) -> BoardCore:
     """A :class:`BoardCore` with the network of a :class:`CompiledNetwork`. Raises :class:`InputError` for a
     network whose sizes do not fit the board's words too."""
     config, network, memories = compiled.config, compiled.network, compiled.memories
+    if not network.gives_scores:
+        shapes = (network.layers[index].out_shape for index in network.result_layers)
+        raise InputError(
+            f"{network.name} gives results of {' and '.join('x'.join(map(str, shape)) for shape in shapes)}; "
+            "accepted on a board: one score per class"
+        )
     if config.guarded:
         # A host at the other end of a line pauses for longer than one on the same chip.
         limit = max(memories["registers"].get("watchdog", 0), round(_PAUSE * clock_hz))

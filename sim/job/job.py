@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from dorefa.hw.compiler.compile import CompiledLayer, CompiledNetwork
-from dorefa.hw.compiler.packets import weight_packet
+from dorefa.hw.compiler.packets import result_count, weight_packet
 from dorefa.hw.interface.streams import trunk_bytes
 from dorefa.hw.interface.trunk_stores import trunk_store
 
@@ -47,7 +46,7 @@ class Job:
     @property
     def result_count(self) -> int:
         """Results per packet."""
-        return math.prod(self.compiled.layers[-1].out_shape)
+        return result_count(self.compiled.network)
 
     @property
     def image_bytes(self) -> int:

@@ -108,14 +108,18 @@ def values(
 def _codes(
     compiled: CompiledNetwork, layout: MapLayout, parts: Sequence[tuple[Pass, list[np.ndarray]]]
 ) -> np.ndarray:
-    """Codes uint8 (H, W, C) of a layer, from what its passes left."""
-    codes = np.zeros(layout.shape, np.uint8)
+    """Codes (H, W, C) of a layer, from what its passes left: uint8, or uint16 of more than 8 planes."""
+    codes = np.zeros(layout.shape, _type(compiled))
     for part, arrays in parts:
         block = _block_codes(compiled, part, layout, arrays)
         for at, channel in enumerate(part.output_channels()):
             if channel >= 0:
                 codes[..., channel] = block[..., at]
     return codes
+
+
+def _type(compiled: CompiledNetwork) -> type[np.unsignedinteger]:
+    return np.uint8 if compiled.config.fetch_planes <= 8 else np.uint16
 
 
 def _block_codes(
@@ -127,7 +131,7 @@ def _block_codes(
     fetch = config.fetch_bits
     first, words = _block(compiled, part, layout)
     height, width, _ = layout.shape
-    codes = np.zeros(words * fetch, np.uint8)
+    codes = np.zeros(words * fetch, _type(compiled))
     lowest = 0
     for number, prefix in enumerate(_prefixes(compiled, part)):
         planes = config.image_planes if prefix else config.out_bits
@@ -137,7 +141,7 @@ def _block_codes(
             bits[(bank - first) % 2 :: 2] = unpacked.reshape(-1, planes, fetch)
         # Only the planes of this layer's width were meant to be written; all are compared.
         weights = (1 << (lowest + np.arange(planes, dtype=np.uint16)))[None, :, None]
-        codes |= (bits * weights).sum(1).astype(np.uint8).reshape(-1)
+        codes |= (bits * weights).sum(1).astype(codes.dtype).reshape(-1)
         lowest += planes
     return codes[: height * width * layout.channels].reshape(height, width, layout.channels)
 

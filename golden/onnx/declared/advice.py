@@ -9,24 +9,14 @@ _DOCS = "the operators in docs/qonnx.md"
 _KINDS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         (
-            "QuantizeLinear",
-            "DequantizeLinear",
             "DynamicQuantizeLinear",
-            "QLinearConv",
-            "QLinearMatMul",
-            "QLinearAdd",
             "QLinearMul",
-            "QLinearAveragePool",
-            "QLinearGlobalAveragePool",
             "QLinearSigmoid",
-            "QLinearLeakyRelu",
-            "QLinearConcat",
-            "QGemm",
-            "ConvInteger",
-            "MatMulInteger",
+            "QLinearSoftmax",
+            "QLinearReduceMean",
         ),
-        "is integer ONNX, which is not read yet",
-        "Quant nodes: the package qonnx makes them of QuantizeLinear and DequantizeLinear (QCDQToQuant)",
+        "is integer ONNX of a kind that is not computed",
+        "static quantization (onnxruntime: quantize_static) of convolutions, products, sums and pooling",
     ),
     (
         ("FloatQuant",),
@@ -64,9 +54,10 @@ _KINDS: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "Conv, pooling and residual Add: cut the file in front of it and run the rest elsewhere",
     ),
     (
-        ("Slice", "Split", "SplitToSequence", "Concat", "Gather", "GatherND", "Expand", "Tile", "Where"),
+        ("SplitToSequence", "GatherND", "GatherElements", "Expand", "Tile", "Where"),
         "takes maps apart or puts them together",
-        "Add of two maps; on shapes and constants: export with constant folding and fixed sizes",
+        "Add and Concat of maps, Slice, Gather and Split; on shapes and constants: export with constant "
+        "folding and fixed sizes",
     ),
     (
         ("NonZero", "Range", "ConstantOfShape", "Size", "OneHot", "ScatterND", "Compress", "Unique"),

@@ -8,11 +8,14 @@ import numpy as np
 
 from ...errors import InputError
 from ..file.graph import Graph, Node
+from . import microsoft
 from .advice import refuse_operator
 from .meaning import Declaration, Irrelevant, Meaning, Only, Refused, Unread
 from .qonnx import CHANNELS_LAST, DOMAINS, QONNX, VERSIONS, schemas
 from .standard import OPSETS, STANDARD
 
+# Place of QGemm's last zero point, which says the type of its results.
+_QGEMM_ZERO = 8
 _STANDARD_DOMAINS = ("", "ai.onnx")
 # Names of NumPy for the element types of ONNX where they differ.
 _NUMPY = {"float": "float32", "double": "float64"}
@@ -66,6 +69,8 @@ def _find(node: Node, graph: Graph) -> tuple[Declaration, Any]:
         if version not in VERSIONS:
             node.refuse(f"the file has version {version} of {node.domain}", f"{VERSIONS[0]}..{VERSIONS[-1]}")
         return QONNX[node.op], [s for s in schemas()[node.op] if s.since_version <= version][-1]
+    if node.domain == microsoft.DOMAIN and node.op in microsoft.MICROSOFT:
+        return microsoft.MICROSOFT[node.op], microsoft.schemas()[node.op]
     last = node.domain.endswith(".channels_last") and node.op in CHANNELS_LAST
     if node.op not in STANDARD or not (last or node.domain in _STANDARD_DOMAINS):
         refuse_operator(node)
@@ -203,7 +208,11 @@ def _check_outputs(node: Node, declaration: Declaration, schema: Any, uses: Mapp
 
 def _output_type(node: Node, schema: Any, place: int, bound: Mapping[str, str]) -> str:
     """The element type of an output."""
-    text = schema.outputs[place].type_str
+    if node.op == "QuantizeLinear":
+        return _quantized_type(node, bound)
+    if node.op == "QGemm":
+        return bound["TYZ"] if node.has(_QGEMM_ZERO) else "float32"
+    text = schema.outputs[min(place, len(schema.outputs) - 1)].type_str
     if text in bound:
         return bound[text]
     if node.op == "Cast":
@@ -217,6 +226,20 @@ def _output_type(node: Node, schema: Any, place: int, bound: Mapping[str, str]) 
         (item.allowed_type_strs for item in schema.type_constraints if item.type_param_str == text), [text]
     )
     return _element_type(allowed[0])
+
+
+def _quantized_type(node: Node, bound: Mapping[str, str]) -> str:
+    """The element type of what QuantizeLinear gives: that of the zero point, or what it names."""
+    given = node.attributes.get("output_dtype", 0)
+    if given and given not in ELEMENT_TYPES:
+        node.refuse(f"quantizes to type {given}", ", ".join(ELEMENT_TYPES.values()))
+    named = ELEMENT_TYPES[given] if given else "uint8"
+    if not node.has(2):
+        return named
+    found = bound["T2" if node.since < 23 else "T3"]
+    if given and named != found:
+        node.refuse(f"output_dtype is {named} with a zero point of {found}", "one type")
+    return found
 
 
 def _constant_type(node: Node) -> str:

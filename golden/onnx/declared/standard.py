@@ -1,6 +1,6 @@
 """The operators of ONNX that are understood."""
 
-from .meaning import ANY, FLOATS, HONOURED, Declaration, Irrelevant, Only, Refused, Unread, honoured
+from .meaning import ANY, FLOATS, HONOURED, INTEGERS, Declaration, Irrelevant, Only, Refused, Unread, honoured
 
 # Versions of the operator set. Before 7 broadcasting and BatchNormalization were other ones.
 OPSETS = range(7, 29)
@@ -74,6 +74,40 @@ STANDARD: dict[str, Declaration] = {
     "LeakyRelu": _plain(attributes="alpha", types=FLOATS),
     "PRelu": _plain("X slope"),
     **dict.fromkeys(("Floor", "Ceil", "Round"), _plain(types=FLOATS)),
+    "QuantizeLinear": Declaration(
+        inputs=honoured("x", "y_scale", "y_zero_point"),
+        outputs=honoured("y"),
+        attributes={
+            **honoured("axis", "block_size", "output_dtype"),
+            "saturate": _OF_FLOAT8,
+            "precision": Only(0),
+        },
+        types=FLOATS,
+    ),
+    "DequantizeLinear": Declaration(
+        inputs=honoured("x", "x_scale", "x_zero_point"),
+        outputs=honoured("y"),
+        attributes={**honoured("axis", "block_size"), "output_dtype": Only(0)},
+        types=INTEGERS,
+    ),
+    "QLinearConv": Declaration(
+        inputs=honoured(
+            *("x", "x_scale", "x_zero_point", "w", "w_scale", "w_zero_point", "y_scale", "y_zero_point", "B")
+        ),
+        outputs=honoured("y"),
+        attributes={**_WINDOWS, **honoured("group")},
+        types=INTEGERS,
+    ),
+    "QLinearMatMul": _plain(
+        "a a_scale a_zero_point b b_scale b_zero_point y_scale y_zero_point", "y", types=INTEGERS
+    ),
+    "ConvInteger": Declaration(
+        inputs=honoured("x", "w", "x_zero_point", "w_zero_point"),
+        outputs=honoured("y"),
+        attributes={**_WINDOWS, **honoured("group")},
+        types=INTEGERS,
+    ),
+    "MatMulInteger": _plain("A B a_zero_point b_zero_point", types=INTEGERS),
     "MaxPool": Declaration(
         inputs=honoured("X"),
         outputs={"Y": HONOURED, "Indices": Unread("only the maxima")},
@@ -139,8 +173,18 @@ STANDARD: dict[str, Declaration] = {
         types=(),
     ),
     "Shape": _plain("data", "shape", "start end"),
-    "Concat": _plain("inputs", "concat_result", "axis", types=()),
-    "Gather": _plain("data indices", "output", "axis", types=()),
+    "Concat": _plain("inputs", "concat_result", "axis"),
+    "Gather": _plain("data indices", "output", "axis"),
+    "Slice": Declaration(
+        inputs=honoured("data", "starts", "ends", "axes", "steps"),
+        outputs=honoured("output"),
+        attributes=honoured("starts", "ends", "axes"),
+    ),
+    "Split": Declaration(
+        inputs=honoured("input", "split"),
+        outputs=honoured("outputs"),
+        attributes=honoured("axis", "split", "num_outputs"),
+    ),
     "Pow": _plain("X Y", "Z", types=()),
     **dict.fromkeys(("Sqrt", "Abs", "Reciprocal"), _plain(types=())),
     **dict.fromkeys(("Softmax", "LogSoftmax"), _scores("input", "output")),

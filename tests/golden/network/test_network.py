@@ -70,10 +70,6 @@ def test_shapes_of_a_network():
         ),
         ([conv()], "layer conv0: a_bits is 2; accepted for the last layer: None"),
         (
-            [conv(a_bits=None)],
-            "layer conv0: output is 3x4 pixels; accepted for the last layer: 1x1",
-        ),
-        (
             [conv(), fc(40)],
             "layer fc: codes has 40 inputs; accepted: 48 (= 3 x 4 x 4)",
         ),

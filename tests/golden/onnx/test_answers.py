@@ -82,10 +82,6 @@ REFUSED = {
         behind_scores("ArgMax", axis=1, select_last_index=1),
         r"node end \(ArgMax\): select_last_index is 1; accepted: 0",
     ),
-    "classes of other scores": (
-        answer_of_something_else,
-        r"graph: has the outputs scores, class; accepted: one, the scores of the classes",
-    ),
     "softmax of classes": (behind_classes("Softmax"), r"node end \(Softmax\): follows the classes; accepted"),
     "probabilities as integers": (rounded_probabilities, r"node end \(Cast\): follows the scores; accepted"),
 }

@@ -231,9 +231,9 @@ MODELS = {
         behind_quant("ReduceMean", axes=[1]),
         r"node bent \(ReduceMean\): averages the axes \(1,\); accepted: rows, colu",
     ),
-    "a part of a map": (
-        behind_quant("Gather", np.array(0)),
-        r"node bent \(Gather\): takes maps apart or puts them together; accepted: Add of two",
+    "an image of the batch": (
+        behind_quant("Gather", np.array([0, 0])),
+        r"node bent \(Gather\): takes images of the batch; accepted: parts of each image",
     ),
     "product of maps": (product_of_maps, r"node gate \(Mul\): combines two tensors that depend on "),
     "scale from the image": (
@@ -241,8 +241,7 @@ MODELS = {
         r"node act \(Quant\): combines two tensors|"
         r"node act \(Quant\): scale conv is computed from the image",
     ),
-    "bent scores": (scores("Relu"), r"node end \(Relu\): the scores are pooled, added, clipped or bent"),
-    "scores of several pixels": (map_of_scores, r"node conv \(Conv\): the result has 4x4 pixels"),
+    "bent scores": (scores("Relu"), r"node end \(Relu\): the scores are pooled, clipped, bent or rounded"),
     "10,000 factors": (many_operators("Mul", 9_000), r"node Mul\d+ \(Mul\): its exact factor has "),
     "many bends": (many_operators("Relu", 9_000), r"node Relu63 \(Relu\): is one of more than 64 oper"),
     "too many nodes": (many_operators("Identity", 10_000), r"graph: has 100\d\d nodes; accepted: at "),

@@ -6,8 +6,9 @@ import pytest
 from dorefa.golden import lower, random_images, random_network, run_integer
 from dorefa.golden.errors import InputError
 from dorefa.golden.network.parts import Pool
-from dorefa.hw.compiler.batch import batched, result_channels, results_by_image
+from dorefa.hw.compiler.batch import batched
 from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.packets import of_image, result_maps
 from dorefa.hw.compiler.plan import find_problems
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig
@@ -100,15 +101,17 @@ def test_several_columns_are_refused():
 def test_results_are_sorted_pass_by_pass(covering, seed, weights):
     config = fit(covering, lanes=16, rows=1, batch=3, weights=weights)
     compiled = compile_network(covering, config)
-    order = result_channels(compiled.schedule)
+    last = len(compiled.layers) - 1
+    order = [list(part.output_channels()) for part in compiled.schedule.of_layer(last)]
     assert len(order) == len(compiled.layers[-1].passes)
     assert (len(order) > 1) == (weights == "stream")
     assert sorted(sum(order, [])) == list(range(7))
     images = random_images(covering, 3, seed)
     expected = run_integer(covering, images)["fc"]
     leaving = [expected[image, channel] for own in order for image in range(3) for channel in own]
-    found = results_by_image(compiled.schedule, np.array(leaving), 3)
-    np.testing.assert_array_equal(found, expected)
+    maps = result_maps(compiled.network, compiled.schedule, np.array(leaving))
+    for image in range(3):
+        np.testing.assert_array_equal(of_image(maps["fc"], image, 3), expected[image])
 
 
 def test_weights_are_read_once_a_packet(covering):

@@ -176,11 +176,11 @@ def test_windows_that_end_together(rng):
         ]
 
 
-def test_last_map(rng):
-    """One score per class: a last layer of several pixels is refused."""
+def test_no_results(rng):
+    """A network whose last layer stores codes answers nothing."""
     integer = example(rng)
-    cut = dataclasses.replace(integer, layers=integer.layers[:1])
-    message = "layer conv: the last layer's map is 2x2; accepted: 1x1, one score per class"
+    cut = dataclasses.replace(integer, layers=integer.layers[:1], results=())
+    message = "layer conv: no layer gives results; accepted: a last layer without codes"
     assert message in find_problems(cut, fit(integer, **SIZES))
 
 

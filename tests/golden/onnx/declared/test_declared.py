@@ -3,12 +3,16 @@
 from collections import Counter
 from dataclasses import replace
 
+import onnx
 import pytest
 from onnx import defs, helper
+from onnxruntime.capi import onnxruntime_pybind11_state as pybind
 from qonnx.custom_op.registry import getCustomOp
 
 from dorefa.golden.onnx.constants import CONSTANT, PASSING
 from dorefa.golden.onnx.declared.meaning import HONOURED, Honoured, Irrelevant, Only, Refused, Unread
+from dorefa.golden.onnx.declared.microsoft import DOMAIN, MICROSOFT
+from dorefa.golden.onnx.declared.microsoft import schemas as microsoft_schemas
 from dorefa.golden.onnx.declared.qonnx import DOMAINS, QONNX, schemas
 from dorefa.golden.onnx.declared.standard import OPSETS, STANDARD
 from dorefa.golden.onnx.operators import SUPPORTED
@@ -56,6 +60,43 @@ def test_all_of_an_operator_of_qonnx_is_declared(op):
     assert undeclared(QONNX[op], schemas()[op]) == [set(), set(), set()]
 
 
+@pytest.mark.parametrize("op", MICROSOFT)
+def test_schemas_of_the_runtime_are_its_own(op):
+    """Inputs, outputs, types, attributes and defaults of ONNX Runtime's domain."""
+    everything = pybind.get_all_operator_schema()
+    theirs = next(item for item in everything if (item.domain, item.name) == (DOMAIN, op))
+    ours = microsoft_schemas()[op]
+    allowed = [
+        {item.type_param_str: sorted(item.allowed_type_strs) for item in schema.type_constraints}
+        for schema in (ours, theirs)
+    ]
+
+    def ports(schema, types, parameters, type_of):
+        return [
+            (port.name, types.get(type_of(port), type_of(port)), str(port.option).rpartition(".")[2])
+            for port in parameters
+        ]
+
+    def floats(found):
+        return [
+            (name, "tensor(float)" if kind == ["tensor(float)"] else kind, how) for name, kind, how in found
+        ]
+
+    assert ours.since_version == theirs.since_version
+    for which in ("inputs", "outputs"):
+        mine = ports(ours, allowed[0], getattr(ours, which), lambda port: port.type_str)
+        other = ports(theirs, allowed[1], getattr(theirs, which), lambda port: port.typeStr)
+        assert floats(mine) == floats(other)
+    assert {*ours.attributes} == {*theirs.attributes}
+    for name, attribute in theirs.attributes.items():
+        assert attribute.required == ours.attributes[name].required
+        default = ours.attributes[name].default_value
+        assert onnx.AttributeProto.FromString(attribute._default_value) == default or not default.name
+    declared = MICROSOFT[op]
+    names_of = ({*ours.attributes}, {port.name for port in ours.inputs}, {port.name for port in ours.outputs})
+    assert names_of == (set(declared.attributes), set(declared.inputs), set(declared.outputs))
+
+
 @pytest.mark.parametrize("op", QONNX)
 def test_schemas_of_qonnx_are_those_of_the_package(op):
     """Attributes, defaults and what must be there, version by version."""
@@ -90,7 +131,10 @@ def test_a_new_attribute_would_be_found():
 def test_declarations_say_why():
     """Meanings carry their reason; the operators are those that the import has code for."""
     meanings = [
-        meaning for table in (STANDARD, QONNX) for entry in table.values() for meaning in entry.meanings()
+        meaning
+        for table in (STANDARD, QONNX, MICROSOFT)
+        for entry in table.values()
+        for meaning in entry.meanings()
     ]
     for meaning in meanings:
         match meaning:
@@ -101,10 +145,11 @@ def test_declarations_say_why():
             case _:
                 assert isinstance(meaning, Honoured | Only)
     counts = Counter(type(meaning).__name__ for meaning in meanings)
-    versions = sum(map(len, history().values())) + sum(map(len, schemas().values()))
+    versions = sum(map(len, history().values())) + sum(map(len, schemas().values())) + len(MICROSOFT)
     print(
-        f"{len(meanings)} declarations for {len(STANDARD) + len(QONNX)} operators, {versions} schemas:",
+        f"{len(meanings)} declarations for {len(STANDARD) + len(QONNX) + len(MICROSOFT)} operators, "
+        f"{versions} schemas:",
         counts,
     )
-    assert set(STANDARD) | set(QONNX) == {*SUPPORTED, *ON_CONSTANTS}
+    assert set(STANDARD) | set(QONNX) | set(MICROSOFT) == {*SUPPORTED, *ON_CONSTANTS}
     assert {*CONSTANT, *PASSING} <= {*STANDARD, *QONNX}

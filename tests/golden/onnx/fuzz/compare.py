@@ -7,7 +7,7 @@ import onnx
 
 from dorefa.golden import InputError, logits, run_integer
 from dorefa.golden.onnx import importer
-from dorefa.golden.onnx.tensors import feature_order
+from dorefa.golden.onnx.values.tensors import feature_order
 
 from .exact import evaluate
 from .file import model_of

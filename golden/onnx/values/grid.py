@@ -6,11 +6,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..lowering.fold import Range, seen_range
-from ..lowering.staircase import Chain, Parts, apply
-from ..lowering.steps import Affine, Integers, Number, Round, Step
-from ..network.layer import MAX_BITS
-from .file.graph import Node
+from ...lowering.fold import Range, seen_range
+from ...lowering.staircase import Chain, Parts, apply
+from ...lowering.steps import Affine, Integers, Number, Round, Step
+from ...network.layer import MAX_BITS
+from ..file.graph import Node
 from .quantizers import bits_of
 from .tensors import Sums
 
@@ -53,10 +53,10 @@ def _bend(rest: Sequence[Step], channel: int, low: int, high: int) -> tuple[int,
     return found[0], found[1]
 
 
-def fits(step: int, ratio: Fraction, final: Integers) -> bool:
-    """Whether the integers step * result + the ratio's numerator fit a code."""
+def fits(step: int, ratio: Fraction, final: Integers, most: int) -> bool:
+    """Whether the integers step * result + the ratio's numerator fit a code of `most` bits."""
     least = step * final.low + ratio.numerator
-    return bits_of(least, least + step * (final.high - final.low)) <= MAX_BITS
+    return bits_of(least, least + step * (final.high - final.low)) <= most
 
 
 def on_grid(node: Node, tensor: Sums, parts: Parts | None) -> tuple[Chain, Affine]:

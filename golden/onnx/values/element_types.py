@@ -5,12 +5,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..errors import InputError
-from ..lowering.staircase import apply
-from ..lowering.steps import Affine, Clamp, Integers, Leaky, Number, Round, Step
-from .declared.meaning import FLOATS, INTEGERS
+from ...errors import InputError
+from ...lowering.staircase import apply
+from ...lowering.steps import Affine, Clamp, Integers, Leaky, Number, Round, Step
+from ..declared.meaning import FLOATS, INTEGERS
+from ..file.graph import Node
 from .draft import Codes
-from .file.graph import Node
 from .quantizers import Constant
 from .tensors import Sums
 

@@ -6,10 +6,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..lowering.steps import ROUNDING
-from ..network.encoding import Encoding
-from ..network.layer import MAX_BITS
-from .file.graph import Node
+from ...lowering.steps import ROUNDING
+from ...network.encoding import Encoding
+from ...network.layer import MAX_BITS
+from ..file.graph import Node
 
 QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant")
 

@@ -12,12 +12,12 @@ from typing import overload
 
 import numpy as np
 
-from ..lowering.staircase import append
-from ..lowering.steps import Affine, Step
-from ..network.encoding import Encoding
-from ..network.parts import Pool
+from ...lowering.staircase import append
+from ...lowering.steps import Affine, Step
+from ...network.encoding import Encoding
+from ...network.parts import Pool
+from ..file.graph import Node
 from .draft import Codes, Dims, Draft, Shape
-from .file.graph import Node
 from .layout import target_shape
 from .quantizers import Constant
 
@@ -36,7 +36,7 @@ class Sums:
     """Values of a layer that is still being read: steps of its integer, and what pools them.
 
     draft: the Draft of the layer; steps: from its integer to the real value; pool: its Pool, after
-    the first `pooled` steps.
+    the first `pooled` steps; zero: the value that gets the code 0 if it can, where it is stored.
     """
 
     draft: Draft
@@ -45,13 +45,14 @@ class Sums:
     dims: Dims
     pool: Pool | None = None
     pooled: int = 0
+    zero: int = 0
 
     def extended(self, *more: Step) -> "Sums":
-        """With more steps; none in front of the pool merges with one behind it."""
+        """With more steps, and 0 as `zero`; none in front of the pool merges with one behind it."""
         fixed, steps = self.steps[: self.pooled], self.steps[self.pooled :]
         for step in more:
             steps = append(steps, step)
-        return replace(self, steps=(*fixed, *steps))
+        return replace(self, steps=(*fixed, *steps), zero=0)
 
     @property
     def linear(self) -> Affine | None:
@@ -78,6 +79,13 @@ class Patches:
 
 
 @dataclass(frozen=True, eq=False)
+class Joined:
+    """Maps side by side along the channels, in order: of equal rows, columns and axes."""
+
+    parts: tuple[Codes | Sums, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Answer:
     """What follows the scores: probabilities, classes.
 
@@ -85,8 +93,8 @@ class Answer:
     and in their order, None for classes.
     """
 
-    scores: Codes | Sums
-    values: Codes | Sums | None
+    scores: Codes | Sums | Joined
+    values: Codes | Sums | Joined | None
 
 
 def identity(name: str, codes: Codes, position: int) -> Sums:
@@ -108,13 +116,18 @@ def identity(name: str, codes: Codes, position: int) -> Sums:
 
 
 # Whatever depends on the image.
-Tensor = Raw | Codes | Sums | Padded | Patches | Answer
+Tensor = Raw | Codes | Sums | Padded | Patches | Answer | Joined
 
 
-def sizes(tensor: Raw | Codes | Sums) -> tuple[int, ...]:
+def sizes(tensor: Raw | Codes | Sums | Joined) -> tuple[int, ...]:
     """Sizes of the axes in the file, after the batch."""
     if isinstance(tensor, Raw):
         return tensor.sizes
+    if isinstance(tensor, Joined):
+        lengths = [sizes(part) for part in tensor.parts]
+        place = next((place for place, dim in enumerate(tensor.parts[0].dims) if "C" in dim), 0)
+        total = sum(length[place] for length in lengths)
+        return (*lengths[0][:place], total, *lengths[0][place + 1 :])
     by_name = dict(zip("HWC", tensor.shape, strict=True))
     return tuple(math.prod(by_name[name] for name in dim) for dim in tensor.dims)
 
@@ -209,6 +222,29 @@ def feature_order(tensor: Codes | Sums) -> np.ndarray:
     names += [name for name in "HWC" if name not in names]
     places = np.arange(math.prod(tensor.shape)).reshape([by_name[name] for name in names])
     return places.transpose([names.index(name) for name in "HWC"]).ravel()
+
+
+def file_order(tensor: Codes | Sums | Joined) -> tuple[int, ...] | None:
+    """Order of a Result that is `tensor`: None where rows, columns and channels have axes of their own, or
+    where there is one pixel."""
+    if isinstance(tensor, Joined):
+        first, channels = tensor.parts[0], sum(part.shape[2] for part in tensor.parts)
+        tensor = replace(first, shape=(*first.shape[:2], channels))
+    long = [dim for dim in tensor.dims if dim]
+    if len(long) > 1 or tensor.shape[:2] == (1, 1):
+        return None
+    return tuple(np.argsort(feature_order(tensor)).tolist())
+
+
+def are_same(tensor: Codes | Sums | Joined, other: Codes | Sums | Joined) -> bool:
+    """Whether two tensors hold the same values, maybe with other axes."""
+    if isinstance(tensor, Joined) and isinstance(other, Joined):
+        return len(tensor.parts) == len(other.parts) and all(map(are_same, tensor.parts, other.parts))
+    if isinstance(tensor, Codes) and isinstance(other, Codes):
+        return (tensor.source, tensor.scale, tensor.offset) == (other.source, other.scale, other.offset)
+    if isinstance(tensor, Sums) and isinstance(other, Sums):
+        return tensor.draft is other.draft and tensor.steps == other.steps and tensor.pool is other.pool
+    return False
 
 
 def per_channel(node: Node, tensor: Codes | Sums, array: np.ndarray, what: str) -> list[Fraction]:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..lowering.fold import Range, accumulator_ranges, rounded_range
-from ..lowering.steps import Affine
-from ..network.encoding import Encoding
-from ..network.geometry import Geometry
+from ...lowering.fold import Range, accumulator_ranges, rounded_range
+from ...lowering.steps import Affine
+from ...network.encoding import Encoding
+from ...network.geometry import Geometry
 
 Shape = tuple[int, int, int]
 # Per axis of the file after the batch, which of "H", "W" and "C" it holds, in order.
@@ -21,7 +21,8 @@ Dims = tuple[tuple[str, ...], ...]
 class Codes:
     """Integers v that a layer stores (source -1: the image); real value scale * v + offset.
 
-    scale, offset: per channel; low, high: bounds of v; bits: of a stored code.
+    scale, offset: per channel; low, high: bounds of v; bits: of a stored code; zero: of an image, see
+    IntegerNetwork.image_zero.
     """
 
     source: int
@@ -33,6 +34,7 @@ class Codes:
     signed: bool
     shape: Shape
     dims: Dims
+    zero: int = 0
 
     @property
     def affine(self) -> Affine:
@@ -78,6 +80,7 @@ class Draft(Geometry):
     _ranges: list[Range] | None = field(init=False, repr=False, default=None)
 
     __eq__, __hash__ = object.__eq__, object.__hash__
+    crops = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kernel", self.values.shape[1:3])

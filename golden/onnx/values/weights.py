@@ -4,9 +4,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..network.encoding import Encoding
-from ..network.layer import MAX_BITS
-from .file.graph import Node
+from ...network.encoding import Encoding
+from ...network.layer import MAX_BITS
+from ..file.graph import Node
 from .quantizers import Constant, bits_of, parameter
 
 # Different values that weights without a quantizer may have: a grid of 8 bits has no more.

@@ -1,0 +1,59 @@
+"""The results of a network: arrays of accumulators that leave it, and the names they have."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Term(NamedTuple):
+    """Accumulators of the layer at position `layer`, times `factors`, integers per channel (None: 1)."""
+
+    layer: int
+    factors: tuple[int, ...] | None = None
+
+    def array(self, values: Mapping[int, np.ndarray]) -> np.ndarray:
+        """The layer's values (..., C) times the factors."""
+        own = values[self.layer]
+        return own if self.factors is None else own * np.array(self.factors)
+
+
+class Result(NamedTuple):
+    """One result of a network, under the name `name`.
+
+    parts: maps side by side along the channels, of each the terms that add up to it. order: of a map that a
+    file hands out as a vector, the place in (H, W, C) order of every number of the vector; None for a map,
+    whose channels come last, and for one number per channel.
+    """
+
+    name: str
+    parts: tuple[tuple[Term, ...], ...]
+    order: tuple[int, ...] | None = None
+
+    @classmethod
+    def of_layer(cls, name: str, layer: int) -> "Result":
+        """The accumulators of one layer."""
+        return cls(name, ((Term(layer),),))
+
+    @property
+    def layers(self) -> list[int]:
+        """Positions of all layers that it needs."""
+        return [term.layer for part in self.parts for term in part]
+
+    def moved(self, places: Mapping[int, int]) -> "Result":
+        """The same of a network whose layers went from old positions to new ones."""
+        parts = ((term._replace(layer=places[term.layer]) for term in part) for part in self.parts)
+        return self._replace(parts=tuple(map(tuple, parts)))
+
+    def array(self, values: Mapping[int, np.ndarray]) -> np.ndarray:
+        """What is handed out, of the `values` (batch, H, W, C) or (batch, C) by position of a layer: shaped
+        alike, or (batch, H * W * C) in the order of the file."""
+        return self._joined([np.sum([term.array(values) for term in part], axis=0) for part in self.parts])
+
+    def real_array(self, values: Mapping[int, np.ndarray]) -> np.ndarray:
+        """The same of real values, which have no factors."""
+        return self._joined([np.sum([values[term.layer] for term in part], axis=0) for part in self.parts])
+
+    def _joined(self, parts: list[np.ndarray]) -> np.ndarray:
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+        return values if self.order is None else values.reshape(len(values), -1)[:, list(self.order)]

@@ -1,0 +1,166 @@
+"""Maps that a Concat puts side by side along the channels.
+
+They stay apart: what acts on every element or channel alone acts on each of them, and a layer that reads all
+of their channels is the sum of layers that read one of them each.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import reduce
+
+import numpy as np
+
+from .builder import Builder
+from .constants import map_constant
+from .elementwise import ARITHMETIC
+from .file.graph import Node
+from .residual import residual_add
+from .values.draft import Codes
+from .values.layout import within
+from .values.quantizers import QUANTIZERS, Constant, parameter
+from .values.tensors import Joined, Sums, Tensor, move, sizes
+
+Constants = dict[str, Constant]
+# Operators on every element or channel alone, whose parameters broadcast to the map.
+_BROADCAST = (*ARITHMETIC, *QUANTIZERS, "PRelu", "Trunc")
+# Those whose parameters have one axis, or the first one, of channels.
+_PER_CHANNEL = ("BatchNormalization", "MultiThreshold", "QuantizeLinear", "DequantizeLinear")
+_PLAIN = (
+    *("Neg", "Relu", "Clip", "LeakyRelu", "Floor", "Ceil", "Round", "Cast"),
+    *("MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean"),
+)
+_PRODUCTS = ("Gemm", "MatMul")
+# What a node makes of one part, with its own constants.
+Apply = Callable[[Node, Codes | Sums, Constants], Tensor]
+
+
+def concat(node: Node, tensors: Sequence[Tensor]) -> Joined:
+    """The tensor that a Concat makes of tensors that all depend on the image."""
+    found: list[Codes | Sums] = []
+    for tensor in tensors:
+        if isinstance(tensor, Joined):
+            found += tensor.parts
+        elif isinstance(tensor, Codes | Sums):
+            found.append(tensor)
+        else:
+            node.refuse("puts together the image before it is quantized, a padded map or scores", "maps")
+    rank = 1 + len(found[0].dims)
+    (axis,) = within(node, (node.integer("axis"),), rank)
+    lengths = [sizes(part) for part in found]
+    for part, length in zip(found, lengths, strict=True):
+        others = [size for place, size in enumerate(length, 1) if place != axis]
+        expected = [size for place, size in enumerate(lengths[0], 1) if place != axis]
+        if len(length) != len(lengths[0]) or others != expected:
+            node.refuse(f"puts together maps of {lengths[0]} and {length}", "maps that fit")
+        if not axis or part.dims[axis - 1][:1] not in (("C",), ()):
+            node.refuse(f"puts maps together along axis {axis}", "the axis of the channels")
+    return Joined(tuple(found))
+
+
+def applied(node: Node, tensor: Joined, constants: Constants, builder: Builder, apply: Apply) -> Tensor:
+    """What a node makes of joined maps: of each of them by `apply`, or the sum of what it makes of them."""
+    if node.op == "Conv" and _groups(node) == 1:
+        return _summed(node, tensor, constants, builder, apply, 1)
+    if node.op in _PRODUCTS:
+        transposed = node.op == "Gemm" and node.integer("transB")
+        return _summed(node, tensor, constants, builder, apply, -1 if transposed else -2)
+    if node.op == "Conv":
+        return _grouped(node, tensor, constants, apply)
+    if node.op not in (*_BROADCAST, *_PER_CHANNEL, *_PLAIN):
+        node.refuse("reads maps that a Concat put together", "convolutions, products, pooling, quantizers")
+    results, first = [], 0
+    for part in tensor.parts:
+        own = _own_constants(node, tensor, first, part.shape[2], constants)
+        results.append(_plain(node, apply(node, part, own)))
+        first += part.shape[2]
+    return Joined(tuple(results))
+
+
+def moved_part(node: Node, part: Codes | Sums, batch: int, constants: Constants) -> Codes | Sums:
+    """A part of joined maps after an operator of LAYOUT, which must not care for the number of channels."""
+    if node.op == "Transpose":
+        return move(node, part, batch, constants)
+    if node.op == "Flatten" and node.integer("axis") == 1:
+        return move(node, part, batch, constants)
+    if node.op == "Reshape":
+        shape = parameter(node, constants, 1, "shape").ravel().tolist()
+        if len(shape) == 2 and shape[0] in (0, batch) and part.dims[0][:1] in (("C",), ()):
+            return move(replace(node, op="Flatten", attributes={"axis": 1}), part, batch, constants)
+    node.refuse("reshapes maps that a Concat put together", "Transpose, or Flatten with axis 1")
+
+
+def _groups(node: Node) -> int:
+    return node.integer("group")
+
+
+def _plain(node: Node, tensor: Tensor) -> Codes | Sums:
+    if not isinstance(tensor, Codes | Sums):
+        node.refuse("reads maps that a Concat put together", "convolutions, products, pooling, quantizers")
+    return tensor
+
+
+def _length(part: Codes | Sums) -> int:
+    """Places of a part along the axis of the channels."""
+    place = next(place for place, dim in enumerate(part.dims) if "C" in dim)
+    return sizes(part)[place]
+
+
+def _summed(
+    node: Node, tensor: Joined, constants: Constants, builder: Builder, apply: Apply, axis: int
+) -> Tensor:
+    """The sum of layers that read one part each; axis: of the weights' inputs."""
+    weights = constants[node.inputs[1]]
+    lengths = [_length(part) for part in tensor.parts]
+    if sum(lengths) != weights.array.shape[axis]:
+        node.refuse(f"weights of {weights.array.shape} read {sum(lengths)} channels", "as many inputs")
+    sums, first = [], 0
+    for number, (part, length) in enumerate(zip(tensor.parts, lengths, strict=True)):
+        own = {**constants, node.inputs[1]: _sliced(weights, axis, first, length)}
+        # The bias comes once.
+        single = node if not number else replace(node, inputs=node.inputs[:2])
+        sums.append(_plain(node, apply(single, part, own)))
+        first += length
+    return reduce(lambda one, other: residual_add(node, [one, other], builder), sums)
+
+
+def _grouped(node: Node, tensor: Joined, constants: Constants, apply: Apply) -> Joined:
+    """Channel groups of which each reads one part."""
+    weights = constants[node.inputs[1]]
+    inner = weights.array.shape[1]
+    outer = weights.array.shape[0] // _groups(node)
+    results, first = [], 0
+    for part in tensor.parts:
+        groups, rest = divmod(part.shape[2], inner)
+        if rest:
+            node.refuse(f"its groups of {inner} channels lie in two joined maps", "groups of one map each")
+        own = {**constants, node.inputs[1]: _sliced(weights, 0, first, groups * outer)}
+        if node.has(2):
+            own[node.inputs[2]] = _sliced(constants[node.inputs[2]], 0, first, groups * outer)
+        single = replace(node, attributes={**node.attributes, "group": groups})
+        results.append(_plain(node, apply(single, part, own)))
+        first += groups * outer
+    return Joined(tuple(results))
+
+
+def _own_constants(node: Node, tensor: Joined, first: int, count: int, constants: Constants) -> Constants:
+    """Constants with those of the node as `count` channels from `first` on have them."""
+    own = dict(constants)
+    channels = sum(part.shape[2] for part in tensor.parts)
+    dims = tensor.parts[0].dims
+    place = next((place for place, dim in enumerate(dims) if "C" in dim), 0)
+    for name in node.inputs:
+        constant = constants.get(name)
+        if constant is None or not constant.array.ndim:
+            continue
+        array = constant.array
+        axis = 0 if node.op in _PER_CHANNEL else array.ndim - len(dims) + place
+        if 0 <= axis < array.ndim and array.shape[axis] == channels > 1:
+            if len(dims[place]) > 1:
+                node.refuse("has parameters for each number of joined vectors", "one number for all")
+            own[name] = _sliced(constant, axis, first, count)
+    return own
+
+
+def _sliced(constant: Constant, axis: int, first: int, count: int) -> Constant:
+    places = np.arange(first, first + count)
+    return map_constant(constant, lambda array: np.take(array, places, axis))

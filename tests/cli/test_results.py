@@ -1,0 +1,64 @@
+"""Results that are maps, and several of them, in files."""
+
+import numpy as np
+import onnx
+import pytest
+
+from dorefa.golden.onnx import importer
+from dorefa.golden.run.integer import real_arrays, result_arrays, run_integer
+
+from ..golden.onnx.support import convolution, head, weights_of
+
+
+@pytest.fixture
+def two(tmp_path):
+    """(path of a network with a map and scores, path of images, images)"""
+    graph, x, draw = convolution(1, 3)
+    w = graph.weights(weights_of(draw, 5, 6, 1, 1), "w", 0.25, 3)
+    graph.node("Conv", [x, w], "/map/Conv")
+    onnx.save(graph.model(head(graph, x, draw, 6 * 16), "/map/Conv"), tmp_path / "two.onnx")
+    images = draw.integers(0, 16, (3, 6, 6, 2)).astype(np.uint8)
+    np.save(tmp_path / "x.npy", images)
+    return tmp_path / "two.onnx", tmp_path / "x.npy", images
+
+
+def test_several_results_are_one_file_with_their_names(two, dorefa, tmp_path):
+    model, input_, images = two
+    files = {"--output": tmp_path / "y.npz", "--logits": tmp_path / "real.npz"}
+    outcome = dorefa("golden", model, "--input", input_, *(item for pair in files.items() for item in pair))
+    assert outcome.status == 0
+    network = importer.load(model)
+    values = run_integer(network, images)
+    for path, expected in zip(files.values(), (result_arrays, real_arrays), strict=True):
+        with np.load(path) as found:
+            assert set(found) == {"scores", "/map/Conv"}
+            for name, array in expected(network, values).items():
+                assert found[name].dtype == array.dtype
+                np.testing.assert_array_equal(found[name], array)
+    assert np.load(files["--output"])["/map/Conv"].shape == (3, 4, 4, 5)
+
+
+def test_labels_need_scores(two, dorefa, tmp_path):
+    model, input_, _ = two
+    np.save(tmp_path / "labels.npy", np.zeros(3, np.int64))
+    outcome = dorefa("golden", model, "--input", input_, "--labels", tmp_path / "labels.npy")
+    assert outcome.status == 1
+    assert outcome.error.endswith(
+        "labels.npy: labels of two, which gives results of 4x4x5 and results of 1x1x10; accepted: without "
+        "labels, or a network that gives one score per class"
+    )
+
+
+def test_check_and_generate_take_maps_and_boards_do_not(two, dorefa, tmp_path):
+    model, _, _ = two
+    assert dorefa("check", model, "--lanes", "8", "--rows", "2").status == 0
+    folder = tmp_path / "engine"
+    made = dorefa("generate", "-o", folder, "--model", model, "--lanes", "8", "--rows", "2")
+    assert made.status == 0
+    text = (folder / "network.json").read_text()
+    assert '"/map/Conv"' in text and '"parts"' in text
+    built = dorefa(
+        "build", model, "--board", "ulx3s_12f", "-o", tmp_path / "b", "--lanes", "8", "--rows", "2"
+    )
+    assert built.status == 1
+    assert "two gives results of 4x4x5 and 1x1x10; accepted on a board: one score per class" in built.error

@@ -1,0 +1,144 @@
+"""Float networks with random weights, as users quantize them with ONNX Runtime's static quantization."""
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import helper, numpy_helper
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+SHAPE = (3, 8, 8)
+
+
+class FloatGraph:
+    """Nodes of a float network on the input "x"; methods return the tensor that they make."""
+
+    def __init__(self, rng, shape=SHAPE):
+        self.rng, self.shape = rng, shape
+        self._nodes, self._constants = [], []
+
+    def constant(self, array):
+        """A new initializer, float32."""
+        name = f"constant{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(np.asarray(array, np.float32), name))
+        return name
+
+    def node(self, op, inputs, **attributes):
+        """A node named by its operator and number."""
+        out = f"t{len(self._nodes)}"
+        self._nodes.append(helper.make_node(op, inputs, [out], name=f"{op}{len(self._nodes)}", **attributes))
+        return out
+
+    def conv(self, x, inner, outer, kernel=3, pad=1, stride=1, group=1, bias=True):
+        """A convolution."""
+        spread = 1 / np.sqrt(inner // group * kernel * kernel)
+        w = self.constant(self.rng.normal(0, spread, (outer, inner // group, kernel, kernel)))
+        inputs = [x, w, self.constant(self.rng.normal(0, 0.3, outer))][: 3 if bias else 2]
+        sizes = {"kernel_shape": [kernel] * 2, "pads": [pad] * 4, "strides": [stride] * 2}
+        return self.node("Conv", inputs, group=group, **sizes)
+
+    def relu6(self, x):
+        """A Clip to 0..6."""
+        return self.node("Clip", [x, self.constant(0), self.constant(6)])
+
+    def classes(self, x, features, op="Gemm"):
+        """A global average and a fully connected layer."""
+        x = self.node("Flatten", [self.node("GlobalAveragePool", [x])])
+        w = self.constant(self.rng.normal(0, 0.3, (features, 5)))
+        if op == "MatMul":
+            return self.node("MatMul", [x, w])
+        return self.node("Gemm", [x, w, self.constant(self.rng.normal(0, 0.3, 5))])
+
+    def model(self, *outputs):
+        """The ModelProto."""
+        value = helper.make_tensor_value_info
+        graph = helper.make_graph(
+            self._nodes,
+            "net",
+            [value("x", onnx.TensorProto.FLOAT, (1, *self.shape))],
+            [value(name, onnx.TensorProto.FLOAT, None) for name in outputs],
+            self._constants,
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        return onnx.shape_inference.infer_shapes(model)
+
+
+def plain(graph):
+    """Convolutions and a pool."""
+    x = graph.node("Relu", [graph.conv("x", 3, 8)])
+    x = graph.node("MaxPool", [x], kernel_shape=[2, 2], strides=[2, 2])
+    return [graph.classes(graph.node("Relu", [graph.conv(x, 8, 16)]), 16)]
+
+
+def residual(graph):
+    """Two blocks, one of which has a stride and a convolution beside it."""
+    first = graph.node("Relu", [graph.conv("x", 3, 8)])
+    x = graph.node("Relu", [graph.conv(first, 8, 8)])
+    x = graph.node("Relu", [graph.node("Add", [graph.conv(x, 8, 8), first])])
+    beside = graph.conv(x, 8, 8, kernel=1, pad=0, stride=2)
+    x = graph.node("Add", [graph.conv(x, 8, 8, stride=2), beside])
+    return [graph.classes(graph.node("Relu", [x]), 8, op="MatMul")]
+
+
+def mobile(graph):
+    """An inverted bottleneck: pointwise, depthwise, pointwise without activation."""
+    x = graph.relu6(graph.conv("x", 3, 8))
+    x = graph.relu6(graph.conv(x, 8, 16, kernel=1, pad=0))
+    x = graph.relu6(graph.conv(x, 16, 16, group=16))
+    x = graph.conv(x, 16, 8, kernel=1, pad=0)
+    return [graph.classes(graph.relu6(graph.conv(x, 8, 16, kernel=1, pad=0)), 16, op="MatMul")]
+
+
+def heads(graph):
+    """A trunk that a map and a vector leave; the head's convolutions read two maps side by side."""
+    x = graph.node("Relu", [graph.conv("x", 3, 8)])
+    y = graph.node("Relu", [graph.conv(x, 8, 6)])
+    both = graph.node("Concat", [x, y], axis=1)
+    return [graph.conv(both, 14, 4), graph.classes(both, 14)]
+
+
+def leaky(graph):
+    """Activations of both signs that a convolution pads, and a result that is a map."""
+    x = graph.node("LeakyRelu", [graph.conv("x", 3, 8)], alpha=0.25)
+    return [graph.conv(graph.node("LeakyRelu", [graph.conv(x, 8, 8)], alpha=0.25), 8, 4)]
+
+
+NETWORKS = {"leaky": leaky, "plain": plain, "residual": residual, "mobile": mobile, "heads": heads}
+
+
+class _Images(CalibrationDataReader):
+    def __init__(self, images):
+        self._images = iter([{"x": image[None]} for image in images])
+
+    def get_next(self):
+        """See CalibrationDataReader."""
+        return next(self._images, None)
+
+
+def round_scales(path):
+    """Makes all scales of a quantized file powers of two: then float32 rounds nothing."""
+    model = onnx.load(path)
+    for tensor in model.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT and "scale" in tensor.name:
+            scale = numpy_helper.to_array(tensor)
+            rounded = np.exp2(np.rint(np.log2(scale))).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(rounded, tensor.name))
+    onnx.save(model, path)
+
+
+def quantized(folder, name, seed, *, form, activations, per_channel, symmetric=False):
+    """Path of a network of NETWORKS with random weights, quantized in this form ("QDQ", "QOperator")."""
+    onnxruntime.set_default_logger_severity(3)
+    graph = FloatGraph(np.random.default_rng(seed))
+    given, path = folder / "float.onnx", folder / f"{name}.onnx"
+    onnx.save(graph.model(*NETWORKS[name](graph)), given)
+    quantize_static(
+        given,
+        path,
+        _Images(graph.rng.random((8, *SHAPE)).astype(np.float32)),
+        quant_format=getattr(QuantFormat, form),
+        per_channel=per_channel,
+        activation_type=getattr(QuantType, activations),
+        weight_type=QuantType.QInt8,
+        extra_options={"ActivationSymmetric": symmetric},
+    )
+    return path
