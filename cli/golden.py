@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
                 written.append(str(path))
     report: dict[str, Any] = {"network": network.name, "images": len(images), "files": written}
     out.say(f"{network.name}: {len(images)} images")
+    report["notes"] = out.notes(network.notes)
     if labels is not None:
         (scores,) = real.values()
         report["accuracy"] = float(np.mean(scores.argmax(axis=1) == labels))

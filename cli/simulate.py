@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
             write_file(path, results_file(arrays))
             out.say(f"wrote {path}")
     _say(out, result)
-    contents = result.as_dict()
+    contents = result.as_dict() | {"notes": out.notes(network.notes)}
     if netlist:
         contents["netlist"] = netlist.as_dict()
     else:

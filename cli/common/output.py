@@ -97,6 +97,12 @@ class Output:
         """Prints lines for a person."""
         streams.write(self._stream, text + "\n")
 
+    def notes(self, notes: Iterable[str]) -> list[str]:
+        """Says what was taken for granted; returns it, for the report."""
+        for note in notes:
+            self.say(f"note: {note}")
+        return list(notes)
+
     def table(self, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Prints rows under a header; a number stands right, text left, None as a dash."""
         self.say(format_table(header, rows))

@@ -110,13 +110,15 @@ class IntegerNetwork(QuantizedNetwork):
 
     input_signed: the codes are two's complement of input_bits bits. image_zero: the zero point of images
     whose integers minus it have no code of 8 bits: the codes are the integers themselves then. results: what
-    leaves the network, by default the accumulators of the last layer under its name.
+    leaves the network, by default the accumulators of the last layer under its name. notes: sentences on what
+    was taken for granted of its file.
     """
 
     layers: tuple[IntegerLayer, ...]
     input_signed: bool = False
     image_zero: int = 0
     results: tuple[Result, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.results:

@@ -25,6 +25,7 @@ from .file.graph import Node
 from .file.read import read_graph
 from .image import counted_codes, declared_codes, image_codes, linear_codes
 from .joined import applied, concat, moved_part
+from .linear import widened
 from .operators import ANSWERS, OPERATORS, State, answer
 from .parts import parts
 from .qlinear import qlinear_add
@@ -119,6 +120,7 @@ class _Importer:
             layers=layers,
             input_signed=image.signed,
             image_zero=image.zero,
+            notes=graph.notes,
             results=tuple(result.moved(places) for result in results),
         )
         return Import(network, tensors)
@@ -165,6 +167,8 @@ class _Importer:
         elif not moving:
             state.constants[name] = fold(node, state.constants)
         else:
+            if node.op in PARTS and isinstance(first, Padded):
+                first = widened(node, first)
             if node.op in PARTS and isinstance(first, Codes | Sums | Joined) and moving == [node.inputs[0]]:
                 results: list[Tensor] = [*parts(node, first, state.builder, state.constants)]
             else:
@@ -202,17 +206,24 @@ class _Importer:
             return tensor
         if isinstance(tensor, Answer):
             return self._answer(node, tensor)
+        if isinstance(tensor, Padded) and node.op not in ("Conv", "Pad"):
+            tensor = widened(node, tensor)
         if node.op == "Concat":
             return self._concat(node, moving)
         if isinstance(tensor, Joined):
             return self._of_joined(node, tensor, moving)
+        return self._of_one(node, tensor, moving)
+
+    def _of_one(self, node: Node, tensor: Tensor, moving: list[str]) -> Tensor:
+        """What a node makes of one tensor."""
         if node.op in LAYOUT and not isinstance(tensor, _PARTS):
             return move(node, tensor, self._state.batch, self._state.constants)
         if len(moving) > 1:
             return self._sum(node, moving)
         if isinstance(tensor, Raw):
             return self._quantize_image(node, tensor)
-        _check_parts(node, tensor)
+        if isinstance(tensor, Patches) and node.op != "MatMul":
+            node.refuse("reads the patches of Im2Col", "a MatMul behind Im2Col")
         if node.op not in OPERATORS:
             node.refuse("reads the image or a feature map", "constants as its inputs")
         operator = OPERATORS[node.op]
@@ -298,11 +309,3 @@ class _Importer:
     def _set_image(self, name: str, codes: Codes) -> Codes:
         self._image = self._state.tensors[name] = codes
         return codes
-
-
-def _check_parts(node: Node, tensor: Tensor) -> None:
-    """Refuses halves of a convolution in front of anything but the other half."""
-    if isinstance(tensor, Padded) and node.op != "Conv":
-        node.refuse("reads a padded map", "a convolution behind Pad")
-    if isinstance(tensor, Patches) and node.op != "MatMul":
-        node.refuse("reads the patches of Im2Col", "a MatMul behind Im2Col")

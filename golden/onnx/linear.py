@@ -12,7 +12,7 @@ from .file.graph import MAX_ELEMENTS, Node
 from .values.draft import Codes, Draft, Shape
 from .values.layout import given_axes, within
 from .values.quantizers import Constant, parameter, scalar
-from .values.tensors import Padded, Sums, as_map, feature_order, map_dims, relabelled
+from .values.tensors import Padded, Sums, as_map, feature_order, identity, map_dims, relabelled
 from .values.weights import choose_encoding, integer_weights
 
 # Padding at the top, left, bottom, right.
@@ -47,6 +47,19 @@ def padded(node: Node, codes: Codes, constants: dict[str, Constant]) -> Padded:
             node.refuse(f"pads axis {axis} by {before} and {after}", "padding of rows and columns")
     (top, bottom), (left, right) = sides["H"], sides["W"]
     return Padded(codes, (top, left, bottom, right))
+
+
+def widened(node: Node, padded: Padded) -> Sums:
+    """Padded codes as a map of that size: a depthwise layer of weights 1 that reads the padding too."""
+    codes = padded.codes
+    if any(codes.offset):
+        node.refuse(
+            "reads a padded tensor whose value 0 has no code", "a quantizer in front whose grid holds 0"
+        )
+    sums = identity(node.name, codes, node.position)
+    rows, columns = replace(sums.draft, padding=padded.padding).padded(codes.shape)
+    shape = (rows, columns, codes.shape[2])
+    return replace(sums, draft=replace(sums.draft, padding=padded.padding, conv_shape=shape), shape=shape)
 
 
 def convolution(node: Node, codes: Codes | Padded, constants: dict[str, Constant]) -> Sums:

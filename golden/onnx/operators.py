@@ -102,7 +102,11 @@ def _im2col(node: Node, tensor: Codes | Sums, state: State) -> Patches:
     return patches(node, state.stored(node, tensor))
 
 
-def _pad(node: Node, tensor: Codes | Sums, state: State) -> Padded:
+def _pad(node: Node, tensor: Codes | Sums | Padded, state: State) -> Padded:
+    if isinstance(tensor, Padded):
+        more = padded(node, tensor.codes, state.constants).padding
+        top, left, bottom, right = (a + b for a, b in zip(tensor.padding, more, strict=True))
+        return Padded(tensor.codes, (top, left, bottom, right))
     return padded(node, state.builder.codes(node, tensor, CodeZero.REAL), state.constants)
 
 

@@ -68,7 +68,8 @@ class Graph:
 
     input_shape: the one input, batch first; element_type: of its elements; input_type: data type of QONNX
     that the file declares for it, "" where it is a float; uses: how often each tensor is read, outputs
-    included; opsets: domain -> version of its operators; functions: (domain, name) that the file defines.
+    included; opsets: domain -> version of its operators; functions: (domain, name) that the file defines;
+    notes: see IntegerNetwork.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Graph:
     uses: dict[str, int]
     opsets: dict[str, int]
     functions: Collection[tuple[str, str]]
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def readers(self) -> dict[str, list[tuple[Node, int]]]:

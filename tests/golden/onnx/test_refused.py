@@ -185,10 +185,6 @@ MODELS = {
         behind_quant("Pad", np.array([0, 1, 1, 1, 0, 0, 1, 1])),
         r"node bent \(Pad\): pads axis 1 by 1 and 0; accepted: padding of rows",
     ),
-    "pooled padding": (
-        behind_quant("Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1])),
-        r"node flat \(Flatten\): reads a padded map; accepted: a convolution behind Pad",
-    ),
     "window beyond the map": (
         behind_conv("MaxPool", kernel_shape=[5, 5]),
         r"node bent \(MaxPool\): its window covers 5 of 4 padded pixels",

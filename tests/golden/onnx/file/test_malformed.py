@@ -116,7 +116,6 @@ MODELS = {
         changed(no_initializer),
         r"node conv_w \(Quant\): reads constant3, which no node, input or initializer provides",
     ),
-    "dynamic batch": (changed(named_axis(0)), "input x: axis 0 has the size N; accepted: fixed "),
     "dynamic rows": (changed(named_axis(2)), "input x: axis 2 has the size N; accepted: fixed "),
     "2 GB claimed": (
         changed(two_gigabytes),

@@ -1,0 +1,72 @@
+"""Pad in front of something else than a convolution, and a batch without a size."""
+
+import numpy as np
+import onnx
+import pytest
+
+from dorefa.golden.onnx import importer
+
+from .support import assert_refused, check, convolution, head, weights_of
+
+
+def pad(graph, x, out, *sides):
+    """A Pad node; sides: top, left, bottom, right."""
+    top, left, bottom, right = sides
+    sizes = graph.constant([0, 0, top, left, 0, 0, bottom, right], dtype=np.int64)
+    return graph.node("Pad", [x, sizes], out)
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes", "pixels"),
+    [
+        ("MaxPool", {"kernel_shape": [2, 3], "strides": [2, 2]}, 3 * 3),
+        ("MaxPool", {"kernel_shape": [3, 3], "strides": [1, 1], "pads": [1, 1, 1, 1]}, 7 * 8),
+        ("AveragePool", {"kernel_shape": [2, 2], "strides": [1, 2]}, 6 * 4),
+        ("Relu", {}, 7 * 8),
+    ],
+)
+def test_whatever_reads_a_padded_map(op, attributes, pixels, tmp_path, rng):
+    def build(batch):
+        graph, x, draw = convolution(batch, 3, bits=3)
+        x = graph.node(op, [pad(graph, x, "padded", 1, 3, 2, 1)], "bent", **attributes)
+        x = graph.quant(x, "act", 0.25, 4, signed=1)
+        return graph.model(head(graph, x, draw, 6 * pixels))
+
+    check(build, tmp_path, rng)
+
+
+def test_padding_of_a_padded_map_and_of_parts(tmp_path, rng):
+    def build(batch):
+        graph, x, draw = convolution(batch, 4)
+        x = pad(graph, pad(graph, x, "once", 1, 0, 0, 2), "twice", 0, 1, 1, 0)
+        w = graph.weights(weights_of(draw, 5, 6, 3, 3), "w", 0.25, 3)
+        side = graph.node("Conv", [x, w], "side", pads=[1, 0, 0, 1])
+        ints = [graph.constant([value], dtype=np.int64) for value in (-3, 9, 2)]
+        return graph.model(head(graph, graph.node("Slice", [x, *ints], "part"), draw, 6 * 3 * 7), side)
+
+    check(build, tmp_path, rng)
+
+
+def test_a_map_without_a_zero_is_not_padded(tmp_path):
+    graph, x, draw = convolution(1, 4)
+    graph.nodes.pop()
+    x = graph.quant("conv0", "act0", 0.5, 3, zero=0.3)
+    x = graph.node("Relu", [pad(graph, x, "padded", 1, 0, 0, 0)], "bent")
+    path = tmp_path / "net.onnx"
+    path.write_bytes(
+        graph.model(head(graph, graph.quant(x, "act", 0.5, 3), draw, 6 * 20)).SerializeToString()
+    )
+    assert_refused(path, r"node (bent \(Relu\): reads a padded tensor whose value 0 has no|padded \(Pad\): )")
+
+
+@pytest.mark.parametrize("batch", ["N", ""])
+def test_a_batch_without_a_size_is_taken_as_one(batch, tmp_path):
+    graph, x, draw = convolution(1, 4)
+    model = graph.model(head(graph, x, draw, 6 * 16))
+    dim = model.graph.input[0].type.tensor_type.shape.dim[0]
+    dim.Clear()
+    if batch:
+        dim.dim_param = batch
+    onnx.save(model, tmp_path / "net.onnx")
+    network = importer.load(tmp_path / "net.onnx")
+    assert network.notes == (f"the batch of input x, {batch or 'of unknown size'}, is taken as 1",)
