@@ -123,7 +123,10 @@ COMPONENTS = {
     ),
     **_own("", "engine"),
     "guard": Part(
-        "hw/engine/guard.py", (f"{_HARDWARE}/test_engine_guard.py",), ("*",), "hw/engine/engine.py"
+        "hw/engine/guard.py",
+        tuple(f"{_HARDWARE}/test_engine_guard{part}.py" for part in ("", "_watch")),
+        ("*",),
+        "hw/engine/engine.py",
     ),
     "axi": Part("hw/shell/axi.py", ("tests/hw/shell/test_axi.py",)),
     "uart": Part("hw/shell/uart.py", ("tests/hw/shell/test_uart.py",)),
