@@ -121,7 +121,10 @@ COMPONENTS = {
     "host_port": Part(
         "hw/engine/host_port.py", tuple(f"{_HARDWARE}/test_host_port{part}.py" for part in ("", "_guard"))
     ),
-    **_own("", "engine"),
+    "engine": Part(
+        "hw/engine/engine.py",
+        tuple(f"{_HARDWARE}/test_{name}.py" for name in ("engine", "slice", "engine_guard_watch")),
+    ),
     "guard": Part(
         "hw/engine/guard.py",
         tuple(f"{_HARDWARE}/test_engine_guard{part}.py" for part in ("", "_watch")),
