@@ -1,38 +1,19 @@
-"""What a guarded engine's watchdog sees as a move, what the host may do meanwhile, and streams of trunks of
-images that end with an error."""
+"""What a guarded engine's watchdog sees as a move, and what the host may do meanwhile."""
 
-import numpy as np
 import pytest
 
 from dorefa.golden.lowering.lower import lower
-from dorefa.golden.network.parts import Rescale
-from dorefa.sim.amaranth.trunk_memory import TrunkMemory
+from dorefa.sim.amaranth.streams import Stalls
 from dorefa.sim.job.beats import beats, image_packet
 
 from ..support import draw_layer, network
 from .test_engine_guard import Guarded, chain
+from .test_engine_guard_trunks import residual, with_trunks
 
 
-def residual(rng):
-    """A trunk of two channels on a 2x2 map, to which a layer is added, and to the sum another one."""
-
-    def trunk(name, **fields):
-        rescale = Rescale(
-            m=rng.integers(-9, 10, 2), b=rng.integers(-50, 50, 2), f=3, scale=np.float32(0.125), bits=12
-        )
-        return draw_layer(rng, name, (2, 1, 1, 2), rescale=rescale, **fields)
-
-    layers = [
-        trunk("first", a_bits=None),
-        trunk("second", source="input", add="first", a_bits=2),
-        trunk("third", add="second", a_bits=2),
-        draw_layer(rng, "fc", (3, 1, 1, 8), kind="fc", a_bits=None),
-    ]
-    return lower(network((2, 2, 2), 2, *layers))
-
-
-def with_trunks(rng, trunk_memory=TrunkMemory):
-    return Guarded(residual(rng), rng, trunk_memory=trunk_memory, trunks="stream")
+def turned(packets):
+    """Packets of other weights."""
+    return [bytes(byte ^ 0xFF for byte in packet) for packet in packets]
 
 
 def moves(guarded):
@@ -69,6 +50,63 @@ def test_the_shortest_time_of_the_watchdog(trunks, rng):
         await guarded.send(ctx, 0)
         assert (await guarded.answer(ctx))[1]
         assert await guarded.told(ctx, "timeout")
+
+    guarded.run(testbench)
+
+
+class Beats(Stalls):
+    """Lets so many beats come, each behind some cycles."""
+
+    def __init__(self, rng, left=1 << 30, behind=0):
+        super().__init__(rng)
+        self.left, self.behind, self.waited = left, behind, 0
+
+    def source(self):
+        self.waited += 1
+        if self.left and self.waited > self.behind:
+            self.left, self.waited = self.left - 1, 0
+            return False
+        return True
+
+
+def test_weights_that_come_slowly(rng):
+    """Their beats are moves: an image may wait for a packet longer than the watchdog does for a beat."""
+    only = draw_layer(rng, "fc", (3, 1, 1, 16), w_bits=8, kind="fc", a_bits=None)
+    guarded = Guarded(lower(network((1, 1, 16), 1, only)), rng, stalls=Beats(rng, behind=20))
+    assert len(guarded.bench.job.weight_packets[0]) * 20 > 2 * guarded.patience
+
+    async def testbench(ctx):
+        assert await guarded.right(ctx)
+        assert await guarded.told(ctx)
+
+    guarded.run(testbench)
+
+
+def test_a_reset_forgets_a_packet_of_weights(rng):
+    """Of pass 0 a part was taken, and what is left of the image comes while the host resets."""
+
+    def packets_of(image, own):
+        return own if image < 2 else turned(own)
+
+    stalls = Beats(rng, left=0)
+    guarded = Guarded(residual(rng), rng, packets_of, stalls=stalls)
+    packets = guarded.bench.job.weight_packets
+
+    async def testbench(ctx):
+        # The image's beat counts, too.
+        stalls.left = 1 + len(packets[0]) // 2
+        await guarded.send(ctx, 0, cut=1)
+        for _ in range(20):
+            await ctx.tick()
+        await guarded.write(ctx, "control", 3)
+        stalls.left = sum(map(len, packets)) - len(packets[0]) // 2
+        for _ in range(stalls.left + 20):
+            await ctx.tick()
+        assert not stalls.left
+        await guarded.write(ctx, "control", 1)
+        stalls.left = 1 << 30
+        assert await guarded.right(ctx)
+        assert await guarded.told(ctx)
 
     guarded.run(testbench)
 
@@ -122,7 +160,7 @@ def test_weights_of_a_program_that_is_replaced(rng):
     """An image that was dropped has taken some, which are not those of the next image."""
 
     def packets(image, own):
-        return [bytes(byte ^ 0xFF for byte in packet) for packet in own] if image == 0 else own
+        return turned(own) if image == 0 else own
 
     guarded = Guarded(residual(rng), rng, packets)
 
@@ -138,116 +176,6 @@ def test_weights_of_a_program_that_is_replaced(rng):
             ctx.set(guarded.engine.host.w_en, 1)
             await ctx.tick()
         ctx.set(guarded.engine.host.w_en, 0)
-        assert await guarded.right(ctx)
-        assert await guarded.told(ctx)
-
-    guarded.run(testbench)
-
-
-def test_the_image_behind_a_wrong_trunk(rng):
-    """Trunks of both passes that keep one come back, the first one too short once."""
-
-    class Short(TrunkMemory):
-        sent = 0
-
-        async def send(self, ctx, packet, number):
-            self.sent += 1
-            await super().send(ctx, packet[:-3] if self.sent == 1 else packet, number)
-
-    guarded = with_trunks(rng, Short)
-
-    async def testbench(ctx):
-        await guarded.send(ctx, 0)
-        assert (await guarded.answer(ctx))[1]
-        assert await guarded.told(ctx, "wrong_trunks")
-        assert await guarded.right(ctx)
-        assert await guarded.told(ctx)
-
-    guarded.run(testbench)
-
-
-@pytest.mark.parametrize("late", [0, 200])
-def test_a_trunk_that_no_pass_adds(late, rng):
-    """It comes behind those of its image, while that runs or afterwards, and harms none."""
-
-    class Again(TrunkMemory):
-        sent = 0
-
-        async def send(self, ctx, packet, number):
-            await super().send(ctx, packet, number)
-            self.sent += 1
-            if self.sent == 2:
-                for _ in range(late):
-                    await ctx.tick()
-                await super().send(ctx, packet, number)
-
-    guarded = with_trunks(rng, Again)
-
-    async def testbench(ctx):
-        assert await guarded.right(ctx)
-        for _ in range(300):
-            await ctx.tick()
-        assert await guarded.told(ctx, "wrong_trunks")
-        for _ in range(2):
-            assert await guarded.right(ctx)
-        assert await guarded.told(ctx)
-
-    guarded.run(testbench)
-
-
-def test_other_errors_beside_trunks(rng):
-    """A packet of weights of another length, and an image that does not come to its end. A trunk that comes
-    while an image ends with an error is not wrong."""
-
-    def packets(image, own):
-        return [own[0], own[1][: len(own[1]) // 2], *own[2:]] if image == 0 else own
-
-    guarded = Guarded(residual(rng), rng, packets, trunks="stream")
-
-    async def testbench(ctx):
-        await guarded.send(ctx, 0)
-        assert (await guarded.answer(ctx))[1]
-        assert await guarded.told(ctx, "wrong_weights")
-        await guarded.send(ctx, 0, cut=5)
-        for _ in range(3 * guarded.patience):
-            await ctx.tick()
-        assert await guarded.told(ctx, "timeout")
-        assert await guarded.right(ctx)
-        assert await guarded.told(ctx)
-
-    guarded.run(testbench)
-
-
-def test_a_trunk_that_waits_for_its_receiver(rng):
-    """No time is out; a reset waits until the beat is gone, and the next image is right."""
-    may = []
-
-    class Slow(TrunkMemory):
-        async def take(self, ctx):
-            while not may:
-                await ctx.tick()
-            await super().take(ctx)
-
-    guarded = with_trunks(rng, Slow)
-    port = guarded.engine.trunks_o
-
-    async def testbench(ctx):
-        await guarded.send(ctx, 0)
-        for _ in range(3 * guarded.patience):
-            await ctx.tick()
-        assert ctx.get(port.valid) and await guarded.told(ctx)
-        waiting = ctx.get(port.payload)
-        await guarded.write(ctx, "control", 3)
-        await guarded.write(ctx, "control", 1)
-        for _ in range(50):
-            await ctx.tick()
-            assert ctx.get(port.valid) and ctx.get(port.payload) == waiting
-        assert ctx.get(guarded.engine.status.busy)
-        may.append(True)
-        for _ in range(50):
-            await ctx.tick()
-        assert not ctx.get(guarded.engine.status.busy) and not ctx.get(port.valid)
-        guarded.answers.clear()
         assert await guarded.right(ctx)
         assert await guarded.told(ctx)
 

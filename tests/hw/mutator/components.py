@@ -123,11 +123,14 @@ COMPONENTS = {
     ),
     "engine": Part(
         "hw/engine/engine.py",
-        tuple(f"{_HARDWARE}/test_{name}.py" for name in ("engine", "slice", "engine_guard_watch")),
+        tuple(
+            f"{_HARDWARE}/test_{name}.py"
+            for name in ("engine", "slice", "engine_guard_watch", "engine_guard_trunks")
+        ),
     ),
     "guard": Part(
         "hw/engine/guard.py",
-        tuple(f"{_HARDWARE}/test_engine_guard{part}.py" for part in ("", "_watch")),
+        tuple(f"{_HARDWARE}/test_engine_guard{part}.py" for part in ("", "_watch", "_trunks")),
         ("*",),
         "hw/engine/engine.py",
     ),

@@ -185,4 +185,16 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "UartReceiver.elaborate: armed = Signal() -> armed = Signal(init=1)": "the line begins high, which "
         "arms the receiver before it can fall",
     },
+    "guard": {
+        "connect_guard: moves = moves | port.valid & port.ready -> moves = moves | port.ready, second time "
+        "only": "weights are ready beside a beat alone, or while the host ends all that is watched",
+        "connect_guard: image, ran = (Signal.like(trunks.image), Signal()) -> image, ran = ("
+        "Signal.like(trunks.image), Signal(init=1))": "no image is under way in the first cycle",
+    },
+    "run_generator": {
+        "RunGenerator._place: first, returns, begins = (Signal(place), Signal(), Signal()) -> "
+        "first, returns, begins = (Signal(place), Signal(), Signal(init=1))": "set by the step to the first "
+        "run, before it counts",
+        "RunGenerator.elaborate: self.o.valid.eq(0) dropped": "a pass starts while no run is left, with a 0",
+    },
 }
