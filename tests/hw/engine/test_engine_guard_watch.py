@@ -180,3 +180,39 @@ def test_weights_of_a_program_that_is_replaced(rng):
         assert await guarded.told(ctx)
 
     guarded.run(testbench)
+
+
+def test_cycles_of_an_image(rng):
+    """From its first read to its end. A reset leaves the number of the image before, and that of the next one
+    is right."""
+    guarded = Guarded(residual(rng), rng)
+    status = guarded.engine.status
+
+    async def counted(ctx):
+        """Cycles of an image, as its signals say."""
+        await guarded.send(ctx, 0)
+        cycles, idle, read, ends = 0, 0, [], []
+        while idle < 3:  # the last pass is done a cycle behind its end
+            *_, begins, done = await ctx.tick().sample(status.first_read, status.layer_done)
+            read += [cycles] * begins
+            ends += [cycles] * done
+            cycles, idle = cycles + 1, 0 if ctx.get(status.busy) else idle + 1
+        (first,) = read
+        return ends[-1] - first
+
+    async def testbench(ctx):
+        before = await counted(ctx)
+        assert await guarded.read(ctx, "cycles") == before
+        for after in (5, 60):
+            await guarded.send(ctx, 0)
+            for _ in range(after):
+                await ctx.tick()
+            await guarded.write(ctx, "control", 3)
+            for _ in range(10):
+                await ctx.tick()
+            await guarded.write(ctx, "control", 1)
+            assert await guarded.read(ctx, "cycles") == before
+            before = await counted(ctx)
+            assert await guarded.read(ctx, "cycles") == before
+
+    guarded.run(testbench)

@@ -10,6 +10,7 @@ from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.packets import weight_packet
 from dorefa.hw.compiler.plan import find_problems
 from dorefa.hw.compiler.sizing import fit
+from dorefa.hw.interface.registers import REGISTERS
 from dorefa.hw.interface.streams import beats_per_address
 from dorefa.sim.amaranth.trunk_memory import TrunkMemory
 
@@ -124,10 +125,12 @@ def test_wrong_weights(change, rng):
     compare(compiled, images[[0, 2]], outcome)
 
 
-@pytest.mark.parametrize("engines, rows", [(1, 4), (2, 2)])
-def test_reset_while_weights_come_in(engines, rows, rng):
-    """In the middle of a packet and of a pass: the next image, with all its packets, is right."""
-    compiled = streamed(rng, weight_depth=16, engines=engines, rows=rows)
+@pytest.mark.parametrize("engines, rows, by_host", [(1, 4, False), (2, 2, False), (1, 4, True)])
+def test_reset_while_weights_come_in(engines, rows, by_host, rng):
+    """In the middle of a packet and of a pass: the next image, with all its packets, is right. By the host in
+    an engine without checks, whose weights do not say of which pass they are."""
+    checks = "none" if by_host else "full"
+    compiled = streamed(rng, weight_depth=16, engines=engines, rows=rows, checks=checks)
     packets = [weight_packet(words, compiled.config) for words in compiled.weight_packets]
     images = random_images(compiled.network, 1, 6)
     bench = Bench(compiled, rng)
@@ -140,9 +143,17 @@ def test_reset_while_weights_come_in(engines, rows, rng):
             ctx.set(engine.weights.valid, 1)
             await ctx.tick().repeat(stop)
             ctx.set(engine.weights.valid, 0)
-            ctx.set(bench.reset, 1)
-            await ctx.tick()
-            ctx.set(bench.reset, 0)
+            if by_host:
+                ctx.set(engine.host.addr, REGISTERS["control"].address)
+                ctx.set(engine.host.w_en, 1)
+                for word in (3, 1):
+                    ctx.set(engine.host.w_data, word)
+                    await ctx.tick().repeat(10)
+                ctx.set(engine.host.w_en, 0)
+            else:
+                ctx.set(bench.reset, 1)
+                await ctx.tick()
+                ctx.set(bench.reset, 0)
             assert not ctx.get(engine.weights.ready) and not ctx.get(engine.status.busy)
 
     outcome = bench.run([beats_of(images[0], 3)], 1, before)

@@ -191,6 +191,11 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "connect_guard: image, ran = (Signal.like(trunks.image), Signal()) -> image, ran = ("
         "Signal.like(trunks.image), Signal(init=1))": "no image is under way in the first cycle",
     },
+    "engine": {
+        f"Engine._count: counter = Signal(32, init=1) -> counter = Signal(32, init={init})": "set anew in "
+        "every cycle in which no image runs"
+        for init in (0, 2)
+    },
     "run_generator": {
         "RunGenerator._place: first, returns, begins = (Signal(place), Signal(), Signal()) -> "
         "first, returns, begins = (Signal(place), Signal(), Signal(init=1))": "set by the step to the first "
