@@ -163,7 +163,7 @@ def test_reset_while_weights_come_in(engines, rows, by_host, rng):
 
 
 STAIRCASES = {
-    "streamed trunks": ("max", {"trunks": "stream", "results": "wide"}),
+    "streamed trunks": ("max", {"trunks": "stream", "results": "wide", "engines": 2}),
     "sums of accumulators": ("average", {"cols": 3}),
     "sums of codes": ("average_codes", {"cols": 2}),
 }
