@@ -201,5 +201,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "first, returns, begins = (Signal(place), Signal(), Signal(init=1))": "set by the step to the first "
         "run, before it counts",
         "RunGenerator.elaborate: self.o.valid.eq(0) dropped": "a pass starts while no run is left, with a 0",
+        "RunGenerator.elaborate: y = self._place(m, taken & valid | begins, taken, step.move, distance, run) "
+        "-> y = self._place(m, taken | begins, taken, step.move, distance, run)": "the place moves on while "
+        "no run is left alone, and a start sets it",
     },
 }
