@@ -105,7 +105,7 @@ COMPONENTS = {
     ),
     "trunk_streams": Part(
         "hw/engine/output/trunk_streams.py",
-        tuple(f"{_HARDWARE}/output/test_trunk_streams{part}.py" for part in ("_guard", "")),
+        tuple(f"{_HARDWARE}/output/test_trunk_streams{part}.py" for part in ("_guard", "_promises", "")),
     ),
     **_own("output/", "results"),
     "wide_results": Part(

@@ -191,6 +191,14 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "connect_guard: image, ran = (Signal.like(trunks.image), Signal()) -> image, ran = ("
         "Signal.like(trunks.image), Signal(init=1))": "no image is under way in the first cycle",
     },
+    "trunk_streams": {
+        f"TrunkStreams.{text}": "the cycle behind an image's end is one between images"
+        for text in (
+            "elaborate: drops = self.finished | self.idle if config.guarded else self.finished -> "
+            "drops = self.idle if config.guarded else self.finished",
+            "_number: m.If(self.finished | self.idle) -> m.If(self.idle)",
+        )
+    },
     "engine": {
         f"Engine._count: counter = Signal(32, init=1) -> counter = Signal(32, init={init})": "set anew in "
         "every cycle in which no image runs"

@@ -164,36 +164,6 @@ def test_right_images():
     trunks.run(testbench)
 
 
-@pytest.mark.parametrize("adds", [False, True])
-def test_a_tile_that_follows_at_once_is_promised_nothing_twice(adds):
-    """Neither groups nor places, from the very cycle on in which one ends."""
-    trunks = Trunks(packet(0, 4, last=False) if adds else [])
-    unit = trunks.unit
-
-    async def testbench(ctx):
-        ctx.set(unit.image, 1)
-        ctx.set(unit.idle, 0)
-        ctx.set(unit.layer.full_groups, 4)
-        ctx.set(unit.layer.trunk_add, adds)
-        ctx.set(unit.layer.trunk_store, not adds)
-        for _ in range(10):
-            await ctx.tick()
-        assert ctx.get(unit.tile_ready)
-        await trunks.pulse(ctx, unit.tile.ends)
-        for _ in range(10):
-            assert not ctx.get(unit.tile_ready)
-            await ctx.tick()
-        ctx.set(unit.o.ready, 1)
-        for _ in range(4):
-            await trunks.pulse(ctx, unit.take if adds else unit.keep)
-        trunks.beats += of_image(packet(0, 4, last=False), 1) if adds else []
-        for _ in range(10):
-            await ctx.tick()
-        assert ctx.get(unit.tile_ready)
-
-    trunks.run(testbench)
-
-
 WRONG = {
     "short": packet(0, 4) + packet(1),
     "short by a tile": packet(0, 3) + packet(1),
@@ -246,18 +216,22 @@ def test_trunks_that_an_image_has_left(images):
 
 
 def test_nothing_is_wrong_while_a_packet_may_go_on():
-    """Its groups come late."""
+    """Its groups come late, and none is there before."""
     trunks = Trunks()
 
     async def late(ctx):
-        for beat in of_image(RIGHT, 1):
-            for _ in range(7):
+        for image in (1, 2):
+            while trunks.number < image:
                 await ctx.tick()
-            trunks.beats.append(beat)
+            for beat in of_image(RIGHT, image):
+                for _ in range(7):
+                    await ctx.tick()
+                trunks.beats.append(beat)
 
     async def testbench(ctx):
-        assert await trunks.image(ctx) == (3, values(RIGHT))
-        assert not trunks.wrong
+        for _ in range(2):
+            assert await trunks.image(ctx) == (3, values(RIGHT))
+            assert not trunks.wrong
 
     trunks.run(testbench, late)
 
