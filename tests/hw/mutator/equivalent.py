@@ -204,6 +204,12 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "every cycle in which no image runs"
         for init in (0, 2)
     },
+    "window_reader": {
+        "WindowReader._mask: first.eq(Mux(~row_start[-1] & (within > low), within, low)) -> "
+        "first.eq(Mux(~row_start[-1] & (within >= low), within, low))": "the greater of two equal places",
+        "WindowReader.elaborate: whole = Signal() -> whole = Signal(init=1)": "no register, a statement "
+        "drives it always",
+    },
     "run_generator": {
         "RunGenerator._place: first, returns, begins = (Signal(place), Signal(), Signal()) -> "
         "first, returns, begins = (Signal(place), Signal(), Signal(init=1))": "set by the step to the first "
