@@ -209,6 +209,26 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "first.eq(Mux(~row_start[-1] & (within >= low), within, low))": "the greater of two equal places",
         "WindowReader.elaborate: whole = Signal() -> whole = Signal(init=1)": "no register, a statement "
         "drives it always",
+        "WindowReader._mask: none, far, ends_first = (Signal(), Signal(), Signal()) -> "
+        "none, far, ends_first = (Signal(), Signal(), Signal(init=1))": "set anew in every cycle, and no "
+        "step is in the first one",
+        "WindowReader._steps: beyond.eq(-1) -> beyond.eq(-2)": "its low digits count where `full` is 0 alone",
+        "WindowReader._mask: far.eq(row_end[shift:-1].any()) -> far.eq(row_end[shift:-2].any())": "a row has "
+        "no more bits than the memory, and no run begins farther in front of it than twice as many",
+    },
+    "shared_reader": {
+        "SharedReader._mask: row_start, row_end = (Signal(signed(len(into) + 1), name=name) for name in "
+        "('row_start', 'row_end')) -> row_start, row_end = (_narrower(Signal(signed(len(into) + 1), "
+        "name=name)) for name in ('row_start', 'row_end'))": "a window is never in the lower half of the "
+        "places below zero that its register has",
+        "SharedReader._steps: last_copied, to_flush, to_clear = (Signal(), Signal(), Signal()) -> "
+        "last_copied, to_flush, to_clear = (Signal(init=1), Signal(), Signal())": "no register, a statement "
+        "drives it always",
+    }
+    | {
+        f"SharedReader._steps: last_copied.eq(~flushes & ~clears & (number == run.last_step)) -> "
+        f"last_copied.eq({text})": "behind a run's last step the number is another one"
+        for text in ("~flushes & (number == run.last_step)", "number == run.last_step")
     },
     "run_generator": {
         "RunGenerator._place: first, returns, begins = (Signal(place), Signal(), Signal()) -> "
