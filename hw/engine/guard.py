@@ -72,7 +72,8 @@ def connect_guard(
         ]
     if trunks is not None:
         errors = errors | trunks.wrong
-        m.d.sync += host.wrong_trunks.eq(trunks.wrong | trunks.stray)
+        # What comes while an image ends with an error is what that leaves.
+        m.d.sync += host.wrong_trunks.eq(trunks.wrong | (trunks.stray & ~recovery.stop))
         # Of which image trunks are: what another one has left may still come.
         image, ran = Signal.like(trunks.image), Signal()
         now = image + (sequencer.under_way & ~ran)

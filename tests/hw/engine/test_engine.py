@@ -9,9 +9,13 @@ from dorefa.golden.network.parts import Pool
 from dorefa.golden.random.network import random_images, random_network
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
+from dorefa.hw.config.engine import EngineConfig
+from dorefa.hw.engine.engine import Engine
+from dorefa.hw.interface.registers import REGISTERS
 from dorefa.sim.job.beats import Beat
 
-from ..support import draw_layer, network
+from ...proofs import inner
+from ..support import draw_layer, network, simulate
 from .engine_bench import Bench, beats_of, check_cycles, compare
 
 ENCODINGS = (
@@ -278,3 +282,20 @@ def test_results_of_64_bits(results, rng):
     images = random_images(integer, 1, 9)
     outcome = Bench(compiled, rng).run([beats_of(images[0], 3)], 1)
     compare(compiled, images, outcome)
+
+
+def test_cycles_have_32_bits():
+    """An image that takes seconds, of which only the end is simulated."""
+    engine = Engine(EngineConfig(lanes=8, rows=1, quant=1, fetch_bits=8))
+    seen = inner(engine).inside["_count"]
+
+    async def testbench(ctx):
+        ctx.set(seen["running"], 1)
+        ctx.set(seen["counter"], (1 << 32) - 9)
+        ctx.set(engine.host.addr, REGISTERS["cycles"].address)
+        await ctx.tick().repeat(5)
+        ctx.set(seen["ended"], 1)
+        await ctx.tick().repeat(3)
+        assert ctx.get(engine.host.r_data) == (1 << 32) - 4
+
+    simulate(engine, testbench, limit=20)

@@ -25,7 +25,7 @@ class Guarded:
     """An engine with a network and images, whose host reads the status: `answers`, packets of results as
     (scores, whether they are marked)."""
 
-    def __init__(self, integer, rng, packets=None, trunk_memory=TrunkMemory, **sizes):
+    def __init__(self, integer, rng, packets=None, trunk_memory=TrunkMemory, stalls=None, **sizes):
         config = fit(integer, lanes=8, rows=2, quant=1, weights="stream", **sizes)
         self.compiled, self.rng = compile_network(integer, config), rng
         self.images = random_images(integer, 2, int(rng.integers(1 << 31)))
@@ -35,6 +35,7 @@ class Guarded:
             job,
             weight_packets=lambda image: packets(image, own) if packets else own,
             trunk_memory=trunk_memory,
+            stalls=stalls,
         )
         self.engine, self.answers, self.done = self.bench.engine, [], False
         # Nothing moves while a pass computes.

@@ -4,15 +4,21 @@ import numpy as np
 import pytest
 
 from dorefa.golden.lowering.lower import lower
+from dorefa.golden.network.parts import Pool, Rescale
 from dorefa.golden.random.network import random_images, random_network
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.packets import weight_packet
 from dorefa.hw.compiler.plan import find_problems
 from dorefa.hw.compiler.sizing import fit
+from dorefa.hw.interface.registers import REGISTERS
 from dorefa.hw.interface.streams import beats_per_address
+from dorefa.sim.amaranth.trunk_memory import TrunkMemory
 
 from ..support import draw_layer, network
 from .engine_bench import Bench, beats_of, check_cycles, compare
+from .test_engine_guard_trunks import with_trunks
+from .training.job_bench import JobBench
+from .training.job_scenarios import ENGINE, draw, inference_is_right, job, sums_are_right
 
 
 def draw_network(rng, *engines):
@@ -119,10 +125,12 @@ def test_wrong_weights(change, rng):
     compare(compiled, images[[0, 2]], outcome)
 
 
-@pytest.mark.parametrize("engines, rows", [(1, 4), (2, 2)])
-def test_reset_while_weights_come_in(engines, rows, rng):
-    """In the middle of a packet and of a pass: the next image, with all its packets, is right."""
-    compiled = streamed(rng, weight_depth=16, engines=engines, rows=rows)
+@pytest.mark.parametrize("engines, rows, by_host", [(1, 4, False), (2, 2, False), (1, 4, True)])
+def test_reset_while_weights_come_in(engines, rows, by_host, rng):
+    """In the middle of a packet and of a pass: the next image, with all its packets, is right. By the host in
+    an engine without checks, whose weights do not say of which pass they are."""
+    checks = "none" if by_host else "full"
+    compiled = streamed(rng, weight_depth=16, engines=engines, rows=rows, checks=checks)
     packets = [weight_packet(words, compiled.config) for words in compiled.weight_packets]
     images = random_images(compiled.network, 1, 6)
     bench = Bench(compiled, rng)
@@ -135,12 +143,79 @@ def test_reset_while_weights_come_in(engines, rows, rng):
             ctx.set(engine.weights.valid, 1)
             await ctx.tick().repeat(stop)
             ctx.set(engine.weights.valid, 0)
-            ctx.set(bench.reset, 1)
-            await ctx.tick()
-            ctx.set(bench.reset, 0)
+            if by_host:
+                ctx.set(engine.host.addr, REGISTERS["control"].address)
+                ctx.set(engine.host.w_en, 1)
+                for word in (3, 1):
+                    ctx.set(engine.host.w_data, word)
+                    await ctx.tick().repeat(10)
+                ctx.set(engine.host.w_en, 0)
+            else:
+                ctx.set(bench.reset, 1)
+                await ctx.tick()
+                ctx.set(bench.reset, 0)
             assert not ctx.get(engine.weights.ready) and not ctx.get(engine.status.busy)
 
     outcome = bench.run([beats_of(images[0], 3)], 1, before)
     compare(compiled, images, outcome)
     check_cycles(compiled, outcome)
     assert not outcome.wrong_weights
+
+
+STAIRCASES = {
+    "streamed trunks": ("max", {"trunks": "stream", "results": "wide", "engines": 2}),
+    "sums of accumulators": ("average", {"cols": 3}),
+    "sums of codes": ("average_codes", {"cols": 2}),
+}
+
+
+@pytest.mark.parametrize("name", STAIRCASES)
+def test_all_that_is_between_accumulators_and_codes(name, rng):
+    """A layer that only leaves a trunk, one that adds it and is pooled, and results."""
+    kind, sizes = STAIRCASES[name]
+    rescale = Rescale(
+        m=rng.integers(-9, 10, 4), b=rng.integers(-50, 50, 4), f=3, scale=np.float32(0.125), bits=12
+    )
+    first = draw_layer(rng, "first", (4, 1, 1, 2), a_bits=None, rescale=rescale)
+    second = draw_layer(
+        rng,
+        "second",
+        (4, 1, 1, 2),
+        source="input",
+        add="first",
+        a_bits=2,
+        rescale=rescale,
+        pool=Pool(kind=kind, kernel=(2, 2), stride=(2, 2)),
+    )
+    last = draw_layer(rng, "fc", (3, 1, 1, 16), kind="fc", a_bits=None)
+    integer = lower(network((4, 4, 2), 2, first, second, last))
+    config = fit(integer, lanes=16, rows=4, quant=2, fetch_bits=16, **sizes)
+    compiled = compile_network(integer, config)
+    check_cycles(compiled, run(compiled, random_images(integer, 2, 3), rng))
+
+
+def test_results_of_jobs_have_no_offsets(rng):
+    """Whatever the parameters are; those of inference have."""
+
+    async def scenario(ctx, bench):
+        await sums_are_right(ctx, bench, job(), draw(rng, job(), 1), hold=1)
+        await inference_is_right(ctx, bench, rng)
+
+    JobBench(ENGINE, rng).run(scenario)
+
+
+def test_a_tile_that_waits_for_a_trunk_that_has_ended(rng):
+    """It says so, and no time has to be out."""
+
+    class Short(TrunkMemory):
+        async def send(self, ctx, packet, number):
+            await super().send(ctx, packet[:-3], number)
+
+    guarded = with_trunks(rng, Short)
+
+    async def testbench(ctx):
+        await guarded.send(ctx, 0)
+        assert (await guarded.answer(ctx))[1]
+        assert await guarded.told(ctx, "wrong_trunks")
+
+    guarded.run(testbench)

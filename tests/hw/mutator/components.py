@@ -105,7 +105,7 @@ COMPONENTS = {
     ),
     "trunk_streams": Part(
         "hw/engine/output/trunk_streams.py",
-        tuple(f"{_HARDWARE}/output/test_trunk_streams{part}.py" for part in ("_guard", "")),
+        tuple(f"{_HARDWARE}/output/test_trunk_streams{part}.py" for part in ("_guard", "_promises", "")),
     ),
     **_own("output/", "results"),
     "wide_results": Part(
@@ -121,9 +121,18 @@ COMPONENTS = {
     "host_port": Part(
         "hw/engine/host_port.py", tuple(f"{_HARDWARE}/test_host_port{part}.py" for part in ("", "_guard"))
     ),
-    **_own("", "engine"),
+    "engine": Part(
+        "hw/engine/engine.py",
+        tuple(
+            f"{_HARDWARE}/test_{name}.py"
+            for name in ("engine", "slice", "engine_guard_watch", "engine_guard_trunks")
+        ),
+    ),
     "guard": Part(
-        "hw/engine/guard.py", (f"{_HARDWARE}/test_engine_guard.py",), ("*",), "hw/engine/engine.py"
+        "hw/engine/guard.py",
+        tuple(f"{_HARDWARE}/test_engine_guard{part}.py" for part in ("", "_watch", "_trunks")),
+        ("*",),
+        "hw/engine/engine.py",
     ),
     "axi": Part("hw/shell/axi.py", ("tests/hw/shell/test_axi.py",)),
     "uart": Part("hw/shell/uart.py", ("tests/hw/shell/test_uart.py",)),

@@ -185,4 +185,58 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "UartReceiver.elaborate: armed = Signal() -> armed = Signal(init=1)": "the line begins high, which "
         "arms the receiver before it can fall",
     },
+    "guard": {
+        "connect_guard: moves = moves | port.valid & port.ready -> moves = moves | port.ready, second time "
+        "only": "weights are ready beside a beat alone, or while the host ends all that is watched",
+        "connect_guard: image, ran = (Signal.like(trunks.image), Signal()) -> image, ran = ("
+        "Signal.like(trunks.image), Signal(init=1))": "no image is under way in the first cycle",
+    },
+    "trunk_streams": {
+        f"TrunkStreams.{text}": "the cycle behind an image's end is one between images"
+        for text in (
+            "elaborate: drops = self.finished | self.idle if config.guarded else self.finished -> "
+            "drops = self.idle if config.guarded else self.finished",
+            "_number: m.If(self.finished | self.idle) -> m.If(self.idle)",
+        )
+    },
+    "engine": {
+        f"Engine._count: counter = Signal(32, init=1) -> counter = Signal(32, init={init})": "set anew in "
+        "every cycle in which no image runs"
+        for init in (0, 2)
+    },
+    "window_reader": {
+        "WindowReader._mask: first.eq(Mux(~row_start[-1] & (within > low), within, low)) -> "
+        "first.eq(Mux(~row_start[-1] & (within >= low), within, low))": "the greater of two equal places",
+        "WindowReader.elaborate: whole = Signal() -> whole = Signal(init=1)": "no register, a statement "
+        "drives it always",
+        "WindowReader._mask: none, far, ends_first = (Signal(), Signal(), Signal()) -> "
+        "none, far, ends_first = (Signal(), Signal(), Signal(init=1))": "set anew in every cycle, and no "
+        "step is in the first one",
+        "WindowReader._steps: beyond.eq(-1) -> beyond.eq(-2)": "its low digits count where `full` is 0 alone",
+        "WindowReader._mask: far.eq(row_end[shift:-1].any()) -> far.eq(row_end[shift:-2].any())": "a row has "
+        "no more bits than the memory, and no run begins farther in front of it than twice as many",
+    },
+    "shared_reader": {
+        "SharedReader._mask: row_start, row_end = (Signal(signed(len(into) + 1), name=name) for name in "
+        "('row_start', 'row_end')) -> row_start, row_end = (_narrower(Signal(signed(len(into) + 1), "
+        "name=name)) for name in ('row_start', 'row_end'))": "a window is never in the lower half of the "
+        "places below zero that its register has",
+        "SharedReader._steps: last_copied, to_flush, to_clear = (Signal(), Signal(), Signal()) -> "
+        "last_copied, to_flush, to_clear = (Signal(init=1), Signal(), Signal())": "no register, a statement "
+        "drives it always",
+    }
+    | {
+        f"SharedReader._steps: last_copied.eq(~flushes & ~clears & (number == run.last_step)) -> "
+        f"last_copied.eq({text})": "behind a run's last step the number is another one"
+        for text in ("~flushes & (number == run.last_step)", "number == run.last_step")
+    },
+    "run_generator": {
+        "RunGenerator._place: first, returns, begins = (Signal(place), Signal(), Signal()) -> "
+        "first, returns, begins = (Signal(place), Signal(), Signal(init=1))": "set by the step to the first "
+        "run, before it counts",
+        "RunGenerator.elaborate: self.o.valid.eq(0) dropped": "a pass starts while no run is left, with a 0",
+        "RunGenerator.elaborate: y = self._place(m, taken & valid | begins, taken, step.move, distance, run) "
+        "-> y = self._place(m, taken | begins, taken, step.move, distance, run)": "the place moves on while "
+        "no run is left alone, and a start sets it",
+    },
 }

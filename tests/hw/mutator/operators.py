@@ -106,12 +106,12 @@ def is_signal(node: ast.AST) -> bool:
 def narrower(signal):
     """A signal like `signal`, a bit less wide where that is possible."""
     # As late as this, so that whoever only lists mutants loads no Amaranth.
-    from amaranth import Shape, Signal
+    from amaranth import Const, Shape, Signal
 
     if type(signal) is not Signal or len(signal) < 2 or not isinstance(signal.shape(), Shape):
         return signal
     shape = Shape(len(signal) - 1, signal.shape().signed)
-    init = signal.init & ((1 << len(signal)) - 1) >> 1
+    init = Const(signal.init, shape).value
     return Signal(shape, name=signal.name, init=init, reset_less=signal.reset_less)
 
 

@@ -3,11 +3,13 @@
 import types
 
 import pytest
+from amaranth import Signal, signed
 
 from .campaign import check_equivalent
 from .components import COMPONENTS
 from .equivalent import EQUIVALENT
 from .mutants import CHOOSE, drawn, mutants, mutated_code
+from .operators import narrower
 
 SOURCE = '''
 def plus(x):
@@ -73,6 +75,13 @@ def test_conditions_are_inverted():
     source = "def f(m):\n    with m.If(a):\n        pass\n    with m.Elif(b):\n        pass\n"
     expected = ["f: m.If(a) -> m.If(a == 0)", "f: m.Elif(b) -> m.Elif(b == 0)"]
     assert names(source, ("f",)) == expected
+
+
+@pytest.mark.parametrize("shape, init, expected", [(6, 37, 5), (signed(6), -1, -1), (signed(6), 20, -12)])
+def test_a_narrower_signal_keeps_the_bits_that_it_has(shape, init, expected):
+    """Also where it begins below zero: Amaranth would warn of a number that does not fit."""
+    signal = narrower(Signal(shape, init=init, reset_less=True))
+    assert (len(signal), signal.init, signal.reset_less) == (5, expected, True)
 
 
 def test_only_what_elaboration_reaches():

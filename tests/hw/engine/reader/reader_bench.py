@@ -104,24 +104,27 @@ def map_words(source, codes, fetch, planes):
 BEHIND = {"separate": 5, "shared": 7}
 
 
-def fill_times(geometry, slots):
-    """Cycles from the pass's first read to `filled` of its first sets, one for each of the `slots`."""
-    times, time = [], BEHIND[geometry.reader.name] - 1
-    for number in range(min(slots, -(-geometry.pixels // geometry.cols) * geometry.groups)):
+def fill_times(geometry, slots, released):
+    """Cycles from the pass's first read to `filled` of every set: a step every cycle, where there is a slot;
+    `released`: those in which slots were."""
+    times, step = [], -2
+    for number in range(-(-geometry.pixels // geometry.cols) * geometry.groups):
         pixels = number // geometry.groups
         if geometry.reader.shares:
             steps, cleared = geometry.shared_reads.set_steps(pixels)
         else:
             columns = min(geometry.cols, geometry.pixels - pixels * geometry.cols)
             steps, cleared = (columns * count for count in geometry.copy_steps)
-        time += steps + cleared
-        times.append(time)
+        # What a patch does not fill is cleared once in every slot.
+        step = step + cleared if number < slots else max(step, released[number - slots])
+        step += steps
+        times.append(step + BEHIND[geometry.reader.name] + 1)
     return times
 
 
 def read_layer(unit, part, words, config, codes, rng, *, slow, half=0):
     """A testbench that stores `codes`, writes `half` of the table, runs the pass, and compares every patch
-    and the cycles in which the first ones are read."""
+    and the cycles in which they are filled."""
     geometry, layer = part.geometry, part.geometry.layer
     groups = slice(part.first_group, part.first_group + geometry.groups)
     expected = windows(geometry, codes)[:, groups]
@@ -158,7 +161,7 @@ def read_layer(unit, part, words, config, codes, rng, *, slow, half=0):
         ctx.set(unit.runs.start, 0)
         ctx.set(unit.reader.start, 0)
         slot, filled, now = 0, 0, 0
-        firsts, fills = [], []
+        firsts, fills, released = [], [], []
 
         async def tick():
             nonlocal filled, now
@@ -189,6 +192,7 @@ def read_layer(unit, part, words, config, codes, rng, *, slow, half=0):
                         want = bits_of(patch[word * lanes : (word + 1) * lanes], plane)
                         assert read[column] == want, (pixel, group, word, plane)
                 ctx.set(unit.reader.released, 1)
+                released.append(now)
                 filled -= 1
                 slot = (slot + 1) % config.patch_slots
                 await tick()
@@ -197,8 +201,8 @@ def read_layer(unit, part, words, config, codes, rng, *, slow, half=0):
             await tick()
         assert not filled and not ctx.get(unit.runs.o.valid), "patches beyond the last"
         assert len(firsts) == 1, "the layer's first read is one"
-        times = [fill - firsts[0] for fill in fills[: config.patch_slots]]
-        assert times == fill_times(geometry, config.patch_slots)
+        fills, released = ([time - firsts[0] for time in times] for times in (fills, released))
+        assert fills == fill_times(geometry, config.patch_slots, released)
 
     return testbench
 

@@ -108,6 +108,27 @@ def test_layers_after_one_another(rng):
     run(integer, 17, 16, 2, 2, rng, in_address=1, repeats=3)
 
 
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_layers_beside_images_in_groups_of_planes(blocks, rng):
+    """Their planes are one group, and a part ends with the last block of channels alone."""
+    integer = integer_network(rng, (1, 2, 2, 6), (3, 3, 6), 2)
+    source = MapLayout(shape=(3, 3, 6), blocks=blocks, channels=6 // blocks)
+    planes = {"a_bits": 4, "out_bits": 2, "plane_groups": 2, "patch_depth": 8, "image_patch_depth": 8}
+    run(integer, 8, 8, 2, 2, rng, source=source, **planes)
+
+
+def test_distances_of_several_words(rng):
+    """Of a feature memory of so many bits that a word of the program does not hold a distance."""
+    integer = integer_network(rng, (2, 2, 2, 2), (3, 3, 4), 2, groups=2, padding=(1, 2, 1, 1))
+    run(integer, 16, 8, 2, 2, rng, spare=130)
+
+
+def test_runs_of_more_bits_than_the_feature_memory(rng):
+    """28 bits, of which 4 lie in the map, beside 16 of the memory."""
+    integer = integer_network(rng, (1, 1, 7, 4), (1, 1, 4), 2, padding=(0, 3, 0, 3))
+    run(integer, 30, 8, 1, 2, rng, feature_depth=2, image_depth=2)
+
+
 def test_image_planes_are_shallow(rng):
     """Planes beyond `out_bits` hold the image only; a body layer's deeper patches ignore them."""
     integer = integer_network(rng, (1, 2, 2, 5), (3, 3, 5), 2)
