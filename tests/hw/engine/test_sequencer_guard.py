@@ -6,6 +6,7 @@ from dorefa.hw.engine.sequencer import Sequencer
 
 from ..support import simulate
 from .test_sequencer import BASE, draw_descriptors
+from .training.job_scenarios import ENGINE
 
 
 def test_without_a_program_packets_are_dropped_and_told(rng):
@@ -43,6 +44,24 @@ def test_without_a_program_packets_are_dropped_and_told(rng):
         assert not any(loads) and not any(wrong) and not ctx.get(unit.busy)
 
     simulate(unit, testbench, limit=50, monitors=[watch])
+
+
+@pytest.mark.parametrize("config", [BASE, ENGINE], ids=["infers", "trains"])
+def test_without_checks_the_port_is_shut_until_there_are_passes(config):
+    """Nothing would drop the packet."""
+    unit = Sequencer(config.replace(checks="none"))
+
+    async def testbench(ctx):
+        for name, value in (("image_bytes", 4), ("enable", 1), ("load_ready", 1)):
+            ctx.set(getattr(unit, name), value)
+        for _ in range(6):
+            assert not ctx.get(unit.i.ready)
+            await ctx.tick()
+        ctx.set(unit.layers, 1)
+        while not ctx.get(unit.i.ready):
+            await ctx.tick()
+
+    simulate(unit, testbench, limit=20)
 
 
 def test_no_packet_begins_while_the_host_writes():

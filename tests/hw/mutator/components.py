@@ -9,7 +9,7 @@ from types import ModuleType
 ROOT = Path(__file__).parents[3]
 _HARDWARE = "tests/hw/engine"
 _FABRICS = "tests/hw/fabric/test_families.py"
-_SEQUENCER = tuple(f"{_HARDWARE}/test_sequencer{part}.py" for part in ("", "_guard"))
+_SEQUENCER = tuple(f"{_HARDWARE}/test_sequencer{part}.py" for part in ("", "_guard", "_jobs"))
 _JOBS = f"{_HARDWARE}/training/test_jobs.py"
 _READERS = tuple(f"{_HARDWARE}/reader/test_{name}.py" for name in ("window_reader", "shared_reader"))
 

@@ -121,6 +121,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "at.filling, 1) -> wanted = (at.packets_left != 0) & ~at.full.bit_select(at.filling, 1)": "packets "
         "are left while an image runs, and never else",
     },
+    "sequencer": {
+        "Sequencer._passes: next_last, last = (Signal(), Signal()) -> "
+        "next_last, last = (Signal(init=1), Signal())": "written in every cycle, and read behind a packet",
+    },
     "outlet": {
         "Outlet.elaborate: m.If(self.stop & self.answer) -> m.If(self.answer)": "answer comes with stop",
         "Outlet.elaborate: settles.eq(settles + 1) -> settles.eq(settles - 1)": "from 0 to 2 are two steps "
