@@ -9,7 +9,8 @@ from .test_sequencer import BASE, draw_descriptors
 from .training.job_scenarios import ENGINE
 
 
-def test_without_a_program_packets_are_dropped_and_told(rng):
+@pytest.mark.parametrize("layers", [0, 1])
+def test_without_a_program_packets_are_dropped_and_told(layers):
     """Whole, byte by byte, while the engine is not runnable; what it becomes meanwhile is for the next
     one."""
     unit = Sequencer(BASE)
@@ -25,7 +26,7 @@ def test_without_a_program_packets_are_dropped_and_told(rng):
 
     async def testbench(ctx):
         for signal, value in (
-            (unit.layers, 1),
+            (unit.layers, layers),
             (unit.image_bytes, 8),
             (unit.enable, 1),
             (unit.load_ready, 1),

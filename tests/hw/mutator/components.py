@@ -125,8 +125,8 @@ COMPONENTS = {
     "guard": Part(
         "hw/engine/guard.py", (f"{_HARDWARE}/test_engine_guard.py",), ("*",), "hw/engine/engine.py"
     ),
-    "axi": Part("hw/shell/axi.py", ("tests/hw/shell/test_axi.py",)),
+    "axi": Part("hw/shell/axi.py", tuple(f"tests/hw/shell/test_axi{part}.py" for part in ("", "_top"))),
     "uart": Part("hw/shell/uart.py", ("tests/hw/shell/test_uart.py",)),
     "serial_host": Part("hw/shell/serial_host.py", ("tests/hw/shell/test_serial_host.py",)),
-    "board_core": Part("hw/shell/board_core.py", ("tests/hw/shell/test_training_board.py",)),
+    "board_core": Part("hw/shell/board_core.py", ("tests/hw/shell/test_board_core.py",)),
 }
