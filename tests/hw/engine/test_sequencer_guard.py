@@ -3,6 +3,7 @@
 import pytest
 
 from dorefa.hw.engine.sequencer import Sequencer
+from dorefa.hw.interface.registers import Mode
 
 from ..support import simulate
 from .test_sequencer import BASE, draw_descriptors
@@ -47,18 +48,23 @@ def test_without_a_program_packets_are_dropped_and_told(layers):
     simulate(unit, testbench, limit=50, monitors=[watch])
 
 
-@pytest.mark.parametrize("config", [BASE, ENGINE], ids=["infers", "trains"])
-def test_without_checks_the_port_is_shut_until_there_are_passes(config):
+@pytest.mark.parametrize("config, mode", [(BASE, None), (ENGINE, Mode.IMAGE), (ENGINE, max(Mode) + 1)])
+def test_without_checks_the_port_is_shut_until_there_is_something_to_do(config, mode):
     """Nothing would drop the packet."""
     unit = Sequencer(config.replace(checks="none"))
 
     async def testbench(ctx):
         for name, value in (("image_bytes", 4), ("enable", 1), ("load_ready", 1)):
             ctx.set(getattr(unit, name), value)
+        if mode:
+            ctx.set(unit.layers, 1)
+            ctx.set(unit.job, {"mode": mode})
         for _ in range(6):
             assert not ctx.get(unit.i.ready)
             await ctx.tick()
         ctx.set(unit.layers, 1)
+        if mode:
+            ctx.set(unit.job, {"mode": Mode.IMAGE})
         while not ctx.get(unit.i.ready):
             await ctx.tick()
 

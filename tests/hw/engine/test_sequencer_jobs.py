@@ -14,7 +14,21 @@ from .training.job_scenarios import ENGINE
 
 # Words of weights have four bytes.
 WORD_BYTES = {Mode.MEASURE_GRADIENTS: 2, Mode.QUANTIZE_GRADIENTS: 2}
-FAULTS = (None, None, None, "short", "long", "beat", "part", "nothing", "nothing last", "bytes", "shut")
+FAULTS = (
+    None,
+    None,
+    None,
+    "short",
+    "long",
+    "beat",
+    "byte",
+    "two bytes",
+    "nothing",
+    "nothing last",
+    "gap",
+    "shut",
+)
+NO_MODE = max(Mode) + 1
 
 
 @dataclass
@@ -31,7 +45,12 @@ class Packet:
 
     def is_dropped(self, config):
         """Whether nothing takes it."""
-        return config.guarded and (self.fault == "shut" or (self.mode == Mode.IMAGE and not self.layers))
+        return config.guarded and (self.fault == "shut" or not self.is_job)
+
+    @property
+    def is_job(self):
+        """Whether an engine takes such packets."""
+        return self.layers > 0 if self.mode == Mode.IMAGE else self.mode != NO_MODE
 
     def fits(self, port_bytes):
         """Of every beat, whether all is right up to it; and whether the whole packet is right."""
@@ -61,14 +80,15 @@ def draw_packet(rng, config, mode, fault):
         # One that is not full in front.
         beats.insert(0, {"data": 0, "keep": 3, "last": 0})
         size += 2
-    elif fault == "part":
-        beats[-1]["keep"] = 1
+    elif fault in ("byte", "two bytes"):
+        # Of weights both are a part of a word.
+        beats[-1]["keep"] = 1 if fault == "byte" else 3
     elif fault == "nothing":
         beats = [{"data": 0, "keep": 0, "last": 1}]
     elif fault == "nothing last":
         beats[-1]["last"] = 0
         beats.append({"data": 0, "keep": 0, "last": 1})
-    elif fault == "bytes":
+    elif fault == "gap":
         beats[-1]["keep"] = 0b1100
     layers = int(rng.integers(4))
     first = int(rng.integers(4 - layers))
@@ -191,11 +211,11 @@ class Bench:
 
 
 @pytest.mark.parametrize("checks", ["none", "full"])
-@pytest.mark.parametrize("prefetch", [0, 1])
-def test_jobs(prefetch, checks, rng):
+@pytest.mark.parametrize("prefetch, port_bytes", [(0, 4), (1, 8)])
+def test_jobs(prefetch, port_bytes, checks, rng):
     """Of all modes, right and with every fault."""
-    config = ENGINE.replace(prefetch=prefetch, checks=checks)
-    packets = [draw_packet(rng, config, mode, fault) for mode in Mode for fault in FAULTS]
-    # Without passes an image is no job: the port stays shut where nothing drops it.
-    packets = [one for one in packets if one.layers or one.mode != Mode.IMAGE or config.guarded]
+    config = ENGINE.replace(prefetch=prefetch, port_bytes=port_bytes, checks=checks)
+    packets = [draw_packet(rng, config, mode, fault) for mode in [*Mode, NO_MODE] for fault in FAULTS]
+    # What is no job finds the port shut where nothing drops it.
+    packets = [packet for packet in packets if packet.is_job or config.guarded]
     Bench(config, rng).run([packets[number] for number in rng.permutation(len(packets))])
