@@ -67,8 +67,12 @@ def test_without_checks_the_port_is_shut_until_there_is_something_to_do(config, 
             ctx.set(unit.job, {"mode": Mode.IMAGE})
         while not ctx.get(unit.i.ready):
             await ctx.tick()
+        ctx.set(unit.enable, 0)
+        for _ in range(6):
+            assert not ctx.get(unit.i.ready)
+            await ctx.tick()
 
-    simulate(unit, testbench, limit=20)
+    simulate(unit, testbench, limit=30)
 
 
 def test_no_packet_begins_while_the_host_writes():

@@ -101,7 +101,7 @@ COMPONENTS = {
     **_own("", "slice"),
     "weight_loader": Part(
         "hw/engine/array/weight_loader.py",
-        (*(f"{_HARDWARE}/array/test_weight_loader{part}.py" for part in ("", "_guard")), _JOBS),
+        (*(f"{_HARDWARE}/array/test_weight_loader{part}.py" for part in ("", "_guard", "_hold")), _JOBS),
     ),
     "trunk_streams": Part(
         "hw/engine/output/trunk_streams.py",
