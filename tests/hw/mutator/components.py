@@ -96,7 +96,7 @@ COMPONENTS = {
         tuple(f"{_HARDWARE}/training/test_{name}_quantizer.py" for name in ("gradient", "weight")),
     ),
     "operand_port": Part("hw/engine/training/operand_port.py", (_JOBS,)),
-    "job": Part("hw/engine/training/job.py", (*_SEQUENCER, _JOBS), ("runs", "has_passes", "is_whole")),
+    "job": Part("hw/engine/training/job.py", _SEQUENCER, ("runs", "has_passes", "is_whole")),
     **_own("array/", "array"),
     **_own("", "slice"),
     "weight_loader": Part(
@@ -115,7 +115,7 @@ COMPONENTS = {
     **_own("", "outlet", "recovery", "watchdog", "load_check"),
     "sequencer": Part("hw/engine/sequencer.py", _SEQUENCER),
     **{
-        name: Part(f"hw/engine/{name}.py", (*_SEQUENCER, _JOBS), ("*",), "hw/engine/sequencer.py")
+        name: Part(f"hw/engine/{name}.py", _SEQUENCER, ("*",), "hw/engine/sequencer.py")
         for name in ("descriptor_fetch", "packet_gate")
     },
     "host_port": Part(
