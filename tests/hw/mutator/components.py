@@ -95,7 +95,9 @@ COMPONENTS = {
         "hw/engine/training/greatest.py",
         tuple(f"{_HARDWARE}/training/test_{name}_quantizer.py" for name in ("gradient", "weight")),
     ),
-    "operand_port": Part("hw/engine/training/operand_port.py", (_JOBS,)),
+    "operand_port": Part(
+        "hw/engine/training/operand_port.py", (f"{_HARDWARE}/training/test_operand_port.py", _JOBS)
+    ),
     "job": Part("hw/engine/training/job.py", _SEQUENCER, ("runs", "has_passes", "is_whole")),
     **_own("array/", "array"),
     **_own("", "slice"),
