@@ -93,8 +93,8 @@ class Bench:
         ctx.set(getattr(self.unit, f"{table}_en"), 0)
 
     async def send(self, ctx, data, *, fault=None, **found):
-        """A packet that finds a job; "short" and "wrong" ones end with `wrong`. Its state is there two cycles
-        behind its first beat alone."""
+        """A packet that finds a job. With a fault its last beat is `wrong`, and loads what it has if that is
+        "short"."""
         unit, rng = self.unit, self.rng
         state, layers = found.pop("state", 0), found.pop("layers", 0)
         ctx.set(unit.job, found)
