@@ -65,7 +65,7 @@ def check_descriptor(ctx, config, unit, table, values):
     return first
 
 
-def run(config, unit, packets, drawn, rng, *, image_bytes, gaps, words=()):
+def run(config, unit, packets, drawn, rng, *, image_bytes, gaps, words=(), limit=4_000):
     """Sends packets (beats, expected: right or not); checks loads, layers, starts and pulses."""
     layers, table = len(drawn), {}
     right = [good for _, good in packets]
@@ -149,7 +149,7 @@ def run(config, unit, packets, drawn, rng, *, image_bytes, gaps, words=()):
                 assert ends == (number == layers - 1)
             finished.append(True)
 
-    simulate(unit, feed, limit=20_000, monitors=[packer, distances_of(unit, table), engine])
+    simulate(unit, feed, limit=limit, monitors=[packer, distances_of(unit, table), engine])
     images = [
         np.concatenate(
             [fields_of(beat["data"], 8, config.port_bytes)[: beat["keep"].bit_count()] for beat in beats]
@@ -185,7 +185,7 @@ def test_one_byte_image_preloaded(prefetch, rng):
     drawn, words = draw_descriptors(config, rng, 1)
     unit = Sequencer(config, init=words)
     packets = [([{"data": 7, "keep": 1, "last": 1}], True)] * 3
-    run(config, unit, packets, drawn, rng, image_bytes=1, gaps=0)
+    run(config, unit, packets, drawn, rng, image_bytes=1, gaps=0, limit=300)
 
 
 def test_not_ready_until_enabled(rng):

@@ -207,7 +207,7 @@ class Bench:
             for packet in packets:
                 await self.job(ctx, packet)
 
-        simulate(self.unit, testbench, limit=30_000, monitors=[distances_of(self.unit, self.table)])
+        simulate(self.unit, testbench, limit=4_000, monitors=[distances_of(self.unit, self.table)])
 
 
 @pytest.mark.parametrize("checks", ["none", "full"])

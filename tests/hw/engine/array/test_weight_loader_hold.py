@@ -90,7 +90,7 @@ class Bench:
         ctx.set(unit.finished, 0)
 
     def run(self, testbench):
-        simulate(self.unit, testbench, limit=4_000, monitors=[self.source, self.store])
+        simulate(self.unit, testbench, limit=2_500, monitors=[self.source, self.store])
 
 
 @pytest.mark.parametrize("checks", ["none", "full"])

@@ -157,7 +157,7 @@ class Bench:
             wanted.append((list(word.to_bytes(4, "little"))[:kept], last))
         return wanted
 
-    def run(self, testbench, limit=5_000):
+    def run(self, testbench, limit=3_000):
         simulate(self.unit, testbench, limit=limit, monitors=[self.take])
 
 
@@ -270,4 +270,4 @@ def test_no_room(rng):
         await bench.drained(ctx)
         assert len(bench.left) == PLACES
 
-    bench.run(testbench)
+    bench.run(testbench, limit=300)
