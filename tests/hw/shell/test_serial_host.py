@@ -241,3 +241,10 @@ def test_unknown_commands_and_empty_images_are_errors_until_cleared():
     assert run([0x7A, BREAK, *command(WRITE, ERRORS.address, ERRORS.clear_word)])["errors"] == 0
     # Clearing is no write on the engine's bus.
     assert run(clear(unknown=1))["writes"] == []
+
+
+def test_nothing_but_a_command_clears_errors():
+    """Not an image that ends as one that does, nor words that are the address."""
+    clearing = [*struct.pack("<2I", ERRORS.address, ERRORS.clear_word)]
+    assert run([0x7A, *command(IMAGE, 8), *clearing])["errors"] == 4
+    assert run([0x7A, *command(WRITE, 5, ERRORS.address), *command(WRITE, 1, 2)])["errors"] == 4
