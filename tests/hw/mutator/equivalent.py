@@ -125,6 +125,21 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "Sequencer._passes: next_last, last = (Signal(), Signal()) -> "
         "next_last, last = (Signal(init=1), Signal())": "written in every cycle, and read behind a packet",
     },
+    "descriptor_fetch": {
+        "fetch_descriptors: fetching, asks, answers, complete = (Signal(), Signal(), Signal(), Signal()) -> "
+        f"fetching, asks, answers, complete = {other}": "the first cycle clears it; the table's word that "
+        "an answer writes then is written again by the first descriptor"
+        for other in (
+            "(Signal(init=1), Signal(), Signal(), Signal())",
+            "(Signal(), Signal(), Signal(init=1), Signal())",
+            "(Signal(), Signal(), Signal(), Signal(init=1))",
+        )
+    }
+    | {
+        f"fetch_descriptors: fetching.eq(0) {other}": "asked for while an image comes in, in front of which "
+        "the state between images clears it"
+        for other in ("dropped", "-> fetching.eq(1)")
+    },
     "outlet": {
         "Outlet.elaborate: m.If(self.stop & self.answer) -> m.If(self.answer)": "answer comes with stop",
         "Outlet.elaborate: settles.eq(settles + 1) -> settles.eq(settles - 1)": "from 0 to 2 are two steps "
