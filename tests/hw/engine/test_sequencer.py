@@ -38,8 +38,11 @@ def beats_of(length, rng, port_bytes, *, empty_last=False):
     return beats
 
 
-def distances_of(unit, table):
-    """A monitor that keeps the table as the run generator has it."""
+def distances_of(config, unit, table, descriptors):
+    """A monitor that keeps the table as the run generator has it; nothing is written to it but what begins
+    one of the `descriptors`, lists of words, at its place."""
+    places = 1 << (len(unit.table.address) - config.prefetch)
+    allowed = {(place, word) for words in descriptors for place, word in enumerate(words)}
 
     async def distances(ctx):
         while True:
@@ -47,6 +50,7 @@ def distances_of(unit, table):
                 unit.table.en, unit.table.address, unit.table.data
             )
             if en:
+                assert (address % places, data) in allowed
                 table[address] = data
 
     return distances
@@ -149,7 +153,9 @@ def run(config, unit, packets, drawn, rng, *, image_bytes, gaps, words=(), limit
                 assert ends == (number == layers - 1)
             finished.append(True)
 
-    simulate(unit, feed, limit=limit, monitors=[packer, distances_of(unit, table), engine])
+    descriptors = [program.encode(config, "", values) for values in drawn]
+    distances = distances_of(config, unit, table, descriptors)
+    simulate(unit, feed, limit=limit, monitors=[packer, distances, engine])
     images = [
         np.concatenate(
             [fields_of(beat["data"], 8, config.port_bytes)[: beat["keep"].bit_count()] for beat in beats]

@@ -103,7 +103,9 @@ class Bench:
         self.drawn, words = draw_descriptors(config, rng, 3)
         self.base, self.size = int(rng.integers(9)), program.words_per_layer(config)
         self.unit = Sequencer(config, init=[0xFFFFFFFF] * self.base + words)
-        self.table = {}
+        # Behind them there is a descriptor of zeros, which nothing runs.
+        places = range(0, len(words) + self.size, self.size)
+        self.descriptors = [(words + [0] * self.size)[first : first + self.size] for first in places]
 
     def set(self, ctx, **values):
         """Sets the inputs that this sequencer has."""
@@ -207,7 +209,9 @@ class Bench:
             for packet in packets:
                 await self.job(ctx, packet)
 
-        simulate(self.unit, testbench, limit=4_000, monitors=[distances_of(self.unit, self.table)])
+        self.table = {}
+        distances = distances_of(self.config, self.unit, self.table, self.descriptors)
+        simulate(self.unit, testbench, limit=4_000, monitors=[distances])
 
 
 @pytest.mark.parametrize("checks", ["none", "full"])

@@ -127,11 +127,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     },
     "descriptor_fetch": {
         "fetch_descriptors: fetching, asks, answers, complete = (Signal(), Signal(), Signal(), Signal()) -> "
-        f"fetching, asks, answers, complete = {other}": "the first cycle clears it; the table's word that "
-        "an answer writes then is written again by the first descriptor"
+        f"fetching, asks, answers, complete = {other}": "cleared in the first cycle, before it is looked at"
         for other in (
             "(Signal(init=1), Signal(), Signal(), Signal())",
-            "(Signal(), Signal(), Signal(init=1), Signal())",
             "(Signal(), Signal(), Signal(), Signal(init=1))",
         )
     }
@@ -139,6 +137,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         f"fetch_descriptors: fetching.eq(0) {other}": "asked for while an image comes in, in front of which "
         "the state between images clears it"
         for other in ("dropped", "-> fetching.eq(1)")
+    }
+    | {
+        "_descriptor: half = Signal() -> half = Signal(init=1)": "either half of the table may be first",
     },
     "outlet": {
         "Outlet.elaborate: m.If(self.stop & self.answer) -> m.If(self.answer)": "answer comes with stop",
