@@ -205,4 +205,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "UartReceiver.elaborate: armed = Signal() -> armed = Signal(init=1)": "the line begins high, which "
         "arms the receiver before it can fall",
     },
+    "serial_host": {
+        "SerialHost._beat: before = (earlier.word_select(number, 8) for number in range(size - 1)) -> "
+        "before = (earlier.word_select(number, 8) for number in range(size + 1))": "the beat's last byte "
+        "differs where it is not kept alone",
+    },
 }

@@ -136,6 +136,7 @@ def test_the_greatest_sizes():
 @pytest.mark.parametrize("length", [1, 2, 24, 300])
 def test_an_image_becomes_one_packet(length, rng):
     data = rng.integers(0, 256, length).tolist()
+    assert run([*command(IMAGE, length), *data[:-1]])["receiving"]
     seen = run([*command(IMAGE, length), *data])
     assert seen["beats"] == [(byte, 1, n == length - 1) for n, byte in enumerate(data)]
     assert (seen["errors"], seen["receiving"], seen["writes"]) == (0, 0, [])
