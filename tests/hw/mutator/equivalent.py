@@ -205,6 +205,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "UartReceiver.elaborate: armed = Signal() -> armed = Signal(init=1)": "the line begins high, which "
         "arms the receiver before it can fall",
     },
+    "axi": {
+        "AxiTop.elaborate: inner.eq(outer) dropped, second time only #2": "the bridge's second input is "
+        "`awprot`, which says nothing to it",
+    },
     "serial_host": {
         "SerialHost._beat: before = (earlier.word_select(number, 8) for number in range(size - 1)) -> "
         "before = (earlier.word_select(number, 8) for number in range(size + 1))": "the beat's last byte "
