@@ -208,6 +208,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "axi": {
         "AxiTop.elaborate: inner.eq(outer) dropped, second time only #2": "the bridge's second input is "
         "`awprot`, which says nothing to it",
+        "AxiLiteBridge._write_answer: answer.eq(OKAY) dropped": "OKAY is 0, as is what nothing drives",
+        "AxiLiteBridge.elaborate: wrote_last = Signal() -> wrote_last = Signal(init=1)": "of a read and a "
+        "write that wait either may be the first",
     },
     "serial_host": {
         "SerialHost._beat: before = (earlier.word_select(number, 8) for number in range(size - 1)) -> "
