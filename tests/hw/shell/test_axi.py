@@ -234,6 +234,19 @@ def test_address_and_data_in_either_order(rng, first):
     assert run(bridge, both).writes == [(9, 1234)]
 
 
+def test_answers_do_not_wait_for_who_takes_them():
+    """As AXI asks: who takes one may wait until it is there."""
+    bridge = AxiLiteBridge(addr_bits=ADDR_BITS)
+
+    async def both(ctx):
+        for name in ("awvalid", "wvalid", "arvalid"):
+            ctx.set(getattr(bridge, name), 1)
+        await ctx.tick().repeat(8)
+        assert ctx.get(bridge.bvalid) and ctx.get(bridge.rvalid)
+
+    run(bridge, both)
+
+
 def test_one_write_per_cycle_and_none_lost_while_answers_wait(rng):
     bridge = AxiLiteBridge(addr_bits=ADDR_BITS)
     count, cycles = 40, []

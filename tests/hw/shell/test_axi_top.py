@@ -73,7 +73,7 @@ def test_streams_pass_in_the_same_cycle(changes, rng):
     simulate(top, testbench, limit=30)
 
 
-def test_the_bus_and_the_interrupt():
+def test_the_bus_and_the_interrupt(rng):
     """A word is written and read through the bridge; its answers say that the engine is locked, and what its
     space has not."""
     top = AxiTop(BareEngine(TINY), space=EngineSpace(TINY))
@@ -103,7 +103,9 @@ def test_the_bus_and_the_interrupt():
     async def testbench(ctx):
         for name in ("awready", "wready", "arready"):
             assert ctx.get(getattr(top, f"s_axil_{name}")), name
-        word = {"wdata": 0xDEADBEEF, "wstrb": 15, "awvalid": 1, "wvalid": 1}
+        # Whatever is said of protection.
+        ctx.set(top.s_axil_arprot, int(rng.integers(8)))
+        word = {"wdata": 0xDEADBEEF, "wstrb": 15, "awvalid": 1, "wvalid": 1, "awprot": int(rng.integers(8))}
         for locked, place, expected in (
             (0, layers, OKAY),
             (1, layers, SLAVE_ERROR),
