@@ -95,9 +95,7 @@ COMPONENTS = {
         "hw/engine/training/greatest.py",
         tuple(f"{_HARDWARE}/training/test_{name}_quantizer.py" for name in ("gradient", "weight")),
     ),
-    "operand_port": Part(
-        "hw/engine/training/operand_port.py", (f"{_HARDWARE}/training/test_operand_port.py", _JOBS)
-    ),
+    **_own("training/", "operand_port"),
     "job": Part("hw/engine/training/job.py", _SEQUENCER, ("runs", "has_passes", "is_whole")),
     **_own("array/", "array"),
     **_own("", "slice"),
