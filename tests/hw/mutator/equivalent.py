@@ -205,6 +205,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "UartReceiver.elaborate: armed = Signal() -> armed = Signal(init=1)": "the line begins high, which "
         "arms the receiver before it can fall",
     },
+    "operand_port": {
+        "OperandPort.elaborate: measured_weights = Signal() -> measured_weights = Signal(init=1)": "both "
+        "measures are 0 until the first packet is measured",
+    },
     "axi": {
         "AxiTop.elaborate: inner.eq(outer) dropped, second time only #2": "the bridge's second input is "
         "`awprot`, which says nothing to it",
