@@ -178,10 +178,10 @@ async def image_passes(ctx, bench):
     assert bench.images == images + wanted and bench.left == left
 
 
-async def gradients_pass(ctx, bench, fault):
+async def gradients_pass(ctx, bench, fault, layers):
     """Measured, then quantized, with passes behind them or without."""
     rng, unit, each = bench.rng, bench.unit, bench.config.gradient_lanes
-    bits, layers = int(rng.integers(1, 9)), int(rng.integers(2))
+    bits = int(rng.integers(1, 9))
     words, noise, state = draw_words(rng, int(rng.integers(1, 40))), None, 0
     if rng.random() < 0.5:
         seed = int(rng.integers(1000))
@@ -189,7 +189,13 @@ async def gradients_pass(ctx, bench, fault):
     codes, scales = quantize_words(words[None], bits, noise)
     await bench.write(ctx, "reciprocals", reciprocals(bits))
     await bench.send(ctx, words.tobytes(), mode=Mode.MEASURE_GRADIENTS)
-    assert ctx.get(unit.measured) == scales[0]
+    measured = scales[0]
+    assert ctx.get(unit.measured) == measured
+    if layers:
+        # What was measured last stays, and so does what gradients are quantized with.
+        weights = rng.normal(size=3).astype(np.float32)
+        await bench.send(ctx, weights.tobytes(), mode=Mode.MEASURE_WEIGHTS)
+        measured = np.abs(weights).max().view(np.uint32)
     images, left = list(bench.images), list(bench.left)
     await bench.send(
         ctx,
@@ -202,7 +208,7 @@ async def gradients_pass(ctx, bench, fault):
         state=state,
     )
     await bench.drained(ctx)
-    assert ctx.get(unit.measured) == scales[0]
+    assert ctx.get(unit.measured) == measured
     # A packet that was dropped has no sums.
     left += cut(codes[0], each, last=int(not layers or fault is not None), wrong=fault)
     images += cut(codes[0] & ((1 << bench.config.a_bits) - 1), each, wrong=fault)
@@ -237,18 +243,20 @@ def test_packets_of_every_kind(port_bytes, takes, rng):
     bench = Bench(port_bytes, rng, takes)
 
     async def testbench(ctx):
-        faults = [None, None, "short", "wrong"]
-        kinds = [(pass_, fault) for pass_ in (gradients_pass, weights_pass) for fault in faults]
+        kinds = [(weights_pass, fault) for fault in (None, None, "short", "wrong")]
+        kinds += [(gradients_pass, fault, layers) for fault in (None, "short", "wrong") for layers in (0, 1)]
         kinds += 4 * [(image_passes,)]
         for number in rng.permutation(len(kinds)):
-            pass_, *fault = kinds[number]
-            await pass_(ctx, bench, *fault)
+            pass_, *options = kinds[number]
+            await pass_(ctx, bench, *options)
+        # None is dropped behind the last one that was.
+        await gradients_pass(ctx, bench, None, 1)
 
     bench.run(testbench)
 
 
 def test_no_room(rng):
-    """Beats wait where nothing leaves, at the latest when all places are taken."""
+    """Beats wait where nothing leaves, once all places are taken."""
     bench = Bench(4, rng, 0)
 
     async def testbench(ctx):
@@ -264,6 +272,10 @@ def test_no_room(rng):
         for _ in range(40):
             assert not ctx.get(unit.ready)
             await ctx.tick()
+        # What is measured has no codes.
+        ctx.set(unit.job.mode, Mode.MEASURE_WEIGHTS)
+        assert ctx.get(unit.ready)
+        ctx.set(unit.job.mode, Mode.QUANTIZE_WEIGHTS)
         bench.takes = 1
         while not ctx.get(unit.ready):
             await ctx.tick()
