@@ -152,6 +152,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "of two bits upwards and downwards",
     },
     "recovery": {
+        "Recovery.elaborate: self.answer.eq(self.stop & owes & self.busy) -> "
+        "self.answer.eq(owes & self.busy)": "the error that owes an answer stops in the same cycle",
         "Recovery.elaborate: owes = Signal() -> owes = Signal(init=1)": "read while it stops, and in the "
         "first cycle it does not",
     },
