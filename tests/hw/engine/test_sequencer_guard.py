@@ -3,12 +3,15 @@
 import pytest
 
 from dorefa.hw.engine.sequencer import Sequencer
+from dorefa.hw.interface.registers import Mode
 
 from ..support import simulate
 from .test_sequencer import BASE, draw_descriptors
+from .training.job_scenarios import ENGINE
 
 
-def test_without_a_program_packets_are_dropped_and_told(rng):
+@pytest.mark.parametrize("layers", [0, 1])
+def test_without_a_program_packets_are_dropped_and_told(layers):
     """Whole, byte by byte, while the engine is not runnable; what it becomes meanwhile is for the next
     one."""
     unit = Sequencer(BASE)
@@ -24,7 +27,7 @@ def test_without_a_program_packets_are_dropped_and_told(rng):
 
     async def testbench(ctx):
         for signal, value in (
-            (unit.layers, 1),
+            (unit.layers, layers),
             (unit.image_bytes, 8),
             (unit.enable, 1),
             (unit.load_ready, 1),
@@ -43,6 +46,33 @@ def test_without_a_program_packets_are_dropped_and_told(rng):
         assert not any(loads) and not any(wrong) and not ctx.get(unit.busy)
 
     simulate(unit, testbench, limit=50, monitors=[watch])
+
+
+@pytest.mark.parametrize("config, mode", [(BASE, None), (ENGINE, Mode.IMAGE), (ENGINE, max(Mode) + 1)])
+def test_without_checks_the_port_is_shut_until_there_is_something_to_do(config, mode):
+    """Nothing would drop the packet."""
+    unit = Sequencer(config.replace(checks="none"))
+
+    async def testbench(ctx):
+        for name, value in (("image_bytes", 4), ("enable", 1), ("load_ready", 1)):
+            ctx.set(getattr(unit, name), value)
+        if mode:
+            ctx.set(unit.layers, 1)
+            ctx.set(unit.job, {"mode": mode})
+        for _ in range(6):
+            assert not ctx.get(unit.i.ready)
+            await ctx.tick()
+        ctx.set(unit.layers, 1)
+        if mode:
+            ctx.set(unit.job, {"mode": Mode.IMAGE})
+        while not ctx.get(unit.i.ready):
+            await ctx.tick()
+        ctx.set(unit.enable, 0)
+        for _ in range(6):
+            assert not ctx.get(unit.i.ready)
+            await ctx.tick()
+
+    simulate(unit, testbench, limit=30)
 
 
 def test_no_packet_begins_while_the_host_writes():

@@ -9,7 +9,7 @@ from types import ModuleType
 ROOT = Path(__file__).parents[3]
 _HARDWARE = "tests/hw/engine"
 _FABRICS = "tests/hw/fabric/test_families.py"
-_SEQUENCER = tuple(f"{_HARDWARE}/test_sequencer{part}.py" for part in ("", "_guard"))
+_SEQUENCER = tuple(f"{_HARDWARE}/test_sequencer{part}.py" for part in ("", "_guard", "_jobs"))
 _JOBS = f"{_HARDWARE}/training/test_jobs.py"
 _READERS = tuple(f"{_HARDWARE}/reader/test_{name}.py" for name in ("window_reader", "shared_reader"))
 
@@ -95,13 +95,13 @@ COMPONENTS = {
         "hw/engine/training/greatest.py",
         tuple(f"{_HARDWARE}/training/test_{name}_quantizer.py" for name in ("gradient", "weight")),
     ),
-    "operand_port": Part("hw/engine/training/operand_port.py", (_JOBS,)),
-    "job": Part("hw/engine/training/job.py", (*_SEQUENCER, _JOBS), ("runs", "has_passes", "is_whole")),
+    **_own("training/", "operand_port"),
+    "job": Part("hw/engine/training/job.py", _SEQUENCER, ("runs", "has_passes", "is_whole")),
     **_own("array/", "array"),
     **_own("", "slice"),
     "weight_loader": Part(
         "hw/engine/array/weight_loader.py",
-        (*(f"{_HARDWARE}/array/test_weight_loader{part}.py" for part in ("", "_guard")), _JOBS),
+        (*(f"{_HARDWARE}/array/test_weight_loader{part}.py" for part in ("", "_guard", "_hold")), _JOBS),
     ),
     "trunk_streams": Part(
         "hw/engine/output/trunk_streams.py",
@@ -115,7 +115,7 @@ COMPONENTS = {
     **_own("", "outlet", "recovery", "watchdog", "load_check"),
     "sequencer": Part("hw/engine/sequencer.py", _SEQUENCER),
     **{
-        name: Part(f"hw/engine/{name}.py", (*_SEQUENCER, _JOBS), ("*",), "hw/engine/sequencer.py")
+        name: Part(f"hw/engine/{name}.py", _SEQUENCER, ("*",), "hw/engine/sequencer.py")
         for name in ("descriptor_fetch", "packet_gate")
     },
     "host_port": Part(
@@ -134,8 +134,8 @@ COMPONENTS = {
         ("*",),
         "hw/engine/engine.py",
     ),
-    "axi": Part("hw/shell/axi.py", ("tests/hw/shell/test_axi.py",)),
+    "axi": Part("hw/shell/axi.py", tuple(f"tests/hw/shell/test_axi{part}.py" for part in ("", "_top"))),
     "uart": Part("hw/shell/uart.py", ("tests/hw/shell/test_uart.py",)),
     "serial_host": Part("hw/shell/serial_host.py", ("tests/hw/shell/test_serial_host.py",)),
-    "board_core": Part("hw/shell/board_core.py", ("tests/hw/shell/test_training_board.py",)),
+    "board_core": Part("hw/shell/board_core.py", ("tests/hw/shell/test_board_core.py",)),
 }

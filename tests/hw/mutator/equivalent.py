@@ -121,12 +121,39 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "at.filling, 1) -> wanted = (at.packets_left != 0) & ~at.full.bit_select(at.filling, 1)": "packets "
         "are left while an image runs, and never else",
     },
+    "sequencer": {
+        "Sequencer._passes: next_last, last = (Signal(), Signal()) -> "
+        "next_last, last = (Signal(init=1), Signal())": "written in every cycle, and read behind a packet",
+    },
+    "descriptor_fetch": {
+        "fetch_descriptors: fetching, asks, answers, complete = (Signal(), Signal(), Signal(), Signal()) -> "
+        f"fetching, asks, answers, complete = {other}": "cleared in the first cycle, before it is looked at"
+        for other in (
+            "(Signal(init=1), Signal(), Signal(), Signal())",
+            "(Signal(), Signal(), Signal(), Signal(init=1))",
+        )
+    }
+    | {
+        f"fetch_descriptors: fetching.eq(0) {other}": "asked for while an image comes in, in front of which "
+        "the state between images clears it"
+        for other in ("dropped", "-> fetching.eq(1)")
+    }
+    | {
+        "_descriptor: half = Signal() -> half = Signal(init=1)": "either half of the table may be first",
+    },
+    "load_check": {
+        "_product: return [Cat((word[bit] for bit, column in enumerate(columns) if column >> row & 1)).xor() "
+        "for row in range(32)] -> return [Cat((word[bit] for bit, column in enumerate(columns) if column >> "
+        "row & 1)).xor() for row in range(33)]": "the register has no place for a 33rd bit",
+    },
     "outlet": {
         "Outlet.elaborate: m.If(self.stop & self.answer) -> m.If(self.answer)": "answer comes with stop",
         "Outlet.elaborate: settles.eq(settles + 1) -> settles.eq(settles - 1)": "from 0 to 2 are two steps "
         "of two bits upwards and downwards",
     },
     "recovery": {
+        "Recovery.elaborate: self.answer.eq(self.stop & owes & self.busy) -> "
+        "self.answer.eq(owes & self.busy)": "the error that owes an answer stops in the same cycle",
         "Recovery.elaborate: owes = Signal() -> owes = Signal(init=1)": "read while it stops, and in the "
         "first cycle it does not",
     },
@@ -238,5 +265,21 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "RunGenerator.elaborate: y = self._place(m, taken & valid | begins, taken, step.move, distance, run) "
         "-> y = self._place(m, taken | begins, taken, step.move, distance, run)": "the place moves on while "
         "no run is left alone, and a start sets it",
+    },
+    "operand_port": {
+        "OperandPort.elaborate: measured_weights = Signal() -> measured_weights = Signal(init=1)": "both "
+        "measures are 0 until the first packet is measured",
+    },
+    "axi": {
+        "AxiTop.elaborate: inner.eq(outer) dropped, second time only #2": "the bridge's second input is "
+        "`awprot`, which says nothing to it",
+        "AxiLiteBridge._write_answer: answer.eq(OKAY) dropped": "OKAY is 0, as is what nothing drives",
+        "AxiLiteBridge.elaborate: wrote_last = Signal() -> wrote_last = Signal(init=1)": "of a read and a "
+        "write that wait either may be the first",
+    },
+    "serial_host": {
+        "SerialHost._beat: before = (earlier.word_select(number, 8) for number in range(size - 1)) -> "
+        "before = (earlier.word_select(number, 8) for number in range(size + 1))": "the beat's last byte "
+        "differs where it is not kept alone",
     },
 }

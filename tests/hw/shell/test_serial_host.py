@@ -136,6 +136,7 @@ def test_the_greatest_sizes():
 @pytest.mark.parametrize("length", [1, 2, 24, 300])
 def test_an_image_becomes_one_packet(length, rng):
     data = rng.integers(0, 256, length).tolist()
+    assert run([*command(IMAGE, length), *data[:-1]])["receiving"]
     seen = run([*command(IMAGE, length), *data])
     assert seen["beats"] == [(byte, 1, n == length - 1) for n, byte in enumerate(data)]
     assert (seen["errors"], seen["receiving"], seen["writes"]) == (0, 0, [])
@@ -241,3 +242,10 @@ def test_unknown_commands_and_empty_images_are_errors_until_cleared():
     assert run([0x7A, BREAK, *command(WRITE, ERRORS.address, ERRORS.clear_word)])["errors"] == 0
     # Clearing is no write on the engine's bus.
     assert run(clear(unknown=1))["writes"] == []
+
+
+def test_nothing_but_a_command_clears_errors():
+    """Not an image that ends as one that does, nor words that are the address."""
+    clearing = [*struct.pack("<2I", ERRORS.address, ERRORS.clear_word)]
+    assert run([0x7A, *command(IMAGE, 8), *clearing])["errors"] == 4
+    assert run([0x7A, *command(WRITE, 5, ERRORS.address), *command(WRITE, 1, 2)])["errors"] == 4
