@@ -50,8 +50,6 @@ from .values.tensors import (
     sizes,
 )
 
-_PARTS = Padded | Patches
-
 
 class Import(NamedTuple):
     """An imported network; tensors: name of a quantized tensor of the file -> its Codes.
@@ -162,7 +160,7 @@ class _Importer:
         state, name = self._state, node.outputs[0]
         moving = [name for name in node.inputs if name in self._known]
         first = self._known[moving[0]] if moving else None
-        if node.op == "Shape" and isinstance(first, Raw | Codes | Sums):
+        if node.op == "Shape" and isinstance(first, Raw | Codes | Sums | Joined):
             state.constants[name] = shape_constant(node, (state.batch, *sizes(first)))
         elif not moving:
             state.constants[name] = fold(node, state.constants)
@@ -216,7 +214,7 @@ class _Importer:
 
     def _of_one(self, node: Node, tensor: Tensor, moving: list[str]) -> Tensor:
         """What a node makes of one tensor."""
-        if node.op in LAYOUT and not isinstance(tensor, _PARTS):
+        if node.op in LAYOUT and isinstance(tensor, Raw | Codes | Sums):
             return move(node, tensor, self._state.batch, self._state.constants)
         if len(moving) > 1:
             return self._sum(node, moving)
