@@ -11,7 +11,7 @@ from ..lowering.steps import Affine, Clamp, Leaky, Step
 from ..network.parts import BatchNorm
 from .declared.meaning import INTEGERS
 from .file.graph import Node
-from .rounding import multi_threshold, quant, rounded, trunc
+from .rounding import multi_threshold, quant, requant_shift, rounded, trunc
 from .values.draft import Codes
 from .values.element_types import cast, unbounded
 from .values.integer_quant import dequantize_linear
@@ -204,4 +204,5 @@ STEPS: dict[str, Callable[[Node, Codes | Sums, Constants], tuple[Step, ...]]] = 
     "MultiThreshold": multi_threshold,
     **dict.fromkeys(QUANTIZERS, quant),
     "DequantizeLinear": dequantize_linear,
+    "RequantShift": requant_shift,
 }

@@ -85,6 +85,26 @@ def trunc(node: Node, tensor: Codes | Sums, constants: dict[str, Constant]) -> t
     )
 
 
+def requant_shift(node: Node, tensor: Codes | Sums, constants: dict[str, Constant]) -> tuple[Step, ...]:
+    """Steps of RequantShift: floor((x mul + add) / div) within the levels."""
+    div, levels = node.integer("div"), node.integer("n_levels")
+    if div < 1 or levels < 2:
+        node.refuse(f"div is {div} and n_levels {levels}", "at least 1, and at least 2")
+    mul, add = (_by_channel(node, tensor, constants, *which) for which in ((1, "mul"), (2, "add")))
+    low, high = (-((levels + 1) // 2), (levels + 1) // 2 - 1) if node.integer("signed") else (0, levels - 1)
+    return Affine([m / div for m in mul], [a / div for a in add]), Round("FLOOR", low, high)
+
+
+def _by_channel(
+    node: Node, tensor: Codes | Sums, constants: dict[str, Constant], place: int, what: str
+) -> list[Fraction]:
+    """A parameter that broadcasts to the map, or has one axis, of channels."""
+    array = parameter(node, constants, place, what)
+    if array.ndim == 1 and len(tensor.dims) > 1 and tensor.dims[0] in (("C",), ()):
+        array = array.reshape(-1, *(1,) * (len(tensor.dims) - 1))
+    return per_channel(node, tensor, array, what)
+
+
 def multi_threshold(node: Node, tensor: Codes | Sums, constants: dict[str, Constant]) -> tuple[Step, ...]:
     """Steps of MultiThreshold."""
     table = parameter(node, constants, 1, "threshold table")

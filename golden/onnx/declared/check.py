@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import InputError
 from ..file.graph import Graph, Node
-from . import microsoft
+from . import microsoft, pact
 from .advice import refuse_operator
 from .meaning import Declaration, Irrelevant, Meaning, Only, Refused, Unread
 from .qonnx import CHANNELS_LAST, DOMAINS, QONNX, VERSIONS, schemas
@@ -45,6 +45,8 @@ def understood(graph: Graph) -> Graph:
     moving = {graph.input_name}
     nodes = []
     for node in graph.nodes:
+        if node.op == pact.OP:
+            node = pact.normalized(node)
         declaration, schema = _find(node, graph)
         node = replace(
             node, attributes=_attributes(node, declaration.attributes, schema), since=schema.since_version
@@ -69,6 +71,8 @@ def _find(node: Node, graph: Graph) -> tuple[Declaration, Any]:
         if version not in VERSIONS:
             node.refuse(f"the file has version {version} of {node.domain}", f"{VERSIONS[0]}..{VERSIONS[-1]}")
         return QONNX[node.op], [s for s in schemas()[node.op] if s.since_version <= version][-1]
+    if node.op == pact.OP and node.domain in pact.DOMAINS:
+        return pact.REQUANT, pact.schema()
     if node.domain == microsoft.DOMAIN and node.op in microsoft.MICROSOFT:
         return microsoft.MICROSOFT[node.op], microsoft.schemas()[node.op]
     last = node.domain.endswith(".channels_last") and node.op in CHANNELS_LAST

@@ -13,6 +13,7 @@ from dorefa.golden.onnx.constants import CONSTANT, PASSING
 from dorefa.golden.onnx.declared.meaning import HONOURED, Honoured, Irrelevant, Only, Refused, Unread
 from dorefa.golden.onnx.declared.microsoft import DOMAIN, MICROSOFT
 from dorefa.golden.onnx.declared.microsoft import schemas as microsoft_schemas
+from dorefa.golden.onnx.declared.pact import OP
 from dorefa.golden.onnx.declared.qonnx import DOMAINS, QONNX, schemas
 from dorefa.golden.onnx.declared.standard import OPSETS, STANDARD
 from dorefa.golden.onnx.operators import SUPPORTED
@@ -151,5 +152,5 @@ def test_declarations_say_why():
         f"{versions} schemas:",
         counts,
     )
-    assert set(STANDARD) | set(QONNX) | set(MICROSOFT) == {*SUPPORTED, *ON_CONSTANTS}
+    assert set(STANDARD) | set(QONNX) | set(MICROSOFT) | {OP} == {*SUPPORTED, *ON_CONSTANTS}
     assert {*CONSTANT, *PASSING} <= {*STANDARD, *QONNX}
