@@ -98,6 +98,20 @@ def _reach_bits(geometry: PassGeometry) -> int:
     return geometry.reader.reach(geometry, _padded_row_bits(geometry.layer)) + 1
 
 
+def _size_bits(layer: IntegerLayer, geometry: PassGeometry) -> int:
+    """Bits of rows and columns of the maps that a layer reads and leaves, and of its padded rows less one."""
+    sizes = (*geometry.layer.in_shape[:2], *layer.conv_shape[:2], *layer.out_shape[:2])
+    padded_rows = layer.padding[0] + layer.in_shape[0] + layer.padding[2]
+    return max(max(sizes).bit_length(), padded_rows.bit_length() - 1)
+
+
+def _kernel_bits(layer: IntegerLayer, geometry: PassGeometry) -> int:
+    """Bits of the runs of a window and of a pooling window's rows and columns."""
+    _, kernel_rows, runs_per_row, _ = geometry.runs
+    pool = layer.pool.kernel if layer.pool else (1, 1)
+    return max(kernel_rows, runs_per_row, *pool).bit_length()
+
+
 def open_windows(layer: IntegerLayer, axis: int) -> int:
     """Pooling windows that may be open at the same pixel of an axis: of those that there are, the ones that
     overlap; 1 without pooling."""
@@ -132,6 +146,8 @@ def needs(network: IntegerNetwork, config: EngineConfig, plan: Schedule) -> dict
         "sum_values": most(lambda layer, _: layer.pool is not None and layer.pool.kind == "average"),
         "sum_codes": most(lambda layer, _: layer.pool is not None and layer.pool.kind == "average_codes"),
         "layer_depth": _total(network, plan, lambda geometry: 1),
+        "size_bits": most(_size_bits),
+        "kernel_bits": most(_kernel_bits),
     }
     return result | _trunk_needs(network, config, plan)
 

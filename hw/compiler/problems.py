@@ -8,11 +8,9 @@ from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
 
 from ..config.engine import EngineConfig
 from ..config.ranges import RANGES
-from ..interface import program
 from ..interface.encodings import accepted_encodings
 from ..interface.quantizers import quantizer_of
 from ..interface.trunk_stores import trunk_store
-from .geometry import PassGeometry
 from .needs import Need
 from .passes import finds_its_trunk, pixel_channels
 from .schedule import Schedule
@@ -123,28 +121,6 @@ def layer_problems(layer: IntegerLayer, config: EngineConfig) -> Iterator[str]:
     yield from _pool_problems(layer, config)
     if layer.code_step not in (1, 2):
         yield f"layer {layer.name}: codes are {layer.code_step} apart; accepted: 1 or 2"
-    largest = (1 << program.SIZE_BITS) - 1
-    for what, size in (("input", layer.in_shape[:2]), ("output", layer.out_shape[:2])):
-        if max(size) > largest:
-            yield (
-                f"layer {layer.name}: {what} map of {size[0]}x{size[1]} pixels; "
-                f"accepted: at most {largest} rows and columns"
-            )
-    _, kernel_rows, runs_per_row, _ = PassGeometry.of(layer, config).runs
-    pool = layer.pool.kernel if layer.pool else (1, 1)
-    most = (1 << program.KERNEL_BITS) - 1
-    for what, size in (("kernel", (kernel_rows, runs_per_row)), ("pooling window", pool)):
-        if max(size) > most:
-            yield (
-                f"layer {layer.name}: {what} of {size[0]} rows and {size[1]} runs per row; "
-                f"accepted: at most {most} of each"
-            )
-    padded_rows = layer.padding[0] + layer.in_shape[0] + layer.padding[2]
-    if padded_rows > 2 * largest + 1:
-        yield (
-            f"layer {layer.name}: input map of {padded_rows} rows with padding; "
-            f"accepted: at most {2 * largest + 1}"
-        )
 
 
 def _pool_problems(layer: IntegerLayer, config: EngineConfig) -> Iterator[str]:
@@ -163,7 +139,7 @@ def _pool_problems(layer: IntegerLayer, config: EngineConfig) -> Iterator[str]:
                 f"stride {stride} ends two windows at the last of {size} {what}; accepted: padding of "
                 "less than the stride there"
             )
-        widest = ((1 << (program.PHASE_BITS - 1)) - 1) // config.pool_slots
+        widest = ((1 << (config.phase_bits - 1)) - 1) // config.pool_slots
         if windows > 1 and stride > widest:
             yield (
                 f"layer {layer.name}: pooling windows are {stride} {what} apart; accepted: at most {widest} "

@@ -12,7 +12,7 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
 
 from ..config.engine import EngineConfig
-from ..config.ranges import check_range
+from ..config.ranges import RANGES, check_range
 from ..interface.encodings import engine_encoding
 from ..interface.quantizers import quantizer_of
 from ..interface.trunk_stores import TRUNK_STORES, trunk_store
@@ -79,7 +79,7 @@ def _set_size(sizes: dict[str, Any], name: str, need: Need) -> None:
         return
     if problem := beyond_range(name, need):
         raise InputError(problem)
-    sizes[name] = max(need.least, 4) if name == "acc_bits" else need.least
+    sizes[name] = max(need.least, RANGES[name][0])
 
 
 def _array(layers: Sequence[IntegerLayer], overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dorefa.golden.errors import InputError
 from .checks import check_config
 
 # Parameters of what most engines do not have: the Verilog of these does not name them.
-OPTIONAL = ("results", "training")
+OPTIONAL = ("results", "training", "size_bits", "kernel_bits")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,9 @@ class EngineConfig:
     ``ceil(a_bits / plane_groups)`` planes (:attr:`fetch_planes`): a wider image lies in several groups
     of planes, one behind the other, and its windows are read group after group. Planes from `out_bits`
     up hold only the image and are `image_depth` deep.
+
+    A map has at most ``2^size_bits - 1`` rows and columns, and a kernel or a pooling window at most
+    ``2^kernel_bits - 1``.
 
     `encoding` says which weights the engine accepts: ``bipolar`` (XNOR planes, the correction is a
     constant folded into the thresholds), ``unsigned`` and ``twos_complement`` (AND planes, the
@@ -78,6 +81,8 @@ class EngineConfig:
     trunk_mul_bits: int = 17
     trunk_bias_bits: int = 40
     layer_depth: int = 16
+    size_bits: int = 10
+    kernel_bits: int = 6
     prefetch: int = 1
     structure: str = "compress"
     pipeline: str = "none"
@@ -117,6 +122,11 @@ class EngineConfig:
     def trunk_memory(self) -> bool:
         """Whether residual trunks lie in a memory of the engine."""
         return self.trunk_bits > 0 and self.trunks == "onchip"
+
+    @property
+    def phase_bits(self) -> int:
+        """Bits of a pixel's place in the period of a pooling window, signed, and two more."""
+        return self.kernel_bits + 3
 
     @property
     def inverts(self) -> bool:

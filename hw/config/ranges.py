@@ -53,6 +53,8 @@ RANGES = {
     "trunk_mul_bits": (2, 24, "bits of the signed multiplier that rescales into a trunk"),
     "trunk_bias_bits": (2, 64, "bits of the signed offset that rescales into a trunk"),
     "layer_depth": (1, 4096, "passes of a program: layers, or parts of layers"),
+    "size_bits": (10, 16, "bits of the rows and columns of a map"),
+    "kernel_bits": (6, 12, "bits of the rows and columns of a kernel or pooling window"),
     "prefetch": (0, 1, "whether the next pass's descriptor is fetched while one runs"),
     "port_bytes": (1, 64, "bytes per beat of the image port"),
     "batch": (1, 64, "images per packet"),

@@ -22,10 +22,6 @@ from .trunk_stores import trunk_store
 from .weight_sources import weight_source
 
 WORD_BITS = 32
-SIZE_BITS = 10  # rows or columns of a feature map
-KERNEL_BITS = 6  # rows or columns of a kernel or a pooling window
-# Signed, and two more than the position within the period of a pooling window.
-PHASE_BITS = KERNEL_BITS + 3
 # Least bits of the number of channel groups where there are jobs: theirs are input channels.
 JOB_GROUP_BITS = 10
 
@@ -56,7 +52,7 @@ def distance_fields(config: EngineConfig) -> dict[str, Shape]:
     """Part of a move's distance -> shape; address modulo the address space."""
     return {
         "address": unsigned(config.feature_address_bits),
-        "y": signed(SIZE_BITS + 2),
+        "y": signed(config.size_bits + 2),
         "x": signed(config.feature_address_bits + 2),
     }
 
@@ -94,7 +90,7 @@ def table_signature(config: EngineConfig) -> wiring.Signature:
 def loops(config: EngineConfig) -> dict[str, int]:
     """Field name of each loop of the run generator -> the greatest number of its rounds. How pixels are
     counted is the reader's."""
-    kernel, size = (1 << KERNEL_BITS) - 1, (1 << SIZE_BITS) - 1
+    kernel, size = (1 << config.kernel_bits) - 1, (1 << config.size_bits) - 1
     groups = (1 << _group_bits(config)) - 1
     return {
         "run_rounds": kernel,
@@ -115,14 +111,14 @@ def fields(config: EngineConfig) -> dict[str, Shape]:
     Every address of the window reader is the address of a bit within one plane, modulo the
     address space, so that strides may be negative and padding may start outside of the map.
     """
-    size = unsigned(SIZE_BITS)
+    size = unsigned(config.size_bits)
     weight = unsigned(max(1, (config.weight_depth - 1).bit_length()))
     words = unsigned(config.patch_depth.bit_length())
     channel_groups = unsigned(_group_bits(config))
     groups_per_tile = -(-config.rows // config.quant)
     tile_groups = unsigned(groups_per_tile.bit_length())
     drain = unsigned((groups_per_tile * config.cols + pool_spacing(config)).bit_length())
-    planes = unsigned(4)
+    planes = unsigned(max(4, config.a_bits.bit_length()))
     return {
         # window reader: the map's extent, the length of a run
         "in_rows": size,
@@ -183,15 +179,15 @@ def _pooling(config: EngineConfig) -> dict[str, Shape]:
         result["pool_sums"] = unsigned(1)
     for axis in "xy":
         result |= {
-            f"pool_{axis}_kernel": unsigned(KERNEL_BITS),
-            f"pool_{axis}_period": unsigned(PHASE_BITS - 1),
+            f"pool_{axis}_kernel": unsigned(config.kernel_bits),
+            f"pool_{axis}_period": unsigned(config.phase_bits - 1),
             f"pool_{axis}_one": unsigned(1),
             f"pool_{axis}_every": unsigned(1),
             f"pool_{axis}_slot": unsigned(max(1, (config.pool_slots - 1).bit_length())),
         }
         for slot in range(config.pool_slots):
             result |= {
-                f"pool_{axis}_phase_{slot}": signed(PHASE_BITS),
+                f"pool_{axis}_phase_{slot}": signed(config.phase_bits),
                 f"pool_{axis}_closes_{slot}": unsigned(1),
                 f"pool_{axis}_wraps_{slot}": unsigned(1),
             }

@@ -6,6 +6,7 @@ import pytest
 from dorefa.golden import lower, random_images
 from dorefa.golden.network.layer import Layer
 from dorefa.golden.network.network import Network
+from dorefa.golden.network.parts import Pool
 from dorefa.golden.run.integer import result_arrays, run_integer
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.sizing import fit
@@ -88,3 +89,20 @@ def test_simulators_agree_on_a_map(rng):
     assert all(report.bit_exact for report in reports)
     assert reports[0].cycles == reports[1].cycles
     np.testing.assert_array_equal(reports[0].outputs, reports[1].outputs)
+
+
+def test_long_rows(rng):
+    """A signal of 1,100 columns, windows of 70, a pool over all of them: wider fields than by default."""
+
+    def layer(name, shape, a_bits=2, **more):
+        codes = rng.integers(0, 2, shape).astype(np.uint8)
+        options = {"w_bits": 1, "scale": np.float32(1 / 8), "kind": "conv", **more}
+        return Layer(name=name, codes=codes, a_bits=a_bits, **options)
+
+    wide = layer("wide", (3, 1, 70, 1), padding=(0, 35, 0, 34), dilation=(1, 2))
+    whole = Pool(kind="max", kernel=(1, 1100 - 69), stride=(1, 1100))
+    layers = (wide, layer("pooled", (4, 1, 1, 3), pool=whole), layer("fc", (2, 1, 1, 4), None, kind="fc"))
+    network = lower(Network(name="long", input_shape=(1, 1100, 1), input_bits=2, layers=layers))
+    config = fit(network, lanes=16, rows=2, quant=2)
+    assert (config.size_bits, config.kernel_bits) == (11, 11)
+    assert_exact(network, config, count=1)

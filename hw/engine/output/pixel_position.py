@@ -67,9 +67,9 @@ class PixelPosition(wiring.Component):
         m = Module()
         config, layer = self._config, self.layer
         slots = range(config.pool_slots)
-        phase = signed(program.PHASE_BITS)
+        phase = signed(config.phase_bits)
         # x and y are what is left of the axis, a phase is two more than the pixel's place in the period.
-        shapes = {"x": program.SIZE_BITS, "y": program.SIZE_BITS, "line": len(self.o.line)}
+        shapes = {"x": config.size_bits, "y": config.size_bits, "line": len(self.o.line)}
         shapes |= {f"{axis}_{what}": 1 for axis in AXES for what in ("begins", "last")}
         shapes |= {f"{axis}_phase_{slot}": phase for axis in AXES for slot in slots}
         for slot in slots:

@@ -9,7 +9,6 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ...config.engine import EngineConfig
-from ...interface import program
 
 
 class ColumnSegments(wiring.Component):
@@ -28,7 +27,7 @@ class ColumnSegments(wiring.Component):
         super().__init__(
             {
                 "shares": In(1),
-                "pixels": In(program.SIZE_BITS),
+                "pixels": In(config.size_bits),
                 "start": In(1),
                 "goes_on": In(1),
                 "keep": In(1),
@@ -40,10 +39,10 @@ class ColumnSegments(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        cols = self._config.cols
+        cols, size_bits = self._config.cols, self._config.size_bits
         # The segment; of the one behind it the first column, and the pixels that are left of its line.
         place = data.StructLayout(
-            {"columns": cols, "ends_line": 1, "next_first": range(cols), "next_left": program.SIZE_BITS}
+            {"columns": cols, "ends_line": 1, "next_first": range(cols), "next_left": size_bits}
         )
         now, following, kept = Signal(place), Signal(place), Signal(place)
         first, left = Signal.like(now.next_first), Signal.like(now.next_left)

@@ -187,27 +187,27 @@ def test_no_results(rng):
 def test_large_pooling_window(rng):
     body = draw_layer(rng, "conv", (1, 1, 1, 1), pool=Pool(kind="max", kernel=(64, 1), stride=(64, 1)))
     last = draw_layer(rng, "fc", (1, 1, 1, 1), a_bits=None, kind="fc")
-    integer = lower(network((64, 1, 1), 1, body, last))
-    assert find_problems(integer, fit(integer)) == [
-        "layer conv: pooling window of 64 rows and 1 runs per row; accepted: at most 63 of each"
-    ]
+    assert_too_narrow(lower(network((64, 1, 1), 1, body, last)), "kernel_bits", 6)
 
 
 def test_large_maps(rng):
     body = draw_layer(rng, "conv", (1, 1, 1, 1))
     last = draw_layer(rng, "fc", (1, 1, 1, 1024), a_bits=None, kind="fc")
-    integer = lower(network((1, 1024, 1), 1, body, last))
-    problems = find_problems(integer, fit(integer))
-    for what in ("input", "output"):
-        assert f"layer conv: {what} map of 1x1024 pixels; accepted: at most 1023 rows and columns" in problems
+    assert_too_narrow(lower(network((1, 1024, 1), 1, body, last)), "size_bits", 10)
 
 
 def test_padded_rows(rng):
     body = draw_layer(rng, "conv", (1, 1, 1, 1), padding=(0, 0, 2047, 0), stride=(8, 1))
     last = draw_layer(rng, "fc", (1, 1, 1, 256), a_bits=None, kind="fc")
-    integer = lower(network((1, 1, 1), 1, body, last))
-    assert find_problems(integer, fit(integer)) == [
-        "layer conv: input map of 2048 rows with padding; accepted: at most 2047"
+    assert_too_narrow(lower(network((1, 1, 1), 1, body, last)), "size_bits", 10)
+
+
+def assert_too_narrow(integer, name, bits):
+    """An engine with as many bits as by default is too small, that of `fit` has one more."""
+    config = fit(integer)
+    assert getattr(config, name) == bits + 1 and find_problems(integer, config) == []
+    assert find_problems(integer, config.replace(**{name: bits})) == [
+        f"layer conv: {name} is {bits}; accepted: at least {bits + 1}, which it needs"
     ]
 
 
@@ -291,7 +291,9 @@ def test_kernel_and_affine_form_are_reported_together(rng):
     tall = draw_layer(rng, "tall", (2, 64, 1, 1), w_bits=1, a_bits=2, padding=(0, 0, 0, 1), scale=0.1)
     last = draw_layer(rng, "fc", (3, 1, 1, 3 * 3 * 2), a_bits=None, kind="fc")
     integer = lower(network((66, 2, 1), 4, tall, last))
-    config = fit(integer, quantizer="thresholds", **SIZES).replace(quantizer="affine", mul_bits=1)
+    config = fit(integer, quantizer="thresholds", **SIZES).replace(
+        quantizer="affine", mul_bits=1, kernel_bits=6
+    )
     problems = find_problems(integer, config)
-    assert problems[0] == ("layer tall: kernel of 64 rows and 1 runs per row; accepted: at most 63 of each")
+    assert problems[0] == "layer tall: kernel_bits is 6; accepted: at least 7, which it needs"
     assert "layer tall" in problems[1] and "mul_bits" in problems[1]

@@ -14,6 +14,7 @@ from dorefa.hw.compiler.needs import needs
 from dorefa.hw.compiler.plan import find_problems
 from dorefa.hw.compiler.schedule import schedule
 from dorefa.hw.compiler.sizing import fit
+from dorefa.hw.config.ranges import RANGES
 
 from ..support import draw_layer, network
 
@@ -29,7 +30,7 @@ def test_fits_and_nothing_is_larger_than_needed(rng):
         config = fit(integer, quantizer="thresholds")
         assert find_problems(integer, config) == []
         for name, need in needs(integer, config, schedule(integer, config)).items():
-            assert getattr(config, name) == (max(need.least, 4) if name == "acc_bits" else need.least)
+            assert getattr(config, name) == max(need.least, RANGES[name][0])
         assert compile_network(integer, config)
 
 
@@ -172,7 +173,8 @@ def test_quant_is_bounded(sizes, quant_at_most, rng):
         ),
         (
             {"out_bits": "2"},
-            "out_bits is '2'; accepted: an integer, 1 to 8 (bits of the widest activation the engine writes)",
+            "out_bits is '2'; accepted: an integer, 1 to 16 "
+            "(bits of the widest activation the engine writes)",
         ),
         ({"lanes": 4}, "lanes is 4; accepted: 8 to 1024 (bits of the reduction per cycle)"),
         ({"rows": 300}, "rows is 300; accepted: 1 to 256 (output channels in parallel)"),
@@ -232,4 +234,4 @@ def test_engines_share_the_groups(engines, rows, rng):
     assert config.fetch_bits >= engines * config.quant
     assert find_problems(integer, config) == []
     for name, need in needs(integer, config, schedule(integer, config)).items():
-        assert getattr(config, name) == (max(need.least, 4) if name == "acc_bits" else need.least)
+        assert getattr(config, name) == max(need.least, RANGES[name][0])
