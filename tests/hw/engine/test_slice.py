@@ -16,7 +16,7 @@ from dorefa.sim.amaranth.trunk_memory import TrunkMemory
 
 from ..support import draw_layer, network
 from .engine_bench import Bench, beats_of, check_cycles, compare
-from .test_engine_guard_trunks import with_trunks
+from .guarded import with_trunks
 from .training.job_bench import JobBench
 from .training.job_scenarios import ENGINE, draw, inference_is_right, job, sums_are_right
 
