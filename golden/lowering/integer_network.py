@@ -131,11 +131,12 @@ class IntegerNetwork(QuantizedNetwork):
         return [index for index, layer in enumerate(self.layers) if layer.is_result]
 
     @property
-    def gives_scores(self) -> bool:
-        """Whether there is one result, of one number per class."""
+    def score_count(self) -> int:
+        """Classes, where there is one result with one number for each; else 0."""
         (first, *others) = self.results
-        one = not others and len(first.layers) == 1
-        return one and self.layers[first.layers[0]].out_shape[:2] == (1, 1)
+        if others or any(self.layers[index].out_shape[:2] != (1, 1) for index in first.layers):
+            return 0
+        return sum(self.layers[part[0].layer].out_channels for part in first.parts)
 
     def __repr__(self) -> str:
         return self._line(layer.code_bits for layer in self.layers)

@@ -47,11 +47,13 @@ class Builder:
         if isinstance(tensor, Codes):
             moved = zero is CodeZero.REAL and any(tensor.offset) or zero is CodeZero.LEAST and tensor.low < 0
             return self._again(node, tensor, zero) if moved else tensor
-        if isinstance(tensor.steps[0], PairSum):
-            tensor = settled(node, tensor)
         parts = split(tensor.steps)
         if parts is not None:
             tensor, parts = reachable(tensor, parts)
+        if isinstance(tensor.steps[0], PairSum):
+            tensor = settled(node, tensor)
+            parts = split(tensor.steps)
+        if parts is not None:
             rest = parts.rest
             if are_affine(rest):
                 return self._store(node, tensor, parts.chain, composed(rest, tensor.shape[2]), zero)

@@ -46,6 +46,7 @@ from .values.tensors import (
     Tensor,
     are_same,
     file_order,
+    is_turned,
     move,
     sizes,
 )
@@ -152,6 +153,8 @@ class _Importer:
                     terms = builder.result(makers.get(name, last), part)
                     known.append((part, terms))
                 parts.append(terms)
+            if is_turned(scores):
+                raise InputError(f"graph: output {name} has columns before rows; accepted: rows first")
             results.append(Result(name, tuple(parts), file_order(scores)))
         assert self._image is not None
         return results, self._image
@@ -240,9 +243,7 @@ class _Importer:
         if len(moving) > 1:
             return self._sum(node, moving)
         if node.op in LAYOUT:
-            return Joined(
-                tuple(moved_part(node, part, state.batch, state.constants) for part in tensor.parts)
-            )
+            return self._moved(node, tensor)
         if node.op in ANSWERS:
             return answer(node, tensor, state)
         if node.op not in OPERATORS or node.inputs[0] != moving[0]:
@@ -256,6 +257,12 @@ class _Importer:
 
         return applied(node, tensor, state.constants, state.builder, apply)
 
+    def _moved(self, node: Node, tensor: Joined) -> Joined:
+        """Joined maps after an operator of LAYOUT."""
+        state = self._state
+        parts = (moved_part(node, part, state.batch, state.constants) for part in tensor.parts)
+        return Joined(tuple(parts))
+
     def _answer(self, node: Node, tensor: Answer) -> Answer:
         """What a node makes of probabilities or classes."""
         values = tensor.values
@@ -263,7 +270,7 @@ class _Importer:
             if values is None:
                 return tensor
             if isinstance(values, Joined):
-                return tensor
+                return Answer(tensor.scores, self._moved(node, values))
             return Answer(tensor.scores, move(node, values, self._state.batch, self._state.constants))
         if node.op == "Cast" and (values is None or node.result in FLOATS):
             return tensor

@@ -18,7 +18,7 @@ from .residual import residual_add
 from .values.draft import Codes
 from .values.layout import within
 from .values.quantizers import QUANTIZERS, Constant, parameter
-from .values.tensors import Joined, Sums, Tensor, move, sizes
+from .values.tensors import Joined, Sums, Tensor, channel_place, move, sizes
 
 Constants = dict[str, Constant]
 # Operators on every element or channel alone, whose parameters broadcast to the map.
@@ -30,6 +30,8 @@ _PLAIN = (
     *("MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean"),
 )
 _PRODUCTS = ("Gemm", "MatMul")
+# Each is computed on its own.
+_MOST_PARTS = 256
 # What a node makes of one part, with its own constants.
 Apply = Callable[[Node, Codes | Sums, Constants], Tensor]
 
@@ -44,17 +46,29 @@ def concat(node: Node, tensors: Sequence[Tensor]) -> Joined:
             found.append(tensor)
         else:
             node.refuse("puts together the image before it is quantized, a padded map or scores", "maps")
+    if len(found) > _MOST_PARTS:
+        node.refuse(f"puts {len(found)} maps together", f"at most {_MOST_PARTS}")
     rank = 1 + len(found[0].dims)
     (axis,) = within(node, (node.integer("axis"),), rank)
     lengths = [sizes(part) for part in found]
-    for part, length in zip(found, lengths, strict=True):
+    for length in lengths:
         others = [size for place, size in enumerate(length, 1) if place != axis]
         expected = [size for place, size in enumerate(lengths[0], 1) if place != axis]
         if len(length) != len(lengths[0]) or others != expected:
             node.refuse(f"puts together maps of {lengths[0]} and {length}", "maps that fit")
-        if not axis or part.dims[axis - 1][:1] not in (("C",), ()):
-            node.refuse(f"puts maps together along axis {axis}", "the axis of the channels")
-    return Joined(tuple(found))
+    return Joined(tuple(_of_channels(node, part, axis) for part in found))
+
+
+def _of_channels(node: Node, part: Codes | Sums, axis: int) -> Codes | Sums:
+    """A part whose axis says that it holds the channels, which an axis of one place may not."""
+    dim = part.dims[axis - 1] if axis else ("H",)
+    if not dim and part.shape[2] == 1 and ("C",) not in part.dims:
+        dims = list(part.dims)
+        dims[axis - 1] = ("C",)
+        return replace(part, dims=tuple(dims))
+    if dim[:1] != ("C",):
+        node.refuse(f"puts maps together along axis {axis}", "the axis of the channels")
+    return part
 
 
 def applied(node: Node, tensor: Joined, constants: Constants, builder: Builder, apply: Apply) -> Tensor:
@@ -101,8 +115,7 @@ def _plain(node: Node, tensor: Tensor) -> Codes | Sums:
 
 def _length(part: Codes | Sums) -> int:
     """Places of a part along the axis of the channels."""
-    place = next(place for place, dim in enumerate(part.dims) if "C" in dim)
-    return sizes(part)[place]
+    return sizes(part)[channel_place(part)]
 
 
 def _summed(
@@ -146,8 +159,7 @@ def _own_constants(node: Node, tensor: Joined, first: int, count: int, constants
     """Constants with those of the node as `count` channels from `first` on have them."""
     own = dict(constants)
     channels = sum(part.shape[2] for part in tensor.parts)
-    dims = tensor.parts[0].dims
-    place = next((place for place, dim in enumerate(dims) if "C" in dim), 0)
+    dims, place = tensor.parts[0].dims, channel_place(tensor.parts[0])
     for name in node.inputs:
         constant = constants.get(name)
         if constant is None or not constant.array.ndim:

@@ -57,7 +57,7 @@ def widened(node: Node, padded: Padded) -> Sums:
             "reads a padded tensor whose value 0 has no code", "a quantizer in front whose grid holds 0"
         )
     sums = identity(node.name, codes, node.position)
-    rows, columns = replace(sums.draft, padding=padded.padding).padded(codes.shape)
+    rows, columns = window_count(node, codes.shape, Geometry(kernel=(1, 1), padding=padded.padding))
     shape = (rows, columns, codes.shape[2])
     return replace(sums, draft=replace(sums.draft, padding=padded.padding, conv_shape=shape), shape=shape)
 

@@ -1,5 +1,6 @@
 """Parts of tensors: Slice, Gather and Split of channels, classes, rows and columns."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -10,7 +11,7 @@ import numpy as np
 from ..lowering.steps import Affine, Count, Leaky, Step
 from ..network.encoding import Encoding
 from .builder import Builder
-from .file.graph import Node
+from .file.graph import MAX_ELEMENTS, Node
 from .values.draft import Codes, Dims, Draft
 from .values.quantizers import Constant
 from .values.slicing import choices
@@ -27,6 +28,8 @@ def parts(
     length = (1, *sizes(tensor))
     found: list[Codes | Sums | Joined] = []
     for chosen, drops in choices(node, length, constants):
+        if 0 in drops:
+            node.refuse("takes one image of the batch", "parts of each image")
         part = tensor
         for axis, places in chosen.items():
             if places != list(range(length[axis])):
@@ -110,6 +113,9 @@ def chosen_channels(
     node: Node, tensor: Codes | Sums, places: Sequence[int], builder: Builder
 ) -> Codes | Sums:
     """`tensor` with these channels only, in this order."""
+    most = MAX_ELEMENTS // (math.prod(tensor.shape[:2]) * tensor.shape[2])
+    if len(places) > most:
+        node.refuse(f"takes {len(places)} channels of {tensor.shape[2]}", f"at most {most} here")
     if isinstance(tensor, Sums) and _can_choose(tensor.draft):
         steps = tuple(_chosen_step(step, places) for step in tensor.steps)
         shape = (*tensor.shape[:2], len(places))

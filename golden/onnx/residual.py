@@ -11,7 +11,7 @@ from .builder import Builder, trunk_bits
 from .file.graph import Node
 from .rounding import quantizer_steps
 from .values.draft import Codes, Draft, Rounding
-from .values.pair_sum import pair_sum
+from .values.pair_sum import are_few, pair_sum
 from .values.quantizers import Constant, read_quantizer
 from .values.tensors import Sums, identity
 
@@ -61,7 +61,8 @@ def residual_add(node: Node, tensors: list[Codes | Sums], builder: Builder) -> S
     factors = [[int(s / u) for s, u in zip(step.slope, unit, strict=True)] for step in (a, b)]
     offset = [x + y for x, y in zip(a.offset, b.offset, strict=True)]
     steps: tuple[Step, ...] = (Affine(unit, offset),)
-    if max(max(map(abs, own)) for own in factors) >> M_BITS and all(map(_is_stored, (first, second))):
+    stored = all(map(_is_stored, (first, second))) and are_few((first.draft, second.draft))
+    if stored and max(max(map(abs, own)) for own in factors) >> M_BITS:
         # Which integers stand for the sum is known with the quantizer behind it.
         scales = list(zip(a.slope, b.slope, strict=True))
         steps = (pair_sum((first.draft, second.draft), scales, offset),)

@@ -53,6 +53,12 @@ def unsigned_images(network: IntegerNetwork, images: np.ndarray) -> np.ndarray:
     """
     if not isinstance(images, np.ndarray):
         return images
+    own = "int8" if network.input_signed else "uint8"
+    if network.image_zero and images.dtype not in (np.uint8, np.int8, np.int16):
+        raise InputError(
+            f"images has dtype {images.dtype}; accepted: {own}, or int16 for integers minus the zero point "
+            f"{network.image_zero}"
+        )
     low, high = Encoding.plain(network.input_signed).range(network.input_bits)
     zero = 0
     if network.image_zero and images.dtype == np.int16:

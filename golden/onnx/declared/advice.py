@@ -11,12 +11,13 @@ _KINDS: tuple[tuple[tuple[str, ...], str, str], ...] = (
         (
             "DynamicQuantizeLinear",
             "QLinearMul",
+            "QLinearConcat",
             "QLinearSigmoid",
             "QLinearSoftmax",
             "QLinearReduceMean",
         ),
         "is integer ONNX of a kind that is not computed",
-        "static quantization (onnxruntime: quantize_static) of convolutions, products, sums and pooling",
+        "QuantizeLinear and DequantizeLinear around operators on floats (onnxruntime: QuantFormat.QDQ)",
     ),
     (
         ("FloatQuant",),

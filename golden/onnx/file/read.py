@@ -73,7 +73,9 @@ def _graph(onnx: ModuleType, model: Any, external: ExternalData) -> Graph:
     input_name, input_shape = _input(graph, constants)
     outputs = tuple(clean(output.name) for output in graph.output)
     if not outputs:
-        raise InputError("graph: has no output; accepted: one, the scores of the classes")
+        raise InputError("graph: has no output; accepted: one or more, as the scores of the classes")
+    if len(set(outputs)) < len(outputs):
+        raise InputError(f"graph: has the outputs {', '.join(outputs[:5])}; accepted: each name once")
     nodes = needed_nodes(found, {*constants, input_name}, outputs)
     uses: dict[str, int] = {}
     for name in (*outputs, *(name for node in nodes for name in node.inputs if name)):

@@ -11,6 +11,7 @@ from ...lowering.steps import Affine, Clamp, Integers, Leaky, Number, Round, Ste
 from ..declared.meaning import FLOATS, INTEGERS
 from ..file.graph import Node
 from .draft import Codes
+from .pair_sum import starting_ends
 from .quantizers import Constant
 from .tensors import Sums
 
@@ -80,10 +81,10 @@ def _ends(element_type: str) -> tuple[int, int]:
 def value_ranges(tensor: Codes | Sums) -> list[tuple[Number, Number]]:
     """Per channel bounds of the real values; every step is monotone, so they are those of the ends."""
     if isinstance(tensor, Codes):
-        ranges = [(tensor.low, tensor.high)] * tensor.shape[2]
+        ranges: list[tuple[Number, Number]] = [(tensor.low, tensor.high)] * tensor.shape[2]
         steps: tuple[Step, ...] = (tensor.affine,)
     else:
-        ranges, steps = tensor.draft.value_ranges(), tensor.steps
+        ranges, steps = starting_ends(tensor)
         if tensor.pool is not None and tensor.pool.kind == "average":
             # Steps behind an average start from the sum over its window.
             area = tensor.pool.area

@@ -11,6 +11,7 @@ from ...lowering.staircase import Chain, Parts, apply
 from ...lowering.steps import Affine, Integers, Number, Round, Step
 from ...network.layer import MAX_BITS
 from ..file.graph import Node
+from .pair_sum import PairSum, starting_ends
 from .quantizers import bits_of
 from .tensors import Sums
 
@@ -22,10 +23,15 @@ def reachable(tensor: Sums, parts: Parts) -> tuple[Sums, Parts]:
     before, final, rest = parts
     if not isinstance(final, Round) or final.high - final.low <= _LEVELS:
         return tensor, parts
+    ranges: list[tuple[Number, Number]] = [_value_range(tensor)] * tensor.shape[2]
+    steps = before
+    if isinstance(tensor.steps[0], PairSum):
+        ranges, _ = starting_ends(tensor)
+        steps = before[1:]
     ends = [
-        final.apply(channel, apply(before, channel, Fraction(end)))
-        for channel in range(tensor.shape[2])
-        for end in _value_range(tensor)
+        final.apply(channel, apply(steps, channel, Fraction(end)))
+        for channel, range_ in enumerate(ranges)
+        for end in range_
     ]
     low, high = min(ends), max(ends)
     if high - low > _LEVELS:

@@ -7,7 +7,7 @@ the integer stands for the sum where each time a threshold of t parts these pair
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate
@@ -15,6 +15,7 @@ from itertools import accumulate
 from ...lowering.fold import Range
 from ...lowering.staircase import split, thresholds
 from ...lowering.steps import HalfLine, Number, Step
+from ...network.layer import MAX_BITS
 from ...network.parts import M_BITS
 from ..file.graph import Node
 from .draft import Draft
@@ -35,13 +36,14 @@ class NotParted(Exception):
 @dataclass(frozen=True)
 class _Table:
     """Pairs of codes in the order of their real values: `reals` (without the offset), `integers`, the least
-    integer from each one on, the greatest up to it, and `pairs`."""
+    integer from each one on, the greatest up to it, and `pairs`; `pulled`: what half-lines became."""
 
     reals: list[Fraction]
     integers: list[int]
     least: list[int]
     greatest: list[int]
     pairs: list[Factors]
+    pulled: dict[HalfLine, HalfLine | bool] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=64)
@@ -82,17 +84,44 @@ class PairSum(Step):
         """See Step; NotParted where no half-line of integers has the same pairs."""
         table = _table(self.scales[channel], self.factors, self.ranges)
         moved = line._replace(bound=line.bound - self.offset[channel])
-        # Pairs from this place on lie on the line, or not.
-        rising = moved if moved.sign > 0 else moved.opposite()
-        place = bisect_left(table.reals, True, key=rising.holds)
-        if place in (0, len(table.reals)):
-            return (place == 0) == (moved.sign > 0)
-        if table.greatest[place - 1] >= table.least[place]:
-            before = table.integers.index(table.greatest[place - 1])
-            behind = table.integers.index(table.least[place], place)
-            raise NotParted((table.pairs[before], table.pairs[behind]))
-        found = HalfLine(1, Fraction(table.least[place]), False)
-        return found if moved.sign > 0 else found.opposite()
+        # Channels of one scale ask for the same ones.
+        if moved not in table.pulled:
+            table.pulled[moved] = _parted(table, moved)
+        return table.pulled[moved]
+
+    def ends(self, channel: int) -> tuple[Fraction, Fraction]:
+        """Least and greatest real value of any pair."""
+        one, other = (
+            sorted((scale * low, scale * high))
+            for scale, (low, high) in zip(self.scales[channel], self.ranges, strict=True)
+        )
+        offset = self.offset[channel]
+        return one[0] + other[0] + offset, one[1] + other[1] + offset
+
+
+def _parted(table: _Table, line: HalfLine) -> HalfLine | bool:
+    """The half-line of integers with the pairs of one of real values; True for all, False for none."""
+    # Pairs from this place on lie on the line, or not.
+    rising = line if line.sign > 0 else line.opposite()
+    place = bisect_left(table.reals, True, key=rising.holds)
+    if place in (0, len(table.reals)):
+        return (place == 0) == (line.sign > 0)
+    if table.greatest[place - 1] >= table.least[place]:
+        before = table.integers.index(table.greatest[place - 1])
+        behind = table.integers.index(table.least[place], place)
+        raise NotParted((table.pairs[before], table.pairs[behind]))
+    found = HalfLine(1, Fraction(table.least[place]), False)
+    return found if line.sign > 0 else found.opposite()
+
+
+# Pairs of codes that are looked at: of two maps of 9 bits.
+_MOST_PAIRS = 1 << 18
+
+
+def are_few(drafts: tuple[Draft, Draft]) -> bool:
+    """Whether all pairs of the codes that two drafts read can be looked at."""
+    first, second = (draft.inputs.high - draft.inputs.low + 1 for draft in drafts)
+    return first * second <= _MOST_PAIRS
 
 
 def pair_sum(
@@ -101,6 +130,16 @@ def pair_sum(
     """The PairSum of two drafts whose integers are codes, with any factors."""
     first, second = ((draft.inputs.low, draft.inputs.high) for draft in drafts)
     return PairSum(scales, offset, (1, 1), (first, second))
+
+
+def starting_ends(tensor: Sums) -> tuple[list[tuple[Number, Number]], tuple[Step, ...]]:
+    """Per channel the ends of what steps of `tensor` start from, and these steps: those behind a PairSum, of
+    which only the real values are known."""
+    first, *rest = tensor.steps
+    if isinstance(first, PairSum):
+        return [first.ends(channel) for channel in range(tensor.shape[2])], tuple(rest)
+    ranges: list[tuple[Number, Number]] = [*tensor.draft.value_ranges()]
+    return ranges, tensor.steps
 
 
 def _candidates(ratio: Fraction) -> Iterator[Factors]:
@@ -126,7 +165,7 @@ def settled(node: Node, tensor: Sums) -> Sums:
     accepted = (
         "one scale for both, or scales with a ratio of integers below 2^20, or a quantizer behind the sum"
     )
-    if parts is None:
+    if parts is None or parts.final.high - parts.final.low >= 1 << MAX_BITS:
         node.refuse("reads a sum of maps of different scales that is not quantized", accepted)
     ratios = {one / other for one, other in first.scales}
     if len(ratios) > 1:

@@ -124,12 +124,16 @@ def sizes(tensor: Raw | Codes | Sums | Joined) -> tuple[int, ...]:
     if isinstance(tensor, Raw):
         return tensor.sizes
     if isinstance(tensor, Joined):
-        lengths = [sizes(part) for part in tensor.parts]
-        place = next((place for place, dim in enumerate(tensor.parts[0].dims) if "C" in dim), 0)
+        lengths, place = [sizes(part) for part in tensor.parts], channel_place(tensor.parts[0])
         total = sum(length[place] for length in lengths)
         return (*lengths[0][:place], total, *lengths[0][place + 1 :])
     by_name = dict(zip("HWC", tensor.shape, strict=True))
     return tuple(math.prod(by_name[name] for name in dim) for dim in tensor.dims)
+
+
+def channel_place(part: Codes | Sums) -> int:
+    """Which of the axes after the batch holds the channels of a part of joined maps."""
+    return next(place for place, dim in enumerate(part.dims) if "C" in dim)
 
 
 @overload
@@ -234,6 +238,14 @@ def file_order(tensor: Codes | Sums | Joined) -> tuple[int, ...] | None:
     if len(long) > 1 or tensor.shape[:2] == (1, 1):
         return None
     return tuple(np.argsort(feature_order(tensor)).tolist())
+
+
+def is_turned(tensor: Codes | Sums | Joined) -> bool:
+    """Whether the columns of a map come before its rows in the file."""
+    dims = tensor.parts[0].dims if isinstance(tensor, Joined) else tensor.dims
+    names = [name for dim in dims for name in dim]
+    turned = "H" in names and "W" in names and names.index("W") < names.index("H")
+    return turned and file_order(tensor) is None
 
 
 def are_same(tensor: Codes | Sums | Joined, other: Codes | Sums | Joined) -> bool:

@@ -76,6 +76,46 @@ def test_shared_and_joined_again(tmp_path, rng):
     check(build, tmp_path, rng)
 
 
+def test_a_map_of_one_channel_has_no_channel_axis(tmp_path, rng):
+    """A Reshape leaves an axis of one place, which holds its channels as well."""
+
+    def build(batch):
+        graph, x, draw = convolution(batch, 7)
+        w = graph.weights(weights_of(draw, 1, 6, 1, 1), "w1", 0.25, 3)
+        y = graph.quant(graph.node("Conv", [x, w], "conv1"), "act1", 0.5, 3, signed=1)
+        y = graph.node("Reshape", [y, graph.constant([batch, 1, 4, 4], dtype=np.int64)], "again")
+        w = graph.weights(weights_of(draw, 3, 7, 1, 1), "w", 0.25, 3)
+        x = graph.quant(graph.node("Conv", [joined(graph, [y, x]), w], "conv"), "act", 0.5, 3, signed=1)
+        return graph.model(head(graph, x, draw, 3 * 16))
+
+    check(build, tmp_path, rng)
+
+
+def test_scores_side_by_side(tmp_path, rng):
+    """Of two layers, in one result: one score per class."""
+
+    def build(batch):
+        graph, x, draw = convolution(batch, 8)
+        x = graph.node("Flatten", [x], "flat")
+        heads = []
+        for name, classes in (("few", 2), ("many", 5)):
+            w = graph.weights(weights_of(draw, 6 * 16, classes), f"{name}_w", 0.25, 3)
+            heads.append(graph.node("MatMul", [x, w], name))
+        return graph.model(joined(graph, heads))
+
+    assert check(build, tmp_path, rng, output="joined").network.score_count == 7
+
+
+def test_too_many_maps_are_refused(tmp_path):
+    """Each Concat doubles them."""
+    graph, x, draw = convolution(1, 3)
+    for number in range(28):
+        x = graph.node("Concat", [x, x], f"joined{number}", axis=1)
+    path = tmp_path / "net.onnx"
+    path.write_bytes(graph.model(head(graph, x, draw, 6 * 16)).SerializeToString())
+    assert_refused(path, r"node joined8 \(Concat\): puts 512 maps together; accepted: at most 256")
+
+
 @pytest.mark.parametrize(
     ("axis", "scales", "message"),
     [

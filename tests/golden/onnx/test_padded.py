@@ -59,6 +59,22 @@ def test_a_map_without_a_zero_is_not_padded(tmp_path):
     assert_refused(path, r"node (bent \(Relu\): reads a padded tensor whose value 0 has no|padded \(Pad\): )")
 
 
+@pytest.mark.parametrize(("side", "times"), [(900, 4), (1 << 30, 1)])
+def test_padding_beyond_bounds_is_refused(side, times, tmp_path):
+    graph, x, draw = convolution(1, 4)
+    for number in range(times):
+        x = pad(graph, x, f"padded{number}", *[side] * 4)
+    x = graph.quant(graph.node("Relu", [x], "bent"), "act", 0.5, 3)
+    path = tmp_path / "net.onnx"
+    path.write_bytes(graph.model(head(graph, x, draw, 6 * 16)).SerializeToString())
+    padding = side * times
+    assert_refused(
+        path,
+        rf"node bent \(Relu\): makes a map of {4 + 2 * padding}x{4 + 2 * padding} with the padding "
+        rf"\({padding}, .*\); accepted: padding below 1024",
+    )
+
+
 @pytest.mark.parametrize("batch", ["N", ""])
 def test_a_batch_without_a_size_is_taken_as_one(batch, tmp_path):
     graph, x, draw = convolution(1, 4)

@@ -1,7 +1,12 @@
 """Slice, Gather and Split of maps: channels, rows and columns that are left out."""
 
+import re
+
 import numpy as np
 import pytest
+
+from dorefa.golden import InputError
+from dorefa.golden.onnx import importer
 
 from .support import assert_refused, check, convolution, head
 
@@ -102,3 +107,26 @@ def test_refused(given, message, tmp_path):
     path = tmp_path / "net.onnx"
     path.write_bytes(graph.model(head(graph, x, draw, 4)).SerializeToString())
     assert_refused(path, rf"node part \(Slice\): {message}")
+
+
+def gathered(tmp_path, places, axis):
+    """Path of a file with a Gather of these places of a map of 6 channels, 4 rows and 4 columns."""
+    graph, x, draw = convolution(1, 7)
+    x = graph.node("Gather", [x, graph.constant(places, dtype=np.int64)], "part", axis=axis)
+    path = tmp_path / "net.onnx"
+    path.write_bytes(graph.model(head(graph, x, draw, 4)).SerializeToString())
+    return path
+
+
+def test_one_image_of_the_batch_is_refused(tmp_path):
+    assert_refused(
+        gathered(tmp_path, 0, 0),
+        r"node part \(Gather\): takes one image of the batch; accepted: parts of each image",
+    )
+
+
+def test_more_channels_than_there_is_memory_for_are_refused(tmp_path):
+    path = gathered(tmp_path, np.zeros(2_000_000), 1)
+    message = "node part (Gather): takes 2000000 channels of 6; accepted: at most 1398101 here"
+    with pytest.raises(InputError, match=re.escape(message)):
+        importer.load(path)

@@ -8,7 +8,7 @@ from dorefa.golden import InputError, run_integer
 from dorefa.golden.onnx import importer
 from dorefa.golden.run.integer import result_arrays
 
-from .support import Graph, check, convolution, head, weights_of
+from .support import Graph, assert_refused, check, convolution, head, weights_of
 
 
 def conv(graph, rng, x, out, channels, inner, kernel=3, **more):
@@ -74,6 +74,38 @@ def test_probabilities_along_rows_are_refused(tmp_path):
         InputError, match=r"node chances \(Softmax\): axis is 2 of .*; accepted: the axis of the"
     ):
         importer.load(path)
+
+
+def test_classes_of_other_axes_than_the_channels_are_refused(tmp_path):
+    """A Transpose between probabilities and classes of joined maps moves the channels."""
+    graph, x, draw = convolution(1, 5)
+    maps = [conv(graph, draw, x, name, channels, 6) for name, channels in (("few", 3), ("many", 4))]
+    logits = graph.node("Concat", maps, "logits", axis=1)
+    chances = graph.node("Softmax", [logits], "chances", axis=1)
+    x = graph.node("Transpose", [chances], "last", perm=[0, 2, 3, 1])
+    graph.node("ArgMax", [x], "classes", axis=1)
+    path = tmp_path / "net.onnx"
+    path.write_bytes(graph.model("classes").SerializeToString())
+    assert_refused(path, r"node classes \(ArgMax\): axis is 1 of .*; accepted: the axis of the classes")
+    graph.nodes[-1].attribute[0].i = 3
+    path.write_bytes(graph.model("classes").SerializeToString())
+    assert importer.load(path).results[0].name == "classes"
+
+
+def test_columns_before_rows_are_refused(tmp_path):
+    graph, x, draw = convolution(1, 5)
+    graph.node("Transpose", [conv(graph, draw, x, "map", 5, 6)], "turned", perm=[0, 1, 3, 2])
+    path = tmp_path / "net.onnx"
+    path.write_bytes(graph.model("turned").SerializeToString())
+    assert_refused(path, "graph: output turned has columns before rows; accepted: rows first")
+
+
+def test_an_output_named_twice_is_refused(tmp_path):
+    graph, x, draw = convolution(1, 5)
+    conv(graph, draw, x, "map", 5, 6)
+    path = tmp_path / "net.onnx"
+    path.write_bytes(graph.model("map", "map").SerializeToString())
+    assert_refused(path, "graph: has the outputs map, map; accepted: each name once")
 
 
 def test_two_heads_behind_a_split_of_the_scores(tmp_path, rng):

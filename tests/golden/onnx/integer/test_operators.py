@@ -196,6 +196,9 @@ def test_an_image_with_a_zero_point_is_taken_both_ways(tmp_path, rng):
     minus[1, 2, 3, 1] = 145
     with pytest.raises(InputError, match=r"images has the value 145 at \(1, 2, 3, 1\); accepted: -111..144"):
         unsigned_images(network, minus)
+    accepted = "accepted: int8, or int16 for integers minus the zero point -17"
+    with pytest.raises(InputError, match=f"images has dtype int32; {accepted}"):
+        unsigned_images(network, codes.astype(np.int32))
 
 
 REFUSED = {
