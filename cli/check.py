@@ -51,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
         "nearest": None,
         "layers": [],
         "bipolar_activations": [],
+        "notes": out.notes(network.notes),
     }
     if compiled is None:
         report["nearest"] = _nearest(network, overrides)
@@ -61,7 +62,6 @@ def run(args: argparse.Namespace) -> int:
             + (f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else "")
         )
 
-    report["notes"] = out.notes(network.notes)
     layers = [layer_report(layer, layer.cycles, config) for layer in compiled.layers]
     report["cycles_estimate"] = per_image(compiled.cycles, config)
     report["stream_bytes"] = per_image(compiled.stream_bytes, config)

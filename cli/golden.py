@@ -12,7 +12,7 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.files import write_file
 
 from .common import options
-from .common.output import Output, Progress, array_file, new_folder, results_file
+from .common.output import Output, Progress, new_folder, results_file
 
 SUMMARY = "run the integer golden model on images"
 EXAMPLE = "dorefa golden digits --input images.npy --labels labels.npy --output scores.npy"
@@ -62,12 +62,12 @@ def run(args: argparse.Namespace) -> int:
         results = _results(network, images, files)
         accumulators, real = result_arrays(network, results), real_arrays(network, results)
 
-        outputs = [(args.output, results_file(accumulators)), (args.logits, results_file(real))]
-        outputs += [(path, array_file(results[name])) for name, path in files.items()]
+        outputs = [(args.output, accumulators), (args.logits, real)]
+        outputs += [(path, {name: results[name]}) for name, path in files.items()]
         written = []
-        for path, content in outputs:
+        for path, arrays in outputs:
             if path is not None:
-                write_file(path, content)
+                write_file(path, results_file(arrays))
                 written.append(str(path))
     report: dict[str, Any] = {"network": network.name, "images": len(images), "files": written}
     out.say(f"{network.name}: {len(images)} images")

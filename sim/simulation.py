@@ -67,7 +67,7 @@ def simulate(
     integer = network if isinstance(network, IntegerNetwork) else lower(network)
     images, labels = _first(images, labels, limit)
     check_images(integer, images)
-    if labels is not None and not integer.gives_scores:
+    if labels is not None and not integer.score_count:
         raise InputError(f"labels are given; accepted without: {integer.name} has no one score per class")
     if not isinstance(stalls, int) or not 0 <= stalls <= 90:
         raise InputError(f"stalls is {stalls!r}; accepted: an integer, 0 to 90 percent")

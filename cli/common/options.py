@@ -284,12 +284,12 @@ def read_images(path: str, network: IntegerNetwork) -> np.ndarray:
 
 def read_labels(path: str, count: int, network: IntegerNetwork) -> np.ndarray:
     """Labels, integers (count,) from 0 to the network's classes - 1, checked."""
-    if not network.gives_scores:
+    if not network.score_count:
         raise InputError(
             f"{path}: labels of {network.name}, which gives {_shapes(network)}; accepted: without labels, or "
             "a network that gives one score per class"
         )
-    return labels_below(path, count, network.classes)
+    return labels_below(path, count, network.score_count)
 
 
 def _shapes(network):

@@ -87,7 +87,7 @@ def network_board(compiled: Any, *, clock_hz: float, baud: int) -> BoardCore:
     """A :class:`BoardCore` with the network of a :class:`CompiledNetwork`. Raises :class:`InputError` for a
     network whose sizes do not fit the board's words too."""
     config, network, memories = compiled.config, compiled.network, compiled.memories
-    if not network.gives_scores:
+    if not network.score_count or len(network.result_layers) > 1:
         shapes = (network.layers[index].out_shape for index in network.result_layers)
         raise InputError(
             f"{network.name} gives results of {' and '.join('x'.join(map(str, shape)) for shape in shapes)}; "

@@ -49,6 +49,34 @@ def test_labels_need_scores(two, dorefa, tmp_path):
     )
 
 
+def test_labels_of_scores_side_by_side(dorefa, tmp_path):
+    """Two layers give the scores of one result; a board gives those of one."""
+    graph, x, draw = convolution(1, 3)
+    x = graph.node("Flatten", [x], "flat")
+    heads = []
+    for name, classes in (("few", 2), ("many", 3)):
+        w = graph.weights(weights_of(draw, 6 * 16, classes), f"{name}_w", 0.25, 3)
+        heads.append(graph.node("MatMul", [x, w], name))
+    model = graph.model(graph.node("Concat", heads, "scores", axis=1))
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
+    onnx.save(model, tmp_path / "side.onnx")
+    np.save(tmp_path / "x.npy", draw.integers(0, 16, (3, 6, 6, 2)).astype(np.uint8))
+    run = ("golden", tmp_path / "side.onnx", "--input", tmp_path / "x.npy", "--labels", tmp_path / "l.npy")
+    np.save(tmp_path / "l.npy", np.array([0, 4, 2]))
+    assert dorefa(*run).status == 0
+    np.save(tmp_path / "l.npy", np.array([0, 5, 2]))
+    refused = dorefa(*run)
+    assert refused.status == 1 and "l.npy: label 5; accepted: 0 to 4" in refused.error
+    built = dorefa("build", tmp_path / "side.onnx", "--board", "ulx3s_12f", "-o", tmp_path / "b")
+    assert built.status == 1
+    assert "side gives results of 1x1x2 and 1x1x3; accepted on a board: one score per class" in built.error
+    # What was assumed of the file is said of an engine that it does not fit as well.
+    unfit = dorefa("check", tmp_path / "side.onnx", "--feature-depth", "2", "--json", "-")
+    assert unfit.status == 1
+    assert unfit.report["supported"] is False
+    assert unfit.report["notes"] == ["the batch of input x, N, is taken as 1"]
+
+
 def test_check_and_generate_take_maps_and_boards_do_not(two, dorefa, tmp_path):
     model, _, _ = two
     assert dorefa("check", model, "--lanes", "8", "--rows", "2").status == 0
