@@ -20,7 +20,8 @@ class IntegerLayer(QuantizedLayer):
     the input code. Without rescale the value is acc; with rescale it is the trunk
     t = round_half_even((m * acc + b) / 2^f), plus the trunk of the layer `add`. Average pooling sums
     the value over its window, max pooling and average_codes take counts. The stored code is
-    (code_step * count + code_offset) mod 2^out_bits, which is the count itself by default.
+    (code_step * count + code_offset) mod 2^out_bits, which is the count itself by default. With a `block`
+    (rows, columns) the channels of a pixel are the pixels of a block of the map that is stored.
 
     codes: uint8 (Cout, Kh, Kw, Cin / groups); bipolar channels of negative slope are already
         complemented (q -> 2^w_bits - 1 - q, so acc -> -acc), the last layer and layers with rescale
@@ -47,6 +48,8 @@ class IntegerLayer(QuantizedLayer):
     slope, offset: lists of Fraction, (2^code_bits - 1) * z = slope * value + offset with z the real
         value before the clip; slope is negative only where inverted. None without codes and in
         imported networks, whose thresholds need not come from one affine map.
+    block: (rows, columns); channel (i * columns + j) * C + c of pixel (y, x) is stored as channel c of pixel
+        (rows * y + i, columns * x + j), C = Cout / (rows * columns). (1, 1) without codes.
     logit_scale, logit_bias: float64 (Cout,), logit = scale * acc + bias, of a layer whose accumulators are a
         result: one without codes and rescale, as the last layer is.
     """
@@ -74,6 +77,7 @@ class IntegerLayer(QuantizedLayer):
     a_signed: bool = False
     code_step: int = 1
     code_offset: int = 0
+    block: tuple[int, int] = (1, 1)
 
     crops = True
 
@@ -93,12 +97,18 @@ class IntegerLayer(QuantizedLayer):
         return self.code_bits is None and self.rescale is None
 
     @property
+    def pooled_shape(self) -> tuple[int, int, int]:
+        """(H, W, Cout) before the channels of a pixel become those of a block."""
+        (height, width, channels), (rows, columns) = self.out_shape, self.block
+        return height // rows, width // columns, channels * rows * columns
+
+    @property
     def macs(self) -> int:
         """Multiply-accumulates per image, padded window positions included.
 
         Convolution pixels that no pooling window and no trunk keeps do not count.
         """
-        return macs(self, self.conv_shape, self.out_shape, self.trunk)
+        return macs(self, self.conv_shape, self.pooled_shape, self.trunk)
 
     def __repr__(self) -> str:
         return self._line(self.code_bits)

@@ -6,6 +6,15 @@ from typing import NamedTuple
 import numpy as np
 
 
+def in_blocks(values: np.ndarray, block: tuple[int, int]) -> np.ndarray:
+    """Maps (batch, H, W, rows * columns * C) whose channels are the pixels of a block (rows, columns), row
+    after row, as maps (batch, H * rows, W * columns, C)."""
+    rows, columns = block
+    batch, height, width, channels = values.shape
+    split = values.reshape(batch, height, width, rows, columns, channels // (rows * columns))
+    return split.transpose(0, 1, 3, 2, 4, 5).reshape(batch, height * rows, width * columns, -1)
+
+
 class Term(NamedTuple):
     """Accumulators of the layer at position `layer`, times `factors`, integers per channel (None: 1)."""
 
@@ -21,14 +30,16 @@ class Term(NamedTuple):
 class Result(NamedTuple):
     """One result of a network, under the name `name`.
 
-    parts: maps side by side along the channels, of each the terms that add up to it. order: of a map that a
-    file hands out as a vector, the place in (H, W, C) order of every number of the vector; None for a map,
-    whose channels come last, and for one number per channel.
+    parts: maps side by side along the channels, of each the terms that add up to it. block: (rows, columns)
+    of the map handed out that the channels of a pixel are (:func:`in_blocks`). order: of a map that a file
+    hands out as a vector, the place in (H, W, C) order of every number of the vector; None for a map, whose
+    channels come last, and for one number per channel.
     """
 
     name: str
     parts: tuple[tuple[Term, ...], ...]
     order: tuple[int, ...] | None = None
+    block: tuple[int, int] = (1, 1)
 
     @classmethod
     def of_layer(cls, name: str, layer: int) -> "Result":
@@ -56,4 +67,8 @@ class Result(NamedTuple):
 
     def _joined(self, parts: list[np.ndarray]) -> np.ndarray:
         values = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+        if self.block != (1, 1):
+            # Of one pixel there are no rows and columns yet.
+            maps = values[:, None, None] if values.ndim == 2 else values
+            values = in_blocks(maps, self.block)
         return values if self.order is None else values.reshape(len(values), -1)[:, list(self.order)]

@@ -19,7 +19,7 @@ from .values.draft import Codes, Draft, Rounding, Shape
 from .values.grid import fits, on_grid, reachable
 from .values.pair_sum import PairSum, settled
 from .values.quantizers import bits_of
-from .values.tensors import Sums, identity
+from .values.tensors import Blocks, Sums, identity
 
 
 class CodeZero(Enum):
@@ -42,11 +42,20 @@ class Builder:
         # Positions of the layers whose trunks exist already.
         self.trunks: dict[Draft, int] = {}
 
-    def codes(self, node: Node, tensor: Codes | Sums, zero: CodeZero = CodeZero.IN_WIDTH) -> Codes:
-        """`tensor` as stored codes, with `zero` as code 0; adds the layer that stores them."""
+    def codes(
+        self,
+        node: Node,
+        tensor: Codes | Sums,
+        zero: CodeZero = CodeZero.IN_WIDTH,
+        block: tuple[int, int] = (1, 1),
+    ) -> Codes:
+        """`tensor` as stored codes, with `zero` as code 0 and its channels as the pixels of a `block`; adds
+        the layer that stores them."""
         if isinstance(tensor, Codes):
             moved = zero is CodeZero.REAL and any(tensor.offset) or zero is CodeZero.LEAST and tensor.low < 0
-            return self._again(node, tensor, zero) if moved else tensor
+            if not moved and block == (1, 1):
+                return tensor
+            return self._again(node, tensor, zero, block)
         parts = split(tensor.steps)
         if parts is not None:
             tensor, parts = reachable(tensor, parts)
@@ -56,18 +65,26 @@ class Builder:
         if parts is not None:
             rest = parts.rest
             if are_affine(rest):
-                return self._store(node, tensor, parts.chain, composed(rest, tensor.shape[2]), zero)
-        return self._store(node, tensor, *on_grid(node, tensor, parts), zero)
+                return self._store(node, tensor, parts.chain, composed(rest, tensor.shape[2]), zero, block)
+        return self._store(node, tensor, *on_grid(node, tensor, parts), zero, block)
 
-    def _again(self, node: Node, codes: Codes, zero: CodeZero) -> Codes:
-        """Codes stored again, with `zero` as code 0."""
+    def _again(self, node: Node, codes: Codes, zero: CodeZero, block: tuple[int, int]) -> Codes:
+        """Codes stored again, with `zero` as code 0 and as the pixels of a `block`."""
         channels = codes.shape[2]
         counts = Affine([Fraction(1)] * channels, [Fraction(0)] * channels)
         chain = (counts, Round("ROUND", codes.low, codes.high))
         sums = identity(node.name, codes, node.position)
-        return self._store(node, replace(sums, steps=chain), chain, codes.affine, zero)
+        return self._store(node, replace(sums, steps=chain), chain, codes.affine, zero, block)
 
-    def _store(self, node: Node, tensor: Sums, chain: Chain, affine: Affine, code_zero: CodeZero) -> Codes:
+    def _store(
+        self,
+        node: Node,
+        tensor: Sums,
+        chain: Chain,
+        affine: Affine,
+        code_zero: CodeZero,
+        block: tuple[int, int],
+    ) -> Codes:
         """Adds the layer whose codes are the results of a chain; `affine` makes `tensor` of these."""
         most = MAX_CODE_BITS if code_zero is CodeZero.REAL else MAX_BITS
         if tensor.pool is not None and tensor.pool.kind == "max":
@@ -105,7 +122,12 @@ class Builder:
                 f"at most {most} bits",
             )
         index = self._add(tensor.draft, chain, tensor.pool, tensor.shape, bits, step, least)
-        return Codes(index, scale, offset, least, high, bits, signed, tensor.shape, tensor.dims)
+        if block == (1, 1):
+            return Codes(index, scale, offset, least, high, bits, signed, tensor.shape, tensor.dims)
+        shape = Blocks(tensor, block).shape
+        self.layers[index] = replace(self.layers[index], block=block, out_shape=shape)
+        scale, offset = (_of_pixels(node, numbers, shape[2]) for numbers in (scale, offset))
+        return Codes(index, scale, offset, least, high, bits, signed, shape, tensor.dims)
 
     def _growing(self, node: Node, tensor: Sums, chain: Chain) -> tuple[Sums, Chain]:
         """(tensor, chain) so that max pooling, which takes counts, gives what the chain gives.
@@ -230,6 +252,14 @@ class Builder:
             free = f"{name}.{self._used[name]}"
         self._names.add(free)
         return free
+
+
+def _of_pixels(node: Node, numbers: list[Fraction], channels: int) -> list[Fraction]:
+    """Scales or offsets of a block's pixels, one behind the other, as those of `channels`."""
+    own = numbers[:channels]
+    if numbers != own * (len(numbers) // channels):
+        node.refuse("reads pixels whose scale differs within a block", "one scale for all of a channel")
+    return own
 
 
 def _risen(tensor: Sums, chain: Chain, affine: Affine) -> tuple[Chain, Affine]:

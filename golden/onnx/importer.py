@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..lowering.integer_network import IntegerNetwork
 from ..lowering.staircase import split
 from ..network.results import Result, Term
+from .blocks import repeated
 from .builder import in_file_order
 from .constants import PASSING, check_inference, fold, shape_constant
 from .declared.check import understood
@@ -24,12 +25,12 @@ from .elementwise import STEPS
 from .file.graph import Node
 from .file.read import read_graph
 from .image import counted_codes, declared_codes, image_codes, linear_codes
-from .joined import applied, concat, moved_part
+from .joined import ON_ELEMENTS, PER_CHANNEL, applied, concat, moved_part
 from .linear import widened
-from .operators import ANSWERS, OPERATORS, State, answer
+from .operators import ANSWERS, OPERATORS, Operator, State, answer
 from .parts import parts
 from .qlinear import qlinear_add
-from .readers import IMAGE_QUANTIZERS, affine_behind, channel_axis, has_image_quantizer
+from .readers import IMAGE_QUANTIZERS, affine_behind, channel_axis, has_image_quantizer, pads
 from .residual import residual_add
 from .values.draft import Codes
 from .values.element_types import check_image_type, check_range
@@ -38,6 +39,7 @@ from .values.quantizers import Constant
 from .values.slicing import PARTS
 from .values.tensors import (
     Answer,
+    Blocks,
     Joined,
     Padded,
     Patches,
@@ -50,6 +52,9 @@ from .values.tensors import (
     move,
     sizes,
 )
+
+# What leaves the pixels of Blocks where they are.
+_ON_BLOCKS = (*ON_ELEMENTS, *ANSWERS, *LAYOUT, *PASSING, "Shape")
 
 
 class Import(NamedTuple):
@@ -132,10 +137,10 @@ class _Importer:
         graph, builder = self._graph, self._state.builder
         makers = {name: node for node in graph.nodes for name in node.outputs}
         # Scores themselves first: what only follows them adds nothing.
-        kept: list[tuple[int, str, Codes | Sums | Joined]] = []
+        kept: list[tuple[int, str, Codes | Sums | Joined | Blocks]] = []
         outputs = [(place, name, self._known.get(name)) for place, name in enumerate(graph.outputs)]
         for place, name, tensor in sorted(outputs, key=lambda output: isinstance(output[2], Answer)):
-            if self._image is None or not isinstance(tensor, Codes | Sums | Joined | Answer):
+            if self._image is None or not isinstance(tensor, Codes | Sums | Joined | Blocks | Answer):
                 raise InputError(
                     f"graph: output {name} does not depend on a quantized image; "
                     "accepted: a network with Quant nodes"
@@ -147,7 +152,8 @@ class _Importer:
         known: list[tuple[Codes | Sums, tuple[Term, ...]]] = []
         for _, name, scores in sorted(kept, key=lambda output: output[0]):
             parts = []
-            for part in scores.parts if isinstance(scores, Joined) else (scores,):
+            inner, block = (scores.inner, scores.block) if isinstance(scores, Blocks) else (scores, (1, 1))
+            for part in inner.parts if isinstance(inner, Joined) else (inner,):
                 terms = next((terms for other, terms in known if are_same(part, other)), None)
                 if terms is None:
                     terms = builder.result(makers.get(name, last), part)
@@ -155,7 +161,7 @@ class _Importer:
                 parts.append(terms)
             if is_turned(scores):
                 raise InputError(f"graph: output {name} has columns before rows; accepted: rows first")
-            results.append(Result(name, tuple(parts), file_order(scores)))
+            results.append(Result(name, tuple(parts), file_order(scores), block))
         assert self._image is not None
         return results, self._image
 
@@ -163,11 +169,14 @@ class _Importer:
         state, name = self._state, node.outputs[0]
         moving = [name for name in node.inputs if name in self._known]
         first = self._known[moving[0]] if moving else None
-        if node.op == "Shape" and isinstance(first, Raw | Codes | Sums | Joined):
+        if node.op == "Shape" and isinstance(first, Raw | Codes | Sums | Joined | Blocks):
             state.constants[name] = shape_constant(node, (state.batch, *sizes(first)))
         elif not moving:
             state.constants[name] = fold(node, state.constants)
         else:
+            if node.op not in _ON_BLOCKS or len(moving) > 1:
+                self._store_blocks(node, moving)
+                first = self._known[moving[0]]
             if node.op in PARTS and isinstance(first, Padded):
                 first = widened(node, first)
             if node.op in PARTS and isinstance(first, Codes | Sums | Joined) and moving == [node.inputs[0]]:
@@ -184,6 +193,10 @@ class _Importer:
     def _keep(self, node: Node, name: str, result: Tensor) -> None:
         """Makes `result` of a node known as the tensor `name`, stored if several nodes read its codes."""
         shared = self._graph.uses.get(name, 0) > 1
+        if isinstance(result, Blocks):
+            check_range(node, result.inner)
+            if shared and (isinstance(result.inner, Codes) or split(result.inner.steps) is not None):
+                result = self._state.keep(node, name, result)
         if isinstance(result, Joined):
             result = Joined(tuple(self._kept(node, name, part, shared) for part in result.parts))
         elif isinstance(result, Codes | Sums):
@@ -207,6 +220,8 @@ class _Importer:
             return tensor
         if isinstance(tensor, Answer):
             return self._answer(node, tensor)
+        if isinstance(tensor, Blocks):
+            return self._of_blocks(node, tensor, moving)
         if isinstance(tensor, Padded) and node.op not in ("Conv", "Pad"):
             tensor = widened(node, tensor)
         if node.op == "Concat":
@@ -225,12 +240,42 @@ class _Importer:
             return self._quantize_image(node, tensor)
         if isinstance(tensor, Patches) and node.op != "MatMul":
             node.refuse("reads the patches of Im2Col", "a MatMul behind Im2Col")
+        return self._operator(node, moving).apply(node, tensor, self._state)
+
+    def _operator(self, node: Node, moving: list[str]) -> Operator:
+        """What a node computes of the one tensor in `moving`."""
         if node.op not in OPERATORS:
             node.refuse("reads the image or a feature map", "constants as its inputs")
         operator = OPERATORS[node.op]
         if operator.only_first is not None and node.inputs[0] != moving[0]:
             node.refuse(*operator.only_first)
-        return operator.apply(node, tensor, self._state)
+        return operator
+
+    def _store_blocks(self, node: Node, names: list[str]) -> None:
+        """Has the tensors `names` that are Blocks stored for a node that reads their pixels."""
+        for name in names:
+            tensor = self._known[name]
+            if isinstance(tensor, Blocks):
+                codes = self._state.keep(node, name, tensor, padded=pads(node))
+                self._known[name] = self._state.tensors[name] = codes
+
+    def _of_blocks(self, node: Node, tensor: Blocks, moving: list[str]) -> Tensor:
+        """What a node of _ON_BLOCKS makes of Blocks."""
+        state = self._state
+        if node.op in LAYOUT:
+            return self._moved_blocks(node, tensor)
+        if node.op in ANSWERS:
+            return answer(node, tensor, state)
+        constants = repeated(node, tensor, state.constants, node.op in PER_CHANNEL)
+        operator = self._operator(node, moving)
+        inner = operator.apply(node, tensor.inner, replace(state, constants=constants, tensors={}))
+        assert isinstance(inner, Codes | Sums), "an operator on elements makes a map"
+        return Blocks(inner, tensor.block)
+
+    def _moved_blocks(self, node: Node, tensor: Blocks) -> Blocks:
+        """Blocks after an operator of LAYOUT."""
+        moved = move(node, tensor.outline, self._state.batch, self._state.constants)
+        return Blocks(replace(tensor.inner, dims=moved.dims), tensor.block)
 
     def _concat(self, node: Node, moving: list[str]) -> Joined:
         if moving != [*node.inputs]:
@@ -271,6 +316,8 @@ class _Importer:
                 return tensor
             if isinstance(values, Joined):
                 return Answer(tensor.scores, self._moved(node, values))
+            if isinstance(values, Blocks):
+                return Answer(tensor.scores, self._moved_blocks(node, values))
             return Answer(tensor.scores, move(node, values, self._state.batch, self._state.constants))
         if node.op == "Cast" and (values is None or node.result in FLOATS):
             return tensor

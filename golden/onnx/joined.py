@@ -24,11 +24,12 @@ Constants = dict[str, Constant]
 # Operators on every element or channel alone, whose parameters broadcast to the map.
 _BROADCAST = (*ARITHMETIC, *QUANTIZERS, "PRelu", "Trunc")
 # Those whose parameters have one axis, or the first one, of channels.
-_PER_CHANNEL = ("BatchNormalization", "MultiThreshold", "QuantizeLinear", "DequantizeLinear")
-_PLAIN = (
+PER_CHANNEL = ("BatchNormalization", "MultiThreshold", "QuantizeLinear", "DequantizeLinear")
+ON_ELEMENTS = (
+    *(*_BROADCAST, *PER_CHANNEL),
     *("Neg", "Relu", "Clip", "LeakyRelu", "Floor", "Ceil", "Round", "Cast"),
-    *("MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean"),
 )
+_POOLING = ("MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean")
 _PRODUCTS = ("Gemm", "MatMul")
 # Each is computed on its own.
 _MOST_PARTS = 256
@@ -80,7 +81,7 @@ def applied(node: Node, tensor: Joined, constants: Constants, builder: Builder, 
         return _summed(node, tensor, constants, builder, apply, -1 if transposed else -2)
     if node.op == "Conv":
         return _grouped(node, tensor, constants, apply)
-    if node.op not in (*_BROADCAST, *_PER_CHANNEL, *_PLAIN):
+    if node.op not in (*ON_ELEMENTS, *_POOLING):
         node.refuse("reads maps that a Concat put together", "convolutions, products, pooling, quantizers")
     results, first = [], 0
     for part in tensor.parts:
@@ -165,7 +166,7 @@ def _own_constants(node: Node, tensor: Joined, first: int, count: int, constants
         if constant is None or not constant.array.ndim:
             continue
         array = constant.array
-        axis = 0 if node.op in _PER_CHANNEL else array.ndim - len(dims) + place
+        axis = 0 if node.op in PER_CHANNEL else array.ndim - len(dims) + place
         if 0 <= axis < array.ndim and array.shape[axis] == channels > 1:
             if len(dims[place]) > 1:
                 node.refuse("has parameters for each number of joined vectors", "one number for all")

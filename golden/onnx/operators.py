@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from .blocks import depth_to_space, resize, space_to_depth
 from .builder import Builder, CodeZero
 from .constants import CONSTANT, PASSING
 from .elementwise import ARITHMETIC, STEPS, elementwise
@@ -15,12 +16,13 @@ from .qlinear import QLINEAR
 from .readers import is_padded, pads
 from .residual import is_wide, trunk
 from .streamlined import patch_product, patches, xnor_product
+from .transposed import transposed
 from .values.draft import Codes
 from .values.integer_quant import quantize_linear
 from .values.layout import LAYOUT
 from .values.quantizers import QUANTIZERS, Constant, scalar
 from .values.slicing import PARTS
-from .values.tensors import Answer, Joined, Padded, Patches, Sums, Tensor, sizes
+from .values.tensors import Answer, Blocks, Joined, Padded, Patches, Sums, Tensor, file_dims, sizes
 
 
 @dataclass(kw_only=True, eq=False)
@@ -43,10 +45,14 @@ class State:
         codes = self.tensors[node.inputs[0]] = self.keep(node, node.inputs[0], tensor, padded)
         return codes
 
-    def keep(self, node: Node, name: str, tensor: Codes | Sums, padded: bool = False) -> Codes:
+    def keep(self, node: Node, name: str, tensor: Codes | Sums | Blocks, padded: bool = False) -> Codes:
         """The tensor `name` of the file as codes that a layer stores."""
-        real = padded or isinstance(tensor, Sums) and is_padded(self.graph, name)
-        return self.builder.codes(node, tensor, CodeZero.REAL if real else CodeZero.IN_WIDTH)
+        block = (1, 1)
+        if isinstance(tensor, Blocks):
+            block, tensor = tensor.block, tensor.inner
+        new = isinstance(tensor, Sums) or block != (1, 1)
+        real = padded or new and is_padded(self.graph, name)
+        return self.builder.codes(node, tensor, CodeZero.REAL if real else CodeZero.IN_WIDTH, block)
 
 
 class Operator(NamedTuple):
@@ -114,7 +120,7 @@ def _pool(node: Node, tensor: Codes | Sums, state: State) -> Codes | Sums:
     return pool(node, tensor, state.builder, state.constants)
 
 
-def answer(node: Node, tensor: Codes | Sums | Joined | Answer, state: State) -> Answer:
+def answer(node: Node, tensor: Codes | Sums | Joined | Blocks | Answer, state: State) -> Answer:
     """Probabilities and classes: whatever keeps the order of the scores, along the axis of the classes."""
     scores, values = (tensor.scores, tensor.values) if isinstance(tensor, Answer) else (tensor, tensor)
     if values is None:
@@ -128,7 +134,7 @@ def answer(node: Node, tensor: Codes | Sums | Joined | Answer, state: State) -> 
     return Answer(scores, None if node.op in ("ArgMax", "TopK") else values)
 
 
-def _classes(node: Node, values: Codes | Sums | Joined, shape: tuple[int, ...]) -> int:
+def _classes(node: Node, values: Codes | Sums | Joined | Blocks, shape: tuple[int, ...]) -> int:
     """Classes along the node's axis of `values`, whose axes have the sizes `shape`; refuses one that holds
     neither all numbers of each image nor all channels of each pixel."""
     axis = node.integer("axis")
@@ -137,7 +143,7 @@ def _classes(node: Node, values: Codes | Sums | Joined, shape: tuple[int, ...]) 
     # Before version 13 Softmax joined all axes from this one on.
     joined = node.op in ("Softmax", "LogSoftmax") and node.since < 13
     along = math.prod(shape[axis:]) if joined else shape[axis]
-    dims = values.parts[0].dims if isinstance(values, Joined) else values.dims
+    dims = file_dims(values)
     channels = inside and axis > 0 and dims[axis - 1] == ("C",)
     if not inside or axis == 0 or (along != math.prod(shape[1:]) and not (channels and along == shape[axis])):
         node.refuse(
@@ -152,11 +158,16 @@ _CONSTANT_PARAMETERS = ("a parameter of it depends on the image", "parameters as
 OPERATORS: dict[str, Operator] = {
     **dict.fromkeys(QUANTIZERS, Operator(_quantize, _CONSTANT_PARAMETERS)),
     "Conv": Operator(_convolve, _ACTIVATIONS_FIRST),
+    "ConvTranspose": Operator(transposed, _ACTIVATIONS_FIRST),
     "Gemm": Operator(_gemm, _ACTIVATIONS_FIRST),
     "MatMul": Operator(_matmul, _ACTIVATIONS_FIRST),
     "XnorPopcountMatMul": Operator(_xnor, _ACTIVATIONS_FIRST),
     "Im2Col": Operator(_im2col, _ACTIVATIONS_FIRST),
     "Pad": Operator(_pad, _ACTIVATIONS_FIRST),
+    "DepthToSpace": Operator(depth_to_space),
+    "SpaceToDepth": Operator(space_to_depth),
+    "Resize": Operator(resize, _CONSTANT_PARAMETERS),
+    "Upsample": Operator(resize, _CONSTANT_PARAMETERS),
     **{
         op: Operator(_elementwise, None if op in ARITHMETIC else _CONSTANT_PARAMETERS)
         for op in STEPS

@@ -12,6 +12,7 @@ from .values.quantizers import QUANTIZERS, Constant
 
 # Operators that quantize the image, if they are the first to compute with it.
 _CONVOLUTIONS = ("Conv", "QLinearConv", "ConvInteger")
+_PADDED = ("Pad", "ConvTranspose")
 IMAGE_QUANTIZERS = (*QUANTIZERS, "MultiThreshold", "QuantizeLinear")
 
 
@@ -44,7 +45,7 @@ def is_padded(graph: Graph, name: str) -> bool:
     waiting, seen = [name], {name}
     while waiting:
         for node, place in readers(graph, waiting.pop()):
-            if place == 0 and (node.op == "Pad" or node.op in _CONVOLUTIONS and pads(node)):
+            if place == 0 and (node.op in _PADDED or node.op in _CONVOLUTIONS and pads(node)):
                 return True
             if place == 0 and node.op in (*PASSING, *LAYOUT, "DequantizeLinear"):
                 waiting += {*filter(None, node.outputs)} - seen

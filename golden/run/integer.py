@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..lowering.integer_network import IntegerLayer, IntegerNetwork
 from ..network.encoding import Encoding
 from ..network.quantized_network import check_images
+from ..network.results import in_blocks
 from . import bitplanes, matmul
 from .graph import Computed, result_values, run_graph
 
@@ -135,4 +136,5 @@ def _run_layer(
         codes = matmul.max_pool(codes, pool)
     elif pool is not None and pool.kind == "average_codes":
         codes = matmul.sum_pool(codes, pool)
-    return matmul.stored_codes(codes, layer.code_step, layer.code_offset, layer.out_bits), trunk
+    codes = matmul.stored_codes(codes, layer.code_step, layer.code_offset, layer.out_bits)
+    return in_blocks(codes, layer.block), trunk

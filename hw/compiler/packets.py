@@ -112,7 +112,8 @@ def described(network: IntegerNetwork, plan: Schedule) -> list[dict[str, object]
 def outputs(network: IntegerNetwork) -> list[dict[str, object]]:
     """How the network's results are made of those of the layers, ready for JSON: `parts` are side by side
     along the channels, each the sum of the layers' accumulators times their factors, or of their real
-    values; `order`: of a vector, the place of each number in the map (H, W, C)."""
+    values; `block`: rows and columns of the map that the channels of a pixel are; `order`: of a vector, the
+    place of each number in the map (H, W, C)."""
     return [
         {
             "name": result.name,
@@ -120,6 +121,7 @@ def outputs(network: IntegerNetwork) -> list[dict[str, object]]:
                 [{"layer": network.layers[term.layer].name, "factors": term.factors} for term in part]
                 for part in result.parts
             ],
+            "block": result.block,
             "order": result.order,
         }
         for result in network.results

@@ -50,9 +50,10 @@ _KINDS: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "BatchNormalization with stored statistics, layers with constant weights",
     ),
     (
-        ("Resize", "Upsample", "ConvTranspose", "DepthToSpace", "SpaceToDepth", "MaxUnpool", "GridSample"),
-        "rearranges or enlarges maps",
-        "Conv, pooling and residual Add: cut the file in front of it and run the rest elsewhere",
+        ("MaxUnpool", "GridSample", "Col2Im", "AffineGrid", "RoiAlign", "MaxRoiPool"),
+        "moves pixels by more than whole blocks",
+        "Resize (nearest, whole factors), ConvTranspose, DepthToSpace: cut the file in front of it and run "
+        "the rest elsewhere",
     ),
     (
         ("SplitToSequence", "GatherND", "GatherElements", "Expand", "Tile", "Where"),

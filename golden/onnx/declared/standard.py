@@ -8,6 +8,7 @@ OPSETS = range(7, 29)
 _WINDOWS = honoured("auto_pad", "dilations", "kernel_shape", "pads", "strides")
 _TRAINING = Refused("only the first: others are there in training")
 _OF_FLOAT8 = Irrelevant("of casts to float8, which are refused")
+_OF_CROPS = Irrelevant("of tf_crop_and_resize, which is refused")
 _SHAPE_ONLY = Irrelevant("shape of the classes, which are not returned")
 
 
@@ -128,6 +129,28 @@ STANDARD: dict[str, Declaration] = {
         types=FLOATS,
     ),
     **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool"), _plain(types=FLOATS)),
+    "ConvTranspose": Declaration(
+        inputs=honoured("X", "W", "B"),
+        outputs=honoured("Y"),
+        attributes={**_WINDOWS, **honoured("group", "output_padding", "output_shape")},
+        types=FLOATS,
+    ),
+    "DepthToSpace": _plain("input", "output", "blocksize mode"),
+    "SpaceToDepth": _plain("input", "output", "blocksize"),
+    "Resize": Declaration(
+        inputs={**honoured("X", "scales", "sizes"), "roi": _OF_CROPS},
+        outputs=honoured("Y"),
+        attributes={
+            **honoured("axes", "coordinate_transformation_mode", "mode", "nearest_mode"),
+            **dict.fromkeys(
+                ("cubic_coeff_a", "exclude_outside"), Irrelevant("of cubic ones, which are refused")
+            ),
+            "extrapolation_value": _OF_CROPS,
+            "antialias": Irrelevant("of others than nearest, which are refused"),
+            "keep_aspect_ratio_policy": Only("stretch"),
+        },
+    ),
+    "Upsample": _plain("X scales", attributes="mode scales"),
     "ReduceMean": Declaration(
         inputs=honoured("data", "axes"),
         outputs=honoured("reduced"),

@@ -86,6 +86,26 @@ class Joined:
 
 
 @dataclass(frozen=True, eq=False)
+class Blocks:
+    """A map that is larger than `inner`: the channels of a pixel of `inner` are, row after row, the pixels of
+    a `block` (rows, columns) of it; the axes in the file are the same."""
+
+    inner: Codes | Sums
+    block: tuple[int, int]
+
+    @property
+    def shape(self) -> Shape:
+        """(H, W, C) of the map."""
+        (height, width, channels), (rows, columns) = self.inner.shape, self.block
+        return height * rows, width * columns, channels // (rows * columns)
+
+    @property
+    def outline(self) -> Codes | Sums:
+        """What has the shape and the axes of the map, and nothing else."""
+        return replace(self.inner, shape=self.shape)
+
+
+@dataclass(frozen=True, eq=False)
 class Answer:
     """What follows the scores: probabilities, classes.
 
@@ -93,8 +113,8 @@ class Answer:
     and in their order, None for classes.
     """
 
-    scores: Codes | Sums | Joined
-    values: Codes | Sums | Joined | None
+    scores: Codes | Sums | Joined | Blocks
+    values: Codes | Sums | Joined | Blocks | None
 
 
 def identity(name: str, codes: Codes, position: int) -> Sums:
@@ -116,13 +136,15 @@ def identity(name: str, codes: Codes, position: int) -> Sums:
 
 
 # Whatever depends on the image.
-Tensor = Raw | Codes | Sums | Padded | Patches | Answer | Joined
+Tensor = Raw | Codes | Sums | Padded | Patches | Answer | Joined | Blocks
 
 
-def sizes(tensor: Raw | Codes | Sums | Joined) -> tuple[int, ...]:
+def sizes(tensor: Raw | Codes | Sums | Joined | Blocks) -> tuple[int, ...]:
     """Sizes of the axes in the file, after the batch."""
     if isinstance(tensor, Raw):
         return tensor.sizes
+    if isinstance(tensor, Blocks):
+        tensor = tensor.outline
     if isinstance(tensor, Joined):
         lengths, place = [sizes(part) for part in tensor.parts], channel_place(tensor.parts[0])
         total = sum(length[place] for length in lengths)
@@ -228,28 +250,39 @@ def feature_order(tensor: Codes | Sums) -> np.ndarray:
     return places.transpose([names.index(name) for name in "HWC"]).ravel()
 
 
-def file_order(tensor: Codes | Sums | Joined) -> tuple[int, ...] | None:
+def file_order(tensor: Codes | Sums | Joined | Blocks) -> tuple[int, ...] | None:
     """Order of a Result that is `tensor`: None where rows, columns and channels have axes of their own, or
     where there is one pixel."""
     if isinstance(tensor, Joined):
         first, channels = tensor.parts[0], sum(part.shape[2] for part in tensor.parts)
         tensor = replace(first, shape=(*first.shape[:2], channels))
+    elif isinstance(tensor, Blocks):
+        tensor = tensor.outline
     long = [dim for dim in tensor.dims if dim]
     if len(long) > 1 or tensor.shape[:2] == (1, 1):
         return None
     return tuple(np.argsort(feature_order(tensor)).tolist())
 
 
-def is_turned(tensor: Codes | Sums | Joined) -> bool:
+def file_dims(tensor: Codes | Sums | Joined | Blocks) -> Dims:
+    """Which axis of the file holds what."""
+    if isinstance(tensor, Joined):
+        return tensor.parts[0].dims
+    return tensor.inner.dims if isinstance(tensor, Blocks) else tensor.dims
+
+
+def is_turned(tensor: Codes | Sums | Joined | Blocks) -> bool:
     """Whether the columns of a map come before its rows in the file."""
-    dims = tensor.parts[0].dims if isinstance(tensor, Joined) else tensor.dims
+    dims = file_dims(tensor)
     names = [name for dim in dims for name in dim]
     turned = "H" in names and "W" in names and names.index("W") < names.index("H")
     return turned and file_order(tensor) is None
 
 
-def are_same(tensor: Codes | Sums | Joined, other: Codes | Sums | Joined) -> bool:
+def are_same(tensor: Codes | Sums | Joined | Blocks, other: Codes | Sums | Joined | Blocks) -> bool:
     """Whether two tensors hold the same values, maybe with other axes."""
+    if isinstance(tensor, Blocks) and isinstance(other, Blocks):
+        return tensor.block == other.block and are_same(tensor.inner, other.inner)
     if isinstance(tensor, Joined) and isinstance(other, Joined):
         return len(tensor.parts) == len(other.parts) and all(map(are_same, tensor.parts, other.parts))
     if isinstance(tensor, Codes) and isinstance(other, Codes):
