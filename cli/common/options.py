@@ -168,6 +168,7 @@ _ENGINE_HELP = {
     "pool_slots": "pooling windows of one axis that overlap",
     "sum_values": "1: average pooling of accumulators",
     "sum_codes": "1: average pooling of codes",
+    "row_steps": "1: layers whose channels become pixels",
     "trunk_bits": "bits of a residual trunk, 0 for none",
 }
 

@@ -19,7 +19,7 @@ from .values.draft import Codes, Draft, Rounding, Shape
 from .values.grid import fits, on_grid, reachable
 from .values.pair_sum import PairSum, settled
 from .values.quantizers import bits_of
-from .values.tensors import Blocks, Sums, identity
+from .values.tensors import Blocks, Sums, chosen, identity
 
 
 class CodeZero(Enum):
@@ -56,6 +56,9 @@ class Builder:
             if not moved and block == (1, 1):
                 return tensor
             return self._again(node, tensor, zero, block)
+        if block != (1, 1) and (tensor.draft.groups > 1 or tensor.draft.rounding is not None):
+            # Their layers have one channel group and no trunk.
+            return self._again(node, self.codes(node, tensor, zero), zero, block)
         parts = split(tensor.steps)
         if parts is not None:
             tensor, parts = reachable(tensor, parts)
@@ -73,7 +76,10 @@ class Builder:
         channels = codes.shape[2]
         counts = Affine([Fraction(1)] * channels, [Fraction(0)] * channels)
         chain = (counts, Round("ROUND", codes.low, codes.high))
-        sums = identity(node.name, codes, node.position)
+        if block == (1, 1):
+            sums = identity(node.name, codes, node.position)
+        else:
+            sums = chosen(node.name, codes, range(channels), node.position)
         return self._store(node, replace(sums, steps=chain), chain, codes.affine, zero, block)
 
     def _store(

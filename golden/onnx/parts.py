@@ -9,13 +9,12 @@ from typing import TypeVar
 import numpy as np
 
 from ..lowering.steps import Affine, Count, Leaky, Step
-from ..network.encoding import Encoding
 from .builder import Builder
 from .file.graph import MAX_ELEMENTS, Node
 from .values.draft import Codes, Dims, Draft
 from .values.quantizers import Constant
 from .values.slicing import choices
-from .values.tensors import Joined, Sums, identity, sizes
+from .values.tensors import Joined, Sums, chosen, identity, sizes
 
 Constants = dict[str, Constant]
 Item = TypeVar("Item")
@@ -27,11 +26,11 @@ def parts(
     """What a node of PARTS makes of a tensor, one for each of its outputs."""
     length = (1, *sizes(tensor))
     found: list[Codes | Sums | Joined] = []
-    for chosen, drops in choices(node, length, constants):
+    for places_of, drops in choices(node, length, constants):
         if 0 in drops:
             node.refuse("takes one image of the batch", "parts of each image")
         part = tensor
-        for axis, places in chosen.items():
+        for axis, places in places_of.items():
             if places != list(range(length[axis])):
                 part = _along(node, part, axis, places, builder)
         if isinstance(part, Joined):
@@ -120,24 +119,7 @@ def chosen_channels(
         steps = tuple(_chosen_step(step, places) for step in tensor.steps)
         shape = (*tensor.shape[:2], len(places))
         return replace(tensor, draft=_chosen_draft(tensor.draft, places), steps=steps, shape=shape)
-    codes = builder.codes(node, tensor)
-    channels = codes.shape[2]
-    values = np.zeros((len(places), 1, 1, channels), np.int64)
-    values[range(len(places)), 0, 0, list(places)] = 1
-    shape = (*codes.shape[:2], len(places))
-    draft = Draft(
-        name=node.name,
-        kind="conv",
-        values=values,
-        w_bits=1,
-        encoding=Encoding.UNSIGNED,
-        inputs=codes,
-        in_shape=codes.shape,
-        conv_shape=shape,
-        position=node.position,
-    )
-    affine = Affine(_picked(codes.scale, places), _picked(codes.offset, places))
-    return Sums(draft, (affine,), shape, codes.dims)
+    return chosen(node.name, builder.codes(node, tensor), places, node.position)
 
 
 def _can_choose(draft: Draft) -> bool:

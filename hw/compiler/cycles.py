@@ -209,7 +209,7 @@ def _emitted(geometry: PassGeometry) -> list[int]:
             continue
         closing = {
             min(window * pool.stride[axis] - pool.padding[axis] + pool.kernel[axis] - 1, size - 1)
-            for window in range(layer.out_shape[axis])
+            for window in range(layer.pooled_shape[axis])
         }
         ends.append([place in closing for place in range(size)])
     pixels = [row and column for row in ends[0] for column in ends[1]]

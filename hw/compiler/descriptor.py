@@ -9,7 +9,7 @@ from ..interface.readers import reader_of
 from ..interface.trunk_stores import trunk_store
 from ..interface.weight_sources import weight_source
 from .geometry import PassGeometry
-from .passes import Pass
+from .passes import Pass, row_words
 from .schedule import Schedule
 
 
@@ -46,8 +46,11 @@ def descriptor(
     out_address = 0
     layout = schedule.maps[part.layer]
     if layout is not None:
-        block = layout.block_words(config.fetch_bits)
-        out_address = schedule.addresses[part.layer + 1] + part.part * block
+        apart = row_words(layer, layout, config.fetch_bits) or layout.block_words(config.fetch_bits)
+        out_address = schedule.addresses[part.layer + 1] + part.part * apart
+    if config.row_steps:
+        words = row_words(layer, layout, config.fetch_bits)
+        values |= {"row_words": max(words - 1, 0), "row_step": (layer.block[0] - 1) * words}
     return values | {
         "param_base": param_base,
         "code_mask": (1 << layer.code_bits) - 1 if layer.code_bits else 0,
@@ -194,7 +197,7 @@ def _pooling(layer: IntegerLayer, geometry: PassGeometry, config: EngineConfig) 
     for axis, number in (("y", 0), ("x", 1)):
         kernel = pool.kernel[number] if pool else 1
         padding = pool.padding[number] if pool else 0
-        windows = layer.out_shape[number] if pool else geometry.computed[number]
+        windows = layer.pooled_shape[number] if pool else geometry.computed[number]
         # Where there is one window only, the stride says nothing.
         stride = pool.stride[number] if pool and windows > 1 else 1
         # A slot begins anew with the next window's first pixel. Where none follows in any slot, that may be

@@ -159,7 +159,7 @@ class PassGeometry:
         rows, columns = (
             min(
                 layer.conv_shape[axis],
-                (layer.out_shape[axis] - 1) * pool.stride[axis] - pool.padding[axis] + pool.kernel[axis],
+                (layer.pooled_shape[axis] - 1) * pool.stride[axis] - pool.padding[axis] + pool.kernel[axis],
             )
             for axis in (0, 1)
         )
@@ -198,7 +198,7 @@ class PassGeometry:
         pool = self.layer.pool
         if pool is None or (pool.kernel[0] == 1 and pool.stride[0] == 1):
             return 0
-        return self.layer.out_shape[1] * self.pixel_groups
+        return self.layer.pooled_shape[1] * self.pixel_groups
 
     @cached_property
     def whole_block_is_one_run(self) -> bool:

@@ -23,7 +23,7 @@ def reordered_codes(geometry: PassGeometry, channels: np.ndarray) -> np.ndarray:
     have code 0.
     """
     codes, source = geometry.layer.codes[channels], geometry.source
-    if source.blocks == 1:
+    if source.blocks == 1 and source.channels == source.shape[2]:
         return codes.reshape(len(codes), -1)
     height, width, inner = codes.shape[1:]
     blocks = geometry.source_blocks
@@ -47,10 +47,10 @@ def weight_words(part: Pass) -> list[list[int]]:
     channels = np.array(list(part.output_channels())).reshape(geometry.groups, -1)
     padded = np.zeros((geometry.groups, geometry.tiles * rows, words * lanes), np.uint8)
     for group, own in enumerate(channels):
-        codes = reordered_codes(geometry, own[own >= 0])
-        padded[group, : len(codes), : codes.shape[1]] = codes
-        if len(codes):
-            padded[group, len(codes) : len(own), : codes.shape[1]] = codes[-1]
+        real = own[own >= 0]
+        if len(real):
+            codes = reordered_codes(geometry, np.where(own < 0, real[-1], own))
+            padded[group, : len(own), : codes.shape[1]] = codes
     planes = (padded[..., None] >> np.arange(w_bits, dtype=np.uint8)) & 1
     # group, tile, row, word, lane, plane -> row, group, tile, plane, word, lane
     planes = planes.reshape(geometry.groups, geometry.tiles, rows, words, lanes, w_bits).transpose(

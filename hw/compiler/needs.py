@@ -88,14 +88,16 @@ def accumulator_bits(layer: IntegerLayer, geometry: PassGeometry, config: Engine
     return max((-least - 1).bit_length() if least < 0 else 0, (greatest + 1).bit_length()) + 1
 
 
-def _padded_row_bits(layer: IntegerLayer) -> int:
-    return (layer.padding[1] + layer.in_shape[1] + layer.padding[3]) * layer.in_shape[2]
+def _padded_row_bits(geometry: PassGeometry) -> int:
+    layer = geometry.layer
+    channels = max(layer.in_shape[2], geometry.source.channels)
+    return (layer.padding[1] + layer.in_shape[1] + layer.padding[3]) * channels
 
 
 def _reach_bits(geometry: PassGeometry) -> int:
     """Bits that offsets and runs of the window reader reach over. Windows lie up to the padding's width
     outside of the map's row."""
-    return geometry.reader.reach(geometry, _padded_row_bits(geometry.layer)) + 1
+    return geometry.reader.reach(geometry, _padded_row_bits(geometry)) + 1
 
 
 def _size_bits(layer: IntegerLayer, geometry: PassGeometry) -> int:
@@ -117,7 +119,7 @@ def open_windows(layer: IntegerLayer, axis: int) -> int:
     overlap; 1 without pooling."""
     if layer.pool is None:
         return 1
-    return min(layer.out_shape[axis], -(-layer.pool.kernel[axis] // layer.pool.stride[axis]))
+    return min(layer.pooled_shape[axis], -(-layer.pool.kernel[axis] // layer.pool.stride[axis]))
 
 
 def needs(network: IntegerNetwork, config: EngineConfig, plan: Schedule) -> dict[str, Need]:
@@ -146,6 +148,7 @@ def needs(network: IntegerNetwork, config: EngineConfig, plan: Schedule) -> dict
         "sum_values": most(lambda layer, _: layer.pool is not None and layer.pool.kind == "average"),
         "sum_codes": most(lambda layer, _: layer.pool is not None and layer.pool.kind == "average_codes"),
         "layer_depth": _total(network, plan, lambda geometry: 1),
+        "row_steps": most(lambda layer, _: layer.block[0] > 1),
         "size_bits": most(_size_bits),
         "kernel_bits": most(_kernel_bits),
     }

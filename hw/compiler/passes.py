@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +21,8 @@ class Pass:
     """The part of a layer that the engine computes at a time: what one descriptor of the program describes.
 
     `layer` is the layer's index, `part` the pass's number within it; `first_group` and `first_channel`
-    (within its channel group) are where its output channels begin.
+    (within its channel group) are where its output channels begin. `pixels`: of a layer whose channels become
+    pixels, how many of them the pass writes side by side.
     """
 
     layer: int
@@ -28,11 +31,18 @@ class Pass:
     geometry: PassGeometry
     first_group: int
     first_channel: int
+    pixels: int | None = None
 
     def output_channels(self) -> Iterator[int]:
         """The layer's output channels in this pass, in order; -1 for the zero channels that fill up."""
         geometry = self.geometry
         per_group = geometry.layer.codes.shape[0] // geometry.layer.groups
+        if self.pixels is not None:
+            own = geometry.layer.out_shape[2]
+            for first in range(self.first_channel, self.first_channel + self.pixels * own, own):
+                for channel in range(geometry.channels // self.pixels):
+                    yield first + channel if channel < own else -1
+            return
         for group in range(self.first_group, self.first_group + geometry.groups):
             for channel in range(self.first_channel, self.first_channel + geometry.channels):
                 yield group * per_group + channel if channel < per_group else -1
@@ -135,6 +145,50 @@ def _tile_passes(
     return result
 
 
+def row_passes(network: IntegerNetwork, index: int, source: MapLayout, config: EngineConfig) -> list[Pass]:
+    """Passes of a layer whose channels become pixels: one for each row of a block, which writes these rows of
+    the map. Zero channels fill up every pixel, so that a row has whole words.
+
+    Raises :class:`InputError` that names the layer, where they cannot, or where half of the weight memory is
+    too small for a pass.
+    """
+    layer = network.layers[index]
+    rows, columns = layer.block
+    channels, width = layer.out_shape[2], layer.out_shape[1]
+    step = config.fetch_bits // math.gcd(width, config.fetch_bits) if rows > 1 else 1
+    filled = -(-channels // step) * step
+    if filled != channels:
+        grouped = [reader.name for reader in network.layers if reader.source == index and reader.groups > 1]
+        if grouped or zero_count(layer) is None:
+            why = f"{', '.join(grouped)} reads channel groups" if grouped else "no code of it stands for 0"
+            raise InputError(
+                f"layer {layer.name}: its rows of {width} pixels of {channels} channels are no whole "
+                f"words of fetch_bits {config.fetch_bits}, and {why}; accepted: channels in multiples of "
+                f"{step}, or a smaller fetch_bits"
+            )
+    geometry = PassGeometry.of(layer, config, source=source, channels=columns * filled)
+    half = weight_source(config).room(config)
+    if half is not None and geometry.weight_words > half:
+        raise InputError(
+            f"layer {layer.name}: a row of its blocks needs {geometry.weight_words} weight words per row, "
+            f"and half of weight_depth {config.weight_depth} is less; accepted: weight_depth of at least "
+            f"{2 * geometry.weight_words}"
+        )
+    own = _pass(index, 0, rows, geometry, 0, 0)
+    return [
+        dataclasses.replace(own, part=row, first_channel=row * columns * channels, pixels=columns)
+        for row in range(rows)
+    ]
+
+
+def row_words(layer: IntegerLayer, layout: MapLayout | None, fetch_bits: int) -> int:
+    """Words from a row of the map of a layer to the next one, where its passes write rows of their own; else
+    0."""
+    if layout is None or layer.block[0] == 1:
+        return 0
+    return layout.shape[1] * layout.channels // fetch_bits
+
+
 def _readable(network: IntegerNetwork, index: int, block_channels: int | None) -> bool:
     """Whether all readers of layer `index` can read blocks of so many channels; None: the last block is
     filled up with zero channels, which only a reader of all channels can take."""
@@ -174,9 +228,12 @@ def map_of(layer: IntegerLayer, parts: list[Pass]) -> MapLayout | None:
     """Layout of the codes that `parts` leave, None where they leave none."""
     if layer.out_bits is None:
         return None
+    geometry = parts[0].geometry
+    if parts[0].pixels is not None:
+        channels = geometry.channels // parts[0].pixels
+        return MapLayout(shape=layer.out_shape, blocks=1, channels=channels)
     if len(parts) == 1:
         return MapLayout.dense(layer.out_shape)
-    geometry = parts[0].geometry
     return MapLayout(
         shape=layer.out_shape,
         blocks=len(parts),

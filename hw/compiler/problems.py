@@ -130,7 +130,7 @@ def _pool_problems(layer: IntegerLayer, config: EngineConfig) -> Iterator[str]:
     if pool is None:
         return
     for axis, what in enumerate(("rows", "columns")):
-        size, windows = layer.conv_shape[axis], layer.out_shape[axis]
+        size, windows = layer.conv_shape[axis], layer.pooled_shape[axis]
         kernel, stride, before = pool.kernel[axis], pool.stride[axis], pool.padding[axis]
         last_end = (windows - 1) * stride - before + kernel - 1
         if windows > 1 and last_end - stride >= size - 1:

@@ -16,7 +16,7 @@ from ..engine.reader.patch_buffer import patch_depth
 from ..interface.trunk_stores import trunk_store
 from ..interface.weight_sources import weight_source
 from .map_layout import MapLayout, place_all
-from .passes import Pass, cut, finds_its_trunk, map_of, pixel_channels
+from .passes import Pass, cut, finds_its_trunk, map_of, pixel_channels, row_passes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +129,11 @@ def _cut_layers(
     while True:
         layouts, parts = {-1: image}, []
         for index, layer in enumerate(network.layers):
-            parts.append(cut(network, index, layouts[layer.source], config, most.get(index)))
+            source = layouts[layer.source]
+            if layer.block != (1, 1):
+                parts.append(row_passes(network, index, source, config))
+            else:
+                parts.append(cut(network, index, source, config, most.get(index)))
             layout = map_of(layer, parts[index])
             if layout is not None:
                 layouts[index] = layout

@@ -11,7 +11,7 @@ from dorefa.golden.errors import InputError
 from .checks import check_config
 
 # Parameters of what most engines do not have: the Verilog of these does not name them.
-OPTIONAL = ("results", "training", "size_bits", "kernel_bits")
+OPTIONAL = ("results", "training", "size_bits", "kernel_bits", "row_steps")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class EngineConfig:
     up hold only the image and are `image_depth` deep.
 
     A map has at most ``2^size_bits - 1`` rows and columns, and a kernel or a pooling window at most
-    ``2^kernel_bits - 1``.
+    ``2^kernel_bits - 1``. With `row_steps` a pass may write every r-th row of a map.
 
     `encoding` says which weights the engine accepts: ``bipolar`` (XNOR planes, the correction is a
     constant folded into the thresholds), ``unsigned`` and ``twos_complement`` (AND planes, the
@@ -83,6 +83,7 @@ class EngineConfig:
     layer_depth: int = 16
     size_bits: int = 10
     kernel_bits: int = 6
+    row_steps: int = 0
     prefetch: int = 1
     structure: str = "compress"
     pipeline: str = "none"

@@ -55,6 +55,7 @@ RANGES = {
     "layer_depth": (1, 4096, "passes of a program: layers, or parts of layers"),
     "size_bits": (10, 16, "bits of the rows and columns of a map"),
     "kernel_bits": (6, 12, "bits of the rows and columns of a kernel or pooling window"),
+    "row_steps": (0, 1, "whether a pass may leave out rows of the map that it writes"),
     "prefetch": (0, 1, "whether the next pass's descriptor is fetched while one runs"),
     "port_bytes": (1, 64, "bytes per beat of the image port"),
     "batch": (1, 64, "images per packet"),

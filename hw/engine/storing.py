@@ -57,6 +57,8 @@ def connect_storing(
         packer.count.eq(count),
         packer.last.eq(last),
     ]
+    if config.row_steps:
+        m.d.comb += [packer.row_words.eq(layer.row_words), packer.row_step.eq(layer.row_step)]
     return packer.done | lead.trunk_ends if config.trunk_bits else packer.done
 
 

@@ -160,7 +160,14 @@ def fields(config: EngineConfig) -> dict[str, Shape]:
         "param_base": unsigned(max(1, (config.param_depth - 1).bit_length())),
         "code_mask": unsigned(config.out_bits),
         "out_address": unsigned((config.feature_depth - 1).bit_length()),
+        **(_row_steps(config) if config.row_steps else {}),
     }
+
+
+def _row_steps(config: EngineConfig) -> dict[str, Shape]:
+    """Words of a row that is written, less one, and words from its end to the next one that is written."""
+    words = unsigned((config.feature_depth - 1).bit_length())
+    return {"row_words": words, "row_step": words}
 
 
 def _group_bits(config: EngineConfig) -> int:

@@ -27,8 +27,8 @@ class Region:
 
 
 def regions(compiled: CompiledNetwork) -> list[list[Region]]:
-    """Per pass, what to copy when it is done: the block of codes that it leaves and, with a layer's
-    last pass, the layer's part of the trunk memory."""
+    """Per pass, what to copy when it is done: the block of codes that it leaves, or with the last pass that
+    writes rows of one map the map, and, with a layer's last pass, the layer's part of the trunk memory."""
     return [
         _bank_regions(compiled, part) + _trunk_regions(compiled, part) for part in compiled.schedule.passes
     ]
@@ -43,13 +43,14 @@ def _prefixes(compiled: CompiledNetwork, part: Pass) -> tuple[str, ...]:
 def _block(compiled: CompiledNetwork, part: Pass, layout: MapLayout) -> tuple[int, int]:
     """First word and words of a pass's block in a map of this layout."""
     words = layout.block_words(compiled.config.fetch_bits)
-    return compiled.schedule.addresses[part.layer + 1] + part.part * words, words
+    number = part.part if layout.blocks > 1 else 0
+    return compiled.schedule.addresses[part.layer + 1] + number * words, words
 
 
 def _bank_regions(compiled: CompiledNetwork, part: Pass) -> list[Region]:
     """The words of a pass's block in both banks: even ones lie in bank 0 at word / 2."""
     layout = compiled.schedule.maps[part.layer]
-    if layout is None:
+    if layout is None or layout.blocks == 1 and part.part < part.parts - 1:
         return []
     first, words = _block(compiled, part, layout)
     rows = (((first + 1) // 2, (first + words + 1) // 2), (first // 2, (first + words) // 2))
@@ -109,6 +110,8 @@ def _codes(
     compiled: CompiledNetwork, layout: MapLayout, parts: Sequence[tuple[Pass, list[np.ndarray]]]
 ) -> np.ndarray:
     """Codes (H, W, C) of a layer, from what its passes left: uint8, or uint16 of more than 8 planes."""
+    if layout.blocks == 1:
+        return _block_codes(compiled, parts[-1][0], layout, parts[-1][1])[..., : layout.shape[2]]
     codes = np.zeros(layout.shape, _type(compiled))
     for part, arrays in parts:
         block = _block_codes(compiled, part, layout, arrays)

@@ -6,6 +6,7 @@ A map has (H, W, C) axes here. `dims` says for every axis of the file after the 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import overload
@@ -133,6 +134,26 @@ def identity(name: str, codes: Codes, position: int) -> Sums:
         position=position,
     )
     return Sums(draft, (codes.affine,), codes.shape, codes.dims)
+
+
+def chosen(name: str, codes: Codes, places: Sequence[int], position: int) -> Sums:
+    """Sums that are the real values of these channels of `codes`: a layer of weights 0 and 1."""
+    values = np.zeros((len(places), 1, 1, codes.shape[2]), np.int64)
+    values[range(len(places)), 0, 0, list(places)] = 1
+    shape = (*codes.shape[:2], len(places))
+    draft = Draft(
+        name=name,
+        kind="conv",
+        values=values,
+        w_bits=1,
+        encoding=Encoding.UNSIGNED,
+        inputs=codes,
+        in_shape=codes.shape,
+        conv_shape=shape,
+        position=position,
+    )
+    scale, offset = ([numbers[place] for place in places] for numbers in (codes.scale, codes.offset))
+    return Sums(draft, (Affine(scale, offset),), shape, codes.dims)
 
 
 # Whatever depends on the image.

@@ -39,8 +39,10 @@ class PlanePacker(wiring.Component):
     layer, and drops the one before. Of an image: `image_valid` with `image_codes` (one byte after another),
     `image_count` (how many, or none) and `image_last` appends where `ready`. Of a layer: `valid`,
     `codes`, `count` (at least one), `last`, always taken. `image_bytes`: codes of a whole image. The last
-    codes, even none, write the partial word too, if there is one. `w_en`, `w_address`, `w_data` go to the
-    feature memory; `done` pulses with the write that ends the map, or in its place.
+    codes, even none, write the partial word too, if there is one. With `row_steps`, behind every
+    `row_words` + 1 words of a layer `row_step` more are left out; both stay from `start` on. `w_en`,
+    `w_address`, `w_data` go to the feature memory; `done` pulses with the write that ends the map, or in its
+    place.
 
     Latency from a layer's last codes to `done`: :meth:`latency`. An image's codes take one cycle more.
     """
@@ -58,6 +60,7 @@ class PlanePacker(wiring.Component):
                 "start": In(1),
                 "image": In(1),
                 "address": In(address),
+                **({"row_words": In(address), "row_step": In(address)} if config.row_steps else {}),
                 "image_bytes": In(config.image_bytes_bits),
                 "image_valid": In(1),
                 "ready": Out(1),
@@ -105,6 +108,7 @@ class PlanePacker(wiring.Component):
             fills &= places[-1][-1]
         # The codes of the last cycle are all in their places, and the word has begun, two cycles later.
         ending, flushing, begun, flush, take = Signal(), Signal(), Signal(), Signal(), Signal()
+        skipped = self._skipped(m, image, take) if self._config.row_steps else None
         # No group is written but the first.
         idle = Signal(init=1)
         m.d.comb += [flush.eq(flushing & idle), take.eq(filled | (flush & begun))]
@@ -117,7 +121,7 @@ class PlanePacker(wiring.Component):
         if groups == 1:
             m.d.comb += [self.w_en.eq(take), self.w_data.eq(words[0]), self.done.eq(flush)]
             with m.If(self.w_en):
-                m.d.sync += self.w_address.eq(self.w_address + 1)
+                m.d.sync += self.w_address.eq(self.w_address + (1 if skipped is None else 1 + skipped))
         else:
             # The groups of the rest of an image are being written.
             finishing, grouped = Signal(), Signal()
@@ -128,7 +132,7 @@ class PlanePacker(wiring.Component):
                 finishing.eq(grouped | (finishing & rests[-1])),
                 self.done.eq((flush & ~grouped) | (finishing & ~rests[-1])),
             ]
-            self._write_groups(m, words, image, take, rests, idle)
+            self._write_groups(m, words, image, take, rests, idle, 0 if skipped is None else skipped)
             with m.If(self.start):
                 m.d.sync += [rests.eq(-1), idle.eq(1), finishing.eq(0), self.done.eq(0)]
         with m.If(self.start):
@@ -142,6 +146,16 @@ class PlanePacker(wiring.Component):
                 *(place.eq(1) for place in places),
             ]
         return m
+
+    def _skipped(self, m: Module, image: Signal, take: Signal) -> Value:
+        """Words to leave out behind the word that is taken, where it is a row's last one."""
+        left = Signal.like(self.row_words)
+        ends = left == 0
+        with m.If(take):
+            m.d.sync += left.eq(Mux(ends, self.row_words, left - 1))
+        with m.If(self.start):
+            m.d.sync += left.eq(self.row_words)
+        return Mux(ends & ~image, self.row_step, 0)
 
     def _offered(
         self, m: Module, image: Signal, blocked: Value
@@ -230,7 +244,14 @@ class PlanePacker(wiring.Component):
         ]
 
     def _write_groups(
-        self, m: Module, words: list[Value], image: Signal, take: Signal, rests: Signal, idle: Signal
+        self,
+        m: Module,
+        words: list[Value],
+        image: Signal,
+        take: Signal,
+        rests: Signal,
+        idle: Signal,
+        skipped: Value | int,
     ) -> None:
         """Writes the groups' words one after another, of a layer the first."""
         turns = []
@@ -254,7 +275,7 @@ class PlanePacker(wiring.Component):
             self.w_en.eq(take | ~idle),
             begins.eq(take),
             returns.eq(~rests[-1]),
-            whole.eq(Mux(more, self.image_bytes[shift:], 0)),
+            whole.eq(Mux(more, self.image_bytes[shift:], skipped)),
             carry.eq(~more | self.image_bytes[:shift].any()),
         ]
         with m.If(begins):

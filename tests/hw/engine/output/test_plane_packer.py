@@ -31,6 +31,14 @@ CONFIGS = {
     "word_per_beat_groups": EngineConfig(
         lanes=8, quant=1, rows=1, fetch_bits=8, port_bytes=8, a_bits=4, plane_groups=2, feature_depth=32
     ),
+    # Rows of a layer's map apart.
+    "rows": EngineConfig(lanes=16, quant=3, rows=3, fetch_bits=16, a_bits=4, feature_depth=64, row_steps=1),
+    "word_per_beat_rows": EngineConfig(
+        lanes=8, quant=7, rows=7, fetch_bits=8, port_bytes=8, a_bits=8, feature_depth=64, row_steps=1
+    ),
+    "groups_rows": EngineConfig(
+        lanes=16, quant=2, rows=2, fetch_bits=8, port_bytes=3, plane_groups=4, feature_depth=64, row_steps=1
+    ),
     "word_per_group_groups": EngineConfig(
         lanes=8, quant=8, rows=8, fetch_bits=8, a_bits=8, plane_groups=8, out_bits=1, feature_depth=128
     ),
@@ -65,6 +73,11 @@ async def offer(ctx, packer, config, image, chunk, last, rng):
         ctx.set(getattr(packer, prefix + name), value)
 
 
+def row_of(number):
+    """(words of a row, words between rows) of a map."""
+    return 1 + number % 3, number % 5
+
+
 def run(config, maps, rng, gaps):
     """Packs `maps`; returns per map (address, words written), and the cycles from its last codes to done."""
     packer = PlanePacker(config)
@@ -78,6 +91,9 @@ def run(config, maps, rng, gaps):
             # That of an image is 0 whatever is here.
             ctx.set(packer.address, number % config.feature_depth)
             ctx.set(packer.image_bytes, sum(map(len, chunks)))
+            if config.row_steps:
+                ctx.set(packer.row_words, row_of(number)[0] - 1)
+                ctx.set(packer.row_step, row_of(number)[1])
             await ctx.tick()
             ctx.set(packer.start, 0)
             ctx.set(packer.image, int(rng.integers(2)))
@@ -132,7 +148,11 @@ def compare(config, maps, rng, gaps=0.3):
             assert waited[number] == PlanePacker.latency(config)
         for at, (address, word) in enumerate(words):
             place, group = divmod(at, groups)
-            assert address == ((0 if image else number) + place + group * size) % config.feature_depth
+            first = 0 if image else number
+            if config.row_steps and not image:
+                words_of_row, between = row_of(number)
+                first += place // words_of_row * between
+            assert address == (first + place + group * size) % config.feature_depth
             part = codes[place * fetch : (place + 1) * fetch] >> (group * planes)
             # What lies behind the map's last code is undefined.
             held = [plane & ((1 << len(part)) - 1) for plane in fields_of(word, fetch, planes)]
