@@ -35,10 +35,12 @@ def depth_to_space(node: Node, tensor: Codes | Sums, state: "State") -> Codes | 
     if size < 1 or channels % size**2:
         node.refuse(f"blocksize is {size} of {channels} channels", "one whose square divides the channels")
     order = np.arange(channels).reshape(size**2, -1)
-    if node.text("mode") == "CRD":
+    # Before version 11 there was one way.
+    mode = node.attributes.get("mode", "DCR")
+    if mode == "CRD":
         order = order.reshape(-1, size**2).T
-    elif node.text("mode") != "DCR":
-        node.refuse(f"mode is {node.text('mode')!r}", "DCR or CRD")
+    elif mode != "DCR":
+        node.refuse(f"mode is {mode!r}", "DCR or CRD")
     return _blocks(node, tensor, order.ravel().tolist(), (size, size), state)
 
 

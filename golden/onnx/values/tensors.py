@@ -175,8 +175,9 @@ def sizes(tensor: Raw | Codes | Sums | Joined | Blocks) -> tuple[int, ...]:
 
 
 def channel_place(part: Codes | Sums) -> int:
-    """Which of the axes after the batch holds the channels of a part of joined maps."""
-    return next(place for place, dim in enumerate(part.dims) if "C" in dim)
+    """Which of the axes after the batch holds the channels of a part of joined maps; where no axis does, as of
+    one channel, the first one holds everything."""
+    return next((place for place, dim in enumerate(part.dims) if "C" in dim), 0)
 
 
 @overload

@@ -7,8 +7,9 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from .executor import Executable
 from .values import fractions, mapped
-from .windows import average_pool, convolve, max_pool
+from .windows import average_pool, convolve, convolve_transposed, max_pool
 
 _ROUNDING = {
     "ROUND": round,
@@ -197,6 +198,19 @@ class ExactNode:
         if bias is not None:
             made = made + bias.reshape(-1, *[1] * (made.ndim - 2))
         return np.moveaxis(made, 1, -1) if last else made
+
+    def _convtranspose(self, a, weights, bias=None):
+        made = convolve_transposed(a, weights, self._attributes, self._context[self._node.output[0]].shape)
+        return made if bias is None else made + bias.reshape(-1, *[1] * (made.ndim - 2))
+
+    def _placed(self, a, *_):
+        """What only moves numbers, found by moving their places."""
+        places = np.arange(a.size, dtype=np.float32).reshape(a.shape)
+        context = {**self._context, self._node.input[0]: places}
+        Executable(self._node, context, self._drawing.opset).run(context)
+        return a.ravel()[context[self._node.output[0]].astype(int)]
+
+    _depthtospace = _spacetodepth = _resize = _upsample = _slice = _placed
 
     def _matmul(self, a, b):
         return np.matmul(a, b)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import integers, moves, pools
+from . import growing, integers, moves, pools
 from .constants import constant, factor, number, operand, quant
 from .drawing import GENERAL, Drawing, Unrunnable
 from .ends import behind, image
@@ -33,8 +33,18 @@ def draw(rng):
         tensor = chain(d, again(d, linear, tensor), d.pick([0, 1, 2, 3], [1, 3, 3, 1]))
         if d.maybe(0.15):
             tensor = d.attempt(pools.pool, tensor) or tensor
+        if d.maybe(0.1):
+            tensor = d.attempt(growing.grow, tensor) or tensor
+        if d.maybe(0.06):
+            tensor = d.attempt(growing.part, tensor) or tensor
         tensor = residual(d, tensor, kept)
         tensor = again(d, quantize, tensor)
+        if d.maybe(0.15):
+            tensor = d.attempt(growing.grow, tensor) or tensor
+        if d.maybe(0.15):
+            tensor = d.attempt(growing.beside, tensor, kept) or tensor
+        if d.maybe(0.06):
+            tensor = d.attempt(growing.part, tensor) or tensor
         kept.append(tensor)
         if d.maybe(0.3):
             tensor = d.attempt(pools.pool, tensor) or tensor

@@ -71,6 +71,29 @@ def convolve(array, weights, attributes):
     return result
 
 
+def convolve_transposed(array, weights, attributes, shape):
+    """ConvTranspose without its bias: every pixel spread over what it makes, of `shape`."""
+    rank, groups = array.ndim - 2, attributes.get("group", 1)
+    strides = attributes.get("strides", [1] * rank)
+    dilations, pads = attributes.get("dilations", [1] * rank), attributes.get("pads", [0] * 2 * rank)
+    inner, outputs = len(weights) // groups, weights.shape[1]
+    result = np.zeros(shape, object)
+    for place in np.ndindex(*array.shape[2:]):
+        for tap in np.ndindex(*weights.shape[2:]):
+            at = tuple(
+                p * stride + t * dilation - pad
+                for p, t, stride, dilation, pad in zip(place, tap, strides, dilations, pads, strict=False)
+            )
+            if not all(0 <= a < size for a, size in zip(at, shape[2:], strict=True)):
+                continue
+            for group in range(groups):
+                read = slice(group * inner, (group + 1) * inner)
+                own = slice(group * outputs, (group + 1) * outputs)
+                products = array[(slice(None), read, *place)] @ weights[(read, slice(None), *tap)]
+                result[(slice(None), own, *at)] += products
+    return result
+
+
 def max_pool(array, attributes):
     """MaxPool; padding never wins."""
     return _pooled(array, attributes, lambda values, *_: values.max(axis=-1))
