@@ -65,7 +65,7 @@ def space_to_depth(node: Node, tensor: Codes | Sums, state: "State") -> Sums:
 def resize(node: Node, tensor: Codes | Sums, state: "State") -> Codes | Sums | Blocks:
     """Resize and Upsample by whole factors: every pixel becomes a block of equal ones."""
     tensor = _map(node, tensor, state)
-    block = pair(whole_factors(node, (1, *sizes(tensor)), state.constants)[2:])
+    block = pair(whole_factors(node, (state.batch, *sizes(tensor)), state.constants)[2:])
     if isinstance(tensor, Sums) and block != (1, 1) and split(tensor.steps) is not None:
         # To take channels several times is a smaller layer than to compute them several times.
         tensor = state.stored(node, tensor)

@@ -291,10 +291,7 @@ class _Importer:
             return self._moved(node, tensor)
         if node.op in ANSWERS:
             return answer(node, tensor, state)
-        if node.op not in OPERATORS or node.inputs[0] != moving[0]:
-            node.refuse(
-                "reads maps that a Concat put together", "convolutions, products, pooling, quantizers"
-            )
+        self._operator(node, moving)
 
         def apply(own: Node, part: Codes | Sums, constants: dict[str, Constant]) -> Tensor:
             # What is stored is a part of the tensor that the node reads.

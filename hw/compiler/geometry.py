@@ -91,9 +91,10 @@ class PassGeometry:
     @cached_property
     def block_channels(self) -> int:
         """Channels per pixel that one channel group reads of each of these blocks."""
-        if self.source.blocks > 1:
+        if self.source.blocks > 1 or self.layer.groups == 1:
             return self.source.channels
-        return self.source.channels // self.layer.groups
+        # Pixels may have more channels, zeros, behind those of all groups.
+        return self.layer.in_shape[2] // self.layer.groups
 
     @cached_property
     def reduction(self) -> int:

@@ -23,7 +23,7 @@ def reordered_codes(geometry: PassGeometry, channels: np.ndarray) -> np.ndarray:
     have code 0.
     """
     codes, source = geometry.layer.codes[channels], geometry.source
-    if source.blocks == 1 and source.channels == source.shape[2]:
+    if source.blocks == 1 and (geometry.layer.groups > 1 or source.channels == source.shape[2]):
         return codes.reshape(len(codes), -1)
     height, width, inner = codes.shape[1:]
     blocks = geometry.source_blocks

@@ -157,15 +157,12 @@ def row_passes(network: IntegerNetwork, index: int, source: MapLayout, config: E
     channels, width = layer.out_shape[2], layer.out_shape[1]
     step = config.fetch_bits // math.gcd(width, config.fetch_bits) if rows > 1 else 1
     filled = -(-channels // step) * step
-    if filled != channels:
-        grouped = [reader.name for reader in network.layers if reader.source == index and reader.groups > 1]
-        if grouped or zero_count(layer) is None:
-            why = f"{', '.join(grouped)} reads channel groups" if grouped else "no code of it stands for 0"
-            raise InputError(
-                f"layer {layer.name}: its rows of {width} pixels of {channels} channels are no whole "
-                f"words of fetch_bits {config.fetch_bits}, and {why}; accepted: channels in multiples of "
-                f"{step}, or a smaller fetch_bits"
-            )
+    if filled != channels and zero_count(layer) is None:
+        raise InputError(
+            f"layer {layer.name}: its rows of {width} pixels of {channels} channels are no whole words of "
+            f"fetch_bits {config.fetch_bits}, and no code of it stands for 0, which could fill them up; "
+            f"accepted: channels in multiples of {step}, or a smaller fetch_bits"
+        )
     geometry = PassGeometry.of(layer, config, source=source, channels=columns * filled)
     half = weight_source(config).room(config)
     if half is not None and geometry.weight_words > half:

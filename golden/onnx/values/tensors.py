@@ -175,8 +175,8 @@ def sizes(tensor: Raw | Codes | Sums | Joined | Blocks) -> tuple[int, ...]:
 
 
 def channel_place(part: Codes | Sums) -> int:
-    """Which of the axes after the batch holds the channels of a part of joined maps; where no axis does, as of
-    one channel, the first one holds everything."""
+    """Which of the axes after the batch holds the channels of a part of joined maps; the first one where no
+    axis does, as of one channel."""
     return next((place for place, dim in enumerate(part.dims) if "C" in dim), 0)
 
 

@@ -126,10 +126,12 @@ def test_space_to_depth(tmp_path, rng):
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_resize_of_a_signal(count, tmp_path, rng):
-    """One axis of pixels, sizes in place of scales."""
+@pytest.mark.parametrize("images", [1, 3])
+def test_resize_of_a_signal(images, count, tmp_path, rng):
+    """One axis of pixels, sizes in place of scales, in a file of one image or of several."""
 
     def build(batch):
+        batch = max(batch, images)
         rng = np.random.default_rng(4)
         graph = Graph((batch, 2, 6))
         x = graph.quant("x", "image", 1 / 8, 4)

@@ -44,6 +44,7 @@ def test_what_stands_between(tmp_path, rng):
         graph, maps, draw = branches(batch, 4)
         x = graph.norm(joined(graph, maps), "norm", draw, 10)
         x = graph.node("Mul", [x, graph.constant(draw.choice([0.5, 1, 2], (10, 1, 1)))], "mul")
+        x = graph.node("Sub", [graph.constant(draw.choice([0.5, 1, 2], (10, 1, 1))), x], "sub")
         x = graph.quant(x, "act", 0.5, 4, signed=1)
         x = graph.node("MaxPool", [x], "pool", kernel_shape=[2, 2], strides=[2, 2])
         w = graph.weights(weights_of(draw, 10, 1, 2, 2), "dw", 0.25, 3)
