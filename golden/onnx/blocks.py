@@ -35,12 +35,8 @@ def depth_to_space(node: Node, tensor: Codes | Sums, state: "State") -> Codes | 
     if size < 1 or channels % size**2:
         node.refuse(f"blocksize is {size} of {channels} channels", "one whose square divides the channels")
     order = np.arange(channels).reshape(size**2, -1)
-    # Before version 11 there was one way.
-    mode = node.attributes.get("mode", "DCR")
-    if mode == "CRD":
+    if _by_channel(node):
         order = order.reshape(-1, size**2).T
-    elif mode != "DCR":
-        node.refuse(f"mode is {mode!r}", "DCR or CRD")
     return _blocks(node, tensor, order.ravel().tolist(), (size, size), state)
 
 
@@ -54,12 +50,22 @@ def space_to_depth(node: Node, tensor: Codes | Sums, state: "State") -> Sums:
     count = channels * size**2
     if count**2 > MAX_ELEMENTS:
         node.refuse(f"makes {count} channels", f"at most {math.isqrt(MAX_ELEMENTS)}")
-    # Outputs are row and column within the block and channel, in this order.
     weights = np.eye(count).reshape(count, size, size, channels).transpose(0, 3, 1, 2)
+    if _by_channel(node):
+        weights = np.eye(count).reshape(count, channels, size, size)
     grid = Grid(weights.astype(np.int64), np.ones(weights.shape), 1)
     attributes = {"kernel_shape": (size, size), "strides": (size, size), "group": 1}
     plain = replace(node, op="Conv", inputs=(node.inputs[0], _WEIGHTS), attributes=attributes)
     return convolution(plain, codes, {_WEIGHTS: Constant(weights, grid)})
+
+
+def _by_channel(node: Node) -> bool:
+    """Whether the places of a block are counted within each channel, not outside of the channels."""
+    # Older versions have one way.
+    mode = node.attributes.get("mode", "DCR")
+    if mode not in ("DCR", "CRD"):
+        node.refuse(f"mode is {mode!r}", "DCR or CRD")
+    return bool(mode == "CRD")
 
 
 def resize(node: Node, tensor: Codes | Sums, state: "State") -> Codes | Sums | Blocks:

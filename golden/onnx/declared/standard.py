@@ -136,7 +136,7 @@ STANDARD: dict[str, Declaration] = {
         types=FLOATS,
     ),
     "DepthToSpace": _plain("input", "output", "blocksize mode"),
-    "SpaceToDepth": _plain("input", "output", "blocksize"),
+    "SpaceToDepth": _plain("input", "output", "blocksize mode"),
     "Resize": Declaration(
         inputs={**honoured("X", "scales", "sizes"), "roi": _OF_CROPS},
         outputs=honoured("Y"),

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from dorefa.golden import InputError, run_integer
+from dorefa.golden import run_integer
 from dorefa.golden.onnx import importer
 
 from .support import Graph, check, execute, head, real_values, weights_of
@@ -138,19 +138,6 @@ def test_depthwise_separable_blocks(tmp_path, seed, rng):
 def espcn(kind):
     folder = files("qonnx") / "data" / "onnx" / "bsd300x3-espcn"
     return onnx.load_model_from_string((folder / kind / "quant_model.onnx").read_bytes())
-
-
-@pytest.mark.parametrize(
-    ("kind", "message"),
-    [
-        ("nn_resize", r"node Resize_42 \(Resize\): rearranges or enlarges maps; accepted: Conv, "),
-        ("subpixel", r"node DepthToSpace_42 \(DepthToSpace\): rearranges or enlarges maps; accepted: Conv, "),
-    ],
-)
-def test_trained_super_resolution_networks_are_refused_by_node(kind, message, tmp_path):
-    onnx.save(espcn(kind), tmp_path / "net.onnx")
-    with pytest.raises(InputError, match=message):
-        importer.load(tmp_path / "net.onnx")
 
 
 def exact_code(model, code, channel, patch, unit):
