@@ -29,7 +29,7 @@ from .joined import ON_ELEMENTS, PER_CHANNEL, applied, concat, moved_part
 from .linear import widened
 from .operators import ANSWERS, OPERATORS, Operator, State, answer
 from .parts import parts
-from .qlinear import qlinear_add
+from .qlinear import PRODUCTS, qlinear_add, qlinear_concat, qlinear_product_of_joined
 from .readers import IMAGE_QUANTIZERS, affine_behind, channel_axis, has_image_quantizer, pads
 from .residual import residual_add
 from .values.draft import Codes
@@ -224,7 +224,7 @@ class _Importer:
             return self._of_blocks(node, tensor, moving)
         if isinstance(tensor, Padded) and node.op not in ("Conv", "Pad"):
             tensor = widened(node, tensor)
-        if node.op == "Concat":
+        if node.op in ("Concat", "QLinearConcat"):
             return self._concat(node, moving)
         if isinstance(tensor, Joined):
             return self._of_joined(node, tensor, moving)
@@ -278,9 +278,11 @@ class _Importer:
         return Blocks(replace(tensor.inner, dims=moved.dims), tensor.block)
 
     def _concat(self, node: Node, moving: list[str]) -> Joined:
-        if moving != [*node.inputs]:
+        fused = node.op == "QLinearConcat"
+        if moving != [*(node.inputs[2::3] if fused else node.inputs)]:
             node.refuse("puts a constant and a map together", "maps alone")
-        return concat(node, [self._known[name] for name in moving])
+        tensors = [self._known[name] for name in moving]
+        return qlinear_concat(node, tensors, self._state) if fused else concat(node, tensors)
 
     def _of_joined(self, node: Node, tensor: Joined, moving: list[str]) -> Tensor:
         """What a node makes of maps side by side."""
@@ -297,6 +299,8 @@ class _Importer:
             # What is stored is a part of the tensor that the node reads.
             return OPERATORS[own.op].apply(own, part, replace(state, constants=constants, tensors={}))
 
+        if node.op in PRODUCTS:
+            return qlinear_product_of_joined(node, tensor, state, apply)
         return applied(node, tensor, state.constants, state.builder, apply)
 
     def _moved(self, node: Node, tensor: Joined) -> Joined:

@@ -27,9 +27,12 @@ _BROADCAST = (*ARITHMETIC, *QUANTIZERS, "PRelu", "Trunc")
 PER_CHANNEL = ("BatchNormalization", "MultiThreshold", "QuantizeLinear", "DequantizeLinear")
 ON_ELEMENTS = (
     *(*_BROADCAST, *PER_CHANNEL),
-    *("Neg", "Relu", "Clip", "LeakyRelu", "Floor", "Ceil", "Round", "Cast"),
+    *("Neg", "Relu", "Clip", "LeakyRelu", "Floor", "Ceil", "Round", "Cast", "QLinearLeakyRelu"),
 )
-_POOLING = ("MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean")
+_POOLING = (
+    *("MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean"),
+    *("QLinearAveragePool", "QLinearGlobalAveragePool"),
+)
 _PRODUCTS = ("Gemm", "MatMul")
 # Each is computed on its own.
 _MOST_PARTS = 256

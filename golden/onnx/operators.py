@@ -193,6 +193,7 @@ ANSWERS = tuple(op for op, operator in OPERATORS.items() if operator.apply is an
 SUPPORTED = (
     *(op for op in OPERATORS if op not in ANSWERS),
     "QLinearAdd",
+    "QLinearConcat",
     "Concat",
     *PARTS,
     *LAYOUT,

@@ -1,10 +1,10 @@
 """Fused operators of integer ONNX: the same as between DequantizeLinear and QuantizeLinear, which they are
 computed as; ConvInteger and MatMulInteger."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ..lowering.steps import Affine
 from .builder import CodeZero
 from .elementwise import elementwise, extended
 from .file.graph import Node
+from .joined import Apply, applied, concat
 from .linear import convolution, product
 from .pool import pool
 from .readers import pads
@@ -25,7 +26,7 @@ from .values.integer_quant import (
     read_linear,
 )
 from .values.quantizers import Constant, parameter
-from .values.tensors import Sums, sizes
+from .values.tensors import Joined, Sums, Tensor, sizes
 
 if TYPE_CHECKING:
     from .operators import State
@@ -83,41 +84,64 @@ def _biased(node: Node, sums: Sums, state: "State", place: int, weights: Constan
     return sums.extended(Affine([Fraction(1)] * channels, offset))
 
 
-def qlinear_conv(node: Node, tensor: Codes | Sums, state: "State") -> Codes | Sums:
-    """QLinearConv."""
-    codes, weights = _activations(node, tensor, state, 1), _weights(node, state, 3, 0)
-    plain = replace(node, op="Conv", inputs=(node.inputs[0], _WEIGHTS))
-    sums = convolution(plain, codes, {**state.constants, _WEIGHTS: weights})
-    return integers(node, _biased(node, sums, state, 8, weights, Fraction(1)), state, 6)
+class _Product(NamedTuple):
+    """A fused product: the plain operator `op` with `attributes`, its weights' axis of the output channels,
+    the places of its bias and of the scale of its results (None: real values), the factor of both."""
+
+    op: str
+    attributes: dict[str, Any]
+    axis: int
+    results: int | None
+    bias: int | None = None
+    gain: Fraction = Fraction(1)
 
 
-def qlinear_matmul(node: Node, tensor: Codes | Sums, state: "State") -> Codes | Sums:
-    """QLinearMatMul."""
-    codes, weights = _activations(node, tensor, state, 1), _weights(node, state, 3, 1)
-    plain = replace(node, op="MatMul", inputs=(node.inputs[0], _WEIGHTS))
-    sums = product(plain, codes, {**state.constants, _WEIGHTS: weights}, state.batch)
-    return integers(node, sums, state, 6)
-
-
-def qgemm(node: Node, tensor: Codes | Sums, state: "State") -> Codes | Sums:
-    """QGemm, whose results are real values where it has no scale for them."""
-    codes, weights = (
-        _activations(node, tensor, state, 1),
-        _weights(node, state, 3, 0 if node.integer("transB") else 1),
-    )
-    plain = replace(
-        node,
-        op="Gemm",
-        inputs=(node.inputs[0], _WEIGHTS),
-        attributes={**node.attributes, "beta": 1.0},
-    )
-    sums = product(plain, codes, {**state.constants, _WEIGHTS: weights}, state.batch)
-    sums = _biased(node, sums, state, 6, weights, Fraction(node.number("alpha")))
+def _product(node: Node) -> _Product:
+    """The _Product that a node is."""
+    if node.op == "QLinearConv":
+        return _Product("Conv", node.attributes, 0, 6, bias=8)
+    if node.op == "QLinearMatMul":
+        return _Product("MatMul", node.attributes, 1, 6)
     if node.has(7) != node.has(8):
         node.refuse(
             "has a scale of its results without a zero point, or the other way round", "both, or none"
         )
-    return integers(node, sums, state, 7) if node.has(7) else sums
+    attributes, axis = {**node.attributes, "beta": 1.0}, 0 if node.integer("transB") else 1
+    gain = Fraction(node.number("alpha"))
+    return _Product("Gemm", attributes, axis, 7 if node.has(7) else None, 6, gain)
+
+
+def qlinear_product(node: Node, tensor: Codes | Sums, state: "State") -> Codes | Sums:
+    """QLinearConv, QLinearMatMul and QGemm, whose results are real values where it has no scale for them."""
+    form = _product(node)
+    weights, codes = _weights(node, state, 3, form.axis), _activations(node, tensor, state, 1)
+    plain = replace(node, op=form.op, inputs=(node.inputs[0], _WEIGHTS), attributes=form.attributes)
+    constants = {**state.constants, _WEIGHTS: weights}
+    if form.op == "Conv":
+        sums = convolution(plain, codes, constants)
+    else:
+        sums = product(plain, codes, constants, state.batch)
+    return _finished(node, sums, state, form, weights)
+
+
+def qlinear_product_of_joined(node: Node, tensor: Joined, state: "State", apply: Apply) -> Codes | Sums:
+    """The same of maps side by side, see :func:`dorefa.golden.onnx.joined.applied`."""
+    form = _product(node)
+    if form.op == "Conv" and node.integer("group") > 1:
+        node.refuse("reads maps that a Concat put together in channel groups", "one group")
+    weights = _weights(node, state, 3, form.axis)
+    plain = replace(node, op=form.op, inputs=(node.inputs[0], _WEIGHTS), attributes=form.attributes)
+    parts = Joined(tuple(real(node, part, state, 1) for part in tensor.parts))
+    sums = applied(plain, parts, {**state.constants, _WEIGHTS: weights}, state.builder, apply)
+    assert isinstance(sums, Sums), "layers of one group add up"
+    return _finished(node, sums, state, form, weights)
+
+
+def _finished(node: Node, sums: Sums, state: "State", form: _Product, weights: Constant) -> Codes | Sums:
+    """Accumulators of a fused product with their bias, as its integers or real values."""
+    if form.bias is not None:
+        sums = _biased(node, sums, state, form.bias, weights, form.gain)
+    return sums if form.results is None else integers(node, sums, state, form.results)
 
 
 def _minus_zero(node: Node, tensor: Codes | Sums, state: "State", place: int) -> Codes:
@@ -197,10 +221,24 @@ def qlinear_add(node: Node, tensors: list[Codes | Sums], state: "State") -> Code
     return integers(node, residual_add(node, pair, state.builder), state, 6, moved_first=True)
 
 
+def qlinear_concat(node: Node, tensors: Sequence[Tensor], state: "State") -> Joined:
+    """QLinearConcat: of maps with a scale and a zero point each, with those of all in front."""
+    count = len(node.inputs) - 2
+    if count % 3 or len(tensors) != count // 3:
+        node.refuse(f"has {count} inputs behind its scale", "a map, a scale and a zero point of each")
+    parts: list[Tensor] = []
+    for place, tensor in zip(range(2, len(node.inputs), 3), tensors, strict=True):
+        for part in tensor.parts if isinstance(tensor, Joined) else (tensor,):
+            if not isinstance(part, Codes | Sums):
+                node.refuse("puts together what is no map of integers", "maps")
+            parts.append(integers(node, real(node, part, state, place + 1), state, 0))
+    return concat(node, parts)
+
+
+# Products of weights, which may read maps side by side.
+PRODUCTS = ("QLinearConv", "QLinearMatMul", "QGemm")
 QLINEAR: dict[str, Callable[[Node, Codes | Sums, "State"], Codes | Sums]] = {
-    "QLinearConv": qlinear_conv,
-    "QLinearMatMul": qlinear_matmul,
-    "QGemm": qgemm,
+    **dict.fromkeys(PRODUCTS, qlinear_product),
     "ConvInteger": conv_integer,
     "MatMulInteger": matmul_integer,
     "QLinearAveragePool": qlinear_average_pool,

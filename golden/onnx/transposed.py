@@ -16,7 +16,6 @@ from .values.tensors import Blocks, Sums, as_map
 if TYPE_CHECKING:
     from .operators import State
 
-_WEIGHTS, _BIAS = "weights of the blocks", "bias of the blocks"
 _MOST_STRIDE = 1024
 
 
@@ -48,19 +47,17 @@ def transposed(node: Node, tensor: Codes | Sums, state: "State") -> Sums | Block
     if made > MAX_ELEMENTS:
         node.refuse(f"makes {made} weights", f"at most {MAX_ELEMENTS}")
     weights = _of_blocks(state.constants[node.inputs[1]], groups, axes)
-    constants = {**state.constants, _WEIGHTS: weights}
-    inputs: tuple[str, ...] = (node.inputs[0], _WEIGHTS)
+    constants = {**state.constants, node.inputs[1]: weights}
     if node.has(2):
         bias = parameter(node, constants, 2, "bias")
         if bias.shape != (channels,):
             node.refuse(f"bias has shape {bias.shape}", f"({channels},)")
-        constants[_BIAS] = Constant(np.tile(bias, math.prod(block)))
-        inputs = (*inputs, _BIAS)
+        constants[node.inputs[2]] = Constant(np.tile(bias, math.prod(block)))
     attributes = {
         "group": 1,
         "pads": (*(taps.before for taps in axes), *(taps.behind for taps in axes)),
     }
-    sums = convolution(replace(node, op="Conv", inputs=inputs, attributes=attributes), codes, constants)
+    sums = convolution(replace(node, op="Conv", attributes=attributes), codes, constants)
     return sums if block == (1, 1) else Blocks(sums, block)
 
 

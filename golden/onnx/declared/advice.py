@@ -11,7 +11,6 @@ _KINDS: tuple[tuple[tuple[str, ...], str, str], ...] = (
         (
             "DynamicQuantizeLinear",
             "QLinearMul",
-            "QLinearConcat",
             "QLinearSigmoid",
             "QLinearSoftmax",
             "QLinearReduceMean",

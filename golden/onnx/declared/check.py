@@ -179,7 +179,7 @@ def _input_types(
             accepted = [kind for kind in accepted if kind in declaration.types]
         if found not in accepted:
             node.refuse(f"{port.name} {name} has the element type {found}", ", ".join(accepted))
-        if bound.setdefault(port.type_str, found) != found:
+        if port.is_homogeneous and bound.setdefault(port.type_str, found) != found:
             node.refuse(
                 f"{port.name} {name} has the element type {found}",
                 f"{bound[port.type_str]}, as the input in front of it",

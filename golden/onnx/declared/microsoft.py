@@ -32,9 +32,11 @@ _FORMS: dict[str, tuple[str, dict[str, Any]]] = {
         "X:T x_scale:F x_zero_point:T y_scale:F y_zero_point:T",
         {"channels_last": 0},
     ),
+    # Behind its own scale and zero point, map, scale and zero point of each.
+    "QLinearConcat": ("Y_scale:F Y_zero_point:T8 inputs:TV", {"axis": "INT"}),
     "QLinearLeakyRelu": ("X:T X_scale:F X_zero_point:T Y_scale:F Y_zero_point:T", {"alpha": 0.01}),
 }
-_WITH_ZEROS = ("QGemm", "QLinearGlobalAveragePool")
+_WITH_ZEROS = ("QGemm", "QLinearGlobalAveragePool", "QLinearConcat")
 _TYPES = {
     "T": ("int8", "uint8"),
     "TA": ("int8", "uint8"),
@@ -42,7 +44,11 @@ _TYPES = {
     "TC": ("int32",),
     "TYZ": ("int8", "uint8"),
     "TY": ("float", "int8", "uint8"),
+    "T8": ("int8", "uint8"),
+    "TV": ("float", "int8", "uint8"),
 }
+# Type of the one output, where it is not T.
+_RESULTS = {"QGemm": "TY", "QLinearConcat": "T8"}
 
 _SPECIAL: dict[str, Meaning] = {
     "transA": Only(0),
@@ -91,7 +97,11 @@ def _schema(op: str, inputs: str, attributes: dict[str, Any]) -> Any:
         if name.lower().endswith("_zero_point") and op not in _WITH_ZEROS:
             option = schema.FormalParameterOption.Optional
         kind = "tensor(float)" if letter == "F" else letter
-        parameters.append(schema.FormalParameter(name, kind, param_option=option))
+        if name == "inputs":
+            option = schema.FormalParameterOption.Variadic
+        parameters.append(
+            schema.FormalParameter(name, kind, param_option=option, is_homogeneous=name != "inputs")
+        )
     described = []
     for name, default in attributes.items():
         if isinstance(default, str):
@@ -100,7 +110,7 @@ def _schema(op: str, inputs: str, attributes: dict[str, Any]) -> Any:
             described.append(schema.Attribute(name, schema.AttrType.INTS, "", required=False))
         else:
             described.append(schema.Attribute(name, onnx.helper.make_attribute(name, default)))
-    result = "TY" if op == "QGemm" else "T"
+    result = _RESULTS.get(op, "T")
     used = {result, *(word.partition(":")[2] for word in inputs.replace("/", "").split())} - {"F"}
     return schema(
         op,

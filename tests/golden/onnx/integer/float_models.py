@@ -36,6 +36,12 @@ class FloatGraph:
         sizes = {"kernel_shape": [kernel] * 2, "pads": [pad] * 4, "strides": [stride] * 2}
         return self.node("Conv", inputs, group=group, **sizes)
 
+    def resize(self, x, factor):
+        """Every pixel several times, as PyTorch writes it."""
+        scales = self.constant([1, 1, factor, factor])
+        ways = {"coordinate_transformation_mode": "asymmetric", "mode": "nearest", "nearest_mode": "floor"}
+        return self.node("Resize", [x, "", scales], **ways)
+
     def relu6(self, x):
         """A Clip to 0..6."""
         return self.node("Clip", [x, self.constant(0), self.constant(6)])
@@ -102,7 +108,37 @@ def leaky(graph):
     return [graph.conv(graph.node("LeakyRelu", [graph.conv(x, 8, 8)], alpha=0.25), 8, 4)]
 
 
-NETWORKS = {"leaky": leaky, "plain": plain, "residual": residual, "mobile": mobile, "heads": heads}
+def unet(graph):
+    """Half of the pixels twice and back, by a Resize and by a transposed convolution, each beside the map of
+    before."""
+    wide = graph.node("Relu", [graph.conv("x", 3, 6)])
+    x = graph.node("MaxPool", [wide], kernel_shape=[2, 2], strides=[2, 2])
+    half = graph.node("Relu", [graph.conv(x, 6, 8)])
+    x = graph.node("Relu", [graph.conv(half, 8, 10, stride=2)])
+    x = graph.resize(x, 2)
+    x = graph.node("Relu", [graph.conv(graph.node("Concat", [x, half], axis=1), 18, 8)])
+    w = graph.constant(graph.rng.normal(0, 0.3, (8, 6, 2, 2)))
+    x = graph.node("ConvTranspose", [x, w, graph.constant(graph.rng.normal(0, 0.3, 6))], strides=[2, 2])
+    x = graph.node("Relu", [x])
+    return [graph.conv(graph.node("Concat", [wide, x], axis=1), 12, 2, kernel=1, pad=0)]
+
+
+def subpixel(graph):
+    """Twice the pixels out of four times the channels, and a convolution of them."""
+    x = graph.node("Relu", [graph.conv("x", 3, 16)])
+    x = graph.node("DepthToSpace", [graph.conv(x, 16, 12)], blocksize=2, mode="CRD")
+    return [graph.conv(graph.node("Relu", [x]), 3, 3)]
+
+
+NETWORKS = {
+    "leaky": leaky,
+    "plain": plain,
+    "residual": residual,
+    "mobile": mobile,
+    "heads": heads,
+    "unet": unet,
+    "subpixel": subpixel,
+}
 
 
 class _Images(CalibrationDataReader):

@@ -76,13 +76,21 @@ def compare_layers(path, images):
         inputs = stored[layer.source].reshape(-1, *layer.in_shape)
         sums = matmul.convolve(inputs, layer.values, **layer.spacing)
         counts = matmul.apply_thresholds(sums, layer.thresholds, layer.inverted)
-        steps = codes - matmul.stored_codes(counts, layer.code_step, layer.code_offset, layer.out_bits)
+        own = matmul.stored_codes(counts, layer.code_step, layer.code_offset, layer.out_bits)
+        steps = of_blocks(codes, layer.block) - own
         compared, different = compared + steps.size, different + np.count_nonzero(steps)
         for *place, channel in np.argwhere(steps).tolist():
             row = layer.thresholds[channel]
             assert abs(steps[(*place, channel)]) == layer.code_step
             assert {0, 1} & {*(row - sums[(*place, channel)]).tolist()}, (layer.name, place, channel)
     return compared, different
+
+
+def of_blocks(codes, block):
+    """Maps with the pixels of every block as channels of one pixel, row after row."""
+    (rows, columns), (count, height, width, channels) = block, codes.shape
+    split = codes.reshape(count, height // rows, rows, width // columns, columns, channels)
+    return split.transpose(0, 1, 3, 2, 4, 5).reshape(count, height // rows, width // columns, -1)
 
 
 def _codes(tensor, real):
