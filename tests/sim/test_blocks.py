@@ -76,9 +76,13 @@ def test_pixels_of_channels(tmp_path, rng):
     assert_exact(network, fit(network, **SIZES["groups"]))
 
 
+SAMPLE = ("shared", "engines", "streams")
+
+
 @pytest.mark.slow
-@pytest.mark.sample
-@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.sample] * (name in SAMPLE)) for name in SIZES]
+)
 def test_all_engines(name, tmp_path, rng):
     for model in (autoencoder(rng), pixels(rng, 2, 3, 2, 0)):
         network = imported(model, tmp_path)

@@ -40,7 +40,7 @@ def test_the_layer_that_needs_most(rng):
         "image_patch_depth": "small",
     }
     of_others |= {"signed_codes": "small", "trunk_bits": "small", "layer_depth": "small", "a_bits": "codes"}
-    of_others["size_bits"] = "small"
+    of_others |= {"size_bits": "small", "row_steps": "small"}
     for name, need in needs.items():
         assert need.layer == of_others.get(name, "big"), (name, need)
 
