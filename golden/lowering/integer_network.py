@@ -144,7 +144,8 @@ class IntegerNetwork(QuantizedNetwork):
     def score_count(self) -> int:
         """Classes, where there is one result with one number for each; else 0."""
         (first, *others) = self.results
-        if others or any(self.layers[index].out_shape[:2] != (1, 1) for index in first.layers):
+        of_pixels = any(self.layers[index].out_shape[:2] != (1, 1) for index in first.layers)
+        if others or of_pixels or first.block != (1, 1):
             return 0
         return sum(self.layers[part[0].layer].out_channels for part in first.parts)
 

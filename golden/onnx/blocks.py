@@ -13,7 +13,7 @@ import numpy as np
 
 from ..lowering.staircase import split
 from .constants import map_constant
-from .file.graph import MAX_ELEMENTS, Node
+from .file.graph import MAX_ELEMENTS, MAX_MADE, Node
 from .linear import convolution, pair
 from .parts import chosen_channels
 from .values.draft import Codes
@@ -48,8 +48,8 @@ def space_to_depth(node: Node, tensor: Codes | Sums, state: "State") -> Sums:
     if size < 1 or height % size or width % size:
         node.refuse(f"blocksize is {size} of {height}x{width} pixels", "one that divides rows and columns")
     count = channels * size**2
-    if count**2 > MAX_ELEMENTS:
-        node.refuse(f"makes {count} channels", f"at most {math.isqrt(MAX_ELEMENTS)}")
+    if count**2 > MAX_MADE:
+        node.refuse(f"makes {count} channels", f"at most {math.isqrt(MAX_MADE)}")
     weights = np.eye(count).reshape(count, size, size, channels).transpose(0, 3, 1, 2)
     if _by_channel(node):
         weights = np.eye(count).reshape(count, channels, size, size)

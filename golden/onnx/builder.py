@@ -79,7 +79,7 @@ class Builder:
         if block == (1, 1):
             sums = identity(node.name, codes, node.position)
         else:
-            sums = chosen(node.name, codes, range(channels), node.position)
+            sums = chosen(node, codes, range(channels))
         return self._store(node, replace(sums, steps=chain), chain, codes.affine, zero, block)
 
     def _store(

@@ -119,7 +119,7 @@ def chosen_channels(
         steps = tuple(_chosen_step(step, places) for step in tensor.steps)
         shape = (*tensor.shape[:2], len(places))
         return replace(tensor, draft=_chosen_draft(tensor.draft, places), steps=steps, shape=shape)
-    return chosen(node.name, builder.codes(node, tensor), places, node.position)
+    return chosen(node, builder.codes(node, tensor), places)
 
 
 def _can_choose(draft: Draft) -> bool:

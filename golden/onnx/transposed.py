@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .constants import map_constant
-from .file.graph import MAX_ELEMENTS, Node
+from .file.graph import MAX_MADE, Node
 from .linear import convolution, pair
 from .values.draft import Codes
 from .values.quantizers import Constant, Grid, parameter
@@ -44,8 +44,8 @@ def transposed(node: Node, tensor: Codes | Sums, state: "State") -> Sums | Block
     block = pair([taps.stride for taps in axes])
     channels = groups * array.shape[1]
     made = math.prod([*block, channels, array.shape[0], *(taps.reach for taps in axes)])
-    if made > MAX_ELEMENTS:
-        node.refuse(f"makes {made} weights", f"at most {MAX_ELEMENTS}")
+    if made > MAX_MADE:
+        node.refuse(f"makes {made} weights", f"at most {MAX_MADE}")
     weights = _of_blocks(state.constants[node.inputs[1]], groups, axes)
     constants = {**state.constants, node.inputs[1]: weights}
     if node.has(2):

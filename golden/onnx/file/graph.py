@@ -12,6 +12,8 @@ from ...errors import InputError
 
 # Elements of the image or of a feature map.
 MAX_ELEMENTS = 1 << 27
+# Weights of a layer that no file holds: those of layers that move channels, zeros between taps.
+MAX_MADE = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,11 +4,13 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
-from ..file.graph import MAX_ELEMENTS, Node
+from ..file.graph import Node
 from .layout import within
 from .quantizers import Constant, parameter
 
 _HALF = Fraction(1, 2)
+# Rows or columns that are made: no engine has more.
+_MOST = (1 << 16) - 1
 # From a place among `new` ones to that among `old` ones.
 _PLACES: dict[str, Callable[[Fraction, int, int], Fraction]] = {
     "asymmetric": lambda at, old, new: at * old / new,
@@ -69,10 +71,10 @@ def _resized(node: Node, shape: tuple[int, ...], constants: dict[str, Constant])
     after = list(shape)
     for axis, value in zip(axes, given, strict=True):
         size = Fraction(value) if sizes else shape[axis] * Fraction(value)
-        if not 1 <= size <= MAX_ELEMENTS or size.denominator > 1:
+        if not 1 <= size <= _MOST or size.denominator > 1:
             node.refuse(
                 f"makes {float(size):g} of {shape[axis]} along axis {axis}",
-                "rows and columns times whole numbers",
+                f"rows and columns times whole numbers, up to {_MOST}",
             )
         after[axis] = int(size)
     return tuple(after)

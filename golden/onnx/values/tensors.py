@@ -17,7 +17,7 @@ from ...lowering.staircase import append
 from ...lowering.steps import Affine, Step
 from ...network.encoding import Encoding
 from ...network.parts import Pool
-from ..file.graph import Node
+from ..file.graph import MAX_MADE, Node
 from .draft import Codes, Dims, Draft, Shape
 from .layout import target_shape
 from .quantizers import Constant
@@ -136,13 +136,17 @@ def identity(name: str, codes: Codes, position: int) -> Sums:
     return Sums(draft, (codes.affine,), codes.shape, codes.dims)
 
 
-def chosen(name: str, codes: Codes, places: Sequence[int], position: int) -> Sums:
-    """Sums that are the real values of these channels of `codes`: a layer of weights 0 and 1."""
+def chosen(node: Node, codes: Codes, places: Sequence[int]) -> Sums:
+    """Sums that are the real values of these channels of `codes`: a layer of weights 0 and 1 for a node."""
+    if len(places) * codes.shape[2] > MAX_MADE:
+        node.refuse(
+            f"takes {len(places)} channels of {codes.shape[2]}", f"at most {MAX_MADE} weights of 0 and 1"
+        )
     values = np.zeros((len(places), 1, 1, codes.shape[2]), np.int64)
     values[range(len(places)), 0, 0, list(places)] = 1
     shape = (*codes.shape[:2], len(places))
     draft = Draft(
-        name=name,
+        name=node.name,
         kind="conv",
         values=values,
         w_bits=1,
@@ -150,7 +154,7 @@ def chosen(name: str, codes: Codes, places: Sequence[int], position: int) -> Sum
         inputs=codes,
         in_shape=codes.shape,
         conv_shape=shape,
-        position=position,
+        position=node.position,
     )
     scale, offset = ([numbers[place] for place in places] for numbers in (codes.scale, codes.offset))
     return Sums(draft, (Affine(scale, offset),), shape, codes.dims)

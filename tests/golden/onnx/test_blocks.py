@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
+from dorefa.golden.onnx import importer
+
 from .support import Graph, assert_refused, bias_of, check, convolution, head, weights_of
 
 
@@ -175,6 +177,7 @@ REFUSED = {
     "not a number": (dict(scales=[1, 1, float("nan"), 2]), "is not finite; accepted: finite numbers"),
     "three": (dict(scales=[1, 1, 2]), "accepted: one of them, with 4 numbers"),
     "no whole blocks": (dict(rounding="ceil"), "asymmetric with nearest_mode ceil makes no whole blocks"),
+    "longest": (dict(scales=[1, 1, 1, 20_000]), "makes 80000 of 4 along axis 3; accepted: rows and columns"),
     "crops": (dict(transformation="tf_crop_and_resize"), "is tf_crop_and_resize, nearest_mode floor"),
 }
 
@@ -210,6 +213,8 @@ def test_refused_resizes(name, tmp_path):
             "blocksize is 3 of 6 channels; accepted: one whose square divides",
         ),
         ("DepthToSpace", dict(blocksize=0), "blocksize is 0 of 6 channels"),
+        ("DepthToSpace", dict(blocksize=1 << 40), "blocksize is 1099511627776 of 6 channels"),
+        ("SpaceToDepth", dict(blocksize=1 << 40), "blocksize is 1099511627776 of 4x4 pixels"),
         ("SpaceToDepth", dict(blocksize=3), "blocksize is 3 of 4x4 pixels; accepted: one that divides"),
     ],
 )
@@ -232,3 +237,23 @@ def test_scales_that_differ_within_a_block_are_refused(tmp_path):
     assert_refused(
         path, r"node scores \(Conv\): reads pixels whose scale differs within a block; accepted: one scale"
     )
+
+
+def test_maps_of_too_many_channels_are_refused(tmp_path):
+    """Weights of 0 and 1 that no file holds are bounded."""
+    graph = Graph((1, 4_096, 1, 2))
+    x = resize(graph, graph.quant("x", "image", 1, 2), [1, 1, 2, 2])
+    graph.node("MaxPool", [x], "pool", kernel_shape=[2, 2])
+    path = tmp_path / "net.onnx"
+    path.write_bytes(graph.model("pool").SerializeToString())
+    assert_refused(path, r"node grown \(Resize\): takes 16384 channels of 4096; accepted: at most 16777216 ")
+
+
+def test_pixels_of_one_pixel_are_no_classes(tmp_path):
+    graph, x, draw = convolution(1, 5, shape=(2, 3, 3), kernel=(8, 2, 3, 3))
+    w = graph.weights(weights_of(draw, 8, 8, 1, 1), "w", 0.25, 3)
+    depth_to_space(graph, graph.node("Conv", [x, w], "conv1"), out="scores")
+    path = tmp_path / "net.onnx"
+    path.write_bytes(graph.model("scores").SerializeToString())
+    network = importer.load(path)
+    assert network.results[0].block == (2, 2) and network.score_count == 0
