@@ -15,7 +15,6 @@ from typing import NamedTuple
 from ..errors import InputError
 from ..lowering.integer_network import IntegerNetwork
 from ..lowering.staircase import split
-from ..network.results import Result, Term
 from .blocks import repeated
 from .builder import in_file_order
 from .constants import PASSING, check_inference, fold, shape_constant
@@ -28,6 +27,7 @@ from .image import counted_codes, declared_codes, image_codes, linear_codes
 from .joined import ON_ELEMENTS, PER_CHANNEL, applied, concat, moved_part
 from .linear import widened
 from .operators import ANSWERS, OPERATORS, Operator, State, answer
+from .outputs import results_of
 from .parts import parts
 from .qlinear import PRODUCTS, qlinear_add, qlinear_concat, qlinear_product_of_joined
 from .readers import IMAGE_QUANTIZERS, affine_behind, channel_axis, has_image_quantizer, pads
@@ -46,9 +46,6 @@ from .values.tensors import (
     Raw,
     Sums,
     Tensor,
-    are_same,
-    file_order,
-    is_turned,
     move,
     sizes,
 )
@@ -107,12 +104,11 @@ class _Importer:
             codes = declared_codes(declared, after_batch, channel)
             check_image_type(f"input {graph.input_name}: image type {declared}", codes, graph.element_type)
             self._known[graph.input_name] = self._set_image(graph.input_name, codes)
-        node = None
         for node in graph.nodes:
             self._visit(node)
-        if node is None:
-            raise InputError("graph: has no nodes; accepted: a network")
-        results, image = self._results(node)
+        image = self._image
+        results = results_of(graph, self._known if image else {}, self._state.builder)
+        assert image is not None, "results depend on an image"
         layers, places = in_file_order(self._state.builder.layers, self._state.builder.positions)
         tensors = {
             name: replace(codes, source=places[codes.source]) for name, codes in self._state.tensors.items()
@@ -128,42 +124,6 @@ class _Importer:
             results=tuple(result.moved(places) for result in results),
         )
         return Import(network, tensors)
-
-    def _results(self, last: Node) -> tuple[list[Result], Codes]:
-        """The results, one for each output of the file, and the image; `last`: the node to name.
-
-        Outputs of probabilities and classes are left out where another one has the scores behind them.
-        """
-        graph, builder = self._graph, self._state.builder
-        makers = {name: node for node in graph.nodes for name in node.outputs}
-        # Scores themselves first: what only follows them adds nothing.
-        kept: list[tuple[int, str, Codes | Sums | Joined | Blocks]] = []
-        outputs = [(place, name, self._known.get(name)) for place, name in enumerate(graph.outputs)]
-        for place, name, tensor in sorted(outputs, key=lambda output: isinstance(output[2], Answer)):
-            if self._image is None or not isinstance(tensor, Codes | Sums | Joined | Blocks | Answer):
-                raise InputError(
-                    f"graph: output {name} does not depend on a quantized image; "
-                    "accepted: a network with Quant nodes"
-                )
-            scores = tensor.scores if isinstance(tensor, Answer) else tensor
-            if not isinstance(tensor, Answer) or not any(are_same(scores, other) for _, _, other in kept):
-                kept.append((place, name, scores))
-        results: list[Result] = []
-        known: list[tuple[Codes | Sums, tuple[Term, ...]]] = []
-        for _, name, scores in sorted(kept, key=lambda output: output[0]):
-            parts = []
-            inner, block = (scores.inner, scores.block) if isinstance(scores, Blocks) else (scores, (1, 1))
-            for part in inner.parts if isinstance(inner, Joined) else (inner,):
-                terms = next((terms for other, terms in known if are_same(part, other)), None)
-                if terms is None:
-                    terms = builder.result(makers.get(name, last), part)
-                    known.append((part, terms))
-                parts.append(terms)
-            if is_turned(scores):
-                raise InputError(f"graph: output {name} has columns before rows; accepted: rows first")
-            results.append(Result(name, tuple(parts), file_order(scores), block))
-        assert self._image is not None
-        return results, self._image
 
     def _visit(self, node: Node) -> None:
         state, name = self._state, node.outputs[0]
