@@ -122,10 +122,10 @@ class Builder:
             high, scale = high * tensor.pool.area, [s / tensor.pool.area for s in scale]
         signed = least < 0
         bits = bits_of(least, high)
-        if bits > most:
+        if bits > most or final.high - final.low >= 1 << MAX_BITS:
             node.refuse(
                 f"reads integers {least}..{high}, {bits} bits, of {tensor.draft.name}",
-                f"at most {most} bits",
+                f"at most {1 << MAX_BITS} levels, and {most} bits",
             )
         index = self._add(tensor.draft, chain, tensor.pool, tensor.shape, bits, step, least)
         if block == (1, 1):

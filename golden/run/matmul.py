@@ -123,10 +123,11 @@ def apply_thresholds(accumulators: np.ndarray, thresholds: np.ndarray, inverted:
     """Codes of accumulators: count(acc >= T_t), or the rest of the levels where inverted.
 
     accumulators: int64 (batch, H, W, C); thresholds: int64 (C, levels), nondecreasing; inverted:
-    bool (C,). Returns uint8 shaped like accumulators.
+    bool (C,). Returns uint8, or uint16 of more than 255 levels, shaped like accumulators.
     """
     levels = thresholds.shape[1]
-    codes = np.empty(accumulators.shape, np.uint8)
+    kind = np.uint8 if levels < 256 else np.uint16
+    codes = np.empty(accumulators.shape, kind)
     if levels <= 15:
         codes[:] = 0
         for t in range(levels):
@@ -135,4 +136,4 @@ def apply_thresholds(accumulators: np.ndarray, thresholds: np.ndarray, inverted:
         for channel, row in enumerate(thresholds):
             counts = np.searchsorted(row, accumulators[..., channel], side="right")
             codes[..., channel] = counts
-    return np.where(inverted, np.uint8(levels) - codes, codes)
+    return np.where(inverted, kind(levels) - codes, codes)

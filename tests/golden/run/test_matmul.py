@@ -134,7 +134,7 @@ def test_rescale_refuses_what_int64_cannot_hold():
         float_layers.round_to_trunk(too_large.astype(np.float64), parameters)
 
 
-@pytest.mark.parametrize("bits", range(1, 9))
+@pytest.mark.parametrize("bits", range(1, 11))
 def test_apply_thresholds(bits, rng):
     thresholds = np.sort(rng.integers(-20, 20, (3, 2**bits - 1)), axis=1)
     accumulators = np.tile(np.arange(-25, 25)[:, None], (1, 3))[None, None]
