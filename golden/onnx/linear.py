@@ -62,15 +62,24 @@ def widened(node: Node, padded: Padded) -> Sums:
     return replace(sums, draft=replace(sums.draft, padding=padded.padding, conv_shape=shape), shape=shape)
 
 
+def _seen_padding(padded: Padded, last: bool) -> Sides:
+    """The padding as a convolution sees the axes: what was padded as rows may be its columns."""
+    top, left, bottom, right = padded.padding
+    of_name: dict[tuple[str, ...], tuple[int, int]] = {("H",): (top, bottom), ("W",): (left, right)}
+    dims = padded.codes.dims
+    spatial = dims[:-1] if last else dims[1:]
+    # A lone axis is that of the columns.
+    (above, below), (before, behind) = ((0, 0), (0, 0), *(of_name.get(dim, (0, 0)) for dim in spatial))[-2:]
+    return above, before, below, behind
+
+
 def convolution(node: Node, codes: Codes | Padded, constants: dict[str, Constant]) -> Sums:
     """Sums of a Conv node on Codes or Padded."""
     padding = (0, 0, 0, 0)
-    if isinstance(codes, Padded):
-        padding, codes = codes.padding, codes.codes
     last = channels_last(node)
+    if isinstance(codes, Padded):
+        padding, codes = _seen_padding(codes, last), codes.codes
     in_shape = as_map(node, codes, last)
-    if any(padding) and in_shape != codes.shape:
-        node.refuse("reads padded rows as columns", "axes in the order that the Pad node saw")
     codes = relabelled(node, codes, in_shape, map_dims(len(codes.dims), last))
     values, scale, declared = integer_weights(node, constants)
     rank = len(codes.dims) - 1

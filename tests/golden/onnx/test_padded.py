@@ -101,3 +101,25 @@ def test_integers_of_more_than_256_levels_are_refused(tmp_path):
         path.write_bytes(graph.model("scores").SerializeToString())
         message = r"reads integers -?\d+..\d+, \d+ bits, of conv0; accepted: at most 256 levels"
         assert_refused(path, rf"node scores \(Conv\): {message}")
+
+
+@pytest.mark.parametrize(("axes", "rows"), [(1, 1), (1, 3), (2, 3)])
+def test_rows_that_are_columns_are_padded(axes, rows, tmp_path, rng):
+    """What is left when the columns of a map are averaged, as a lone axis and as the last of two; one row as
+    well."""
+
+    def build(batch):
+        graph, x, draw = convolution(batch, 7, (2, rows + 2, 6), signed=0)
+        x = graph.node("ReduceMean", [x], "mean", axes=[3], keepdims=0)
+        x = graph.quant(x, "act1", 0.5, 3)
+        if axes == 2:
+            x = graph.node("Unsqueeze", [x, graph.constant([2], dtype=np.int64)], "more")
+        more = [0] * (axes - 1)
+        sides = graph.constant([0, 0, *more, 2, 0, 0, *more, 1], dtype=np.int64)
+        x = graph.node("Pad", [x, sides], "padded")
+        w = graph.weights(weights_of(draw, 5, 6, *[1] * len(more), 2), "w", 0.25, 3)
+        x = graph.quant(graph.node("Conv", [x, w], "conv1", pads=[*more, 0, *more, 1]), "act2", 0.5, 3)
+        x = graph.node("Mul", [x, graph.constant(np.full((1, 5, *[1] * axes), 2.0))], "scaled")
+        return graph.model(head(graph, x, draw, 5 * (rows + 3)))
+
+    check(build, tmp_path, rng)
