@@ -42,7 +42,11 @@ class State:
     def stored(self, node: Node, tensor: Codes | Sums, padded: bool = False) -> Codes:
         """The first input of a node, which is `padded`, as codes that a layer stores; others that read it may
         pad it too."""
-        codes = self.tensors[node.inputs[0]] = self.keep(node, node.inputs[0], tensor, padded)
+        name = node.inputs[0]
+        codes = self.keep(node, name, tensor, padded)
+        # The image stays what the caller has to give, whatever a layer makes of it.
+        if isinstance(tensor, Sums) or tensor.source >= 0 or codes is tensor:
+            self.tensors[name] = codes
         return codes
 
     def keep(self, node: Node, name: str, tensor: Codes | Sums | Blocks, padded: bool = False) -> Codes:

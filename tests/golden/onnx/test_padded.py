@@ -6,7 +6,7 @@ import pytest
 
 from dorefa.golden.onnx import importer
 
-from .support import assert_refused, check, convolution, head, weights_of
+from .support import Graph, assert_refused, check, convolution, head, weights_of
 
 
 def pad(graph, x, out, *sides):
@@ -123,3 +123,17 @@ def test_rows_that_are_columns_are_padded(axes, rows, tmp_path, rng):
         return graph.model(head(graph, x, draw, 5 * (rows + 3)))
 
     check(build, tmp_path, rng)
+
+
+def test_an_image_that_is_stored_again_stays_the_image(tmp_path, rng):
+    """Its integers minus the zero point take more bits where a convolution pads: a layer makes them."""
+
+    def build(batch):
+        graph, draw = Graph((batch, 1, 6)), np.random.default_rng(3)
+        x = graph.quant("x", "image", 1 / 8, 2, signed=1, zero=2)
+        w = graph.weights(weights_of(draw, 2, 1, 3), "w0", 0.25, 3)
+        x = graph.quant(graph.node("Conv", [x, w], "conv0", pads=[1, 1]), "act0", 0.5, 3)
+        return graph.model(head(graph, x, draw, 12))
+
+    found = check(build, tmp_path, rng)
+    assert found.tensors["image"].source == -1
