@@ -130,7 +130,7 @@ def test_an_image_that_is_stored_again_stays_the_image(tmp_path, rng):
 
     def build(batch):
         graph, draw = Graph((batch, 1, 6)), np.random.default_rng(3)
-        x = graph.quant("x", "image", 1 / 8, 2, signed=1, zero=2)
+        x = graph.quant("x", "image", 1 / 8, 8, signed=1, zero=2)
         w = graph.weights(weights_of(draw, 2, 1, 3), "w0", 0.25, 3)
         x = graph.quant(graph.node("Conv", [x, w], "conv0", pads=[1, 1]), "act0", 0.5, 3)
         return graph.model(head(graph, x, draw, 12))
