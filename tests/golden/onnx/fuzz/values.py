@@ -7,10 +7,13 @@ import numpy as np
 
 
 def fractions(array):
-    """The array's numbers, exact."""
+    """The array's numbers, exact; infinite ones, as bounds are, stay what they are."""
     if array.dtype == object:
         return array
-    flat = [value if isinstance(value, int) else Fraction(value) for value in array.ravel().tolist()]
+    flat = [
+        Fraction(value) if isinstance(value, float) and math.isfinite(value) else value
+        for value in array.ravel().tolist()
+    ]
     result = np.empty(len(flat), object)
     result[:] = flat
     return result.reshape(array.shape)
