@@ -53,7 +53,7 @@ def space_to_depth(node: Node, tensor: Codes | Sums, state: "State") -> Sums:
     weights = np.eye(count).reshape(count, size, size, channels).transpose(0, 3, 1, 2)
     if _by_channel(node):
         weights = np.eye(count).reshape(count, channels, size, size)
-    grid = Grid(weights.astype(np.int64), np.ones(weights.shape), 1)
+    grid = Grid(weights.astype(np.int64), np.broadcast_to(np.float64(1), weights.shape), 1)
     attributes = {"kernel_shape": (size, size), "strides": (size, size), "group": 1}
     plain = replace(node, op="Conv", inputs=(node.inputs[0], _WEIGHTS), attributes=attributes)
     return convolution(plain, codes, {_WEIGHTS: Constant(weights, grid)})
@@ -72,6 +72,9 @@ def resize(node: Node, tensor: Codes | Sums, state: "State") -> Codes | Sums | B
     """Resize and Upsample by whole factors: every pixel becomes a block of equal ones."""
     tensor = _map(node, tensor, state)
     block = pair(whole_factors(node, (state.batch, *sizes(tensor)), state.constants)[2:])
+    elements = math.prod((*tensor.shape, *block))
+    if elements > MAX_ELEMENTS:
+        node.refuse(f"makes a map of {elements} elements", f"at most {MAX_ELEMENTS}")
     if isinstance(tensor, Sums) and block != (1, 1) and split(tensor.steps) is not None:
         # To take channels several times is a smaller layer than to compute them several times.
         tensor = state.stored(node, tensor)
@@ -94,9 +97,6 @@ def _blocks(
     """Blocks of these channels of `tensor`."""
     if block == (1, 1):
         return tensor
-    elements = math.prod(tensor.shape[:2]) * len(places)
-    if elements > MAX_ELEMENTS:
-        node.refuse(f"makes a map of {elements} elements", f"at most {MAX_ELEMENTS}")
     if places != list(range(tensor.shape[2])):
         tensor = chosen_channels(node, tensor, places, state.builder)
     return Blocks(tensor, block)

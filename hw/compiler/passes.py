@@ -153,6 +153,11 @@ def row_passes(network: IntegerNetwork, index: int, source: MapLayout, config: E
     too small for a pass.
     """
     layer = network.layers[index]
+    if layer.groups > 1 or layer.rescale is not None:
+        raise InputError(
+            f"layer {layer.name}: its channels become pixels, and it has channel groups or a residual trunk; "
+            "accepted: one group without a trunk"
+        )
     rows, columns = layer.block
     channels, width = layer.out_shape[2], layer.out_shape[1]
     step = config.fetch_bits // math.gcd(width, config.fetch_bits) if rows > 1 else 1

@@ -129,6 +129,7 @@ def test_devices_stay_devices(number, error, tmp_path):
         os.mknod(node, 0o600 | stat.S_IFCHR, os.makedev(1, number))
         os.close(os.open(node, os.O_WRONLY))
     except OSError as reason:
+        # Containers without CAP_MKNOD, or a temporary folder mounted without devices.
         pytest.skip(f"device nodes cannot be used here: {reason}")
     link.symlink_to(node)
     for path in (node, link):
@@ -168,6 +169,7 @@ def test_a_file_that_grows_too_large_leaves_all_as_they_were(tmp_path):
 def test_open_descriptors_are_written_through(spelling, tmp_path):
     """A plain file behind one is neither replaced nor cut: the shell's > goes on from where it is."""
     if not os.path.isdir(os.path.dirname(spelling)):
+        # /proc is Linux's, and older ones have no thread-self.
         pytest.skip(f"there is no {os.path.dirname(spelling)}")
     path = tmp_path / "y"
     with open(path, "wb") as file:
@@ -191,6 +193,7 @@ def test_open_descriptors_are_written_through(spelling, tmp_path):
 
 def test_a_descriptor_of_another_process(tmp_path):
     if not os.path.isdir("/proc/self/fd"):
+        # Other systems do not show the descriptors of another process.
         pytest.skip("there is no /proc")
     path = tmp_path / "log"
     with open(path, "wb") as log:

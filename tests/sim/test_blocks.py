@@ -1,11 +1,15 @@
 """Maps that grow by blocks, and what reads them, on the generated Verilog of engines of every kind."""
 
+from dataclasses import replace
+
 import onnx
 import pytest
 
 from dorefa.golden import InputError
 from dorefa.golden.onnx import importer
 from dorefa.hw.compiler.compile import compile_network
+from dorefa.hw.compiler.map_layout import MapLayout
+from dorefa.hw.compiler.passes import row_passes
 from dorefa.hw.compiler.plan import find_problems
 from dorefa.hw.compiler.sizing import fit
 
@@ -119,6 +123,15 @@ def test_what_an_engine_cannot_do(tmp_path, rng):
         problem.startswith(f"layer {name}: a row of its blocks needs ")
         and "half of weight_depth 4" in problem
     )
+
+    layers = list(network.layers)
+    place = next(at for at, layer in enumerate(layers) if layer.block != (1, 1))
+    layers[place] = replace(layers[place], groups=3)
+    grouped, source = replace(network, layers=tuple(layers)), MapLayout.dense(layers[place].in_shape)
+    with pytest.raises(
+        InputError, match="has channel groups or a residual trunk; accepted: one group without"
+    ):
+        row_passes(grouped, place, source, config)
 
     # Codes of one bit that stand for -1 and 1.
     graph = Graph((1, 2, 4, 5))

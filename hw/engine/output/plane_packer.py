@@ -108,7 +108,7 @@ class PlanePacker(wiring.Component):
             fills &= places[-1][-1]
         # The codes of the last cycle are all in their places, and the word has begun, two cycles later.
         ending, flushing, begun, flush, take = Signal(), Signal(), Signal(), Signal(), Signal()
-        skipped = self._skipped(m, image, take) if self._config.row_steps else None
+        skipped = self._skipped(m, image, take) if self._config.row_steps else 0
         # No group is written but the first.
         idle = Signal(init=1)
         m.d.comb += [flush.eq(flushing & idle), take.eq(filled | (flush & begun))]
@@ -121,7 +121,7 @@ class PlanePacker(wiring.Component):
         if groups == 1:
             m.d.comb += [self.w_en.eq(take), self.w_data.eq(words[0]), self.done.eq(flush)]
             with m.If(self.w_en):
-                m.d.sync += self.w_address.eq(self.w_address + (1 if skipped is None else 1 + skipped))
+                m.d.sync += self.w_address.eq(self.w_address + (1 + skipped))
         else:
             # The groups of the rest of an image are being written.
             finishing, grouped = Signal(), Signal()
@@ -132,7 +132,7 @@ class PlanePacker(wiring.Component):
                 finishing.eq(grouped | (finishing & rests[-1])),
                 self.done.eq((flush & ~grouped) | (finishing & ~rests[-1])),
             ]
-            self._write_groups(m, words, image, take, rests, idle, 0 if skipped is None else skipped)
+            self._write_groups(m, words, image, take, rests, idle, skipped)
             with m.If(self.start):
                 m.d.sync += [rests.eq(-1), idle.eq(1), finishing.eq(0), self.done.eq(0)]
         with m.If(self.start):

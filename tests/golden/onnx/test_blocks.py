@@ -177,6 +177,10 @@ REFUSED = {
     "not a number": (dict(scales=[1, 1, float("nan"), 2]), "is not finite; accepted: finite numbers"),
     "three": (dict(scales=[1, 1, 2]), "accepted: one of them, with 4 numbers"),
     "no whole blocks": (dict(rounding="ceil"), "asymmetric with nearest_mode ceil makes no whole blocks"),
+    "largest": (
+        dict(scales=[1, 1, 16_000, 16_000]),
+        "makes a map of 24576000000 elements; accepted: at most",
+    ),
     "longest": (dict(scales=[1, 1, 1, 20_000]), "makes 80000 of 4 along axis 3; accepted: rows and columns"),
     "crops": (dict(transformation="tf_crop_and_resize"), "is tf_crop_and_resize, nearest_mode floor"),
 }

@@ -222,8 +222,8 @@ def test_maps(config, tmp_path):
     [
         (
             SMALL,
-            "self.w_address + (1 if",
-            "self.w_address + (2 if",
+            "self.w_address + (1 + skipped)",
+            "self.w_address + (2 + skipped)",
             "word by word",
         ),
         (SMALL, "take.eq(filled | (flush & begun))", "take.eq(filled | flush)", "in the map"),
