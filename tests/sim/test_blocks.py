@@ -10,7 +10,7 @@ from dorefa.golden.onnx import importer
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.map_layout import MapLayout
 from dorefa.hw.compiler.passes import row_passes
-from dorefa.hw.compiler.plan import find_problems
+from dorefa.hw.compiler.plan import Plan, find_problems
 from dorefa.hw.compiler.sizing import fit
 
 from ..golden.onnx.support import Graph, bias_of, head, weights_of
@@ -77,7 +77,23 @@ def test_an_autoencoder(tmp_path, rng):
 def test_pixels_of_channels(tmp_path, rng):
     """Of three channels and fifteen columns, whose rows are filled up to whole words."""
     network = imported(pixels(rng), tmp_path)
-    assert_exact(network, fit(network, **SIZES["groups"]))
+    config = fit(network, **SIZES["groups"])
+    assert_exact(network, config)
+    # Pooling sees the pixels in front of the blocks.
+    of_layer = Plan.of(network, config).schedule.of_layer(0)
+    assert config.line_depth == 4 * of_layer[0].geometry.pixel_groups
+    assert [part.geometry.channels for part in of_layer] == [12] * 3
+
+
+def test_padding_of_a_small_map_reaches_as_far_as_its_zero_channels(tmp_path, rng):
+    graph = Graph((1, 2, 1, 1))
+    x = graph.quant("x", "image", 0.5, 4)
+    w = graph.weights(weights_of(rng, 4, 2, 1, 1), "w", 0.25, 3)
+    x = graph.quant(graph.node("Conv", [x, w], "conv"), "act", 0.5, 3)
+    x = graph.node("DepthToSpace", [x], "grown", blocksize=2, mode="DCR")
+    w = graph.weights(weights_of(rng, 1, 1, 2, 3), "w1", 0.25, 3)
+    network = imported(graph.model(graph.node("Conv", [x, w], "scores", pads=[0, 60, 0, 60])), tmp_path)
+    assert_exact(network, fit(network, **SIZES["separate"]))
 
 
 SAMPLE = ("shared", "engines", "streams")

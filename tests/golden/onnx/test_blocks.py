@@ -261,3 +261,21 @@ def test_pixels_of_one_pixel_are_no_classes(tmp_path):
     path.write_bytes(graph.model("scores").SerializeToString())
     network = importer.load(path)
     assert network.results[0].block == (2, 2) and network.score_count == 0
+
+
+def test_flattened_maps_of_one_channel(tmp_path, rng):
+    """An axis of one place has no name: of Blocks, and of maps side by side."""
+
+    def build(batch):
+        graph, x, draw = convolution(batch, 5, kernel=(4, 2, 3, 3))
+        w = graph.weights(weights_of(draw, 1, 4, 1, 1), "w", 0.25, 3)
+        y = graph.quant(graph.node("Conv", [x, w], "conv1"), "act1", 0.5, 3, signed=1)
+        w = graph.weights(weights_of(draw, 1, 4, 1, 1), "w2", 0.25, 3)
+        z = graph.quant(graph.node("Conv", [x, w], "conv2"), "act2", 0.5, 3, signed=1)
+        joined = graph.node("Flatten", [graph.node("Concat", [y, z], "joined", axis=1)], "vector", axis=1)
+        w = graph.weights(weights_of(draw, 5, 32), "w3", 0.25, 3)
+        first = graph.node("Gemm", [joined, w], "first", transB=1)
+        large = graph.node("Flatten", [depth_to_space(graph, x)], "large", axis=1)
+        return graph.model(graph.node("Mul", [large, graph.constant(0.5)], "scores"), first)
+
+    check(build, tmp_path, rng)

@@ -142,3 +142,19 @@ def test_refused_operands(tmp_path):
         path.write_bytes(graph.model("scores").SerializeToString())
         assert_refused(path, f"node scores .*{message}")
         graph, x, draw = convolution(1, 3)
+
+
+def test_codes_that_it_reads_are_stored_once(tmp_path, rng):
+    """It pads, so 0 has a code from the beginning, also where others read the codes too."""
+
+    def build(batch):
+        graph, _, draw = convolution(batch, 3)
+        graph.nodes.pop()
+        x = graph.quant("conv0", "act0", 0.5, 8, zero=100)
+        w = graph.weights(weights_of(draw, 6, 2, 2, 2), "w", 0.25, 3)
+        up = graph.node("ConvTranspose", [x, w], "up", strides=[2, 2])
+        w = graph.weights(weights_of(draw, 2, 6, 1, 1), "w2", 0.25, 3)
+        return graph.model(up, graph.node("Conv", [x, w], "beside"))
+
+    found = check(build, tmp_path, rng)
+    assert len(found.network.layers) == 3
