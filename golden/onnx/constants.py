@@ -11,7 +11,15 @@ from .declared.meaning import INTEGERS
 from .file.graph import Node
 from .values.integer_quant import dequantize_constant_linear, quantize_constant_linear
 from .values.layout import layout_function
-from .values.quantizers import QUANTIZERS, Constant, Grid, quantize_constant, read_quantizer, scalar
+from .values.quantizers import (
+    QUANTIZERS,
+    Constant,
+    Grid,
+    quantize_constant,
+    read_quantizer,
+    scalar,
+    type_range,
+)
 from .values.slicing import choices
 
 # Elements that a constant may grow to by broadcasting.
@@ -88,10 +96,10 @@ def _shape(node: Node, inputs: list[Constant]) -> Constant:
 def _cast(node: Node, inputs: list[Constant]) -> Constant:
     array = inputs[0].array
     if array.dtype.kind == "f" and node.result in INTEGERS:
-        whole, ends = np.trunc(array), np.iinfo(node.result)
+        whole, (low, high) = np.trunc(array), type_range(node.result)
         # As floats, of which the one next to the greatest integer may be too large.
-        if not ((whole >= ends.min) & (whole < float(ends.max) + 1)).all():
-            node.refuse(f"casts numbers that {node.result} does not hold", f"{ends.min}..{ends.max}")
+        if not ((whole >= low) & (whole < float(high) + 1)).all():
+            node.refuse(f"casts numbers that {node.result} does not hold", f"{low}..{high}")
     result = array.astype(node.result)
     return Constant(result, inputs[0].grid if (result == array).all() else None)
 

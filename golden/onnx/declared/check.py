@@ -8,6 +8,7 @@ import numpy as np
 
 from ...errors import InputError
 from ..file.graph import Graph, Node
+from ..file.proto import PACKED
 from . import microsoft, pact
 from .advice import refuse_operator
 from .meaning import Declaration, Irrelevant, Meaning, Only, Refused, Unread
@@ -32,6 +33,7 @@ ELEMENT_TYPES = {
     11: "float64",
     12: "uint32",
     13: "uint64",
+    **{number: name for number, (name, _) in PACKED.items()},
 }
 
 

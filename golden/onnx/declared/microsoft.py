@@ -3,13 +3,13 @@
 from functools import cache
 from typing import Any
 
-from .meaning import INTEGERS, Declaration, Irrelevant, Meaning, Only, honoured
+from .meaning import FLOATS, INTEGERS, Declaration, Irrelevant, Meaning, Only, honoured
 
 DOMAIN = "com.microsoft"
 VERSION = 1
 
 # Operator -> inputs with the letters of their types, those behind a slash not required; attributes with
-# their defaults or kinds.
+# their defaults or kinds, a question mark behind those that may lack.
 _FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "QLinearAdd": ("A:T A_scale:F A_zero_point:T B:T B_scale:F B_zero_point:T C_scale:F C_zero_point:T", {}),
     "QGemm": (
@@ -21,8 +21,8 @@ _FORMS: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "auto_pad": b"NOTSET",
             "kernel_shape": "INTS",
-            "pads": None,
-            "strides": None,
+            "pads": "INTS?",
+            "strides": "INTS?",
             "ceil_mode": 0,
             "count_include_pad": 0,
             "channels_last": 0,
@@ -35,6 +35,9 @@ _FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     # Behind its own scale and zero point, map, scale and zero point of each.
     "QLinearConcat": ("Y_scale:F Y_zero_point:T8 inputs:TV", {"axis": "INT"}),
     "QLinearLeakyRelu": ("X:T X_scale:F X_zero_point:T Y_scale:F Y_zero_point:T", {"alpha": 0.01}),
+    # Written in files of versions of ONNX whose own do not have integers of 4 or 16 bits.
+    "QuantizeLinear": ("x:TH y_scale:TH y_zero_point:T2", {"axis": "INT?"}),
+    "DequantizeLinear": ("x:T1 x_scale:TH x_zero_point:T1", {"axis": "INT?"}),
 }
 _WITH_ZEROS = ("QGemm", "QLinearGlobalAveragePool", "QLinearConcat")
 _TYPES = {
@@ -46,9 +49,12 @@ _TYPES = {
     "TY": ("float", "int8", "uint8"),
     "T8": ("int8", "uint8"),
     "TV": ("float", "int8", "uint8"),
+    "TH": ("float", "float16"),
+    "T1": ("int16", "int32", "int4", "int8", "uint16", "uint4", "uint8"),
+    "T2": ("int16", "int4", "int8", "uint16", "uint4", "uint8"),
 }
 # Type of the one output, where it is not T.
-_RESULTS = {"QGemm": "TY", "QLinearConcat": "T8"}
+_RESULTS = {"QGemm": "TY", "QLinearConcat": "T8", "QuantizeLinear": "T2", "DequantizeLinear": "TH"}
 
 _SPECIAL: dict[str, Meaning] = {
     "transA": Only(0),
@@ -58,7 +64,7 @@ _SPECIAL: dict[str, Meaning] = {
 
 def _output(op: str) -> str:
     """Name of an operator's one output."""
-    return "C" if op == "QLinearAdd" else "Y"
+    return {"QLinearAdd": "C", "QuantizeLinear": "y", "DequantizeLinear": "y"}.get(op, "Y")
 
 
 MICROSOFT: dict[str, Declaration] = {
@@ -69,7 +75,7 @@ MICROSOFT: dict[str, Declaration] = {
             **honoured(*attributes),
             **{name: _SPECIAL[name] for name in attributes if name in _SPECIAL},
         },
-        types=INTEGERS,
+        types=FLOATS if op == "QuantizeLinear" else INTEGERS,
     )
     for op, (inputs, attributes) in _FORMS.items()
 }
@@ -105,9 +111,8 @@ def _schema(op: str, inputs: str, attributes: dict[str, Any]) -> Any:
     described = []
     for name, default in attributes.items():
         if isinstance(default, str):
-            described.append(schema.Attribute(name, getattr(schema.AttrType, default), "", required=True))
-        elif default is None:
-            described.append(schema.Attribute(name, schema.AttrType.INTS, "", required=False))
+            kind = getattr(schema.AttrType, default.rstrip("?"))
+            described.append(schema.Attribute(name, kind, "", required=not default.endswith("?")))
         else:
             described.append(schema.Attribute(name, onnx.helper.make_attribute(name, default)))
     result = _RESULTS.get(op, "T")

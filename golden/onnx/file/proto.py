@@ -13,6 +13,8 @@ from .external import ExternalData
 MAX_RANK = 8
 # Numbers of an attribute: table of a resize, permutation of axes.
 MAX_NUMBERS = 1 << 16
+# Types whose elements share bytes, the first in the lowest bits: number -> (type, bits).
+PACKED = {21: ("uint4", 4), 22: ("int4", 4), 25: ("uint2", 2), 26: ("int2", 2)}
 
 
 def clean(text: str | bytes) -> str:
@@ -63,29 +65,44 @@ def tensor_array(onnx: ModuleType, tensor: Any, where: str, external: ExternalDa
         kinds.UINT64: ("<u8", "uint64_data"),
         kinds.BOOL: ("?", "int32_data"),
     }
-    if tensor.data_type not in types:
+    packed, bits = PACKED.get(tensor.data_type, ("", 0))
+    if not packed and tensor.data_type not in types:
         raise InputError(
             f"{where}: data type {tensor.data_type}; "
-            "accepted: float32, float64, integers of 8 to 64 bits, bool"
+            "accepted: float32, float64, integers of 2 to 64 bits, bool"
         )
-    dtype, values = types[tensor.data_type]
+    dtype, values = ("u1", "int32_data") if packed else types[tensor.data_type]
     shape = tuple(tensor.dims)
     if len(shape) > MAX_RANK or min(shape, default=1) < 0:
         raise InputError(f"{where}: shape {shown(shape)}; accepted: at most {MAX_RANK} axes, none negative")
     # An axis of length 0 does not make the others possible.
     if math.prod(max(size, 1) for size in shape) > MAX_UNPACKED:
         raise InputError(f"{where}: shape {shape} claims too much; accepted: at most {MAX_UNPACKED} elements")
-    claimed = math.prod(shape) * np.dtype(dtype).itemsize
+    count = math.prod(shape)
+    claimed = -(-count * bits // 8) if packed else count * np.dtype(dtype).itemsize
     if tensor.data_location == kinds.EXTERNAL:
         content = external.read(tensor.external_data, claimed, where)
-        array = np.frombuffer(content, dtype).reshape(shape)
+        array = np.frombuffer(content, dtype)
         array.setflags(write=False)
-        return array
-    if len(tensor.external_data):
+    elif len(tensor.external_data):
         raise InputError(
             f"{where}: names another file for its data, which it has itself; accepted: data in one place"
         )
-    return _own_data(tensor, np.dtype(dtype), values, claimed, where).reshape(shape)
+    else:
+        array = _own_data(tensor, np.dtype(dtype), values, claimed, where)
+    if packed:
+        array = _unpacked(array, packed, bits)[:count]
+    return array.reshape(shape)
+
+
+def _unpacked(content: np.ndarray, type_: str, bits: int) -> np.ndarray:
+    """The integers of less than a byte that lie in bytes."""
+    # Gives NumPy the types of less than a byte.
+    import ml_dtypes  # noqa: F401
+
+    fields = (content[:, None] >> np.arange(0, 8, bits, dtype=np.uint8)) & ((1 << bits) - 1)
+    sign = 0 if type_.startswith("u") else 1 << (bits - 1)
+    return ((fields.astype(np.int8) ^ sign) - sign).astype(type_).reshape(-1)
 
 
 def _own_data(tensor: Any, dtype: np.dtype, field: str, claimed: int, where: str) -> np.ndarray:

@@ -15,7 +15,7 @@ from ...errors import InputError
 from ...reading import opened, reason
 from .external import ExternalData
 from .graph import MAX_ELEMENTS, Graph, Node, needed_nodes
-from .proto import attribute_value, clean, tensor_array
+from .proto import PACKED, attribute_value, clean, tensor_array
 from .wire import check_objects
 
 # Bytes of a file: AlexNet with float weights has 250 million.
@@ -196,12 +196,13 @@ def _element_type(onnx: ModuleType, graph: Any, name: str) -> str:
 
 
 def _input_type(onnx: ModuleType, graph: Any, name: str) -> str:
-    """The annotated data type of the input; else UINT8 or INT8 where its elements are of that type."""
+    """The annotated data type of the input; else that of its elements where these are integers of at most a
+    byte."""
     for annotation in graph.quantization_annotation:
         if clean(annotation.tensor_name) == name:
             for entry in annotation.quant_parameter_tensor_names:
                 if entry.key == "finn_datatype":
                     return "" if clean(entry.value).startswith("FLOAT") else clean(entry.value)
-    kinds = onnx.TensorProto
-    element = next(value for value in graph.input if clean(value.name) == name)
-    return {kinds.UINT8: "UINT8", kinds.INT8: "INT8"}.get(element.type.tensor_type.elem_type, "")
+    element = _element_type(onnx, graph, name)
+    small = {"int8", "uint8", *(name for name, _ in PACKED.values())}
+    return element.upper() if element in small else ""

@@ -3,8 +3,6 @@
 import math
 from fractions import Fraction
 
-import numpy as np
-
 from ...errors import InputError
 from ...lowering.staircase import apply
 from ...lowering.steps import Affine, Clamp, Integers, Leaky, Number, Round, Step
@@ -12,7 +10,7 @@ from ..declared.meaning import FLOATS, INTEGERS
 from ..file.graph import Node
 from .draft import Codes
 from .pair_sum import starting_ends
-from .quantizers import Constant
+from .quantizers import Constant, type_range
 from .tensors import Sums
 
 # Results of rounding without a declared width: all integer types and more.
@@ -75,7 +73,7 @@ def _ends(element_type: str) -> tuple[int, int]:
     """Least and greatest number of a type of integers, or of bool."""
     if element_type == "bool":
         return 0, 1
-    return int(np.iinfo(element_type).min), int(np.iinfo(element_type).max)
+    return type_range(element_type)
 
 
 def value_ranges(tensor: Codes | Sums) -> list[tuple[Number, Number]]:

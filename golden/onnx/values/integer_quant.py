@@ -9,7 +9,7 @@ from ...lowering.steps import Affine, Round, Step
 from ..declared.meaning import INTEGERS
 from ..file.graph import Node
 from .draft import Codes
-from .quantizers import Constant, Grid, bits_of, parameter, scale_of
+from .quantizers import Constant, Grid, bits_of, parameter, scale_of, type_range
 from .tensors import Sums, identity, per_channel, sizes
 
 Constants = dict[str, Constant]
@@ -30,7 +30,7 @@ class LinearQuantizer:
     @property
     def ends(self) -> tuple[int, int]:
         """Least and greatest integer of the type."""
-        return int(np.iinfo(self.type).min), int(np.iinfo(self.type).max)
+        return type_range(self.type)
 
     def one_zero(self, node: Node) -> int:
         """The zero point, where there is one only."""
@@ -144,7 +144,7 @@ def grid_constant(array: np.ndarray, quantizer: LinearQuantizer) -> Constant:
     values = array.astype(np.int64) - quantizer.zero
     scale = np.broadcast_to(quantizer.scale.astype(np.float64), array.shape)
     real = (values.astype(np.float32) * quantizer.scale).astype(np.float32)
-    declared = np.iinfo(array.dtype).bits
+    declared = bits_of(*type_range(array.dtype.name))
     if array.size and declared <= 8:
         declared = max(declared, bits_of(int(values.min()), int(values.max())))
     return Constant(real, Grid(values, scale, declared))

@@ -113,6 +113,12 @@ def integer_range(bits: int, signed: bool | int, narrow: bool | int) -> tuple[in
     return (low + bool(narrow), high) if signed else (low, high - bool(narrow))
 
 
+def type_range(name: str) -> tuple[int, int]:
+    """Least and greatest integer of an element type, as "uint4"."""
+    signed = not name.startswith("u")
+    return integer_range(int(name.removeprefix("u").removeprefix("int")), signed, False)
+
+
 def read_quantizer(node: Node, constants: dict[str, Constant]) -> Quantizer:
     """The Quantizer of a Quant, IntQuant or BipolarQuant node; any width up to 32 bits."""
     scale = scale_of(node, constants)
