@@ -38,7 +38,8 @@ class Affine:
     tie: np.ndarray
 
     def codes(self, accumulators: np.ndarray, layer: IntegerLayer) -> np.ndarray:
-        """Codes of values int64 (..., Cout) that the layer's thresholds see, uint8."""
+        """Codes of values int64 (..., Cout) that the layer's thresholds see: uint8, or uint16 of more than
+        255."""
         levels = _thresholds(layer).shape[1]
         # Python integers: the product may need more than 64 bits.
         total = accumulators.astype(object) * self.m.astype(object) + self.b.astype(object)
@@ -46,8 +47,9 @@ class Affine:
         result = total >> f
         exact = (result << f) == total
         result = result - ((self.tie == 1) & exact & (result % 2 == 1)).astype(object)
-        codes = np.clip(result, 0, levels).astype(np.uint8)
-        return np.where(layer.inverted, np.uint8(levels) - codes, codes)
+        kind = np.uint8 if levels < 256 else np.uint16
+        codes = np.clip(result, 0, levels).astype(kind)
+        return np.where(layer.inverted, kind(levels) - codes, codes)
 
 
 def affine_form(layer: IntegerLayer, mul_bits: int) -> Affine:

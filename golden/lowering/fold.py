@@ -65,25 +65,26 @@ def fold(
     bound = max(-low, high)
     found = [thresholds(chain, channel, -bound, bound) for channel in range(len(ranges))]
     falling = read_only(np.array([falls for falls, _ in found]))
-    rows = [row for _, row in found]
+    rows = np.array([row for _, row in found], np.int64)
     negated, inverted = none, falling
     if encoding.symmetric and trunk is None:
         negated, inverted = falling, none
-        rows = [[1 - t for t in reversed(row)] if falls else row for falls, row in found]
+        rows[falling] = 1 - rows[falling, ::-1]
         sums = [(-b, -a) if falls else (a, b) for falls, (a, b) in zip(falling, sums, strict=True)]
         low, high = seen_range(sums, pool)
-    rows = [[min(max(t, low), high + 1) for t in row] for row in rows]
-    missing = (1 << len(rows[0]).bit_length()) - 1 - len(rows[0])
-    whole = [
-        [low] * missing + row if inverse else row + [high + 1] * missing
-        for row, inverse in zip(rows, inverted, strict=True)
-    ]
+    channels, levels = rows.shape
+    whole = np.empty((channels, (1 << levels.bit_length()) - 1), np.int64)
+    # Those that no count needs stand behind, or in front where counts are taken from the other end.
+    whole[~inverted, levels:] = high + 1
+    whole[inverted, : whole.shape[1] - levels] = low
+    whole[~inverted, :levels] = rows[~inverted].clip(low, high + 1)
+    whole[inverted, whole.shape[1] - levels :] = rows[inverted].clip(low, high + 1)
     return Folded(
         negated=negated,
         inverted=inverted,
         sums=sums,
         seen=(low, high),
-        thresholds=read_only(np.array(whole, np.int64)),
+        thresholds=read_only(whole),
     )
 
 

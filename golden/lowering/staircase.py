@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import reduce
 from typing import NamedTuple, TypeGuard
 
-from .steps import Affine, HalfLine, Integers, Number, Round, Step, is_even_rounding
+from .steps import Affine, Clamp, HalfLine, Integers, Number, Round, Step, is_even_rounding
 
 # Steps whose last one has integer results.
 Chain = tuple[*tuple[Step, ...], Integers]
@@ -75,10 +75,11 @@ def thresholds(steps: Chain, channel: int, low: int, high: int) -> tuple[bool, l
     Not falling: result = least + count(x >= T). Falling: result = greatest - count(x >= T). T is a
     nondecreasing list of one integer per result above the least, saturated to low..high + 1.
     """
-    last = steps[-1]
-    if len(steps) == 2 and isinstance(steps[0], Affine) and is_even_rounding(last):
-        slope, offset = steps[0].slope[channel], steps[0].offset[channel]
-        falling, bounds = slope < 0, _affine_bounds(slope, offset, last)
+    *before, last = steps
+    ramp = _ramp(before, channel) if is_even_rounding(last) else None
+    if ramp is not None and is_even_rounding(last):
+        bounds = _ramp_bounds(ramp, last)
+        falling = ramp.slope < 0 and not all(isinstance(bound, bool) for bound in bounds)
     else:
         falling, bounds = _pulled_bounds(steps, channel)
     ends = {True: high + 1 if falling else low, False: low if falling else high + 1}
@@ -113,21 +114,53 @@ def _pulled(steps: Sequence[Step], channel: int, line: HalfLine) -> HalfLine | b
     return line
 
 
-def _affine_bounds(slope: Fraction, offset: Fraction, last: Round) -> list[int | bool]:
-    """The bounds of _pulled_bounds for round_half_even(slope * x + offset): in integers, for speed.
+class _Ramp(NamedTuple):
+    """y = slope * x + offset, within low..high where these are not None."""
 
-    The result reaches t where slope * x + offset >= t - 1/2, equality counting for even t only.
+    slope: Fraction
+    offset: Fraction
+    low: Number | None
+    high: Number | None
+
+
+def _ramp(steps: Sequence[Step], channel: int) -> _Ramp | None:
+    """Affine steps and clamps as one; None where there are others."""
+    slope, offset = Fraction(1), Fraction(0)
+    ends: list[Number | None] = [None, None]
+    for step in steps:
+        if isinstance(step, Affine):
+            a, b = step.slope[channel], step.offset[channel]
+            slope, offset = a * slope, a * offset + b
+            ends = [end if end is None else a * end + b for end in (ends if a >= 0 else ends[::-1])]
+        elif isinstance(step, Clamp):
+            clamps = (step.low, step.high)
+            ends = [clamp if end is None else end for end, clamp in zip(ends, clamps, strict=True)]
+            ends = [end if end is None else step.apply(channel, end) for end in ends]
+        else:
+            return None
+    return _Ramp(slope, offset, *ends)
+
+
+def _ramp_bounds(ramp: _Ramp, last: Round) -> list[int | bool]:
+    """The bounds of _pulled_bounds for round_half_even of a _Ramp: in integers, for speed.
+
+    The result reaches t where slope * x + offset >= t - 1/2, equality counting for even t only; every t up to
+    that of the ramp's low end is reached everywhere, none above that of its high end.
     """
+    slope, offset = ramp.slope, ramp.offset
+    # Rounding keeps the order, so it may be bounded behind as well as in front.
+    low = last.low if ramp.low is None else last.apply(0, ramp.low)
+    high = last.high if ramp.high is None else last.apply(0, ramp.high)
     if slope == 0:
-        code = min(max(round(offset), last.low), last.high)
+        code = min(max(round(offset), low), high)
         return [t <= code for t in range(last.low + 1, last.high + 1)]
     # Everything over one denominator: x >= above / below where the slope is positive.
     common = slope.denominator * offset.denominator
     twice_offset = 2 * offset.numerator * slope.denominator
     below = 2 * slope.numerator * offset.denominator
-    bounds: list[int | bool] = []
-    for t in range(last.low + 1, last.high + 1):
+    bounds: list[int | bool] = [True] * (low - last.low)
+    for t in range(low + 1, high + 1):
         quotient, rest = divmod((2 * t - 1) * common - twice_offset, below)
         # Above the quotient, or there where equality counts: for even t, for odd t where the chain falls.
         bounds.append(quotient + (rest != 0 or (t % 2 == 1) == (slope > 0)))
-    return bounds
+    return bounds + [False] * (last.high - high)

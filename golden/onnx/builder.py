@@ -21,6 +21,9 @@ from .values.pair_sum import PairSum, settled
 from .values.quantizers import bits_of
 from .values.tensors import Blocks, Sums, chosen, identity
 
+# Of all channels of a layer: 128 MiB.
+_MOST_THRESHOLDS = 1 << 24
+
 
 class CodeZero(Enum):
     """What the code 0 stands for: the real value 0 (or a zero point), if that takes no more bits than results
@@ -92,7 +95,8 @@ class Builder:
         block: tuple[int, int],
     ) -> Codes:
         """Adds the layer whose codes are the results of a chain; `affine` makes `tensor` of these."""
-        most = MAX_CODE_BITS if code_zero is CodeZero.REAL else MAX_BITS
+        levels = bits_of(0, chain[-1].high - chain[-1].low)
+        most = MAX_CODE_BITS if code_zero is CodeZero.REAL else max(levels, MAX_BITS)
         if tensor.pool is not None and tensor.pool.kind == "max":
             if tensor.pooled < len(chain):
                 tensor, chain = self._growing(node, tensor, chain)
@@ -122,10 +126,15 @@ class Builder:
             high, scale = high * tensor.pool.area, [s / tensor.pool.area for s in scale]
         signed = least < 0
         bits = bits_of(least, high)
-        if bits > most or final.high - final.low >= 1 << MAX_BITS:
+        if bits > most or final.high - final.low >= 1 << MAX_CODE_BITS:
             node.refuse(
                 f"reads integers {least}..{high}, {bits} bits, of {tensor.draft.name}",
-                f"at most {1 << MAX_BITS} levels, and {most} bits",
+                f"at most {1 << MAX_CODE_BITS} levels, and {most} bits",
+            )
+        if len(scale) * (final.high - final.low) > _MOST_THRESHOLDS:
+            node.refuse(
+                f"reads {final.high - final.low + 1} levels of {len(scale)} channels of {tensor.draft.name}",
+                f"at most {_MOST_THRESHOLDS} thresholds in all channels: fewer bits, or channels",
             )
         index = self._add(tensor.draft, chain, tensor.pool, tensor.shape, bits, step, least)
         if block == (1, 1):

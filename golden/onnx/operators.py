@@ -14,7 +14,7 @@ from .linear import convolution, padded, product
 from .pool import pool
 from .qlinear import QLINEAR
 from .readers import is_padded, pads
-from .residual import is_wide, trunk
+from .residual import is_trunk, trunk
 from .streamlined import patch_product, patches, xnor_product
 from .transposed import transposed
 from .values.draft import Codes
@@ -75,7 +75,7 @@ def _elementwise(node: Node, tensor: Codes | Sums, state: State) -> Codes | Sums
 
 
 def _quantize(node: Node, tensor: Codes | Sums, state: State) -> Codes | Sums:
-    if isinstance(tensor, Sums) and is_wide(node, state.constants):
+    if isinstance(tensor, Sums) and is_trunk(node, state.graph, state.constants):
         return trunk(node, tensor, state.builder, state.constants)
     return elementwise(node, tensor, state.constants)
 

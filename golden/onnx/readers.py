@@ -1,6 +1,6 @@
 """What follows a tensor in the file: how the image is quantized, and which of its axes holds the channels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from .constants import PASSING
 from .elementwise import ARITHMETIC, STEPS
@@ -13,6 +13,10 @@ from .values.quantizers import QUANTIZERS, Constant
 # Operators that quantize the image, if they are the first to compute with it.
 _CONVOLUTIONS = ("Conv", "QLinearConv", "ConvInteger")
 _PADDED = ("Pad", "ConvTranspose")
+_PRODUCTS = ("Gemm", "MatMul", "MatMulInteger", "QLinearMatMul", "QGemm", "Im2Col", "XnorPopcountMatMul")
+_LAYERS = (*_CONVOLUTIONS, "ConvTranspose", *_PRODUCTS)
+# Operators that leave values as they are.
+_MOVED = (*PASSING, *LAYOUT, "DequantizeLinear")
 IMAGE_QUANTIZERS = (*QUANTIZERS, "MultiThreshold", "QuantizeLinear")
 
 
@@ -42,15 +46,27 @@ def pads(node: Node) -> bool:
 
 def is_padded(graph: Graph, name: str) -> bool:
     """Whether a layer that reads the tensor `name`, maybe in another form, pads it."""
+    return any(
+        node.op in _PADDED or node.op in _CONVOLUTIONS and pads(node)
+        for node in _reached(graph, name, _MOVED)
+    )
+
+
+def is_read_by_layer(graph: Graph, name: str) -> bool:
+    """Whether a layer with weights reads the tensor `name`, maybe in another form or maxima of it."""
+    return any(node.op in _LAYERS for node in _reached(graph, name, (*_MOVED, "MaxPool", "Pad")))
+
+
+def _reached(graph: Graph, name: str, through: Sequence[str]) -> Iterator[Node]:
+    """Nodes whose first input is `name`, or what operators of `through` make of it."""
     waiting, seen = [name], {name}
     while waiting:
         for node, place in readers(graph, waiting.pop()):
-            if place == 0 and (node.op in _PADDED or node.op in _CONVOLUTIONS and pads(node)):
-                return True
-            if place == 0 and node.op in (*PASSING, *LAYOUT, "DequantizeLinear"):
+            if place == 0:
+                yield node
+            if place == 0 and node.op in through:
                 waiting += {*filter(None, node.outputs)} - seen
                 seen.update(node.outputs)
-    return False
 
 
 def affine_behind(graph: Graph, name: str, constants: dict[str, Constant]) -> list[Node]:

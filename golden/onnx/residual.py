@@ -5,10 +5,11 @@ from fractions import Fraction
 from math import gcd
 
 from ..lowering.steps import Affine, Step, is_even_rounding
-from ..network.layer import MAX_BITS
+from ..network.layer import MAX_BITS, MAX_CODE_BITS
 from ..network.parts import B_BITS, M_BITS, MAX_SHIFT, MAX_TRUNK_BITS
 from .builder import Builder, trunk_bits
-from .file.graph import Node
+from .file.graph import Graph, Node
+from .readers import is_read_by_layer
 from .rounding import quantizer_steps
 from .values.draft import Codes, Draft, Rounding
 from .values.pair_sum import are_few, pair_sum
@@ -16,9 +17,11 @@ from .values.quantizers import Constant, read_quantizer
 from .values.tensors import Sums, identity
 
 
-def is_wide(node: Node, constants: dict[str, Constant]) -> bool:
-    """Whether a quantizer of activations has more bits than a code."""
-    return MAX_BITS < read_quantizer(node, constants).bits
+def is_trunk(node: Node, graph: Graph, constants: dict[str, Constant]) -> bool:
+    """Whether a quantizer of sums makes a trunk: of more bits than a code has, or than most where
+    no layer reads what it makes."""
+    bits = read_quantizer(node, constants).bits
+    return bits > MAX_CODE_BITS or bits > MAX_BITS and not is_read_by_layer(graph, node.outputs[0])
 
 
 def trunk(node: Node, tensor: Sums, builder: Builder, constants: dict[str, Constant]) -> Sums:

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from ..lowering.steps import Affine, Count, Integers, Round, Step
-from ..network.layer import MAX_BITS
+from ..network.layer import MAX_BITS, MAX_CODE_BITS
 from .file.graph import Node
 from .values.draft import Codes
 from .values.element_types import WIDE, unbounded
@@ -111,8 +111,11 @@ def multi_threshold(node: Node, tensor: Codes | Sums, constants: dict[str, Const
     channels = tensor.shape[2]
     if table.ndim != 2 or table.shape[0] not in (1, channels) or not table.shape[1]:
         node.refuse(f"thresholds have shape {table.shape}", f"({channels}, levels) or (1, levels)")
-    if table.shape[1] >= 1 << MAX_BITS:
-        node.refuse(f"counts {table.shape[1]} thresholds", f"at most {(1 << MAX_BITS) - 1}")
+    if table.shape[1] >= 1 << MAX_CODE_BITS or channels * table.shape[1] > 1 << 20:
+        node.refuse(
+            f"counts {table.shape[1]} thresholds of {channels} channels",
+            f"at most {(1 << MAX_CODE_BITS) - 1}, and 2^20 in all",
+        )
     layout = node.text("data_layout") or {1: "NC", 2: "NWC", 3: "NCHW"}[len(tensor.dims)]
     place = layout.find("C") - 1 if "C" in layout else 0
     if not 0 <= place < len(tensor.dims) or tensor.dims[place] not in (("C",), ()):

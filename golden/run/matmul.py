@@ -86,11 +86,11 @@ def rescale(accumulators: np.ndarray, parameters: Rescale) -> np.ndarray:
 
 
 def signed_codes(codes: np.ndarray, bits: int) -> np.ndarray:
-    """Values of two's complement codes, uint8 or, of more than 8 bits, uint16 of any shape: int8 or int16.
+    """Values of two's complement codes, uint8 or uint16 of any shape: int8, or int16 of more than 8 bits.
     Higher bits do not count."""
     wide = bits > 8
     unused = (16 if wide else 8) - bits
-    codes = codes.astype(np.uint16) if wide else codes
+    codes = codes.astype(np.uint16 if wide else np.uint8, copy=False)
     moved: np.ndarray = (codes << unused).view(np.int16 if wide else np.int8)
     return moved >> unused
 

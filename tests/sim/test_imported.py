@@ -74,6 +74,26 @@ def test_parts_and_sums_of_columns(make, tmp_path, rng):
     test_parts_and_sums(make, tmp_path, rng, SIZES[1])
 
 
+@pytest.mark.slow
+@pytest.mark.sample
+@pytest.mark.parametrize(("bits", "quantizer"), [(9, "thresholds"), (10, "affine"), (16, "affine")])
+def test_codes_of_many_bits(bits, quantizer, tmp_path, rng):
+    """Quantizers of more than eight bits between layers, beside codes of four bits with a sign."""
+    graph = Graph((1, 3, 6, 6))
+    x = graph.quant("x", "image", 1 / 8, 8)
+    w = graph.weights(weights_of(rng, 4, 3, 3, 3) * 15, "w", 1 / 8, 7)
+    sums = graph.node("Conv", [x, w], "sums", pads=[1] * 4)
+    scale = 1 / 64 if quantizer == "thresholds" else 0.0171
+    x = conv(
+        graph, rng, graph.quant(sums, "wide", scale, bits, signed=1), "act", 4, 4, kernel=3, pads=[1] * 4
+    )
+    onnx.save(graph.model(head(graph, x, rng, 4 * 36)), tmp_path / "net.onnx")
+    network = importer.load(tmp_path / "net.onnx")
+    config = fit(network, quantizer=quantizer, **SIZES[0])
+    assert config.out_bits == network.layers[1].a_bits == bits
+    assert_exact(network, config, count=2)
+
+
 @pytest.mark.parametrize("name", ["leaky", "residual"])
 def test_static_quantization(name, tmp_path, sizes=SIZES[0]):
     """W8A8 with zero points; codes of both signs that are padded take nine bits."""

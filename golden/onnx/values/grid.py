@@ -9,19 +9,22 @@ import numpy as np
 from ...lowering.fold import Range, seen_range
 from ...lowering.staircase import Chain, Parts, apply
 from ...lowering.steps import Affine, Integers, Number, Round, Step
-from ...network.layer import MAX_BITS
+from ...network.layer import MAX_BITS, MAX_CODE_BITS
 from ..file.graph import Node
 from .pair_sum import PairSum, starting_ends
 from .quantizers import bits_of
 from .tensors import Sums
 
-_LEVELS = (1 << MAX_BITS) - 1
+_LEVELS = (1 << MAX_CODE_BITS) - 1
+# Real values of all channels that are looked at one by one.
+_MOST_VALUES = 1 << 20
 
 
 def reachable(tensor: Sums, parts: Parts) -> tuple[Sums, Parts]:
-    """`tensor` and the Parts of its steps, its integers only the reachable ones if no width is declared."""
+    """`tensor` and the Parts of its steps, its integers only the reachable ones if they are more than of 8
+    bits."""
     before, final, rest = parts
-    if not isinstance(final, Round) or final.high - final.low <= _LEVELS:
+    if not isinstance(final, Round) or final.high - final.low < 1 << MAX_BITS:
         return tensor, parts
     ranges: list[tuple[Number, Number]] = [_value_range(tensor)] * tensor.shape[2]
     steps = before
@@ -34,7 +37,7 @@ def reachable(tensor: Sums, parts: Parts) -> tuple[Sums, Parts]:
         for end in range_
     ]
     low, high = min(ends), max(ends)
-    if high - low > _LEVELS:
+    if high - low >= 1 << MAX_BITS:
         bends = [_bend(rest, channel, low, high) for channel in range(tensor.shape[2])]
         low, high = min(first for first, _ in bends), max(last for _, last in bends)
     final = replace(final, low=low, high=high)
@@ -76,25 +79,24 @@ def on_grid(node: Node, tensor: Sums, parts: Parts | None) -> tuple[Chain, Affin
     else:
         low, high = parts.final.low, parts.final.high
         rest = parts.rest
-    if high - low > _LEVELS:
+    channels = tensor.shape[2]
+    if high - low > _LEVELS or channels * (high - low) > _MOST_VALUES:
         kind = "not quantized" if tensor.draft.rounding is None else "a trunk"
         node.refuse(
             f"reads the values of {tensor.draft.name}, which are {kind}",
-            f"at most {_LEVELS + 1} values: a Quant node, or Round or Floor with a Clip, behind that node",
+            f"at most {_LEVELS + 1} values, {_MOST_VALUES} in all channels: a Quant node, or Round or Floor "
+            "with a Clip, behind that node",
         )
     reals = [
-        apply(rest, channel, Fraction(value))
-        for channel in range(tensor.shape[2])
-        for value in range(low, high + 1)
+        apply(rest, channel, Fraction(value)) for channel in range(channels) for value in range(low, high + 1)
     ]
     unit = _gcd(reals)
     least, greatest = min(reals) / unit, max(reals) / unit
     if greatest - least > _LEVELS:
         node.refuse(
-            f"reads values of {tensor.draft.name} on no grid of {MAX_BITS} bits",
+            f"reads values of {tensor.draft.name} on no grid of {MAX_CODE_BITS} bits",
             "multiples of one number, as a Quant node gives them",
         )
-    channels = tensor.shape[2]
     zeros = [Fraction(0)] * channels
     scaled = tensor.extended(Affine([1 / unit] * channels, zeros))
     final = Round("ROUND", int(least), int(greatest))

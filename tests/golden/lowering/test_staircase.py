@@ -46,16 +46,21 @@ def test_thresholds_are_the_chain(draw, seed):
         assert direction(steps, 0) == (1 if results[-1] > results[0] else -1)
 
 
-@pytest.mark.parametrize("draw", range(100))
-def test_one_affine_step_gives_what_the_chain_gives(draw, seed):
+@pytest.mark.parametrize("draw", range(300))
+def test_ramps_give_what_the_chain_gives(draw, seed):
+    """Affine steps and clamps in front of rounding to even."""
     rng = np.random.default_rng([seed, draw])
-    slope = Fraction(int(rng.integers(-9, 10)), int(rng.integers(1, 9)))
-    offset = Fraction(int(rng.integers(-40, 41)), int(rng.choice([1, 2, 4, 7])))
-    last = Round(str(rng.choice(["ROUND", "HALF_EVEN"])), -int(rng.integers(0, 9)), int(rng.integers(1, 9)))
-    affine = Affine([slope], [offset])
+    number = lambda most, *below: Fraction(int(rng.integers(-most, most + 1)), int(rng.choice(below)))  # noqa: E731
+    steps = ()
+    for _ in range(int(rng.integers(1, 6))):
+        ends = sorted(number(20, 1, 2, 3) for _ in range(2))
+        ends = [end if rng.random() < 0.7 else None for end in ends]
+        steps += (Affine([number(9, 1, 2, 5, 8)], [number(40, 1, 2, 4, 7)]),)
+        steps += (Clamp(*ends),) * int(rng.integers(0, 3))
+    last = Round(str(rng.choice(["ROUND", "HALF_EVEN"])), -int(rng.integers(0, 9)), int(rng.integers(0, 9)))
     # A step that changes nothing keeps the chain from the short way.
-    longer = (affine, Affine([Fraction(1)], [Fraction(0)]), last)
-    assert thresholds((affine, last), 0, -30, 25) == thresholds(longer, 0, -30, 25)
+    longer = (*steps, Leaky([Fraction(1)]), last)
+    assert thresholds((*steps, last), 0, -30, 25) == thresholds(longer, 0, -30, 25)
 
 
 def test_affine_steps_merge():

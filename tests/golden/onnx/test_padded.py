@@ -88,18 +88,18 @@ def test_a_batch_without_a_size_is_taken_as_one(batch, tmp_path):
     assert network.notes == (f"the batch of input x, {batch or 'of unknown size'}, is taken as 1",)
 
 
-def test_integers_of_more_than_256_levels_are_refused(tmp_path):
+def test_integers_of_more_than_65536_levels_are_refused(tmp_path):
     """Sums cast to integers, which a convolution with padding reads: as one without does."""
     for pads in ([0, 0, 0, 0], [1, 1, 1, 1]):
         graph, _, draw = convolution(1, 7)
         graph.nodes.pop()
-        x = graph.node("Cast", [graph.node("Mul", ["conv0", graph.constant(16.0)], "mul")], "int", to=6)
+        x = graph.node("Cast", [graph.node("Mul", ["conv0", graph.constant(16384.25)], "mul")], "int", to=6)
         x = graph.node("Mul", [graph.node("Cast", [x], "floats", to=1), graph.constant(0.5)], "act0")
         w = graph.weights(weights_of(draw, 5, 6, 3, 3), "w", 0.25, 3)
         graph.node("Conv", [x, w], "scores", pads=pads)
         path = tmp_path / "net.onnx"
         path.write_bytes(graph.model("scores").SerializeToString())
-        message = r"reads integers -?\d+..\d+, \d+ bits, of conv0; accepted: at most 256 levels"
+        message = r"reads integers -?\d+..\d+, \d+ bits, of conv0; accepted: at most 65536 levels"
         assert_refused(path, rf"node scores \(Conv\): {message}")
 
 

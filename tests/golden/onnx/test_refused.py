@@ -72,8 +72,9 @@ def pad_a_shifted_map(rng):
 
 
 def no_quantizer_between(rng):
-    graph, x = start(rng)
-    x = conv(graph, rng, conv(graph, rng, x), "conv1", (4, 4, 3, 3))
+    graph, x = start(rng, bits=8)
+    w = graph.weights(weights_of(rng, 4, 2, 3, 3) * 15, "wide", 1 / 64, 8)
+    x = conv(graph, rng, graph.node("Conv", [x, w], "conv"), "conv1", (4, 4, 3, 3))
     return graph.model(head(graph, graph.quant(x, "act1", 0.5, 3), rng, 4 * 4))
 
 
@@ -190,9 +191,9 @@ MODELS = {
         r"node bent \(MaxPool\): its window covers 5 of 4 padded pixels",
     ),
     "12-bit weights": (with_quant("weights", bits=12), r"node conv \(Conv\): its weights have 12 bits"),
-    "12-bit activations": (
-        with_quant("act", bits=12),
-        r"node act \(Quant\): quantizes activations to 12 bits, which do not hold -",
+    "33-bit activations": (
+        with_quant("act", bits=33),
+        r"node act \(Quant\): bit width is 33; accepted: an integer in 1..32",
     ),
     "12-bit image": (with_quant("image", bits=12), r"node image \(Quant\): quantizes the image to 12"),
     "half a bit": (with_quant("act", bits=2.5), r"node act \(Quant\): bit width is 2.5; accepted: an"),
@@ -219,7 +220,7 @@ MODELS = {
     ),
     "no quantizer between": (
         no_quantizer_between,
-        r"node conv1 \(Conv\): reads the values of conv, which are not quantized; accepted: at most 256",
+        r"node conv1 \(Conv\): reads the values of conv, which are not quantized; accepted: at most 65536",
     ),
     "raw image": (raw_image, r"node conv \(Conv\): reads the image, which is not quantized"),
     "float weights": (float_weights, r"node conv \(Conv\): the weights floats are not quantized"),

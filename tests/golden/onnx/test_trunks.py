@@ -71,13 +71,27 @@ def test_refused(name, tmp_path, rng):
         importer.load(tmp_path / "net.onnx")
 
 
+def test_a_trunk_of_few_values_is_read_by_a_layer(tmp_path, rng, seed):
+    """17 bits are more than a code has: codes are the values that the sums reach."""
+
+    def build(batch):
+        draw = np.random.default_rng(seed)
+        graph = Graph((batch, 3, 6, 6))
+        x = graph.quant("x", "image", 1 / 8, 4)
+        x = graph.quant(conv(graph, draw, x, "conv0", (4, 3)), "wide", 1 / 64, 17, signed=1)
+        x = graph.quant(conv(graph, draw, x, "conv1", (4, 4)), "act", 1 / 2, 4)
+        return graph.model(head(graph, x, draw, 4 * 36))
+
+    found = check(build, tmp_path, rng)
+    assert found.network.layers[0].out_bits > 8
+
+
 def test_a_trunk_is_no_tensor_of_codes(tmp_path, rng):
     graph = Graph((1, 3, 6, 6))
-    x = graph.quant("x", "image", 1 / 8, 4)
-    x = graph.quant(conv(graph, rng, x, "conv0", (4, 3)), "wide", 1 / 64, 13, signed=1)
-    onnx.save(
-        graph.model(head(graph, conv(graph, rng, x, "conv1", (4, 4)), rng, 4 * 36)), tmp_path / "net.onnx"
-    )
-    message = r"node conv1 \(Conv\): reads the values of conv0, which are a trunk"
+    x = graph.quant("x", "image", 1 / 8, 8)
+    w = graph.weights(weights_of(rng, 4, 3, 3, 3) * 15, "w", 1 / 8, 8)
+    x = graph.quant(graph.node("Conv", [x, w], "conv0"), "wide", 1 / 64, 20, signed=1)
+    onnx.save(graph.model(conv(graph, rng, x, "conv1", (4, 4))), tmp_path / "net.onnx")
+    message = r"node conv1 \(Conv\): reads the values of conv0, which are a trunk; accepted: at most 65536"
     with pytest.raises(InputError, match=message):
         importer.load(tmp_path / "net.onnx")

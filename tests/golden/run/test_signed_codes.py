@@ -74,6 +74,8 @@ def test_every_signed_code_times_every_weight(bits, encoding):
     patterns = np.arange(1 << bits, dtype=np.uint8).reshape(1, 1, -1, 1)
     values = matmul.signed_codes(patterns, bits)
     assert values.dtype == np.int8
+    # Of a layer of few bits on an engine whose codes take two bytes.
+    np.testing.assert_array_equal(matmul.signed_codes(patterns.astype(np.uint16), bits), values)
     assert values.ravel().tolist() == [code - (code >> (bits - 1) << bits) for code in range(1 << bits)]
     expected = np.multiply.outer(
         values.ravel().astype(int), encoding.values(weights, bits).ravel().astype(int)
