@@ -82,14 +82,14 @@ class Geometry:
         """Maps (batch, H, W, C) with the padding around them; themselves without padding."""
         if not any(self.padding):
             return maps
-        _, height, width, _ = maps.shape
+        top, left, bottom, right = (max(0, side) for side in self.padding)
+        maps = np.pad(maps, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=value)
+        # Rows of the padding, too, may be cut off from the other side.
         rows, columns = (
             slice(max(0, -before), size - max(0, -behind))
-            for size, before, behind in zip((height, width), self.padding[:2], self.padding[2:], strict=True)
+            for size, before, behind in zip(maps.shape[1:3], self.padding[:2], self.padding[2:], strict=True)
         )
-        maps = maps[:, rows, columns]
-        top, left, bottom, right = (max(0, side) for side in self.padding)
-        return np.pad(maps, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=value)
+        return maps[:, rows, columns]
 
     def output_size(self, shape: Sequence[int]) -> tuple[int, int]:
         """Window positions (rows, columns) on a map of `shape` (H, W, ...); partial windows do not count.

@@ -34,6 +34,17 @@ def parts(rng):
     return graph.model(head(graph, late, rng, 5 * 3 * 2), conv(graph, rng, chosen, "few", 3, 2, kernel=2))
 
 
+def padding_alone(rng):
+    """Rows, and columns of another map, of which no window has a pixel."""
+    graph = Graph((1, 2, 3, 4))
+    image = graph.quant("x", "image", 0.5, 4)
+    x = conv(graph, rng, image, "first", 5, 2, kernel=2, pads=[0, 1, 3, 1])
+    below = cut(graph, x, "below", starts=[4], ends=[5], axes=[2], steps=[1])
+    y = conv(graph, rng, image, "second", 3, 2, kernel=2, pads=[1, 4, 1, 0])
+    beside = cut(graph, y, "beside", starts=[0], ends=[2], axes=[3], steps=[1])
+    return graph.model(head(graph, below, rng, 5 * 5), conv(graph, rng, beside, "few", 3, 3, kernel=2))
+
+
 def side_by_side(rng):
     """Two maps that a convolution, a depthwise one and a result read."""
     graph = Graph((1, 2, 5, 4))
@@ -59,7 +70,7 @@ def sums(rng):
 SIZES = [{"lanes": 16, "rows": 4, "quant": 2}, {"lanes": 16, "rows": 2, "quant": 2, "cols": 3}]
 
 
-@pytest.mark.parametrize("make", [parts, side_by_side, sums])
+@pytest.mark.parametrize("make", [parts, padding_alone, side_by_side, sums])
 def test_parts_and_sums(make, tmp_path, rng, sizes=SIZES[0]):
     path = tmp_path / "net.onnx"
     onnx.save(make(rng), path)
@@ -69,7 +80,7 @@ def test_parts_and_sums(make, tmp_path, rng, sizes=SIZES[0]):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [parts, side_by_side, sums])
+@pytest.mark.parametrize("make", [parts, padding_alone, side_by_side, sums])
 def test_parts_and_sums_of_columns(make, tmp_path, rng):
     test_parts_and_sums(make, tmp_path, rng, SIZES[1])
 

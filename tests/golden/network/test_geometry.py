@@ -52,6 +52,18 @@ def test_padding_goes_around_the_map(rng):
     assert Geometry(kernel=(1, 1)).pad(maps) is maps
 
 
+@pytest.mark.parametrize("padding", [(-1, 2, 1, -2), (-4, 2, 3, -4), (2, -5, -4, 4), (-3, 1, 2, -1)])
+def test_negative_padding_cuts_off(padding, rng):
+    """Pixels, and where these end those of the padding on the other side."""
+    maps = rng.integers(0, 9, (2, 3, 4, 5)).astype(np.uint8)
+    geometry = Geometry(kernel=(1, 1), padding=padding)
+    whole = np.pad(maps, ((0, 0), (9, 9), (9, 9), (0, 0)), constant_values=7)
+    top, left, bottom, right = padding
+    padded = geometry.pad(maps, 7)
+    assert padded.shape[1:3] == geometry.padded(maps.shape[1:])
+    assert np.array_equal(padded, whole[:, 9 - top : 12 + bottom, 9 - left : 13 + right])
+
+
 def test_a_map_smaller_than_a_window_has_none():
     assert max(Geometry(kernel=(3, 3), dilation=(2, 2)).output_size((4, 4))) <= 0
 
