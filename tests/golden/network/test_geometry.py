@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dorefa.golden import Geometry, InputError, Layer, Pool
+from dorefa.golden.network.geometry import Windows
 from dorefa.golden.zoo.architecture import LayerSpec
 
 
@@ -56,7 +57,7 @@ def test_padding_goes_around_the_map(rng):
 def test_negative_padding_cuts_off(padding, rng):
     """Pixels, and where these end those of the padding on the other side."""
     maps = rng.integers(0, 9, (2, 3, 4, 5)).astype(np.uint8)
-    geometry = Geometry(kernel=(1, 1), padding=padding)
+    geometry = Windows(kernel=(1, 1), padding=padding)
     whole = np.pad(maps, ((0, 0), (9, 9), (9, 9), (0, 0)), constant_values=7)
     top, left, bottom, right = padding
     padded = geometry.pad(maps, 7)
