@@ -5,16 +5,24 @@ import shutil
 import numpy as np
 import pytest
 
+from . import budget
+
 
 def pytest_addoption(parser):
     parser.addoption("--seed", type=int, default=1, help="seed of the random tests (default: 1)")
+    parser.addoption("--all-cases", action="store_true", help="also those that tests/budget.toml leaves out")
 
 
 def pytest_report_header(config):
     return f"random tests: --seed {config.getoption('--seed')}"
 
 
-def pytest_collection_modifyitems(items):
+# In front of pytest's own, which leaves out what is marked slow.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    # Who names a test, or a case, wants it.
+    if not config.getoption("--all-cases") and not any("::" in argument for argument in config.args):
+        budget.leave_out(items, budget.read())
     if shutil.which("iverilog") is None:
         for item in items:
             if item.get_closest_marker("icarus"):

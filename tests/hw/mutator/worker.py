@@ -113,6 +113,7 @@ def main():
     results = os.fdopen(os.dup(1), "w")
     files = [str(ROOT / name) for name in task["tests"]]
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", str(ROOT), "--seed", "1"]
+    options.append("--all-cases")
     status = pytest.main(
         [*options, "-c", str(ROOT / "pyproject.toml"), *files], plugins=[Copies(task, results)]
     )
