@@ -104,6 +104,33 @@ def test_enabled_only_with_a_program(checks):
     simulate(unit, testbench, limit=100)
 
 
+@pytest.mark.parametrize("layers", [0, 1])
+def test_what_does_not_enable_says_nothing(layers):
+    """A 0, and the reset, with a program and without one: neither is told, nor does the engine become enabled
+    behind it; the reset needs no enabled engine."""
+    unit = HostPort(LEAST.replace(checks="basic"))
+    reset = REGISTERS["control"].encode(reset=1)
+
+    async def testbench(ctx):
+        await write(ctx, unit, ADDRESS["layers"], layers)
+        for word in (0, reset, 0):
+            await write(ctx, unit, ADDRESS["control"], word)
+            for _ in range(3):
+                assert not ctx.get(unit.enable) and ctx.get(unit.reset) == (word == reset)
+                await ctx.tick()
+        status = REGISTERS["status"].decode(await read(ctx, unit, ADDRESS["status"]))
+        assert status["invalid_program"] == 0
+        await write(ctx, unit, ADDRESS["control"], 1)
+        await ctx.tick()
+        assert ctx.get(unit.enable) == layers
+        await write(ctx, unit, ADDRESS["control"], 0)
+        for _ in range(3):
+            assert not ctx.get(unit.enable)
+            await ctx.tick()
+
+    simulate(unit, testbench, limit=100)
+
+
 def test_a_load_with_another_checksum_is_told():
     unit = HostPort(LEAST)
     place = MemoryMap.of(LEAST).address(MemoryMap.of(LEAST).program, 0, 0)

@@ -120,6 +120,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "WeightLoader.elaborate: wanted = at.running & (at.packets_left != 0) & ~at.full.bit_select("
         "at.filling, 1) -> wanted = (at.packets_left != 0) & ~at.full.bit_select(at.filling, 1)": "packets "
         "are left while an image runs, and never else",
+    }
+    | {
+        "WeightLoader._turn: held = Signal() -> held = Signal(init=1)": "it empties in the first cycle, in "
+        "which nothing has come",
     },
     "sequencer": {
         "Sequencer._passes: next_last, last = (Signal(), Signal()) -> "
@@ -281,5 +285,13 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "SerialHost._beat: before = (earlier.word_select(number, 8) for number in range(size - 1)) -> "
         "before = (earlier.word_select(number, 8) for number in range(size + 1))": "the beat's last byte "
         "differs where it is not kept alone",
+    },
+    "column_packer": {
+        "ColumnPacker._masks: ends_within = final & ~fills -> ends_within = ~fills": "a step that neither "
+        "ends nor fills a piece writes none",
+        "ColumnPacker._turned: half = len(early) // 2 -> half = len(early) // 1": "all bits are turned in "
+        "the first of the two cycles",
+        "ColumnPacker._masks: beyond, fills = (Signal(), Signal()) -> beyond, fills = (Signal(), "
+        "Signal(init=1))": "no register, a statement drives it always",
     },
 }

@@ -47,11 +47,12 @@ class Loader:
         for name in names:
             ctx.set(getattr(self.unit, name), 0)
 
-    async def image(self, ctx, passes=3):
-        """Runs an image as far as it goes; returns how many of its passes got their weights."""
+    async def image(self, ctx, passes=3, addresses=ADDRESSES):
+        """Runs an image as far as it goes, of passes of so many addresses; returns how many of its passes got
+        their weights."""
         unit = self.unit
         ctx.set(unit.passes, passes)
-        ctx.set(unit.expected, ADDRESSES)
+        ctx.set(unit.expected, addresses)
         self.wrong = 0
         await self.pulse(ctx, "image_begins")
         for number in range(passes):
@@ -83,6 +84,19 @@ FIRST = {
     "without last": packet(0, last=False),
     "an id that changes": packet(0, beats=7, last=False) + packet(1, beats=8),
 }
+
+
+def test_a_packet_that_ends_within_its_only_address():
+    """It has no length, and so not that of the pass either."""
+    loader = Loader(packet(0, beats=3) + packet(0, 1) + packet(1, 1))
+
+    async def testbench(ctx):
+        assert await loader.image(ctx, passes=2, addresses=1) == 0
+        assert loader.wrong
+        assert await loader.image(ctx, passes=2, addresses=1) == 2
+        assert not loader.wrong
+
+    loader.run(testbench)
 
 
 # In front of an image another id than 0 is what an image has left.
