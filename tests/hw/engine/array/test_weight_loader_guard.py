@@ -88,11 +88,12 @@ FIRST = {
 
 def test_a_packet_that_ends_within_its_only_address():
     """It has no length, and so not that of the pass either."""
-    loader = Loader(packet(0, beats=3) + packet(0, 1) + packet(1, 1))
+    loader = Loader(packet(0, beats=3))
 
     async def testbench(ctx):
         assert await loader.image(ctx, passes=2, addresses=1) == 0
         assert loader.wrong
+        loader.beats += packet(0, 1) + packet(1, 1)
         assert await loader.image(ctx, passes=2, addresses=1) == 2
         assert not loader.wrong
 
