@@ -22,6 +22,12 @@ class FloatGraph:
         self._constants.append(numpy_helper.from_array(np.asarray(array, np.float32), name))
         return name
 
+    def integers(self, values):
+        """A new initializer of integers: bounds, axes."""
+        name = f"integers{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(np.asarray(values, np.int64), name))
+        return name
+
     def node(self, op, inputs, **attributes):
         """A node named by its operator and number."""
         out = f"t{len(self._nodes)}"
@@ -130,6 +136,55 @@ def subpixel(graph):
     return [graph.conv(graph.node("Relu", [x]), 3, 3)]
 
 
+def yolo(graph):
+    """The trunk of a small detector: leaky convolutions and pools, the last one of stride 1 with its padding
+    behind, and a map of boxes."""
+    x, inner = "x", 3
+    for number, outer in enumerate([8, 16, 16]):
+        # Of few ties between two equal scales: the runtime rounds them as float32 has them.
+        x = graph.node("LeakyRelu", [graph.conv(x, inner, outer, bias=False)], alpha=15 / 128)
+        sizes = {"kernel_shape": [2, 2], "strides": [2, 2]} if number == 0 else {"kernel_shape": [2, 2]}
+        if number == 1:
+            sizes["pads"] = [0, 0, 1, 1]
+        if number < 2:
+            x = graph.node("MaxPool", [x], **sizes)
+        inner = outer
+    return [graph.conv(x, 16, 25, kernel=1, pad=0)]
+
+
+def conv1d(graph, x, inner, outer, kernel=3, dilation=1, pads=(1, 1)):
+    """A convolution of signals."""
+    w = graph.constant(graph.rng.normal(0, 1 / np.sqrt(inner * kernel), (outer, inner, kernel)))
+    inputs = [x, w, graph.constant(graph.rng.normal(0, 0.3, outer))]
+    return graph.node("Conv", inputs, kernel_shape=[kernel], dilations=[dilation], pads=[*pads])
+
+
+def tcn(graph):
+    """Causal convolutions of growing dilation: padded on both sides, what is too late cut off; residual."""
+    x, inner = "x", 3
+    starts, axes = graph.integers([0]), graph.integers([2])
+    for dilation, outer in ((1, 8), (2, 8), (4, 8)):
+        y = conv1d(graph, x, inner, outer, dilation=dilation, pads=(2 * dilation, 2 * dilation))
+        ends = graph.integers([-2 * dilation])
+        y = graph.node("Slice", [graph.node("Relu", [y]), starts, ends, axes])
+        x = graph.node("Relu", [graph.node("Add", [x, y])]) if inner == outer else y
+        inner = outer
+    return [conv1d(graph, x, 8, 5, kernel=1, pads=(0, 0))]
+
+
+def radio(graph):
+    """A signal of 1,024 samples: convolutions and pools, then classes."""
+    x, inner = "x", 2
+    for outer in (8, 8, 16, 16):
+        x = graph.node("Relu", [conv1d(graph, x, inner, outer)])
+        x = graph.node("MaxPool", [x], kernel_shape=[4], strides=[4])
+        inner = outer
+    flat = graph.node("Flatten", [x])
+    w = graph.constant(graph.rng.normal(0, 0.1, (16 * 4, 6)))
+    return [graph.node("Gemm", [flat, w, graph.constant(graph.rng.normal(0, 0.3, 6))])]
+
+
+SHAPES = {"yolo": (3, 26, 26), "tcn": (3, 24), "radio": (2, 1024)}
 NETWORKS = {
     "leaky": leaky,
     "plain": plain,
@@ -138,7 +193,15 @@ NETWORKS = {
     "heads": heads,
     "unet": unet,
     "subpixel": subpixel,
+    "yolo": yolo,
+    "tcn": tcn,
+    "radio": radio,
 }
+
+
+def shape_of(name):
+    """Of an image for a network of NETWORKS, channels first."""
+    return SHAPES.get(name, SHAPE)
 
 
 class _Images(CalibrationDataReader):
@@ -164,13 +227,13 @@ def round_scales(path):
 def quantized(folder, name, seed, *, form, activations, per_channel, symmetric=False):
     """Path of a network of NETWORKS with random weights, quantized in this form ("QDQ", "QOperator")."""
     onnxruntime.set_default_logger_severity(3)
-    graph = FloatGraph(np.random.default_rng(seed))
+    graph = FloatGraph(np.random.default_rng(seed), shape_of(name))
     given, path = folder / "float.onnx", folder / f"{name}.onnx"
     onnx.save(graph.model(*NETWORKS[name](graph)), given)
     quantize_static(
         given,
         path,
-        _Images(graph.rng.random((8, *SHAPE)).astype(np.float32)),
+        _Images(graph.rng.random((8, *graph.shape)).astype(np.float32)),
         quant_format=getattr(QuantFormat, form),
         per_channel=per_channel,
         activation_type=getattr(QuantType, activations),

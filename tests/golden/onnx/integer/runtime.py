@@ -34,7 +34,7 @@ def every_tensor(path, wanted, images):
 
 def last(array):
     """Maps with their channels last."""
-    return np.moveaxis(array, 1, -1) if array.ndim == 4 else array
+    return np.moveaxis(array, 1, -1) if array.ndim > 2 else array
 
 
 def compare(path, images):
