@@ -17,7 +17,7 @@ test: venv
 
 # A sample of the campaigns, netlists of all families, the commands of the README.
 test-long: venv
-	$(RUN) -m pytest --numprocesses auto --dist worksteal -m sample
+	$(RUN) -m pytest --numprocesses auto --dist worksteal -m sample --junitxml $(VENV)/sample.xml
 
 # Branches of Python that make test runs, in percent, and the files with the most that it does not.
 coverage: venv
