@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).parents[2] / "bench"
-# It alone needs a package (PyTorch) that the project does not install.
-FOREIGN = {"training_torch.py"}
+# They alone need packages (PyTorch, TensorFlow) that the project does not install.
+FOREIGN = {"training_torch.py", "tflite.py"}
 
 
 @pytest.mark.parametrize("name", sorted({path.name for path in BENCH.glob("*.py")} - FOREIGN))
