@@ -121,7 +121,7 @@ def _scale(d, tensor, steps):
 
 
 def _quant(d, tensor):
-    bits, signed = d.pick([1, 2, 3, 4, 8], [1, 4, 4, 3, 1]), d.between(0, 1)
+    bits, signed = d.pick([1, 2, 3, 4, 8, 11], [1, 4, 4, 3, 1, 0.5]), d.between(0, 1)
     scale = _scale(d, tensor, 2 ** (bits - signed))
     if d.odd(2):
         _, channels, *spatial = d.shape(tensor)
