@@ -6,9 +6,12 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from dorefa.golden.zoo.datasets import digits_sample
+
+from .test_quantize import model
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 COMMANDS = re.findall(r"^    dorefa (.*?)(?:\s+#.*)?$", README, flags=re.M)
@@ -29,6 +32,9 @@ def test_commands_of_the_readme(dorefa, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.save("x.npy", images[:8])
     np.save("l.npy", labels[:8])
+    rng = np.random.default_rng(1)
+    onnx.save(model(rng.normal(size=(4, 1, 5, 5)), rng.normal(size=(144, 10))), "float.onnx")
+    np.save("f.npy", images[:8].transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255))
     # The one whose model is a file of the user's comes last, with the file that another one writes.
     for command in sorted(COMMANDS, key=lambda command: "model.onnx" in command):
         if command.startswith(LONGER):
