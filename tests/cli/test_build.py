@@ -62,7 +62,6 @@ def test_files_and_report(dorefa, tmp_path, seed):
 
 
 @pytest.mark.slow
-@pytest.mark.sample
 def test_an_engine_that_trains(dorefa, tmp_path):
     """What is written is what `dorefa train --backend board` reads."""
     folder = tmp_path / "board"

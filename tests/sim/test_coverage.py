@@ -116,7 +116,6 @@ def test_facts_of_a_run(run, point, value):
 
 
 @pytest.mark.slow
-@pytest.mark.sample
 def test_the_soak_of_5000_networks_hits_every_bin():
     """By drawing and compiling alone."""
     coverage, networks, number = Coverage(), 0, 10_000 * SEED

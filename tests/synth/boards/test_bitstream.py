@@ -38,7 +38,6 @@ def make(name, compiled, folder, clock_hz=None, **changes):
 
 
 @pytest.mark.slow
-@pytest.mark.sample
 def test_a_bitstream_its_report_and_settings(tmp_path, seed):
     compiled = small_network(seed)
     steps = []
