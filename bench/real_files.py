@@ -76,7 +76,7 @@ def row(name, path, image_type, compared, different, sizes):
         report.cycles * config.binary_ops_per_cycle
     )
     widths = [max(layer.w_bits for layer in network.layers), max(layer.a_bits for layer in network.layers)]
-    codes = "in tests" if compared is None else f"{compared:,}, {different}"
+    codes = f"{compared:,}, {different}" if compared else "in tests"
     right = report.bit_exact and report.cycles == predicted
     cells = [name, len(network.layers), "W{} A{}".format(*widths), codes, "yes" if right else "NO"]
     return [*cells, f"{report.cycles:,.0f}", f"{utilization:.2f}"], right

@@ -58,15 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
-    from dorefa.golden.onnx.file.read import read_graph
-
     out = Output(
         args.json,
         outputs={"--output": args.output, "--images": args.images},
         inputs={"MODEL": args.model, "--data": args.data, "--input": args.input, "--labels": args.labels},
     )
     _check(args)
-    graph = read_graph(args.model)
+    graph = _read_network(args.model)
     ranges = _read_images(args.data, graph)
     images = ranges if args.input is None else _read_images(args.input, graph)
 
@@ -74,8 +72,7 @@ def run(args: argparse.Namespace) -> int:
         from .quantizer import FloatModel
 
         model = FloatModel(args.model, args.model).prepared(folder)
-        # Channels last, as ours.
-        real = [np.moveaxis(array, 1, -1) for array in _stacked([model.run(image) for image in images])]
+        real = [_channels_last(array) for array in _stacked([model.run(image) for image in images])]
         widths = (args.net_w, args.net_a)
         asked = _quantized(model, ranges, images, folder, widths)
         labels = None
@@ -126,6 +123,23 @@ def _check(args: argparse.Namespace) -> None:
     for option, bits, known in (("--net-w", args.net_w, WEIGHTS), ("--net-a", args.net_a, ACTIVATIONS)):
         if bits not in known:
             raise InputError(f"{option} {bits}; accepted: {' or '.join(map(str, sorted(known)))}")
+
+
+def _read_network(path: str) -> Graph:
+    """The graph of a float network, of operators that an engine can have; InputError names the others."""
+    from dorefa.golden.onnx.declared.check import understood
+    from dorefa.golden.onnx.file.read import read_graph
+
+    try:
+        graph = understood(read_graph(path))
+        if graph.input_shape[0] != 1:
+            raise InputError(
+                f"input {graph.input_name}: a batch of {graph.input_shape[0]}; accepted: 1, or of any size"
+            )
+    except InputError as error:
+        text = str(error)
+        raise InputError(text if text.startswith(f"{path}: ") else f"{path}: {text}") from None
+    return graph
 
 
 def _read_images(path: str, graph: Graph) -> np.ndarray:
@@ -181,8 +195,6 @@ def _quantized(
     model: FloatModel, ranges: np.ndarray, images: np.ndarray, folder: Path, widths: tuple[int, int]
 ) -> _Quantized:
     """The network with these bits of weights and activations, and `images` for it."""
-    from dorefa.golden.onnx.declared.check import understood
-    from dorefa.golden.onnx.file.read import read_graph
     from dorefa.golden.onnx.importer import load_import
 
     from .quantizer import network_images
@@ -194,19 +206,18 @@ def _quantized(
     try:
         found = load_import(path)
     except InputError as error:
-        why = f"{model.named}, quantized: {str(error).removeprefix(f'{path}: ')}"
-        try:
-            # Nodes of the file itself, if they are the reason, have names that the user knows.
-            understood(read_graph(model.named))
-        except InputError as own:
-            why = f"{model.named}: {own}"
-        raise InputError(why) from None
+        raise InputError(f"{model.named}, quantized: {str(error).removeprefix(f'{path}: ')}") from None
     return _Quantized(path, found.network, network_images(path, found, images))
 
 
 def _stacked(images: list[list[np.ndarray]]) -> list[np.ndarray]:
     """Outputs of images one by one, as arrays of all: float64 (batch, ...)."""
     return [np.concatenate(parts).astype(np.float64) for parts in zip(*images, strict=True)]
+
+
+def _channels_last(array: np.ndarray) -> np.ndarray:
+    """An output of the file (batch, C, ...) as ours are."""
+    return np.moveaxis(array, 1, -1) if array.ndim > 2 else array
 
 
 def _answers(outputs: list[np.ndarray]) -> np.ndarray:

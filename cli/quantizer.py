@@ -19,6 +19,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from dorefa.golden.errors import InputError
 from dorefa.golden.onnx.declared.check import understood
+from dorefa.golden.onnx.file.proto import clean
 from dorefa.golden.onnx.file.read import read_graph
 from dorefa.golden.onnx.importer import Import
 from dorefa.golden.onnx.values.integer_quant import quantize_constant_linear
@@ -37,7 +38,7 @@ _QUANTIZED = sorted({*QDQRegistry, *QLinearOpsRegistry} - _ANSWERS)
 class FloatModel:
     """A file of a float network.
 
-    named: what messages call it; outputs: names of its outputs.
+    named: what messages call it.
     """
 
     def __init__(self, path: str | Path, named: str) -> None:
@@ -47,12 +48,19 @@ class FloatModel:
         with _refusing(named):
             self._session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
-        self.outputs = [output.name for output in self._session.get_outputs()]
 
     def run(self, image: np.ndarray) -> list[np.ndarray]:
-        """The outputs for one image, without the axis of the batch in the image."""
+        """The outputs (1, ...) for one image, which has no axis of the batch."""
         with _refusing(self.named):
-            return list(self._session.run(None, {self._input: image[None]}))
+            outputs = self._session.run(None, {self._input: image[None]})
+        for output, place in zip(outputs, self._session.get_outputs(), strict=True):
+            numbers = isinstance(output, np.ndarray) and output.dtype.kind in "fiub"
+            if not numbers or output.shape[:1] != (1,):
+                raise InputError(
+                    f"{self.named}: output {clean(place.name)} is {place.type} of shape {place.shape}; "
+                    "accepted: numbers, the batch first"
+                )
+        return list(outputs)
 
     def prepared(self, folder: Path) -> "FloatModel":
         """The same in another file in `folder`: batch normalization within weights, constants folded."""

@@ -47,7 +47,7 @@ def left_out(test, root=ROOT):
     room, _, file = test.removeprefix("tests/").partition("/")
     budget = root / "tests" / "budget.toml"
     counts = tomllib.loads(budget.read_text()).get(room, {}) if budget.exists() else {}
-    own = {name.rpartition("::") for name, (first, _) in counts.items() if not first}
+    own = {name.rpartition("::") for name, cases in counts.items() if not cases}
     return {function for path, _, function in own if path == file}
 
 

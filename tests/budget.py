@@ -1,4 +1,4 @@
-"""Which cases of the tests in budget.toml `make test` leaves out: marks them slow, and some a sample."""
+"""Which cases of the tests in budget.toml make test leaves to make test-long."""
 
 import tomllib
 from collections import defaultdict
@@ -10,39 +10,35 @@ _FILE = Path(__file__).with_name("budget.toml")
 
 
 def read(text=None):
-    """{path of a test from this folder, with its function: (cases of make test, how many more)}."""
+    """{path of a test from this folder, with its function: cases of make test, how many or their names}."""
     rooms = tomllib.loads(_FILE.read_text() if text is None else text)
-    return {f"{room}/{name}": tuple(own) for room, tests in rooms.items() for name, own in tests.items()}
+    return {f"{room}/{name}": cases for room, tests in rooms.items() for name, cases in tests.items()}
 
 
 def leave_out(items, budget):
-    """Marks cases; `items` are those of whole files. UsageError for an entry that no test has, or that names
-    as many cases as there are."""
+    """Marks the other cases slow, and as a part of the sample; `items` are those of whole files. UsageError
+    for an entry that no test has, or that leaves out nothing."""
     cases = defaultdict(list)
     for item in items:
         name = getattr(item, "originalname", item.name)
         cases[f"{item.path.relative_to(_FILE.parent).as_posix()}::{name}"].append(item)
     files = {name.partition("::")[0] for name in cases}
-    for name, (first, more) in budget.items():
+    for name, wanted in budget.items():
         if name not in cases and name.partition("::")[0] not in files:
             continue
-        own = cases[name]
-        count = first if isinstance(first, int) else len(first)
-        named = own if isinstance(first, int) else [item for item in own if item.callspec.id in first]
-        if len(named) < count or len(own) < count + max(more, 1):
+        own = [item for item in cases[name] if not item.get_closest_marker("slow")]
+        if isinstance(wanted, int):
+            kept = [own[number * len(own) // wanted] for number in range(wanted) if own]
+            count = wanted
+        else:
+            kept = [item for item in own if item.callspec.id in wanted]
+            count = len(wanted)
+        if len(kept) != count or len(own) <= count:
             raise pytest.UsageError(
-                f"tests/budget.toml: {name} has {len(own)} cases; accepted: tests and cases that there are, "
-                "and not all of them for make test"
+                f"tests/budget.toml: {name} has {len(own)} cases that are not slow; accepted: tests and "
+                "cases that there are, and not all of them"
             )
-        kept = spread(named, count)
-        rest = [item for item in own if item not in kept]
-        sample = spread(rest, more)
-        for item in rest:
-            item.add_marker(pytest.mark.slow)
-            if item in sample:
+        for item in own:
+            if item not in kept:
+                item.add_marker(pytest.mark.slow)
                 item.add_marker(pytest.mark.sample)
-
-
-def spread(items, count):
-    """`count` of the items, from all over the list."""
-    return [items[number * len(items) // count] for number in range(count)]

@@ -1,4 +1,4 @@
-"""Cases that make test leaves out, by tests/budget.toml."""
+"""Cases that make test leaves to make test-long, by tests/budget.toml."""
 
 from types import SimpleNamespace
 
@@ -9,12 +9,12 @@ from . import budget
 HERE = budget._FILE.parent
 
 
-def items_of(name, count):
-    """Test items of a parameter with so many values, which keep their marks."""
+def items_of(name, count, slow=()):
+    """Test items of a parameter with so many values, some of which are slow by themselves."""
     file, _, function = name.partition("::")
     items = []
     for number in range(count):
-        marks = []
+        marks = ["slow"] if number in slow else []
         items.append(
             SimpleNamespace(
                 path=HERE / file,
@@ -23,38 +23,41 @@ def items_of(name, count):
                 callspec=SimpleNamespace(id=str(number)),
                 marks=marks,
                 add_marker=lambda mark, marks=marks: marks.append(mark.name),
+                get_closest_marker=lambda name, marks=marks: name in marks,
             )
         )
     return items
 
 
-def marks(entry, count=10):
-    items = items_of("hw/test_a.py::test_b", count)
+def left(entry, count=10, slow=()):
+    """Numbers of the cases of make test, and of those that make test-long runs too."""
+    items = items_of("hw/test_a.py::test_b", count, slow)
     budget.leave_out(items, budget.read(f'[hw]\n"test_a.py::test_b" = {entry}'))
-    return ["".join(mark[1] for mark in item.marks) for item in items]
+    kept = [number for number, item in enumerate(items) if not item.marks]
+    return kept, [number for number, item in enumerate(items) if item.marks == ["slow", "sample"]]
 
 
-def test_cases_are_spread():
-    """l: slow; a: sample."""
-    assert marks("[2, 4]") == ["", "la", "l", "la", "l", "", "la", "l", "la", "l"]
-    assert marks("[0, 1]", 1) == ["la"]
+def test_cases_are_spread_and_none_is_lost():
+    assert left(2) == ([0, 5], [1, 2, 3, 4, 6, 7, 8, 9])
+    assert left(0, 1) == ([], [0])
 
 
 def test_cases_that_are_named():
-    assert marks('[["3", "9"], 1]', 5 + 5)[3:] == ["", *["l"] * 5, ""]
-    assert marks('[["1"], 1]', 2) == ["la", ""]
+    assert left('["3", "9"]') == ([3, 9], [0, 1, 2, 4, 5, 6, 7, 8])
 
 
-@pytest.mark.parametrize(
-    ("entry", "count"), [("[10, 1]", 10), ("[1, 2]", 2), ("[1, 0]", 1), ('[["1", "7"], 1]', 3), ("[1, 1]", 0)]
-)
+def test_what_is_slow_by_itself_stays_so():
+    assert left(1, 4, slow=(0, 2)) == ([1], [3])
+
+
+@pytest.mark.parametrize(("entry", "count"), [(10, 10), (2, 2), (0, 0), (1, 0), ('["1", "7"]', 3)])
 def test_entries_that_do_not_fit_are_refused(entry, count):
     items = items_of("hw/test_a.py::test_b", count) or items_of("hw/test_a.py::test_other", 1)
-    with pytest.raises(pytest.UsageError, match=f"test_a.py::test_b has {count} cases; accepted: "):
+    with pytest.raises(pytest.UsageError, match=f"test_a.py::test_b has {count} cases that are not slow; "):
         budget.leave_out(items, budget.read(f'[hw]\n"test_a.py::test_b" = {entry}'))
 
 
 def test_files_that_were_not_collected_do_not_matter():
     items = items_of("hw/test_other.py::test_b", 3)
-    budget.leave_out(items, budget.read('[hw]\n"test_a.py::test_b" = [1, 1]'))
+    budget.leave_out(items, budget.read('[hw]\n"test_a.py::test_b" = 1'))
     assert not any(item.marks for item in items)

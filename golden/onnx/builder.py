@@ -3,19 +3,18 @@
 from dataclasses import replace
 from enum import Enum
 from fractions import Fraction
-from heapq import heapify, heappop, heappush
 
 import numpy as np
 
-from ..lowering.fold import Range, fold, read_only
+from ..lowering.fold import fold, read_only
 from ..lowering.integer_network import IntegerLayer
 from ..lowering.staircase import Chain, are_affine, composed, direction, split
 from ..lowering.steps import Affine, Round, is_even_rounding
 from ..network.layer import MAX_BITS, MAX_CODE_BITS
-from ..network.parts import Pool, Rescale
+from ..network.parts import Pool
 from ..network.results import Term
 from .file.graph import Node
-from .values.draft import Codes, Draft, Rounding, Shape
+from .values.draft import Codes, Draft, Shape, rescale_of
 from .values.grid import fits, on_grid, reachable
 from .values.pair_sum import PairSum, settled
 from .values.quantizers import bits_of
@@ -220,7 +219,7 @@ class Builder:
         trunk = rescale = None
         if draft.rounding is not None:
             trunk = draft.value_ranges()
-            rescale = _rescale(draft.rounding, trunk)
+            rescale = rescale_of(draft.rounding, trunk)
         folded = fold(chain, draft.encoding, draft.sum_ranges(), trunk, pool)
         values = np.where(folded.negated[:, None, None, None], -draft.values, draft.values)
         slope, offset = _affine_map(chain, folded.negated)
@@ -294,34 +293,6 @@ def _risen(tensor: Sums, chain: Chain, affine: Affine) -> tuple[Chain, Affine]:
     return (*chain, turn, Round("ROUND", final.low, final.high)), turn.then(affine)
 
 
-def in_file_order(
-    layers: list[IntegerLayer], positions: list[int]
-) -> tuple[tuple[IntegerLayer, ...], dict[int, int]]:
-    """(layers, where each went): in the order of their nodes in the file, as far as each comes after
-    those that it reads and adds. The image, -1, stays."""
-    before = [{i for i in (layer.source, layer.add) if i is not None and i >= 0} for layer in layers]
-    behind: dict[int, list[int]] = {}
-    for index, earlier in enumerate(before):
-        for other in earlier:
-            behind.setdefault(other, []).append(index)
-    ready = [(positions[index], index) for index, earlier in enumerate(before) if not earlier]
-    heapify(ready)
-    order: list[int] = []
-    while ready:
-        _, done = heappop(ready)
-        order.append(done)
-        for index in behind.get(done, ()):
-            before[index].remove(done)
-            if not before[index]:
-                heappush(ready, (positions[index], index))
-    places = {old: new for new, old in enumerate(order)} | {-1: -1}
-    moved = []
-    for layer in (layers[i] for i in order):
-        add = None if layer.add is None else places[layer.add]
-        moved.append(replace(layer, source=places[layer.source], add=add))
-    return tuple(moved), places
-
-
 def _affine_map(
     chain: Chain | None, negated: np.ndarray
 ) -> tuple[list[Fraction], list[Fraction]] | tuple[None, None]:
@@ -336,19 +307,3 @@ def _affine_map(
         return None, None
     affine = composed(steps, len(negated))
     return [-s if turn else s for s, turn in zip(affine.slope, negated.tolist(), strict=True)], affine.offset
-
-
-def _rescale(rounding: Rounding, ranges: list[Range]) -> Rescale:
-    """The Rescale of a trunk with values in `ranges`; its unit, one per channel, is in the thresholds."""
-    return Rescale(
-        m=np.array(rounding.m, np.int64),
-        b=np.array(rounding.b, np.int64),
-        f=rounding.f,
-        scale=np.float32(1),
-        bits=max(trunk_bits(ranges), rounding.bits),
-    )
-
-
-def trunk_bits(ranges: list[Range]) -> int:
-    """Signed bits that hold the integers in ranges of (least, greatest)."""
-    return max(bits_of(min(low, -1), high) for low, high in ranges)

@@ -16,7 +16,6 @@ from ..errors import InputError
 from ..lowering.integer_network import IntegerNetwork
 from ..lowering.staircase import split
 from .blocks import repeated
-from .builder import in_file_order
 from .constants import PASSING, check_inference, fold, shape_constant
 from .declared.check import understood
 from .declared.meaning import FLOATS
@@ -34,6 +33,7 @@ from .readers import IMAGE_QUANTIZERS, affine_behind, channel_axis, has_image_qu
 from .residual import residual_add
 from .values.draft import Codes
 from .values.element_types import check_image_type, check_range
+from .values.file_order import in_file_order
 from .values.layout import LAYOUT
 from .values.quantizers import Constant
 from .values.slicing import PARTS

@@ -7,19 +7,19 @@ from math import gcd
 from ..lowering.steps import Affine, Step, is_even_rounding
 from ..network.layer import MAX_BITS, MAX_CODE_BITS
 from ..network.parts import B_BITS, M_BITS, MAX_SHIFT, MAX_TRUNK_BITS
-from .builder import Builder, trunk_bits
+from .builder import Builder
 from .file.graph import Graph, Node
 from .readers import is_read_by_layer
 from .rounding import quantizer_steps
-from .values.draft import Codes, Draft, Rounding
+from .values.draft import Codes, Draft, Rounding, trunk_bits
 from .values.pair_sum import are_few, pair_sum
 from .values.quantizers import Constant, read_quantizer
 from .values.tensors import Sums, identity
 
 
 def is_trunk(node: Node, graph: Graph, constants: dict[str, Constant]) -> bool:
-    """Whether a quantizer of sums makes a trunk: of more bits than a code has, or than most where
-    no layer reads what it makes."""
+    """Whether a quantizer of sums makes a trunk: of more bits than a code has, or of more than 8 where no
+    layer reads what it makes."""
     bits = read_quantizer(node, constants).bits
     return bits > MAX_CODE_BITS or bits > MAX_BITS and not is_read_by_layer(graph, node.outputs[0])
 

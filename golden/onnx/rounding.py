@@ -9,6 +9,7 @@ from ..network.layer import MAX_BITS, MAX_CODE_BITS
 from .file.graph import Node
 from .values.draft import Codes
 from .values.element_types import WIDE, unbounded
+from .values.grid import MOST_VALUES
 from .values.quantizers import (
     Constant,
     Quantizer,
@@ -111,10 +112,10 @@ def multi_threshold(node: Node, tensor: Codes | Sums, constants: dict[str, Const
     channels = tensor.shape[2]
     if table.ndim != 2 or table.shape[0] not in (1, channels) or not table.shape[1]:
         node.refuse(f"thresholds have shape {table.shape}", f"({channels}, levels) or (1, levels)")
-    if table.shape[1] >= 1 << MAX_CODE_BITS or channels * table.shape[1] > 1 << 20:
+    if table.shape[1] >= 1 << MAX_CODE_BITS or channels * table.shape[1] > MOST_VALUES:
         node.refuse(
             f"counts {table.shape[1]} thresholds of {channels} channels",
-            f"at most {(1 << MAX_CODE_BITS) - 1}, and 2^20 in all",
+            f"at most {(1 << MAX_CODE_BITS) - 1}, and {MOST_VALUES} in all",
         )
     layout = node.text("data_layout") or {1: "NC", 2: "NWC", 3: "NCHW"}[len(tensor.dims)]
     place = layout.find("C") - 1 if "C" in layout else 0

@@ -155,6 +155,26 @@ def test_what_stands_in_front_and_behind(dorefa, trained, files):
     np.testing.assert_array_equal(np.load(files / "codes.npy"), codes)
 
 
+@pytest.mark.parametrize(
+    ("op", "inputs", "outputs", "attributes"),
+    [
+        ("ArgMax", ["scores"], ["class"], {"axis": 1, "keepdims": 0}),
+        ("ArgMax", ["scores"], ["class"], {"axis": 1}),
+        ("TopK", ["scores", "one"], ["best", "class"], {}),
+    ],
+)
+def test_networks_that_say_the_class(op, inputs, outputs, attributes, dorefa, trained, files):
+    """Their own answer is compared; noise is that of what the file computes, which is not the scores."""
+    kernels, matrix, _, _ = trained
+    made = model(kernels, matrix, last=[helper.make_node(op, inputs, outputs, **attributes)])
+    made.graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), "one"))
+    made.graph.output[0].name = "class"
+    made.graph.output[0].type.tensor_type.elem_type = TensorProto.INT64
+    onnx.save(made, files / "net.onnx")
+    point = quantize(dorefa, files, *scored(files), "--json", "-").report["points"][0]
+    assert point["same_answers"] > 0.97 and point["accuracy"] > 0.85 and point["signal_to_noise_db"] is None
+
+
 def test_maps(dorefa, trained, tmp_path):
     """Of a network without classes the table has the noise alone."""
     kernels, matrix, images, _ = trained
@@ -188,6 +208,19 @@ def with_node(op, **attributes):
         onnx.save(made, folder / "net.onnx")
 
     return apply
+
+
+def other_matrix(folder):
+    made = onnx.load(folder / "net.onnx")
+    matrix = next(tensor for tensor in made.graph.initializer if tensor.name == "m")
+    matrix.CopyFrom(numpy_helper.from_array(np.zeros((100, 10), np.float32), "m"))
+    onnx.save(made, folder / "net.onnx")
+
+
+def batch_of_four(folder):
+    made = onnx.load(folder / "net.onnx")
+    made.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 4
+    onnx.save(made, folder / "net.onnx")
 
 
 def truncated(folder):
@@ -230,7 +263,13 @@ REFUSED = {
     ),
     "unknown": (
         with_node("Nothing"),
-        "net.onnx: ONNX Runtime refuses it .*Nothing.*; accepted: a float network",
+        r"net.onnx: node end \(Nothing\): is an operator that is not supported; accepted: ",
+    ),
+    "shapes": (other_matrix, "net.onnx: ONNX Runtime refuses it .*; accepted: a float network that it runs"),
+    "batch": (batch_of_four, "net.onnx: input x: a batch of 4; accepted: 1, or of any size"),
+    "no batch": (
+        with_node("ReduceMean", keepdims=0),
+        r"net.onnx: output end is tensor\(float\) of shape \[\]; accepted: numbers, the batch first",
     ),
     "truncated": (truncated, "net.onnx: is not an ONNX file or is truncated "),
     "missing": (missing, r"net.onnx: cannot be read \(No such file or directory\); accepted: "),

@@ -1,4 +1,4 @@
-"""The coverage of random cases: what make test runs hits what it claims, and gaps are found."""
+"""The coverage of random cases: what CI runs hits what it claims, and gaps are found."""
 
 import contextlib
 import io
@@ -17,7 +17,8 @@ from .regression.facts import case_facts, run_facts
 from .regression.runs import Run
 from .test_regression import ALONE, RUNS, SHARED
 
-# The cases of make test with its own seed; another --seed has other cases, of which nothing is claimed.
+# The cases of make test and make test-long with their own seed; another --seed has other cases, of which
+# nothing is claimed.
 SEED = 1
 
 

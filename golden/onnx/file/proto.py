@@ -97,9 +97,6 @@ def tensor_array(onnx: ModuleType, tensor: Any, where: str, external: ExternalDa
 
 def _unpacked(content: np.ndarray, type_: str, bits: int) -> np.ndarray:
     """The integers of less than a byte that lie in bytes."""
-    # Gives NumPy the types of less than a byte.
-    import ml_dtypes  # noqa: F401
-
     fields = (content[:, None] >> np.arange(0, 8, bits, dtype=np.uint8)) & ((1 << bits) - 1)
     sign = 0 if type_.startswith("u") else 1 << (bits - 1)
     return ((fields.astype(np.int8) ^ sign) - sign).astype(type_).reshape(-1)

@@ -48,10 +48,12 @@ def read_graph(path: str | os.PathLike[str]) -> Graph:
 def import_onnx(path: str | os.PathLike[str], doing: str) -> ModuleType:
     """The package onnx; InputError says that `doing` something with the file at `path` needs it."""
     try:
+        # Gives NumPy the integers of less than a byte.
+        import ml_dtypes  # noqa: F401
         import onnx
-    except ImportError:
+    except ImportError as error:
         raise InputError(
-            f"{path}: {doing} it needs the package onnx, which is not installed; "
+            f"{path}: {doing} it needs the package {error.name}, which is not installed; "
             "accepted: after `pip install dorefa[onnx]`"
         ) from None
     return onnx
@@ -189,6 +191,8 @@ def _element_type(onnx: ModuleType, graph: Any, name: str) -> str:
     """The element type of the input, as NumPy names it."""
     value = next(value for value in graph.input if clean(value.name) == name)
     kind = value.type.tensor_type.elem_type
+    if kind in PACKED:
+        return PACKED[kind][0]
     try:
         return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind)).name
     except (KeyError, TypeError):

@@ -11,6 +11,8 @@ from ...lowering.fold import Range, accumulator_ranges, rounded_range
 from ...lowering.steps import Affine
 from ...network.encoding import Encoding
 from ...network.geometry import Geometry
+from ...network.parts import Rescale
+from .quantizers import bits_of
 
 Shape = tuple[int, int, int]
 # Per axis of the file after the batch, which of "H", "W" and "C" it holds, in order.
@@ -120,3 +122,19 @@ class Draft(Geometry):
                 (a[0] + b[0], a[1] + b[1]) for a, b in zip(ranges, self.add.value_ranges(), strict=True)
             ]
         return ranges
+
+
+def rescale_of(rounding: Rounding, ranges: list[Range]) -> Rescale:
+    """The Rescale of a trunk with values in `ranges`; its unit, one per channel, is in the thresholds."""
+    return Rescale(
+        m=np.array(rounding.m, np.int64),
+        b=np.array(rounding.b, np.int64),
+        f=rounding.f,
+        scale=np.float32(1),
+        bits=max(trunk_bits(ranges), rounding.bits),
+    )
+
+
+def trunk_bits(ranges: list[Range]) -> int:
+    """Signed bits that hold the integers in ranges of (least, greatest)."""
+    return max(bits_of(min(low, -1), high) for low, high in ranges)

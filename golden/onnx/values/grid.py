@@ -17,7 +17,7 @@ from .tensors import Sums
 
 _LEVELS = (1 << MAX_CODE_BITS) - 1
 # Real values of all channels that are looked at one by one.
-_MOST_VALUES = 1 << 20
+MOST_VALUES = 1 << 20
 
 
 def reachable(tensor: Sums, parts: Parts) -> tuple[Sums, Parts]:
@@ -80,11 +80,11 @@ def on_grid(node: Node, tensor: Sums, parts: Parts | None) -> tuple[Chain, Affin
         low, high = parts.final.low, parts.final.high
         rest = parts.rest
     channels = tensor.shape[2]
-    if high - low > _LEVELS or channels * (high - low) > _MOST_VALUES:
+    if high - low > _LEVELS or channels * (high - low) > MOST_VALUES:
         kind = "not quantized" if tensor.draft.rounding is None else "a trunk"
         node.refuse(
             f"reads the values of {tensor.draft.name}, which are {kind}",
-            f"at most {_LEVELS + 1} values, {_MOST_VALUES} in all channels: a Quant node, or Round or Floor "
+            f"at most {_LEVELS + 1} values, {MOST_VALUES} in all channels: a Quant node, or Round or Floor "
             "with a Clip, behind that node",
         )
     reals = [

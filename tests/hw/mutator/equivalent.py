@@ -120,8 +120,6 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "WeightLoader.elaborate: wanted = at.running & (at.packets_left != 0) & ~at.full.bit_select("
         "at.filling, 1) -> wanted = (at.packets_left != 0) & ~at.full.bit_select(at.filling, 1)": "packets "
         "are left while an image runs, and never else",
-    }
-    | {
         "WeightLoader._turn: held = Signal() -> held = Signal(init=1)": "it empties in the first cycle, in "
         "which nothing has come",
     },

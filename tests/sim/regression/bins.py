@@ -115,7 +115,7 @@ CROSSES = (
 )
 
 
-# What the sample of make test does not have: the soak's part.
+# What the cases of make test and make test-long do not have: the soak's part.
 LATER = {
     "pooling": (
         "padded max",
