@@ -1,9 +1,9 @@
 """Random graphs on random engines: every layer bit-exact, and as many cycles as predicted.
 
-Each case is run twice: without stalls, where the predicted cycles must be the simulated ones, and with random
-stalls on every port. 6 engines of their own, 4 that networks share and one that trains run in make test or
-make test-long; ``pytest -m "slow or not slow"`` on this file runs 300 more. ``--seed`` moves on to other cases.
-`bench/soak.py` runs thousands.
+Each case is run twice: without stalls, where the predicted cycles must be the simulated ones, and with
+random stalls on every port. 6 engines of their own, 4 that networks share and one that trains run in make
+test or make test-long; ``pytest -m "slow or not slow"`` on this file runs 300 more. ``--seed`` moves on to
+other cases. `bench/soak.py` runs thousands.
 """
 
 import pytest
