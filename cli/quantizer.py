@@ -92,8 +92,8 @@ class FloatModel:
 
 
 def network_images(path: Path, found: Import, images: np.ndarray) -> np.ndarray:
-    """Images for the network that was imported from a quantized file: the integers of its first quantizer,
-    channels last; uint8, int8, or int16 where both take a bit more.
+    """Images for the network that was imported from a file of :meth:`FloatModel.quantized`: the integers of its
+    first quantizer minus their zero point, channels last; uint8, or int8 where that is in the middle.
 
     images: float32 (batch, ...) as the file reads them; what stands in front of the quantizer is computed.
     """
@@ -107,9 +107,8 @@ def network_images(path: Path, found: Import, images: np.ndarray) -> np.ndarray:
         images = np.concatenate([model.run(image)[0] for image in images])
     constants = {name: Constant(array) for name, array in graph.constants.items()}
     integers = quantize_constant_linear(node, images, constants).array.astype(np.int64)
-    stored = integers.reshape(len(images), -1)[:, feature_order(codes)] - int(codes.offset[0]) - codes.zero
-    kind = np.int16 if codes.zero else np.int8 if codes.signed else np.uint8
-    return stored.astype(kind).reshape(-1, *found.network.input_shape)
+    stored = integers.reshape(len(images), -1)[:, feature_order(codes)] - int(codes.offset[0])
+    return stored.astype(np.int8 if codes.signed else np.uint8).reshape(-1, *found.network.input_shape)
 
 
 class _Images(CalibrationDataReader):

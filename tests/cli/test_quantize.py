@@ -155,6 +155,30 @@ def test_what_stands_in_front_and_behind(dorefa, trained, files):
     np.testing.assert_array_equal(np.load(files / "codes.npy"), codes)
 
 
+@pytest.mark.parametrize("least", [0, -3])
+def test_images_are_the_integers_of_the_first_quantizer(least, dorefa, tmp_path, rng):
+    """Channels last; where there are negative ones, around 0."""
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["x", "w"], ["y"])],
+        "net",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 2, 4, 5))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(rng.normal(size=(3, 2, 3, 3)).astype(np.float32), "w")],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(made, tmp_path / "net.onnx")
+    data = rng.uniform(least, 2, (6, 2, 4, 5)).astype(np.float32)
+    np.save(tmp_path / "data.npy", data)
+    assert quantize(dorefa, tmp_path, "--images", tmp_path / "codes.npy").status == 0
+    constants = {t.name: numpy_helper.to_array(t) for t in onnx.load(tmp_path / "q.onnx").graph.initializer}
+    scale, zero = constants["x_scale"], int(constants["x_zero_point"])
+    assert zero == (128 if least else 0)
+    expected = np.clip(np.rint(data / scale) + zero, 0, 255) - zero
+    codes = np.load(tmp_path / "codes.npy")
+    assert codes.dtype == (np.int8 if least else np.uint8)
+    np.testing.assert_array_equal(codes, expected.transpose(0, 2, 3, 1))
+
+
 @pytest.mark.parametrize(
     ("op", "inputs", "outputs", "attributes"),
     [

@@ -4,6 +4,10 @@ import numpy as np
 import onnx
 import pytest
 
+from dorefa.golden.lowering.affine_form import affine_form
+from dorefa.golden.onnx import importer
+from dorefa.golden.run import matmul
+
 from ..support import Graph, assert_refused, check, head, weights_of
 from .runtime import compare
 from .test_operators import MICROSOFT, IntegerGraph, images
@@ -41,9 +45,25 @@ def test_codes_of_sixteen_bits_are_the_runtimes(zero, domain, tmp_path, rng):
     assert layer.out_bits == found.network.layers[1].a_bits in (13, 14)
 
 
+def test_the_affine_form_has_the_codes_of_the_thresholds(tmp_path, rng):
+    """Of scales that make no ties, which have none."""
+    graph = Graph((1, 3, 6, 6))
+    x = graph.quant("x", "image", 1 / 8, 8)
+    w = graph.weights(weights_of(rng, 4, 3, 3, 3) * 15, "w", 1 / 8, 7)
+    x = graph.quant(graph.node("Conv", [x, w], "conv"), "act", 0.0171, 12, signed=1)
+    onnx.save(graph.model(head(graph, x, rng, 4 * 16)), tmp_path / "n.onnx")
+    layer = importer.load(tmp_path / "n.onnx").layers[0]
+    sums = rng.integers(layer.value_min, layer.value_max + 1, (500, 4))
+    counts = matmul.apply_thresholds(sums, layer.thresholds, layer.inverted)
+    assert counts.max() > 2000
+    np.testing.assert_array_equal(affine_form(layer, 40).codes(sums, layer), counts)
+
+
+@pytest.mark.parametrize("pool", [False, True])
 @pytest.mark.parametrize(("bits", "mode"), [(9, "ROUND"), (12, "FLOOR"), (16, "ROUND")])
-def test_quant_nodes(bits, mode, tmp_path, rng, seed):
-    """QONNX's quantizers of more than 8 bits that a layer reads are codes, not trunks."""
+def test_quant_nodes(bits, mode, pool, tmp_path, rng, seed):
+    """QONNX's quantizers of more than 8 bits that a layer reads, or reads the maxima of, are codes, not
+    trunks."""
 
     def build(batch):
         draw = np.random.default_rng(seed)
@@ -53,7 +73,9 @@ def test_quant_nodes(bits, mode, tmp_path, rng, seed):
             w = graph.weights(weights_of(draw, 4, inner, 3, 3), f"w{number}", 1 / 8, 3)
             x = graph.node("Conv", [x, w], f"conv{number}", pads=[1] * 4)
             x = graph.quant(x, f"act{number}", 1 / 32, bits if number == 0 else 4, signed=1, mode=mode)
-        return graph.model(head(graph, x, draw, 4 * 36))
+            if pool and number == 0:
+                x = graph.node("MaxPool", [x], "pool", kernel_shape=[2, 2], strides=[2, 2])
+        return graph.model(head(graph, x, draw, 4 * (9 if pool else 36)))
 
     found = check(build, tmp_path, rng)
     assert [layer.out_bits for layer in found.network.layers] == [min(bits, 10), 4, None]
