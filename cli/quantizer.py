@@ -92,8 +92,8 @@ class FloatModel:
 
 
 def network_images(path: Path, found: Import, images: np.ndarray) -> np.ndarray:
-    """Images for the network that was imported from a file of :meth:`FloatModel.quantized`: the integers of its
-    first quantizer minus their zero point, channels last; uint8, or int8 where that is in the middle.
+    """Images for the network that was imported from a file of :meth:`FloatModel.quantized`: the integers of
+    its first quantizer minus their zero point, channels last; uint8, or int8 where that is in the middle.
 
     images: float32 (batch, ...) as the file reads them; what stands in front of the quantizer is computed.
     """

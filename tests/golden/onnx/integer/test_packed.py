@@ -123,8 +123,8 @@ def test_a_file_of_a_version_without_the_type(tmp_path, rng):
 
 @pytest.mark.parametrize("old", [False, True])
 def test_images_of_four_bits(old, tmp_path, rng, monkeypatch):
-    """An input whose elements are packed is an image of integers, also for versions of onnx that take them for
-    bytes."""
+    """An input whose elements are packed is an image of integers, also for versions of onnx that take them
+    for bytes."""
     if old:
         monkeypatch.setattr(helper, "tensor_dtype_to_np_dtype", lambda kind: np.dtype(np.uint8))
     graph = IntegerGraph()
