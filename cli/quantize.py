@@ -165,7 +165,7 @@ class _Quantized(NamedTuple):
     def measured(self, real: list[np.ndarray], labels: np.ndarray | None) -> dict[str, float | int | None]:
         """The line of the table, by the names of the report; `real`: what the float network computes."""
         from dorefa.golden import run_integer
-        from dorefa.golden.run.integer import real_arrays
+        from dorefa.golden.run.integer import real_arrays, unsigned_images
         from dorefa.hw.compiler.compile import compile_plan, per_image
         from dorefa.hw.compiler.plan import Plan
         from dorefa.hw.compiler.sizing import fit
@@ -174,7 +174,7 @@ class _Quantized(NamedTuple):
         wanted = [network.layers[index].name for index in network.result_layers]
         with Progress("golden", len(self.images)) as progress:
             found = []
-            for number, image in enumerate(self.images):
+            for number, image in enumerate(unsigned_images(network, self.images)):
                 results = run_integer(network, image[None], outputs=wanted)
                 found.append(list(real_arrays(network, results).values()))
                 progress.update(number + 1)

@@ -5,6 +5,7 @@ which every operator on elements acts as it is.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ from .values.tensors import Blocks, Sums, as_map, channel_place, map_dims, relab
 if TYPE_CHECKING:
     from .operators import State
 
+# What makes maps of other sizes.
+RESIZING = ("DepthToSpace", "SpaceToDepth", "Resize", "Upsample")
 _WEIGHTS = "weights of the blocks"
 
 
@@ -37,7 +40,7 @@ def depth_to_space(node: Node, tensor: Codes | Sums, state: "State") -> Codes | 
     order = np.arange(channels).reshape(size**2, -1)
     if _by_channel(node):
         order = order.reshape(-1, size**2).T
-    return _blocks(node, tensor, order.ravel().tolist(), (size, size), state)
+    return grown(node, tensor, order.ravel().tolist(), (size, size), state)
 
 
 def space_to_depth(node: Node, tensor: Codes | Sums, state: "State") -> Sums:
@@ -47,14 +50,25 @@ def space_to_depth(node: Node, tensor: Codes | Sums, state: "State") -> Sums:
     height, width, channels = as_map(node, codes)
     if size < 1 or height % size or width % size:
         node.refuse(f"blocksize is {size} of {height}x{width} pixels", "one that divides rows and columns")
-    count = channels * size**2
+    if _by_channel(node):
+        channel, row, column = np.indices((channels, size, size)).reshape(3, -1)
+    else:
+        row, column, channel = np.indices((size, size, channels)).reshape(3, -1)
+    return deepened(node, codes, (size, size), [channel, row, column])
+
+
+def deepened(node: Node, codes: Codes, block: tuple[int, int], places: Sequence[np.ndarray]) -> Sums:
+    """A layer that takes the pixels of every `block` (rows, columns) of a map as its channels.
+
+    places: of each of these the channel, and the row and column in the block.
+    """
+    count = len(places[0])
     if count**2 > MAX_MADE:
         node.refuse(f"makes {count} channels", f"at most {math.isqrt(MAX_MADE)}")
-    weights = np.eye(count).reshape(count, size, size, channels).transpose(0, 3, 1, 2)
-    if _by_channel(node):
-        weights = np.eye(count).reshape(count, channels, size, size)
+    weights = np.zeros((count, count // math.prod(block), *block))
+    weights[(np.arange(count), *places)] = 1
     grid = Grid(weights.astype(np.int64), np.broadcast_to(np.float64(1), weights.shape), 1)
-    attributes = {"kernel_shape": (size, size), "strides": (size, size), "group": 1}
+    attributes = {"kernel_shape": block, "strides": block, "group": 1}
     plain = replace(node, op="Conv", inputs=(node.inputs[0], _WEIGHTS), attributes=attributes)
     return convolution(plain, codes, {_WEIGHTS: Constant(weights, grid)})
 
@@ -78,7 +92,7 @@ def resize(node: Node, tensor: Codes | Sums, state: "State") -> Codes | Sums | B
     if isinstance(tensor, Sums) and block != (1, 1) and split(tensor.steps) is not None:
         # To take channels several times is a smaller layer than to compute them several times.
         tensor = state.stored(node, tensor)
-    return _blocks(node, tensor, list(range(tensor.shape[2])) * math.prod(block), block, state)
+    return grown(node, tensor, list(range(tensor.shape[2])) * math.prod(block), block, state)
 
 
 def _map(node: Node, tensor: Codes | Sums, state: "State") -> Codes | Sums:
@@ -91,7 +105,7 @@ def _map(node: Node, tensor: Codes | Sums, state: "State") -> Codes | Sums:
     return relabelled(node, state.stored(node, tensor), shape, dims)
 
 
-def _blocks(
+def grown(
     node: Node, tensor: Codes | Sums, places: list[int], block: tuple[int, int], state: "State"
 ) -> Codes | Sums | Blocks:
     """Blocks of these channels of `tensor`."""

@@ -18,7 +18,8 @@ from .values.draft import Codes, Draft, Shape, rescale_of
 from .values.grid import fits, on_grid, reachable
 from .values.pair_sum import PairSum, settled
 from .values.quantizers import bits_of
-from .values.tensors import Blocks, Sums, chosen, identity
+from .values.tensors import Blocks, Sums
+from .values.unit_layers import chosen, identity
 
 # Of all channels of a layer: 128 MiB.
 _MOST_THRESHOLDS = 1 << 24

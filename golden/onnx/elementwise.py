@@ -11,12 +11,13 @@ from ..lowering.steps import Affine, Clamp, Leaky, Step
 from ..network.parts import BatchNorm
 from .declared.meaning import INTEGERS
 from .file.graph import Node
-from .rounding import multi_threshold, quant, requant_shift, rounded, trunc
 from .values.draft import Codes
 from .values.element_types import cast, unbounded
 from .values.integer_quant import dequantize_linear
 from .values.quantizers import QUANTIZERS, Constant, parameter, scalar, single
-from .values.tensors import Sums, identity, per_channel
+from .values.rounding import multi_threshold, quant, requant_shift, rounded, trunc
+from .values.tensors import Sums, per_channel
+from .values.unit_layers import identity
 
 ARITHMETIC = ("Mul", "Div", "Add", "Sub")
 _MAX_STEPS, _MAX_DIGITS = 64, 4096

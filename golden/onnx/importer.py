@@ -15,24 +15,25 @@ from typing import NamedTuple
 from ..errors import InputError
 from ..lowering.integer_network import IntegerNetwork
 from ..lowering.staircase import split
-from .blocks import repeated
+from .blocks import RESIZING, repeated
 from .constants import PASSING, check_inference, fold, shape_constant
 from .declared.check import understood
 from .declared.meaning import FLOATS
-from .elementwise import STEPS
 from .file.graph import Node
 from .file.read import read_graph
-from .image import counted_codes, declared_codes, image_codes, linear_codes
-from .joined import ON_ELEMENTS, PER_CHANNEL, applied, concat, moved_part
+from .image import declared_codes
+from .joined import ON_ELEMENTS, PER_CHANNEL, applied, concat, together
 from .linear import widened
+from .moved import moved, with_axes
 from .operators import ANSWERS, OPERATORS, Operator, State, answer
 from .outputs import results_of
 from .parts import parts
 from .qlinear import PRODUCTS, qlinear_add, qlinear_concat, qlinear_product_of_joined
-from .readers import IMAGE_QUANTIZERS, affine_behind, channel_axis, has_image_quantizer, pads
+from .readers import channel_axis, has_image_quantizer, pads, quantized_image
 from .residual import residual_add
 from .values.draft import Codes
 from .values.element_types import check_image_type, check_range
+from .values.file_axes import outline
 from .values.file_order import in_file_order
 from .values.layout import LAYOUT
 from .values.quantizers import Constant
@@ -44,9 +45,10 @@ from .values.tensors import (
     Padded,
     Patches,
     Raw,
+    Regrouped,
+    Scores,
     Sums,
     Tensor,
-    move,
     sizes,
 )
 
@@ -129,7 +131,7 @@ class _Importer:
         state, name = self._state, node.outputs[0]
         moving = [name for name in node.inputs if name in self._known]
         first = self._known[moving[0]] if moving else None
-        if node.op == "Shape" and isinstance(first, Raw | Codes | Sums | Joined | Blocks):
+        if node.op == "Shape" and isinstance(first, Raw | Scores):
             state.constants[name] = shape_constant(node, (state.batch, *sizes(first)))
         elif not moving:
             state.constants[name] = fold(node, state.constants)
@@ -157,6 +159,8 @@ class _Importer:
             check_range(node, result.inner)
             if shared and (isinstance(result.inner, Codes) or split(result.inner.steps) is not None):
                 result = self._state.keep(node, name, result)
+        if isinstance(result, Regrouped):
+            check_range(node, outline(result))
         if isinstance(result, Joined):
             result = Joined(tuple(self._kept(node, name, part, shared) for part in result.parts))
         elif isinstance(result, Codes | Sums):
@@ -180,6 +184,10 @@ class _Importer:
             return tensor
         if isinstance(tensor, Answer):
             return self._answer(node, tensor)
+        if node.op in LAYOUT and isinstance(tensor, Raw | Scores):
+            return moved(node, tensor, self._state)
+        if isinstance(tensor, Regrouped):
+            return self._of_regrouped(node, tensor, moving)
         if isinstance(tensor, Blocks):
             return self._of_blocks(node, tensor, moving)
         if isinstance(tensor, Padded) and node.op not in ("Conv", "Pad"):
@@ -192,8 +200,6 @@ class _Importer:
 
     def _of_one(self, node: Node, tensor: Tensor, moving: list[str]) -> Tensor:
         """What a node makes of one tensor."""
-        if node.op in LAYOUT and isinstance(tensor, Raw | Codes | Sums):
-            return move(node, tensor, self._state.batch, self._state.constants)
         if len(moving) > 1:
             return self._sum(node, moving)
         if isinstance(tensor, Raw):
@@ -222,8 +228,6 @@ class _Importer:
     def _of_blocks(self, node: Node, tensor: Blocks, moving: list[str]) -> Tensor:
         """What a node of _ON_BLOCKS makes of Blocks."""
         state = self._state
-        if node.op in LAYOUT:
-            return self._moved_blocks(node, tensor)
         if node.op in ANSWERS:
             return answer(node, tensor, state)
         constants = repeated(node, tensor, state.constants, node.op in PER_CHANNEL)
@@ -232,10 +236,25 @@ class _Importer:
         assert isinstance(inner, Codes | Sums), "an operator on elements makes a map"
         return Blocks(inner, tensor.block)
 
-    def _moved_blocks(self, node: Node, tensor: Blocks) -> Blocks:
-        """Blocks after an operator of LAYOUT."""
-        moved = move(node, tensor.outline, self._state.batch, self._state.constants)
-        return Blocks(replace(tensor.inner, dims=moved.dims), tensor.block)
+    def _of_regrouped(self, node: Node, tensor: Regrouped, moving: list[str]) -> Tensor:
+        """What a node makes of a map whose axes are none: operators on elements see those that it has."""
+        if node.op in ANSWERS:
+            return answer(node, tensor, self._state)
+        constants = [self._state.constants[name] for name in node.inputs if name in self._state.constants]
+        alike = all(constant.array.size == 1 for constant in constants)
+        if node.op not in ON_ELEMENTS or len(moving) > 1 or not alike:
+            node.refuse(
+                f"reads axes {sizes(tensor)} that hold parts of the rows, columns or channels of a map",
+                "a Reshape and a Transpose in front that make a map again, or one number for all elements",
+            )
+        inner = tensor.inner
+        made = (
+            self._of_joined(node, inner, moving)
+            if isinstance(inner, Joined)
+            else self._of_one(node, inner, moving)
+        )
+        assert isinstance(made, Codes | Sums | Joined), "an operator on elements makes maps"
+        return Regrouped(made, tensor.axes)
 
     def _concat(self, node: Node, moving: list[str]) -> Joined:
         fused = node.op == "QLinearConcat"
@@ -249,11 +268,11 @@ class _Importer:
         state = self._state
         if len(moving) > 1:
             return self._sum(node, moving)
-        if node.op in LAYOUT:
-            return self._moved(node, tensor)
         if node.op in ANSWERS:
             return answer(node, tensor, state)
         self._operator(node, moving)
+        if node.op in RESIZING:
+            return self._of_one(node, together(node, tensor, state.builder), moving)
 
         def apply(own: Node, part: Codes | Sums, constants: dict[str, Constant]) -> Tensor:
             # What is stored is a part of the tensor that the node reads.
@@ -263,23 +282,14 @@ class _Importer:
             return qlinear_product_of_joined(node, tensor, state, apply)
         return applied(node, tensor, state.constants, state.builder, apply)
 
-    def _moved(self, node: Node, tensor: Joined) -> Joined:
-        """Joined maps after an operator of LAYOUT."""
-        state = self._state
-        parts = (moved_part(node, part, state.batch, state.constants) for part in tensor.parts)
-        return Joined(tuple(parts))
-
     def _answer(self, node: Node, tensor: Answer) -> Answer:
         """What a node makes of probabilities or classes."""
         values = tensor.values
         if node.op in LAYOUT:
             if values is None:
                 return tensor
-            if isinstance(values, Joined):
-                return Answer(tensor.scores, self._moved(node, values))
-            if isinstance(values, Blocks):
-                return Answer(tensor.scores, self._moved_blocks(node, values))
-            return Answer(tensor.scores, move(node, values, self._state.batch, self._state.constants))
+            values = with_axes(node, values, self._state.batch, self._state.constants)
+            return Answer(tensor.scores, values)
         if node.op == "Cast" and (values is None or node.result in FLOATS):
             return tensor
         if node.op not in ANSWERS:
@@ -298,26 +308,12 @@ class _Importer:
         return residual_add(node, pair, self._state.builder)
 
     def _quantize_image(self, node: Node, tensor: Raw) -> Raw | Codes:
-        if node.op not in IMAGE_QUANTIZERS:
-            if node.op in STEPS:
-                return tensor
-            node.refuse(
-                "reads the image, which is not quantized",
-                "a Quant node on the image (Brevitas: QuantIdentity in front), "
-                "or --image-type for images of integers",
-            )
-        name, constants = node.outputs[0], self._state.constants
-        channel = channel_axis(self._graph, name, tensor.sizes, constants)
-        if node.op == "MultiThreshold":
-            behind = affine_behind(self._graph, name, constants)
-            codes = counted_codes(node, behind, tensor.sizes, channel, constants)
-        elif node.op == "QuantizeLinear":
-            codes = linear_codes(node, tensor.sizes, channel, constants)
-        else:
-            codes = image_codes(node, tensor.sizes, channel, constants)
+        found = quantized_image(self._graph, node, tensor, self._state.constants)
+        if isinstance(found, Raw):
+            return found
         if self._image is not None:
             node.refuse("quantizes the image a second time", "one quantizer on the image")
-        return self._set_image(name, codes)
+        return self._set_image(node.outputs[0], found)
 
     def _set_image(self, name: str, codes: Codes) -> Codes:
         self._image = self._state.tensors[name] = codes

@@ -4,21 +4,25 @@ They stay apart: what acts on every element or channel alone acts on each of the
 of their channels is the sum of layers that read one of them each.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from functools import reduce
 
 import numpy as np
 
+from ..lowering.steps import Affine
 from .builder import Builder
 from .constants import map_constant
 from .elementwise import ARITHMETIC
-from .file.graph import Node
+from .file.graph import MAX_MADE, Node
 from .residual import residual_add
 from .values.draft import Codes
 from .values.layout import within
-from .values.quantizers import QUANTIZERS, Constant, parameter
-from .values.tensors import Joined, Sums, Tensor, channel_place, move, sizes
+from .values.quantizers import QUANTIZERS, Constant
+from .values.tensors import Joined, Sums, Tensor, channel_place, sizes
+from .values.unit_layers import chosen
 
 Constants = dict[str, Constant]
 # Operators on every element or channel alone, whose parameters broadcast to the map.
@@ -94,17 +98,27 @@ def applied(node: Node, tensor: Joined, constants: Constants, builder: Builder, 
     return Joined(tuple(results))
 
 
-def moved_part(node: Node, part: Codes | Sums, batch: int, constants: Constants) -> Codes | Sums:
-    """A part of joined maps after an operator of LAYOUT, which must not care for the number of channels."""
-    if node.op == "Transpose":
-        return move(node, part, batch, constants)
-    if node.op == "Flatten" and node.integer("axis") == 1:
-        return move(node, part, batch, constants)
-    if node.op == "Reshape":
-        shape = parameter(node, constants, 1, "shape").ravel().tolist()
-        if len(shape) == 2 and shape[0] in (0, batch) and part.dims[0][:1] in (("C",), ()):
-            return move(replace(node, op="Flatten", attributes={"axis": 1}), part, batch, constants)
-    node.refuse("reshapes maps that a Concat put together", "Transpose, or Flatten with axis 1")
+def together(node: Node, tensor: Joined, builder: Builder) -> Sums:
+    """Joined maps as one: a sum of layers of weights 1 that put each of them in its place."""
+    parts = [builder.codes(node, part) for part in tensor.parts]
+    dims, channels = parts[0].dims, sum(part.shape[2] for part in parts)
+    # What a layer does not reach is 0 in every scale, so also in that of the layer which does.
+    scale = [number for part in parts for number in part.scale]
+    sums, first = [], 0
+    if channels**2 > MAX_MADE:
+        node.refuse(f"puts {channels} channels together", f"at most {math.isqrt(MAX_MADE)}")
+    for part in parts:
+        own = np.arange(part.shape[2])
+        values = np.zeros((channels, 1, 1, len(own)), np.int64)
+        values[first + own, 0, 0, own] = 1
+        offset = [Fraction(0)] * channels
+        offset[first : first + len(own)] = part.offset
+        layer = chosen(node, part, own.tolist())
+        shape = (*part.shape[:2], channels)
+        draft = replace(layer.draft, values=values, conv_shape=shape)
+        sums.append(Sums(draft, (Affine(scale, offset),), shape, dims))
+        first += len(own)
+    return reduce(lambda one, other: residual_add(node, [one, other], builder), sums)
 
 
 def _groups(node: Node) -> int:

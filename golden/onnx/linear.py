@@ -12,7 +12,8 @@ from .file.graph import MAX_ELEMENTS, Node
 from .values.draft import Codes, Draft, Shape
 from .values.layout import given_axes, within
 from .values.quantizers import Constant, parameter, scalar
-from .values.tensors import Padded, Sums, as_map, feature_order, identity, map_dims, relabelled
+from .values.tensors import Padded, Sums, as_map, feature_order, map_dims, relabelled
+from .values.unit_layers import identity
 from .values.weights import choose_encoding, integer_weights
 
 # Padding at the top, left, bottom, right.

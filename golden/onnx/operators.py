@@ -18,11 +18,12 @@ from .residual import is_trunk, trunk
 from .streamlined import patch_product, patches, xnor_product
 from .transposed import transposed
 from .values.draft import Codes
+from .values.file_axes import file_dims
 from .values.integer_quant import quantize_linear
 from .values.layout import LAYOUT
 from .values.quantizers import QUANTIZERS, Constant, scalar
 from .values.slicing import PARTS
-from .values.tensors import Answer, Blocks, Joined, Padded, Patches, Sums, Tensor, file_dims, sizes
+from .values.tensors import Answer, Blocks, Padded, Patches, Scores, Sums, Tensor, sizes
 
 
 @dataclass(kw_only=True, eq=False)
@@ -124,7 +125,7 @@ def _pool(node: Node, tensor: Codes | Sums, state: State) -> Codes | Sums:
     return pool(node, tensor, state.builder, state.constants)
 
 
-def answer(node: Node, tensor: Codes | Sums | Joined | Blocks | Answer, state: State) -> Answer:
+def answer(node: Node, tensor: Scores | Answer, state: State) -> Answer:
     """Probabilities and classes: whatever keeps the order of the scores, along the axis of the classes."""
     scores, values = (tensor.scores, tensor.values) if isinstance(tensor, Answer) else (tensor, tensor)
     if values is None:
@@ -138,7 +139,7 @@ def answer(node: Node, tensor: Codes | Sums | Joined | Blocks | Answer, state: S
     return Answer(scores, None if node.op in ("ArgMax", "TopK") else values)
 
 
-def _classes(node: Node, values: Codes | Sums | Joined | Blocks, shape: tuple[int, ...]) -> int:
+def _classes(node: Node, values: Scores, shape: tuple[int, ...]) -> int:
     """Classes along the node's axis of `values`, whose axes have the sizes `shape`; refuses one that holds
     neither all numbers of each image nor all channels of each pixel."""
     axis = node.integer("axis")

@@ -7,7 +7,8 @@ from ..network.results import Result, Term
 from .builder import Builder
 from .file.graph import Graph
 from .values.draft import Codes
-from .values.tensors import Answer, Blocks, Joined, Sums, Tensor, are_same, file_order, is_turned
+from .values.file_axes import are_same, file_order, is_turned
+from .values.tensors import Answer, Blocks, Joined, Regrouped, Scores, Sums, Tensor
 
 
 def results_of(graph: Graph, known: Mapping[str, Tensor], builder: Builder) -> list[Result]:
@@ -22,7 +23,8 @@ def results_of(graph: Graph, known: Mapping[str, Tensor], builder: Builder) -> l
     made: list[tuple[Codes | Sums, tuple[Term, ...]]] = []
     for name, scores in _scores(graph, known):
         parts = []
-        inner, block = (scores.inner, scores.block) if isinstance(scores, Blocks) else (scores, (1, 1))
+        block = scores.block if isinstance(scores, Blocks) else (1, 1)
+        inner = scores.inner if isinstance(scores, Blocks | Regrouped) else scores
         for part in inner.parts if isinstance(inner, Joined) else (inner,):
             terms = next((terms for other, terms in made if are_same(part, other)), None)
             if terms is None:
@@ -35,13 +37,13 @@ def results_of(graph: Graph, known: Mapping[str, Tensor], builder: Builder) -> l
     return results
 
 
-def _scores(graph: Graph, known: Mapping[str, Tensor]) -> list[tuple[str, Codes | Sums | Joined | Blocks]]:
+def _scores(graph: Graph, known: Mapping[str, Tensor]) -> list[tuple[str, Scores]]:
     """Name and scores of every output that is a result, in order."""
-    kept: list[tuple[int, str, Codes | Sums | Joined | Blocks]] = []
+    kept: list[tuple[int, str, Scores]] = []
     outputs = [(place, name, known.get(name)) for place, name in enumerate(graph.outputs)]
     # Scores themselves first: what only follows them adds nothing.
     for place, name, tensor in sorted(outputs, key=lambda output: isinstance(output[2], Answer)):
-        if not isinstance(tensor, Codes | Sums | Joined | Blocks | Answer):
+        if not isinstance(tensor, Codes | Sums | Joined | Blocks | Regrouped | Answer):
             raise InputError(
                 f"graph: output {name} does not depend on a quantized image; "
                 "accepted: a network with Quant nodes"

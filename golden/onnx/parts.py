@@ -14,7 +14,8 @@ from .file.graph import MAX_ELEMENTS, Node
 from .values.draft import Codes, Dims, Draft
 from .values.quantizers import Constant
 from .values.slicing import choices
-from .values.tensors import Joined, Sums, chosen, identity, sizes
+from .values.tensors import Joined, Sums, sizes
+from .values.unit_layers import chosen, identity
 
 Constants = dict[str, Constant]
 Item = TypeVar("Item")

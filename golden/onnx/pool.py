@@ -15,7 +15,8 @@ from .linear import Sides, channels_last, pair, window_count, window_geometry
 from .values.draft import Codes, Dims, Shape
 from .values.layout import given_axes, within
 from .values.quantizers import Constant
-from .values.tensors import Sums, as_map, identity, map_dims, relabelled, sizes
+from .values.tensors import Sums, as_map, map_dims, relabelled, sizes
+from .values.unit_layers import identity
 
 
 def pool(node: Node, tensor: Codes | Sums, builder: Builder, constants: dict[str, Constant]) -> Codes | Sums:

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from .constants import PASSING
 from .elementwise import ARITHMETIC, STEPS
 from .file.graph import Graph, Node
-from .image import reshaped_axes
+from .image import counted_codes, image_codes, linear_codes, reshaped_axes
 from .linear import channels_last
+from .values.draft import Codes
 from .values.layout import LAYOUT, target_shape
 from .values.quantizers import QUANTIZERS, Constant
+from .values.tensors import Raw
 
 # Operators that quantize the image, if they are the first to compute with it.
 _CONVOLUTIONS = ("Conv", "QLinearConv", "ConvInteger")
@@ -109,3 +111,22 @@ def channel_axis(graph: Graph, name: str, sizes: Sequence[int], constants: dict[
             break
         name = node.outputs[0]
     return axes[0]
+
+
+def quantized_image(graph: Graph, node: Node, image: Raw, constants: dict[str, Constant]) -> Raw | Codes:
+    """What a node makes of the image in front of its quantizer: the image's Codes if it is that."""
+    if node.op not in IMAGE_QUANTIZERS:
+        if node.op in STEPS:
+            return image
+        node.refuse(
+            "reads the image, which is not quantized",
+            "a Quant node on the image (Brevitas: QuantIdentity in front), "
+            "or --image-type for images of integers",
+        )
+    name = node.outputs[0]
+    channel = channel_axis(graph, name, image.sizes, constants)
+    if node.op == "MultiThreshold":
+        behind = affine_behind(graph, name, constants)
+        return counted_codes(node, behind, image.sizes, channel, constants)
+    quantize = linear_codes if node.op == "QuantizeLinear" else image_codes
+    return quantize(node, image.sizes, channel, constants)

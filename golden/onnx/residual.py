@@ -10,11 +10,12 @@ from ..network.parts import B_BITS, M_BITS, MAX_SHIFT, MAX_TRUNK_BITS
 from .builder import Builder
 from .file.graph import Graph, Node
 from .readers import is_read_by_layer
-from .rounding import quantizer_steps
 from .values.draft import Codes, Draft, Rounding, trunk_bits
 from .values.pair_sum import are_few, pair_sum
 from .values.quantizers import Constant, read_quantizer
-from .values.tensors import Sums, identity
+from .values.rounding import quantizer_steps
+from .values.tensors import Sums
+from .values.unit_layers import identity
 
 
 def is_trunk(node: Node, graph: Graph, constants: dict[str, Constant]) -> bool:

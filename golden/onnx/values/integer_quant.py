@@ -10,7 +10,8 @@ from ..declared.meaning import INTEGERS
 from ..file.graph import Node
 from .draft import Codes
 from .quantizers import Constant, Grid, bits_of, parameter, scale_of, type_range
-from .tensors import Sums, identity, per_channel, sizes
+from .tensors import Sums, per_channel, sizes
+from .unit_layers import identity
 
 Constants = dict[str, Constant]
 

@@ -6,21 +6,17 @@ A map has (H, W, C) axes here. `dims` says for every axis of the file after the 
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import overload
 
 import numpy as np
 
 from ...lowering.staircase import append
 from ...lowering.steps import Affine, Step
-from ...network.encoding import Encoding
 from ...network.parts import Pool
-from ..file.graph import MAX_MADE, Node
+from ..file.graph import Node
 from .draft import Codes, Dims, Draft, Shape
-from .layout import target_shape
-from .quantizers import Constant
+from .regrouped import Axes, length
 
 NCHW = (("C",), ("H",), ("W",))
 
@@ -107,6 +103,18 @@ class Blocks:
 
 
 @dataclass(frozen=True, eq=False)
+class Regrouped:
+    """A map whose rows, columns or channels lie on several axes of the file: `axes`, not those of `inner`."""
+
+    inner: Codes | Sums | Joined
+    axes: Axes
+
+
+# What the scores of a network may be.
+Scores = Codes | Sums | Joined | Blocks | Regrouped
+
+
+@dataclass(frozen=True, eq=False)
 class Answer:
     """What follows the scores: probabilities, classes.
 
@@ -114,60 +122,20 @@ class Answer:
     and in their order, None for classes.
     """
 
-    scores: Codes | Sums | Joined | Blocks
-    values: Codes | Sums | Joined | Blocks | None
-
-
-def identity(name: str, codes: Codes, position: int) -> Sums:
-    """Sums that are the real values of `codes`: a depthwise layer of weights 1."""
-    channels = codes.shape[2]
-    draft = Draft(
-        name=name,
-        kind="conv",
-        values=np.ones((channels, 1, 1, 1), np.int64),
-        w_bits=1,
-        encoding=Encoding.BIPOLAR,
-        inputs=codes,
-        in_shape=codes.shape,
-        conv_shape=codes.shape,
-        groups=channels,
-        position=position,
-    )
-    return Sums(draft, (codes.affine,), codes.shape, codes.dims)
-
-
-def chosen(node: Node, codes: Codes, places: Sequence[int]) -> Sums:
-    """Sums that are the real values of these channels of `codes`: a layer of weights 0 and 1 for a node."""
-    if len(places) * codes.shape[2] > MAX_MADE:
-        node.refuse(
-            f"takes {len(places)} channels of {codes.shape[2]}", f"at most {MAX_MADE} weights of 0 and 1"
-        )
-    values = np.zeros((len(places), 1, 1, codes.shape[2]), np.int64)
-    values[range(len(places)), 0, 0, list(places)] = 1
-    shape = (*codes.shape[:2], len(places))
-    draft = Draft(
-        name=node.name,
-        kind="conv",
-        values=values,
-        w_bits=1,
-        encoding=Encoding.UNSIGNED,
-        inputs=codes,
-        in_shape=codes.shape,
-        conv_shape=shape,
-        position=node.position,
-    )
-    scale, offset = ([numbers[place] for place in places] for numbers in (codes.scale, codes.offset))
-    return Sums(draft, (Affine(scale, offset),), shape, codes.dims)
+    scores: Scores
+    values: Scores | None
 
 
 # Whatever depends on the image.
-Tensor = Raw | Codes | Sums | Padded | Patches | Answer | Joined | Blocks
+Tensor = Raw | Padded | Patches | Answer | Scores
 
 
-def sizes(tensor: Raw | Codes | Sums | Joined | Blocks) -> tuple[int, ...]:
+def sizes(tensor: Raw | Scores) -> tuple[int, ...]:
     """Sizes of the axes in the file, after the batch."""
     if isinstance(tensor, Raw):
         return tensor.sizes
+    if isinstance(tensor, Regrouped):
+        return tuple(map(length, tensor.axes))
     if isinstance(tensor, Blocks):
         tensor = tensor.outline
     if isinstance(tensor, Joined):
@@ -182,51 +150,6 @@ def channel_place(part: Codes | Sums) -> int:
     """Which of the axes after the batch holds the channels of a part of joined maps; the first one where no
     axis does, as of one channel."""
     return next((place for place, dim in enumerate(part.dims) if "C" in dim), 0)
-
-
-@overload
-def move(node: Node, tensor: Codes | Sums, batch: int, constants: dict[str, Constant]) -> Codes | Sums: ...
-@overload
-def move(
-    node: Node, tensor: Raw | Codes | Sums, batch: int, constants: dict[str, Constant]
-) -> Raw | Codes | Sums: ...
-def move(
-    node: Node, tensor: Raw | Codes | Sums, batch: int, constants: dict[str, Constant]
-) -> Raw | Codes | Sums:
-    """The tensor after Reshape, Flatten, Transpose, Squeeze or Unsqueeze."""
-    before = (batch, *sizes(tensor))
-    if node.op == "Transpose":
-        perm = node.integers("perm") or tuple(reversed(range(len(before))))
-        if sorted(perm) != list(range(len(before))):
-            node.refuse(f"perm is {perm}", f"an order of the {len(before)} axes")
-        if perm[0] != 0:
-            node.refuse(f"perm is {perm}, which moves the batch", "the batch as first axis")
-        if isinstance(tensor, Raw):
-            return Raw(tuple(tensor.sizes[axis - 1] for axis in perm[1:]))
-        return replace(tensor, dims=tuple(tensor.dims[axis - 1] for axis in perm[1:]))
-    after = target_shape(node, before, constants)
-    if not after or after[0] != batch:
-        node.refuse(
-            f"gives shape {after}, whose first axis is not the batch of {batch}", "the batch as first axis"
-        )
-    if isinstance(tensor, Raw):
-        return Raw(after[1:])
-    return replace(tensor, dims=_regroup(node, tensor, before, after))
-
-
-def _regroup(node: Node, tensor: Codes | Sums, before: tuple[int, ...], after: tuple[int, ...]) -> Dims:
-    """dims after a reshape from the sizes `before` to `after`."""
-    by_name = dict(zip("HWC", tensor.shape, strict=True))
-    names = [name for dim in tensor.dims for name in dim if by_name[name] > 1]
-    dims: list[tuple[str, ...]] = []
-    for size in after[1:]:
-        dim: list[str] = []
-        while math.prod(by_name[name] for name in dim) < size and names:
-            dim.append(names.pop(0))
-        if math.prod(by_name[name] for name in dim) != size:
-            node.refuse(f"reshapes {before} to {after}, which splits an axis", "axes joined or kept")
-        dims.append(tuple(dim))
-    return tuple(dims)
 
 
 def as_map(node: Node, tensor: Codes | Sums, channels_last: bool = False) -> Shape:
@@ -274,48 +197,6 @@ def feature_order(tensor: Codes | Sums) -> np.ndarray:
     names += [name for name in "HWC" if name not in names]
     places = np.arange(math.prod(tensor.shape)).reshape([by_name[name] for name in names])
     return places.transpose([names.index(name) for name in "HWC"]).ravel()
-
-
-def file_order(tensor: Codes | Sums | Joined | Blocks) -> tuple[int, ...] | None:
-    """Order of a Result that is `tensor`: None where rows, columns and channels have axes of their own, or
-    where there is one pixel."""
-    if isinstance(tensor, Joined):
-        first, channels = tensor.parts[0], sum(part.shape[2] for part in tensor.parts)
-        tensor = replace(first, shape=(*first.shape[:2], channels))
-    elif isinstance(tensor, Blocks):
-        tensor = tensor.outline
-    long = [dim for dim in tensor.dims if dim]
-    if len(long) > 1 or tensor.shape[:2] == (1, 1):
-        return None
-    return tuple(np.argsort(feature_order(tensor)).tolist())
-
-
-def file_dims(tensor: Codes | Sums | Joined | Blocks) -> Dims:
-    """Which axis of the file holds what."""
-    if isinstance(tensor, Joined):
-        return tensor.parts[0].dims
-    return tensor.inner.dims if isinstance(tensor, Blocks) else tensor.dims
-
-
-def is_turned(tensor: Codes | Sums | Joined | Blocks) -> bool:
-    """Whether the columns of a map come before its rows in the file."""
-    dims = file_dims(tensor)
-    names = [name for dim in dims for name in dim]
-    turned = "H" in names and "W" in names and names.index("W") < names.index("H")
-    return turned and file_order(tensor) is None
-
-
-def are_same(tensor: Codes | Sums | Joined | Blocks, other: Codes | Sums | Joined | Blocks) -> bool:
-    """Whether two tensors hold the same values, maybe with other axes."""
-    if isinstance(tensor, Blocks) and isinstance(other, Blocks):
-        return tensor.block == other.block and are_same(tensor.inner, other.inner)
-    if isinstance(tensor, Joined) and isinstance(other, Joined):
-        return len(tensor.parts) == len(other.parts) and all(map(are_same, tensor.parts, other.parts))
-    if isinstance(tensor, Codes) and isinstance(other, Codes):
-        return (tensor.source, tensor.scale, tensor.offset) == (other.source, other.scale, other.offset)
-    if isinstance(tensor, Sums) and isinstance(other, Sums):
-        return tensor.draft is other.draft and tensor.steps == other.steps and tensor.pool is other.pool
-    return False
 
 
 def per_channel(node: Node, tensor: Codes | Sums, array: np.ndarray, what: str) -> list[Fraction]:

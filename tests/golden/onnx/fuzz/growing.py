@@ -10,7 +10,7 @@ def grow(d, tensor):
     """A map with other pixels."""
     if len(d.shape(tensor)) < 3:
         raise Unrunnable("has no pixels")
-    kinds = {transposed: 3, _resize: 3, _blocks: 3}
+    kinds = {transposed: 3, _resize: 3, _blocks: 3, _by_axes: 4}
     return d.pick(kinds)(d, tensor)
 
 
@@ -100,6 +100,47 @@ def _blocks(d, tensor):
     if rows % size or columns % size:
         raise Unrunnable("no whole blocks")
     return d.op("SpaceToDepth", [tensor], blocksize=size)
+
+
+def _by_axes(d, tensor):
+    """Reshape, Transpose and Reshape: channels in another order, to pixels, or from pixels."""
+    _, channels, *spatial = d.shape(tensor)
+    form = d.pick(["shuffle", "spread", "gather"])
+    if form == "shuffle":
+        groups = d.pick(_divisors(channels))
+        split, order = [groups, channels // groups, *spatial], [1, 0, *range(2, 2 + len(spatial))]
+        after = [channels, *spatial]
+    elif form == "spread":
+        block = [d.pick([size for size in _divisors(channels) if size < 4]) for _ in spatial]
+        if channels % np.prod(block):
+            raise Unrunnable("no whole blocks")
+        rest = channels // int(np.prod(block))
+        places = d.rng.permutation(1 + len(block)).tolist()
+        split = [[rest, *block][place] for place in np.argsort(places)] + spatial
+        order = [places[0]]
+        for axis in range(len(spatial)):
+            order += [len(places) + axis, places[1 + axis]]
+        after = [rest, *(size * own for size, own in zip(spatial, block, strict=True))]
+    else:
+        block = [d.pick(_divisors(size)) for size in spatial]
+        split = [channels]
+        for size, own in zip(spatial, block, strict=True):
+            split += [size // own, own]
+        inner = [0, *(2 + 2 * axis for axis in range(len(spatial)))]
+        order = [*d.rng.permutation(inner).tolist(), *(1 + 2 * axis for axis in range(len(spatial)))]
+        after = [channels * int(np.prod(block))]
+        after += [size // own for size, own in zip(spatial, block, strict=True)]
+    if d.odd():
+        order = d.rng.permutation(len(order)).tolist()
+    moved = d.op("Reshape", [tensor, integers(d, [d.pick([0, d.batch]), *split])])
+    if d.maybe(0.2):
+        moved = d.op("Mul", [moved, constant(d, number(d) or 1)])
+    moved = d.op("Transpose", [moved], perm=[0, *(place + 1 for place in order)])
+    return d.op("Reshape", [moved, integers(d, [d.batch, *after])])
+
+
+def _divisors(count):
+    return [size for size in range(1, count + 1) if count % size == 0]
 
 
 def part(d, tensor):

@@ -4,13 +4,13 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..lowering.steps import Affine, Count, Integers, Round, Step
-from ..network.layer import MAX_BITS, MAX_CODE_BITS
-from .file.graph import Node
-from .values.draft import Codes
-from .values.element_types import WIDE, unbounded
-from .values.grid import MOST_VALUES
-from .values.quantizers import (
+from ...lowering.steps import Affine, Count, Integers, Round, Step
+from ...network.layer import MAX_BITS, MAX_CODE_BITS
+from ..file.graph import Node
+from .draft import Codes
+from .element_types import WIDE, unbounded
+from .grid import MOST_VALUES
+from .quantizers import (
     Constant,
     Quantizer,
     integer_range,
@@ -21,7 +21,7 @@ from .values.quantizers import (
     scale_of,
     width,
 )
-from .values.tensors import Sums, per_channel
+from .tensors import Sums, per_channel
 
 
 def quant(node: Node, tensor: Codes | Sums, constants: dict[str, Constant]) -> tuple[Step, ...]:

@@ -1,0 +1,74 @@
+"""How the axes of the file show a tensor: which one holds what, and in which order its numbers come."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from .draft import Codes, Dims
+from .regrouped import Axes, Part, places
+from .tensors import Blocks, Joined, Regrouped, Scores, Sums, feature_order
+
+
+def outline(tensor: Scores) -> Codes | Sums:
+    """What has the shape and, but for Regrouped, the axes of `tensor`, and nothing else."""
+    if isinstance(tensor, Regrouped):
+        return outline(tensor.inner)
+    if isinstance(tensor, Joined):
+        first, channels = tensor.parts[0], sum(part.shape[2] for part in tensor.parts)
+        return replace(first, shape=(*first.shape[:2], channels))
+    return tensor.outline if isinstance(tensor, Blocks) else tensor
+
+
+def file_axes(tensor: Scores) -> Axes:
+    """Which parts of a map every axis of the file holds; those of one place are left out."""
+    if isinstance(tensor, Regrouped):
+        return tensor.axes
+    known = outline(tensor)
+    length = dict(zip("HWC", known.shape, strict=True))
+    return tuple(tuple(Part(name, length[name]) for name in dim if length[name] > 1) for dim in known.dims)
+
+
+def file_order(tensor: Scores) -> tuple[int, ...] | None:
+    """Order of a Result that is `tensor`: None where rows, columns and channels have axes of their own, or
+    where there is one pixel."""
+    if isinstance(tensor, Regrouped):
+        parts = [part for axis in tensor.axes for part in axis]
+        rows, columns, channels = (places(parts, name) for name in "HWC")
+        _, width, count = outline(tensor).shape
+        return tuple(((rows * width + columns) * count + channels).tolist())
+    tensor = outline(tensor)
+    long = [dim for dim in tensor.dims if dim]
+    if len(long) > 1 or tensor.shape[:2] == (1, 1):
+        return None
+    return tuple(np.argsort(feature_order(tensor)).tolist())
+
+
+def file_dims(tensor: Scores) -> Dims:
+    """Which axis of the file holds what, of Regrouped a part of it."""
+    if isinstance(tensor, Regrouped):
+        return tuple(tuple(part.name for part in axis) for axis in tensor.axes)
+    return outline(tensor).dims
+
+
+def is_turned(tensor: Scores) -> bool:
+    """Whether the columns of a map come before its rows in the file."""
+    dims = file_dims(tensor)
+    names = [name for dim in dims for name in dim]
+    turned = "H" in names and "W" in names and names.index("W") < names.index("H")
+    return turned and file_order(tensor) is None
+
+
+def are_same(tensor: Scores, other: Scores) -> bool:
+    """Whether two tensors hold the same values, maybe with other axes."""
+    if isinstance(tensor, Regrouped) or isinstance(other, Regrouped):
+        inner, other = (one.inner if isinstance(one, Regrouped) else one for one in (tensor, other))
+        return are_same(inner, other)
+    if isinstance(tensor, Blocks) and isinstance(other, Blocks):
+        return tensor.block == other.block and are_same(tensor.inner, other.inner)
+    if isinstance(tensor, Joined) and isinstance(other, Joined):
+        return len(tensor.parts) == len(other.parts) and all(map(are_same, tensor.parts, other.parts))
+    if isinstance(tensor, Codes) and isinstance(other, Codes):
+        return (tensor.source, tensor.scale, tensor.offset) == (other.source, other.scale, other.offset)
+    if isinstance(tensor, Sums) and isinstance(other, Sums):
+        return tensor.draft is other.draft and tensor.steps == other.steps and tensor.pool is other.pool
+    return False

@@ -1,0 +1,237 @@
+"""Reshape and Transpose that make another map of one: PixelShuffle, PixelUnshuffle, channel shuffles."""
+
+import re
+
+import numpy as np
+import pytest
+
+from .support import assert_refused, bias_of, check, convolution, head, weights_of
+from .test_joined import branches, joined
+
+
+def reshaped(graph, x, shape, out):
+    return graph.node("Reshape", [x, graph.constant(shape, dtype=np.int64)], out)
+
+
+def transposed(graph, x, order, out):
+    return graph.node("Transpose", [x], out, perm=order)
+
+
+def by_axes(graph, x, split, order, after, between=lambda x: x):
+    """Reshape, Transpose and Reshape, with nodes `between` each two."""
+    x = between(reshaped(graph, x, split, "split"))
+    x = between(transposed(graph, x, order, "turned"))
+    return reshaped(graph, x, after, "moved")
+
+
+def half(graph):
+    """A function that puts a Mul and a Quant node behind a tensor."""
+
+    def between(x):
+        x = graph.node("Mul", [x, graph.constant(0.5)], f"{x}_half")
+        return graph.quant(x, f"{x}_act", 0.5, 4, signed=1)
+
+    return between
+
+
+# The map that is made of 8 channels of 4 x 4 pixels: split, order, after, (C, H, W).
+KINDS = {
+    "shuffle": ([0, 2, 4, 4, 4], [0, 2, 1, 3, 4], [0, -1, 4, 4], (8, 4, 4)),
+    "shuffle twice": ([0, 2, 2, 2, 4, 4], [0, 3, 1, 2, 4, 5], [0, 8, 4, 4], (8, 4, 4)),
+    "PixelShuffle": ([0, 2, 2, 2, 4, 4], [0, 1, 4, 2, 5, 3], [0, 2, 8, 8], (2, 8, 8)),
+    "DCR": ([0, 2, 2, 2, 4, 4], [0, 3, 4, 1, 5, 2], [0, 2, 8, 8], (2, 8, 8)),
+    "all channels": ([0, 4, 2, 4, 4], [0, 3, 1, 4, 2], [0, 1, 16, 8], (1, 16, 8)),
+    "columns": ([0, 2, 4, 4, 4], [0, 1, 3, 4, 2], [0, 2, 4, 16], (2, 4, 16)),
+    "rows": ([0, 2, 4, 4, 4], [0, 1, 3, 2, 4], [0, 2, 16, 4], (2, 16, 4)),
+    "PixelUnshuffle": ([0, 8, 2, 2, 2, 2], [0, 1, 3, 5, 2, 4], [0, 32, 2, 2], (32, 2, 2)),
+    "block": ([0, 8, 2, 2, 1, 4], [0, 5, 3, 1, 2, 4], [0, 64, 2, 1], (64, 2, 1)),
+    "pixels": ([0, 8, 4, 1, 2, 2], [0, 5, 3, 1, 2, 4], [0, 16, 4, 2], (16, 4, 2)),
+}
+
+
+@pytest.mark.parametrize("place", ["sums", "codes", "shared", "between"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_maps(kind, place, tmp_path, rng):
+    """A convolution reads them, whatever makes them."""
+    *moves, (channels, height, width) = KINDS[kind]
+
+    def build(batch):
+        graph, x, draw = convolution(batch, 3, kernel=(8, 2, 3, 3))
+        if place == "sums":
+            graph.nodes.pop()
+            x = graph.quant(by_axes(graph, "conv0", *moves), "act", 0.5, 3, signed=1)
+        else:
+            x = by_axes(graph, x, *moves, **({"between": half(graph)} if place == "between" else {}))
+        w = graph.weights(weights_of(draw, 5, channels, 2, 1), "w", 0.25, 3)
+        x = graph.node("Conv", [x, w, graph.constant(bias_of(draw, 5))], "conv1", pads=[1, 0, 0, 0])
+        x = graph.quant(x, "act1", 0.5, 3, signed=1)
+        return graph.model(head(graph, x, draw, 5 * height * width), *(["act0"] * (place == "shared")))
+
+    found = check(build, tmp_path, rng)
+    if kind == "shuffle" and place == "sums":
+        assert [layer.name for layer in found.network.layers] == ["conv0", "conv1", "scores"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_channel_groups_and_joined_maps(kind, tmp_path, rng):
+    """As ShuffleNet has them."""
+    *moves, (channels, height, width) = KINDS[kind]
+
+    def build(batch):
+        graph, maps, draw = branches(batch, 5)
+        w = graph.weights(weights_of(draw, 2, 10, 1, 1), "w2", 0.25, 3)
+        left = graph.quant(graph.node("Conv", [joined(graph, maps), w], "conv2"), "act2", 0.5, 4, signed=1)
+        w = graph.weights(weights_of(draw, 6, 2, 1, 1), "w3", 0.25, 3)
+        right = graph.quant(graph.node("Conv", [maps[0], w], "conv3", group=3), "act3", 0.25, 4, signed=1)
+        x = by_axes(graph, graph.node("Concat", [left, right], "both", axis=1), *moves)
+        x = graph.quant(x, "act4", 0.5, 3, signed=1)
+        w = graph.weights(weights_of(draw, 4, channels, 1, 1), "w4", 0.25, 3)
+        x = graph.quant(graph.node("Conv", [x, w], "conv4"), "act5", 0.5, 3, signed=1)
+        return graph.model(head(graph, x, draw, 4 * height * width))
+
+    check(build, tmp_path, rng)
+
+
+def test_shuffles_of_channel_groups(tmp_path, rng):
+    def build(batch):
+        graph, x, draw = convolution(batch, 8, kernel=(6, 2, 3, 3))
+        for number, groups in enumerate((3, 2), 1):
+            w = graph.weights(weights_of(draw, 6, 6 // groups, 1, 1), f"w{number}", 0.25, 3)
+            x = graph.node("Conv", [x, w], f"conv{number}", group=groups)
+            x = graph.quant(x, f"act{number}", 0.5, 3, signed=1)
+            x = reshaped(graph, x, [0, groups, 6 // groups, 4, 4], f"split{number}")
+            x = transposed(graph, x, [0, 2, 1, 3, 4], f"turned{number}")
+            x = reshaped(graph, x, [0, -1, 4, 4], f"moved{number}")
+        return graph.model(head(graph, x, draw, 96))
+
+    check(build, tmp_path, rng)
+
+
+def test_shuffles_of_maps_with_channels_last(tmp_path, rng):
+    """As TensorFlow writes them, between two Transpose nodes."""
+
+    def build(batch):
+        graph, x, draw = convolution(batch, 8, kernel=(6, 2, 3, 3))
+        x = transposed(graph, x, [0, 2, 3, 1], "last")
+        x = by_axes(graph, x, [0, 4, 4, 2, 3], [0, 1, 2, 4, 3], [0, 4, 4, 6])
+        x = transposed(graph, x, [0, 3, 1, 2], "first")
+        w = graph.weights(weights_of(draw, 4, 6, 2, 2), "w1", 0.25, 3)
+        x = graph.quant(graph.node("Conv", [x, w], "conv1"), "act1", 0.5, 3, signed=1)
+        return graph.model(head(graph, x, draw, 36))
+
+    check(build, tmp_path, rng)
+
+
+def test_a_shuffle_of_a_signal(tmp_path, rng):
+    """One axis of pixels: PixelShuffle of signals."""
+
+    def build(batch):
+        graph, x, draw = convolution(batch, 8, shape=(2, 1, 8), kernel=(6, 2, 1, 3))
+        x = reshaped(graph, x, [0, 6, 6], "signal")
+        x = by_axes(graph, x, [0, 2, 3, 6], [0, 1, 3, 2], [0, 2, 18])
+        w = graph.weights(weights_of(draw, 4, 2, 3), "w1", 0.25, 3)
+        x = graph.quant(graph.node("Conv", [x, w], "conv1"), "act1", 0.5, 3, signed=1)
+        return graph.model(head(graph, x, draw, 64))
+
+    check(build, tmp_path, rng)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_head_of_a_detector(together, tmp_path, rng):
+    """Anchors and their numbers get axes of their own: the result has the file's order."""
+
+    def build(batch):
+        graph, maps, draw = branches(batch, 5)
+        x = joined(graph, maps) if together else maps[0]
+        w = graph.weights(weights_of(draw, 12, 10 if together else 6, 1, 1), "w", 0.25, 3)
+        x = graph.node("Conv", [x, w], "conv")
+        x = transposed(graph, reshaped(graph, x, [0, 3, 4, 4, 4], "split"), [0, 1, 3, 4, 2], "turned")
+        x = graph.node("Mul", [x, graph.constant(0.5)], "scores")
+        return graph.model(graph.node("Sigmoid", [x], "probabilities"), "scores")
+
+    found = check(build, tmp_path, rng)
+    assert len(found.network.results[0].order) == 192
+
+
+def test_the_classes_of_a_detector(tmp_path, rng):
+    """Softmax along the classes of every anchor and pixel leaves the scores."""
+
+    def build(batch):
+        graph, x, draw = convolution(batch, 8)
+        w = graph.weights(weights_of(draw, 12, 6, 1, 1), "w", 0.25, 3)
+        x = graph.node("Conv", [x, w], "conv")
+        x = reshaped(graph, transposed(graph, x, [0, 2, 3, 1], "last"), [0, -1, 4], "anchors")
+        x = transposed(graph, x, [0, 2, 1], "scores")
+        return graph.model(graph.node("Softmax", [x], "probabilities", axis=1), "scores")
+
+    found = check(build, tmp_path, rng)
+    assert found.network.results[0].block == (1, 3)
+
+
+@pytest.mark.parametrize("flatten", [False, True])
+def test_joined_maps_whose_channels_come_last(flatten, tmp_path, rng):
+    """A vector of them has the channels of all maps for every pixel."""
+
+    def build(batch):
+        graph, maps, draw = branches(batch, 5)
+        x = transposed(graph, joined(graph, maps), [0, 2, 3, 1], "last")
+        if flatten:
+            return graph.model(head(graph, x, draw, 160))
+        w = graph.weights(weights_of(draw, 10, 160), "w", 1 / 64, 8)
+        return graph.model(graph.node("Gemm", [reshaped(graph, x, [0, 160], "flat"), w], "scores", transB=1))
+
+    check(build, tmp_path, rng)
+
+
+@pytest.mark.parametrize("op", ["DepthToSpace", "SpaceToDepth", "Resize"])
+@pytest.mark.parametrize("grid", [0.5, 0.25])
+def test_blocks_of_joined_maps(op, grid, tmp_path, rng):
+    def build(batch):
+        graph, maps, draw = branches(batch, 5)
+        w = graph.weights(weights_of(draw, 2, 6, 1, 1), "w2", 0.25, 3)
+        y = graph.quant(graph.node("Conv", [maps[0], w], "conv2"), "act2", grid, 3, signed=1)
+        x = joined(graph, [maps[0], y])
+        if op == "Resize":
+            scales = [x, "", graph.constant([1, 1, 2, 2])]
+            ways = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+            x = graph.node(op, scales, "made", mode="nearest", **ways)
+        else:
+            x = graph.node(op, [x], "made", blocksize=2)
+        channels, size = {"DepthToSpace": (2, 8), "SpaceToDepth": (32, 2), "Resize": (8, 8)}[op]
+        x = graph.quant(x, "act3", 0.5, 3, signed=1)
+        w = graph.weights(weights_of(draw, 4, channels, 1, 1), "w3", 0.25, 3)
+        x = graph.quant(graph.node("Conv", [x, w], "conv3"), "act4", 0.5, 3, signed=1)
+        return graph.model(head(graph, x, draw, 4 * size * size))
+
+    check(build, tmp_path, rng)
+
+
+@pytest.mark.parametrize(
+    "split, order, after, message",
+    [
+        ([0, 4, 24], None, None, r"node split \(Reshape\): reshapes \(1, 6, 4, 4\) to \(1, 4, 24\), which"),
+        ([0, 2, 3, 4, 4], [0, 2, 1, 3, 4], [0, 3, 2, 16], r"node conv1 \(Conv\): reads axes \(3, 2, 16\)"),
+        ([0, 6, 2, 2, 4], [0, 1, 3, 2, 4], [0, 6, 4, 4], r"node conv1 \(Conv\): reads axes \(6, 4, 4\) that"),
+        ([0, 6, 4, 2, 2], [0, 1, 3, 2, 4], [0, 12, 4, 2], r"node conv1 \(Conv\): reads axes \(12, 4, 2\)"),
+    ],
+)
+def test_what_makes_no_map(split, order, after, message, tmp_path, rng):
+    graph, x, draw = convolution(1, 8)
+    x = reshaped(graph, x, split, "split")
+    if order:
+        x = reshaped(graph, transposed(graph, x, order, "turned"), after, "moved")
+    rank = len(after or split)
+    w = graph.weights(weights_of(draw, 4, (after or split)[1], *[1] * (rank - 2)), "w1", 0.25, 3)
+    path = tmp_path / "net.onnx"
+    path.write_bytes(graph.model(graph.node("Conv", [x, w], "conv1")).SerializeToString())
+    assert_refused(path, message)
+
+
+def test_what_reads_parts_of_axes(tmp_path, rng):
+    graph, x, draw = convolution(1, 8)
+    x = reshaped(graph, x, [0, 2, 3, 4, 4], "split")
+    x = graph.node("Mul", [x, graph.constant(draw.choice([0.5, 1], (2, 1, 1, 1)))], "scores")
+    path = tmp_path / "net.onnx"
+    path.write_bytes(graph.model(x).SerializeToString())
+    message = "node scores (Mul): reads axes (2, 3, 4, 4) that hold parts of the rows, columns or channels"
+    assert_refused(path, re.escape(message))
