@@ -234,7 +234,7 @@ class _Importer:
         operator = self._operator(node, moving)
         inner = operator.apply(node, tensor.inner, replace(state, constants=constants, tensors={}))
         assert isinstance(inner, Codes | Sums), "an operator on elements makes a map"
-        return Blocks(inner, tensor.block)
+        return replace(tensor, inner=inner)
 
     def _of_regrouped(self, node: Node, tensor: Regrouped, moving: list[str]) -> Tensor:
         """What a node makes of a map whose axes are none: operators on elements see those that it has."""

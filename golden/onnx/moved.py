@@ -108,7 +108,7 @@ def _labelled(tensor: Codes | Sums | Joined | Blocks, dims: Dims) -> Codes | Sum
     if isinstance(tensor, Joined):
         return Joined(tuple(replace(part, dims=dims) for part in tensor.parts))
     if isinstance(tensor, Blocks):
-        return Blocks(replace(tensor.inner, dims=dims), tensor.block)
+        return replace(tensor, inner=replace(tensor.inner, dims=dims))
     return replace(tensor, dims=dims)
 
 

@@ -11,6 +11,7 @@ from .constants import CONSTANT, PASSING
 from .elementwise import ARITHMETIC, STEPS, elementwise
 from .file.graph import Graph, Node
 from .linear import convolution, padded, product
+from .parts import shortened
 from .pool import pool
 from .qlinear import QLINEAR
 from .readers import is_padded, pads
@@ -52,12 +53,14 @@ class State:
 
     def keep(self, node: Node, name: str, tensor: Codes | Sums | Blocks, padded: bool = False) -> Codes:
         """The tensor `name` of the file as codes that a layer stores."""
-        block = (1, 1)
-        if isinstance(tensor, Blocks):
-            block, tensor = tensor.block, tensor.inner
-        new = isinstance(tensor, Sums) or block != (1, 1)
-        real = padded or new and is_padded(self.graph, name)
-        return self.builder.codes(node, tensor, CodeZero.REAL if real else CodeZero.IN_WIDTH, block)
+        whole = tensor.inner if isinstance(tensor, Blocks) else tensor
+        block = tensor.block if isinstance(tensor, Blocks) else (1, 1)
+        new = isinstance(whole, Sums) or block != (1, 1)
+        zero = CodeZero.REAL if padded or new and is_padded(self.graph, name) else CodeZero.IN_WIDTH
+        codes = self.builder.codes(node, whole, zero, block)
+        if codes.shape != tensor.shape:
+            return self.builder.codes(node, shortened(node, codes, tensor.shape, self.builder), zero)
+        return codes
 
 
 class Operator(NamedTuple):

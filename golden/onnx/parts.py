@@ -11,7 +11,7 @@ import numpy as np
 from ..lowering.steps import Affine, Count, Leaky, Step
 from .builder import Builder
 from .file.graph import MAX_ELEMENTS, Node
-from .values.draft import Codes, Dims, Draft
+from .values.draft import Codes, Dims, Draft, Shape
 from .values.quantizers import Constant
 from .values.slicing import choices
 from .values.tensors import Joined, Sums, sizes
@@ -63,7 +63,7 @@ def _along(
             f"takes places {places[:4]} of axis {axis} of {(1, *sizes(tensor))}",
             "channels, or rows or columns in order that are equally far apart",
         )
-    return _cropped(node, tensor, "HW".index(names[0]), places[0], step, len(places), builder)
+    return cropped(node, tensor, "HW".index(names[0]), places[0], step, len(places), builder)
 
 
 def _along_joined(node: Node, tensor: Joined, axis: int, places: list[int], builder: Builder) -> Joined:
@@ -83,7 +83,13 @@ def _along_joined(node: Node, tensor: Joined, axis: int, places: list[int], buil
     return Joined(tuple(found))
 
 
-def _cropped(
+def shortened(node: Node, codes: Codes, shape: Shape, builder: Builder) -> Sums:
+    """`codes` without their last rows and columns, so that `shape` is left."""
+    rows = cropped(node, codes, 0, 0, 1, shape[0], builder)
+    return cropped(node, rows, 1, 0, 1, shape[1], builder)
+
+
+def cropped(
     node: Node, tensor: Codes | Sums, axis: int, first: int, step: int, count: int, builder: Builder
 ) -> Sums:
     """`tensor` with `count` rows (axis 0) or columns only, `step` apart from `first` on: windows that are

@@ -9,6 +9,7 @@ import numpy as np
 from .constants import map_constant
 from .file.graph import MAX_MADE, Node
 from .linear import convolution, pair
+from .parts import cropped
 from .values.draft import Codes
 from .values.quantizers import Constant, Grid, parameter
 from .values.tensors import Blocks, Sums, as_map
@@ -53,24 +54,28 @@ def transposed(node: Node, tensor: Codes | Sums, state: "State") -> Sums | Block
         if bias.shape != (channels,):
             node.refuse(f"bias has shape {bias.shape}", f"({channels},)")
         constants[node.inputs[2]] = Constant(np.tile(bias, math.prod(block)))
-    attributes = {
-        "group": 1,
-        "pads": (*(taps.before for taps in axes), *(taps.behind for taps in axes)),
-    }
-    sums = convolution(replace(node, op="Conv", attributes=attributes), codes, constants)
-    return sums if block == (1, 1) else Blocks(sums, block)
+    pads = [max(0, taps.before) for taps in axes] + [max(0, taps.behind) for taps in axes]
+    plain = replace(node, op="Conv", attributes={"group": 1, "pads": tuple(pads)})
+    sums = convolution(plain, codes, constants)
+    for axis, taps in enumerate(axes, 2 - rank):
+        if min(taps.before, taps.behind) < 0:
+            sums = cropped(node, sums, axis, max(0, -taps.before), 1, taps.blocks, state.builder)
+    return sums if block == (1, 1) else Blocks(sums, block, pair([taps.cut for taps in axes], 0))
 
 
 @dataclass(frozen=True)
 class _Taps:
     """One axis. Tap k meets pixels ``stride * t + phases[k]`` of what is made, on pixels ``t + places[k] -
-    before`` of the map: windows of `reach` on the map with padding `before` and `behind`."""
+    before`` of the map: `blocks` windows of `reach` on the map with padding `before` and `behind`, below 0
+    where they do not reach its ends. The last `cut` pixels that are made are too many."""
 
     stride: int
     phases: list[int]
     places: list[int]
     before: int
     behind: int
+    blocks: int = 1
+    cut: int = 0
 
     @property
     def reach(self) -> int:
@@ -88,28 +93,50 @@ def _taps(node: Node, kernel: tuple[int, ...], size: tuple[int, ...]) -> list[_T
             node.refuse(f"{name} is {values}", f"{count} integers >= {least}")
         return values
 
-    if node.attributes.get("auto_pad", "NOTSET") != "NOTSET" or node.integers("output_shape"):
-        node.refuse("has auto_pad or output_shape", "pads and output_padding")
     strides, dilations = given("strides", rank, 1), given("dilations", rank, 1)
-    pads, more = given("pads", 2 * rank, 0), given("output_padding", rank, 0)
+    more = given("output_padding", rank, 0)
     if max(strides) > _MOST_STRIDE:
         node.refuse(f"strides are {strides}", f"up to {_MOST_STRIDE}")
     found = []
-    for axis, (stride, dilation, padding) in enumerate(zip(strides, dilations, pads[:rank], strict=True)):
-        reached = [tap * dilation - padding for tap in range(kernel[axis])]
+    whole = [
+        stride * (count - 1) + extra + dilation * (taps - 1) + 1
+        for stride, count, extra, dilation, taps in zip(strides, size, more, dilations, kernel, strict=True)
+    ]
+    pads = _padding(node, whole, [stride * count for stride, count in zip(strides, size, strict=True)])
+    for axis, (stride, dilation) in enumerate(zip(strides, dilations, strict=True)):
+        reached = [tap * dilation - pads[axis] for tap in range(kernel[axis])]
         phases = [place % stride for place in reached]
         # Pixel stride * t + phase of the result is tap k of pixel t - place // stride of the map.
         places = [-(place // stride) for place in reached]
-        made = stride * (size[axis] - 1) + more[axis] + reached[-1] + 1 - pads[axis + rank]
-        blocks, rest = divmod(made, stride)
+        made = whole[axis] - pads[axis] - pads[axis + rank]
+        blocks = -(-made // stride)
+        if made < 1:
+            node.refuse(f"makes {made} pixels of {size[axis]} with pads of {pads}", "1 or more")
         before, behind = -min(places), blocks - 1 + max(places) - (size[axis] - 1)
-        if rest or blocks < 1 or min(before, behind) < 0:
-            node.refuse(
-                f"makes {made} pixels of {size[axis]} with strides of {stride}",
-                "a multiple of the strides, and pads that cut no whole pixels of the map off",
-            )
-        found.append(_Taps(stride, phases, [place + before for place in places], before, behind))
+        places = [place + before for place in places]
+        found.append(_Taps(stride, phases, places, before, behind, blocks, blocks * stride - made))
     return found
+
+
+def _padding(node: Node, whole: list[int], same: list[int]) -> tuple[int, ...]:
+    """The pads before and behind every axis; whole: pixels that are made without, same: strides times the
+    pixels of the map."""
+    rank, mode = len(whole), node.attributes.get("auto_pad", "NOTSET")
+    pads, wanted = node.integers("pads") or (0,) * 2 * rank, node.integers("output_shape")
+    if len(pads) != 2 * rank or min(pads) < 0:
+        node.refuse(f"pads is {pads}", f"{2 * rank} integers >= 0")
+    if mode not in ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"):
+        node.refuse(f"auto_pad is {mode!r}", "NOTSET, VALID, SAME_UPPER, SAME_LOWER")
+    if any(pads) and (wanted or mode != "NOTSET"):
+        node.refuse(f"pads are {pads} with output_shape {wanted} and auto_pad {mode}", "one of them")
+    if not wanted and mode in ("NOTSET", "VALID"):
+        return pads
+    wanted = wanted or tuple(same)
+    if len(wanted) != rank or any(size > most for size, most in zip(wanted, whole, strict=True)):
+        node.refuse(f"output_shape is {wanted}", f"{rank} integers, at most {tuple(whole)}")
+    total = [most - size for size, most in zip(wanted, whole, strict=True)]
+    less, rest = [count // 2 for count in total], [count - count // 2 for count in total]
+    return (*less, *rest) if mode == "SAME_UPPER" else (*rest, *less)
 
 
 def _of_blocks(weights: Constant, groups: int, axes: list[_Taps]) -> Constant:

@@ -31,10 +31,12 @@ def file_axes(tensor: Scores) -> Axes:
 def file_order(tensor: Scores) -> tuple[int, ...] | None:
     """Order of a Result that is `tensor`: None where rows, columns and channels have axes of their own, or
     where there is one pixel."""
-    if isinstance(tensor, Regrouped):
-        parts = [part for axis in tensor.axes for part in axis]
+    cut = isinstance(tensor, Blocks) and tensor.cut != (0, 0)
+    if isinstance(tensor, Regrouped) or cut:
+        parts = [part for axis in file_axes(tensor) for part in axis]
         rows, columns, channels = (places(parts, name) for name in "HWC")
         _, width, count = outline(tensor).shape
+        width += tensor.cut[1] if isinstance(tensor, Blocks) else 0
         return tuple(((rows * width + columns) * count + channels).tolist())
     tensor = outline(tensor)
     long = [dim for dim in tensor.dims if dim]
@@ -64,7 +66,8 @@ def are_same(tensor: Scores, other: Scores) -> bool:
         inner, other = (one.inner if isinstance(one, Regrouped) else one for one in (tensor, other))
         return are_same(inner, other)
     if isinstance(tensor, Blocks) and isinstance(other, Blocks):
-        return tensor.block == other.block and are_same(tensor.inner, other.inner)
+        alike = (tensor.block, tensor.cut) == (other.block, other.cut)
+        return alike and are_same(tensor.inner, other.inner)
     if isinstance(tensor, Joined) and isinstance(other, Joined):
         return len(tensor.parts) == len(other.parts) and all(map(are_same, tensor.parts, other.parts))
     if isinstance(tensor, Codes) and isinstance(other, Codes):

@@ -85,16 +85,20 @@ class Joined:
 @dataclass(frozen=True, eq=False)
 class Blocks:
     """A map that is larger than `inner`: the channels of a pixel of `inner` are, row after row, the pixels of
-    a `block` (rows, columns) of it; the axes in the file are the same."""
+    a `block` (rows, columns) of it; the axes in the file are the same.
+
+    cut: how many of its last rows and columns are left out.
+    """
 
     inner: Codes | Sums
     block: tuple[int, int]
+    cut: tuple[int, int] = (0, 0)
 
     @property
     def shape(self) -> Shape:
         """(H, W, C) of the map."""
         (height, width, channels), (rows, columns) = self.inner.shape, self.block
-        return height * rows, width * columns, channels // (rows * columns)
+        return height * rows - self.cut[0], width * columns - self.cut[1], channels // (rows * columns)
 
     @property
     def outline(self) -> Codes | Sums:

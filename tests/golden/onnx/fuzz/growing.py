@@ -15,7 +15,7 @@ def grow(d, tensor):
 
 
 def transposed(d, tensor):
-    """ConvTranspose in one or two dimensions, mostly of whole blocks."""
+    """ConvTranspose in one or two dimensions."""
     channels, *spatial = d.shape(tensor)[1:]
     rank = len(spatial)
     group = d.pick([1, 1, 1, *(size for size in range(1, channels + 1) if channels % size == 0)])
@@ -28,14 +28,17 @@ def transposed(d, tensor):
     # As many pixels more as make whole blocks, if there are so few.
     made = [size - before - after for size, before, after in zip(reach, pads, pads[rank:], strict=False)]
     more = [-count % stride for count, stride in zip(made, strides, strict=True)]
-    if not d.odd(3):
+    if d.maybe(0.7):
         attributes["output_padding"] = more
     if any(pads):
         attributes["pads"] = pads
+    elif d.maybe(0.3):
+        attributes["auto_pad"] = d.pick(["SAME_UPPER", "SAME_LOWER", "VALID", "NOTSET"])
     if max(dilations) > 1:
         attributes["dilations"] = dilations
-    if d.odd():
-        attributes["auto_pad"] = d.pick(["SAME_UPPER", "SAME_LOWER"])
+    if not any(pads) and d.maybe(0.2):
+        most = [step * (size - 1) + own for step, size, own in zip(strides, spatial, reach, strict=True)]
+        attributes["output_shape"] = [max(1, size - d.between(-1 if d.odd() else 0, 2)) for size in most]
     if d.maybe(0.5):
         attributes["kernel_shape"] = kernel
     inputs = [tensor, weight(d, (channels, d.between(1, max(1, 4 // group)), *kernel), 1)]

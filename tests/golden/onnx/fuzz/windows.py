@@ -75,8 +75,21 @@ def convolve_transposed(array, weights, attributes, shape):
     """ConvTranspose without its bias: every pixel spread over what it makes, of `shape`."""
     rank, groups = array.ndim - 2, attributes.get("group", 1)
     strides = attributes.get("strides", [1] * rank)
-    dilations, pads = attributes.get("dilations", [1] * rank), attributes.get("pads", [0] * 2 * rank)
+    dilations, more = (
+        attributes.get(name, [own] * rank) for name, own in (("dilations", 1), ("output_padding", 0))
+    )
     inner, outputs = len(weights) // groups, weights.shape[1]
+    pads = attributes.get("pads")
+    if pads is None:
+        # What `shape` leaves out, of which the odd pixel is one in front unless the node says so.
+        whole = [
+            stride * (size - 1) + extra + dilation * (taps - 1) + 1
+            for stride, size, extra, dilation, taps in zip(
+                strides, array.shape[2:], more, dilations, weights.shape[2:], strict=True
+            )
+        ]
+        upper = attributes.get("auto_pad") == b"SAME_UPPER"
+        pads = [(most - size + (not upper)) // 2 for most, size in zip(whole, shape[2:], strict=True)]
     result = np.zeros(shape, object)
     for place in np.ndindex(*array.shape[2:]):
         for tap in np.ndindex(*weights.shape[2:]):

@@ -48,6 +48,12 @@ class FloatGraph:
         ways = {"coordinate_transformation_mode": "asymmetric", "mode": "nearest", "nearest_mode": "floor"}
         return self.node("Resize", [x, "", scales], **ways)
 
+    def by_axes(self, x, split, order, after):
+        """Reshape, Transpose and Reshape, as PyTorch writes channel shuffles and PixelShuffle."""
+        x = self.node("Reshape", [x, self.integers([1, *split])])
+        x = self.node("Transpose", [x], perm=[0, *order])
+        return self.node("Reshape", [x, self.integers([1, *after])])
+
     def relu6(self, x):
         """A Clip to 0..6."""
         return self.node("Clip", [x, self.constant(0), self.constant(6)])
@@ -184,6 +190,59 @@ def radio(graph):
     return [graph.node("Gemm", [flat, w, graph.constant(graph.rng.normal(0, 0.3, 6))])]
 
 
+def shuffle(graph):
+    """Half of the channels through a block and half beside it, then all of them in turn (ShuffleNet v2)."""
+    x = graph.node("Relu", [graph.conv("x", 3, 16)])
+    starts, middle, ends, axes = (graph.integers([number]) for number in (0, 8, 16, 1))
+    for _ in range(2):
+        beside = graph.node("Slice", [x, starts, middle, axes])
+        y = graph.node("Slice", [x, middle, ends, axes])
+        y = graph.node("Relu", [graph.conv(y, 8, 8, kernel=1, pad=0)])
+        y = graph.conv(y, 8, 8, group=8)
+        y = graph.node("Relu", [graph.conv(y, 8, 8, kernel=1, pad=0)])
+        x = graph.node("Concat", [beside, y], axis=1)
+        x = graph.by_axes(x, [2, 8, 8, 8], [2, 1, 3, 4], [16, 8, 8])
+    return [graph.classes(x, 16)]
+
+
+def groups(graph):
+    """Convolutions of channel groups, and shuffles between them (ShuffleNet v1)."""
+    x = graph.node("Relu", [graph.conv("x", 3, 12)])
+    x = graph.node("Relu", [graph.conv(x, 12, 12, kernel=1, pad=0, group=3)])
+    x = graph.by_axes(x, [3, 4, 8, 8], [2, 1, 3, 4], [12, 8, 8])
+    x = graph.conv(x, 12, 12, group=12)
+    x = graph.conv(x, 12, 12, kernel=1, pad=0, group=3)
+    return [graph.classes(graph.node("Relu", [x]), 12)]
+
+
+def anchors(graph):
+    """A detector whose boxes have axes of their own, on a map and on one of twice the pixels."""
+    x = graph.node("Relu", [graph.conv("x", 3, 16)])
+    half = graph.node("Relu", [graph.conv(x, 16, 16, stride=2)])
+    grown = graph.by_axes(half, [4, 2, 2, 4, 4], [1, 4, 2, 5, 3], [4, 8, 8])
+    both = graph.node("Concat", [x, grown], axis=1)
+    found = []
+    for y, inner, size in ((half, 16, 4), (both, 20, 8)):
+        y = graph.node(
+            "Reshape", [graph.conv(y, inner, 18, kernel=1, pad=0), graph.integers([1, 3, 6, size, size])]
+        )
+        found.append(graph.node("Transpose", [y], perm=[0, 1, 3, 4, 2]))
+    return found
+
+
+def decoder(graph):
+    """Half of the pixels and back, by transposed convolutions that make an odd number of them."""
+    x = graph.node("Relu", [graph.conv("x", 3, 8, stride=2)])
+    w = graph.constant(graph.rng.normal(0, 0.2, (8, 6, 3, 3)))
+    x = graph.node("ConvTranspose", [x, w], strides=[2, 2], pads=[1] * 4)
+    w = graph.constant(graph.rng.normal(0, 0.2, (6, 3, 2, 2)))
+    return [
+        graph.node("ConvTranspose", [graph.node("Relu", [x]), w, graph.constant(graph.rng.normal(0, 0.3, 3))])
+    ]
+
+
+# The runtime has no fused ConvTranspose, and leaves its weights as they are.
+NOT_FUSED = ("unet", "decoder")
 SHAPES = {"yolo": (3, 26, 26), "tcn": (3, 24), "radio": (2, 1024)}
 NETWORKS = {
     "leaky": leaky,
@@ -196,6 +255,10 @@ NETWORKS = {
     "yolo": yolo,
     "tcn": tcn,
     "radio": radio,
+    "shuffle": shuffle,
+    "groups": groups,
+    "anchors": anchors,
+    "decoder": decoder,
 }
 
 

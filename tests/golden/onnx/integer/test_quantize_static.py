@@ -6,7 +6,7 @@ import pytest
 from dorefa.golden.network.layer import MAX_BITS
 
 from ..support import assert_refused
-from .float_models import NETWORKS, quantized, round_scales, shape_of
+from .float_models import NETWORKS, NOT_FUSED, quantized, round_scales, shape_of
 from .runtime import compare, compare_layers
 
 # Unsigned activations and signed weights in fused operators are saturated by the runtime on processors
@@ -19,9 +19,11 @@ FORMS = [
     ("QOperator", "QInt8", False, True),
 ]
 
-# The runtime has no fused ConvTranspose, and leaves its weights as they are.
 FILES = [
-    (name, *options) for name in NETWORKS for options in FORMS if (name, options[0]) != ("unet", "QOperator")
+    (name, *options)
+    for name in NETWORKS
+    for options in FORMS
+    if (options[0], name in NOT_FUSED) != ("QOperator", True)
 ]
 
 
