@@ -35,6 +35,7 @@ from .values.draft import Codes
 from .values.element_types import check_image_type, check_range
 from .values.file_axes import outline
 from .values.file_order import in_file_order
+from .values.folded import annotated
 from .values.layout import LAYOUT
 from .values.quantizers import Constant
 from .values.slicing import PARTS
@@ -98,7 +99,9 @@ class _Importer:
     def run(self, image_type: str | None = None) -> Import:
         """The Import of the file."""
         graph = self._graph
-        self._state.constants = {name: Constant(array) for name, array in graph.constants.items()}
+        self._state.constants = {
+            name: annotated(array, graph.types.get(name, "")) for name, array in graph.constants.items()
+        }
         declared = image_type or ("" if has_image_quantizer(graph) else graph.input_type)
         if declared:
             after_batch = graph.input_shape[1:]

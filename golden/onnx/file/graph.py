@@ -71,7 +71,7 @@ class Graph:
     input_shape: the one input, batch first; element_type: of its elements; input_type: data type of QONNX
     that the file declares for it, "" where it is a float; uses: how often each tensor is read, outputs
     included; opsets: domain -> version of its operators; functions: (domain, name) that the file defines;
-    notes: see IntegerNetwork.
+    types: tensor -> data type of QONNX that the file annotates; notes: see IntegerNetwork.
     """
 
     name: str
@@ -85,6 +85,7 @@ class Graph:
     uses: dict[str, int]
     opsets: dict[str, int]
     functions: Collection[tuple[str, str]]
+    types: dict[str, str]
     notes: tuple[str, ...] = ()
 
     @cached_property

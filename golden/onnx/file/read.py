@@ -79,6 +79,7 @@ def _graph(onnx: ModuleType, model: Any, external: ExternalData) -> Graph:
     if len(set(outputs)) < len(outputs):
         raise InputError(f"graph: has the outputs {', '.join(outputs[:5])}; accepted: each name once")
     nodes = needed_nodes(found, {*constants, input_name}, outputs)
+    types = _types(graph)
     uses: dict[str, int] = {}
     for name in (*outputs, *(name for node in nodes for name in node.inputs if name)):
         uses[name] = uses.get(name, 0) + 1
@@ -89,11 +90,12 @@ def _graph(onnx: ModuleType, model: Any, external: ExternalData) -> Graph:
         input_name,
         input_shape,
         _element_type(onnx, graph, input_name),
-        _input_type(onnx, graph, input_name),
+        _input_type(types.get(input_name), _element_type(onnx, graph, input_name)),
         outputs,
         uses,
         _opsets(model),
         {(clean(function.domain), clean(function.name)) for function in model.functions},
+        types,
         _notes(graph, input_name),
     )
 
@@ -199,14 +201,20 @@ def _element_type(onnx: ModuleType, graph: Any, name: str) -> str:
         raise InputError(f"input {name}: element type {kind}; accepted: a type of numbers") from None
 
 
-def _input_type(onnx: ModuleType, graph: Any, name: str) -> str:
-    """The annotated data type of the input; else that of its elements where these are integers of at most a
-    byte."""
+def _types(graph: Any) -> dict[str, str]:
+    """Tensor -> the data type that is annotated first."""
+    found: dict[str, str] = {}
     for annotation in graph.quantization_annotation:
-        if clean(annotation.tensor_name) == name:
-            for entry in annotation.quant_parameter_tensor_names:
-                if entry.key == "finn_datatype":
-                    return "" if clean(entry.value).startswith("FLOAT") else clean(entry.value)
-    element = _element_type(onnx, graph, name)
+        for entry in annotation.quant_parameter_tensor_names:
+            if entry.key == "finn_datatype":
+                found.setdefault(clean(annotation.tensor_name), clean(entry.value))
+    return found
+
+
+def _input_type(annotated: str | None, element: str) -> str:
+    """The data type of the input: the annotated one; else that of its elements where these are integers of at
+    most a byte."""
+    if annotated is not None:
+        return "" if annotated.startswith("FLOAT") else annotated
     small = {"int8", "uint8", *(name for name, _ in PACKED.values())}
     return element.upper() if element in small else ""
