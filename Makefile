@@ -15,7 +15,7 @@ test: venv
 	$(RUN) -m pytest --numprocesses auto --dist worksteal --junitxml $(VENV)/tests.xml
 	$(RUN) docs/verification_plan.py ran $(VENV)/tests.xml
 
-# A sample of the campaigns, netlists of all families, the commands of the README.
+# A sample of the campaigns and of the cases that make test leaves out, the commands of the README.
 test-long: venv
 	$(RUN) -m pytest --numprocesses auto --dist worksteal -m sample --junitxml $(VENV)/sample.xml
 

@@ -84,8 +84,11 @@ def _by_channel(node: Node) -> bool:
 
 def resize(node: Node, tensor: Codes | Sums, state: "State") -> Codes | Sums | Blocks:
     """Resize and Upsample by whole factors: every pixel becomes a block of equal ones."""
-    tensor = _map(node, tensor, state)
-    block = pair(whole_factors(node, (state.batch, *sizes(tensor)), state.constants)[2:])
+    last = tensor.dims == map_dims(3, True)
+    tensor = tensor if last else _map(node, tensor, state)
+    shape, channels = (state.batch, *sizes(tensor)), 3 if last else 1
+    factors = whole_factors(node, shape, channels, state.constants)
+    block = pair([factor for axis, factor in enumerate(factors) if axis not in (0, channels)])
     elements = math.prod((*tensor.shape, *block))
     if elements > MAX_ELEMENTS:
         node.refuse(f"makes a map of {elements} elements", f"at most {MAX_ELEMENTS}")

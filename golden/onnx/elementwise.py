@@ -29,6 +29,11 @@ def elementwise(node: Node, tensor: Codes | Sums, constants: Constants) -> Codes
     return extended(node, tensor, STEPS[node.op](node, tensor, constants))
 
 
+def negated(node: Node, tensor: Codes | Sums) -> Codes | Sums:
+    """`tensor` times -1."""
+    return extended(node, tensor, _neg(node, tensor, {}))
+
+
 def extended(node: Node, tensor: Codes | Sums, steps: tuple[Step, ...]) -> Codes | Sums:
     """`tensor` behind more steps; stored again where they are more than scale and offset of its codes."""
     if not steps:

@@ -19,6 +19,7 @@ from .blocks import RESIZING, repeated
 from .constants import PASSING, check_inference, fold, shape_constant
 from .declared.check import understood
 from .declared.meaning import FLOATS
+from .elementwise import negated
 from .file.graph import Node
 from .file.read import read_graph
 from .image import declared_codes
@@ -300,14 +301,17 @@ class _Importer:
         return answer(node, tensor, self._state)
 
     def _sum(self, node: Node, moving: list[str]) -> Codes | Sums:
-        """What an operator makes of several tensors that depend on the image: the sum of two."""
-        if node.op not in ("Add", "QLinearAdd") or len(moving) != 2:
-            node.refuse("combines two tensors that depend on the image", "Add of two feature maps")
+        """What an operator makes of several tensors that depend on the image: the sum or the difference of
+        two."""
+        if node.op not in ("Add", "Sub", "QLinearAdd") or len(moving) != 2:
+            node.refuse("combines two tensors that depend on the image", "Add or Sub of two feature maps")
         pair = [item for name in moving if isinstance(item := self._known[name], Codes | Sums)]
         if len(pair) < 2:
             node.refuse("adds the image before it is quantized, a padded map or scores", "feature maps")
         if node.op == "QLinearAdd":
             return qlinear_add(node, pair, self._state)
+        if node.op == "Sub":
+            pair[1] = negated(node, pair[1])
         return residual_add(node, pair, self._state.builder)
 
     def _quantize_image(self, node: Node, tensor: Raw) -> Raw | Codes:

@@ -87,6 +87,9 @@ def applied(node: Node, tensor: Joined, constants: Constants, builder: Builder, 
         transposed = node.op == "Gemm" and node.integer("transB")
         return _summed(node, tensor, constants, builder, apply, -1 if transposed else -2)
     if node.op == "Conv":
+        inner = constants[node.inputs[1]].array.shape[1]
+        if any(part.shape[2] % inner for part in tensor.parts):
+            return apply(node, together(node, tensor, builder), constants)
         return _grouped(node, tensor, constants, apply)
     if node.op not in (*ON_ELEMENTS, *_POOLING):
         node.refuse("reads maps that a Concat put together", "convolutions, products, pooling, quantizers")
@@ -161,9 +164,7 @@ def _grouped(node: Node, tensor: Joined, constants: Constants, apply: Apply) -> 
     outer = weights.array.shape[0] // _groups(node)
     results, first = [], 0
     for part in tensor.parts:
-        groups, rest = divmod(part.shape[2], inner)
-        if rest:
-            node.refuse(f"its groups of {inner} channels lie in two joined maps", "groups of one map each")
+        groups = part.shape[2] // inner
         own = {**constants, node.inputs[1]: _sliced(weights, 0, first, groups * outer)}
         if node.has(2):
             own[node.inputs[2]] = _sliced(constants[node.inputs[2]], 0, first, groups * outer)

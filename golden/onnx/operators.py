@@ -15,7 +15,7 @@ from .parts import shortened
 from .pool import pool
 from .qlinear import QLINEAR
 from .readers import is_padded, pads
-from .residual import is_trunk, trunk
+from .residual import is_trunk, trunk, with_weights
 from .streamlined import patch_product, patches, xnor_product
 from .transposed import transposed
 from .values.draft import Codes
@@ -80,7 +80,9 @@ def _elementwise(node: Node, tensor: Codes | Sums, state: State) -> Codes | Sums
 
 def _quantize(node: Node, tensor: Codes | Sums, state: State) -> Codes | Sums:
     if isinstance(tensor, Sums) and is_trunk(node, state.graph, state.constants):
-        return trunk(node, tensor, state.builder, state.constants)
+        made = trunk(node, tensor, state.builder, state.constants)
+        if made is not None:
+            return made
     return elementwise(node, tensor, state.constants)
 
 
@@ -94,18 +96,25 @@ def _qlinear(node: Node, tensor: Codes | Sums, state: State) -> Codes | Sums:
 
 def _convolve(node: Node, tensor: Codes | Sums | Padded, state: State) -> Sums:
     if isinstance(tensor, Padded):
-        return convolution(node, tensor, state.constants)
-    return convolution(node, state.stored(node, tensor, pads(node)), state.constants)
+        codes: Codes | Padded = tensor
+    else:
+        codes = state.stored(node, tensor, pads(node))
+    return with_weights(
+        node, state.constants, state.builder, lambda own, constants: convolution(own, codes, constants)
+    )
 
 
 def _gemm(node: Node, tensor: Codes | Sums, state: State) -> Sums:
-    return product(node, state.stored(node, tensor), state.constants, state.batch)
+    codes, batch = state.stored(node, tensor), state.batch
+    return with_weights(
+        node, state.constants, state.builder, lambda own, constants: product(own, codes, constants, batch)
+    )
 
 
 def _matmul(node: Node, tensor: Codes | Sums | Patches, state: State) -> Sums:
     if isinstance(tensor, Patches):
         return patch_product(node, tensor, state.constants)
-    return product(node, state.stored(node, tensor), state.constants, state.batch)
+    return _gemm(node, tensor, state)
 
 
 def _xnor(node: Node, tensor: Codes | Sums, state: State) -> Sums:

@@ -16,7 +16,7 @@ from .joined import Apply, applied, concat
 from .linear import convolution, product
 from .pool import pool
 from .readers import pads
-from .residual import residual_add
+from .residual import residual_add, with_weights
 from .values.draft import Codes
 from .values.integer_quant import (
     LinearQuantizer,
@@ -117,11 +117,19 @@ def qlinear_product(node: Node, tensor: Codes | Sums, state: "State") -> Codes |
     weights, codes = _weights(node, state, 3, form.axis), _activations(node, tensor, state, 1)
     plain = replace(node, op=form.op, inputs=(node.inputs[0], _WEIGHTS), attributes=form.attributes)
     constants = {**state.constants, _WEIGHTS: weights}
-    if form.op == "Conv":
-        sums = convolution(plain, codes, constants)
-    else:
-        sums = product(plain, codes, constants, state.batch)
+    sums = _summed(plain, codes, constants, state)
     return _finished(node, sums, state, form, weights)
+
+
+def _summed(node: Node, codes: Codes, constants: dict[str, Constant], state: "State") -> Sums:
+    """Sums of a Conv, Gemm or MatMul node."""
+
+    def make(own: Node, constants: dict[str, Constant]) -> Sums:
+        if own.op == "Conv":
+            return convolution(own, codes, constants)
+        return product(own, codes, constants, state.batch)
+
+    return with_weights(node, constants, state.builder, make)
 
 
 def qlinear_product_of_joined(node: Node, tensor: Joined, state: "State", apply: Apply) -> Codes | Sums:
@@ -177,14 +185,14 @@ def conv_integer(node: Node, tensor: Codes | Sums, state: "State") -> Sums:
     """ConvInteger: accumulators."""
     codes, weights = _minus_zero(node, tensor, state, 2), _integer_weights(node, state, 0)
     plain = replace(node, op="Conv", inputs=(node.inputs[0], _WEIGHTS))
-    return convolution(plain, codes, {**state.constants, _WEIGHTS: weights})
+    return _summed(plain, codes, {**state.constants, _WEIGHTS: weights}, state)
 
 
 def matmul_integer(node: Node, tensor: Codes | Sums, state: "State") -> Sums:
     """MatMulInteger: accumulators."""
     codes, weights = _minus_zero(node, tensor, state, 2), _integer_weights(node, state, 1)
     plain = replace(node, op="MatMul", inputs=(node.inputs[0], _WEIGHTS))
-    return product(plain, codes, {**state.constants, _WEIGHTS: weights}, state.batch)
+    return _summed(plain, codes, {**state.constants, _WEIGHTS: weights}, state)
 
 
 def _pooled(op: str, node: Node, tensor: Codes | Sums, state: "State") -> Codes | Sums:

@@ -1,8 +1,11 @@
 """Residual trunks: what a quantizer of more than 8 bits makes, and Add of two feature maps."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from math import gcd
+
+import numpy as np
 
 from ..lowering.steps import Affine, Step, is_even_rounding
 from ..network.layer import MAX_BITS, MAX_CODE_BITS
@@ -12,10 +15,12 @@ from .file.graph import Graph, Node
 from .readers import is_read_by_layer
 from .values.draft import Codes, Draft, Rounding, trunk_bits
 from .values.pair_sum import are_few, pair_sum
-from .values.quantizers import Constant, read_quantizer
+from .values.quantizers import Constant, Grid, Quantizer, bits_of, read_quantizer
 from .values.rounding import quantizer_steps
 from .values.tensors import Sums
 from .values.unit_layers import identity
+
+Constants = dict[str, Constant]
 
 
 def is_trunk(node: Node, graph: Graph, constants: dict[str, Constant]) -> bool:
@@ -25,31 +30,44 @@ def is_trunk(node: Node, graph: Graph, constants: dict[str, Constant]) -> bool:
     return bits > MAX_CODE_BITS or bits > MAX_BITS and not is_read_by_layer(graph, node.outputs[0])
 
 
-def trunk(node: Node, tensor: Sums, builder: Builder, constants: dict[str, Constant]) -> Sums:
+def trunk(node: Node, tensor: Sums, builder: Builder, constants: dict[str, Constant]) -> Sums | None:
     """Sums of the integers round_half_even((m * acc + b) / 2^f) that a wide quantizer makes.
 
-    They are a trunk, in the declared width: only sums of trunks and quantizers can read them.
+    They are a trunk, in the declared width: only sums of trunks and quantizers can read them. None where it
+    makes others, which codes can be.
     """
     quantizer = read_quantizer(node, constants)
-    accepted = f"1..{MAX_BITS} bits, or a trunk: (m * acc + b) / 2^f with ties to even, nothing clamped"
-    problem = f"quantizes activations to {quantizer.bits} bits"
-    tensor, affine = _linear(node, tensor, builder)
+    linear, affine = _linear(node, tensor, builder)
+    found = _trunk_of(node, linear, affine, quantizer)
+    if isinstance(found, Sums):
+        return found
+    if quantizer.bits > MAX_CODE_BITS or linear is not tensor:
+        node.refuse(
+            f"quantizes activations to {quantizer.bits} bits{found}",
+            f"1..{MAX_CODE_BITS} bits, or a trunk: (m * acc + b) / 2^f with ties to even, nothing clamped",
+        )
+    return None
+
+
+def _trunk_of(node: Node, tensor: Sums, affine: Affine, quantizer: Quantizer) -> Sums | str:
+    """The trunk that a quantizer makes of a linear tensor, `affine` of its layer's integer; or what more is
+    to be said where it makes none."""
     before, middle, after = quantizer_steps(node, tensor, quantizer)
     exact = affine.then(before)
     f = max(number.denominator for number in exact.slope + exact.offset).bit_length() - 1
     slope, offset = ([number * (1 << f) for number in part] for part in (exact.slope, exact.offset))
     if tensor.draft.rounding is not None or not is_even_rounding(middle) or f > MAX_SHIFT:
-        node.refuse(problem, accepted)
+        return ""
     if any(number.denominator > 1 for number in slope + offset):
-        node.refuse(problem, accepted)
+        return ""
     m, b = [int(number) for number in slope], [int(number) for number in offset]
     if max(map(abs, m)) >> M_BITS or max(map(abs, b)) >> (B_BITS - 1):
-        node.refuse(problem, accepted)
+        return ""
     draft = replace(tensor.draft, rounding=Rounding(m, b, f, quantizer.bits))
     reached = draft.value_ranges()
     low, high = min(a for a, _ in reached), max(b for _, b in reached)
     if low < middle.low or high > middle.high or quantizer.bits > MAX_TRUNK_BITS:
-        node.refuse(f"{problem}, which do not hold {low}..{high}", accepted)
+        return f", which do not hold {low}..{high}"
     return Sums(draft, (after,), tensor.shape, tensor.dims)
 
 
@@ -79,6 +97,35 @@ def residual_add(node: Node, tensors: list[Codes | Sums], builder: Builder) -> S
     if bits > MAX_TRUNK_BITS:
         node.refuse(f"its sum needs {bits} bits", f"at most {MAX_TRUNK_BITS} bits")
     return Sums(draft, steps, second.shape, second.dims)
+
+
+def with_weights(
+    node: Node, constants: dict[str, Constant], builder: Builder, make: Callable[[Node, Constants], Sums]
+) -> Sums:
+    """What `make` computes of a node with its weights.
+
+    Where these lie around a zero point so that they take a bit more than a layer has, they are integers of 8
+    bits, and a number: another layer sums all that a window holds, times this number.
+    """
+    grid = constants[node.inputs[1]].grid if node.inputs[1] in constants else None
+    if grid is None or not grid.values.size:
+        return make(node, constants)
+    low, high = int(grid.values.min()), int(grid.values.max())
+    bipolar = (grid.values & 1).all() and max(-low, high) < 1 << MAX_BITS
+    if bits_of(low, high) <= MAX_BITS or bipolar or high - low >= 1 << MAX_BITS:
+        return make(node, constants)
+    half = 1 << (MAX_BITS - 1)
+    middle = low + half if low < -half else high - half + 1
+    array, ones = constants[node.inputs[1]].array, np.ones_like(grid.values)
+    sums = [
+        make(own, {**constants, node.inputs[1]: Constant(array, part)})
+        for own, part in (
+            (node, Grid(grid.values - middle, grid.scale, MAX_BITS)),
+            # The bias comes once.
+            (replace(node, inputs=node.inputs[:2]), Grid(ones, grid.scale * middle, 1)),
+        )
+    ]
+    return residual_add(node, [*sums], builder)
 
 
 def _is_stored(sums: Sums) -> bool:

@@ -15,7 +15,7 @@ from dorefa.synth.flow import netlist, yosys
 from dorefa.synth.flow.units import make_unit
 from dorefa.synth.targets.catalog import names
 
-# The families but the first take longer; all run the same test.
+# The families but the first take longer; all run the same test, of engines two are in the sample.
 LATER = (pytest.mark.slow, pytest.mark.sample)
 TARGETS = [
     target if target == "ice40" else pytest.param(target, marks=LATER)
@@ -27,9 +27,9 @@ VARIANTS = [
     ("xilinx", {"structure": "mapped", "pipeline": "level"}),
     ("ecp5", {"quantizer": "affine"}),
     ("gowin", {"quantizer": "affine"}),
-    ("ice40", {"weights": "stream", "port_bytes": 2}),
+    pytest.param("ice40", {"weights": "stream", "port_bytes": 2}, marks=pytest.mark.sample),
     ("gatemate", {"engines": 2, "cols": 2}),
-    ("ecp5", {"cols": 3, "column_reads": "shared"}),
+    pytest.param("ecp5", {"cols": 3, "column_reads": "shared"}, marks=pytest.mark.sample),
     ("ice40", {"cols": 2, "column_reads": "shared"}),
     ("ecp5", {"results": "wide", "rows": 4, "quant": 2}),
 ]
@@ -92,7 +92,6 @@ def test_netlist_with_streamed_trunks(tmp_path, seed):
 
 
 @pytest.mark.slow
-@pytest.mark.sample
 @pytest.mark.parametrize("target, parameters", VARIANTS)
 def test_netlists_of_other_engines(network, netlist_of, target, parameters, seed):
     config, made = netlist_of(target, **parameters)
@@ -111,7 +110,10 @@ def flip_lut(text):
     raise AssertionError("no LUT of the dot unit was found")
 
 
-@pytest.mark.parametrize("target", TARGETS[:-1])  # gates have no tables
+# Gates have no tables.
+@pytest.mark.parametrize(
+    "target", [TARGETS[0], *(pytest.param(one.values[0], marks=pytest.mark.slow) for one in TARGETS[1:-1])]
+)
 def test_one_wrong_lut_is_found(network, netlist_of, target):
     config, made = netlist_of(target)
     report = run(network, config, flip_lut(made.text))

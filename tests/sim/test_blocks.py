@@ -96,7 +96,7 @@ def test_padding_of_a_small_map_reaches_as_far_as_its_zero_channels(tmp_path, rn
     assert_exact(network, fit(network, **SIZES["separate"]))
 
 
-SAMPLE = ("shared", "engines", "streams")
+SAMPLE = ("streams",)
 
 
 @pytest.mark.slow

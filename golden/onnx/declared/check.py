@@ -11,6 +11,7 @@ from ..file.graph import Graph, Node
 from ..file.proto import PACKED
 from . import microsoft, pact
 from .advice import refuse_operator
+from .annotations import ANNOTATIONS
 from .meaning import Declaration, Irrelevant, Meaning, Only, Refused, Unread
 from .qonnx import CHANNELS_LAST, DOMAINS, QONNX, VERSIONS, schemas
 from .standard import OPSETS, STANDARD
@@ -68,14 +69,16 @@ def _find(node: Node, graph: Graph) -> tuple[Declaration, Any]:
     """The declaration and the schema of a node's operator in the version that the file names."""
     if (node.domain, node.op) in graph.functions:
         node.refuse("is a function of the file", "files whose functions are inlined (onnx.inliner)")
-    if node.domain in DOMAINS and node.op in QONNX:
-        version = graph.opsets.get(node.domain, VERSIONS[0])
+    # Files name no domain where none of ONNX's own operators has the name.
+    unnamed = not node.domain and node.op not in STANDARD
+    if (unnamed or node.domain in DOMAINS) and node.op in QONNX:
+        version = graph.opsets.get(node.domain or DOMAINS[0], VERSIONS[0])
         if version not in VERSIONS:
             node.refuse(f"the file has version {version} of {node.domain}", f"{VERSIONS[0]}..{VERSIONS[-1]}")
         return QONNX[node.op], [s for s in schemas()[node.op] if s.since_version <= version][-1]
     if node.op == pact.OP and node.domain in pact.DOMAINS:
         return pact.REQUANT, pact.schema()
-    if node.domain == microsoft.DOMAIN and node.op in microsoft.MICROSOFT:
+    if (unnamed or node.domain == microsoft.DOMAIN) and node.op in microsoft.MICROSOFT:
         return microsoft.MICROSOFT[node.op], microsoft.schemas()[node.op]
     last = node.domain.endswith(".channels_last") and node.op in CHANNELS_LAST
     if node.op not in STANDARD or not (last or node.domain in _STANDARD_DOMAINS):
@@ -121,7 +124,7 @@ def _attributes(node: Node, meanings: Mapping[str, Meaning], schema: Any) -> dic
     """The attributes of a node with the defaults of its schema for those that it lacks."""
     for name, value in node.attributes.items():
         _check_given(node, name, value, meanings, schema)
-    complete = dict(node.attributes)
+    complete = {name: value for name, value in node.attributes.items() if name in schema.attributes}
     for name, known in schema.attributes.items():
         if name in complete:
             continue
@@ -139,6 +142,8 @@ def _attributes(node: Node, meanings: Mapping[str, Meaning], schema: Any) -> dic
 def _check_given(node: Node, name: str, value: Any, meanings: Mapping[str, Meaning], schema: Any) -> None:
     """Refuses an attribute that the operator does not have, not here, or of another kind."""
     if name not in schema.attributes:
+        if (node.op, name) in ANNOTATIONS and ANNOTATIONS[node.op, name](value):
+            return
         names = ", ".join(sorted(schema.attributes)) or "none"
         node.refuse(f"has an attribute {name}, which version {schema.since_version} lacks", names)
     meaning = meanings[name]

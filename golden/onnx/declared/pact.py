@@ -1,4 +1,4 @@
-"""RequantShift, the quantizer between integers of PULP's tools: floor((x mul + add) / div), clipped."""
+"""RequantShift, the quantizer between integers of PULP's tools: (x mul + add) / div, half up, clipped."""
 
 from dataclasses import replace
 from functools import cache
@@ -10,7 +10,7 @@ from ..file.graph import Node
 from .meaning import NUMBERS, Declaration, honoured
 
 OP = "RequantShift"
-DOMAINS = ("PACTOps", "")
+DOMAINS = ("PACTOps", "ai.onnx.contrib", "")
 
 REQUANT = Declaration(
     inputs=honoured("x", "mul", "add"),

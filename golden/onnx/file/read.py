@@ -104,7 +104,7 @@ def _notes(graph: Any, input_name: str) -> tuple[str, ...]:
     """What was taken for granted of the file."""
     image = next(value for value in graph.input if clean(value.name) == input_name)
     batch = image.type.tensor_type.shape.dim[0]
-    if batch.dim_value:
+    if batch.dim_value > 0:
         return ()
     return (f"the batch of input {input_name}, {clean(batch.dim_param) or 'of unknown size'}, is taken as 1",)
 
@@ -175,13 +175,13 @@ def _input(graph: Any, constants: dict[str, np.ndarray]) -> tuple[str, tuple[int
     axes = inputs[0].type.tensor_type.shape.dim
     # A batch of any size is computed image by image.
     for axis, dim in enumerate(axes):
-        if dim.dim_value < 1 and (axis or dim.dim_value < 0):
+        if dim.dim_value < 1 and (axis or dim.dim_value < -1):
             size = clean(dim.dim_param) or dim.dim_value or "unknown"
             raise InputError(
                 f"input {name}: axis {axis} has the size {size}; accepted: fixed sizes "
                 "(export without dynamic axes but that of the batch)"
             )
-    shape = tuple(dim.dim_value or 1 for dim in axes)
+    shape = tuple(max(1, dim.dim_value) for dim in axes)
     if not 2 <= len(shape) <= 4:
         raise InputError(f"input {name}: shape {shape}; accepted: 2 to 4 axes, the batch first")
     if math.prod(shape) > MAX_ELEMENTS:

@@ -29,12 +29,16 @@ _ROUNDINGS: dict[str, Callable[[Fraction], int]] = {
 }
 
 
-def whole_factors(node: Node, shape: tuple[int, ...], constants: dict[str, Constant]) -> list[int]:
-    """Per axis of a map of `shape` how many pixels Resize or Upsample makes of one; refuses others."""
+def whole_factors(
+    node: Node, shape: tuple[int, ...], channels: int, constants: dict[str, Constant]
+) -> list[int]:
+    """Per axis of a map of `shape`, whose axis `channels` stays, how many pixels Resize or Upsample makes of
+    one; refuses others."""
     if node.text("mode") != "nearest":
         node.refuse(f"mode is {node.text('mode')!r}", "nearest")
     after = _resized(node, shape, constants)
-    if after[:2] != shape[:2] or any(new % old for new, old in zip(after, shape, strict=True)):
+    same = after[0] == shape[0] and after[channels] == shape[channels]
+    if not same or any(new % old for new, old in zip(after, shape, strict=True)):
         node.refuse(f"makes {after} of {shape}", "rows and columns times whole numbers")
     # Before version 11 there was one way.
     mode = node.attributes.get("coordinate_transformation_mode", "asymmetric")

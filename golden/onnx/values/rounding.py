@@ -87,21 +87,24 @@ def trunc(node: Node, tensor: Codes | Sums, constants: dict[str, Constant]) -> t
 
 
 def requant_shift(node: Node, tensor: Codes | Sums, constants: dict[str, Constant]) -> tuple[Step, ...]:
-    """Steps of RequantShift: floor((x mul + add) / div) within the levels."""
+    """Steps of RequantShift: floor((x mul + add) / div + 1/2) within the levels."""
     div, levels = node.integer("div"), node.integer("n_levels")
     if div < 1 or levels < 2:
         node.refuse(f"div is {div} and n_levels {levels}", "at least 1, and at least 2")
     mul, add = (_by_channel(node, tensor, constants, *which) for which in ((1, "mul"), (2, "add")))
     low, high = (-((levels + 1) // 2), (levels + 1) // 2 - 1) if node.integer("signed") else (0, levels - 1)
-    return Affine([m / div for m in mul], [a / div for a in add]), Round("FLOOR", low, high)
+    half = Fraction(1, 2)
+    return Affine([m / div for m in mul], [a / div + half for a in add]), Round("FLOOR", low, high)
 
 
 def _by_channel(
     node: Node, tensor: Codes | Sums, constants: dict[str, Constant], place: int, what: str
 ) -> list[Fraction]:
-    """A parameter that broadcasts to the map, or has one axis, of channels."""
+    """A parameter that broadcasts to the map, or whose only long axis is that of the channels: its last one,
+    or one with none but axes of 1 behind it."""
     array = parameter(node, constants, place, what)
-    if array.ndim == 1 and len(tensor.dims) > 1 and tensor.dims[0] in (("C",), ()):
+    alone = array.size == tensor.shape[2] and (array.ndim == 1 or array.shape[1:].count(1) == array.ndim - 1)
+    if alone and tensor.dims[0] in (("C",), ()):
         array = array.reshape(-1, *(1,) * (len(tensor.dims) - 1))
     return per_channel(node, tensor, array, what)
 
@@ -119,7 +122,8 @@ def multi_threshold(node: Node, tensor: Codes | Sums, constants: dict[str, Const
         )
     layout = node.text("data_layout") or {1: "NC", 2: "NWC", 3: "NCHW"}[len(tensor.dims)]
     place = layout.find("C") - 1 if "C" in layout else 0
-    if not 0 <= place < len(tensor.dims) or tensor.dims[place] not in (("C",), ()):
+    of_channels = 0 <= place < len(tensor.dims) and tensor.dims[place] in (("C",), ())
+    if not of_channels and len(table) > 1:
         node.refuse(f"counts along axis {place + 1} of layout {layout}", "the channels' axis")
     levels = [[Fraction(value) for value in row] for row in np.sort(table, axis=1).tolist()]
     scale = Fraction(node.number("out_scale"))

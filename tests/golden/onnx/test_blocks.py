@@ -116,6 +116,17 @@ def test_sums_and_concats_of_larger_maps(tmp_path, rng):
     check(build, tmp_path, rng)
 
 
+def test_resize_of_maps_whose_channels_come_last(tmp_path, rng):
+    def build(batch):
+        graph, x, draw = convolution(batch, 8, shape=(2, 4, 3), kernel=(3, 2, 3, 2))
+        x = graph.node("Transpose", [x], "last", perm=[0, 2, 3, 1])
+        x = graph.node("Transpose", [resize(graph, x, [1, 2, 3, 1])], "first", perm=[0, 3, 1, 2])
+        w = graph.weights(weights_of(draw, 4, 3, 2, 1), "w", 0.25, 3)
+        return graph.model(graph.node("Conv", [x, w], "scores"))
+
+    check(build, tmp_path, rng)
+
+
 def test_space_to_depth(tmp_path, rng):
     def build(batch):
         graph, x, draw = convolution(batch, 8, shape=(2, 8, 6), kernel=(3, 2, 3, 3))

@@ -75,17 +75,21 @@ def test_padding_beyond_bounds_is_refused(side, times, tmp_path):
     )
 
 
-@pytest.mark.parametrize("batch", ["N", ""])
+@pytest.mark.parametrize("batch", ["N", "", -1])
 def test_a_batch_without_a_size_is_taken_as_one(batch, tmp_path):
     graph, x, draw = convolution(1, 4)
     model = graph.model(head(graph, x, draw, 6 * 16))
     dim = model.graph.input[0].type.tensor_type.shape.dim[0]
     dim.Clear()
-    if batch:
+    if batch == -1:
+        dim.dim_value = batch
+    elif batch:
         dim.dim_param = batch
     onnx.save(model, tmp_path / "net.onnx")
     network = importer.load(tmp_path / "net.onnx")
-    assert network.notes == (f"the batch of input x, {batch or 'of unknown size'}, is taken as 1",)
+    assert network.notes == (
+        f"the batch of input x, {batch if batch == 'N' else 'of unknown size'}, is taken as 1",
+    )
 
 
 def test_integers_of_more_than_65536_levels_are_refused(tmp_path):

@@ -21,7 +21,8 @@ def conv(graph, rng, tensor, out, channels, unit=0.25, bias=None, **attributes):
 @pytest.mark.parametrize("signed", [0, 1])
 @pytest.mark.parametrize("scales", [(0.5, 0.5), (0.5, 0.125), (0.375, 0.25)])
 @pytest.mark.parametrize("order", [1, -1])
-def test_two_quantized_tensors(order, scales, signed, tmp_path, seed, rng):
+@pytest.mark.parametrize("op", ["Add", "Sub"])
+def test_two_quantized_tensors(op, order, scales, signed, tmp_path, seed, rng):
     def build(batch):
         rng = np.random.default_rng(seed)
         graph = Graph((batch, 4, 6, 6))
@@ -29,7 +30,7 @@ def test_two_quantized_tensors(order, scales, signed, tmp_path, seed, rng):
         x = graph.quant(conv(graph, rng, x, "conv0", (4, 4, 1, 1)), "act0", scales[0], 3, signed)
         y = conv(graph, rng, x, "conv1", (4, 4, 3, 3), pads=[1, 1, 1, 1])
         y = graph.quant(y, "act1", scales[1], 3, signed=signed)
-        x = graph.node("Add", [x, y][::order], "sum")
+        x = graph.node(op, [x, y][::order], "sum")
         x = graph.quant(graph.node("Relu", [x], "relu"), "act2", 0.5, 3)
         return graph.model(head(graph, x, rng, 4 * 36))
 

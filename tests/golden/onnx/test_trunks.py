@@ -1,4 +1,4 @@
-"""Quantizers of more than 8 bits in QONNX files: rounded trunks, or refused."""
+"""Quantizers of more than 8 bits in QONNX files: rounded trunks, or codes."""
 
 import re
 
@@ -44,17 +44,42 @@ def test_rounded_trunks_equal_the_executor(tmp_path, seed, rng):
     assert [layer.trunk for layer in found.network.layers] == [True, True, False, False]
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"scales": (3 / 32,) * 3}, {"bits": (12, 9, 12), "scales": (1 / 64,) * 3}, {"mode": "FLOOR"}],
+    ids=["no power of two", "too few bits", "rounded down"],
+)
+def test_other_wide_quantizers_make_codes(changes, tmp_path, seed, rng):
+    """Of up to 16 bits; those of 17 are a trunk or refused."""
+    found = check(lambda batch: trunks(np.random.default_rng(seed), batch, **changes), tmp_path, rng)
+    assert max(layer.out_bits or 0 for layer in found.network.layers) > 8
+    wide = (
+        {**changes, "bits": (17, 17, 17)} if "bits" not in changes else {"bits": (17, 20, 17), "mode": "CEIL"}
+    )
+    onnx.save(trunks(rng, **wide), tmp_path / "wide.onnx")
+    message = r"node own0 \(Quant\): quantizes activations to 17 bits; accepted: 1\.\.16 bits, or a trunk: "
+    with pytest.raises(InputError, match=message):
+        importer.load(tmp_path / "wide.onnx")
+
+
+def test_a_wide_quantizer_that_clamps_in_front_of_another(tmp_path, seed, rng):
+    """Dense, Quant, Relu, Quant, as Keras's quantizers are exported."""
+
+    def build(batch):
+        graph, draw = Graph((batch, 6)), np.random.default_rng(seed)
+        x = graph.quant("x", "image", 1 / 8, 8, signed=1)
+        w = graph.weights(weights_of(draw, 6, 8) * 8, "w", 1 / 8, 8)
+        x = graph.quant(graph.node("MatMul", [x, w], "dense"), "wide", 1 / 64, 10, signed=1)
+        x = graph.quant(graph.node("Relu", [x], "relu"), "act", 1 / 8, 6)
+        return graph.model(
+            graph.node("MatMul", [x, graph.weights(weights_of(draw, 8, 3), "w2", 1 / 4, 4)], "scores")
+        )
+
+    found = check(build, tmp_path, rng)
+    assert [layer.out_bits for layer in found.network.layers] == [6, None]
+
+
 REFUSED = {
-    "no power of two": (
-        {"scales": (0.1,) * 3},
-        r"node own0 \(Quant\): quantizes activations to 12 bits; "
-        r"accepted: 1\.\.8 bits, or a trunk: ",
-    ),
-    "too few bits": (
-        {"bits": (12, 9, 12), "scales": (1 / 64,) * 3},
-        r"node own1 \(Quant\): quantizes activations to 9 bits, which do not hold -\d",
-    ),
-    "rounded down": ({"mode": "FLOOR"}, r"node own0 \(Quant\): quantizes activations to 12 bits; "),
     "two units": (
         {"scales": (1 / 8, 1 / 16, 1 / 8)},
         r"node sum1 \(Add\): the scales of its two inputs differ, and one is the trunk of conv0; "

@@ -109,8 +109,14 @@ def campaign_outcome(result):
 
 
 @pytest.mark.slow
-@pytest.mark.sample
-@pytest.mark.parametrize("component", ["issue", "drain", "weight_memory", "threshold_quantizer"])
+@pytest.mark.parametrize(
+    "component",
+    [
+        "issue",
+        "drain",
+        *(pytest.param(name, marks=pytest.mark.sample) for name in ("weight_memory", "threshold_quantizer")),
+    ],
+)
 def test_a_sample_is_killed(component, seed):
     """Each component's whole campaign: bench/mutation.py."""
     (report,) = run_campaign([component], 6, seed, jobs=1)

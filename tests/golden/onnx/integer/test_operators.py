@@ -112,6 +112,36 @@ def test_qlinear_matmul_and_gemm(zero, tmp_path, rng):
     compare(tmp_path / "net.onnx", images(rng, shape=(12,)))
 
 
+@pytest.mark.parametrize("zero", [np.uint8(141), np.uint8(90), np.int8(40), np.int8(-128)])
+def test_weights_around_a_zero_point(zero, tmp_path, rng):
+    """Minus it they take nine bits: those of eight and a layer that sums what the window holds."""
+    graph, ends, kind = IntegerGraph(), np.iinfo(zero.dtype), zero.dtype.type
+    scale, of_image, of_codes = np.float32(1 / 64), kind(111), kind(3)
+
+    def drawn(*shape):
+        # All of the width, mostly in the middle: the runtime saturates sums of large products.
+        middle = (int(ends.min) + int(ends.max)) / 2
+        array = np.clip(rng.normal(middle, 20, shape), ends.min, ends.max).astype(kind)
+        array.flat[:2] = ends.min, ends.max
+        return array
+
+    bias = rng.integers(-4000, 4000, 4).astype(np.int32)
+    inputs = [graph.image(of_image), np.float32(1 / 16), of_image, drawn(4, 3, 3, 3), scale, zero]
+    x = graph.node("QLinearConv", [*inputs, np.float32(2), of_codes, bias], "first", pads=[1, 0, 1, 1])
+    w = graph.node("DequantizeLinear", [drawn(4, 2, 2, 2), scale, zero], "w")
+    x = graph.node("Conv", [dequantized(graph, x, 2, of_codes, "first_real"), w], "second", group=2)
+    x = graph.node("Flatten", [graph.node("QuantizeLinear", [x, np.float32(4), of_codes], "codes")], "flat")
+    inputs = [x, np.float32(4), of_codes, drawn(60, 3), scale, zero, np.float32(16), of_codes]
+    x = graph.node("QLinearMatMul", inputs, "product")
+    onnx.save(graph.model(dequantized(graph, x, 16, of_codes)), tmp_path / "net.onnx")
+    found, *_ = compare(tmp_path / "net.onnx", images(rng))
+    # Those of one channel each only hand codes on.
+    sums = [layer for layer in found.network.layers if layer.values[0].size > 1 and (layer.values == 1).all()]
+    names = {layer.name.partition(".")[0] for layer in sums}
+    assert names == (set() if zero == -128 else {"first", "second", "product"})
+    assert {layer.w_bits for layer in found.network.layers} <= {1, 8}
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.int8])
 def test_integer_products_of_an_image_of_integers(kind, tmp_path, rng):
     """ConvInteger and MatMulInteger: the input's type says what the image is; accumulators are scaled."""

@@ -1,6 +1,6 @@
 # amaranth: UnusedElaboratable=no
-"""The plane packer, by induction: a map is written word by word, each once, none beyond the map, and every
-code is where it belongs, bit by bit."""
+"""The plane packer, by induction: a map is written word by word, each once, none beyond the map, rows as far
+apart as they are told, and every code is where it belongs, bit by bit."""
 
 from types import SimpleNamespace
 
@@ -23,6 +23,8 @@ WORD = SMALL.replace(port_bytes=8)
 # Planes in groups: the next word comes later, or has to wait.
 GROUPS = SMALL.replace(a_bits=3, plane_groups=3, port_bytes=2, feature_depth=12)
 WAITS = GROUPS.replace(port_bytes=4)
+# Rows of a map with others between them.
+ROWS = SMALL.replace(row_steps=1)
 FETCH = 8
 
 
@@ -73,6 +75,10 @@ def maps(config, of=PlanePacker):
         ~dut.image_valid | ~dut.image_last | whole,
         entered + enters <= codes,
     )
+    at = (address + written)[: len(dut.w_address)]
+    if config.row_steps:
+        place = _rows(bench, dut, seen, take & ~image)
+        at = Mux(image, at, place)
     # A word leaves at once, or a cycle later and then its other groups.
     turns, numbers = [take], [written]
     if groups > 1:
@@ -83,7 +89,10 @@ def maps(config, of=PlanePacker):
     bench.always("one by one", (sum(turns) <= 1) & (dut.w_en == Cat(turns).any()))
     for group, (turn, number) in enumerate(zip(turns, numbers, strict=True)):
         bench.always(f"in the map {group}", ~turn | (runs & (number < words)))
-        bench.always(f"word by word {group}", ~turn | (dut.w_address == address + number + group * words))
+        told = address + number + group * words
+        if config.row_steps:
+            told = Mux(image, told, place)
+        bench.always(f"word by word {group}", ~turn | (dut.w_address == told))
     bench.always("all of it", ~dut.done | (written + (take if groups == 1 else 0) == words))
     bench.always("all groups of it", ~dut.done | ~Cat(turns[:-1]).any() | ~image)
     if groups == 1:
@@ -162,13 +171,27 @@ def maps(config, of=PlanePacker):
     waits = Array(waiting.word_select(number, planes) for number in range(config.port_bytes))
     bench.lemma("waits", ~(runs & follows & (chosen >= came)) | (waits[(chosen - came)[:3]] == bits))
     bench.lemma("followed", ~runs | (follows == (chosen < entered)))
-    at = (address + written)[: len(dut.w_address)]
     if groups == 1:
         bench.lemma("runs", runs == ~flushed)
         bench.lemma("address", ~runs | (dut.w_address == at))
     else:
         _groups(bench, dut, seen, config, turns, image, runs, flushed, written, came, codes, at)
     return bench
+
+
+def _rows(bench, dut, seen, written):
+    """The address of the next word of a layer's map, whose words are `written`: its rows counted upwards."""
+    m, size = bench.m, len(dut.row_words)
+    words, step, place, address = (Signal(size, name=name) for name in ("words", "step", "place", "next"))
+    further = Mux(place == words, step, 0)
+    with m.If(written):
+        m.d.sync += [place.eq(Mux(place == words, 0, place + 1)), address.eq(address + 1 + further)]
+    with m.If(dut.start):
+        m.d.sync += [words.eq(dut.row_words), step.eq(dut.row_step), place.eq(0), address.eq(dut.address)]
+    bench.assume(dut.start | ((dut.row_words == words) & (dut.row_step == step)))
+    bench.lemma("rows", seen.image | (place <= words) & (bench.net("dut.left", size) == words - place))
+    bench.cover("a row further on", written & (step == 2) & (words == 0) & (address == dut.address + 3))
+    return address
 
 
 def _groups(bench, dut, seen, config, turns, image, runs, flushed, written, came, codes, at):
@@ -211,7 +234,9 @@ def _groups(bench, dut, seen, config, turns, image, runs, flushed, written, came
 
 
 @pytest.mark.parametrize(
-    "config", [SMALL, ONE, WORD, GROUPS, WAITS], ids=["three", "one", "word", "groups", "waits"]
+    "config",
+    [SMALL, ONE, WORD, GROUPS, WAITS, ROWS],
+    ids=["three", "one", "word", "groups", "waits", "rows"],
 )
 def test_maps(config, tmp_path):
     prove(maps(config), tmp_path, depth=3)
@@ -233,6 +258,8 @@ def test_maps(config, tmp_path):
         (SMALL, "turned(lanes, first) for", "turned(lanes, first + 1) for", "every bit"),
         (GROUPS, "carry.eq(~more | self.image_bytes[:shift].any())", "carry.eq(~more)", "word by word"),
         (GROUPS, "m.d.sync += kept.eq(word)", "m.d.sync += kept.eq(~word)", "as collected"),
+        (ROWS, "Mux(ends, self.row_words, left - 1)", "Mux(ends, self.row_words, left)", "word by word"),
+        (ROWS, "Mux(ends & ~image, self.row_step, 0)", "Mux(ends, self.row_step, 0)", "word by word"),
         (WAITS, "blocked = image & (filled | ~rests[:-1].all())", "blocked = Const(0)", "one by one"),
     ],
 )
