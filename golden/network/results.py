@@ -31,9 +31,9 @@ class Result(NamedTuple):
     """One result of a network, under the name `name`.
 
     parts: maps side by side along the channels, of each the terms that add up to it. block: (rows, columns)
-    of the map handed out that the channels of a pixel are (:func:`in_blocks`). order: of a map that a file
-    hands out as a vector, the place in (H, W, C) order of every number of the vector; None for a map, whose
-    channels come last, and for one number per channel.
+    of the map handed out that the channels of a pixel are (:func:`in_blocks`). order: of what a file hands
+    out as a vector, the place of every number of it in the parts' maps, each in (H, W, C) order and one
+    behind another; None for a map, whose channels come last, and for one number per channel.
     """
 
     name: str
@@ -66,9 +66,15 @@ class Result(NamedTuple):
         return self._joined([np.sum([values[term.layer] for term in part], axis=0) for part in self.parts])
 
     def _joined(self, parts: list[np.ndarray]) -> np.ndarray:
+        if self.order is not None:
+            # The maps of a vector's parts may differ in rows and columns.
+            parts = [self._in_blocks(part).reshape(len(part), -1) for part in parts]
+            return np.concatenate(parts, axis=-1)[:, list(self.order)]
         values = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
-        if self.block != (1, 1):
-            # Of one pixel there are no rows and columns yet.
-            maps = values[:, None, None] if values.ndim == 2 else values
-            values = in_blocks(maps, self.block)
-        return values if self.order is None else values.reshape(len(values), -1)[:, list(self.order)]
+        return self._in_blocks(values)
+
+    def _in_blocks(self, values: np.ndarray) -> np.ndarray:
+        if self.block == (1, 1):
+            return values
+        # Of one pixel there are no rows and columns yet.
+        return in_blocks(values[:, None, None] if values.ndim == 2 else values, self.block)

@@ -46,8 +46,10 @@ def with_axes(node: Node, tensor: Raw | Scores, batch: int, constants: dict[str,
             return Raw(tuple(tensor.sizes[axis] for axis in order))
         if isinstance(tensor, Regrouped):
             return _plain(tensor.inner, tuple(tensor.axes[axis] for axis in order))
-        dims = outline(tensor).dims
-        return _labelled(tensor, tuple(dims[axis] for axis in order))
+        if isinstance(tensor, Joined):
+            parts = (replace(part, dims=tuple(part.dims[axis] for axis in order)) for part in tensor.parts)
+            return Joined(tuple(parts))
+        return _labelled(tensor, tuple(outline(tensor).dims[axis] for axis in order))
     after = target_shape(node, before, constants)
     if not after or after[0] != batch:
         node.refuse(
@@ -58,16 +60,15 @@ def with_axes(node: Node, tensor: Raw | Scores, batch: int, constants: dict[str,
     if isinstance(tensor, Joined) and len(after) == 2 and _begin_with_channels(tensor):
         # Maps of any sizes, one vector behind the other.
         return Joined(tuple(replace(part, dims=(sum(part.dims, ()),)) for part in tensor.parts))
+    problem = f"reshapes {before} to {after}, which splits an axis"
     axes = resized(file_axes(tensor), after[1:]) if _is_one_map(tensor) else None
     if axes is None:
-        node.refuse(f"reshapes {before} to {after}, which splits an axis", "axes joined, kept, or cut evenly")
-    result = _plain(tensor.inner if isinstance(tensor, Regrouped) else tensor, axes)
-    if isinstance(result, Regrouped) and isinstance(tensor, Blocks):
-        node.refuse(
-            f"reshapes {before} to {after}, which splits an axis of what grew by blocks",
-            "axes joined or kept",
-        )
-    return result
+        node.refuse(problem, "axes joined, kept, or cut evenly")
+    if isinstance(tensor, Blocks):
+        if not _is_whole(tensor, axes):
+            node.refuse(f"{problem} of what grew by blocks", "axes joined or kept")
+        return _labelled(tensor, _names(axes))
+    return _plain(tensor.inner if isinstance(tensor, Regrouped) else tensor, axes)
 
 
 def _order(node: Node, rank: int) -> tuple[int, ...]:
@@ -81,8 +82,15 @@ def _order(node: Node, rank: int) -> tuple[int, ...]:
 
 
 def _is_one_map(tensor: Scores) -> bool:
-    """Whether `tensor` has the rows and columns of one map, which joined vectors may not have."""
-    return not isinstance(tensor, Joined) or len({part.shape[:2] for part in tensor.parts}) == 1
+    """Whether `tensor` has the rows and columns of one map in one order, which joined ones may not have."""
+    if not isinstance(tensor, Joined):
+        return True
+    found = [_names(file_axes(part)) for part in tensor.parts]
+    # One channel has no place.
+    of_pixels = {tuple(tuple(name for name in names if name != "C") for names in dims) for dims in found}
+    of_channels = {dims for dims, part in zip(found, tensor.parts, strict=True) if part.shape[2] > 1}
+    sizes_of = {part.shape[:2] for part in tensor.parts}
+    return len(sizes_of) == len(of_pixels) == 1 and len(of_channels) < 2
 
 
 def _begin_with_channels(tensor: Joined) -> bool:
@@ -112,16 +120,17 @@ def _labelled(tensor: Codes | Sums | Joined | Blocks, dims: Dims) -> Codes | Sum
     return replace(tensor, dims=dims)
 
 
-def _plain(tensor: Codes | Sums | Joined | Blocks, axes: Axes) -> Scores:
+def _plain(tensor: Codes | Sums | Joined, axes: Axes) -> Scores:
     """`tensor` with these axes, Regrouped where they are none of a map."""
-    lengths, dims = _lengths(tensor), _names(axes)
-    whole = all(part.size == lengths[part.name] for axis in axes for part in axis)
+    dims = _names(axes)
     # Channels that are not the slowest lie between those of another map.
     mixed = isinstance(tensor, Joined) and any("C" in names[1:] for names in dims)
-    if whole and not mixed:
-        return _labelled(tensor, dims)
-    assert not isinstance(tensor, Blocks), "refused before"
-    return Regrouped(tensor, axes)
+    return _labelled(tensor, dims) if _is_whole(tensor, axes) and not mixed else Regrouped(tensor, axes)
+
+
+def _is_whole(tensor: Scores, axes: Axes) -> bool:
+    lengths = _lengths(tensor)
+    return all(part.size == lengths[part.name] for axis in axes for part in axis)
 
 
 def _names(axes: Axes) -> Dims:

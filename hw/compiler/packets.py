@@ -113,7 +113,7 @@ def outputs(network: IntegerNetwork) -> list[dict[str, object]]:
     """How the network's results are made of those of the layers, ready for JSON: `parts` are side by side
     along the channels, each the sum of the layers' accumulators times their factors, or of their real
     values; `block`: rows and columns of the map that the channels of a pixel are; `order`: of a vector, the
-    place of each number in the map (H, W, C)."""
+    place of each number in the parts' maps (H, W, C), one behind another."""
     return [
         {
             "name": result.name,

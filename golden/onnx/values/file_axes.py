@@ -31,18 +31,36 @@ def file_axes(tensor: Scores) -> Axes:
 def file_order(tensor: Scores) -> tuple[int, ...] | None:
     """Order of a Result that is `tensor`: None where rows, columns and channels have axes of their own, or
     where there is one pixel."""
-    cut = isinstance(tensor, Blocks) and tensor.cut != (0, 0)
-    if isinstance(tensor, Regrouped) or cut:
-        parts = [part for axis in file_axes(tensor) for part in axis]
-        rows, columns, channels = (places(parts, name) for name in "HWC")
-        _, width, count = outline(tensor).shape
-        width += tensor.cut[1] if isinstance(tensor, Blocks) else 0
-        return tuple(((rows * width + columns) * count + channels).tolist())
-    tensor = outline(tensor)
-    long = [dim for dim in tensor.dims if dim]
-    if len(long) > 1 or tensor.shape[:2] == (1, 1):
+    if isinstance(tensor, Regrouped) or (isinstance(tensor, Blocks) and tensor.cut != (0, 0)):
+        return _order_of_axes(tensor)
+    parts = tensor.parts if isinstance(tensor, Joined) else (outline(tensor),)
+    if any(sum(bool(dim) for dim in part.dims) > 1 for part in parts):
         return None
-    return tuple(np.argsort(feature_order(tensor)).tolist())
+    if all(part.shape[:2] == (1, 1) for part in parts):
+        return None
+    order: list[int] = []
+    for part in parts:
+        order += (len(order) + np.argsort(feature_order(part))).tolist()
+    return tuple(order)
+
+
+def _order_of_axes(tensor: Regrouped | Blocks) -> tuple[int, ...]:
+    """The order of a vector of the numbers of `tensor`, by the parts of the map that its axes hold."""
+    axes = [part for axis in file_axes(tensor) for part in axis]
+    rows, columns, channels = (places(axes, name) for name in "HWC")
+    height, width, _ = outline(tensor).shape
+    inner = tensor.inner
+    if isinstance(tensor, Blocks):
+        height, width = height + tensor.cut[0], width + tensor.cut[1]
+    counts = (
+        [part.shape[2] for part in inner.parts] if isinstance(inner, Joined) else [outline(tensor).shape[2]]
+    )
+    ends = np.cumsum(counts)
+    owner = np.searchsorted(ends, channels, side="right")
+    first = (ends - counts)[owner]
+    # Whole maps of the parts before, then pixels of as many channels as the part has.
+    order = height * width * first + (rows * width + columns) * np.array(counts)[owner] + channels - first
+    return tuple(order.tolist())
 
 
 def file_dims(tensor: Scores) -> Dims:

@@ -227,6 +227,49 @@ def test_what_makes_no_map(split, order, after, message, tmp_path, rng):
     assert_refused(path, message)
 
 
+def test_joined_maps_one_of_which_is_turned(tmp_path, rng):
+    """Rows of one are columns of the other: no order of axes is that of both."""
+    graph, maps, _ = branches(1, 5)
+    maps[1] = transposed(graph, maps[1], [0, 1, 3, 2], "other")
+    x = reshaped(graph, joined(graph, maps), [0, 10, 16], "flat")
+    path = tmp_path / "net.onnx"
+    path.write_bytes(graph.model(graph.node("Mul", [x, graph.constant(0.5)], "scores")).SerializeToString())
+    assert_refused(
+        path, r"node flat \(Reshape\): reshapes \(1, 10, 4, 4\) to \(1, 10, 16\), which splits an axis"
+    )
+
+
+@pytest.mark.parametrize("other", ["turned", "smaller", "alike"])
+@pytest.mark.parametrize("end", ["result", "product"])
+def test_vectors_of_different_maps(end, other, tmp_path, rng):
+    """Each has its own order, also as a result."""
+
+    def build(batch):
+        graph, (x, y), draw = branches(batch, 5)
+        if other == "turned":
+            y = transposed(graph, y, [0, 1, 3, 2], "other")
+        if other == "smaller":
+            y = graph.node("MaxPool", [y], "other", kernel_shape=[2, 2], strides=[2, 2])
+        flat = [graph.node("Flatten", [one], f"flat{place}", axis=1) for place, one in enumerate((x, y))]
+        both = joined(graph, flat)
+        if end == "result":
+            return graph.model(graph.node("Mul", [both, graph.constant(0.5)], "scores"))
+        return graph.model(head(graph, both, draw, 112 if other == "smaller" else 160))
+
+    check(build, tmp_path, rng)
+
+
+def test_what_grew_by_blocks_is_not_split(tmp_path, rng):
+    graph, x, _ = convolution(1, 5, kernel=(8, 2, 3, 3))
+    x = graph.node("DepthToSpace", [x], "grown", blocksize=2)
+    reshaped(graph, x, [0, 2, 2, 4, 8], "scores")
+    path = tmp_path / "net.onnx"
+    path.write_bytes(graph.model("scores").SerializeToString())
+    assert_refused(
+        path, r"node scores \(Reshape\): reshapes .* which splits an axis of what grew by blocks; "
+    )
+
+
 def test_what_reads_parts_of_axes(tmp_path, rng):
     graph, x, draw = convolution(1, 8)
     x = reshaped(graph, x, [0, 2, 3, 4, 4], "split")
