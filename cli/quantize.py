@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         from .quantizer import FloatModel
 
         model = FloatModel(args.model, args.model).prepared(folder)
-        real = [_channels_last(array) for array in _stacked([model.run(image) for image in images])]
+        real = _stacked([model.run(image) for image in images])
         widths = (args.net_w, args.net_a)
         asked = _quantized(model, ranges, images, folder, widths)
         labels = None
@@ -132,6 +132,11 @@ def _read_network(path: str) -> Graph:
 
     try:
         graph = understood(read_graph(path))
+        for node in graph.nodes:
+            if "Quant" in node.op or node.op.startswith("QLinear"):
+                node.refuse(
+                    "quantizes already", "a float network; of this one, the other verbs take the file"
+                )
         if graph.input_shape[0] != 1:
             raise InputError(
                 f"input {graph.input_name}: a batch of {graph.input_shape[0]}; accepted: 1, or of any size"
@@ -215,9 +220,12 @@ def _stacked(images: list[list[np.ndarray]]) -> list[np.ndarray]:
     return [np.concatenate(parts).astype(np.float64) for parts in zip(*images, strict=True)]
 
 
-def _channels_last(array: np.ndarray) -> np.ndarray:
-    """An output of the file (batch, C, ...) as ours are."""
-    return np.moveaxis(array, 1, -1) if array.ndim > 2 else array
+def _like(wanted: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """An output of the file, mostly (batch, C, ...), as ours is: channels last, or a vector in the file's
+    order."""
+    last = np.moveaxis(wanted, 1, -1)
+    moved = [size for size in last.shape if size > 1] == [size for size in found.shape if size > 1]
+    return (last if moved else wanted).reshape(found.shape)
 
 
 def _answers(outputs: list[np.ndarray]) -> np.ndarray:
@@ -233,7 +241,7 @@ def _signal_to_noise(real: list[np.ndarray], ours: list[np.ndarray]) -> float | 
     for wanted, found in zip(real, ours, strict=True):
         if wanted.size != found.size:
             return None
-        signal, noise = (wanted**2).sum(), ((wanted - found.reshape(wanted.shape)) ** 2).sum()
+        signal, noise = (wanted**2).sum(), ((_like(wanted, found) - found) ** 2).sum()
         if noise and signal:
             ratio = 10 * float(np.log10(signal / noise))
             worst = ratio if worst is None else min(worst, ratio)
