@@ -41,15 +41,7 @@ def with_axes(node: Node, tensor: Raw | Scores, batch: int, constants: dict[str,
     """`tensor` with the axes that an operator of LAYOUT gives it, and no layer."""
     before = (batch, *sizes(tensor))
     if node.op == "Transpose":
-        order = [axis - 1 for axis in _order(node, len(before))]
-        if isinstance(tensor, Raw):
-            return Raw(tuple(tensor.sizes[axis] for axis in order))
-        if isinstance(tensor, Regrouped):
-            return _plain(tensor.inner, tuple(tensor.axes[axis] for axis in order))
-        if isinstance(tensor, Joined):
-            parts = (replace(part, dims=tuple(part.dims[axis] for axis in order)) for part in tensor.parts)
-            return Joined(tuple(parts))
-        return _labelled(tensor, tuple(outline(tensor).dims[axis] for axis in order))
+        return _transposed(tensor, [axis - 1 for axis in _order(node, len(before))])
     after = target_shape(node, before, constants)
     if not after or after[0] != batch:
         node.refuse(
@@ -69,6 +61,18 @@ def with_axes(node: Node, tensor: Raw | Scores, batch: int, constants: dict[str,
             node.refuse(f"{problem} of what grew by blocks", "axes joined or kept")
         return _labelled(tensor, _names(axes))
     return _plain(tensor.inner if isinstance(tensor, Regrouped) else tensor, axes)
+
+
+def _transposed(tensor: Raw | Scores, order: Sequence[int]) -> Raw | Scores:
+    """`tensor` with its axes after the batch in this order."""
+    if isinstance(tensor, Raw):
+        return Raw(tuple(tensor.sizes[axis] for axis in order))
+    if isinstance(tensor, Regrouped):
+        return _plain(tensor.inner, tuple(tensor.axes[axis] for axis in order))
+    if isinstance(tensor, Joined):
+        parts = (replace(part, dims=tuple(part.dims[axis] for axis in order)) for part in tensor.parts)
+        return Joined(tuple(parts))
+    return _labelled(tensor, tuple(outline(tensor).dims[axis] for axis in order))
 
 
 def _order(node: Node, rank: int) -> tuple[int, ...]:
