@@ -89,12 +89,12 @@ def _is_one_map(tensor: Scores) -> bool:
     """Whether `tensor` has the rows and columns of one map in one order, which joined ones may not have."""
     if not isinstance(tensor, Joined):
         return True
-    found = [_names(file_axes(part)) for part in tensor.parts]
-    # One channel has no place.
-    of_pixels = {tuple(tuple(name for name in names if name != "C") for names in dims) for dims in found}
-    of_channels = {dims for dims, part in zip(found, tensor.parts, strict=True) if part.shape[2] > 1}
-    sizes_of = {part.shape[:2] for part in tensor.parts}
-    return len(sizes_of) == len(of_pixels) == 1 and len(of_channels) < 2
+    orders = {tuple(_without_channels(names) for names in _names(file_axes(part))) for part in tensor.parts}
+    return len(orders) == len({part.shape[:2] for part in tensor.parts}) == 1
+
+
+def _without_channels(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if name != "C")
 
 
 def _begin_with_channels(tensor: Joined) -> bool:
@@ -144,16 +144,14 @@ def _names(axes: Axes) -> Dims:
 def _gathered(node: Node, tensor: Regrouped, state: "State") -> Sums | Codes | None:
     """The map whose channels are those of `tensor` in another order, or those of the pixels of a block too
     (PixelUnshuffle); None where it is none."""
-    lengths = _lengths(tensor)
     parts = [part for axis in tensor.axes for part in axis]
+    # The slowest part of an axis is one of its places in so many.
     outer = {}
     for name in "HW":
         own = [part for part in parts if part.name == name]
         if own:
             outer[name] = max(own, key=lambda part: part.stride)
     block = [outer[name].stride if name in outer else 1 for name in "HW"]
-    if any(part.size * part.stride != lengths[name] for name, part in outer.items()):
-        return None
     channels = [part for part in parts if part not in outer.values()]
     dims = _with_run(tensor.axes, channels)
     if dims is None:

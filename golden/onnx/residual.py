@@ -114,8 +114,7 @@ def with_weights(
     bipolar = (grid.values & 1).all() and max(-low, high) < 1 << MAX_BITS
     if bits_of(low, high) <= MAX_BITS or bipolar or high - low >= 1 << MAX_BITS:
         return make(node, constants)
-    half = 1 << (MAX_BITS - 1)
-    middle = low + half if low < -half else high - half + 1
+    middle = high - (1 << (MAX_BITS - 1)) + 1
     array, ones = constants[node.inputs[1]].array, np.ones_like(grid.values)
     sums = [
         make(own, {**constants, node.inputs[1]: Constant(array, part)})

@@ -13,8 +13,11 @@ _STEPS = 2
 
 
 def annotated(array: np.ndarray, data_type: str) -> Constant:
-    """An initializer with the data type that the file says of it, "" without: of SCALEDINT<bits> also the
-    integers and the scale, one per tensor or per place of an axis, whose float32 products it holds."""
+    """An initializer with the data type that the file says of it, "" without.
+
+    Of SCALEDINT<bits> also the integers and the scale, one per tensor or per place of the first or the second
+    axis, whose float32 products it holds.
+    """
     found = _SCALED.fullmatch(data_type)
     bits = int(found[1]) if found else 0
     if (
@@ -24,7 +27,7 @@ def annotated(array: np.ndarray, data_type: str) -> Constant:
         or not np.isfinite(array).all()
     ):
         return Constant(array)
-    for axis in (None, 0, array.ndim - 1, 1):
+    for axis in (None, 0, 1):
         grid = _grid(array, axis, bits)
         if grid is not None:
             return Constant(array, grid)

@@ -103,7 +103,7 @@ def _by_channel(
     """A parameter that broadcasts to the map, or whose only long axis is that of the channels: its last one,
     or one with none but axes of 1 behind it."""
     array = parameter(node, constants, place, what)
-    alone = array.size == tensor.shape[2] and (array.ndim == 1 or array.shape[1:].count(1) == array.ndim - 1)
+    alone = array.ndim == 1 or array.shape[1:].count(1) == array.ndim - 1
     if alone and tensor.dims[0] in (("C",), ()):
         array = array.reshape(-1, *(1,) * (len(tensor.dims) - 1))
     return per_channel(node, tensor, array, what)

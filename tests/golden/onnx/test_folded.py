@@ -64,7 +64,9 @@ def test_folded_weights_are_those_of_the_quantizer(bits, per_channel, tmp_path, 
             np.testing.assert_array_equal(other.thresholds, -(-layer.thresholds // factor[:, None]))
 
 
-@pytest.mark.parametrize("said", ["SCALEDINT<4>", "SCALEDINT<32>", "SCALEDINT<1>", "INT8", "FLOAT32", ""])
+@pytest.mark.parametrize(
+    "said", ["SCALEDINT<4>", "SCALEDINT<6>", "SCALEDINT<32>", "SCALEDINT<1>", "INT8", "FLOAT32", ""]
+)
 def test_weights_of_more_values_than_they_say(said, tmp_path, seed):
     """Or of no width that weights have."""
     model = folded(build(seed, 8, True))

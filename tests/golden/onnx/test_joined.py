@@ -55,6 +55,16 @@ def test_what_stands_between(tmp_path, rng):
     check(build, tmp_path, rng)
 
 
+def test_channel_groups_that_lie_in_two_maps(tmp_path, rng):
+    def build(batch):
+        graph, maps, draw = branches(batch, 4)
+        w = graph.weights(weights_of(draw, 4, 5, 2, 2), "w", 0.25, 3)
+        x = graph.node("Conv", [joined(graph, maps), w, graph.constant(bias_of(draw, 4))], "conv", group=2)
+        return graph.model(head(graph, graph.quant(x, "act", 0.5, 4, signed=1), draw, 36))
+
+    check(build, tmp_path, rng)
+
+
 def test_joined_vectors_and_parts_of_them(tmp_path, rng):
     def build(batch):
         graph, maps, draw = branches(batch, 5, 3)

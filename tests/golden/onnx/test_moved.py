@@ -136,6 +136,31 @@ def test_a_shuffle_of_a_signal(tmp_path, rng):
     check(build, tmp_path, rng)
 
 
+def test_what_is_split_and_put_back_is_the_same(tmp_path, rng):
+    """No layer stands for it."""
+
+    def build(batch):
+        graph, x, draw = convolution(batch, 8, kernel=(8, 2, 3, 3))
+        x = reshaped(graph, x, [0, 2, 4, 4, 2, 2], "split")
+        x = reshaped(graph, reshaped(graph, x, [0, 8, 2, 2, 4], "other"), [0, 8, 4, 4], "back")
+        return graph.model(head(graph, x, draw, 128))
+
+    found = check(build, tmp_path, rng)
+    assert [layer.name for layer in found.network.layers] == ["conv0", "scores"]
+
+
+def test_joined_maps_as_boxes(tmp_path, rng):
+    """A result whose parts are put into the file's order outside."""
+
+    def build(batch):
+        graph, maps, _ = branches(batch, 5)
+        x = reshaped(graph, joined(graph, maps), [0, 2, 5, 4, 4], "split")
+        return graph.model(transposed(graph, x, [0, 3, 1, 4, 2], "scores"))
+
+    found = check(build, tmp_path, rng)
+    assert len(found.network.results[0].parts) == 2 and len(found.network.results[0].order) == 160
+
+
 @pytest.mark.parametrize("together", [False, True])
 def test_a_head_of_a_detector(together, tmp_path, rng):
     """Anchors and their numbers get axes of their own: the result has the file's order."""
@@ -190,6 +215,8 @@ def test_blocks_of_joined_maps(op, grid, tmp_path, rng):
         graph, maps, draw = branches(batch, 5)
         w = graph.weights(weights_of(draw, 2, 6, 1, 1), "w2", 0.25, 3)
         y = graph.quant(graph.node("Conv", [maps[0], w], "conv2"), "act2", grid, 3, signed=1)
+        # Their value 0 has no code.
+        y = graph.node("Add", [y, graph.constant(0.125)], "moved")
         x = joined(graph, [maps[0], y])
         if op == "Resize":
             scales = [x, "", graph.constant([1, 1, 2, 2])]

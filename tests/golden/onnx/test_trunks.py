@@ -62,6 +62,19 @@ def test_other_wide_quantizers_make_codes(changes, tmp_path, seed, rng):
         importer.load(tmp_path / "wide.onnx")
 
 
+def test_a_wide_quantizer_of_bent_sums_that_is_no_trunk(tmp_path, rng):
+    """They were stored for it already."""
+    graph = Graph((1, 3, 6, 6))
+    x = graph.quant("x", "image", 1 / 8, 4)
+    y = graph.node("Relu", [conv(graph, rng, x, "conv0", (4, 3))], "relu")
+    y = graph.quant(y, "wide", 3 / 32, 12, signed=1)
+    other = graph.quant(conv(graph, rng, x, "conv1", (4, 3)), "act", 0.5, 3)
+    onnx.save(graph.model(graph.node("Add", [y, other], "scores")), tmp_path / "net.onnx")
+    message = r"node wide \(Quant\): quantizes activations to 12 bits; accepted: 1\.\.16 bits, or a trunk: "
+    with pytest.raises(InputError, match=message):
+        importer.load(tmp_path / "net.onnx")
+
+
 def test_a_wide_quantizer_that_clamps_in_front_of_another(tmp_path, seed, rng):
     """Dense, Quant, Relu, Quant, as Keras's quantizers are exported."""
 

@@ -129,7 +129,8 @@ def test_weights_around_a_zero_point(zero, tmp_path, rng):
     inputs = [graph.image(of_image), np.float32(1 / 16), of_image, drawn(4, 3, 3, 3), scale, zero]
     x = graph.node("QLinearConv", [*inputs, np.float32(2), of_codes, bias], "first", pads=[1, 0, 1, 1])
     w = graph.node("DequantizeLinear", [drawn(4, 2, 2, 2), scale, zero], "w")
-    x = graph.node("Conv", [dequantized(graph, x, 2, of_codes, "first_real"), w], "second", group=2)
+    bias = graph.node("DequantizeLinear", [bias, np.float32(1 / 32), np.int32(0)], "bias")
+    x = graph.node("Conv", [dequantized(graph, x, 2, of_codes, "first_real"), w, bias], "second", group=2)
     x = graph.node("Flatten", [graph.node("QuantizeLinear", [x, np.float32(4), of_codes], "codes")], "flat")
     inputs = [x, np.float32(4), of_codes, drawn(60, 3), scale, zero, np.float32(16), of_codes]
     x = graph.node("QLinearMatMul", inputs, "product")
@@ -140,6 +141,18 @@ def test_weights_around_a_zero_point(zero, tmp_path, rng):
     names = {layer.name.partition(".")[0] for layer in sums}
     assert names == (set() if zero == -128 else {"first", "second", "product"})
     assert {layer.w_bits for layer in found.network.layers} <= {1, 8}
+
+
+def test_weights_of_more_than_nine_bits(tmp_path, rng):
+    """Zero points of channels that are far apart."""
+    graph = IntegerGraph()
+    w, zeros = rng.integers(0, 256, (4, 3, 3, 3)).astype(np.uint8), np.array([0, 255, 9, 9], np.uint8)
+    w[:2].flat[[0, -1]] = 255, 0
+    w = graph.node("DequantizeLinear", [w, np.full(4, 0.5, np.float32), zeros], "w", axis=0)
+    graph.node("Conv", [dequantized(graph, graph.image(np.uint8(0)), 1 / 16, np.uint8(0)), w], "scores")
+    path = tmp_path / "net.onnx"
+    path.write_bytes(graph.model("scores").SerializeToString())
+    assert_refused(path, r"node scores \(Conv\): its weights have 9 bits \(-255..255\); accepted: 1..8 bits")
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int8])
