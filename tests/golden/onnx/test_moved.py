@@ -161,6 +161,19 @@ def test_joined_maps_as_boxes(tmp_path, rng):
     assert len(found.network.results[0].parts) == 2 and len(found.network.results[0].order) == 160
 
 
+def test_one_channel_beside_others(tmp_path, rng):
+    """It has no place among the axes, and does not change those of the others."""
+
+    def build(batch):
+        graph, maps, draw = branches(batch, 5)
+        w = graph.weights(weights_of(draw, 1, 6, 1, 1), "w2", 0.25, 3)
+        y = graph.quant(graph.node("Conv", [maps[0], w], "conv2"), "act2", 0.5, 3, signed=1)
+        x = reshaped(graph, joined(graph, [maps[0], y]), [0, 7, 2, 2, 4], "split")
+        return graph.model(transposed(graph, x, [0, 3, 1, 2, 4], "scores"))
+
+    check(build, tmp_path, rng)
+
+
 @pytest.mark.parametrize("together", [False, True])
 def test_a_head_of_a_detector(together, tmp_path, rng):
     """Anchors and their numbers get axes of their own: the result has the file's order."""
@@ -216,7 +229,7 @@ def test_blocks_of_joined_maps(op, grid, tmp_path, rng):
         w = graph.weights(weights_of(draw, 2, 6, 1, 1), "w2", 0.25, 3)
         y = graph.quant(graph.node("Conv", [maps[0], w], "conv2"), "act2", grid, 3, signed=1)
         # Their value 0 has no code.
-        y = graph.node("Add", [y, graph.constant(0.125)], "moved")
+        y = graph.node("Add", [y, graph.constant(1 / 256)], "moved")
         x = joined(graph, [maps[0], y])
         if op == "Resize":
             scales = [x, "", graph.constant([1, 1, 2, 2])]
