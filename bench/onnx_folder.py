@@ -3,10 +3,11 @@
     python bench/onnx_folder.py FOLDER [--jobs 2]
 
 Every file in FOLDER is imported and compiled for the engine that is sized for it, as `dorefa check` does;
-where nothing says what the image is, once more with `--image-type INT8`. Prints a table by folders of FOLDER,
-then the reasons of refusals, with numbers and names left out, and an example of each. Where `inputs.npz` and
-`outputs.npz` of one array each lie beside a file, as its project tests it, golden has to give these. The
-status is 1 where it does not, or a file ended otherwise.
+where nothing says what the image is, once more with `--image-type INT8` (UINT8 where the vectors beside it
+are not below 0). Prints a table by folders of FOLDER, then the reasons of refusals, with numbers and names
+left out, and an example of each. Where `inputs.npz` and `outputs.npz` of one array each lie beside a file,
+as its project tests it, golden has to give these. The status is 1 where it does not, or a file ended
+otherwise.
 """
 
 import argparse
@@ -33,9 +34,9 @@ def tried(path):
     exception where it ended otherwise."""
     beside = [path.with_name(name) for name in ("inputs.npz", "outputs.npz")]
     there = all(file.is_file() and file.stat().st_size for file in beside)
-    given, wanted = ([*np.load(file).values()] if there else [] for file in beside)
-    signed = not given or given[0].min() < 0
     try:
+        given, wanted = ([*np.load(file).values()] if there else [] for file in beside)
+        signed = not given or given[0].min() < 0
         try:
             found = importer.load_import(path)
         except InputError as error:
@@ -76,6 +77,8 @@ def main():
     parser.add_argument("--jobs", type=int, default=2, help="files at a time")
     options = parser.parse_args()
     paths = sorted(options.folder.rglob("*.onnx"))
+    if not paths:
+        parser.error(f"{options.folder}: holds no .onnx file; accepted: a folder of some")
     with ProcessPoolExecutor(options.jobs) as pool:
         outcomes = list(pool.map(tried, paths))
     folders, reasons = defaultdict(Counter), defaultdict(list)

@@ -34,7 +34,6 @@ from .readers import channel_axis, has_image_quantizer, pads, quantized_image
 from .residual import residual_add
 from .values.draft import Codes
 from .values.element_types import check_image_type, check_range
-from .values.file_axes import outline
 from .values.file_order import in_file_order
 from .values.folded import annotated
 from .values.layout import LAYOUT
@@ -164,7 +163,9 @@ class _Importer:
             if shared and (isinstance(result.inner, Codes) or split(result.inner.steps) is not None):
                 result = self._state.keep(node, name, result)
         if isinstance(result, Regrouped):
-            check_range(node, outline(result))
+            inner = result.inner
+            for part in inner.parts if isinstance(inner, Joined) else (inner,):
+                check_range(node, part)
         if isinstance(result, Joined):
             result = Joined(tuple(self._kept(node, name, part, shared) for part in result.parts))
         elif isinstance(result, Codes | Sums):

@@ -16,6 +16,4 @@ def _is_width(value: Any) -> bool:
 ANNOTATIONS: Mapping[tuple[str, str], Callable[[Any], bool]] = {
     **{(op, name): _is_width for op in _COMPUTED for name in _WIDTHS},
     ("MaxPoolNHWC", "dilations"): lambda value: isinstance(value, tuple) and set(value) <= {1},
-    ("MaxPoolNHWC", "storage_order"): lambda value: value == 0,
-    ("MaxPoolNHWC", "auto_pad"): lambda value: value == "NOTSET",
 }

@@ -24,14 +24,14 @@ def annotated(array: np.ndarray, data_type: str) -> Constant:
         not 2 <= bits <= MAX_BITS
         or array.dtype != np.float32
         or array.ndim < 2
+        or not array.size
         or not np.isfinite(array).all()
     ):
         return Constant(array)
-    for axis in (None, 0, 1):
-        grid = _grid(array, axis, bits)
-        if grid is not None:
-            return Constant(array, grid)
-    return Constant(array)
+    # Scales at the ends of float32 divide by 0, or overflow, and are none.
+    with np.errstate(all="ignore"):
+        grids = (_grid(array, axis, bits) for axis in (None, 0, 1))
+        return Constant(array, next((grid for grid in grids if grid is not None), None))
 
 
 def _grid(array: np.ndarray, axis: int | None, bits: int) -> Grid | None:

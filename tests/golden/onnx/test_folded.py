@@ -9,6 +9,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 
 from dorefa.golden.onnx import importer
+from dorefa.golden.onnx.values.folded import annotated
 
 from .support import Graph, assert_refused, bias_of, weights_of
 
@@ -78,3 +79,17 @@ def test_weights_of_more_values_than_they_say(said, tmp_path, seed):
     assert_refused(
         tmp_path / "net.onnx", r"node conv0 \(Conv\): the weights w0 are not quantized; accepted: "
     )
+
+
+@pytest.mark.parametrize(
+    "weights", [np.zeros((0, 3)), np.full((2, 3), 1e-45), np.full((2, 3), 3.4e38), np.eye(3)]
+)
+def test_weights_at_the_ends_of_float32(weights):
+    """Scales next to them are 0 or no numbers: what is found gives the weights again."""
+    weights = np.asarray(weights, np.float32)
+    found = annotated(weights, "SCALEDINT<8>")
+    assert found.array is weights
+    if found.grid is not None:
+        again = found.grid.values.astype(np.float32) * found.grid.scale.astype(np.float32)
+        np.testing.assert_array_equal(again, weights)
+    assert (found.grid is None) == (weights.size == 0)

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from onnx import TensorProto
 
 from .support import assert_refused, bias_of, check, convolution, head, weights_of
 from .test_joined import branches, joined
@@ -308,6 +309,17 @@ def test_what_grew_by_blocks_is_not_split(tmp_path, rng):
     assert_refused(
         path, r"node scores \(Reshape\): reshapes .* which splits an axis of what grew by blocks; "
     )
+
+
+def test_integers_of_every_joined_map_fit_their_type(tmp_path, rng):
+    """Also between a Reshape and a Transpose: the second one's do not."""
+    graph, (x, y), _ = branches(1, 5)
+    y = graph.node("Mul", [y, graph.constant(4096)], "large")
+    x = reshaped(graph, joined(graph, [x, y]), [0, 2, 5, 4, 4], "split")
+    graph.node("Cast", [x], "scores", to=TensorProto.INT8)
+    path = tmp_path / "net.onnx"
+    path.write_bytes(graph.model("scores", dtype=TensorProto.INT8).SerializeToString())
+    assert_refused(path, r"node scores \(Cast\): its values -?\d+..\d+ overflow int8; accepted: ")
 
 
 def test_what_reads_parts_of_axes(tmp_path, rng):
