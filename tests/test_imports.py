@@ -44,6 +44,9 @@ ALLOWED = {
     " hw.engine hw.engine.reader hw.engine.array hw.engine.output",
     "hw.compiler.training": "golden golden.network golden.lowering golden.backward hw.config hw.interface"
     " hw.engine.training hw.compiler",
+    "hw.pipeline.sums": "golden golden.random",
+    "hw.pipeline.kernel": "golden golden.lowering hw.fabric hw.pipeline.sums",
+    "hw.pipeline": "golden golden.network golden.lowering hw.lib hw.pipeline.kernel",
     "hw.verilog": "golden golden.process hw.lib hw.fabric",
     "hw.shell": "golden hw.config hw.interface hw.engine",
     "hw.generate": "golden hw.config hw.interface hw.engine hw.shell hw.compiler hw.verilog",
@@ -54,6 +57,7 @@ ALLOWED |= {
     "sim.job": "",
     "sim.verilator": "sim.job",
     "sim.amaranth": "sim.job",
+    "sim.pipeline": "sim.job sim.verilator",
     "sim.cocotb": "sim.job sim.verilator",
     "sim.training": "sim.job sim.verilator",
     "sim": "sim.job sim.verilator sim.amaranth sim.cocotb",

@@ -28,11 +28,13 @@ class Options:
         allow_average: bool,
         allow_pool_padding: bool,
         max_channels: int,
+        wide_padding: bool = True,
     ):
         self.draws = draws
         self.encodings = tuple(encodings)
         self.allow_average = allow_average
         self.allow_pool_padding = allow_pool_padding
+        self.wide_padding = wide_padding
         self.channels = tuple(c for c in _CHANNELS if c <= max_channels)
 
 
@@ -73,9 +75,21 @@ def _try_geometry(options: Options, shape: Shape, channels: Sequence[int]) -> Fi
         "dilation": tuple(draws.pick((1, 1, 1, 1, 2, 3)) for _ in range(2)),
         "padding": tuple(draws.integer(0, 3) if draws.chance(2) else 0 for _ in range(4)),
     }
+    if not options.wide_padding:
+        reach = [(kernel[axis] - 1) * geometry["dilation"][axis] + 1 for axis in (0, 1)]
+        geometry["padding"] = _within(geometry["padding"], reach)
     if draws.chance(2):
         geometry["pool"] = draw_pool(options)
     return geometry
+
+
+def _within(padding: Sequence[int], reach: Sequence[int]) -> tuple[int, int, int, int]:
+    """Padding that is less than a window's rows and columns, before and behind the map together."""
+    top, left = (min(padding[axis], reach[axis] - 1) for axis in (0, 1))
+    bottom, right = (
+        min(padding[axis + 2], reach[axis] - 1 - before) for axis, before in ((0, top), (1, left))
+    )
+    return top, left, bottom, right
 
 
 def draw_pool(options: Options) -> Pool:
@@ -90,6 +104,8 @@ def draw_pool(options: Options) -> Pool:
     padding = (0, 0, 0, 0)
     if options.allow_pool_padding and draws.chance(2):
         padding = draw_padding(draws, kernel)
+        if not options.wide_padding:
+            padding = _within(padding, kernel)
     return Pool(kind="max", kernel=kernel, stride=stride, padding=padding)
 
 

@@ -25,6 +25,7 @@ def random_network(
     encodings: Sequence[str] = (Encoding.BIPOLAR,),
     allow_average: bool = False,
     allow_pool_padding: bool = False,
+    wide_padding: bool = True,
     residual: bool = False,
     max_macs: int = 300_000,
     max_size: int = 14,
@@ -42,7 +43,8 @@ def random_network(
     a residual trunk, with 1x1 and other shortcuts or the trunk of the block before, sums of up to 4
     terms, averages of trunk and codes. encodings: those to draw from. max_macs: bound for the sum of
     all layers. max_size, max_channels: bounds for the height and width of the image and for every layer.
-    allow_average: average pooling in a chain; allow_pool_padding: padding of max pooling.
+    allow_average: average pooling in a chain; allow_pool_padding: padding of max pooling;
+    wide_padding: padding, of two sides together, as wide as a window and wider.
     """
     for name, bits in (("w_bits", w_bits), ("a_bits", a_bits), ("input_bits", input_bits)):
         if bits is not None:
@@ -64,7 +66,7 @@ def random_network(
         draws.integer(max(1, max_size // 2), max_size),
         min(max_channels, draws.pick((1, 2, 3, 3, 4, 5, 7))),
     )
-    options = Options(draws, members, allow_average, allow_pool_padding, max_channels)
+    options = Options(draws, members, allow_average, allow_pool_padding, max_channels, wide_padding)
     input_shape, levels = shape, (1 << in_bits) - 1
     if residual:
         share = max_macs // (BLOCK_LAYERS * (count - 1) + 2)

@@ -45,7 +45,8 @@ class Operand:
         """As an Amaranth expression."""
         if len(self.pins) == 2:
             a, w = self.pins
-            return {0b1000: a & w, 0b1001: ~(a ^ w), 0b0111: ~(a & w), 0b0110: a ^ w}[self.table]
+            values = {0b1000: a & w, 0b1001: ~(a ^ w), 0b0111: ~(a & w), 0b0110: a ^ w, 0b1110: a | w}
+            return values[self.table]
         if not self.pins:
             return Const(self.table, 1)
         return self.pins[0] if self.table == 0b10 else ~self.pins[0]

@@ -1,0 +1,1 @@
+"""The constant-weight pipeline: a stage per layer, made of its weights."""

@@ -1,0 +1,1 @@
+"""Layers of constant weights as logic: a window of codes in, a pixel of codes out."""

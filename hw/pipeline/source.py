@@ -1,0 +1,78 @@
+"""From a stream that may wait to slots that do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from .slots import slot_signature
+
+
+class Source(wiring.Component):
+    """Makes slots of the pixels of images, `pace` cycles apart or more.
+
+    pixels: of an image; bits: of a pixel; flush: blank slots behind an image which no other follows at once;
+    results: slots of an image that leave the pipeline, of which `room` fit behind it. An image whose `last`
+    comes too early is filled up with zeros, and one without it loses what is too much.
+
+    Ports: `pixel`, `valid`, `last`, `ready`; `taken`, a result has left; `o`, slots, out of registers;
+    `ends`, an image ends in this cycle, and whether it was of a `wrong` length.
+    """
+
+    def __init__(self, *, pixels: int, bits: int, pace: int, flush: int, results: int, room: int) -> None:
+        self._pixels, self._pace, self._flush = pixels, pace, flush
+        self._results, self._room = results, room
+        super().__init__(
+            {name: In(1) for name in ("valid", "last", "taken")}
+            | {name: Out(1) for name in ("ready", "ends", "wrong")}
+            | {"pixel": In(bits), "o": Out(slot_signature(bits))}
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        place, waits = Signal(range(self._pixels)), Signal(range(self._pace))
+        left = Signal(range(self._flush + 1))  # blank slots
+        fills, drops = Signal(), Signal()  # the rest of an image that is too short, too long
+        free = Signal(range(self._room + 1), init=self._room)
+        inside, flushing, open_, room = Signal(), Signal(), Signal(), Signal()
+        takes, pushes, slot, final = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [
+            inside.eq(place != 0),
+            # A flush that has begun is not broken off: the image behind it would lie elsewhere in the raster.
+            flushing.eq((left != 0) & (left != self._flush)),
+            room.eq(free >= self._results),
+            open_.eq((waits == 0) & ~fills & (inside | (~flushing & room))),
+            self.ready.eq(drops | open_),
+            takes.eq(self.valid & open_ & ~drops),
+            pushes.eq((waits == 0) & ~inside & ~takes & (left != 0)),
+            slot.eq(takes | ((waits == 0) & fills) | pushes),
+            final.eq((place == self._pixels - 1) & slot & ~pushes),
+            self.ends.eq(final),
+            self.wrong.eq(fills | ~self.last),
+        ]
+        m.d.sync += [
+            self.o.valid.eq(slot),
+            self.o.first.eq(~inside & ~flushing),
+            self.o.blank.eq(pushes),
+            self.o.word.eq(self.pixel),
+        ]
+        with m.If(fills):
+            m.d.sync += self.o.word.eq(0)
+        with m.If(slot):
+            m.d.sync += waits.eq(self._pace - 1)
+        with m.Elif(waits != 0):
+            m.d.sync += waits.eq(waits - 1)
+        with m.If(pushes):
+            m.d.sync += left.eq(left - 1)
+        with m.Elif(final):
+            m.d.sync += [place.eq(0), left.eq(self._flush), fills.eq(0), drops.eq(takes & ~self.last)]
+        with m.Elif(slot):
+            m.d.sync += [place.eq(place + 1), fills.eq(fills | (takes & self.last))]
+        with m.If(drops & self.valid & self.last):
+            m.d.sync += drops.eq(0)
+        begins = takes & ~inside
+        m.d.sync += free.eq(free - begins * self._results + self.taken)
+        return m

@@ -1,0 +1,222 @@
+# amaranth: UnusedElaboratable=no
+"""A layer as a stage of the pipeline: slots in, slots of its codes or sums out."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from amaranth import Cat, Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from dorefa.golden.lowering.integer_network import IntegerLayer
+from dorefa.golden.network.geometry import Windows
+
+from ..lib.delay import delayed
+from .kernel.kernel import ConstantKernel, KernelOptions
+from .kernel.quantizer import ConstantQuantizer
+from .kernel.word import bits_for
+from .pool import PoolStage
+from .raster import Raster, cropped
+from .slots import slot_signature
+from .window import Window
+
+
+class LayerStage(wiring.Component):
+    """An IntegerLayer whose map of `shape` (H, W, C) comes as slots.
+
+    Ports: `i`, slots of its input codes, a_bits each; `o`, slots of its stored codes, out_bits each, or of
+    its sums, two's complement of :attr:`out_bits` each, where it gives a result.
+    """
+
+    def __init__(self, layer: IntegerLayer, shape: tuple[int, int, int], options: KernelOptions) -> None:
+        self.layer, self.shape, self.options = layer, shape, options
+        values, geometry = _as_convolution(layer, shape)
+        geometry, (rows, columns) = cropped(geometry, shape[:2])
+        kept = values[:, rows, columns]
+        # A window that never reaches the map has the sum 0.
+        self._values = kept if kept.size else np.zeros_like(values[:, :1, :1])
+        self.raster = Raster(shape[:2], geometry)
+        super().__init__(
+            {
+                "i": In(slot_signature(shape[2] * layer.a_bits)),
+                "o": Out(slot_signature(layer.out_channels * self.out_bits)),
+            }
+        )
+
+    @cached_property
+    def kernels(self) -> list[ConstantKernel]:
+        """One for each group of channels."""
+        outputs = len(self._values) // self.layer.groups
+        turns = not self.layer.is_result
+        return [
+            ConstantKernel(
+                self._values[at : at + outputs].reshape(outputs, -1),
+                self.layer.a_bits,
+                self.options,
+                turns=turns,
+            )
+            for at in range(0, len(self._values), outputs)
+        ]
+
+    @cached_property
+    def _offsets(self) -> np.ndarray:
+        """What sums are greater by because signed codes come greater by half their range."""
+        if not self.layer.a_signed:
+            return np.zeros(len(self._values), np.int64)
+        return (1 << (self.layer.a_bits - 1)) * self._values.reshape(len(self._values), -1).sum(axis=1)
+
+    @property
+    def sum_bits(self) -> int:
+        """Bits of a kernel's sum."""
+        return max(kernel.sum_bits for kernel in self.kernels)
+
+    @property
+    def out_bits(self) -> int:
+        """Bits of what leaves, per channel."""
+        layer = self.layer
+        return bits_for(min(layer.acc_min, -1), layer.acc_max) if layer.out_bits is None else layer.out_bits
+
+    @property
+    def _pools_sums(self) -> bool:
+        """Whether pooling comes before the quantizer."""
+        return self.layer.pool is not None and self.layer.pool.kind == "average"
+
+    @property
+    def _area(self) -> int:
+        """Sums of pixels in what the quantizer compares."""
+        return self.layer.pool.area if self._pools_sums and self.layer.pool is not None else 1
+
+    @property
+    def value_bits(self) -> int:
+        """Bits of what the quantizer compares."""
+        half = 1 << (self.sum_bits - 1)
+        return bits_for(-half * self._area, (half - 1) * self._area)
+
+    @cached_property
+    def quantizer(self) -> ConstantQuantizer | None:
+        """None of a layer whose sums are a result."""
+        if self.layer.is_result:
+            return None
+        negated = np.concatenate([kernel.negated for kernel in self.kernels])
+        return ConstantQuantizer(self.layer, self.value_bits, negated, self._area * self._offsets)
+
+    @cached_property
+    def pool(self) -> PoolStage | None:
+        """Pooling, of sums or of codes."""
+        layer, pool = self.layer, self.layer.pool
+        if pool is None:
+            return None
+        bits, out_bits, signed = layer.code_bits or 1, layer.code_bits or 1, False
+        if pool.kind == "average":
+            bits, out_bits, signed = self.sum_bits, self.value_bits, True
+        elif pool.kind == "average_codes":
+            out_bits = (((1 << bits) - 1) * pool.area).bit_length()
+        shape = self.raster.outputs
+        return PoolStage(pool, shape, layer.out_channels, bits, out_bits, signed=signed)
+
+    @cached_property
+    def latency(self) -> int:
+        """Cycles from the last digit of a window to its sums."""
+        return max(kernel.latency for kernel in self.kernels)
+
+    @property
+    def steps(self) -> int:
+        """Cycles that a slot takes."""
+        return self.kernels[0].steps
+
+    def estimate(self) -> int:
+        """Cells that sums and accumulators take, more or less: for comparisons between structures."""
+        cells = 0
+        for kernel in self.kernels:
+            rows = len(kernel.rows.rows) if kernel.rows.total != 1 else 0
+            additions = len(kernel.values) + rows + (kernel.digits - 1) * max(rows, len(kernel.values))
+            cells += kernel.digits * kernel.sums.cells + additions * kernel.sum_bits
+        return cells
+
+    def elaborate(self, platform: Any) -> Module:
+        m, layer = Module(), self.layer
+        digits = self.kernels[0].digits * self.options.digit_bits
+        m.submodules.window = window = Window(
+            self.raster, self.shape[2], layer.a_bits, digit_bits=digits, signed=layer.a_signed
+        )
+        wiring.connect(m, wiring.flipped(self.i), window.i)
+        slots = self._flags(m, window, window.latency - 1 + self.latency)
+        slots = slots | {"word": self._sums(m, window)}
+        pool = self.pool
+        if pool is not None:
+            m.submodules.pool = pool
+        if pool is not None and self._pools_sums:
+            slots = self._through(m, pool, slots)
+        if self.quantizer is not None:
+            m.submodules.quantizer = self.quantizer
+            m.d.comb += self.quantizer.values.eq(slots["word"])
+            late = self.quantizer.latency
+            slots = {name: delayed(m, slots[name], late, name) for name in ("valid", "first", "blank")}
+            slots["word"] = self.quantizer.codes
+        if pool is not None and not self._pools_sums:
+            slots = self._through(m, pool, slots)
+        word = slots["word"] if layer.is_result else self._stored(m, slots["word"])
+        m.d.comb += [
+            self.o.valid.eq(slots["valid"]),
+            self.o.first.eq(slots["first"]),
+            self.o.blank.eq(slots["blank"]),
+            self.o.word.eq(word),
+        ]
+        return m
+
+    def _flags(self, m: Module, window: Window, late: int) -> dict[str, Value]:
+        """Of the window's slots, so many cycles later."""
+        flags = {"valid": window.emitted, "first": window.begins, "blank": window.empty}
+        return {name: delayed(m, value, late, name) for name, value in flags.items()}
+
+    def _sums(self, m: Module, window: Window) -> Value:
+        """The sums of all channels, all as late as the slowest kernel's."""
+        layer, channels = self.layer, self.shape[2]
+        size = self.kernels[0].digits * self.options.digit_bits
+        pixels = [window.x[at : at + channels * size] for at in range(0, len(window.x), channels * size)]
+        own = channels // layer.groups * size
+        sums: list[Value] = []
+        for number, kernel in enumerate(self.kernels):
+            m.submodules[f"kernel{number}"] = kernel
+            m.d.comb += kernel.x.eq(Cat(pixel[number * own : (number + 1) * own] for pixel in pixels))
+            if kernel.steps > 1:
+                m.d.comb += kernel.first.eq(window.first_digit)
+            y = delayed(m, kernel.y, self.latency - kernel.latency, f"sums{number}", reset_less=True)
+            bits = kernel.sum_bits
+            sums += [Value.cast(y)[at : at + bits] for at in range(0, len(kernel.y), bits)]
+        size = self.out_bits if layer.is_result else self.sum_bits
+        results = []
+        for value, offset in zip(sums, self._offsets.tolist(), strict=True):
+            result = Signal(size)
+            m.d.comb += result.eq(value.as_signed() - (offset if layer.is_result else 0))
+            results.append(result)
+        return Cat(results)
+
+    def _through(self, m: Module, pool: PoolStage, slots: dict[str, Value]) -> dict[str, Value]:
+        m.d.comb += [getattr(pool.i, name).eq(value) for name, value in slots.items()]
+        return {name: getattr(pool.o, name) for name in slots}
+
+    def _stored(self, m: Module, counts: Value) -> Value:
+        """Stored codes of counts."""
+        layer, size = self.layer, len(counts) // self.layer.out_channels
+        codes = []
+        for channel in range(layer.out_channels):
+            count = counts[channel * size : (channel + 1) * size]
+            stored = Signal(self.out_bits)
+            m.d.comb += stored.eq(count * layer.code_step + layer.code_offset)
+            codes.append(stored)
+        return Cat(codes)
+
+
+def _as_convolution(layer: IntegerLayer, shape: tuple[int, int, int]) -> tuple[np.ndarray, Windows]:
+    """Weights (outputs, rows, columns, inputs of a group) and windows on the map; a layer of all its inputs
+    has one window, as large as the map."""
+    values, kernel = layer.values, layer.kernel
+    geometry = Windows(kernel=kernel, stride=layer.stride, padding=layer.padding, dilation=layer.dilation)
+    if layer.in_shape != shape:
+        values = values.reshape(-1, *shape)
+        geometry = Windows(kernel=shape[:2])
+    return values, geometry

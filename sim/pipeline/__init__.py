@@ -1,0 +1,1 @@
+"""Simulations of a pipeline: images in, results out, at its streams."""

@@ -1,0 +1,105 @@
+# amaranth: UnusedElaboratable=no
+"""Whole pipelines: random networks with waits at both ends, exact cycles, packets of wrong lengths."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dorefa.golden import lower, random_images, random_network
+from dorefa.golden.errors import InputError
+from dorefa.golden.zoo import catalog
+from dorefa.hw.pipeline.plan import make_plan
+
+from .bench import expected, network_of, packet, plan_of, run
+
+
+def check_times(plan, outcome):
+    """Latency and interval as planned, of images that come as fast as they are taken."""
+    assert outcome.ends[0] - outcome.taken[0] == plan.latency
+    numbers = int(np.prod(plan.stages[-1].layer.out_shape))
+    assert set(np.diff(outcome.ends[:-1])) <= {max(plan.interval, numbers)}
+
+
+@pytest.mark.parametrize("number", range(30))
+def test_random_networks(number, seed):
+    number += 1000 * seed
+    rng = np.random.default_rng(number)
+    network = network_of(number)
+    plan, images = plan_of(network, rng), random_images(network, 4, number)
+    gaps, stalls = ((0, 0), (30, 0), (0, 50), (80, 30))[number % 4]
+    outcome = run(plan, map(packet, images), 4, gaps=gaps, stalls=stalls, rng=rng)
+    assert (np.array(outcome.results) == expected(network, images)).all()
+    assert not any(outcome.marked)
+    if not gaps and not stalls:
+        check_times(plan, outcome)
+
+
+@pytest.mark.parametrize("conv_layers, last", [(2, "fc"), (3, "fc")])
+def test_a_result_that_is_a_map(conv_layers, last, rng):
+    """The network without its last layer, whose sums leave as a map."""
+    network = network_of(5, conv_layers=conv_layers)
+    *layers, before, _ = network.layers
+    final = replace(
+        before, code_bits=None, out_bits=None, thresholds=None, pool=None, out_shape=before.conv_shape
+    )
+    cut = replace(network, layers=(*layers, final), results=())
+    images = random_images(cut, 3, 7)
+    plan = make_plan(cut, evaluations=0)
+    outcome = run(plan, map(packet, images), 3, stalls=20, rng=rng)
+    assert (np.array(outcome.results) == expected(cut, images)).all()
+
+
+def test_packets_of_wrong_lengths():
+    """A short image is filled up with zeros, of a long one the rest is dropped; both are marked, and the ones
+    between them are right."""
+    network = network_of(3)
+    plan = make_plan(network, evaluations=0)
+    images = random_images(network, 5, 3)
+    packets = [packet(image) for image in images]
+    pixels = len(packets[0])
+    kept = pixels // 2
+    packets[1] = [*packets[1][: kept - 1], (packets[1][kept - 1][0], True)]
+    packets[3] = [(word, False) for word, _ in packets[3]] + [(0, False)] * 3 + [(0, True)]
+    images[1].reshape(pixels, -1)[kept:] = 0
+    outcome = run(plan, packets, 5)
+    assert outcome.marked == [False, True, False, True, False]
+    assert (np.array(outcome.results) == expected(network, images)).all()
+
+
+def test_plan_of_digits_small():
+    network = lower(catalog.load("digits-small", net_w=1, net_a=2))
+    plan = make_plan(network, evaluations=0, absorbs=True)
+    assert [stage.steps for stage in plan.stages] == [1, 2, 2, 2]
+    assert plan.interval == 784
+    slower = make_plan(network, evaluations=0, absorbs=True, pace=8)
+    assert [stage.steps for stage in slower.stages] == [8, 2, 2, 2]
+    assert slower.interval == 8 * 784
+
+
+ENGINE = r"the engine \(--architecture engine\) runs it"
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (
+            {"residual": True},
+            rf"layer \w+: (has a residual trunk|does not read the layer before it); {ENGINE}",
+        ),
+        (
+            {},
+            rf"layer conv0: padding of \d and \d (rows|columns) around windows of \d makes more .*; {ENGINE}",
+        ),
+    ],
+)
+def test_refusals(options, message):
+    for seed in range(40):
+        network = lower(random_network(seed, max_macs=20_000, **options))
+        try:
+            make_plan(network, evaluations=0)
+        except InputError as error:
+            if re.fullmatch(message, str(error)):
+                return
+    pytest.fail("no network was refused as expected")

@@ -1,0 +1,129 @@
+"""Windows over slots: every geometry, digits, gaps, images back to back and blank ones."""
+
+import numpy as np
+import pytest
+
+from dorefa.golden.network.geometry import Windows
+from dorefa.hw.pipeline.raster import Raster, cropped
+from dorefa.hw.pipeline.window import Window
+
+from ..support import simulate
+
+
+def geometry(rng, shape):
+    """A random one that fits a map, with less padding than its windows have pixels."""
+    while True:
+        kernel, stride, dilation = (tuple(rng.integers(1, most, 2).tolist()) for most in (5, 4, 4))
+        reach = [(kernel[axis] - 1) * dilation[axis] + 1 for axis in (0, 1)]
+        before = [int(rng.integers(0, size)) for size in reach]
+        behind = [int(rng.integers(0, size - own)) for size, own in zip(reach, before, strict=True)]
+        made = Windows(kernel=kernel, stride=stride, padding=(*before, *behind), dilation=dilation)
+        if min(made.output_size(shape)) > 0:
+            return cropped(made, shape)[0]
+
+
+def slots_of(images, gaps, steps, rng, blanks):
+    """(word or None, first, blank) of every cycle: images one after another, or with blank slots between."""
+    for number, image in enumerate(images):
+        for place, pixel in enumerate(image.reshape(-1, image.shape[-1])):
+            yield pixel, place == 0, False
+            yield from [None] * (steps - 1 + (int(rng.integers(0, 4)) if gaps else 0))
+        if blanks or number == len(images) - 1:
+            for place in range(blanks or image.shape[0] * image.shape[1]):
+                yield np.zeros(image.shape[-1], int), place == 0, True
+                yield from [None] * (steps - 1)
+    yield from [None] * (2 + steps)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("bits, digit", [(1, 1), (2, 2), (3, 1), (5, 2), (3, 4)])
+def test_windows(signed, bits, digit, rng):
+    for case in range(6):
+        shape = tuple(rng.integers(1, 7, 2).tolist())
+        raster = Raster(shape, geometry(rng, shape))
+        channels = int(rng.integers(1, 4))
+        window = Window(raster, channels, bits, digit_bits=digit, signed=signed)
+        assert raster.problem() is None
+        images = rng.integers(0, 1 << bits, (3, *shape, channels))
+        # Blank slots only push out what is there: as many as complete the last window, or more.
+        blanks = raster.lead + int(rng.integers(0, 5)) if case % 2 else 0
+        slots = list(slots_of(images, case % 3 == 0, window.steps, rng, blanks))
+        found = run(window, slots, bits, digit)
+        assert len(found) >= 3 * np.prod(raster.outputs)
+        real = [(begins, codes) for begins, empty, codes in found if not empty]
+        values = np.array([codes for _, codes in real])
+        expected = windows_of(images, raster.geometry, signed, bits)
+        assert (values == expected).all(), (shape, raster.geometry)
+        per_image = int(np.prod(raster.outputs))
+        assert [begins for begins, _ in real] == [at % per_image == 0 for at in range(3 * per_image)]
+
+
+def windows_of(images, geometry, signed, bits):
+    """What a window shows: codes, two's complement greater by half their range, as is the padding."""
+    half = 1 << (bits - 1) if signed else 0
+    padded = geometry.pad(images ^ half, half)
+    rows, columns = geometry.output_size(images.shape[1:3])
+    found = []
+    for image in padded:
+        for y in range(rows):
+            for x in range(columns):
+                top, left = y * geometry.stride[0], x * geometry.stride[1]
+                ends = top + geometry.reach[0], left + geometry.reach[1]
+                window = image[top : ends[0] : geometry.dilation[0], left : ends[1] : geometry.dilation[1]]
+                found.append(window.ravel())
+    return np.array(found)
+
+
+def run(window, slots, bits, digit):
+    """(begins, empty, codes) of every window that is emitted."""
+    found, codes = [], None
+    numbers = len(window.x) // digit
+
+    async def testbench(ctx):
+        nonlocal codes
+        for slot in slots:
+            ctx.set(window.i.valid, slot is not None)
+            if slot is not None:
+                word, first, blank = slot
+                ctx.set(window.i.word, sum(int(code) << (bits * at) for at, code in enumerate(word)))
+                ctx.set(window.i.first, first)
+                ctx.set(window.i.blank, blank)
+            await ctx.tick()
+            if ctx.get(window.step):
+                word = ctx.get(window.x)
+                digits = np.array([word >> (digit * at) & ((1 << digit) - 1) for at in range(numbers)])
+                if ctx.get(window.first_digit):
+                    codes = np.zeros(numbers, int)
+                codes = (codes << digit) + digits
+            if ctx.get(window.emitted):
+                assert ctx.get(window.step)
+                found.append((bool(ctx.get(window.begins)), bool(ctx.get(window.empty)), codes))
+
+    simulate(window, testbench, limit=len(slots) + 2)
+    return found
+
+
+def test_padding_that_makes_more_pixels_than_come():
+    raster = Raster((4, 4), Windows(kernel=(1, 3), padding=(1, 1, 0, 1)))
+    assert raster.problem() == (
+        "padding of 1 and 0 rows around windows of 1 makes more pixels than come; accepted: "
+        "less than 1 in all"
+    )
+
+
+@pytest.mark.parametrize(
+    "kernel, padding, shape, kept, left",
+    [
+        ((3, 3), (1, 1, 1, 1), (1, 1), (1, 1), (0, 0, 0, 0)),
+        ((5, 1), (2, 0, 2, 0), (2, 3), (3, 1), (1, 0, 1, 0)),
+        ((3, 3), (1, 1, 1, 1), (4, 4), (3, 3), (1, 1, 1, 1)),
+        ((1, 1), (2, 0, 0, 0), (1, 1), (1, 1), None),
+    ],
+)
+def test_rows_that_are_always_padding_are_left_out(kernel, padding, shape, kept, left):
+    stride = (3, 1) if left is None else (1, 1)
+    whole = Windows(kernel=kernel, padding=padding, stride=stride)
+    made, _ = cropped(whole, shape)
+    assert made.kernel == kept
+    assert left is None or made.padding == left
+    assert made.output_size(shape) == whole.output_size(shape)
