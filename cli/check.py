@@ -7,6 +7,8 @@ from dorefa.golden.errors import InputError
 from .common import options
 from .common.layers import bipolar_inputs, layer_table, say_bipolar, say_groups
 from .common.output import Output
+from .pipeline.check import check_pipeline
+from .pipeline.options import add_architecture, is_pipeline
 from .training.check import check_training
 from .training.options import training_asked
 
@@ -19,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help=options.MODEL_HELP)
     options.add_network_options(parser, training=True)
     options.add_engine_options(parser)
+    add_architecture(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,6 +31,8 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.hw.compiler.compile import compile_plan, per_image
     from dorefa.sim.report import layer_report
 
+    if is_pipeline(args):
+        return check_pipeline(args)
     if training_asked(args):
         return check_training(args)
     out = Output(args.json, inputs=options.input_files(args))

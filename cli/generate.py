@@ -6,6 +6,8 @@ from dorefa.golden.errors import InputError
 
 from .common import options
 from .common.output import Output, new_folder
+from .pipeline.generate import generate_pipeline
+from .pipeline.options import add_architecture, is_pipeline
 from .training.options import training_asked, training_config
 
 SUMMARY = "write an engine as portable Verilog"
@@ -41,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_network_options(parser, training=True)
     options.add_engine_options(parser)
+    add_architecture(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -49,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.hw.compiler.compile import compile_network
     from dorefa.hw.generate.file_set import file_set, paths, write_set
 
+    if is_pipeline(args):
+        return generate_pipeline(args)
     out = Output(args.json, inputs=options.input_files(args))
     if args.preload and args.model is None:
         raise InputError("--preload needs a network; accepted: --model MODEL beside it")

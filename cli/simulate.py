@@ -9,6 +9,8 @@ from dorefa.golden.files import write_file
 from .common import options
 from .common.layers import bipolar_inputs, layer_table, say_bipolar, say_groups
 from .common.output import Output, Progress, results_file
+from .pipeline.options import add_architecture, is_pipeline
+from .pipeline.simulate import simulate_pipeline
 
 SUMMARY = "run the generated Verilog and compare every layer with the golden model"
 EXAMPLE = "dorefa simulate digits --simulator verilator --limit 100"
@@ -65,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--logits", metavar="L.npy", help="float64 accumulators x scale + bias")
     options.add_network_options(parser)
     options.add_engine_options(parser)
+    add_architecture(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -74,6 +77,8 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.hw.generate import file_set
     from dorefa.sim import backends
 
+    if is_pipeline(args):
+        return simulate_pipeline(args, lambda network, simulator: _limited(args, network, simulator))
     out = Output(
         args.json,
         outputs={"--output": args.output, "--logits": args.logits},
@@ -208,6 +213,15 @@ def _verilog(out, args, network, config, simulator):
         made = make_netlist(make_unit("engine", config, target), target, folder=scratch)
     out.say(f"netlist for {target}: {sum(made.cells.values()):,} cells, memories are {made.memories}")
     return made.text, made
+
+
+def _limited(args, network, simulator):
+    """:func:`_images` of a pipeline, which runs all that it gets."""
+    images, labels = _images(args, network, simulator, 1)
+    count = len(images) if args.limit is None else args.limit
+    if not 1 <= count <= len(images):
+        raise InputError(f"--limit is {count}; accepted: 1 to {len(images)}, the images there are")
+    return images[:count], None if labels is None else labels[:count]
 
 
 def _images(args, network, simulator, batch):

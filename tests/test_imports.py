@@ -57,7 +57,7 @@ ALLOWED |= {
     "sim.job": "",
     "sim.verilator": "sim.job",
     "sim.amaranth": "sim.job",
-    "sim.pipeline": "sim.job sim.verilator",
+    "sim.pipeline": "sim.job sim.verilator sim.amaranth",
     "sim.cocotb": "sim.job sim.verilator",
     "sim.training": "sim.job sim.verilator",
     "sim": "sim.job sim.verilator sim.amaranth sim.cocotb",
@@ -69,7 +69,8 @@ ALLOWED |= {
     "synth.explore": "synth.targets synth.flow synth.boards synth.campaign",
     "cli.common": "",
     "cli.training": "cli.common",
-    "cli": "cli.common cli.training",
+    "cli.pipeline": "cli.common",
+    "cli": "cli.common cli.training cli.pipeline",
     "cli.demo": "cli cli.common",
 }
 

@@ -75,9 +75,10 @@ class PipelinePlan:
     def latency(self) -> int:
         """Cycles from the one in which the first pixel of an image is taken to the one in which its last
         number leaves, where neither end waits."""
-        last = self.streams[-1]
-        in_and_out = 1 + FIFO + self.stages[-1].layer.out_channels - 1
-        return int(last.causes[-1]) * self.pace + last.delay + in_and_out
+        first, last = self.streams[0], self.streams[-1]
+        own = int(last.causes[-1]) * self.pace + last.delay + self.stages[-1].layer.out_channels
+        # No image is through before it is known to be whole.
+        return FIFO + max(own, (first.pixels - 1) * self.pace)
 
     @property
     def flush(self) -> int:

@@ -51,13 +51,15 @@ class Position(wiring.Component):
 
     Ports: `slot`, with its `first` and `blank`. From then on until the next slot: its `row`; the column `x`
     of the window that it completes, without strides; `emitted`, whether the strides take this window and its
-    image has begun; `begins`, whether it is the first one of its image, and `empty`, whether that is blank.
+    image has begun; `empty`, whether that is blank; where it `tells_first`, `begins`, whether the window is
+    the first one of its image.
     """
 
-    def __init__(self, raster: Raster) -> None:
-        self._raster = raster
+    def __init__(self, raster: Raster, *, tells_first: bool = True) -> None:
+        self._raster, self._tells_first = raster, tells_first
         rows, columns = raster.shape
-        flags = {name: Out(1) for name in ("emitted", "begins", "empty")}
+        names = ("emitted", "empty", *(("begins",) if tells_first else ()))
+        flags = {name: Out(1) for name in names}
         super().__init__(
             {name: In(1) for name in ("slot", "first", "blank")}
             | {"row": Out(range(rows)), "x": Out(range(columns))}
@@ -91,7 +93,8 @@ class Position(wiring.Component):
             self.row.eq(place.row),
             self.x.eq(window.column),
             self.emitted.eq(runs & taken[0] & taken[1] & taken[2] & taken[3]),
-            self.begins.eq((window.row == 0) & (window.column == 0)),
             self.empty.eq(is_blank),
         ]
+        if self._tells_first:
+            m.d.comb += self.begins.eq((window.row == 0) & (window.column == 0))
         return m

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from amaranth import Cat, Module, Signal, Value
+from amaranth import Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -140,7 +140,12 @@ class LayerStage(wiring.Component):
         m, layer = Module(), self.layer
         digits = self.kernels[0].digits * self.options.digit_bits
         m.submodules.window = window = Window(
-            self.raster, self.shape[2], layer.a_bits, digit_bits=digits, signed=layer.a_signed
+            self.raster,
+            self.shape[2],
+            layer.a_bits,
+            digit_bits=digits,
+            signed=layer.a_signed,
+            tells_first=not layer.is_result,
         )
         wiring.connect(m, wiring.flipped(self.i), window.i)
         slots = self._flags(m, window, window.latency - 1 + self.latency)
@@ -169,7 +174,9 @@ class LayerStage(wiring.Component):
 
     def _flags(self, m: Module, window: Window, late: int) -> dict[str, Value]:
         """Of the window's slots, so many cycles later."""
-        flags = {"valid": window.emitted, "first": window.begins, "blank": window.empty}
+        # Behind a result no stage asks where an image begins.
+        first = Const(0, 1) if self.layer.is_result else window.begins
+        flags = {"valid": window.emitted, "first": first, "blank": window.empty}
         return {name: delayed(m, value, late, name) for name, value in flags.items()}
 
     def _sums(self, m: Module, window: Window) -> Value:

@@ -25,7 +25,7 @@ class Window(wiring.Component):
 
     With `steps` above 1 a slot takes as many cycles: its codes leave in digits of `digit_bits` bits, the
     highest first; no slot may come before. signed: codes are two's complement, and leave greater by
-    2^(bits - 1), as what is outside of the map does.
+    2^(bits - 1), as what is outside of the map does. tells_first: whether there is a port `begins`.
 
     Ports: `i`, the slots; `x`, the digits of all pixels of the window (rows, columns, channels), the first
     one's lowest; `step`, whether they are there, `first_digit`; `emitted` with the last digit of a window
@@ -35,12 +35,19 @@ class Window(wiring.Component):
     latency = 1
 
     def __init__(
-        self, raster: Raster, channels: int, bits: int, *, digit_bits: int, signed: bool = False
+        self,
+        raster: Raster,
+        channels: int,
+        bits: int,
+        *,
+        digit_bits: int,
+        signed: bool = False,
+        tells_first: bool = True,
     ) -> None:
         self.raster, self.channels, self.bits, self.digit_bits = raster, channels, bits, digit_bits
-        self.steps, self._signed = -(-bits // digit_bits), signed
+        self.steps, self._signed, self._tells_first = -(-bits // digit_bits), signed, tells_first
         taps = raster.geometry.kernel[0] * raster.geometry.kernel[1]
-        flags = ("step", "first_digit", "emitted", "begins", "empty")
+        flags = ("step", "first_digit", "emitted", "empty", *(("begins",) if tells_first else ()))
         super().__init__(
             {"i": In(slot_signature(channels * bits)), "x": Out(taps * channels * digit_bits)}
             | {name: Out(1) for name in flags}
@@ -48,7 +55,7 @@ class Window(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m, raster = Module(), self.raster
-        m.submodules.position = position = Position(raster)
+        m.submodules.position = position = Position(raster, tells_first=self._tells_first)
         m.d.comb += [
             position.slot.eq(self.i.valid),
             position.first.eq(self.i.first),
@@ -63,9 +70,10 @@ class Window(wiring.Component):
             self.step.eq(step),
             self.first_digit.eq(step & (digit == 0)),
             self.emitted.eq(last & position.emitted),
-            self.begins.eq(position.begins),
             self.empty.eq(position.empty),
         ]
+        if self._tells_first:
+            m.d.sync += self.begins.eq(position.begins)
         return m
 
     def _digits(self, m: Module) -> tuple[Value, Value, Value]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,22 +13,10 @@ from dorefa.hw.pipeline.top import PipelineTop
 
 from ..job.errors import SimulationError
 from ..verilator import build as model
+from .streams import StreamRun, quiet_limit
 
 _STREAMS = Path(__file__).with_name("streams.cpp")
 _HEAD = 4  # numbers in front of each result
-
-
-@dataclass(frozen=True, kw_only=True)
-class StreamRun:
-    """What came out for each image: `results`, int64 (images, H, W, C); `began`, `first_out` and `last_out`,
-    the cycles, from reset, of its first beat in and its first and last beat out, int64 (images,); `marked`,
-    bool (images,)."""
-
-    results: np.ndarray
-    began: np.ndarray
-    first_out: np.ndarray
-    last_out: np.ndarray
-    marked: np.ndarray
 
 
 def simulate_streams(
@@ -47,7 +34,7 @@ def simulate_streams(
     shape = plan.stages[-1].layer.out_shape
     numbers, size = int(np.prod(shape)), pipeline.result_bits // 8
     cycles = count * max(plan.interval, numbers) * 100 // (100 - max(gaps, stalls))
-    limit = 1000 + 20 * (plan.latency + plan.interval) * 100 // (100 - max(gaps, stalls))
+    limit = quiet_limit(plan.latency, plan.interval, max(gaps, stalls))
     executable = model.build(verilog, {}, cycles=cycles, ports_only=True, main=_STREAMS)
     with scratch_folder() as folder:
         (folder / "images").write_bytes(np.ascontiguousarray(images, np.uint8).tobytes())

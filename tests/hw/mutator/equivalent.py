@@ -159,6 +159,12 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "Recovery.elaborate: owes = Signal() -> owes = Signal(init=1)": "read while it stops, and in the "
         "first cycle it does not",
     },
+    "pool": {
+        "AxisPool._combined: larger = Mux(new > kept, new, kept) -> larger = Mux(new >= kept, new, "
+        "kept)": "of two equal numbers each is the larger",
+        "AxisPool._combined: return total if self._operations == ('sum',) else Mux(self.sums, total, "
+        "larger) -> return Mux(self.sums, total, larger)": "what only sums is told so for every pixel",
+    },
     "set_columns": {
         "SeparateColumns.end_sets: m.If(self._start | self._goes & ends.set) -> "
         "m.If(self._goes & ends.set)": "a layer ends with a set, which leaves the count at 0",

@@ -11,44 +11,49 @@ from dorefa.golden import lower, random_images, random_network
 from dorefa.golden.errors import InputError
 from dorefa.golden.zoo import catalog
 from dorefa.hw.pipeline.plan import make_plan
+from dorefa.sim.job.beats import Beat
+from dorefa.sim.pipeline.amaranth import packet, run_streams
 
-from .bench import expected, network_of, packet, plan_of, run
+from .bench import expected, network_of, plan_of
 
 
-def check_times(plan, outcome):
+def check(network, plan, images, **waits):
+    """Runs images; returns what came out."""
+    found = run_streams(plan, map(packet, images), **waits)
+    wanted = expected(network, images)
+    assert (found.results.reshape(wanted.shape) == wanted).all()
+    assert not found.marked.any()
+    return found
+
+
+def check_times(plan, found):
     """Latency and interval as planned, of images that come as fast as they are taken."""
-    assert outcome.ends[0] - outcome.taken[0] == plan.latency
+    assert found.last_out[0] - found.began[0] == plan.latency
     numbers = int(np.prod(plan.stages[-1].layer.out_shape))
-    assert set(np.diff(outcome.ends[:-1])) <= {max(plan.interval, numbers)}
+    assert set(np.diff(found.last_out)) <= {max(plan.interval, numbers)}
 
 
 @pytest.mark.parametrize("number", range(30))
 def test_random_networks(number, seed):
     number += 1000 * seed
-    rng = np.random.default_rng(number)
     network = network_of(number)
-    plan, images = plan_of(network, rng), random_images(network, 4, number)
+    plan, images = plan_of(network, np.random.default_rng(number)), random_images(network, 4, number)
     gaps, stalls = ((0, 0), (30, 0), (0, 50), (80, 30))[number % 4]
-    outcome = run(plan, map(packet, images), 4, gaps=gaps, stalls=stalls, rng=rng)
-    assert (np.array(outcome.results) == expected(network, images)).all()
-    assert not any(outcome.marked)
+    found = check(network, plan, images, gaps=gaps, stalls=stalls, seed=number)
     if not gaps and not stalls:
-        check_times(plan, outcome)
+        check_times(plan, found)
 
 
-@pytest.mark.parametrize("conv_layers, last", [(2, "fc"), (3, "fc")])
-def test_a_result_that_is_a_map(conv_layers, last, rng):
-    """The network without its last layer, whose sums leave as a map."""
+@pytest.mark.parametrize("conv_layers", [2, 3])
+def test_a_result_that_is_a_map(conv_layers):
+    """The network without its last layer: sums of every pixel leave."""
     network = network_of(5, conv_layers=conv_layers)
     *layers, before, _ = network.layers
     final = replace(
         before, code_bits=None, out_bits=None, thresholds=None, pool=None, out_shape=before.conv_shape
     )
     cut = replace(network, layers=(*layers, final), results=())
-    images = random_images(cut, 3, 7)
-    plan = make_plan(cut, evaluations=0)
-    outcome = run(plan, map(packet, images), 3, stalls=20, rng=rng)
-    assert (np.array(outcome.results) == expected(cut, images)).all()
+    check(cut, make_plan(cut, evaluations=0), random_images(cut, 3, 7), stalls=20)
 
 
 def test_packets_of_wrong_lengths():
@@ -60,12 +65,14 @@ def test_packets_of_wrong_lengths():
     packets = [packet(image) for image in images]
     pixels = len(packets[0])
     kept = pixels // 2
-    packets[1] = [*packets[1][: kept - 1], (packets[1][kept - 1][0], True)]
-    packets[3] = [(word, False) for word, _ in packets[3]] + [(0, False)] * 3 + [(0, True)]
+    packets[1] = [*packets[1][: kept - 1], packets[1][kept - 1]._replace(last=True)]
+    more = [Beat(data=0, keep=0, last=last) for last in (False, False, True)]
+    packets[3] = [beat._replace(last=False) for beat in packets[3]] + more
     images[1].reshape(pixels, -1)[kept:] = 0
-    outcome = run(plan, packets, 5)
-    assert outcome.marked == [False, True, False, True, False]
-    assert (np.array(outcome.results) == expected(network, images)).all()
+    found = run_streams(plan, packets)
+    assert found.marked.tolist() == [False, True, False, True, False]
+    wanted = expected(network, images)
+    assert (found.results.reshape(wanted.shape) == wanted).all()
 
 
 def test_plan_of_digits_small():

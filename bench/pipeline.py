@@ -1,0 +1,138 @@
+"""Size and clock of constant-weight kernels, and of whole pipelines, on ECP5.
+
+    python bench/pipeline.py [--model digits-small] [--layers 1,2 | --whole] [--device D] [--seed 1,2,3]
+                             [--evaluations 2000]
+
+A kernel is a layer's sums and thresholds without its window, once at a pixel a cycle and once by planes; a
+whole pipeline has everything, image in to numbers out. Cells are nextpnr's after packing (carry cells and
+distributed RAM included), each seed's clock is printed.
+"""
+
+import argparse
+import tempfile
+import time
+
+import numpy as np
+from amaranth import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from dorefa.golden import lower
+from dorefa.golden.zoo import catalog
+from dorefa.hw.pipeline.kernel.kernel import ConstantKernel, KernelOptions
+from dorefa.hw.pipeline.kernel.quantizer import ConstantQuantizer
+from dorefa.hw.pipeline.plan import make_plan
+from dorefa.hw.pipeline.top import PipelineTop
+from dorefa.hw.verilog import export
+from dorefa.synth.flow import nextpnr
+from dorefa.synth.flow.units import Unit
+
+
+class KernelWithCodes(wiring.Component):
+    """The sums of a layer and their codes."""
+
+    def __init__(self, layer, options):
+        values = layer.values.reshape(layer.out_channels, -1)
+        self.kernel = ConstantKernel(values, layer.a_bits, options)
+        offsets = np.zeros(layer.out_channels, int)
+        self.quantizer = ConstantQuantizer(layer, self.kernel.sum_bits, self.kernel.negated, offsets)
+        ports = {"x": In(len(self.kernel.x)), "codes": Out(len(self.quantizer.codes))}
+        super().__init__(ports | ({"first": In(1)} if self.kernel.steps > 1 else {}))
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.kernel, m.submodules.quantizer = self.kernel, self.quantizer
+        m.d.comb += [
+            self.kernel.x.eq(self.x),
+            self.quantizer.values.eq(self.kernel.y),
+            self.codes.eq(self.quantizer.codes),
+        ]
+        if self.kernel.steps > 1:
+            m.d.comb += self.kernel.first.eq(self.first)
+        return m
+
+
+def routed(component, name, seeds, device):
+    """nextpnr's summary of a component, and the seconds that its Verilog took."""
+    began = time.monotonic()
+    text = export.export(component, name=name, fabric="ecp5")
+    seconds = time.monotonic() - began
+    unit = Unit(name=name, top=name, text=text, size="", binary_ops_per_cycle=1)
+    with tempfile.TemporaryDirectory() as folder:
+        found = nextpnr.place_and_route(
+            unit, target="ecp5", device=device, seeds=seeds, folder=folder, timeout=3600
+        )
+    return found, seconds
+
+
+def used(found, kind):
+    """Cells of a kind."""
+    return found["utilization"].get(kind, {"used": 0})["used"]
+
+
+def clocks(found):
+    """Every seed's MHz."""
+    return " / ".join(f"{value:.1f}" for value in found["fmax_by_seed"].values())
+
+
+def kernels(network, layers, seeds, device, evaluations):
+    """A line of the table for each layer and way to cut its codes."""
+    print("| layer | codes | cells | tree | registers | latency | MHz by seed |")
+    print("|---|---|---|---|---|---|---|")
+    for number in layers:
+        layer = network.layers[number]
+        for serial in (False, True):
+            size = 1 if serial or layer.a_bits == 1 else 2
+            options = KernelOptions(digit_bits=size, serial=serial, absorbs=True, evaluations=evaluations)
+            component = KernelWithCodes(layer, options)
+            found, _ = routed(component, "dorefa_kernel", seeds, device)
+            kernel = component.kernel
+            cells = [
+                layer.name,
+                f"{kernel.steps} cycles",
+                found["luts"],
+                kernel.sums.cells,
+                used(found, "TRELLIS_FF"),
+            ]
+            print("|", " | ".join(map(str, [*cells, kernel.latency, clocks(found)])), "|", flush=True)
+
+
+def whole(network, seeds, device, evaluations):
+    """What a whole pipeline takes."""
+    began = time.monotonic()
+    plan = make_plan(network, absorbs=True, evaluations=evaluations)
+    top = PipelineTop(plan)
+    found, seconds = routed(top, "dorefa_pipeline", seeds, device)
+    print(
+        f"{network.name} on {found['device']}: {found['luts']:,} cells, "
+        f"{used(found, 'TRELLIS_FF'):,} registers, {used(found, 'DP16KD')} block RAMs"
+    )
+    print(f"{plan.interval:,} cycles an image, {plan.latency:,} from its first pixel to its last number")
+    print(f"MHz by seed: {clocks(found)}")
+    print(f"plan {time.monotonic() - began - seconds:.0f} s with place and route, Verilog {seconds:.0f} s")
+
+
+def numbers(text):
+    """argparse type of a list of integers."""
+    return [int(part) for part in text.split(",")]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="digits-small")
+    parser.add_argument("--layers", type=numbers, default=[1, 2])
+    parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--device")
+    parser.add_argument("--seed", type=numbers, default=[1, 2, 3])
+    parser.add_argument("--evaluations", type=int, default=2000)
+    options = parser.parse_args()
+    network = lower(catalog.load(options.model, net_w=1, net_a=2))
+    print(f"seeds {options.seed}, search of {options.evaluations} evaluations, seed 1")
+    if options.whole:
+        whole(network, options.seed, options.device, options.evaluations)
+    else:
+        kernels(network, options.layers, options.seed, options.device, options.evaluations)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""`--architecture pipeline`: what verbs do for the constant-weight pipeline."""

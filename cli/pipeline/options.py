@@ -1,0 +1,115 @@
+"""Options of the pipeline, and its plan."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from dorefa.golden.errors import InputError
+
+from ..common import options
+
+if TYPE_CHECKING:
+    from dorefa.golden.lowering.integer_network import IntegerNetwork
+    from dorefa.hw.pipeline.plan import PipelinePlan
+
+
+# What reports say where there is no plan.
+NO_PLAN: dict[str, Any] = {
+    "architecture": "pipeline",
+    "interval_cycles": None,
+    "latency_cycles": None,
+    "layers": [],
+}
+
+
+def add_architecture(parser: argparse.ArgumentParser) -> None:
+    """Adds `--architecture` and what only pipelines have."""
+    group = parser.add_argument_group("architecture")
+    group.add_argument(
+        "--architecture",
+        choices=("engine", "pipeline"),
+        default="engine",
+        help="engine: one array for all layers, weights in memories (default); pipeline: a stage per layer, "
+        "weights in the logic",
+    )
+    group.add_argument(
+        "--interval",
+        type=int,
+        metavar="N",
+        help="of a pipeline: cycles from an image to the next one that are enough (default: a pixel a cycle)",
+    )
+    group.add_argument(
+        "--effort",
+        type=int,
+        metavar="N",
+        help="of a pipeline: evaluations of the search, a layer (default 2000)",
+    )
+
+
+def is_pipeline(args: argparse.Namespace) -> bool:
+    """Whether a pipeline is asked for; InputError for options of the one architecture beside the other."""
+    if args.architecture == "engine":
+        for name in ("interval", "effort"):
+            if getattr(args, name) is not None:
+                raise InputError(
+                    f"--{name} is {getattr(args, name)}; accepted: only with --architecture pipeline"
+                )
+        return False
+    given = {name.replace("_", "-"): value for name, value in options.engine_overrides(args).items()}
+    for name in ("training", "preload", "librelane", "engine", "netlist", "through_port"):
+        if getattr(args, name, None):
+            given[name.replace("_", "-")] = getattr(args, name)
+    if getattr(args, "memory", "logic") != "logic":
+        given["memory"] = args.memory
+    for name, value in given.items():
+        raise InputError(f"--{name} is {value}; accepted: only with --architecture engine")
+    return True
+
+
+def pipeline_plan(args: argparse.Namespace, network: IntegerNetwork) -> PipelinePlan:
+    """The plan of the command line. InputError for what no pipeline runs."""
+    from dorefa.hw.pipeline.plan import make_plan
+
+    rows, columns, _ = network.input_shape
+    least = rows * columns
+    interval = least if args.interval is None else args.interval
+    if interval < least:
+        raise InputError(f"--interval is {interval}; accepted: at least {least}, a pixel a cycle")
+    effort = 2000 if args.effort is None else args.effort
+    if effort < 0:
+        raise InputError(f"--effort is {effort}; accepted: 0 or more evaluations")
+    return make_plan(network, pace=interval // least, evaluations=effort)
+
+
+def layer_reports(plan: PipelinePlan) -> list[dict[str, Any]]:
+    """A dictionary for each layer: `name`, `structure`, `steps`, cycles that a pixel takes, `spacing_cycles`,
+    the least from a pixel to the next one, and `latency_cycles` of its sums."""
+    reports = []
+    for stage, stream in zip(plan.stages, plan.streams, strict=False):
+        reports.append(
+            {
+                "name": stage.layer.name,
+                "structure": "planes" if stage.steps > 1 else "constant",
+                "steps": stage.steps,
+                "spacing_cycles": stream.spacing * plan.pace,
+                "latency_cycles": stage.latency,
+            }
+        )
+    return reports
+
+
+def plan_report(plan: PipelinePlan) -> dict[str, Any]:
+    """What reports say of a plan."""
+    return {
+        "architecture": "pipeline",
+        "interval_cycles": plan.interval,
+        "latency_cycles": plan.latency,
+        "layers": layer_reports(plan),
+    }
+
+
+def plan_table(plan: PipelinePlan) -> tuple[list[str], list[list[object]]]:
+    """(header, rows) of the layers."""
+    header = ["layer", "structure", "cycles a pixel", "cycles to the next", "latency"]
+    return header, [list(report.values()) for report in layer_reports(plan)]

@@ -1,0 +1,64 @@
+"""`dorefa simulate --architecture pipeline`: the Verilog of a pipeline against golden."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from dorefa.golden.errors import InputError
+from dorefa.golden.files import write_file
+
+from ..common import options
+from ..common.output import Output, results_file
+from .options import pipeline_plan, plan_report, plan_table
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from dorefa.golden.lowering.integer_network import IntegerNetwork
+
+    ImagesOf = Callable[[IntegerNetwork, str], tuple[np.ndarray, np.ndarray | None]]
+
+
+def simulate_pipeline(args: argparse.Namespace, images_of: ImagesOf) -> int:
+    """Runs the verb; returns the exit status. images_of(network, simulator): (images, labels or None). Where
+    hardware and golden differ, writes the report and raises :class:`InputError`."""
+    from dorefa.golden import lower
+    from dorefa.sim.pipeline.simulation import simulate_plan
+
+    out = Output(
+        args.json,
+        outputs={"--output": args.output, "--logits": args.logits},
+        inputs=options.input_files(args),
+    )
+    network = lower(options.load_network(args.model, args))
+    if args.target is not None:
+        raise InputError(f"--target is {args.target}; accepted: only with --netlist")
+    if args.latency:
+        raise InputError(f"--latency is {args.latency}; accepted: only with --architecture engine")
+    plan = pipeline_plan(args, network)
+    found = simulate_plan(
+        network,
+        plan,
+        lambda simulator: images_of(network, simulator),
+        simulator=args.simulator,
+        stalls=args.stalls,
+        seed=args.sim_seed,
+    )
+    for path, arrays in ((args.output, found.results), (args.logits, found.real)):
+        if path is not None:
+            write_file(path, results_file(arrays))
+            out.say(f"wrote {path}")
+    out.say(f"{found.images} images in {found.simulator} ({found.why})")
+    out.say(f"bit-exact: {'yes' if found.bit_exact else 'NO'}")
+    if found.accuracy is not None:
+        out.say(f"accuracy {found.accuracy:.4f}")
+    out.table(*plan_table(plan))
+    if found.interval is not None:
+        out.say(f"{found.interval:,} cycles from an image to the next one, {plan.interval:,} predicted")
+    out.say(f"{found.latency:,} cycles from its first pixel to its last number, {plan.latency:,} predicted")
+    out.report(plan_report(plan) | found.as_dict() | {"notes": out.notes(network.notes)})
+    if not found.bit_exact:
+        raise InputError(f"{args.model} is not bit-exact: {found.mismatch_count} differences")
+    return 0
