@@ -62,6 +62,7 @@ class Pipeline(wiring.Component):
             bits=self._channels * bits,
             pace=plan.pace,
             flush=plan.flush,
+            settle=1 + max(stage.steps for stage in plan.stages),
             results=self.slots_per_image,
             room=depth,
         )

@@ -48,8 +48,8 @@ class PoolStage(wiring.Component):
             m.submodules[name] = window
             m.d.comb += [
                 window.i.valid.eq(slots.valid),
-                window.i.first.eq(slots.first),
                 window.i.blank.eq(slots.blank),
+                window.i.restart.eq(slots.restart),
                 window.i.word.eq(slots.word),
             ]
             pixels = [
@@ -60,14 +60,14 @@ class PoolStage(wiring.Component):
             slots = slot_signature(self._channels * bits).create()
             m.d.sync += [
                 slots.valid.eq(window.emitted),
-                slots.first.eq(window.begins),
                 slots.blank.eq(window.empty),
+                slots.restart.eq(window.restart),
                 slots.word.eq(self._joined(m, pixels, bits)),
             ]
         m.d.comb += [
             self.o.valid.eq(slots.valid),
-            self.o.first.eq(slots.first),
             self.o.blank.eq(slots.blank),
+            self.o.restart.eq(slots.restart),
             self.o.word.eq(slots.word),
         ]
         return m

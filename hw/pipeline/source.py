@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth import Module, Signal
+from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,15 +15,18 @@ class Source(wiring.Component):
     """Makes slots of the pixels of images, `pace` cycles apart or more.
 
     pixels: of an image; bits: of a pixel; flush: blank slots behind an image which no other follows at once;
-    results: slots of an image that leave the pipeline, of which `room` fit behind it. An image whose `last`
-    comes too early is filled up with zeros, and one without it loses what is too much.
+    settle: cycles in front of and behind the restart that ends them; results: slots of an image that leave
+    the pipeline, of which `room` fit behind it. An image whose `last` comes too early is filled up with
+    zeros, and one without it loses what is too much.
 
     Ports: `pixel`, `valid`, `last`, `ready`; `taken`, a result has left; `o`, slots, out of registers;
     `ends`, an image ends in this cycle, and whether it was of a `wrong` length.
     """
 
-    def __init__(self, *, pixels: int, bits: int, pace: int, flush: int, results: int, room: int) -> None:
-        self._pixels, self._pace, self._flush = pixels, pace, flush
+    def __init__(
+        self, *, pixels: int, bits: int, pace: int, flush: int, settle: int, results: int, room: int
+    ) -> None:
+        self._pixels, self._pace, self._flush, self._settle = pixels, pace, flush, settle
         self._results, self._room = results, room
         super().__init__(
             {name: In(1) for name in ("valid", "last", "taken")}
@@ -33,44 +36,45 @@ class Source(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        place, waits = Signal(range(self._pixels)), Signal(range(self._pace))
+        place, waits = Signal(range(self._pixels)), Signal(range(max(self._pace, self._settle)))
         left = Signal(range(self._flush + 1))  # blank slots
+        flushing, restarts = Signal(), Signal()
         fills, drops = Signal(), Signal()  # the rest of an image that is too short, too long
         free = Signal(range(self._room + 1), init=self._room)
-        inside, flushing, open_, room = Signal(), Signal(), Signal(), Signal()
-        takes, pushes, slot, final = Signal(), Signal(), Signal(), Signal()
+        inside, pauses, takes, pushes, slot, final = (Signal() for _ in range(6))
+        room = free >= self._results
         m.d.comb += [
             inside.eq(place != 0),
+            pauses.eq(waits != 0),
             # A flush that has begun is not broken off: the image behind it would lie elsewhere in the raster.
-            flushing.eq((left != 0) & (left != self._flush)),
-            room.eq(free >= self._results),
-            open_.eq((waits == 0) & ~fills & (inside | (~flushing & room))),
-            self.ready.eq(drops | open_),
-            takes.eq(self.valid & open_ & ~drops),
-            pushes.eq((waits == 0) & ~inside & ~takes & (left != 0)),
-            slot.eq(takes | ((waits == 0) & fills) | pushes),
+            takes.eq(self.valid & ~pauses & ~fills & ~drops & (inside | (~flushing & ~restarts & room))),
+            self.ready.eq(drops | (~pauses & ~fills & (inside | (~flushing & ~restarts & room)))),
+            pushes.eq(~pauses & ~inside & ~takes & (left != 0)),
+            slot.eq(takes | pushes | (~pauses & fills)),
             final.eq((place == self._pixels - 1) & slot & ~pushes),
             self.ends.eq(final),
             self.wrong.eq(fills | ~self.last),
         ]
         m.d.sync += [
             self.o.valid.eq(slot),
-            self.o.first.eq(~inside & ~flushing),
             self.o.blank.eq(pushes),
-            self.o.word.eq(self.pixel),
+            self.o.restart.eq(restarts & ~pauses),
+            self.o.word.eq(Mux(fills, 0, self.pixel)),
         ]
-        with m.If(fills):
-            m.d.sync += self.o.word.eq(0)
         with m.If(slot):
             m.d.sync += waits.eq(self._pace - 1)
-        with m.Elif(waits != 0):
+        with m.Elif(pauses):
             m.d.sync += waits.eq(waits - 1)
         with m.If(pushes):
-            m.d.sync += left.eq(left - 1)
+            m.d.sync += [left.eq(left - 1), flushing.eq(1)]
+            with m.If(left == 1):
+                m.d.sync += [flushing.eq(0), restarts.eq(1), waits.eq(self._settle - 1)]
         with m.Elif(final):
             m.d.sync += [place.eq(0), left.eq(self._flush), fills.eq(0), drops.eq(takes & ~self.last)]
         with m.Elif(slot):
             m.d.sync += [place.eq(place + 1), fills.eq(fills | (takes & self.last))]
+        with m.If(restarts & ~pauses):
+            m.d.sync += [restarts.eq(0), waits.eq(self._settle - 1)]
         with m.If(drops & self.valid & self.last):
             m.d.sync += drops.eq(0)
         begins = takes & ~inside

@@ -140,12 +140,7 @@ class LayerStage(wiring.Component):
         m, layer = Module(), self.layer
         digits = self.kernels[0].digits * self.options.digit_bits
         m.submodules.window = window = Window(
-            self.raster,
-            self.shape[2],
-            layer.a_bits,
-            digit_bits=digits,
-            signed=layer.a_signed,
-            tells_first=not layer.is_result,
+            self.raster, self.shape[2], layer.a_bits, digit_bits=digits, signed=layer.a_signed
         )
         wiring.connect(m, wiring.flipped(self.i), window.i)
         slots = self._flags(m, window, window.latency - 1 + self.latency)
@@ -159,24 +154,24 @@ class LayerStage(wiring.Component):
             m.submodules.quantizer = self.quantizer
             m.d.comb += self.quantizer.values.eq(slots["word"])
             late = self.quantizer.latency
-            slots = {name: delayed(m, slots[name], late, name) for name in ("valid", "first", "blank")}
+            slots = {name: delayed(m, slots[name], late, name) for name in ("valid", "blank", "restart")}
             slots["word"] = self.quantizer.codes
         if pool is not None and not self._pools_sums:
             slots = self._through(m, pool, slots)
         word = slots["word"] if layer.is_result else self._stored(m, slots["word"])
         m.d.comb += [
             self.o.valid.eq(slots["valid"]),
-            self.o.first.eq(slots["first"]),
             self.o.blank.eq(slots["blank"]),
+            self.o.restart.eq(slots["restart"]),
             self.o.word.eq(word),
         ]
         return m
 
     def _flags(self, m: Module, window: Window, late: int) -> dict[str, Value]:
         """Of the window's slots, so many cycles later."""
-        # Behind a result no stage asks where an image begins.
-        first = Const(0, 1) if self.layer.is_result else window.begins
-        flags = {"valid": window.emitted, "first": first, "blank": window.empty}
+        # Behind a result no stage starts again.
+        restart = Const(0, 1) if self.layer.is_result else window.restart
+        flags = {"valid": window.emitted, "blank": window.empty, "restart": restart}
         return {name: delayed(m, value, late, name) for name, value in flags.items()}
 
     def _sums(self, m: Module, window: Window) -> Value:

@@ -15,6 +15,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ..lib.delay import delayed
 from .position import Position
 from .raster import Raster
 from .slots import slot_signature
@@ -25,29 +26,23 @@ class Window(wiring.Component):
 
     With `steps` above 1 a slot takes as many cycles: its codes leave in digits of `digit_bits` bits, the
     highest first; no slot may come before. signed: codes are two's complement, and leave greater by
-    2^(bits - 1), as what is outside of the map does. tells_first: whether there is a port `begins`.
+    2^(bits - 1), as what is outside of the map does.
 
     Ports: `i`, the slots; `x`, the digits of all pixels of the window (rows, columns, channels), the first
     one's lowest; `step`, whether they are there, `first_digit`; `emitted` with the last digit of a window
-    that counts, `begins` and `empty` as of :class:`.Position`. What a slot completes is there a cycle later.
+    that counts, and `empty`, as of :class:`.Position`; `restart`. What a slot completes is there a cycle
+    after its last digit.
     """
 
     latency = 1
 
     def __init__(
-        self,
-        raster: Raster,
-        channels: int,
-        bits: int,
-        *,
-        digit_bits: int,
-        signed: bool = False,
-        tells_first: bool = True,
+        self, raster: Raster, channels: int, bits: int, *, digit_bits: int, signed: bool = False
     ) -> None:
         self.raster, self.channels, self.bits, self.digit_bits = raster, channels, bits, digit_bits
-        self.steps, self._signed, self._tells_first = -(-bits // digit_bits), signed, tells_first
+        self.steps, self._signed = -(-bits // digit_bits), signed
         taps = raster.geometry.kernel[0] * raster.geometry.kernel[1]
-        flags = ("step", "first_digit", "emitted", "empty", *(("begins",) if tells_first else ()))
+        flags = ("step", "first_digit", "emitted", "empty", "restart")
         super().__init__(
             {"i": In(slot_signature(channels * bits)), "x": Out(taps * channels * digit_bits)}
             | {name: Out(1) for name in flags}
@@ -55,25 +50,26 @@ class Window(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m, raster = Module(), self.raster
-        m.submodules.position = position = Position(raster, tells_first=self._tells_first)
-        m.d.comb += [
-            position.slot.eq(self.i.valid),
-            position.first.eq(self.i.first),
-            position.blank.eq(self.i.blank),
-        ]
+        m.submodules.position = position = Position(raster)
         step, digit, word = self._digits(m)
-        rows = self._rows(m, step, word)
+        # A restart comes when the slot before it is done.
+        restart = delayed(m, self.i.restart, self.steps - 1, "restart")
+        last, blank = step & (digit == self.steps - 1), self.i.blank
+        if self.steps > 1:
+            held = Signal(name="blank")
+            m.d.sync += held.eq(Mux(self.i.valid, self.i.blank, held))
+            blank = held
+        m.d.comb += [position.moves.eq(last), position.back.eq(restart), position.blank.eq(blank)]
+        rows = self._rows(m, step, restart, word)
         taps = self._taps(m, step, digit == 0, rows, position)
-        last = step & (digit == self.steps - 1)
         m.d.comb += self.x.eq(Cat(taps))
         m.d.sync += [
             self.step.eq(step),
             self.first_digit.eq(step & (digit == 0)),
             self.emitted.eq(last & position.emitted),
             self.empty.eq(position.empty),
+            self.restart.eq(restart),
         ]
-        if self._tells_first:
-            m.d.sync += self.begins.eq(position.begins)
         return m
 
     def _digits(self, m: Module) -> tuple[Value, Value, Value]:
@@ -99,7 +95,7 @@ class Window(wiring.Component):
         number = Mux(self.i.valid, 0, digit)
         return step, number, Mux(self.i.valid, parts[0], rest[:width])
 
-    def _rows(self, m: Module, step: Value, word: Value) -> list[Value]:
+    def _rows(self, m: Module, step: Value, restart: Value, word: Value) -> list[Value]:
         """The digit that comes and those of the rows above it, the nearest first."""
         above, width = self.raster.geometry.reach[0] - 1, len(word)
         if not above:
@@ -115,14 +111,26 @@ class Window(wiring.Component):
             return [word, *rows]
         m.submodules.lines = lines = Memory(shape=above * width, depth=depth, init=[])
         write, read = lines.write_port(), lines.read_port()
-        place, now = Signal(range(depth), name="line_place"), Signal(range(depth), name="line_now")
-        m.d.comb += now.eq(Mux(self.i.valid & self.i.first, 0, place))
-        m.d.sync += place.eq(Mux(step, _next(now, depth), place))
         # Read two places ahead, so that the memory has a register behind it.
-        m.d.comb += read.addr.eq(_next(Mux(step, _next(now, depth), place), depth))
-        with m.If(step):
-            m.d.sync += line.eq(read.data)
-        m.d.comb += [write.en.eq(step), write.addr.eq(now), write.data.eq(new)]
+        place, ahead, beyond = (
+            Signal(range(depth), name=f"line_{name}", init=number)
+            for number, name in enumerate(("place", "ahead", "beyond"))
+        )
+        with m.If(restart):
+            m.d.sync += [place.eq(0), ahead.eq(1), beyond.eq(2)]
+        with m.Elif(step):
+            m.d.sync += [
+                place.eq(ahead),
+                ahead.eq(beyond),
+                beyond.eq(Mux(beyond == depth - 1, 0, beyond + 1)),
+                line.eq(read.data),
+            ]
+        m.d.comb += [
+            read.addr.eq(Mux(step, beyond, ahead)),
+            write.en.eq(step),
+            write.addr.eq(place),
+            write.data.eq(new),
+        ]
         return [word, *rows]
 
     def _taps(
@@ -189,10 +197,6 @@ class Window(wiring.Component):
         bits = [Const(0, 1)] * self.digit_bits
         bits[top] = first_digit
         return Cat(*bits * self.channels)
-
-
-def _next(place: Value, depth: int) -> Value:
-    return Mux(place == depth - 1, 0, place + 1)
 
 
 def _choose(number: Value, flags: list[bool]) -> Value:

@@ -23,15 +23,18 @@ def geometry(rng, shape):
 
 
 def slots_of(images, gaps, steps, rng, blanks):
-    """(word or None, first, blank) of every cycle: images one after another, or with blank slots between."""
+    """(word, blank), None or "restart" of every cycle: images one after another, or with blank slots and a
+    restart behind each."""
     for number, image in enumerate(images):
-        for place, pixel in enumerate(image.reshape(-1, image.shape[-1])):
-            yield pixel, place == 0, False
+        for pixel in image.reshape(-1, image.shape[-1]):
+            yield pixel, False
             yield from [None] * (steps - 1 + (int(rng.integers(0, 4)) if gaps else 0))
-        if blanks or number == len(images) - 1:
-            for place in range(blanks or image.shape[0] * image.shape[1]):
-                yield np.zeros(image.shape[-1], int), place == 0, True
+        if blanks is not None or number == len(images) - 1:
+            for _ in range(image.shape[0] * image.shape[1] if blanks is None else blanks):
+                yield np.zeros(image.shape[-1], int), True
                 yield from [None] * (steps - 1)
+            yield "restart"
+            yield from [None] * steps
     yield from [None] * (2 + steps)
 
 
@@ -46,16 +49,12 @@ def test_windows(signed, bits, digit, rng):
         assert raster.problem() is None
         images = rng.integers(0, 1 << bits, (3, *shape, channels))
         # Blank slots only push out what is there: as many as complete the last window, or more.
-        blanks = raster.lead + int(rng.integers(0, 5)) if case % 2 else 0
+        blanks = raster.lead + int(rng.integers(0, 5)) if case % 2 else None
         slots = list(slots_of(images, case % 3 == 0, window.steps, rng, blanks))
         found = run(window, slots, bits, digit)
         assert len(found) >= 3 * np.prod(raster.outputs)
-        real = [(begins, codes) for begins, empty, codes in found if not empty]
-        values = np.array([codes for _, codes in real])
-        expected = windows_of(images, raster.geometry, signed, bits)
-        assert (values == expected).all(), (shape, raster.geometry)
-        per_image = int(np.prod(raster.outputs))
-        assert [begins for begins, _ in real] == [at % per_image == 0 for at in range(3 * per_image)]
+        values = np.array([codes for empty, codes in found if not empty])
+        assert (values == windows_of(images, raster.geometry, signed, bits)).all(), (shape, raster.geometry)
 
 
 def windows_of(images, geometry, signed, bits):
@@ -75,18 +74,18 @@ def windows_of(images, geometry, signed, bits):
 
 
 def run(window, slots, bits, digit):
-    """(begins, empty, codes) of every window that is emitted."""
+    """(empty, codes) of every window that is emitted."""
     found, codes = [], None
     numbers = len(window.x) // digit
 
     async def testbench(ctx):
         nonlocal codes
         for slot in slots:
-            ctx.set(window.i.valid, slot is not None)
-            if slot is not None:
-                word, first, blank = slot
+            ctx.set(window.i.valid, isinstance(slot, tuple))
+            ctx.set(window.i.restart, slot == "restart" if isinstance(slot, str) else 0)
+            if isinstance(slot, tuple):
+                word, blank = slot
                 ctx.set(window.i.word, sum(int(code) << (bits * at) for at, code in enumerate(word)))
-                ctx.set(window.i.first, first)
                 ctx.set(window.i.blank, blank)
             await ctx.tick()
             if ctx.get(window.step):
@@ -97,7 +96,7 @@ def run(window, slots, bits, digit):
                 codes = (codes << digit) + digits
             if ctx.get(window.emitted):
                 assert ctx.get(window.step)
-                found.append((bool(ctx.get(window.begins)), bool(ctx.get(window.empty)), codes))
+                found.append((bool(ctx.get(window.empty)), codes))
 
     simulate(window, testbench, limit=len(slots) + 2)
     return found

@@ -1,0 +1,156 @@
+"""`--architecture pipeline`: check, generate, simulate, and what they refuse."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from dorefa.cli.main import main
+from dorefa.golden import random_network
+from dorefa.golden.network import npz
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A small network in a file."""
+    path = tmp_path / "small.npz"
+    npz.save(
+        random_network(7, max_macs=20_000, max_size=7, max_channels=8, conv_layers=2, wide_padding=False),
+        path,
+    )
+    return str(path)
+
+
+def run(capsys, *arguments):
+    """(status, report, standard error)."""
+    status = main([*arguments, "--json", "-"])
+    told = capsys.readouterr()
+    return status, json.loads(told.out) if told.out else None, told.err
+
+
+def test_check(model, capsys):
+    status, report, _ = run(capsys, "check", model, "--architecture", "pipeline", "--effort", "0")
+    assert (status, report["supported"], report["problems"]) == (0, True, [])
+    assert report["interval_cycles"] > 0 and report["latency_cycles"] > 0
+    assert [layer["name"] for layer in report["layers"]] == ["conv0", "conv1", "fc"]
+    assert {layer["structure"] for layer in report["layers"]} <= {"constant", "planes"}
+
+
+def test_a_longer_interval_is_used(model, capsys):
+    short = run(capsys, "check", model, "--architecture", "pipeline", "--effort", "0")[1]
+    interval = str(9 * short["interval_cycles"] + 1)
+    long = run(capsys, "check", model, "--architecture", "pipeline", "--effort", "0", "--interval", interval)[
+        1
+    ]
+    assert long["interval_cycles"] == 9 * short["interval_cycles"]
+    assert {layer["structure"] for layer in long["layers"] if layer["steps"] > 1} == {"planes"}
+
+
+def test_generate(model, tmp_path, capsys):
+    folder = tmp_path / "out"
+    arguments = (
+        "generate",
+        "-o",
+        str(folder),
+        "--model",
+        model,
+        "--architecture",
+        "pipeline",
+        "--effort",
+        "5",
+    )
+    status, report, _ = run(capsys, *arguments)
+    assert status == 0 and report["architecture"] == "pipeline"
+    verilog = (folder / "pipeline.v").read_bytes()
+    description = json.loads((folder / "pipeline.json").read_text())
+    assert b"module dorefa_pipeline(" in verilog
+    assert description["sha256"] == {"pipeline.v": hashlib.sha256(verilog).hexdigest()}
+    assert description["interval_cycles"] == report["interval_cycles"]
+    assert run(capsys, *arguments)[0] == 0
+    assert (folder / "pipeline.v").read_bytes() == verilog
+
+
+@pytest.mark.parametrize("simulator", ["auto", "amaranth"])
+def test_simulate(model, simulator, tmp_path, capsys):
+    numbers = tmp_path / "numbers.npy"
+    status, report, said = run(
+        capsys,
+        *("simulate", model, "--architecture", "pipeline", "--effort", "5", "--simulator", simulator),
+        *("--limit", "3", "--output", str(numbers)),
+    )
+    assert status == 0 and report["bit_exact"] and report["images"] == 3
+    assert report["measured_latency_cycles"] == report["latency_cycles"]
+    assert np.load(numbers).shape[0] == 3
+    assert "bit-exact: yes" in said
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (
+            ["check", "MODEL", "--interval", "5"],
+            "--interval is 5; accepted: only with --architecture pipeline",
+        ),
+        (["check", "MODEL", "--effort", "5"], "--effort is 5; accepted: only with --architecture pipeline"),
+        (
+            ["check", "MODEL", "--architecture", "pipeline", "--interval", "1"],
+            "small.npz does not run as a pipeline: --interval is 1; accepted: at least ",
+        ),
+        (
+            ["check", "MODEL", "--architecture", "pipeline", "--effort", "-1"],
+            "--effort is -1; accepted: 0 or more evaluations",
+        ),
+        (
+            ["check", "MODEL", "--architecture", "pipeline", "--lanes", "8"],
+            "--lanes is 8; accepted: only with --architecture engine",
+        ),
+        (
+            ["generate", "-o", "OUT", "--architecture", "pipeline"],
+            "--architecture pipeline needs a network; accepted: --model MODEL beside it",
+        ),
+        (
+            ["generate", "-o", "OUT", "--model", "MODEL", "--architecture", "pipeline", "--preload"],
+            "--preload is True; accepted: only with --architecture engine",
+        ),
+        (
+            ["generate", "-o", "OUT", "--model", "MODEL", "--architecture", "pipeline", "--memory", "macro"],
+            "--memory is macro; accepted: only with --architecture engine",
+        ),
+        (
+            ["simulate", "MODEL", "--architecture", "pipeline", "--simulator", "icarus"],
+            "simulator is 'icarus'; accepted for a pipeline: auto, verilator, amaranth",
+        ),
+        (
+            ["simulate", "MODEL", "--architecture", "pipeline", "--netlist"],
+            "--netlist is True; accepted: only with --architecture engine",
+        ),
+        (
+            ["simulate", "MODEL", "--architecture", "pipeline", "--target", "ecp5"],
+            "--target is ecp5; accepted: only with --netlist",
+        ),
+        (
+            ["simulate", "MODEL", "--architecture", "pipeline", "--latency", "3"],
+            "--latency is 3; accepted: only with --architecture engine",
+        ),
+        (
+            ["simulate", "MODEL", "--architecture", "pipeline", "--effort", "0", "--limit", "0"],
+            "--limit is 0; accepted: 1 to ",
+        ),
+    ],
+)
+def test_refusals(arguments, message, model, tmp_path, capsys):
+    folder = tmp_path / "out"
+    given = [{"MODEL": model, "OUT": str(folder)}.get(argument, argument) for argument in arguments]
+    assert main(given) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and message in error
+    assert not folder.exists()
+
+
+def test_residual_networks_are_for_the_engine(tmp_path, capsys):
+    path = str(tmp_path / "residual.npz")
+    npz.save(random_network(2, max_macs=20_000, residual=True, conv_layers=2, wide_padding=False), path)
+    status, report, error = run(capsys, "check", path, "--architecture", "pipeline", "--effort", "0")
+    assert status == 1 and report["supported"] is False
+    assert "the engine (--architecture engine) runs it" in error
