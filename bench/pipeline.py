@@ -1,16 +1,15 @@
-"""Size and clock of constant-weight kernels, and of whole pipelines, on ECP5.
+"""Size and clock of constant-weight kernels on ECP5.
 
-    python bench/pipeline.py [--model digits-small] [--layers 1,2 | --whole] [--device D] [--seed 1,2,3]
+    python bench/pipeline.py [--model digits-small] [--layers 1,2] [--device D] [--seed 1,2,3]
                              [--evaluations 2000]
 
-A kernel is a layer's sums and thresholds without its window, once at a pixel a cycle and once by planes; a
-whole pipeline has everything, image in to numbers out. Cells are nextpnr's after packing (carry cells and
-distributed RAM included), each seed's clock is printed.
+A kernel is a layer's sums and thresholds without its window, once at a pixel a cycle and once by planes.
+Cells are nextpnr's after packing (carry cells included), each seed's clock is printed. Whole pipelines are
+measured by `dorefa synth --architecture pipeline --pnr`.
 """
 
 import argparse
 import tempfile
-import time
 
 import numpy as np
 from amaranth import Module
@@ -21,8 +20,6 @@ from dorefa.golden import lower
 from dorefa.golden.zoo import catalog
 from dorefa.hw.pipeline.kernel.kernel import ConstantKernel, KernelOptions
 from dorefa.hw.pipeline.kernel.quantizer import ConstantQuantizer
-from dorefa.hw.pipeline.plan import make_plan
-from dorefa.hw.pipeline.top import PipelineTop
 from dorefa.hw.verilog import export
 from dorefa.synth.flow import nextpnr
 from dorefa.synth.flow.units import Unit
@@ -53,16 +50,13 @@ class KernelWithCodes(wiring.Component):
 
 
 def routed(component, name, seeds, device):
-    """nextpnr's summary of a component, and the seconds that its Verilog took."""
-    began = time.monotonic()
+    """nextpnr's summary of a component."""
     text = export.export(component, name=name, fabric="ecp5")
-    seconds = time.monotonic() - began
     unit = Unit(name=name, top=name, text=text, size="", binary_ops_per_cycle=1)
     with tempfile.TemporaryDirectory() as folder:
-        found = nextpnr.place_and_route(
+        return nextpnr.place_and_route(
             unit, target="ecp5", device=device, seeds=seeds, folder=folder, timeout=3600
         )
-    return found, seconds
 
 
 def used(found, kind):
@@ -85,7 +79,7 @@ def kernels(network, layers, seeds, device, evaluations):
             size = 1 if serial or layer.a_bits == 1 else 2
             options = KernelOptions(digit_bits=size, serial=serial, absorbs=True, evaluations=evaluations)
             component = KernelWithCodes(layer, options)
-            found, _ = routed(component, "dorefa_kernel", seeds, device)
+            found = routed(component, "dorefa_kernel", seeds, device)
             kernel = component.kernel
             cells = [
                 layer.name,
@@ -97,21 +91,6 @@ def kernels(network, layers, seeds, device, evaluations):
             print("|", " | ".join(map(str, [*cells, kernel.latency, clocks(found)])), "|", flush=True)
 
 
-def whole(network, seeds, device, evaluations):
-    """What a whole pipeline takes."""
-    began = time.monotonic()
-    plan = make_plan(network, absorbs=True, evaluations=evaluations)
-    top = PipelineTop(plan)
-    found, seconds = routed(top, "dorefa_pipeline", seeds, device)
-    print(
-        f"{network.name} on {found['device']}: {found['luts']:,} cells, "
-        f"{used(found, 'TRELLIS_FF'):,} registers, {used(found, 'DP16KD')} block RAMs"
-    )
-    print(f"{plan.interval:,} cycles an image, {plan.latency:,} from its first pixel to its last number")
-    print(f"MHz by seed: {clocks(found)}")
-    print(f"plan {time.monotonic() - began - seconds:.0f} s with place and route, Verilog {seconds:.0f} s")
-
-
 def numbers(text):
     """argparse type of a list of integers."""
     return [int(part) for part in text.split(",")]
@@ -121,17 +100,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="digits-small")
     parser.add_argument("--layers", type=numbers, default=[1, 2])
-    parser.add_argument("--whole", action="store_true")
     parser.add_argument("--device")
     parser.add_argument("--seed", type=numbers, default=[1, 2, 3])
     parser.add_argument("--evaluations", type=int, default=2000)
     options = parser.parse_args()
     network = lower(catalog.load(options.model, net_w=1, net_a=2))
     print(f"seeds {options.seed}, search of {options.evaluations} evaluations, seed 1")
-    if options.whole:
-        whole(network, options.seed, options.device, options.evaluations)
-    else:
-        kernels(network, options.layers, options.seed, options.device, options.evaluations)
+    kernels(network, options.layers, options.seed, options.device, options.evaluations)
 
 
 if __name__ == "__main__":

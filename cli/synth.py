@@ -7,6 +7,7 @@ from dorefa.golden.errors import InputError
 
 from .common import options
 from .common.output import Output, new_folder
+from .pipeline.options import add_architecture, is_pipeline, pipeline_plan, plan_report
 from .training.options import training_asked, training_config
 
 SUMMARY = "synthesize, place and route an engine or one of its components"
@@ -62,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_network_options(parser, seed=False, training=True)
     options.add_engine_options(parser)
+    add_architecture(parser)
 
 
 def _gate_targets() -> str:
@@ -80,33 +82,27 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
-    from dorefa.golden import lower
     from dorefa.synth.flow import liberty, nextpnr, yosys
-    from dorefa.synth.flow.units import make_unit
     from dorefa.synth.targets.catalog import find_target
 
     out = Output(args.json, inputs=options.input_files(args))
-    if training_asked(args):
-        config = training_config(args)
-    else:
-        network = None if args.model is None else lower(options.load_network(args.model, args))
-        config = options.engine_config(args, network)
+    pipeline = is_pipeline(args)
     gates = find_target(args.target).gates is not None
     if not gates and args.liberty is not None:
         raise InputError(
             f"--liberty is for gates, not for {args.target}; accepted: --target {_gate_targets()}"
         )
-    memory = args.memory or ("macro" if gates else "logic")
+    memory = args.memory or ("macro" if gates and not pipeline else "logic")
     library = liberty.load(args.liberty) if args.liberty is not None else None
     if args.pnr:
         nextpnr.check_installed(args.target, args.device)
-    unit = make_unit(args.unit, config, args.target, memory=memory)
+    unit, described = _pipeline_unit(args) if pipeline else _engine_unit(args, memory)
     with nullcontext() if args.keep is None else new_folder(args.keep) as folder:
         if folder:
             out.claim_matching("--keep", folder, (f"{unit.top}.v", *yosys.FILES, *nextpnr.FILES))
         contents = _measure(args, unit, library, memory, folder)
     contents["memory"] = memory
-    contents["config"] = config.as_dict()
+    contents |= described
     out.say(f"{unit.name} on {args.target}: {unit.size}")
     _say_cells(out, contents, gates, args.pnr)
     if gates:
@@ -117,6 +113,31 @@ def run(args: argparse.Namespace) -> int:
         _say_timing(out, contents)
     out.report(contents)
     return 0
+
+
+def _pipeline_unit(args):
+    """(a whole pipeline, what the report says of it)."""
+    from dorefa.golden import lower
+    from dorefa.synth.flow.units import absorbs_leaves, make_pipeline_unit
+
+    if args.model is None:
+        raise InputError("--architecture pipeline needs a network; accepted: --model MODEL beside it")
+    network = lower(options.load_network(args.model, args))
+    plan = pipeline_plan(args, network, absorbs=absorbs_leaves(args.target))
+    return make_pipeline_unit(plan, args.target), plan_report(plan)
+
+
+def _engine_unit(args, memory):
+    """(an engine or a component of it, what the report says of it)."""
+    from dorefa.golden import lower
+    from dorefa.synth.flow.units import make_unit
+
+    if training_asked(args):
+        config = training_config(args)
+    else:
+        network = None if args.model is None else lower(options.load_network(args.model, args))
+        config = options.engine_config(args, network)
+    return make_unit(args.unit, config, args.target, memory=memory), {"config": config.as_dict()}
 
 
 def _measure(args, unit, library, memory, folder):

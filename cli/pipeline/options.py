@@ -60,15 +60,20 @@ def is_pipeline(args: argparse.Namespace) -> bool:
     for name in ("training", "preload", "librelane", "engine", "netlist", "through_port"):
         if getattr(args, name, None):
             given[name.replace("_", "-")] = getattr(args, name)
-    if getattr(args, "memory", "logic") != "logic":
+    if getattr(args, "memory", None) == "macro":
         given["memory"] = args.memory
+    if getattr(args, "unit", "engine") != "engine":
+        given["unit"] = args.unit
     for name, value in given.items():
         raise InputError(f"--{name} is {value}; accepted: only with --architecture engine")
     return True
 
 
-def pipeline_plan(args: argparse.Namespace, network: IntegerNetwork) -> PipelinePlan:
-    """The plan of the command line. InputError for what no pipeline runs."""
+def pipeline_plan(
+    args: argparse.Namespace, network: IntegerNetwork, *, absorbs: bool = False
+) -> PipelinePlan:
+    """The plan of the command line; absorbs: for a fabric whose chains take leaves beside what they add.
+    InputError for what no pipeline runs."""
     from dorefa.hw.pipeline.plan import make_plan
 
     rows, columns, _ = network.input_shape
@@ -79,7 +84,7 @@ def pipeline_plan(args: argparse.Namespace, network: IntegerNetwork) -> Pipeline
     effort = 2000 if args.effort is None else args.effort
     if effort < 0:
         raise InputError(f"--effort is {effort}; accepted: 0 or more evaluations")
-    return make_plan(network, pace=interval // least, evaluations=effort)
+    return make_plan(network, absorbs=absorbs, pace=interval // least, evaluations=effort)
 
 
 def layer_reports(plan: PipelinePlan) -> list[dict[str, Any]]:

@@ -18,8 +18,11 @@ from dorefa.hw.engine.components import make_quantizer
 from dorefa.hw.engine.engine import Engine
 from dorefa.hw.engine.training.gradient_quantizer import GradientQuantizer
 from dorefa.hw.engine.training.weight_quantizer import PATTERN_BITS, WeightQuantizer
+from dorefa.hw.fabric.families import FabricPlatform, find_fabric
 from dorefa.hw.generate.manifest import make_top
 from dorefa.hw.lib.noise_source import MOST_LANES
+from dorefa.hw.pipeline.plan import PipelinePlan
+from dorefa.hw.pipeline.top import MODULE, PipelineTop
 from dorefa.hw.verilog import export as verilog
 from dorefa.hw.verilog import memory_macros
 
@@ -114,6 +117,27 @@ def _size(name: str, config: EngineConfig) -> str:
     if name in _WORD_BITS:
         return f"{_words(config, _WORD_BITS[name])} x {_WORD_BITS[name]} bits per cycle"
     return f"{config.lanes} lanes x {config.rows} rows x {config.cols} columns"
+
+
+def absorbs_leaves(target: str) -> bool:
+    """Whether carry chains of a target take leaves of a pipeline's sums beside what they add."""
+    fabric = find_fabric(FabricPlatform(find_target(target).fabric_name))
+    return fabric is not None and fabric.chains is not None and fabric.chains.absorbs >= 4
+
+
+def make_pipeline_unit(plan: PipelinePlan, target: str) -> Unit:
+    """The :class:`Unit` of a whole pipeline; in the cells of `target` where its plan is made for them."""
+    component = PipelineTop(plan)
+    layers = plan.network.layers
+    operations = sum(layer.macs * layer.w_bits * layer.a_bits for layer in layers)
+    fabric = find_target(target).fabric_name if absorbs_leaves(target) else None
+    return Unit(
+        name="pipeline",
+        top=MODULE,
+        text=verilog.export(component, name=MODULE, fabric=fabric),
+        size=f"{len(layers)} layers, an image every {plan.interval:,} cycles",
+        binary_ops_per_cycle=operations // plan.interval,
+    )
 
 
 def make_unit(name: str, config: EngineConfig, target: str | None = None, *, memory: str = "logic") -> Unit:
