@@ -85,6 +85,17 @@ def test_simulate(model, simulator, tmp_path, capsys):
     assert "bit-exact: yes" in said
 
 
+@pytest.mark.parametrize("target", ["ecp5", "ice40"])
+def test_synth(model, target, capsys):
+    status, report, _ = run(
+        capsys,
+        *("synth", "--model", model, "--architecture", "pipeline", "--effort", "5", "--target", target),
+    )
+    assert status == 0 and report["unit"] == "pipeline" and report["luts"] > 0
+    assert report["interval_cycles"] > 0 and len(report["layers"]) == 3
+    assert ("CCU2C" in report["cell_types"]) == (target == "ecp5")
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -108,6 +119,14 @@ def test_simulate(model, simulator, tmp_path, capsys):
         (
             ["generate", "-o", "OUT", "--architecture", "pipeline"],
             "--architecture pipeline needs a network; accepted: --model MODEL beside it",
+        ),
+        (
+            ["synth", "--architecture", "pipeline"],
+            "--architecture pipeline needs a network; accepted: --model MODEL beside it",
+        ),
+        (
+            ["synth", "--model", "MODEL", "--architecture", "pipeline", "--unit", "dot"],
+            "--unit is dot; accepted: only with --architecture engine",
         ),
         (
             ["generate", "-o", "OUT", "--model", "MODEL", "--architecture", "pipeline", "--preload"],

@@ -145,7 +145,9 @@ def test_every_window_along_one_axis(axis, slots, rng):
     run(unit, stream, 0, rng)
 
 
-@pytest.mark.parametrize("cols, tiles", [(1, [1]), (1, [2, 1]), (2, [1]), (2, [2, 2, 1]), (3, [1, 1])])
+@pytest.mark.parametrize(
+    "cols, tiles", [(1, [1]), (1, [2, 1]), (2, [1]), (2, [2, 2, 1]), (3, [1, 1]), (1, [3, 2, 1])]
+)
 @pytest.mark.parametrize("gaps", [0, 0.3])
 @pytest.mark.parametrize(
     "shape, operations",

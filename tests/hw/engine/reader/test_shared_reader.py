@@ -80,6 +80,8 @@ EDGES = {
     # Narrow runs over many words; columns that end in the step of the last one.
     "long_patches": ((1, 5, 2, 13), (7, 6, 13), {}, 32, 32, 4),
     "one_pixel": ((1, 3, 3, 2), (3, 3, 2), {}, 32, 16, 4),
+    # Two columns, runs of several words that begin within one.
+    "two_columns": ((1, 2, 3, 5), (4, 6, 5), {"padding": (1, 0, 0, 1)}, 24, 8, 2),
 }
 
 
