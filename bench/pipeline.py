@@ -2,10 +2,12 @@
 
     python bench/pipeline.py [--model digits-small] [--layers 1,2] [--device D] [--seed 1,2,3]
                              [--evaluations 2000]
+    python bench/pipeline.py --forms
 
 A kernel is a layer's sums and thresholds without its window, once at a pixel a cycle and once by planes.
 Cells are nextpnr's after packing (carry cells included), each seed's clock is printed. Whole pipelines are
-measured by `dorefa synth --architecture pipeline --pnr`.
+measured by `dorefa synth --architecture pipeline --pnr`. `--forms` compares two forms of odd weights by the
+cells of their sums: planes of bits, and signed digits.
 """
 
 import argparse
@@ -20,6 +22,8 @@ from dorefa.golden import lower
 from dorefa.golden.zoo import catalog
 from dorefa.hw.pipeline.kernel.kernel import ConstantKernel, KernelOptions
 from dorefa.hw.pipeline.kernel.quantizer import ConstantQuantizer
+from dorefa.hw.pipeline.kernel.rows import planes, signed_digits
+from dorefa.hw.pipeline.sums.search import RowSearch
 from dorefa.hw.verilog import export
 from dorefa.synth.flow import nextpnr
 from dorefa.synth.flow.units import Unit
@@ -91,6 +95,21 @@ def kernels(network, layers, seeds, device, evaluations):
             print("|", " | ".join(map(str, [*cells, kernel.latency, clocks(found)])), "|", flush=True)
 
 
+def forms():
+    """A line of the table for each width of random odd weights, 32 outputs of 100 inputs."""
+    print("| bits | planes: rows, cells | signed digits: rows, cells |")
+    print("|---|---|---|")
+    for bits in range(1, 9):
+        rng = np.random.default_rng(bits)
+        values = 2 * rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), (32, 100)) + 1
+        cells = []
+        for form in (planes, signed_digits):
+            rows = form(values)
+            search = RowSearch(rows.rows, 1, absorbs=True, total=bool(rows.total), turns=False)
+            cells.append(f"{len(rows.rows)}, {search.run(1000, 1).cells:,}")
+        print("|", " | ".join([str(bits), *cells]), "|")
+
+
 def numbers(text):
     """argparse type of a list of integers."""
     return [int(part) for part in text.split(",")]
@@ -103,7 +122,11 @@ def main():
     parser.add_argument("--device")
     parser.add_argument("--seed", type=numbers, default=[1, 2, 3])
     parser.add_argument("--evaluations", type=int, default=2000)
+    parser.add_argument("--forms", action="store_true", help="compare forms of weights, and do nothing else")
     options = parser.parse_args()
+    if options.forms:
+        forms()
+        return
     network = lower(catalog.load(options.model, net_w=1, net_a=2))
     print(f"seeds {options.seed}, search of {options.evaluations} evaluations, seed 1")
     kernels(network, options.layers, options.seed, options.device, options.evaluations)

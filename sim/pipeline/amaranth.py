@@ -31,10 +31,10 @@ class _Watch:
         self._pipeline, self._limit = pipeline, limit
         self._numbers = int(np.prod(pipeline.plan.stages[-1].layer.out_shape))
         self.began: list[int] = []
-        self.stamps: list[tuple[int, int, bool]] = []
+        self.stamps: list[tuple[int, bool]] = []
         self.results: list[list[int]] = []
         self._row: list[int] = []
-        self._cycle = self._quiet = self._first = 0
+        self._cycle = self._quiet = 0
         self._inside = False
 
     def cycle(self, taken: int, last: int, given: int, beat: data.Const) -> None:
@@ -52,13 +52,12 @@ class _Watch:
 
     def _number(self, beat: data.Const) -> None:
         bits = self._pipeline.result_bits
-        self._first = self._first if self._row else self._cycle
         self._row.append(beat.data - (beat.data >> (bits - 1) << bits))
         if beat.last != (len(self._row) == self._numbers):
             raise SimulationError(f"image {len(self.results)}: `last` after {len(self._row)} numbers")
         if beat.last:
             self.results.append(self._row)
-            self.stamps.append((self._first, self._cycle, bool(beat.error)))
+            self.stamps.append((self._cycle, bool(beat.error)))
             self._row = []
 
 
@@ -98,12 +97,11 @@ def run_streams(
     simulator.add_testbench(images, background=True)
     simulator.add_testbench(watch)
     simulator.run()
-    first_out, last_out, marked = np.array(told.stamps, np.int64).reshape(-1, 3).T
+    last_out, marked = np.array(told.stamps, np.int64).reshape(-1, 2).T
     shape = plan.stages[-1].layer.out_shape
     return StreamRun(
         results=np.array(told.results, np.int64).reshape(-1, *shape),
         began=np.array(told.began[: len(told.results)], np.int64),
-        first_out=first_out,
         last_out=last_out,
         marked=marked.astype(bool),
     )

@@ -3,7 +3,7 @@
 //   engine IMAGES RESULTS SEED GAPS STALLS COUNT PIXELS PIXEL_BYTES NUMBERS NUMBER_BYTES LIMIT
 //
 // IMAGES holds COUNT images of PIXELS beats; RESULTS gets of each image, as it comes, the cycles of its first beat in
-// and of its first and last beat out (from reset, 8 bytes each), whether it was marked (8 bytes), and its NUMBERS.
+// and its last beat out (from reset, 8 bytes each), whether it was marked (8 bytes), and its NUMBERS.
 // GAPS and STALLS are the chances in percent that a beat waits in a cycle, in front and behind. LIMIT is the watchdog:
 // cycles without a beat on either side.
 #include <cstring>
@@ -46,7 +46,7 @@ int main(int argc, char** argv) {
     for (int number = 0; number < 4; ++number) edge();
     top.rst = 0;
     std::vector<uint64_t> began;
-    uint64_t sent = 0, done = 0, quiet = 0, first_out = 0, place = 0;
+    uint64_t sent = 0, done = 0, quiet = 0, place = 0;
     Bytes answer;
     bool offered = false;
     for (uint64_t cycle = 0; done < count; ++cycle) {
@@ -66,13 +66,12 @@ int main(int argc, char** argv) {
             offered = false;
         }
         if (out) {
-            if (!place) first_out = cycle;
             const auto* number = reinterpret_cast<const uint8_t*>(&top.m_axis_tdata);
             answer.insert(answer.end(), number, number + result_bytes);
             const bool last = ++place == results;
             if (last != bool(top.m_axis_tlast)) fail("image " + std::to_string(done) + ": tlast after " + std::to_string(place) + " numbers");
             if (last) {
-                const uint64_t head[] = {began.at(done), first_out, cycle, top.m_axis_tuser};
+                const uint64_t head[] = {began.at(done), cycle, top.m_axis_tuser};
                 put(file, head, sizeof head);
                 put(file, answer.data(), answer.size());
                 answer.clear();

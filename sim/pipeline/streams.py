@@ -9,13 +9,11 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class StreamRun:
-    """What came out for each image: `results`, int64 (images, H, W, C); `began`, `first_out` and `last_out`,
-    the cycles, from reset, of its first beat in and its first and last beat out, int64 (images,); `marked`,
-    bool (images,)."""
+    """What came out for each image: `results`, int64 (images, H, W, C); `began` and `last_out`, the cycles,
+    from reset, of its first beat in and its last beat out, int64 (images,); `marked`, bool (images,)."""
 
     results: np.ndarray
     began: np.ndarray
-    first_out: np.ndarray
     last_out: np.ndarray
     marked: np.ndarray
 

@@ -16,7 +16,7 @@ from ..verilator import build as model
 from .streams import StreamRun, quiet_limit
 
 _STREAMS = Path(__file__).with_name("streams.cpp")
-_HEAD = 4  # numbers in front of each result
+_HEAD = 3  # numbers in front of each result
 
 
 def simulate_streams(
@@ -57,11 +57,10 @@ def simulate_streams(
         raw = (folder / "results").read_bytes()
     record = np.dtype([("head", "<u8", _HEAD), ("numbers", f"<i{size}", numbers)])
     found = np.frombuffer(raw, record)
-    began, first_out, last_out, marked = found["head"].astype(np.int64).T
+    began, last_out, marked = found["head"].astype(np.int64).T
     return StreamRun(
         results=found["numbers"].astype(np.int64).reshape(count, *shape),
         began=began,
-        first_out=first_out,
         last_out=last_out,
         marked=marked.astype(bool),
     )

@@ -33,11 +33,11 @@ def weight_rows(values: np.ndarray) -> WeightRows:
     """The rows of weights: where all are odd, their planes, of which an output needs one per bit of its
     weights; else signed digits, of which a zero has none."""
     if (values & 1).all():
-        return _planes(values)
-    return _signed_digits(values)
+        return planes(values)
+    return signed_digits(values)
 
 
-def _planes(values: np.ndarray) -> WeightRows:
+def planes(values: np.ndarray) -> WeightRows:
     """v = 2 q - (2^w - 1), q by its bits."""
     bits = int(np.abs(values).max()).bit_length()
     largest = (1 << bits) - 1
@@ -47,7 +47,7 @@ def _planes(values: np.ndarray) -> WeightRows:
     return WeightRows(rows.astype(np.int8), positive, [[] for _ in positive], largest)
 
 
-def _signed_digits(values: np.ndarray) -> WeightRows:
+def signed_digits(values: np.ndarray) -> WeightRows:
     """Canonical signed digits: no two neighbors of them are nonzero."""
     rows: list[np.ndarray] = []
     sides: tuple[list[list[Part]], list[list[Part]]] = ([], [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from amaranth import Cat, Const, Module, Signal, Value
+from amaranth import Module, Signal, Value
 
 from ...fabric.tree import ZERO, Operand
 
@@ -47,11 +47,6 @@ class Word:
         own = [Operand.bit(bit.at(stage)) for bit in self.bits[:size]]
         above = own[-1] if self.signed and own else ZERO
         return own + [above] * (size - len(own))
-
-    def value(self, stage: int) -> Value:
-        """As an Amaranth value."""
-        joined: Value = Cat(bit.at(stage) for bit in self.bits) if self.bits else Const(0, 1)
-        return joined.as_signed() if self.signed else joined
 
 
 def bits_for(low: int, high: int) -> int:

@@ -75,6 +75,8 @@ class RowSearch:
                 *found, total = found
             for row, root in zip(group, found, strict=True):
                 roots[row] = root
+        if (graph.counts(roots) != self.rows ^ flipped[:, None]).any():
+            raise AssertionError("a graph of sums is not its rows")
         return RowSums(graph, roots, total, flipped, groups)
 
     def _first(self) -> tuple[list[list[int]], np.ndarray]:

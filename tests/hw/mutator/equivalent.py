@@ -166,6 +166,12 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "larger) -> return Mux(self.sums, total, larger)": "what only sums is told so for every pixel",
     },
     "set_columns": {
+        **{
+            "SharedColumns.describe: m.If(columns[column:column + 2] == 1) -> "
+            f"m.If(columns[column:column + {many}] == 1), second time only": "columns that share a run are "
+            "neighbors, and what the last of them says counts"
+            for many in (1, 3)
+        },
         "SeparateColumns.end_sets: m.If(self._start | self._goes & ends.set) -> "
         "m.If(self._goes & ends.set)": "a layer ends with a set, which leaves the count at 0",
     },

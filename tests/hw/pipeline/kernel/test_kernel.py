@@ -94,6 +94,11 @@ def test_in_the_cells_of_ecp5(kind, bits, size, serial, rng, tmp_path):
     drawn[0, 0], drawn[0, 1] = 0, (1 << bits) - 1
     netlist = Netlist(kernel, "ecp5", tmp_path, rng, streams)
     steps, latency, found = kernel.steps, kernel.latency, []
+    if steps > 1:
+        netlist.set("rst", [1] * streams)
+        netlist.evaluate()
+        netlist.tick()
+        netlist.set("rst", [0] * streams)
     for cycle in range(count * steps + latency + steps - 1):
         number, step = divmod(cycle, steps)
         place = size * (steps - 1 - step)
