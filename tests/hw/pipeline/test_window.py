@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Windows over slots: every geometry, digits, gaps, images back to back and blank ones."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Codes of sums: every value, thresholds compared and scaled, channels that come negated or fall."""
 
 from types import SimpleNamespace
