@@ -22,6 +22,8 @@ from .stage import LayerStage
 
 # Cycles that a result is in the queue behind the last stage.
 FIFO = 2
+# Weights of a layer that are worth a search; the largest devices hold a tenth of them.
+_MOST_WEIGHTS = 1_000_000
 _ENGINE = "the engine (--architecture engine) runs it"
 
 
@@ -163,5 +165,10 @@ def check(network: IntegerNetwork) -> None:
             raise InputError(f"{where} has a residual trunk; {_ENGINE}")
         if layer.block != (1, 1):
             raise InputError(f"{where} makes blocks of pixels of its channels; {_ENGINE}")
+        if layer.codes.size > _MOST_WEIGHTS:
+            raise InputError(
+                f"{where} has {layer.codes.size:,} weights; accepted as constants: at most "
+                f"{_MOST_WEIGHTS:,}; {_ENGINE}"
+            )
         if layer.is_result and index < len(network.layers) - 1:
             raise InputError(f"{where} is a result before the last layer; {_ENGINE}")

@@ -109,6 +109,10 @@ def test_synth(model, target, capsys):
             "small.npz does not run as a pipeline: --interval is 1; accepted: at least ",
         ),
         (
+            ["check", "svhn-a", "--architecture", "pipeline"],
+            "layer conv6: has 1,638,400 weights; accepted as constants: at most 1,000,000; the engine (",
+        ),
+        (
             ["check", "MODEL", "--architecture", "pipeline", "--effort", "-1"],
             "--effort is -1; accepted: 0 or more evaluations",
         ),

@@ -121,11 +121,12 @@ class SumGraph:
             found[number] = 1 + max(found.get(term, 0) for term in self.node(number).terms())
         return found
 
-    def counts(self, roots: Iterable[int | None]) -> np.ndarray:
-        """How often each leaf is in each root: int64 (roots, leaves)."""
-        roots = list(roots)
-        rows = dict(enumerate(np.eye(self.leaves, dtype=np.int64)))
+    def values(self, roots: Iterable[int | None], leaves: np.ndarray) -> np.ndarray:
+        """What the roots are, of values of the leaves: int64 (roots, n) of int64 (leaves, n), modulo 2^64."""
+        roots, known = list(roots), dict(enumerate(leaves))
         for number in self.live(roots):
-            rows[number] = np.sum([rows[term] for term in self.node(number).terms()], axis=0)
-        none = np.zeros(self.leaves, np.int64)
-        return np.array([none if root is None else rows[root] for root in roots]).reshape(-1, self.leaves)
+            known[number] = np.sum([known[term] for term in self.node(number).terms()], axis=0)
+        none = np.zeros_like(leaves[0])
+        return np.array([none if root is None else known[root] for root in roots]).reshape(
+            -1, leaves.shape[1]
+        )

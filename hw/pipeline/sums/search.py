@@ -75,9 +75,16 @@ class RowSearch:
                 *found, total = found
             for row, root in zip(group, found, strict=True):
                 roots[row] = root
-        if (graph.counts(roots) != self.rows ^ flipped[:, None]).any():
+        made = RowSums(graph, roots, total, flipped, groups)
+        self._check(made)
+        return made
+
+    def _check(self, made: RowSums) -> None:
+        """That the sums are those of the rows, of numbers of 63 bits that nothing else would sum to."""
+        leaves = np.random.default_rng(1).integers(-(1 << 62), 1 << 62, (self.rows.shape[1], 2))
+        rows = (self.rows ^ made.flipped[:, None]).astype(np.int64)
+        if (made.graph.values(made.roots, leaves) != rows @ leaves).any():
             raise AssertionError("a graph of sums is not its rows")
-        return RowSums(graph, roots, total, flipped, groups)
 
     def _first(self) -> tuple[list[list[int]], np.ndarray]:
         count, leaves = self.rows.shape
