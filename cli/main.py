@@ -4,11 +4,14 @@ Exit status: 0 success; 1 the job failed or the input is unusable (one line on s
 2 wrong usage; 3 a bug of ours; 130 interrupted.
 """
 
+from __future__ import annotations
+
 import argparse
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from dorefa.golden.errors import InputError
 
@@ -28,6 +31,9 @@ from . import (
     zoo,
 )
 from .common import streams
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 VERBS = {
     "generate": generate,
@@ -49,9 +55,26 @@ OK, FAILED, BUG, INTERRUPTED = 0, 1, 3, 130
 _LONGEST = 2000
 
 
+class _Parser(argparse.ArgumentParser):
+    """One whose help is written, or fails: argparse drops what is longer than a buffer without a word."""
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Writes the help to `file`, standard output by default."""
+
+        def say() -> int:
+            if file is None:
+                streams.write(sys.stdout, self.format_help())
+            else:
+                file.write(self.format_help())
+            return OK
+
+        if status := outcome(say):
+            raise SystemExit(status)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The argparse parser of the whole command; each verb module adds its own part."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="dorefa",
         description="Bit-exact hardware for low-bitwidth neural networks.",
         epilog="`dorefa VERB --help` shows the options of a verb and an example.",
