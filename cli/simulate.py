@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.sim import backends
 
     if is_pipeline(args):
-        return simulate_pipeline(args, lambda network, simulator: _limited(args, network, simulator))
+        return simulate_pipeline(args, lambda network, simulator: _images(args, network, simulator, 1))
     out = Output(
         args.json,
         outputs={"--output": args.output, "--logits": args.logits},
@@ -213,15 +213,6 @@ def _verilog(out, args, network, config, simulator):
         made = make_netlist(make_unit("engine", config, target), target, folder=scratch)
     out.say(f"netlist for {target}: {sum(made.cells.values()):,} cells, memories are {made.memories}")
     return made.text, made
-
-
-def _limited(args, network, simulator):
-    """:func:`_images` of a pipeline, which runs all that it gets."""
-    images, labels = _images(args, network, simulator, 1)
-    count = len(images) if args.limit is None else args.limit
-    if not 1 <= count <= len(images):
-        raise InputError(f"--limit is {count}; accepted: 1 to {len(images)}, the images there are")
-    return images[:count], None if labels is None else labels[:count]
 
 
 def _images(args, network, simulator, batch):

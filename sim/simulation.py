@@ -10,7 +10,6 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.integer_network import IntegerNetwork
 from dorefa.golden.lowering.lower import lower
 from dorefa.golden.network.network import Network
-from dorefa.golden.network.quantized_network import check_images
 from dorefa.golden.run.integer import real_arrays, result_arrays, run_integer
 from dorefa.hw.compiler.compile import CompiledNetwork, compile_network
 from dorefa.hw.compiler.packets import of_image, result_maps
@@ -19,6 +18,7 @@ from dorefa.hw.config.engine import EngineConfig
 
 from . import backends
 from .compare import Comparison
+from .job.inputs import check_stalls, first_images
 from .job.job import Job, Trace
 from .report import SimulationReport, make_report
 
@@ -65,12 +65,8 @@ def simulate(
     :class:`dorefa.sim.job.errors.SimulationError` when the engine does not finish.
     """
     integer = network if isinstance(network, IntegerNetwork) else lower(network)
-    images, labels = _first(images, labels, limit)
-    check_images(integer, images)
-    if labels is not None and not integer.score_count:
-        raise InputError(f"labels are given; accepted without: {integer.name} has no one score per class")
-    if not isinstance(stalls, int) or not 0 <= stalls <= 90:
-        raise InputError(f"stalls is {stalls!r}; accepted: an integer, 0 to 90 percent")
+    images, labels = first_images(integer, images, labels, limit)
+    check_stalls(stalls)
     if not isinstance(latency, int) or not 0 <= latency <= _LONGEST_LATENCY:
         raise InputError(f"latency is {latency!r}; accepted: an integer, 0 to {_LONGEST_LATENCY} cycles")
     if not isinstance(reset_after, int) or not 0 <= reset_after <= _LATEST_RESET:
@@ -136,21 +132,3 @@ def _per_image(compiled: CompiledNetwork, trace: Trace) -> Iterator[dict[str, np
             for name, values in trace.values.items()
         }
         yield maps | {name: of_image(values, image, batch) for name, values in results.items()}
-
-
-def _first(
-    images: np.ndarray, labels: np.ndarray | None, limit: int | None
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """The first `limit` images and labels."""
-    if limit is not None:
-        if not isinstance(limit, int) or limit < 1:
-            raise InputError(f"limit is {limit!r}; accepted: an integer of at least 1")
-        images = images[:limit]
-    if labels is not None:
-        labels = np.asarray(labels)[: len(images)]
-        if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
-            raise InputError(
-                f"labels has shape {labels.shape} and dtype {labels.dtype}; accepted: one integer "
-                f"for each of {len(images)} images"
-            )
-    return images, labels

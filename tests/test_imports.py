@@ -57,7 +57,7 @@ ALLOWED |= {
     "sim.job": "",
     "sim.verilator": "sim.job",
     "sim.amaranth": "sim.job",
-    "sim.pipeline": "sim.job sim.verilator sim.amaranth",
+    "sim.pipeline": "sim sim.job sim.verilator sim.amaranth",
     "sim.cocotb": "sim.job sim.verilator",
     "sim.training": "sim.job sim.verilator",
     "sim": "sim.job sim.verilator sim.amaranth sim.cocotb",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dorefa.hw.pipeline.plan import PipelinePlan
 
 
+_LONGEST_INTERVAL = 1 << 32  # cycles: more than a minute of any clock
 # What reports say where there is no plan.
 NO_PLAN: dict[str, Any] = {
     "architecture": "pipeline",
@@ -57,8 +58,8 @@ def is_pipeline(args: argparse.Namespace) -> bool:
                 )
         return False
     given = {name.replace("_", "-"): value for name, value in options.engine_overrides(args).items()}
-    for name in ("training", "preload", "librelane", "engine", "netlist", "through_port"):
-        if getattr(args, name, None):
+    for name in ("net_g", "preload", "librelane", "engine", "netlist", "through_port"):
+        if getattr(args, name, None) not in (None, False):
             given[name.replace("_", "-")] = getattr(args, name)
     if getattr(args, "memory", None) == "macro":
         given["memory"] = args.memory
@@ -79,8 +80,10 @@ def pipeline_plan(
     rows, columns, _ = network.input_shape
     least = rows * columns
     interval = least if args.interval is None else args.interval
-    if interval < least:
-        raise InputError(f"--interval is {interval}; accepted: at least {least}, a pixel a cycle")
+    if not least <= interval <= _LONGEST_INTERVAL:
+        raise InputError(
+            f"--interval is {interval}; accepted: {least}, a pixel a cycle, to {_LONGEST_INTERVAL}"
+        )
     effort = 2000 if args.effort is None else args.effort
     if effort < 0:
         raise InputError(f"--effort is {effort}; accepted: 0 or more evaluations")

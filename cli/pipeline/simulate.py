@@ -25,7 +25,8 @@ def simulate_pipeline(args: argparse.Namespace, images_of: ImagesOf) -> int:
     """Runs the verb; returns the exit status. images_of(network, simulator): (images, labels or None). Where
     hardware and golden differ, writes the report and raises :class:`InputError`."""
     from dorefa.golden import lower
-    from dorefa.sim.pipeline.simulation import simulate_plan
+    from dorefa.sim.job.inputs import check_stalls, first_images
+    from dorefa.sim.pipeline.simulation import FASTEST, simulate_plan
 
     out = Output(
         args.json,
@@ -37,12 +38,16 @@ def simulate_pipeline(args: argparse.Namespace, images_of: ImagesOf) -> int:
         raise InputError(f"--target is {args.target}; accepted: only with --netlist")
     if args.latency:
         raise InputError(f"--latency is {args.latency}; accepted: only with --architecture engine")
+    # Said before the search for a plan, which takes its time.
+    check_stalls(args.stalls)
+    first_images(network, *images_of(network, FASTEST), args.limit)
     plan = pipeline_plan(args, network)
     found = simulate_plan(
         network,
         plan,
         lambda simulator: images_of(network, simulator),
         simulator=args.simulator,
+        limit=args.limit,
         stalls=args.stalls,
         seed=args.sim_seed,
     )
@@ -58,7 +63,10 @@ def simulate_pipeline(args: argparse.Namespace, images_of: ImagesOf) -> int:
     if found.interval is not None:
         out.say(f"{found.interval:,} cycles from an image to the next one, {plan.interval:,} predicted")
     out.say(f"{found.latency:,} cycles from its first pixel to its last number, {plan.latency:,} predicted")
+    for mismatch in found.mismatches:
+        out.say(f"difference: {mismatch}")
     out.report(plan_report(plan) | found.as_dict() | {"notes": out.notes(network.notes)})
-    if not found.bit_exact:
-        raise InputError(f"{args.model} is not bit-exact: {found.mismatch_count} differences")
-    return 0
+    if found.bit_exact:
+        return 0
+    first = found.mismatches[0]
+    raise InputError(f"{args.model} is not bit-exact: {found.mismatch_count} differences, the first: {first}")

@@ -21,7 +21,7 @@ from .raster import Raster
 from .stage import LayerStage
 
 # Cycles that a result is in the queue behind the last stage.
-FIFO = 2
+_QUEUE = 2
 # Weights of a layer that are worth a search; the largest devices hold a tenth of them.
 _MOST_WEIGHTS = 1_000_000
 _ENGINE = "the engine (--architecture engine) runs it"
@@ -80,7 +80,7 @@ class PipelinePlan:
         first, last = self.streams[0], self.streams[-1]
         own = int(last.causes[-1]) * self.pace + last.delay + self.stages[-1].layer.out_channels
         # No image is through before it is known to be whole.
-        return FIFO + max(own, (first.pixels - 1) * self.pace)
+        return _QUEUE + max(own, (first.pixels - 1) * self.pace)
 
     @property
     def flush(self) -> int:

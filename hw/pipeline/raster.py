@@ -48,7 +48,7 @@ class Raster:
         for axis, name in ((0, "rows"), (1, "columns")):
             before, behind = self.geometry.padding[axis], self.geometry.padding[axis + 2]
             reach = self.geometry.reach[axis]
-            if before + behind >= reach:
+            if max(before, before + behind) >= reach:
                 return (
                     f"padding of {before} and {behind} {name} around windows of {reach} makes more pixels "
                     f"than come; accepted: less than {reach} in all"

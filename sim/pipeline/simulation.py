@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dorefa.golden import checks
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.integer_network import IntegerNetwork
 from dorefa.golden.run.integer import real_arrays, result_arrays, run_integer, unsigned_images
@@ -15,24 +16,29 @@ from dorefa.hw.pipeline.plan import PipelinePlan
 from dorefa.hw.pipeline.top import PipelineTop
 from dorefa.hw.verilog.export import MODULE, export
 
-from ..job.errors import Unavailable
+from ..compare import Comparison, Mismatch
+from ..job.errors import SimulationError, Unavailable
+from ..job.inputs import check_stalls, first_images
 from . import amaranth, verilator
 from .streams import StreamRun
 
-NAMES = ("verilator", "amaranth")
+FASTEST = "verilator"
+NAMES = (FASTEST, "amaranth")
 # Images and labels, for the simulator that runs them.
 Images = Callable[[str], tuple[np.ndarray, np.ndarray | None]]
+Work = Callable[..., StreamRun]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineReport:
-    """Outcome of :func:`simulate_plan`: `bit_exact`, every number equals golden's; `mismatch_count`; `images`
-    in `simulator`, chosen because of `why`; `latency` of the first image and the greatest `interval` between
-    last numbers, in cycles, None of one image; `accuracy`, None without labels; `results` and `real`, as of
-    golden, which are no part of the JSON report."""
+    """Outcome of :func:`simulate_plan`: `bit_exact`, every number equals golden's; `mismatch_count`, and the
+    first 20 `mismatches`; `images` in `simulator`, chosen because of `why`; `latency` of the first image and
+    the greatest `interval` between last numbers, in cycles, None of one image; `accuracy`, None without
+    labels; `results` and `real`, as of golden, which are no part of the JSON report."""
 
     bit_exact: bool
     mismatch_count: int
+    mismatches: list[Mismatch]
     images: int
     simulator: str
     why: str
@@ -45,8 +51,11 @@ class PipelineReport:
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         names = ("bit_exact", "mismatch_count", "images", "simulator", "why", "accuracy")
-        measured = {"measured_latency_cycles": self.latency, "measured_interval_cycles": self.interval}
-        return {name: getattr(self, name) for name in names} | measured
+        return {name: getattr(self, name) for name in names} | {
+            "mismatches": [mismatch.as_dict() for mismatch in self.mismatches],
+            "measured_latency_cycles": self.latency,
+            "measured_interval_cycles": self.interval,
+        }
 
 
 def simulate_plan(
@@ -55,38 +64,44 @@ def simulate_plan(
     images: Images,
     *,
     simulator: str = "auto",
+    limit: int | None = None,
     stalls: int = 0,
     seed: int = 1,
 ) -> PipelineReport:
     """Runs images through the pipeline of a plan and compares its numbers with golden's.
 
-    stalls: chance in percent that a beat waits, on either side. Raises :class:`InputError` for a simulator
-    that runs no pipeline or is missing, and :class:`SimulationError` where the pipeline stands still.
+    limit: run only the first images; stalls: chance in percent, 0 to 90, that a beat waits, on either side,
+    drawn from `seed`. Raises :class:`InputError` for input that cannot work, a simulator that runs no
+    pipeline or is missing, and :class:`SimulationError` where the pipeline stands still.
     """
     if simulator not in ("auto", *NAMES):
         raise InputError(f"simulator is {simulator!r}; accepted for a pipeline: auto, {', '.join(NAMES)}")
-    why = "asked for"
-    if simulator in ("auto", "verilator"):
-        given, labels = images("verilator")
-        try:
-            found = _compiled(plan, unsigned_images(network, given), stalls, seed)
-            why = why if simulator != "auto" else "the fastest, and it is installed"
-            return _compared(network, given, labels, found, "verilator", why)
-        except Unavailable as error:
-            if simulator != "auto":
-                raise
-            why = f"not verilator: {error}"
-    given, labels = images("amaranth")
-    packets = map(amaranth.packet, unsigned_images(network, given))
-    found = amaranth.run_streams(plan, packets, gaps=stalls, stalls=stalls, seed=seed)
-    return _compared(network, given, labels, found, "amaranth", why)
+    check_stalls(stalls)
+    checks.integer(seed, "seed", 0)
+
+    def run(name: str, work: Work, why: str) -> PipelineReport:
+        given, labels = first_images(network, *images(name), limit)
+        found = work(plan, unsigned_images(network, given), gaps=stalls, stalls=stalls, seed=seed)
+        return _compared(network, given, labels, found, name, why)
+
+    if simulator == "amaranth":
+        return run("amaranth", _run_amaranth, "asked for")
+    try:
+        why = "the fastest, and it is installed" if simulator == "auto" else "asked for"
+        return run(FASTEST, _run_verilator, why)
+    except Unavailable as error:
+        if simulator != "auto":
+            raise
+        return run("amaranth", _run_amaranth, f"not verilator: {error}")
 
 
-def _compiled(plan: PipelinePlan, images: np.ndarray, stalls: int, seed: int) -> StreamRun:
+def _run_verilator(plan: PipelinePlan, images: np.ndarray, **waits: int) -> StreamRun:
     top = PipelineTop(plan)
-    return verilator.simulate_streams(
-        top, export(top, name=MODULE), images, gaps=stalls, stalls=stalls, seed=seed
-    )
+    return verilator.simulate_streams(top, export(top, name=MODULE), images, **waits)
+
+
+def _run_amaranth(plan: PipelinePlan, images: np.ndarray, **waits: int) -> StreamRun:
+    return amaranth.run_streams(plan, map(amaranth.packet, images), **waits)
 
 
 def _compared(
@@ -97,26 +112,31 @@ def _compared(
     simulator: str,
     why: str,
 ) -> PipelineReport:
-    last = network.layers[-1]
-    expected = run_integer(network, unsigned_images(network, images), outputs=[last.name])[last.name]
-    numbers = found.results.reshape(expected.shape)
-    wrong = int((numbers != expected).sum() + found.marked.sum())
-    values = {last.name: numbers}
-    real = real_arrays(network, values)
+    """The report of a run. Raises :class:`SimulationError` for an image that the pipeline takes for one of a
+    wrong length."""
+    if found.marked.any():
+        raise SimulationError(f"image {int(found.marked.argmax())}: marked as of a wrong length")
+    name = network.layers[-1].name
+    expected = run_integer(network, unsigned_images(network, images), outputs=[name])[name]
+    numbers, comparison = found.results.reshape(expected.shape), Comparison()
+    for image, (want, got) in enumerate(zip(expected, numbers, strict=True)):
+        comparison.add(name, image, want, got)
+    real = real_arrays(network, {name: numbers})
     accuracy = None
     if labels is not None:
         (scores,) = real.values()
-        accuracy = float((scores.reshape(len(images), -1).argmax(axis=1) == labels[: len(images)]).mean())
+        accuracy = float(np.mean(np.argmax(scores, axis=1) == labels))
     between = np.diff(found.last_out)
     return PipelineReport(
-        bit_exact=not wrong,
-        mismatch_count=wrong,
+        bit_exact=comparison.count == 0,
+        mismatch_count=comparison.count,
+        mismatches=comparison.mismatches,
         images=len(images),
         simulator=simulator,
         why=why,
         latency=int(found.last_out[0] - found.began[0]),
         interval=int(between.max()) if len(between) else None,
         accuracy=accuracy,
-        results=result_arrays(network, values),
+        results=result_arrays(network, {name: numbers}),
         real=real,
     )

@@ -106,7 +106,7 @@ def test_synth(model, target, capsys):
         (["check", "MODEL", "--effort", "5"], "--effort is 5; accepted: only with --architecture pipeline"),
         (
             ["check", "MODEL", "--architecture", "pipeline", "--interval", "1"],
-            "small.npz does not run as a pipeline: --interval is 1; accepted: at least ",
+            "small.npz does not run as a pipeline: --interval is 1; accepted: ",
         ),
         (
             ["check", "svhn-a", "--architecture", "pipeline"],
@@ -157,8 +157,28 @@ def test_synth(model, target, capsys):
             "--latency is 3; accepted: only with --architecture engine",
         ),
         (
-            ["simulate", "MODEL", "--architecture", "pipeline", "--effort", "0", "--limit", "0"],
-            "--limit is 0; accepted: 1 to ",
+            ["simulate", "MODEL", "--architecture", "pipeline", "--limit", "0"],
+            "limit is 0; accepted: an integer of at least 1",
+        ),
+        (
+            ["simulate", "MODEL", "--architecture", "pipeline", "--stalls", "100"],
+            "stalls is 100; accepted: an integer, 0 to 90 percent",
+        ),
+        (
+            ["simulate", "MODEL", "--architecture", "pipeline", "--stalls", "-1"],
+            "stalls is -1; accepted: an integer, 0 to 90 percent",
+        ),
+        (
+            ["check", "MODEL", "--architecture", "pipeline", "--net-g", "4"],
+            "--net-g is 4; accepted: only with --architecture engine",
+        ),
+        (
+            ["check", "MODEL", "--architecture", "pipeline", "--training"],
+            "--training is 1; accepted: only with --architecture engine",
+        ),
+        (
+            ["check", "MODEL", "--architecture", "pipeline", "--interval", "9" * 20],
+            "--interval is 99999999999999999999; accepted: ",
         ),
     ],
 )

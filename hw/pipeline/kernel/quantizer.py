@@ -55,8 +55,8 @@ class ConstantQuantizer(wiring.Component):
         """Cycles from values to codes."""
         if self.affine is None:
             return 1
-        most = max(len(_digits(int(m))) + bool(b) for m, b in zip(self.affine.m, self.affine.b, strict=True))
-        return 1 + max(most - 1, 0).bit_length()
+        # A term for each digit of the multiplier, and the offset.
+        return 1 + max(len(_digits(int(m))) for m in self.affine.m).bit_length()
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

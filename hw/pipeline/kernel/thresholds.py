@@ -17,14 +17,12 @@ def at_least(bits: Sequence[Value], number: int) -> Value:
         return Const(1, 1)
     if number >> len(bits):
         return Const(0, 1)
-    result: Value | None = None
-    for place, bit in enumerate(bits):
-        if number >> place & 1:
-            result = bit if result is None else bit & result
-        elif result is not None:
-            # Bits below the lowest one of the number cannot make the value less.
-            result = bit | result
-    return Const(1, 1) if result is None else result
+    # Bits below the lowest one of the number cannot make the value less.
+    lowest = (number & -number).bit_length() - 1
+    result = bits[lowest]
+    for place, bit in enumerate(bits[lowest + 1 :], lowest + 1):
+        result = bit & result if number >> place & 1 else bit | result
+    return result
 
 
 def count_reached(reached: Sequence[Value]) -> Value:

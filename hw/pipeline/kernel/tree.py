@@ -69,8 +69,8 @@ def add_sums(
 
 def _pair(a: Word, b: Word, *, stage: int, size: int) -> list[Operand]:
     """Two leaves as one operand: of one bit their sum, of two bits their sum without the carry-in ``a0``."""
-    high = [tuple(word.bits[-1].at(stage) for word in (a, b))]
-    bits = [Operand(pins, table) for pins in high for table in (0b0110, 0b1000)]
+    pins = (a.bits[-1].at(stage), b.bits[-1].at(stage))
+    bits = [Operand(pins, 0b0110), Operand(pins, 0b1000)]
     if len(b.bits) == 2:
         bits.insert(0, Operand.bit(b.bits[0].at(stage)))
     return bits + [ZERO] * (size - len(bits))

@@ -111,6 +111,15 @@ def test_padding_that_makes_more_pixels_than_come():
     )
 
 
+def test_windows_above_the_map():
+    """Padding in front that holds whole windows, with rows cut off behind."""
+    raster = Raster((4, 4), Windows(kernel=(1, 1), padding=(2, 0, -2, 0)))
+    assert raster.problem() == (
+        "padding of 2 and -2 rows around windows of 1 makes more pixels than come; accepted: "
+        "less than 1 in all"
+    )
+
+
 @pytest.mark.parametrize(
     "kernel, padding, shape, kept, left",
     [

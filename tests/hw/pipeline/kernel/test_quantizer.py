@@ -90,6 +90,27 @@ def test_many_levels(seed, rng):
     check(layer, bits, negated, rng.integers(-9, 9, layer.out_channels), rng, most=200)
 
 
+class Ramp:
+    """A layer of 32 levels whose affine form is ``(m * value + b) >> f``."""
+
+    def __init__(self, m, b, f):
+        levels, self.name, self.code_bits = 31, "ramp", 5
+        self.value_min, self.value_max = -200, 200
+        row = [-((b - (level << f)) // m) for level in range(1, levels + 1)]
+        self.thresholds = np.clip(np.array([row, row]), -200, 201)
+        self.inverted = np.array([False, True])
+        self.slope = self.offset = None
+
+
+@pytest.mark.parametrize("m, b, f", [(3, 0, 2), (1, 0, 0), (5, 0, 4), (11, 0, 5), (1, 7, 3)])
+def test_forms_of_few_terms(m, b, f, rng):
+    """However many terms a product and its offset have, and where there is no offset at all."""
+    layer = Ramp(m, b, f)
+    for offsets in ([0, 0], [13, -9]):
+        quantizer = check(layer, 9, np.array([False, True]), np.array(offsets), rng)
+        assert quantizer.affine is not None
+
+
 def test_constants_below_and_above_all_values():
     bits = [1, 0, 1]
     assert [at_least(bits, number).value for number in (-5, 0, 8, 100)] == [1, 1, 0, 0]
