@@ -62,7 +62,7 @@ class Pipeline(wiring.Component):
             bits=self._channels * bits,
             pace=plan.pace,
             flush=plan.flush,
-            settle=1 + max(stage.steps for stage in plan.stages),
+            settle=plan.settle,
             results=self.slots_per_image,
             room=depth,
         )

@@ -8,7 +8,7 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .slots import slot_signature
+from .slots.slot import slot_signature
 
 
 class Source(wiring.Component):

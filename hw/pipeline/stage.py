@@ -12,16 +12,16 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from dorefa.golden.lowering.integer_network import IntegerLayer
-from dorefa.golden.network.geometry import Windows
 
 from ..lib.delay import delayed
 from .kernel.kernel import ConstantKernel, KernelOptions
 from .kernel.quantizer import ConstantQuantizer
 from .kernel.word import bits_for
-from .pool import PoolStage
-from .raster import Raster, cropped
-from .slots import slot_signature
-from .window import Window
+from .slots.layer import layer_windows, signed_offsets, stored_bits, stored_codes
+from .slots.pool import PoolStage
+from .slots.slot import slot_signature
+from .slots.stream import Stream
+from .slots.window import Window
 
 
 class LayerStage(wiring.Component):
@@ -33,12 +33,7 @@ class LayerStage(wiring.Component):
 
     def __init__(self, layer: IntegerLayer, shape: tuple[int, int, int], options: KernelOptions) -> None:
         self.layer, self.shape, self.options = layer, shape, options
-        values, geometry = _as_convolution(layer, shape)
-        geometry, (rows, columns) = cropped(geometry, shape[:2])
-        kept = values[:, rows, columns]
-        # A window that never reaches the map has the sum 0.
-        self._values = kept if kept.size else np.zeros_like(values[:, :1, :1])
-        self.raster = Raster(shape[:2], geometry)
+        self._values, self.raster = layer_windows(layer, shape)
         super().__init__(
             {
                 "i": In(slot_signature(shape[2] * layer.a_bits)),
@@ -63,10 +58,7 @@ class LayerStage(wiring.Component):
 
     @cached_property
     def _offsets(self) -> np.ndarray:
-        """What sums are greater by because signed codes come greater by half their range."""
-        if not self.layer.a_signed:
-            return np.zeros(len(self._values), np.int64)
-        return (1 << (self.layer.a_bits - 1)) * self._values.reshape(len(self._values), -1).sum(axis=1)
+        return signed_offsets(self.layer, self._values)
 
     @property
     def sum_bits(self) -> int:
@@ -76,8 +68,7 @@ class LayerStage(wiring.Component):
     @property
     def out_bits(self) -> int:
         """Bits of what leaves, per channel."""
-        layer = self.layer
-        return bits_for(min(layer.acc_min, -1), layer.acc_max) if layer.out_bits is None else layer.out_bits
+        return stored_bits(self.layer)
 
     @property
     def _pools_sums(self) -> bool:
@@ -127,6 +118,18 @@ class LayerStage(wiring.Component):
         """Cycles that a slot takes."""
         return self.kernels[0].steps
 
+    @property
+    def structure(self) -> str:
+        """ "constant", or "planes" where codes come digit by digit."""
+        return "planes" if self.steps > 1 else "constant"
+
+    def passed(self, stream: Stream) -> Stream:
+        """What leaves, of what enters."""
+        stream = stream.through(self.raster).later(self.steps + self.latency)
+        if self.quantizer is not None:
+            stream = stream.later(self.quantizer.latency)
+        return stream if self.pool is None else self.pool.passed(stream)
+
     def estimate(self) -> int:
         """Cells that sums and accumulators take, more or less: for comparisons between structures."""
         cells = 0
@@ -134,6 +137,8 @@ class LayerStage(wiring.Component):
             rows = len(kernel.rows.rows) if kernel.rows.total != 1 else 0
             additions = len(kernel.values) + rows + (kernel.digits - 1) * max(rows, len(kernel.values))
             cells += kernel.digits * kernel.sums.cells + additions * kernel.sum_bits
+        if self.layer.thresholds is not None:
+            cells += self.layer.thresholds.size * -(-self.value_bits // 3)
         return cells
 
     def elaborate(self, platform: Any) -> Module:
@@ -158,7 +163,7 @@ class LayerStage(wiring.Component):
             slots["word"] = self.quantizer.codes
         if pool is not None and not self._pools_sums:
             slots = self._through(m, pool, slots)
-        word = slots["word"] if layer.is_result else self._stored(m, slots["word"])
+        word = slots["word"] if layer.is_result else stored_codes(m, layer, slots["word"])
         m.d.comb += [
             self.o.valid.eq(slots["valid"]),
             self.o.blank.eq(slots["blank"]),
@@ -200,25 +205,3 @@ class LayerStage(wiring.Component):
     def _through(self, m: Module, pool: PoolStage, slots: dict[str, Value]) -> dict[str, Value]:
         m.d.comb += [getattr(pool.i, name).eq(value) for name, value in slots.items()]
         return {name: getattr(pool.o, name) for name in slots}
-
-    def _stored(self, m: Module, counts: Value) -> Value:
-        """Stored codes of counts."""
-        layer, size = self.layer, len(counts) // self.layer.out_channels
-        codes = []
-        for channel in range(layer.out_channels):
-            count = counts[channel * size : (channel + 1) * size]
-            stored = Signal(self.out_bits)
-            m.d.comb += stored.eq(count * layer.code_step + layer.code_offset)
-            codes.append(stored)
-        return Cat(codes)
-
-
-def _as_convolution(layer: IntegerLayer, shape: tuple[int, int, int]) -> tuple[np.ndarray, Windows]:
-    """Weights (outputs, rows, columns, inputs of a group) and windows on the map; a layer of all its inputs
-    has one window, as large as the map."""
-    values, kernel = layer.values, layer.kernel
-    geometry = Windows(kernel=kernel, stride=layer.stride, padding=layer.padding, dilation=layer.dilation)
-    if layer.in_shape != shape:
-        values = values.reshape(-1, *shape)
-        geometry = Windows(kernel=shape[:2])
-    return values, geometry

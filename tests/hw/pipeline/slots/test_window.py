@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from dorefa.golden.network.geometry import Windows
-from dorefa.hw.pipeline.raster import Raster, cropped
-from dorefa.hw.pipeline.window import Window
+from dorefa.hw.pipeline.slots.raster import Raster, cropped
+from dorefa.hw.pipeline.slots.window import Window
 
-from ..support import simulate
+from ...support import simulate
 
 
 def geometry(rng, shape):

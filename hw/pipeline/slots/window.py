@@ -15,10 +15,10 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from ..lib.delay import delayed
+from ...lib.delay import delayed
 from .position import Position
 from .raster import Raster
-from .slots import slot_signature
+from .slot import slot_signature
 
 
 class Window(wiring.Component):

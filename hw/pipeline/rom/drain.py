@@ -1,0 +1,99 @@
+"""Codes of an array's sums, one output a cycle through the same comparators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from ...lib.delay import delayed
+from ..kernel.thresholds import count_reached
+from ..slots.layer import stored_bits
+from .sizes import RomSizes
+
+
+class Drain(wiring.Component):
+    """Takes the sums of `rows` outputs at a time, at least as many cycles apart; gives slots of all channels.
+
+    Ports: `load` with `sums` and `total`; `valid` and `word`, counts of code_bits a channel, or sums of
+    :func:`.stored_bits` each where they are a result, :attr:`latency` cycles behind the last `load` of a
+    window.
+    """
+
+    def __init__(self, sizes: RomSizes) -> None:
+        self._sizes, layer = sizes, sizes.layer
+        self._bits = layer.code_bits or stored_bits(layer)
+        super().__init__(
+            {
+                "load": In(1),
+                "sums": In(sizes.rows * sizes.sum_bits),
+                "total": In(sizes.total_bits),
+                "valid": Out(1),
+                "word": Out(layer.out_channels * self._bits),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the last `load` to the slot."""
+        return self._sizes.rows + 4
+
+    def elaborate(self, platform: Any) -> Module:
+        m, sizes = Module(), self._sizes
+        channels, size = sizes.layer.out_channels, sizes.sum_bits
+        held, total = Signal.like(self.sums, reset_less=True), Signal.like(self.total, reset_less=True)
+        left, channel = Signal(range(sizes.rows + 1)), Signal(range(channels))
+        moves, ends = left != 0, channel == channels - 1
+        with m.If(self.load):
+            m.d.sync += [held.eq(self.sums), total.eq(self.total), left.eq(sizes.rows)]
+        with m.Elif(moves):
+            m.d.sync += [held.eq(held[size:]), left.eq(left - 1)]
+        with m.If(moves):
+            m.d.sync += channel.eq(Mux(ends, 0, channel + 1))
+        low, high = sizes.value_bounds
+        scaled, value = (
+            Signal(signed(sizes.value_bits), name=name, reset_less=True) for name in ("scaled", "value")
+        )
+        m.d.sync += [scaled.eq(held[:size] * sizes.step + total * sizes.low), value.eq(scaled)]
+        number = Signal(self._bits, name="number", reset_less=True)
+        m.d.sync += number.eq(self._number(m, channel, value))
+        with m.If(delayed(m, moves, 3, "moved")):
+            m.d.sync += self.word.eq(Cat(self.word, number)[self._bits :])
+        m.d.sync += self.valid.eq(delayed(m, moves & ends, 3, "ended"))
+        return m
+
+    def _number(self, m: Module, channel: Signal, value: Signal) -> Value:
+        """The count or sum of a channel, whose value comes two cycles behind its number."""
+        layer, offsets = self._sizes.layer, self._sizes.offsets
+        if layer.thresholds is None:
+            if not offsets.any():
+                return value
+            (offset,) = self._table(m, channel, offsets[:, None])
+            return value - offset
+        low, high = self._sizes.value_bounds
+        bounds = np.clip(layer.thresholds + offsets[:, None], low, high + 1)
+        turns = layer.inverted.any()
+        if turns:
+            bounds = np.concatenate([bounds, layer.inverted[:, None]], axis=1)
+        table = self._table(m, channel, bounds)
+        count = count_reached([value >= bound for bound in table[: layer.thresholds.shape[1]]])
+        return count ^ table[-1][0].replicate(self._bits) if turns else count
+
+    def _table(self, m: Module, channel: Signal, numbers: np.ndarray) -> list[Value]:
+        """The numbers of a channel, int (channels, numbers), two cycles later."""
+        size = self._sizes.value_bits
+        shape = numbers.shape[1] * size
+        words = [
+            sum((int(number) % (1 << size)) << (size * place) for place, number in enumerate(row))
+            for row in numbers
+        ]
+        m.submodules.table = table = Memory(shape=shape, depth=len(words), init=words)
+        read = table.read_port()
+        word = Signal(shape, reset_less=True)
+        m.d.comb += read.addr.eq(channel)
+        m.d.sync += word.eq(read.data)
+        return [word[at : at + size].as_signed() for at in range(0, shape, size)]

@@ -1,0 +1,199 @@
+"""Sizes of an array with weights from a memory, and the order of what it computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from dorefa.golden.lowering.integer_network import IntegerLayer
+
+from ..kernel.word import bits_for
+from ..slots.layer import layer_windows, signed_offsets
+from ..slots.raster import Raster
+
+# Code bits up to which every threshold has a comparator.
+_COMPARED_BITS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class RomSizes:
+    """A layer on a map of `shape` (H, W, C), `rows` outputs and `lanes` inputs at a time.
+
+    Both divide what a group of channels has. Window by window, and in it outputs by outputs, a step is
+    `lanes` channels of a pixel; a window takes :attr:`pace` steps. A weight is ``step q + low`` with an
+    unsigned code q of :attr:`weight_bits` bits, so that the sum is ``step sum(q a) + low sum(a)``.
+    """
+
+    layer: IntegerLayer
+    shape: tuple[int, int, int]
+    rows: int
+    lanes: int
+
+    @cached_property
+    def _windows(self) -> tuple[np.ndarray, Raster]:
+        return layer_windows(self.layer, self.shape)
+
+    @property
+    def values(self) -> np.ndarray:
+        """Weights, int64 (outputs, kernel rows, kernel columns, inputs of a group)."""
+        return self._windows[0]
+
+    @property
+    def raster(self) -> Raster:
+        """Windows on the map."""
+        return self._windows[1]
+
+    @property
+    def chunks(self) -> int:
+        """Steps that a pixel of a window takes."""
+        return self.values.shape[3] // self.lanes
+
+    @property
+    def words(self) -> int:
+        """Words of a pixel in the memory of the map."""
+        return self.layer.groups * self.chunks
+
+    @property
+    def map_words(self) -> int:
+        """Words of a map."""
+        return self.shape[0] * self.shape[1] * self.words
+
+    @property
+    def row_groups(self) -> int:
+        """Turns that the outputs of a group of channels take."""
+        return len(self.values) // self.layer.groups // self.rows
+
+    @property
+    def steps(self) -> int:
+        """Cycles that `rows` outputs of a window take."""
+        return self.values.shape[1] * self.values.shape[2] * self.chunks
+
+    @property
+    def pace(self) -> int:
+        """Cycles that a window takes."""
+        return self.layer.groups * self.row_groups * self.steps
+
+    @cached_property
+    def outputs(self) -> tuple[int, int]:
+        """Rows and columns of windows, without those that pooling leaves out."""
+        pool, used = self.layer.pool, self.raster.outputs
+        if pool is None:
+            return used
+        pooled = zip(used, pool.output_size(used), pool.stride, pool.kernel, pool.padding[:2], strict=True)
+        rows, columns = (
+            min(size, (count - 1) * stride + kernel - before)
+            for size, count, stride, kernel, before in pooled
+        )
+        return rows, columns
+
+    @property
+    def positions(self) -> int:
+        """Windows of a map."""
+        return self.outputs[0] * self.outputs[1]
+
+    @property
+    def cycles(self) -> int:
+        """Cycles that a map takes."""
+        return self.positions * self.pace
+
+    @cached_property
+    def low(self) -> int:
+        """The least weight."""
+        return int(self.values.min())
+
+    @cached_property
+    def step(self) -> int:
+        """What the distances between weights divide by."""
+        return int(np.gcd.reduce((self.values - self.low).ravel())) or 1
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """q, int64 as :attr:`values`."""
+        return (self.values - self.low) // self.step
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of q."""
+        return max(1, int(self.codes.max()).bit_length())
+
+    @property
+    def largest(self) -> int:
+        """The greatest code of an input."""
+        return (1 << self.layer.a_bits) - 1
+
+    @property
+    def sum_bits(self) -> int:
+        """Bits of sum(q a) over a window."""
+        most = int(self.codes.sum(axis=(1, 2, 3)).max()) * self.largest
+        return max(1, most.bit_length())
+
+    @property
+    def total_bits(self) -> int:
+        """Bits of sum(a) over a window."""
+        return (self.values[0].size * self.largest).bit_length()
+
+    @cached_property
+    def offsets(self) -> np.ndarray:
+        """int64 (outputs,): what sums are greater by, see :func:`.signed_offsets`."""
+        return signed_offsets(self.layer, self.values)
+
+    @cached_property
+    def value_bounds(self) -> tuple[int, int]:
+        """Least and greatest sum with its offset."""
+        weights = self.values.reshape(len(self.values), -1)
+        low = np.minimum(weights, 0).sum(axis=1).min() * self.largest
+        return int(low), int(np.maximum(weights, 0).sum(axis=1).max() * self.largest)
+
+    @property
+    def value_bits(self) -> int:
+        """Bits of a sum, and of one more than the greatest."""
+        low, high = self.value_bounds
+        return bits_for(min(low, -1), high + 1)
+
+    @property
+    def weight_rams(self) -> int:
+        """Block RAMs of 18 Kbit, at most 36 bits wide, that the weights take."""
+        bits = self.rows * self.weight_bits * self.lanes
+        width = max(1, min(36, (18 << 10) // self.pace))
+        return -(-bits // width)
+
+    def estimate(self) -> int:
+        """Cells that an array takes, more or less: for comparisons between structures."""
+        layer, pairs = self.layer, self.weight_bits * self.layer.a_bits
+        count, count_bits = 1.5 * self.lanes, self.lanes.bit_length() + 1
+        row = pairs * count + (pairs - 1) * count_bits + 2 * self.sum_bits
+        total = layer.a_bits * (count + count_bits) + self.total_bits if self.low else 0
+        compared = layer.thresholds.shape[1] if layer.thresholds is not None else 0
+        return int(self.rows * row + total + (compared + 2) * self.value_bits + 100)
+
+    def weight_words(self) -> list[int]:
+        """Words of the memory of weights, in the order of steps: planes of `lanes` bits, those of a row one
+        after another, the lowest first."""
+        outputs, height, width, _ = self.codes.shape
+        codes = self.codes.reshape(outputs // self.rows, self.rows, height, width, self.chunks, self.lanes)
+        planes = (codes[..., None, :] >> np.arange(self.weight_bits)[:, None]) & 1
+        # (turn, row, y, x, chunk, plane, lane) to a word for each turn, y, x, chunk.
+        bits = planes.transpose(0, 2, 3, 4, 1, 5, 6).reshape(self.pace, -1).astype(np.uint8)
+        packed = np.packbits(bits, axis=1, bitorder="little")
+        return [int.from_bytes(word.tobytes(), "little") for word in packed]
+
+
+def rom_choices(layer: IntegerLayer, shape: tuple[int, int, int]) -> Iterator[RomSizes]:
+    """All sizes of an array for a layer, none where it has no array: results leave it one at a time, are
+    compared with few thresholds, and pooled as codes."""
+    if (layer.code_bits or 1) > _COMPARED_BITS or (layer.pool is not None and layer.pool.kind == "average"):
+        return
+    channels = layer_windows(layer, shape)[0].shape[3]
+    outputs = layer.out_channels // layer.groups
+    for rows in _divisors(outputs):
+        for lanes in _divisors(channels):
+            sizes = RomSizes(layer, shape, rows, lanes)
+            if rows <= sizes.steps:
+                yield sizes
+
+
+def _divisors(number: int) -> list[int]:
+    return [value for value in range(1, number + 1) if number % value == 0]
