@@ -54,7 +54,7 @@ class PipelinePlan:
     def latency(self) -> int:
         """Cycles from the one in which the first pixel of an image is taken to the one in which its last
         number leaves, where neither end waits."""
-        own = self.streams[-1].last + self.stages[-1].layer.out_channels
+        own = self.streams[-1].last + self.stages[-1].numbers
         # No image is through before it is known to be whole.
         return _QUEUE + max(own, self.interval - self.pace)
 
@@ -135,7 +135,8 @@ def _stages(
     stream = Stream.origin(rows * columns, pace)
     interval = stream.pixels * pace
     for layer, (flush, settle) in zip(network.layers, owed, strict=True):
-        choices = [*_constants(layer, shape, stream.spacing, options)]
+        constants = list(_constants(layer, shape, stream.spacing, options))
+        choices: list[Stage] = [stage for stage in constants if stage.problem is None]
         arrays = (
             RomStage(sizes, absorbs=options.keywords["absorbs"], flush=flush, settle=settle)
             for sizes in rom_choices(layer, shape)
@@ -143,11 +144,9 @@ def _stages(
         choices += [
             stage for stage in arrays if stage.busy <= interval and stage.sizes.words <= stream.spacing
         ]
-        stage = min(choices, key=lambda stage: stage.estimate())
-        for raster in (stage.raster, *(stage.pool.rasters if stage.pool is not None else ())):
-            if problem := raster.problem():
-                raise InputError(f"layer {layer.name}: {problem}; {_ENGINE}")
-        stages.append(stage)
+        if not choices:
+            raise InputError(f"layer {layer.name}: {constants[0].problem}; {_ENGINE}")
+        stages.append(stage := min(choices, key=lambda stage: stage.estimate()))
         stream = stage.passed(stream)
         shape = layer.out_shape
     return stages

@@ -71,6 +71,17 @@ class LayerStage(wiring.Component):
         return stored_bits(self.layer)
 
     @property
+    def problem(self) -> str | None:
+        """Why the layer cannot be made of slots, None where it can."""
+        rasters = (self.raster, *(self.pool.rasters if self.pool is not None else ()))
+        return next(filter(None, (raster.problem() for raster in rasters)), None)
+
+    @property
+    def numbers(self) -> int:
+        """Channels in a slot that leaves."""
+        return self.layer.out_channels
+
+    @property
     def _pools_sums(self) -> bool:
         """Whether pooling comes before the quantizer."""
         return self.layer.pool is not None and self.layer.pool.kind == "average"

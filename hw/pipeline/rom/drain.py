@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+
+from dorefa.golden.lowering.integer_network import IntegerLayer
 
 from ...lib.delay import delayed
 from ..kernel.thresholds import count_reached
@@ -16,31 +18,38 @@ from ..slots.layer import stored_bits
 from .sizes import RomSizes
 
 
-class Drain(wiring.Component):
-    """Takes the sums of `rows` outputs at a time, at least as many cycles apart; gives slots of all channels.
+def _count_bits(layer: IntegerLayer) -> int:
+    """Bits of a pooled count, or of a sum."""
+    if layer.pool is not None and layer.pool.kind == "average_codes":
+        return (((1 << (layer.code_bits or 1)) - 1) * layer.pool.area).bit_length()
+    return layer.code_bits or stored_bits(layer)
 
-    Ports: `load` with `sums` and `total`; `valid` and `word`, counts of code_bits a channel, or sums of
-    :func:`.stored_bits` each where they are a result, :attr:`latency` cycles behind the last `load` of a
-    window.
+
+class Drain(wiring.Component):
+    """Takes the sums of `rows` outputs at a time, at least as many cycles apart.
+
+    Ports: `load` with `sums` and `total`; `valid` and `word`: once a pixel the pooled counts of all channels,
+    of :attr:`bits` each, or channel by channel sums where they are a result, the last ones :attr:`latency`
+    cycles behind the last `load` of a pixel.
     """
 
     def __init__(self, sizes: RomSizes) -> None:
         self._sizes, layer = sizes, sizes.layer
-        self._bits = layer.code_bits or stored_bits(layer)
+        self.bits = _count_bits(layer)
         super().__init__(
             {
                 "load": In(1),
                 "sums": In(sizes.rows * sizes.sum_bits),
                 "total": In(sizes.total_bits),
                 "valid": Out(1),
-                "word": Out(layer.out_channels * self._bits),
+                "word": Out((1 if layer.is_result else layer.out_channels) * self.bits),
             }
         )
 
     @property
     def latency(self) -> int:
         """Cycles from the last `load` to the slot."""
-        return self._sizes.rows + 4
+        return self._sizes.rows + (3 if self._sizes.layer.is_result else 4)
 
     def elaborate(self, platform: Any) -> Module:
         m, sizes = Module(), self._sizes
@@ -59,12 +68,37 @@ class Drain(wiring.Component):
             Signal(signed(sizes.value_bits), name=name, reset_less=True) for name in ("scaled", "value")
         )
         m.d.sync += [scaled.eq(held[:size] * sizes.step + total * sizes.low), value.eq(scaled)]
-        number = Signal(self._bits, name="number", reset_less=True)
+        number = Signal(self.bits, name="number", reset_less=True)
         m.d.sync += number.eq(self._number(m, channel, value))
-        with m.If(delayed(m, moves, 3, "moved")):
-            m.d.sync += self.word.eq(Cat(self.word, number)[self._bits :])
-        m.d.sync += self.valid.eq(delayed(m, moves & ends, 3, "ended"))
+        moved = delayed(m, moves, 3, "moved")
+        if sizes.layer.is_result:
+            m.d.comb += [self.word.eq(number), self.valid.eq(moved)]
+            return m
+        first, last = self._pooled(m, moves & ends)
+        joined = self._joined(number, delayed(m, first, 3, "first"))
+        with m.If(moved):
+            m.d.sync += self.word.eq(Cat(self.word, joined)[self.bits :])
+        m.d.sync += self.valid.eq(delayed(m, moves & ends & last, 3, "ended"))
         return m
+
+    def _pooled(self, m: Module, ends: Value) -> tuple[Value, Value]:
+        """Whether the window is the first and the last one of its pixel; `ends`: it is done."""
+        rows, columns = self._sizes.pooled
+        if rows * columns == 1:
+            return Const(1, 1), Const(1, 1)
+        window = Signal(range(rows * columns))
+        last = window == rows * columns - 1
+        with m.If(ends):
+            m.d.sync += window.eq(Mux(last, 0, window + 1))
+        return window == 0, last
+
+    def _joined(self, number: Signal, first: Value) -> Value:
+        """With what the windows before have of the channel: it has gone round, and is in front."""
+        pool, before = self._sizes.layer.pool, self.word[: self.bits]
+        if pool is None:
+            return number
+        both = Mux(before > number, before, number) if pool.kind == "max" else before + number
+        return Mux(first, number, both)[: self.bits]
 
     def _number(self, m: Module, channel: Signal, value: Signal) -> Value:
         """The count or sum of a channel, whose value comes two cycles behind its number."""
@@ -81,7 +115,7 @@ class Drain(wiring.Component):
             bounds = np.concatenate([bounds, layer.inverted[:, None]], axis=1)
         table = self._table(m, channel, bounds)
         count = count_reached([value >= bound for bound in table[: layer.thresholds.shape[1]]])
-        return count ^ table[-1][0].replicate(self._bits) if turns else count
+        return count ^ table[-1][0].replicate(len(count)) if turns else count
 
     def _table(self, m: Module, channel: Signal, numbers: np.ndarray) -> list[Value]:
         """The numbers of a channel, int (channels, numbers), two cycles later."""

@@ -22,9 +22,9 @@ _COMPARED_BITS = 4
 class RomSizes:
     """A layer on a map of `shape` (H, W, C), `rows` outputs and `lanes` inputs at a time.
 
-    Both divide what a group of channels has. Window by window, and in it outputs by outputs, a step is
-    `lanes` channels of a pixel; a window takes :attr:`pace` steps. A weight is ``step q + low`` with an
-    unsigned code q of :attr:`weight_bits` bits, so that the sum is ``step sum(q a) + low sum(a)``.
+    Both divide what a group of channels has. Pixel by pixel that leaves, of it window by window that is
+    pooled, and of it outputs by outputs, a step is `lanes` channels of a pixel. A weight is ``step q + low``
+    with an unsigned code q of :attr:`weight_bits` bits, so that the sum is ``step sum(q a) + low sum(a)``.
     """
 
     layer: IntegerLayer
@@ -72,32 +72,52 @@ class RomSizes:
         return self.values.shape[1] * self.values.shape[2] * self.chunks
 
     @property
-    def pace(self) -> int:
-        """Cycles that a window takes."""
+    def window_steps(self) -> int:
+        """Cycles that all outputs of a window take."""
         return self.layer.groups * self.row_groups * self.steps
+
+    @property
+    def pooled(self) -> tuple[int, int]:
+        """Rows and columns of windows that are pooled into one, (1, 1) without pooling."""
+        return (1, 1) if self.layer.pool is None else self.layer.pool.kernel
+
+    @property
+    def pace(self) -> int:
+        """Cycles from a pixel that leaves to the next one."""
+        return self.pooled[0] * self.pooled[1] * self.window_steps
 
     @cached_property
     def outputs(self) -> tuple[int, int]:
-        """Rows and columns of windows, without those that pooling leaves out."""
-        pool, used = self.layer.pool, self.raster.outputs
-        if pool is None:
-            return used
-        pooled = zip(used, pool.output_size(used), pool.stride, pool.kernel, pool.padding[:2], strict=True)
-        rows, columns = (
-            min(size, (count - 1) * stride + kernel - before)
-            for size, count, stride, kernel, before in pooled
-        )
-        return rows, columns
+        """Rows and columns of pixels that leave."""
+        used = self.raster.outputs
+        return used if self.layer.pool is None else self.layer.pool.output_size(used)
 
     @property
     def positions(self) -> int:
-        """Windows of a map."""
+        """Pixels that leave."""
         return self.outputs[0] * self.outputs[1]
 
     @property
     def cycles(self) -> int:
         """Cycles that a map takes."""
         return self.positions * self.pace
+
+    def last_reads(self, count: int) -> int:
+        """The first word of the map that the last `count` steps read."""
+        pool, geometry = self.layer.pool, self.raster.geometry
+        strides = (1, 1) if pool is None else pool.stride
+        kernel = self.values.shape[1:3]
+        order = (*self.outputs, *self.pooled, self.layer.groups, self.row_groups, *kernel, self.chunks)
+        steps = np.arange(max(0, self.cycles - count), self.cycles)
+        *pixel, pooled_y, pooled_x, group, _, tap_y, tap_x, chunk = np.unravel_index(steps, order)
+        inside, places = np.ones(len(steps), bool), []
+        for axis, (window, tap) in enumerate(((pooled_y, tap_y), (pooled_x, tap_x))):
+            place = (pixel[axis] * strides[axis] + window) * geometry.stride[axis]
+            place = place + tap * geometry.dilation[axis] - geometry.padding[axis]
+            inside &= (place >= 0) & (place < self.shape[axis])
+            places.append(place)
+        words = (places[0] * self.shape[1] + places[1]) * self.words + group * self.chunks + chunk
+        return int(words[inside].min(initial=self.map_words))
 
     @cached_property
     def low(self) -> int:
@@ -157,7 +177,7 @@ class RomSizes:
     def weight_rams(self) -> int:
         """Block RAMs of 18 Kbit, at most 36 bits wide, that the weights take."""
         bits = self.rows * self.weight_bits * self.lanes
-        width = max(1, min(36, (18 << 10) // self.pace))
+        width = max(1, min(36, (18 << 10) // self.window_steps))
         return -(-bits // width)
 
     def estimate(self) -> int:
@@ -176,15 +196,18 @@ class RomSizes:
         codes = self.codes.reshape(outputs // self.rows, self.rows, height, width, self.chunks, self.lanes)
         planes = (codes[..., None, :] >> np.arange(self.weight_bits)[:, None]) & 1
         # (turn, row, y, x, chunk, plane, lane) to a word for each turn, y, x, chunk.
-        bits = planes.transpose(0, 2, 3, 4, 1, 5, 6).reshape(self.pace, -1).astype(np.uint8)
+        bits = planes.transpose(0, 2, 3, 4, 1, 5, 6).reshape(self.window_steps, -1).astype(np.uint8)
         packed = np.packbits(bits, axis=1, bitorder="little")
         return [int.from_bytes(word.tobytes(), "little") for word in packed]
 
 
 def rom_choices(layer: IntegerLayer, shape: tuple[int, int, int]) -> Iterator[RomSizes]:
-    """All sizes of an array for a layer, none where it has no array: results leave it one at a time, are
-    compared with few thresholds, and pooled as codes."""
-    if (layer.code_bits or 1) > _COMPARED_BITS or (layer.pool is not None and layer.pool.kind == "average"):
+    """All sizes of an array for a layer, none where it has no array: channels leave it one at a time, are
+    compared with few thresholds, and pooled as codes without padding."""
+    pool = layer.pool
+    if (layer.code_bits or 1) > _COMPARED_BITS:
+        return
+    if pool is not None and (pool.kind == "average" or any(pool.padding)):
         return
     channels = layer_windows(layer, shape)[0].shape[3]
     outputs = layer.out_channels // layer.groups

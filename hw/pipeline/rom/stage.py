@@ -15,8 +15,6 @@ from dorefa.golden.lowering.integer_network import IntegerLayer
 
 from ...lib.delay import delayed
 from ..slots.layer import stored_bits, stored_codes
-from ..slots.pool import PoolStage
-from ..slots.raster import Raster
 from ..slots.slot import slot_signature
 from ..slots.stream import Stream
 from .array import RomArray
@@ -35,7 +33,7 @@ class RomStage(wiring.Component):
 
     absorbs: as of :class:`..kernel.kernel.KernelOptions`; flush: blank slots that leave behind a map;
     settle: cycles in front of and behind the restart that ends them. Ports `i` and `o` as of
-    :class:`..stage.LayerStage`; a map leaves while the next one comes.
+    :class:`..stage.LayerStage`, but a result leaves number by number; a map leaves while the next one comes.
     """
 
     structure = "rom"
@@ -46,7 +44,7 @@ class RomStage(wiring.Component):
         super().__init__(
             {
                 "i": In(slot_signature(sizes.shape[2] * self.layer.a_bits)),
-                "o": Out(slot_signature(self.layer.out_channels * self.out_bits)),
+                "o": Out(slot_signature(self.numbers * self.out_bits)),
             }
         )
 
@@ -61,30 +59,24 @@ class RomStage(wiring.Component):
         return stored_bits(self.layer)
 
     @property
-    def raster(self) -> Raster:
-        """Windows on the map."""
-        return self.sizes.raster
+    def numbers(self) -> int:
+        """Channels in a slot that leaves."""
+        return 1 if self.layer.is_result else self.layer.out_channels
 
     @property
     def busy(self) -> int:
-        """Cycles that a map takes, and what leaves behind it."""
+        """Cycles that a map takes, and what leaves behind it: maps may come as far apart."""
+        banks, walk, *_ = self._parts
         more = self.flush * self.sizes.pace + 2 * self.settle if self.flush else 0
+        # The steps are as late behind the words that come, of which the first must not be needed any more.
+        late = banks.write_latency + walk.latency
+        if self.sizes.last_reads(late) < late:
+            more = max(more, late)
         return self.sizes.cycles + more
 
     def estimate(self) -> int:
         """Cells, and what block RAMs are worth, more or less: for comparisons between structures."""
         return self.sizes.estimate() + _RAM_CELLS * self.sizes.weight_rams
-
-    @cached_property
-    def pool(self) -> PoolStage | None:
-        """Pooling of codes."""
-        layer, pool = self.layer, self.layer.pool
-        if pool is None:
-            return None
-        bits = out_bits = layer.code_bits or 1
-        if pool.kind == "average_codes":
-            out_bits = (((1 << bits) - 1) * pool.area).bit_length()
-        return PoolStage(pool, self.sizes.outputs, layer.out_channels, bits, out_bits, signed=False)
 
     @cached_property
     def _parts(self) -> tuple[MapBanks, Walk, RomArray, Drain]:
@@ -93,15 +85,14 @@ class RomStage(wiring.Component):
 
     @cached_property
     def latency(self) -> int:
-        """Cycles from the last slot of a map to the first one that leaves, pooling apart."""
+        """Cycles from the last slot of a map to the last one of its first pixel."""
         banks, walk, array, drain = self._parts
-        first = self.sizes.pace - 1  # the last step of the first window
+        first = self.sizes.pace - 1  # its last step
         return banks.write_latency + walk.latency + first + banks.latency + array.latency + drain.latency
 
     def passed(self, stream: Stream) -> Stream:
         """What leaves, of what enters."""
-        own = Stream.origin(self.sizes.positions, self.sizes.pace, stream.last + self.latency)
-        return own if self.pool is None else self.pool.passed(own)
+        return Stream.origin(self.sizes.positions, self.sizes.pace, stream.last + self.latency)
 
     def elaborate(self, platform: Any) -> Module:
         m, layer, sizes = Module(), self.layer, self.sizes
@@ -109,7 +100,9 @@ class RomStage(wiring.Component):
         banks, walk, array, drain = self._parts
         wiring.connect(m, wiring.flipped(self.i), banks.i)
         words = sizes.weight_words()
-        m.submodules.weights = weights = Memory(shape=len(array.weights), depth=len(words), init=words)
+        m.submodules.weights = weights = Memory(
+            shape=len(array.weights), depth=len(words), init=words, attrs={"rom_style": "block"}
+        )
         read = weights.read_port()
         # As late as the words of the map.
         weight = delayed(m, read.data, banks.latency - 1, "weight", reset_less=True)
@@ -137,10 +130,6 @@ class RomStage(wiring.Component):
             )
             wiring.connect(m, slots, flush.i)
             slots = flush.o
-        if self.pool is not None:
-            m.submodules.pool = self.pool
-            wiring.connect(m, slots, self.pool.i)
-            slots = self.pool.o
         m.d.comb += [
             self.o.valid.eq(slots.valid),
             self.o.blank.eq(slots.blank),

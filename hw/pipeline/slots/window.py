@@ -20,6 +20,9 @@ from .position import Position
 from .raster import Raster
 from .slot import slot_signature
 
+# Line buffers from this size on are block RAMs where there are any: below, tables are as good.
+_BLOCK_BITS = 512
+
 
 class Window(wiring.Component):
     """All pixels of a window at once, for slots whose words have `channels` codes of `bits` bits.
@@ -109,7 +112,8 @@ class Window(wiring.Component):
             with m.If(step):
                 m.d.sync += [line.eq(behind), *([behind.eq(new)] if depth == 2 else [])]
             return [word, *rows]
-        m.submodules.lines = lines = Memory(shape=above * width, depth=depth, init=[])
+        block = {"ram_style": "block"} if above * width * depth >= _BLOCK_BITS else {}
+        m.submodules.lines = lines = Memory(shape=above * width, depth=depth, init=[], attrs=block)
         write, read = lines.write_port(), lines.read_port()
         # Read two places ahead, so that the memory has a register behind it.
         place, ahead, beyond = (

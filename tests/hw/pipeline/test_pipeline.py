@@ -78,10 +78,11 @@ def test_packets_of_wrong_lengths():
 def test_plan_of_digits_small():
     network = lower(catalog.load("digits-small", net_w=1, net_a=2))
     plan = make_plan(network, evaluations=0, absorbs=True)
-    assert [stage.steps for stage in plan.stages] == [1, 2, 2, 2]
+    assert [stage.structure for stage in plan.stages] == ["constant", "planes", "rom", "rom"]
+    assert [stage.steps for stage in plan.stages] == [1, 2, 1, 1]
     assert plan.interval == 784
     slower = make_plan(network, evaluations=0, absorbs=True, pace=8)
-    assert [stage.steps for stage in slower.stages] == [8, 2, 2, 2]
+    assert [stage.structure for stage in slower.stages] == ["planes", "rom", "rom", "rom"]
     assert slower.interval == 8 * 784
 
 
