@@ -49,7 +49,7 @@ class Pipeline(wiring.Component):
         m, plan = Module(), self.plan
         bits = plan.network.input_bits
         # Results of images that are under way have room before their first pixel is taken.
-        depth = self.slots_per_image * (2 + -(-plan.latency // plan.interval))
+        depth = self.slots_per_image * (3 + -(-plan.latency // plan.interval))
         m.submodules.results = results = SyncFIFOBuffered(width=self._numbers * self._out_bits, depth=depth)
         m.submodules.source = source = Source(
             pixels=self._pixels,

@@ -37,7 +37,6 @@ class RomStage(wiring.Component):
     """
 
     structure = "rom"
-    steps = 1  # cycles that a slot takes
 
     def __init__(self, sizes: RomSizes, *, absorbs: bool, flush: int = 0, settle: int = 1) -> None:
         self.sizes, self.absorbs, self.flush, self.settle = sizes, absorbs, flush, settle
@@ -57,6 +56,11 @@ class RomStage(wiring.Component):
     def out_bits(self) -> int:
         """Bits of what leaves, per channel."""
         return stored_bits(self.layer)
+
+    @property
+    def steps(self) -> int:
+        """Cycles that a pixel takes that leaves."""
+        return self.sizes.pace
 
     @property
     def numbers(self) -> int:

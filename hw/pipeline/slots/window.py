@@ -20,8 +20,8 @@ from .position import Position
 from .raster import Raster
 from .slot import slot_signature
 
-# Line buffers from this size on are block RAMs where there are any: below, tables are as good.
-_BLOCK_BITS = 512
+# Memories from this size on are block RAMs where there are any: below, tables are as good.
+BLOCK_BITS = 512
 
 
 class Window(wiring.Component):
@@ -112,7 +112,7 @@ class Window(wiring.Component):
             with m.If(step):
                 m.d.sync += [line.eq(behind), *([behind.eq(new)] if depth == 2 else [])]
             return [word, *rows]
-        block = {"ram_style": "block"} if above * width * depth >= _BLOCK_BITS else {}
+        block = {"ram_style": "block"} if above * width * depth >= BLOCK_BITS else {}
         m.submodules.lines = lines = Memory(shape=above * width, depth=depth, init=[], attrs=block)
         write, read = lines.write_port(), lines.read_port()
         # Read two places ahead, so that the memory has a register behind it.
