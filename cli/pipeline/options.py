@@ -92,7 +92,7 @@ def pipeline_plan(
 
 def layer_reports(plan: PipelinePlan) -> list[dict[str, Any]]:
     """A dictionary for each layer: `name`, `structure` ("constant", "planes" or "rom"), `steps`, the cycles
-    that a pixel takes, of an array one that leaves; `spacing_cycles`, the least from a pixel that comes to the
+    that a pixel takes, of an array one that leaves; `spacing_cycles`, the least from one that comes to the
     next one; `latency_cycles` from the pixels that a sum needs to the sum, of an array from the whole map to
     its first pixel."""
     return [
