@@ -16,6 +16,7 @@ import numpy as np
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
 
+from .kernel.column_kernel import fits_columns
 from .kernel.kernel import KernelOptions
 from .raster import Raster
 from .stage import LayerStage
@@ -129,6 +130,7 @@ def make_plan(
         options = KernelOptions(
             digit_bits=draft.options.digit_bits,
             serial=draft.options.serial,
+            columns=draft.options.columns,
             absorbs=absorbs,
             every=every,
             evaluations=evaluations,
@@ -153,6 +155,9 @@ def _choices(layer: IntegerLayer, spacing: int, *, absorbs: bool, every: int) ->
             yield KernelOptions(digit_bits=size, serial=True, absorbs=absorbs, every=every, evaluations=0)
     for size in (1, 2) if absorbs else (bits,):
         yield KernelOptions(digit_bits=size, serial=False, absorbs=absorbs, every=every, evaluations=0)
+    # Codes that a chain absorbs, or few bits elsewhere, have less in common by columns.
+    if bits > 2 and fits_columns(layer.values):
+        yield KernelOptions(digit_bits=bits, serial=False, columns=True, absorbs=absorbs, every=every)
 
 
 def check(network: IntegerNetwork) -> None:
