@@ -155,7 +155,7 @@ def _choices(layer: IntegerLayer, spacing: int, *, absorbs: bool, every: int) ->
             yield KernelOptions(digit_bits=size, serial=True, absorbs=absorbs, every=every, evaluations=0)
     for size in (1, 2) if absorbs else (bits,):
         yield KernelOptions(digit_bits=size, serial=False, absorbs=absorbs, every=every, evaluations=0)
-    # Codes that a chain absorbs, or few bits elsewhere, have less in common by columns.
+    # Codes of one or two bits are what chains absorb whole.
     if bits > 2 and fits_columns(layer.values):
         yield KernelOptions(digit_bits=bits, serial=False, columns=True, absorbs=absorbs, every=every)
 
