@@ -15,6 +15,7 @@ from itertools import takewhile
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
 
+from .kernel.column_kernel import fits_columns
 from .kernel.kernel import KernelOptions
 from .rom.sizes import rom_choices
 from .rom.stage import RomStage
@@ -163,6 +164,9 @@ def _constants(
             yield LayerStage(layer, shape, options(digit_bits=size, serial=True, evaluations=0))
     for size in (1, 2) if absorbs else (bits,):
         yield LayerStage(layer, shape, options(digit_bits=size, serial=False, evaluations=0))
+    # Codes of one or two bits are what chains absorb whole.
+    if bits > 2 and fits_columns(layer.values):
+        yield LayerStage(layer, shape, options(digit_bits=bits, serial=False, columns=True, evaluations=0))
 
 
 def check(network: IntegerNetwork) -> None:

@@ -14,9 +14,11 @@ from amaranth.lib.wiring import In, Out
 from dorefa.golden.lowering.integer_network import IntegerLayer
 
 from ..lib.delay import delayed
+from .kernel.column_kernel import ColumnKernel
 from .kernel.kernel import ConstantKernel, KernelOptions
 from .kernel.quantizer import ConstantQuantizer
 from .kernel.word import bits_for
+from .slots.column_window import ColumnWindow, columns_of
 from .slots.layer import layer_windows, signed_offsets, stored_bits, stored_codes
 from .slots.pool import PoolStage
 from .slots.slot import slot_signature
@@ -42,23 +44,25 @@ class LayerStage(wiring.Component):
         )
 
     @cached_property
-    def kernels(self) -> list[ConstantKernel]:
+    def kernels(self) -> list[ConstantKernel | ColumnKernel]:
         """One for each group of channels."""
         outputs = len(self._values) // self.layer.groups
-        turns = not self.layer.is_result
-        return [
-            ConstantKernel(
-                self._values[at : at + outputs].reshape(outputs, -1),
-                self.layer.a_bits,
-                self.options,
-                turns=turns,
-            )
-            for at in range(0, len(self._values), outputs)
-        ]
+        return [self._kernel(self._values[at : at + outputs]) for at in range(0, len(self._values), outputs)]
+
+    def _kernel(self, values: np.ndarray) -> ConstantKernel | ColumnKernel:
+        outputs, _, columns, _ = values.shape
+        bits, options, turns = self.layer.a_bits, self.options, not self.layer.is_result
+        if not options.columns:
+            return ConstantKernel(values.reshape(outputs, -1), bits, options, turns=turns)
+        by_column = np.moveaxis(values, 2, 1).reshape(outputs, columns, -1)
+        half = 1 << (bits - 1) if self.layer.a_signed else 0
+        return ColumnKernel(by_column, bits, options, columns_of(self.raster, half), turns=turns)
 
     @cached_property
     def _offsets(self) -> np.ndarray:
-        return signed_offsets(self.layer, self._values)
+        """What sums are greater by: because codes are, and because of their kernels."""
+        own = np.concatenate([kernel.offsets for kernel in self.kernels])
+        return signed_offsets(self.layer, self._values) + own
 
     @property
     def sum_bits(self) -> int:
@@ -143,21 +147,14 @@ class LayerStage(wiring.Component):
 
     def estimate(self) -> int:
         """Cells that sums and accumulators take, more or less: for comparisons between structures."""
-        cells = 0
-        for kernel in self.kernels:
-            rows = len(kernel.rows.rows) if kernel.rows.total != 1 else 0
-            additions = len(kernel.values) + rows + (kernel.digits - 1) * max(rows, len(kernel.values))
-            cells += kernel.digits * kernel.sums.cells + additions * kernel.sum_bits
+        cells = sum(kernel.estimate() for kernel in self.kernels)
         if self.layer.thresholds is not None:
             cells += self.layer.thresholds.size * -(-self.value_bits // 3)
         return cells
 
     def elaborate(self, platform: Any) -> Module:
         m, layer = Module(), self.layer
-        digits = self.kernels[0].digits * self.options.digit_bits
-        m.submodules.window = window = Window(
-            self.raster, self.shape[2], layer.a_bits, digit_bits=digits, signed=layer.a_signed
-        )
+        m.submodules.window = window = self._window()
         wiring.connect(m, wiring.flipped(self.i), window.i)
         slots = self._flags(m, window, window.latency - 1 + self.latency)
         slots = slots | {"word": self._sums(m, window)}
@@ -183,6 +180,13 @@ class LayerStage(wiring.Component):
         ]
         return m
 
+    def _window(self) -> Window:
+        layer, channels, bits = self.layer, self.shape[2], self.layer.a_bits
+        if self.options.columns:
+            return ColumnWindow(self.raster, channels, bits, signed=layer.a_signed)
+        digits = self.kernels[0].digits * self.options.digit_bits
+        return Window(self.raster, channels, bits, digit_bits=digits, signed=layer.a_signed)
+
     def _flags(self, m: Module, window: Window, late: int) -> dict[str, Value]:
         """Of the window's slots, so many cycles later."""
         # Behind a result no stage starts again.
@@ -200,7 +204,13 @@ class LayerStage(wiring.Component):
         for number, kernel in enumerate(self.kernels):
             m.submodules[f"kernel{number}"] = kernel
             m.d.comb += kernel.x.eq(Cat(pixel[number * own : (number + 1) * own] for pixel in pixels))
-            if kernel.steps > 1:
+            if isinstance(kernel, ColumnKernel):
+                m.d.comb += [
+                    kernel.step.eq(window.step),
+                    kernel.clear.eq(window.restart),
+                    kernel.inside.eq(window.inside),
+                ]
+            elif kernel.steps > 1:
                 m.d.comb += kernel.first.eq(window.first_digit)
             y = delayed(m, kernel.y, self.latency - kernel.latency, f"sums{number}", reset_less=True)
             bits = kernel.sum_bits

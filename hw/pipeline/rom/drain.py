@@ -25,7 +25,7 @@ def _count_bits(layer: IntegerLayer) -> int:
     return layer.code_bits or stored_bits(layer)
 
 
-class Drain(wiring.Component):
+class RomDrain(wiring.Component):
     """Takes the sums of `rows` outputs at a time, at least as many cycles apart.
 
     Ports: `load` with `sums` and `total`; `valid` and `word`: once a pixel the pooled counts of all channels,

@@ -19,7 +19,7 @@ from ..slots.slot import slot_signature
 from ..slots.stream import Stream
 from .array import RomArray
 from .banks import MapBanks
-from .drain import Drain
+from .drain import RomDrain
 from .flush import Flush
 from .sizes import RomSizes
 from .walk import Walk
@@ -83,9 +83,9 @@ class RomStage(wiring.Component):
         return self.sizes.estimate() + _RAM_CELLS * self.sizes.weight_rams
 
     @cached_property
-    def _parts(self) -> tuple[MapBanks, Walk, RomArray, Drain]:
+    def _parts(self) -> tuple[MapBanks, Walk, RomArray, RomDrain]:
         sizes = self.sizes
-        return MapBanks(sizes), Walk(sizes), RomArray(sizes, absorbs=self.absorbs), Drain(sizes)
+        return MapBanks(sizes), Walk(sizes), RomArray(sizes, absorbs=self.absorbs), RomDrain(sizes)
 
     @cached_property
     def latency(self) -> int:
