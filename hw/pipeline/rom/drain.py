@@ -49,7 +49,12 @@ class RomDrain(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from the last `load` to the slot."""
-        return self._sizes.rows + (3 if self._sizes.layer.is_result else 4)
+        return self._sizes.rows + self._late + (0 if self._sizes.layer.is_result else 1)
+
+    @property
+    def _late(self) -> int:
+        """Cycles from a sum in front to its number."""
+        return 3 if self._sizes.layer.is_result else 4
 
     def elaborate(self, platform: Any) -> Module:
         m, sizes = Module(), self._sizes
@@ -63,22 +68,26 @@ class RomDrain(wiring.Component):
             m.d.sync += [held.eq(held[size:]), left.eq(left - 1)]
         with m.If(moves):
             m.d.sync += channel.eq(Mux(ends, 0, channel + 1))
-        low, high = sizes.value_bounds
-        scaled, value = (
-            Signal(signed(sizes.value_bits), name=name, reset_less=True) for name in ("scaled", "value")
+        scaled, less, value = (
+            Signal(signed(sizes.value_bits), name=name, reset_less=True)
+            for name in ("scaled", "less", "value")
         )
-        m.d.sync += [scaled.eq(held[:size] * sizes.step + total * sizes.low), value.eq(scaled)]
+        m.d.sync += [
+            scaled.eq(held[:size] * sizes.step),
+            less.eq(total * -sizes.low),
+            value.eq(scaled - less),
+        ]
         number = Signal(self.bits, name="number", reset_less=True)
         m.d.sync += number.eq(self._number(m, channel, value))
-        moved = delayed(m, moves, 3, "moved")
+        moved = delayed(m, moves, self._late, "moved")
         if sizes.layer.is_result:
             m.d.comb += [self.word.eq(number), self.valid.eq(moved)]
             return m
         first, last = self._pooled(m, moves & ends)
-        joined = self._joined(number, delayed(m, first, 3, "first"))
+        joined = self._joined(number, delayed(m, first, self._late, "first"))
         with m.If(moved):
             m.d.sync += self.word.eq(Cat(self.word, joined)[self.bits :])
-        m.d.sync += self.valid.eq(delayed(m, moves & ends & last, 3, "ended"))
+        m.d.sync += self.valid.eq(delayed(m, moves & ends & last, self._late, "ended"))
         return m
 
     def _pooled(self, m: Module, ends: Value) -> tuple[Value, Value]:
@@ -101,7 +110,7 @@ class RomDrain(wiring.Component):
         return Mux(first, number, both)[: self.bits]
 
     def _number(self, m: Module, channel: Signal, value: Signal) -> Value:
-        """The count or sum of a channel, whose value comes two cycles behind its number."""
+        """The count of a channel, a cycle behind its value, or its sum; values come two behind the channel."""
         layer, offsets = self._sizes.layer, self._sizes.offsets
         if layer.thresholds is None:
             if not offsets.any():
@@ -114,8 +123,12 @@ class RomDrain(wiring.Component):
         if turns:
             bounds = np.concatenate([bounds, layer.inverted[:, None]], axis=1)
         table = self._table(m, channel, bounds)
-        count = count_reached([value >= bound for bound in table[: layer.thresholds.shape[1]]])
-        return count ^ table[-1][0].replicate(len(count)) if turns else count
+        reached = Signal(layer.thresholds.shape[1], reset_less=True)
+        m.d.sync += reached.eq(Cat(value >= bound for bound in table[: len(reached)]))
+        count = count_reached(list(reached))
+        if not turns:
+            return count
+        return count ^ delayed(m, table[-1][0], 1, "inverted", reset_less=True).replicate(len(count))
 
     def _table(self, m: Module, channel: Signal, numbers: np.ndarray) -> list[Value]:
         """The numbers of a channel, int (channels, numbers), two cycles later."""
