@@ -110,7 +110,7 @@ class RomDrain(wiring.Component):
         return Mux(first, number, both)[: self.bits]
 
     def _number(self, m: Module, channel: Signal, value: Signal) -> Value:
-        """The count of a channel, a cycle behind its value, or its sum; values come two behind the channel."""
+        """The count of a channel, a cycle behind its value, or its sum; values come two behind it."""
         layer, offsets = self._sizes.layer, self._sizes.offsets
         if layer.thresholds is None:
             if not offsets.any():

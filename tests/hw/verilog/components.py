@@ -18,15 +18,15 @@ class Leaf(wiring.Component):
 
 
 class Tree(wiring.Component):
-    """Two levels of instances of `Leaf`, and a memory under a name with contents `init`."""
+    """Two levels of instances of `Leaf`, and a memory under a name with contents `init` and `attributes`."""
 
-    def __init__(self, init=()):
-        self._init = init
+    def __init__(self, init=(), attributes=None):
+        self._init, self._attributes = init, attributes
         super().__init__({"a": In(4), "b": Out(4)})
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.table = memory = Memory(shape=4, depth=4, init=self._init)
+        m.submodules.table = memory = Memory(shape=4, depth=4, init=self._init, attrs=self._attributes)
         read = memory.read_port()
         value = self.a
         for number in range(3):

@@ -64,6 +64,14 @@ def test_memories_keep_contents_and_only_those():
     assert rows == [("0", "5"), ("1", "0"), ("2", "3"), ("3", "0")]
 
 
+@pytest.mark.parametrize("style", ["ram_style", "rom_style"])
+def test_memories_keep_their_style_and_no_other_attribute(style):
+    plain = export(Tree([1]), name="tree")
+    text = export(Tree([1], {style: "block", "note": "of no interest"}), name="tree")
+    assert f'  (* {style} = "block" *)\n  reg [3:0] \\table  [3:0];' in text
+    assert text.replace(f'  (* {style} = "block" *)\n', "") == plain
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_no_clocked_memory_gets_a_bypass(verilog, name):
     """Also those whose name is a keyword: the program's."""
