@@ -84,5 +84,5 @@ class Source(wiring.Component):
         with m.If(drops & self.valid & self.last):
             m.d.sync += drops.eq(0)
         begins = takes & ~inside
-        m.d.sync += free.eq(free - begins * self._results + self.taken)
+        m.d.sync += free.eq(free - Mux(begins, self._results, 0) + self.taken)
         return m

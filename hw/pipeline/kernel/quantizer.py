@@ -15,6 +15,7 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.affine_form import Affine, affine_form
 from dorefa.golden.lowering.integer_network import IntegerLayer
 
+from .multiple import canonical_digits
 from .thresholds import at_least, count_reached
 
 # Code bits up to which comparisons with every threshold are smaller than a multiplication.
@@ -56,7 +57,7 @@ class ConstantQuantizer(wiring.Component):
         if self.affine is None:
             return 1
         # A term for each digit of the multiplier, and the offset.
-        return 1 + max(len(_digits(int(m))) for m in self.affine.m).bit_length()
+        return 1 + max(len(canonical_digits(int(m))) for m in self.affine.m).bit_length()
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -93,7 +94,7 @@ class ConstantQuantizer(wiring.Component):
         offset -= factor * int(self._offsets[channel])
         terms: list[Value] = [
             (value.as_signed() << place) if digit * sign > 0 else -(value.as_signed() << place)
-            for place, digit in _digits(factor)
+            for place, digit in canonical_digits(factor)
         ]
         terms.append(Const(offset))
         total = _registered_sum(m, terms, self.latency - 1)
@@ -101,18 +102,6 @@ class ConstantQuantizer(wiring.Component):
         if tie:
             result = result - (result[0] & (below == 0))
         return _clipped(result, (1 << self.code_bits) - 1)
-
-
-def _digits(number: int) -> list[tuple[int, int]]:
-    """(place, 1 or -1) of the canonical signed digits of a number."""
-    found, place = [], 0
-    while number:
-        if number & 1:
-            digit = 2 - (number & 3)
-            found.append((place, digit))
-            number -= digit
-        number, place = number >> 1, place + 1
-    return found
 
 
 def _registered_sum(m: Module, terms: Sequence[Value], levels: int) -> Value:

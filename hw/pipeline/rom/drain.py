@@ -13,6 +13,7 @@ from amaranth.lib.wiring import In, Out
 from dorefa.golden.lowering.integer_network import IntegerLayer
 
 from ...lib.delay import delayed
+from ..kernel.multiple import multiple
 from ..kernel.thresholds import count_reached
 from ..slots.layer import stored_bits
 from .sizes import RomSizes
@@ -73,9 +74,9 @@ class RomDrain(wiring.Component):
             for name in ("scaled", "less", "value")
         )
         m.d.sync += [
-            scaled.eq(held[:size] * sizes.step),
-            less.eq(total * -sizes.low),
-            value.eq(scaled - less),
+            scaled.eq(multiple(held[:size], sizes.step)),
+            less.eq(multiple(total, abs(sizes.low))),
+            value.eq(scaled - less if sizes.low < 0 else scaled + less),
         ]
         number = Signal(self.bits, name="number", reset_less=True)
         m.d.sync += number.eq(self._number(m, channel, value))

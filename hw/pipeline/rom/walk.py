@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ...lib.delay import delayed
+from ..kernel.multiple import multiple
 from .sizes import RomSizes
 
 
@@ -67,12 +68,12 @@ class Walk(wiring.Component):
         inside, word, base = Signal(), Signal(range(sizes.words)), Signal(range(sizes.map_words + 1))
         pixel, first_word = Signal(range(sizes.shape[0] * sizes.shape[1])), Signal.like(self.address)
         m.d.sync += [
-            word.eq(value["group"] * sizes.chunks + value["chunk"]),
+            word.eq(multiple(value["group"], sizes.chunks) + value["chunk"]),
             base.eq(Mux(bank, sizes.map_words, 0)),
-            pixel.eq(row * sizes.shape[1] + column),
+            pixel.eq(multiple(row, sizes.shape[1]) + column),
             inside.eq(inside_rows & inside_columns),
             first_word.eq(base + word),
-            self.address.eq(pixel * sizes.words + first_word),
+            self.address.eq(multiple(pixel, sizes.words) + first_word),
             self.inside.eq(inside),
         ]
         begins = running & (value["chunk"] == 0) & (value["tap_x"] == 0) & (value["tap_y"] == 0)
@@ -91,7 +92,9 @@ class Walk(wiring.Component):
         place = Signal(
             signed(max(last, before, size).bit_length() + 1), name="row" if axis == 0 else "column"
         )
-        m.d.sync += place.eq((pixel * apart + pooled) * stride + tap * dilation - before)
+        m.d.sync += place.eq(
+            multiple(multiple(pixel, apart) + pooled, stride) + multiple(tap, dilation) - before
+        )
         inside: Value = Const(1, 1)
         if before > 0:
             inside = inside & (place >= 0)
