@@ -98,12 +98,14 @@ def _build_pipeline(out: Output, args: argparse.Namespace, board: Board) -> int:
     from dorefa.golden import lower
     from dorefa.hw.pipeline.board import pipeline_board
     from dorefa.hw.shell.scores import check_scores
+    from dorefa.synth.boards.bitstream import check_rates
     from dorefa.synth.boards.pipeline_report import pipeline_report, pipeline_settings
     from dorefa.synth.flow.units import absorbs_leaves
 
     network = lower(options.load_network(args.model, args))
     # Said before the search for a plan, which takes its time.
     check_scores(network)
+    check_rates(board, clock_hz=_clock(args, board), baud=args.baud)
     plan = pipeline_plan(args, network, absorbs=absorbs_leaves(board.family))
     line = {"board": args.board, "baud": args.baud}
     made, paths = _make(
@@ -172,7 +174,7 @@ def _make(
         made = bitstream.make_bitstream(
             make_core,
             board,
-            clock_hz=board.clock if args.clock is None else 1e6 * args.clock,
+            clock_hz=_clock(args, board),
             baud=args.baud,
             seed=args.pnr_seed,
             folder=scratch,
@@ -185,6 +187,11 @@ def _make(
         # The settings last: they hold the hashes of the others.
         write_files({folder / name: content for name, content in files.items()})
     return made, [str(folder / name) for name in files]
+
+
+def _clock(args: argparse.Namespace, board: Board) -> float:
+    """The wanted rate in Hz."""
+    return board.clock if args.clock is None else 1e6 * args.clock
 
 
 def _say_files(out: Output, paths: list[str], board: Board) -> None:

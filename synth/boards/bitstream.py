@@ -16,6 +16,7 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.process.environment import unsteered
 from dorefa.hw.shell.board_core import BoardCore
 from dorefa.hw.shell.stream_board import StreamBoard
+from dorefa.hw.shell.uart import baud_divisor
 
 from ..flow import tools
 from ..flow.nextpnr import fastest_clock, logic_cells, used_cells
@@ -59,6 +60,13 @@ class Bitstream:
         """Block RAMs."""
         kinds = find_board_flow(self.target.name).brams
         return sum(many["used"] for kind, many in self.utilization.items() if kind in kinds)
+
+
+def check_rates(board: Board, *, clock_hz: float, baud: int) -> None:
+    """Raises what :func:`make_bitstream` does for a missing tool and for rates that the board does not make,
+    before a core is made, which may take its time."""
+    check_installed(board.target.tools)
+    baud_divisor(Clock(board.flow.pll, board.oscillator, clock_hz).rate, baud)
 
 
 def make_bitstream(
