@@ -220,4 +220,7 @@ def _check_routed(status: int, log: str, board: Board, core: BoardCore | StreamB
             f"the design does not fit {board.platform[1]}: it needs {needs}; accepted: {core.shrinks}, "
             "a smaller network or a larger board"
         )
-    raise InputError(f"nextpnr failed: {_complaint(log)}")
+    raise InputError(
+        f"nextpnr failed: {_complaint(log)}; accepted: another --pnr-seed, {core.shrinks}, a smaller network "
+        "or a larger board"
+    )
