@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from amaranth import Module
 
 from dorefa.golden import random_images
 from dorefa.golden.errors import InputError
@@ -15,9 +16,11 @@ from dorefa.hw.pipeline.board import pipeline_board
 from dorefa.hw.pipeline.plan import make_plan
 from dorefa.hw.shell.driver import Board
 from dorefa.hw.shell.serial_link import packet_command
+from dorefa.hw.shell.uart import FRAME_BITS, UartTransmitter
 from dorefa.sim.amaranth.serial_port import SimulatedPort
 
 from ...board_support import BAUD, DIVISOR
+from ..support import simulate
 from .bench import expected, network_of, plan_of
 
 DROPPED = PIPELINE_REGISTERS["status"].fields[1].meaning
@@ -128,6 +131,47 @@ def test_an_image_while_the_one_before_waits(seed):
     assert "an image byte while it was busy" in board.errors()
     board.connect()
     assert (board.run(images) == expected(network, images)).all()
+
+
+def test_lights(seed):
+    """Busy from the length of an image until its last number is on the line; an error until it is
+    cleared."""
+    network, plan = small(3)
+    core, sender = pipeline_board(plan, clock_hz=BAUD * DIVISOR, baud=BAUD), UartTransmitter(DIVISOR)
+    top, seen = Module(), []
+    top.submodules += [core, sender]
+    top.d.comb += core.rx.eq(sender.tx)
+
+    async def send(ctx, data):
+        for byte in data:
+            ctx.set(sender.i.payload, byte)
+            ctx.set(sender.i.valid, 1)
+            while not ctx.get(sender.i.ready):
+                await ctx.tick()
+            await ctx.tick()
+            ctx.set(sender.i.valid, 0)
+        await ctx.tick().repeat((FRAME_BITS + 1) * DIVISOR)
+
+    async def watch(ctx):
+        async for _, _, busy, line in ctx.tick().sample(core.busy, core.tx):
+            seen.append((busy, line))
+
+    async def testbench(ctx):
+        command = packet_command(random_images(network, 1, seed).tobytes())
+        await send(ctx, command[:4])
+        assert not ctx.get(core.busy)
+        await send(ctx, command[4:6])
+        assert ctx.get(core.busy) and all(line for _, line in seen)
+        await send(ctx, command[6:])
+        await ctx.tick().repeat(plan.latency + 4 * FRAME_BITS * DIVISOR)
+        begun = seen[next(at for at, (busy, _) in enumerate(seen) if busy) :]
+        answered = next(at for at, (_, line) in enumerate(begun) if not line)
+        assert all(busy for busy, _ in begun[: answered - 1]) and not ctx.get(core.busy)
+        assert not ctx.get(core.error)
+        await send(ctx, b"?")
+        assert ctx.get(core.error)
+
+    simulate(top, testbench, limit=5_000, monitors=[watch])
 
 
 def test_a_line_at_another_rate():
