@@ -199,7 +199,7 @@ def _complaint(text: str) -> str:
     """The line of a tool's output that says what went wrong."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if "ERROR" in line]
-    return (errors or lines or ["no output"])[0 if errors else -1]
+    return (errors or lines or ["no output"])[0 if errors else -1].rstrip(".")
 
 
 def overfull(log: str) -> list[tuple[str, int, int]]:
