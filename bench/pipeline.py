@@ -4,7 +4,8 @@
                              [--evaluations 2000]
     python bench/pipeline.py --forms
 
-A kernel is a layer's sums and thresholds without its window, once at a pixel a cycle and once by planes.
+A kernel is a layer's sums and thresholds without its window, once at a pixel a cycle, once by planes and,
+of wide codes, once by columns, where the chains stand for the columns of the window.
 Cells are nextpnr's after packing (carry cells included), each seed's clock is printed. Whole pipelines are
 measured by `dorefa synth --architecture pipeline --pnr`. `--forms` compares two forms of odd weights by the
 cells of their sums: planes of bits, and signed digits.
@@ -16,10 +17,12 @@ import tempfile
 import numpy as np
 from amaranth import Module
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import Out
 
 from dorefa.golden import lower
 from dorefa.golden.zoo import catalog
+from dorefa.hw.pipeline.kernel.column_kernel import ColumnKernel, fits_columns
+from dorefa.hw.pipeline.kernel.columns import Columns
 from dorefa.hw.pipeline.kernel.kernel import ConstantKernel, KernelOptions
 from dorefa.hw.pipeline.kernel.quantizer import ConstantQuantizer
 from dorefa.hw.pipeline.kernel.rows import planes, signed_digits
@@ -30,27 +33,45 @@ from dorefa.synth.flow.units import Unit
 
 
 class KernelWithCodes(wiring.Component):
-    """The sums of a layer and their codes."""
+    """The sums of a layer and their codes, of codes without a sign and with windows inside of the map."""
 
     def __init__(self, layer, options):
-        values = layer.values.reshape(layer.out_channels, -1)
-        self.kernel = ConstantKernel(values, layer.a_bits, options)
-        offsets = np.zeros(layer.out_channels, int)
-        self.quantizer = ConstantQuantizer(layer, self.kernel.sum_bits, self.kernel.negated, offsets)
-        ports = {"x": In(len(self.kernel.x)), "codes": Out(len(self.quantizer.codes))}
-        super().__init__(ports | ({"first": In(1)} if self.kernel.steps > 1 else {}))
+        self.kernel = kernel_of(layer, options)
+        self.quantizer = ConstantQuantizer(
+            layer, self.kernel.sum_bits, self.kernel.negated, self.kernel.offsets
+        )
+        members = self.kernel.signature.members
+        self._inputs = [name for name in members if name != "y"]
+        ports = {name: members[name] for name in self._inputs}
+        super().__init__(ports | {"codes": Out(len(self.quantizer.codes))})
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.kernel, m.submodules.quantizer = self.kernel, self.quantizer
-        m.d.comb += [
-            self.kernel.x.eq(self.x),
-            self.quantizer.values.eq(self.kernel.y),
-            self.codes.eq(self.quantizer.codes),
-        ]
-        if self.kernel.steps > 1:
-            m.d.comb += self.kernel.first.eq(self.first)
+        m.d.comb += [getattr(self.kernel, name).eq(getattr(self, name)) for name in self._inputs]
+        m.d.comb += [self.quantizer.values.eq(self.kernel.y), self.codes.eq(self.quantizer.codes)]
         return m
+
+
+def kernel_of(layer, options):
+    """The kernel of a layer."""
+    outputs, values = layer.out_channels, layer.values
+    if not options.columns:
+        return ConstantKernel(values.reshape(outputs, -1), layer.a_bits, options)
+    width = values.shape[2]
+    by_column = np.moveaxis(values, 2, 1).reshape(outputs, width, -1)
+    return ColumnKernel(by_column, layer.a_bits, options, Columns([False] * width))
+
+
+def ways_of(layer, evaluations):
+    """(name, options) of every way to take a layer's codes."""
+    bits = layer.a_bits
+    for serial in (False, True):
+        size = 1 if serial or bits == 1 else 2
+        options = KernelOptions(digit_bits=size, serial=serial, absorbs=True, evaluations=evaluations)
+        yield f"{bits} cycles" if serial else "1 cycle", options
+    if bits > 2 and fits_columns(layer.values):
+        yield "columns", KernelOptions(digit_bits=bits, serial=False, columns=True, absorbs=True)
 
 
 def routed(component, name, seeds, device):
@@ -79,19 +100,11 @@ def kernels(network, layers, seeds, device, evaluations):
     print("|---|---|---|---|---|---|---|")
     for number in layers:
         layer = network.layers[number]
-        for serial in (False, True):
-            size = 1 if serial or layer.a_bits == 1 else 2
-            options = KernelOptions(digit_bits=size, serial=serial, absorbs=True, evaluations=evaluations)
+        for name, options in ways_of(layer, evaluations):
             component = KernelWithCodes(layer, options)
             found = routed(component, "dorefa_kernel", seeds, device)
             kernel = component.kernel
-            cells = [
-                layer.name,
-                f"{kernel.steps} cycles",
-                found["luts"],
-                kernel.sums.cells,
-                used(found, "TRELLIS_FF"),
-            ]
+            cells = [layer.name, name, found["luts"], kernel.sums.cells, used(found, "TRELLIS_FF")]
             print("|", " | ".join(map(str, [*cells, kernel.latency, clocks(found)])), "|", flush=True)
 
 

@@ -91,20 +91,20 @@ def pipeline_plan(
 
 
 def layer_reports(plan: PipelinePlan) -> list[dict[str, Any]]:
-    """A dictionary for each layer: `name`, `structure`, `steps`, cycles that a pixel takes, `spacing_cycles`,
-    the least from a pixel to the next one, and `latency_cycles` of its sums."""
-    reports = []
-    for stage, stream in zip(plan.stages, plan.streams, strict=False):
-        reports.append(
-            {
-                "name": stage.layer.name,
-                "structure": "planes" if stage.steps > 1 else "constant",
-                "steps": stage.steps,
-                "spacing_cycles": stream.spacing * plan.pace,
-                "latency_cycles": stage.latency,
-            }
-        )
-    return reports
+    """A dictionary for each layer: `name`, `structure` ("constant", "planes" or "rom"), `steps`, the cycles
+    that a pixel takes, of an array one that leaves; `spacing_cycles`, the least from one that comes to the
+    next one; `latency_cycles` from the pixels that a sum needs to the sum, of an array from the whole map to
+    its first pixel."""
+    return [
+        {
+            "name": stage.layer.name,
+            "structure": stage.structure,
+            "steps": stage.steps,
+            "spacing_cycles": stream.spacing,
+            "latency_cycles": stage.latency,
+        }
+        for stage, stream in zip(plan.stages, plan.streams, strict=False)
+    ]
 
 
 def plan_report(plan: PipelinePlan) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class Operand:
         if len(self.pins) == 2:
             a, w = self.pins
             values = {0b1000: a & w, 0b1001: ~(a ^ w), 0b0111: ~(a & w), 0b0110: a ^ w, 0b1110: a | w}
+            values |= {0b1011: a | ~w, 0b0100: ~a & w}
             return values[self.table]
         if not self.pins:
             return Const(self.table, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from amaranth import Cat, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
@@ -32,8 +33,8 @@ class Pipeline(wiring.Component):
         rows, columns, channels = plan.network.input_shape
         self._pixels, self._channels = rows * columns, channels
         last = plan.stages[-1]
-        self._out_shape = last.layer.out_shape
-        self._out_bits = last.out_bits
+        self._numbers, self._out_bits = last.numbers, last.out_bits
+        self.slots_per_image = int(np.prod(last.layer.out_shape)) // last.numbers
         self.result_bits = whole_bytes(last.out_bits)
         super().__init__(
             {
@@ -44,25 +45,18 @@ class Pipeline(wiring.Component):
             }
         )
 
-    @property
-    def slots_per_image(self) -> int:
-        """Pixels of a result."""
-        return self._out_shape[0] * self._out_shape[1]
-
     def elaborate(self, platform: Any) -> Module:
         m, plan = Module(), self.plan
         bits = plan.network.input_bits
         # Results of images that are under way have room before their first pixel is taken.
-        depth = self.slots_per_image * (2 + -(-plan.latency // plan.interval))
-        m.submodules.results = results = SyncFIFOBuffered(
-            width=self._out_shape[2] * self._out_bits, depth=depth
-        )
+        depth = self.slots_per_image * (3 + -(-plan.latency // plan.interval))
+        m.submodules.results = results = SyncFIFOBuffered(width=self._numbers * self._out_bits, depth=depth)
         m.submodules.source = source = Source(
             pixels=self._pixels,
             bits=self._channels * bits,
             pace=plan.pace,
             flush=plan.flush,
-            settle=1 + max(stage.steps for stage in plan.stages),
+            settle=plan.settle,
             results=self.slots_per_image,
             room=depth,
         )
@@ -88,7 +82,7 @@ class Pipeline(wiring.Component):
 
     def _send(self, m: Module, results: SyncFIFOBuffered, errors: SyncFIFOBuffered) -> None:
         """Results number by number."""
-        channels, size = self._out_shape[2], self._out_bits
+        channels, size = self._numbers, self._out_bits
         numbers: list[Value] = [
             results.r_data[at : at + size].as_signed() for at in range(0, channels * size, size)
         ]

@@ -1,24 +1,29 @@
 # amaranth: UnusedElaboratable=no
 """What structure each layer of a network gets, and when what comes out.
 
-Every stage answers a slot after a fixed number of cycles, so all times follow from which pixel of the image
-completes a result: counts of slots, and exact.
+Every stage answers a slot after a fixed number of cycles, or a whole map after another, so all times follow
+from which pixel of the image completes a result: counts of slots, and exact.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
-
-import numpy as np
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from itertools import takewhile
 
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
 
+from .kernel.column_kernel import fits_columns
 from .kernel.kernel import KernelOptions
-from .raster import Raster
+from .rom.sizes import rom_choices
+from .rom.stage import RomStage
+from .slots.stream import Stream
 from .stage import LayerStage
+
+Stage = LayerStage | RomStage
+Options = partial[KernelOptions]
 
 # Cycles that a result is in the queue behind the last stage.
 _QUEUE = 2
@@ -28,45 +33,18 @@ _ENGINE = "the engine (--architecture engine) runs it"
 
 
 @dataclass(frozen=True, eq=False)
-class Stream:
-    """Slots of a map: `causes`, the pixel of the image, counted from its first one, with which each slot
-    comes, apart from `delay` cycles; those of the next image are counted on. `pixels`: of an image."""
-
-    causes: np.ndarray
-    delay: int
-    pixels: int
-
-    def through(self, raster: Raster, delay: int) -> Stream:
-        """The slots of windows on this map, which leave so many cycles after those that complete them."""
-        rows, columns = raster.outputs
-        (stride_y, stride_x), width = raster.geometry.stride, raster.shape[1]
-        places = (np.arange(rows) * stride_y)[:, None] * width + np.arange(columns) * stride_x
-        images, places = np.divmod(places.ravel() + raster.lead, raster.slots)
-        return Stream(self.causes[places] + images * self.pixels, self.delay + delay, self.pixels)
-
-    @property
-    def spacing(self) -> int:
-        """The least number of pixels from a slot to the next one."""
-        return int(np.diff(self.causes, append=self.causes[0] + self.pixels).min())
-
-
-@dataclass(frozen=True, eq=False)
 class PipelinePlan:
     """The stages of a network, for a pixel every `pace` cycles."""
 
     network: IntegerNetwork
-    stages: list[LayerStage]
+    stages: list[Stage]
     pace: int
 
     @cached_property
     def streams(self) -> list[Stream]:
         """What enters each stage, and what leaves the last."""
         rows, columns, _ = self.network.input_shape
-        pixels = rows * columns
-        found = [Stream(np.arange(pixels), 0, pixels)]
-        for stage in self.stages:
-            found.append(passed(stage, found[-1]))
-        return found
+        return _streams(Stream.origin(rows * columns, self.pace), self.stages)
 
     @property
     def interval(self) -> int:
@@ -77,26 +55,34 @@ class PipelinePlan:
     def latency(self) -> int:
         """Cycles from the one in which the first pixel of an image is taken to the one in which its last
         number leaves, where neither end waits."""
-        first, last = self.streams[0], self.streams[-1]
-        own = int(last.causes[-1]) * self.pace + last.delay + self.stages[-1].layer.out_channels
+        own = self.streams[-1].last + self.stages[-1].numbers
         # No image is through before it is known to be whole.
-        return _QUEUE + max(own, (first.pixels - 1) * self.pace)
+        return _QUEUE + max(own, self.interval - self.pace)
 
     @property
     def flush(self) -> int:
-        """Blank slots that push out the last result of an image which no other follows."""
-        return max(0, int(self.streams[-1].causes[-1]) - self.streams[0].pixels + 1)
+        """Blank slots of the source that push out what waits for more pixels of an image which no other
+        follows."""
+        return _behind(self.stages, self.streams)[0]
+
+    @property
+    def settle(self) -> int:
+        """Cycles in front of and behind the restart of the stages that the source's blank slots reach."""
+        return _behind(self.stages, self.streams)[1]
 
 
-def passed(stage: LayerStage, stream: Stream) -> Stream:
-    """What leaves a stage, of what enters it."""
-    pool, quantizer = stage.pool, stage.quantizer
-    stream = stream.through(stage.raster, stage.steps + stage.latency)
-    if quantizer is not None:
-        stream = Stream(stream.causes, stream.delay + quantizer.latency, stream.pixels)
-    for raster in pool.rasters if pool is not None else ():
-        stream = stream.through(raster, 2)
-    return stream
+def _streams(first: Stream, stages: Sequence[Stage]) -> list[Stream]:
+    found = [first]
+    for stage in stages:
+        found.append(stage.passed(found[-1]))
+    return found
+
+
+def _behind(stages: Sequence[Stage], streams: Sequence[Stream]) -> tuple[int, int]:
+    """(blank slots, cycles in front of and behind the restart) that an origin owes the stages behind it, up
+    to the next one, which starts anew by itself; streams: what enters each, and what leaves the last."""
+    own = list(takewhile(lambda stage: not isinstance(stage, RomStage), stages))
+    return streams[len(own)].flush, 1 + max((stage.steps for stage in own), default=1)
 
 
 def make_plan(
@@ -114,45 +100,73 @@ def make_plan(
     that the pipeline cannot run, with the layer.
     """
     check(network)
-    stages: list[LayerStage] = []
+    options = partial(KernelOptions, absorbs=absorbs, every=every, seed=seed)
+    # What an array owes the stages behind it, which is known when all of them are, takes of its time.
+    owed = [(0, 1)] * len(network.layers)
+    while True:
+        stages = _stages(network, pace, options, owed)
+        plan = PipelinePlan(network, stages, pace)
+        wanted = [
+            _behind(stages[number + 1 :], plan.streams[number + 1 :])
+            if isinstance(stage, RomStage)
+            else (0, 1)
+            for number, stage in enumerate(stages)
+        ]
+        more = [(max(a, c), max(b, d)) for (a, b), (c, d) in zip(owed, wanted, strict=True)]
+        if all(flush == before for (flush, _), (before, _) in zip(more, owed, strict=True)):
+            break
+        owed = more
+    return PipelinePlan(network, [_searched(stage, evaluations) for stage in stages], pace)
+
+
+def _searched(stage: Stage, evaluations: int) -> Stage:
+    """The same with the search for its sums."""
+    if isinstance(stage, RomStage):
+        return stage
+    return LayerStage(stage.layer, stage.shape, replace(stage.options, evaluations=evaluations))
+
+
+def _stages(
+    network: IntegerNetwork, pace: int, options: Options, owed: Sequence[tuple[int, int]]
+) -> list[Stage]:
+    """The cheapest stages, without a search; owed: blank slots that each sends if it is an array, and cycles
+    around the restart behind them."""
+    stages: list[Stage] = []
     rows, columns, _ = shape = network.input_shape
-    stream = Stream(np.arange(rows * columns), 0, rows * columns)
-    for layer in network.layers:
-        spacing = stream.spacing * pace
-        draft = min(
-            (
-                LayerStage(layer, shape, options)
-                for options in _choices(layer, spacing, absorbs=absorbs, every=every)
-            ),
-            key=LayerStage.estimate,
+    stream = Stream.origin(rows * columns, pace)
+    interval = stream.pixels * pace
+    for layer, (flush, settle) in zip(network.layers, owed, strict=True):
+        constants = list(_constants(layer, shape, stream.spacing, options))
+        choices: list[Stage] = [stage for stage in constants if stage.problem is None]
+        arrays = (
+            RomStage(sizes, absorbs=options.keywords["absorbs"], flush=flush, settle=settle)
+            for sizes in rom_choices(layer, shape)
         )
-        options = KernelOptions(
-            digit_bits=draft.options.digit_bits,
-            serial=draft.options.serial,
-            absorbs=absorbs,
-            every=every,
-            evaluations=evaluations,
-            seed=seed,
-        )
-        stages.append(LayerStage(layer, shape, options))
-        stage = stages[-1]
-        for raster in (stage.raster, *(stage.pool.rasters if stage.pool is not None else ())):
-            if problem := raster.problem():
-                raise InputError(f"layer {layer.name}: {problem}; {_ENGINE}")
-        stream = passed(stage, stream)
+        choices += [
+            stage for stage in arrays if stage.busy <= interval and stage.sizes.words <= stream.spacing
+        ]
+        if not choices:
+            raise InputError(f"layer {layer.name}: {constants[0].problem}; {_ENGINE}")
+        stages.append(stage := min(choices, key=lambda stage: stage.estimate()))
+        stream = stage.passed(stream)
         shape = layer.out_shape
-    return PipelinePlan(network, stages, pace)
+    return stages
 
 
-def _choices(layer: IntegerLayer, spacing: int, *, absorbs: bool, every: int) -> Iterator[KernelOptions]:
+def _constants(
+    layer: IntegerLayer, shape: tuple[int, int, int], spacing: int, options: Options
+) -> Iterator[LayerStage]:
     """Ways to cut a layer's codes that keep up with a slot every `spacing` cycles."""
-    bits = layer.a_bits
+    bits, absorbs = layer.a_bits, options.keywords["absorbs"]
     for size in (1, 2) if absorbs else range(1, bits + 1):
         steps = -(-bits // size)
         if 1 < steps <= spacing:
-            yield KernelOptions(digit_bits=size, serial=True, absorbs=absorbs, every=every, evaluations=0)
+            yield LayerStage(layer, shape, options(digit_bits=size, serial=True, evaluations=0))
     for size in (1, 2) if absorbs else (bits,):
-        yield KernelOptions(digit_bits=size, serial=False, absorbs=absorbs, every=every, evaluations=0)
+        yield LayerStage(layer, shape, options(digit_bits=size, serial=False, evaluations=0))
+    # Codes of one or two bits are what chains absorb whole.
+    if bits > 2 and fits_columns(layer.values):
+        yield LayerStage(layer, shape, options(digit_bits=bits, serial=False, columns=True, evaluations=0))
 
 
 def check(network: IntegerNetwork) -> None:

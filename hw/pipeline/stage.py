@@ -12,16 +12,18 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from dorefa.golden.lowering.integer_network import IntegerLayer
-from dorefa.golden.network.geometry import Windows
 
 from ..lib.delay import delayed
+from .kernel.column_kernel import ColumnKernel
 from .kernel.kernel import ConstantKernel, KernelOptions
 from .kernel.quantizer import ConstantQuantizer
 from .kernel.word import bits_for
-from .pool import PoolStage
-from .raster import Raster, cropped
-from .slots import slot_signature
-from .window import Window
+from .slots.column_window import ColumnWindow, columns_of
+from .slots.layer import layer_windows, signed_offsets, stored_bits, stored_codes
+from .slots.pool import PoolStage
+from .slots.slot import slot_signature
+from .slots.stream import Stream
+from .slots.window import Window
 
 
 class LayerStage(wiring.Component):
@@ -33,12 +35,7 @@ class LayerStage(wiring.Component):
 
     def __init__(self, layer: IntegerLayer, shape: tuple[int, int, int], options: KernelOptions) -> None:
         self.layer, self.shape, self.options = layer, shape, options
-        values, geometry = _as_convolution(layer, shape)
-        geometry, (rows, columns) = cropped(geometry, shape[:2])
-        kept = values[:, rows, columns]
-        # A window that never reaches the map has the sum 0.
-        self._values = kept if kept.size else np.zeros_like(values[:, :1, :1])
-        self.raster = Raster(shape[:2], geometry)
+        self._values, self.raster = layer_windows(layer, shape)
         super().__init__(
             {
                 "i": In(slot_signature(shape[2] * layer.a_bits)),
@@ -47,26 +44,25 @@ class LayerStage(wiring.Component):
         )
 
     @cached_property
-    def kernels(self) -> list[ConstantKernel]:
+    def kernels(self) -> list[ConstantKernel | ColumnKernel]:
         """One for each group of channels."""
         outputs = len(self._values) // self.layer.groups
-        turns = not self.layer.is_result
-        return [
-            ConstantKernel(
-                self._values[at : at + outputs].reshape(outputs, -1),
-                self.layer.a_bits,
-                self.options,
-                turns=turns,
-            )
-            for at in range(0, len(self._values), outputs)
-        ]
+        return [self._kernel(self._values[at : at + outputs]) for at in range(0, len(self._values), outputs)]
+
+    def _kernel(self, values: np.ndarray) -> ConstantKernel | ColumnKernel:
+        outputs, _, columns, _ = values.shape
+        bits, options, turns = self.layer.a_bits, self.options, not self.layer.is_result
+        if not options.columns:
+            return ConstantKernel(values.reshape(outputs, -1), bits, options, turns=turns)
+        by_column = np.moveaxis(values, 2, 1).reshape(outputs, columns, -1)
+        half = 1 << (bits - 1) if self.layer.a_signed else 0
+        return ColumnKernel(by_column, bits, options, columns_of(self.raster, half), turns=turns)
 
     @cached_property
     def _offsets(self) -> np.ndarray:
-        """What sums are greater by because signed codes come greater by half their range."""
-        if not self.layer.a_signed:
-            return np.zeros(len(self._values), np.int64)
-        return (1 << (self.layer.a_bits - 1)) * self._values.reshape(len(self._values), -1).sum(axis=1)
+        """What sums are greater by: because codes are, and because of their kernels."""
+        own = np.concatenate([kernel.offsets for kernel in self.kernels])
+        return signed_offsets(self.layer, self._values) + own
 
     @property
     def sum_bits(self) -> int:
@@ -76,8 +72,18 @@ class LayerStage(wiring.Component):
     @property
     def out_bits(self) -> int:
         """Bits of what leaves, per channel."""
-        layer = self.layer
-        return bits_for(min(layer.acc_min, -1), layer.acc_max) if layer.out_bits is None else layer.out_bits
+        return stored_bits(self.layer)
+
+    @property
+    def problem(self) -> str | None:
+        """Why the layer cannot be made of slots, None where it can."""
+        rasters = (self.raster, *(self.pool.rasters if self.pool is not None else ()))
+        return next(filter(None, (raster.problem() for raster in rasters)), None)
+
+    @property
+    def numbers(self) -> int:
+        """Channels in a slot that leaves."""
+        return self.layer.out_channels
 
     @property
     def _pools_sums(self) -> bool:
@@ -127,21 +133,28 @@ class LayerStage(wiring.Component):
         """Cycles that a slot takes."""
         return self.kernels[0].steps
 
+    @property
+    def structure(self) -> str:
+        """ "constant", or "planes" where codes come digit by digit."""
+        return "planes" if self.steps > 1 else "constant"
+
+    def passed(self, stream: Stream) -> Stream:
+        """What leaves, of what enters."""
+        stream = stream.through(self.raster).later(self.steps + self.latency)
+        if self.quantizer is not None:
+            stream = stream.later(self.quantizer.latency)
+        return stream if self.pool is None else self.pool.passed(stream)
+
     def estimate(self) -> int:
         """Cells that sums and accumulators take, more or less: for comparisons between structures."""
-        cells = 0
-        for kernel in self.kernels:
-            rows = len(kernel.rows.rows) if kernel.rows.total != 1 else 0
-            additions = len(kernel.values) + rows + (kernel.digits - 1) * max(rows, len(kernel.values))
-            cells += kernel.digits * kernel.sums.cells + additions * kernel.sum_bits
+        cells = sum(kernel.estimate() for kernel in self.kernels)
+        if self.layer.thresholds is not None:
+            cells += self.layer.thresholds.size * -(-self.value_bits // 3)
         return cells
 
     def elaborate(self, platform: Any) -> Module:
         m, layer = Module(), self.layer
-        digits = self.kernels[0].digits * self.options.digit_bits
-        m.submodules.window = window = Window(
-            self.raster, self.shape[2], layer.a_bits, digit_bits=digits, signed=layer.a_signed
-        )
+        m.submodules.window = window = self._window()
         wiring.connect(m, wiring.flipped(self.i), window.i)
         slots = self._flags(m, window, window.latency - 1 + self.latency)
         slots = slots | {"word": self._sums(m, window)}
@@ -158,7 +171,7 @@ class LayerStage(wiring.Component):
             slots["word"] = self.quantizer.codes
         if pool is not None and not self._pools_sums:
             slots = self._through(m, pool, slots)
-        word = slots["word"] if layer.is_result else self._stored(m, slots["word"])
+        word = slots["word"] if layer.is_result else stored_codes(m, layer, slots["word"])
         m.d.comb += [
             self.o.valid.eq(slots["valid"]),
             self.o.blank.eq(slots["blank"]),
@@ -166,6 +179,13 @@ class LayerStage(wiring.Component):
             self.o.word.eq(word),
         ]
         return m
+
+    def _window(self) -> Window:
+        layer, channels, bits = self.layer, self.shape[2], self.layer.a_bits
+        if self.options.columns:
+            return ColumnWindow(self.raster, channels, bits, signed=layer.a_signed)
+        digits = self.kernels[0].digits * self.options.digit_bits
+        return Window(self.raster, channels, bits, digit_bits=digits, signed=layer.a_signed)
 
     def _flags(self, m: Module, window: Window, late: int) -> dict[str, Value]:
         """Of the window's slots, so many cycles later."""
@@ -184,7 +204,13 @@ class LayerStage(wiring.Component):
         for number, kernel in enumerate(self.kernels):
             m.submodules[f"kernel{number}"] = kernel
             m.d.comb += kernel.x.eq(Cat(pixel[number * own : (number + 1) * own] for pixel in pixels))
-            if kernel.steps > 1:
+            if isinstance(kernel, ColumnKernel):
+                m.d.comb += [
+                    kernel.step.eq(window.step),
+                    kernel.clear.eq(window.restart),
+                    kernel.inside.eq(window.inside),
+                ]
+            elif kernel.steps > 1:
                 m.d.comb += kernel.first.eq(window.first_digit)
             y = delayed(m, kernel.y, self.latency - kernel.latency, f"sums{number}", reset_less=True)
             bits = kernel.sum_bits
@@ -200,25 +226,3 @@ class LayerStage(wiring.Component):
     def _through(self, m: Module, pool: PoolStage, slots: dict[str, Value]) -> dict[str, Value]:
         m.d.comb += [getattr(pool.i, name).eq(value) for name, value in slots.items()]
         return {name: getattr(pool.o, name) for name in slots}
-
-    def _stored(self, m: Module, counts: Value) -> Value:
-        """Stored codes of counts."""
-        layer, size = self.layer, len(counts) // self.layer.out_channels
-        codes = []
-        for channel in range(layer.out_channels):
-            count = counts[channel * size : (channel + 1) * size]
-            stored = Signal(self.out_bits)
-            m.d.comb += stored.eq(count * layer.code_step + layer.code_offset)
-            codes.append(stored)
-        return Cat(codes)
-
-
-def _as_convolution(layer: IntegerLayer, shape: tuple[int, int, int]) -> tuple[np.ndarray, Windows]:
-    """Weights (outputs, rows, columns, inputs of a group) and windows on the map; a layer of all its inputs
-    has one window, as large as the map."""
-    values, kernel = layer.values, layer.kernel
-    geometry = Windows(kernel=kernel, stride=layer.stride, padding=layer.padding, dilation=layer.dilation)
-    if layer.in_shape != shape:
-        values = values.reshape(-1, *shape)
-        geometry = Windows(kernel=shape[:2])
-    return values, geometry

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from dorefa.golden.process.scratch import scratch_folder
 from ..fabric.families import FABRICS
 from . import memory_macros, passes, rtlil, verilog_text
 from .convert import convert
-from .model import Module
+from .model import Memory, Module
 
 # Everything between Amaranth's RTLIL and the Verilog. `proc` leaves no process, hence no
 # `always @*`; `-norom` because a case table must not become a memory with an `initial` block.
@@ -180,4 +181,15 @@ def _to_verilog(modules: list[Module], fabric: str | None) -> str:
     with scratch_folder() as folder:
         (folder / "in.il").write_text(rtlil.write(modules))
         run_yosys(folder, [*cells, "read_rtlil in.il", *YOSYS_PASSES, "write_verilog -noattr out.v"])
-        return verilog_text.tidy((folder / "out.v").read_text())
+        return verilog_text.tidy((folder / "out.v").read_text(), _styles(modules))
+
+
+def _styles(modules: list[Module]) -> dict[tuple[str, str], str]:
+    """Attributes of memories, by (module, name), that say what they are to be made of."""
+    found = {}
+    for module in modules:
+        for item in module.items:
+            for line in item.attributes if isinstance(item, Memory) else ():
+                if style := re.search(r"attribute \\(r[ao]m_style) (\"\w+\")", line):
+                    found[module.name, item.name.removeprefix("\\")] = f"{style[1]} = {style[2]}"
+    return found

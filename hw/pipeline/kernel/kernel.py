@@ -37,7 +37,8 @@ class KernelOptions:
     digit_bits: bits of a code that are added together, 1 or 2, or all of them where the fabric absorbs
     nothing; serial: whether a code's digits come one after another; absorbs: whether the fabric's chains take
     leaves beside what they add, see :class:`.SumGraph`; every: levels of additions a register; evaluations,
-    seed: of the search.
+    seed: of the search; columns: whether a window comes column by column, whole codes in a cycle
+    (:class:`.ColumnKernel`).
     """
 
     digit_bits: int
@@ -46,6 +47,7 @@ class KernelOptions:
     every: int = 1
     evaluations: int = 2000
     seed: int = 1
+    columns: bool = False
 
 
 class _Built(NamedTuple):
@@ -115,6 +117,17 @@ class ConstantKernel(wiring.Component):
         pairs = zip(self.rows.positive, self.rows.negative, strict=True)
         turns = self._turns and not self.rows.total
         return np.array([turns and not own and bool(minus) for own, minus in pairs])
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """int (outputs,): what sums are greater by."""
+        return np.zeros(len(self.values), np.int64)
+
+    def estimate(self) -> int:
+        """Cells of sums and accumulators, more or less."""
+        rows = len(self.rows.rows) if self.rows.total != 1 else 0
+        additions = len(self.values) + rows + (self.digits - 1) * max(rows, len(self.values))
+        return self.digits * self.sums.cells + additions * self.sum_bits
 
     @cached_property
     def latency(self) -> int:

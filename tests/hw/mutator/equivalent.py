@@ -19,6 +19,12 @@ EQUIVALENT: dict[str, dict[str, str]] = {
             ("", ">= 5"),
         )
     },
+    "issue": {
+        "_Pairs.restart: self._plane_base.eq(address) dropped": "the first significance is one pair; what "
+        "follows it sets the base",
+        "_Pairs.__init__: self._layer, self._one_plane = (layer, config.w_bits == 1) -> self._layer, "
+        "self._one_plane = (layer, config.w_bits == 0)": "what counts weight planes counts a single one too",
+    },
     "pixel_position": {
         "PixelPosition.elaborate: config.cols > 1 -> config.cols > 0": "where there is one column, "
         "every pixel is the first of its set, and ends it",

@@ -1,9 +1,16 @@
 # amaranth: UnusedElaboratable=no
-"""Random networks that a pipeline runs, plans of them, and what has to come out."""
+"""Random networks that a pipeline runs, plans of them, and whether what comes out is right, and when."""
+
+from dataclasses import replace
+
+import numpy as np
 
 from dorefa.golden import lower, random_network, run_integer
 from dorefa.golden.network.encoding import Encoding
-from dorefa.hw.pipeline.plan import make_plan
+from dorefa.hw.pipeline.kernel.column_kernel import fits_columns
+from dorefa.hw.pipeline.plan import PipelinePlan, make_plan
+from dorefa.hw.pipeline.stage import LayerStage
+from dorefa.sim.pipeline.amaranth import packet, run_streams
 
 
 def network_of(seed, **options):
@@ -33,6 +40,32 @@ def plan_of(network, rng):
     )
 
 
+def by_columns(plan):
+    """The plan with all windows column by column that weights allow."""
+    stages = []
+    for stage in plan.stages:
+        layer = stage.layer
+        options = replace(stage.options, digit_bits=layer.a_bits, serial=False, columns=True)
+        stages.append(LayerStage(layer, stage.shape, options) if fits_columns(layer.values) else stage)
+    return PipelinePlan(plan.network, stages, plan.pace)
+
+
 def expected(network, images):
     """Results of images, flat."""
     return run_integer(network, images)[network.layers[-1].name]
+
+
+def check(network, plan, images, **waits):
+    """Runs images; returns what came out."""
+    found = run_streams(plan, map(packet, images), **waits)
+    wanted = expected(network, images)
+    assert (found.results.reshape(wanted.shape) == wanted).all()
+    assert not found.marked.any()
+    return found
+
+
+def check_times(plan, found):
+    """Latency and interval as planned, of images that come as fast as they are taken."""
+    assert found.last_out[0] - found.began[0] == plan.latency
+    numbers = int(np.prod(plan.stages[-1].layer.out_shape))
+    assert set(np.diff(found.last_out)) <= {max(plan.interval, numbers)}

@@ -14,23 +14,7 @@ from dorefa.hw.pipeline.plan import make_plan
 from dorefa.sim.job.beats import Beat
 from dorefa.sim.pipeline.amaranth import packet, run_streams
 
-from .bench import expected, network_of, plan_of
-
-
-def check(network, plan, images, **waits):
-    """Runs images; returns what came out."""
-    found = run_streams(plan, map(packet, images), **waits)
-    wanted = expected(network, images)
-    assert (found.results.reshape(wanted.shape) == wanted).all()
-    assert not found.marked.any()
-    return found
-
-
-def check_times(plan, found):
-    """Latency and interval as planned, of images that come as fast as they are taken."""
-    assert found.last_out[0] - found.began[0] == plan.latency
-    numbers = int(np.prod(plan.stages[-1].layer.out_shape))
-    assert set(np.diff(found.last_out)) <= {max(plan.interval, numbers)}
+from .bench import check, check_times, expected, network_of, plan_of
 
 
 @pytest.mark.parametrize("number", range(30))
@@ -78,10 +62,12 @@ def test_packets_of_wrong_lengths():
 def test_plan_of_digits_small():
     network = lower(catalog.load("digits-small", net_w=1, net_a=2))
     plan = make_plan(network, evaluations=0, absorbs=True)
-    assert [stage.steps for stage in plan.stages] == [1, 2, 2, 2]
+    assert [stage.structure for stage in plan.stages] == ["constant", "planes", "rom", "rom"]
+    assert [stage.steps for stage in plan.stages] == [1, 2, 144, 640]
+    assert [stage.options.columns for stage in plan.stages[:2]] == [True, False]
     assert plan.interval == 784
     slower = make_plan(network, evaluations=0, absorbs=True, pace=8)
-    assert [stage.steps for stage in slower.stages] == [8, 2, 2, 2]
+    assert [stage.structure for stage in slower.stages] == ["planes", "rom", "rom", "rom"]
     assert slower.interval == 8 * 784
 
 

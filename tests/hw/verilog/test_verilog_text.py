@@ -35,7 +35,7 @@ def test_modules_have_their_memories_and_instances():
 
 
 def test_banner_and_repetitions_go_and_clocked_memories_are_marked():
-    lines = tidy(TEXT).splitlines()
+    lines = tidy(TEXT, {}).splitlines()
     assert lines[:5] == [
         "module top(clk, a);",
         "  input clk;",

@@ -175,8 +175,13 @@ def test_order(name, waits, rng):
 
 
 @pytest.mark.parametrize("name", ["least", "one_plane_of_weights", "more_activations"])
-def test_order_in_an_engine_of_one_weight_plane(name, rng):
-    run(Issue(CONFIG.replace(w_bits=1)), LAYERS[name], 6, rng=rng, waits=0.2)
+@pytest.mark.parametrize("w_bits", [1, 2])
+def test_order_in_an_engine_of_few_weight_planes(w_bits, name, rng):
+    run(Issue(CONFIG.replace(w_bits=w_bits)), LAYERS[name], 6, rng=rng, waits=0.2)
+
+
+def test_order_of_as_many_weight_planes_as_the_engine_has(rng):
+    run(Issue(CONFIG.replace(w_bits=2)), LAYERS["tiles"], 6, rng=rng, waits=0.2)
 
 
 @pytest.mark.parametrize("signed_weights", [0, 1])

@@ -13,12 +13,15 @@ from typing import Any
 from amaranth import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
-from ..lib.delay import delayed
+from ...lib.delay import delayed
 from .position import Position
 from .raster import Raster
-from .slots import slot_signature
+from .slot import slot_signature
+
+# Memories from this size on are block RAMs where there are any: below, tables are as good.
+BLOCK_BITS = 512
 
 
 class Window(wiring.Component):
@@ -41,12 +44,16 @@ class Window(wiring.Component):
     ) -> None:
         self.raster, self.channels, self.bits, self.digit_bits = raster, channels, bits, digit_bits
         self.steps, self._signed = -(-bits // digit_bits), signed
-        taps = raster.geometry.kernel[0] * raster.geometry.kernel[1]
+        super().__init__(self._ports())
+
+    def _ports(self) -> dict[str, Member]:
+        """The signature."""
+        taps = self.raster.geometry.kernel[0] * self.raster.geometry.kernel[1]
         flags = ("step", "first_digit", "emitted", "empty", "restart")
-        super().__init__(
-            {"i": In(slot_signature(channels * bits)), "x": Out(taps * channels * digit_bits)}
-            | {name: Out(1) for name in flags}
-        )
+        return {
+            "i": In(slot_signature(self.channels * self.bits)),
+            "x": Out(taps * self.channels * self.digit_bits),
+        } | {name: Out(1) for name in flags}
 
     def elaborate(self, platform: Any) -> Module:
         m, raster = Module(), self.raster
@@ -109,7 +116,8 @@ class Window(wiring.Component):
             with m.If(step):
                 m.d.sync += [line.eq(behind), *([behind.eq(new)] if depth == 2 else [])]
             return [word, *rows]
-        m.submodules.lines = lines = Memory(shape=above * width, depth=depth, init=[])
+        block = {"ram_style": "block"} if above * width * depth >= BLOCK_BITS else {}
+        m.submodules.lines = lines = Memory(shape=above * width, depth=depth, init=[], attrs=block)
         write, read = lines.write_port(), lines.read_port()
         # Read two places ahead, so that the memory has a register behind it.
         place, ahead, beyond = (

@@ -13,7 +13,8 @@ from dorefa.golden.network.geometry import Windows
 from dorefa.golden.network.parts import Pool
 
 from .raster import Raster, cropped
-from .slots import slot_signature
+from .slot import slot_signature
+from .stream import Stream
 from .window import Window
 
 
@@ -39,6 +40,12 @@ class PoolStage(wiring.Component):
         super().__init__(
             {"i": In(slot_signature(channels * bits)), "o": Out(slot_signature(channels * out_bits))}
         )
+
+    def passed(self, stream: Stream) -> Stream:
+        """What leaves, of what enters."""
+        for raster in self.rasters:
+            stream = stream.through(raster)
+        return stream.later(self.latency)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

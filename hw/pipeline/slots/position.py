@@ -45,9 +45,9 @@ class _Place:
 class Position(wiring.Component):
     """Counts slots, and windows :attr:`.Raster.lead` slots behind them.
 
-    Ports: of the slot that is next, its `row`; the column `x` of the window that it completes, without
-    strides; whether the window is `emitted`, one that the strides take, of an image that has begun, and
-    whether this is `empty`: one that began with `blank`. `moves`: the slot is done. `back`: to the place
+    Ports: of the slot that is next, its `row` and `column`; the column `x` of the window that it completes,
+    without strides; whether the window is `emitted`, one that the strides take, of an image that has begun,
+    and whether this is `empty`: one that began with `blank`. `moves`: the slot is done. `back`: to the place
     before an image.
     """
 
@@ -56,7 +56,8 @@ class Position(wiring.Component):
         rows, columns = raster.shape
         super().__init__(
             {name: In(1) for name in ("moves", "back", "blank")}
-            | {"row": Out(range(rows)), "x": Out(range(columns)), "emitted": Out(1), "empty": Out(1)}
+            | {"row": Out(range(rows)), "column": Out(range(columns)), "x": Out(range(columns))}
+            | {"emitted": Out(1), "empty": Out(1)}
         )
 
     def elaborate(self, platform: Any) -> Module:
@@ -75,6 +76,7 @@ class Position(wiring.Component):
         (stride_y, stride_x), (count_y, count_x) = raster.geometry.stride, raster.outputs
         m.d.comb += [
             self.row.eq(slot.row),
+            self.column.eq(slot.column),
             self.x.eq(window.column),
             self.emitted.eq(
                 (begun | begins)

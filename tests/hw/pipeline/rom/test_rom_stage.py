@@ -1,0 +1,135 @@
+# amaranth: UnusedElaboratable=no
+"""Layers computed by arrays with weights from a memory: every size, maps back to back, exact times."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dorefa.golden import random_images, run_integer
+from dorefa.hw.pipeline.rom.sizes import rom_choices
+from dorefa.hw.pipeline.rom.stage import RomStage
+from dorefa.hw.pipeline.slots.stream import Stream
+
+from ...support import simulate
+from ..bench import network_of
+
+
+def layers_of(number):
+    """(network of one layer, its map's shape) for each layer of a random network that has an array."""
+    network = network_of(number)
+    shape, bits, signed = network.input_shape, network.input_bits, network.input_signed
+    for layer in network.layers:
+        alone = replace(
+            network,
+            layers=(replace(layer, source=-1),),
+            input_shape=shape,
+            input_bits=bits,
+            input_signed=signed,
+            results=(),
+        )
+        if any(True for _ in rom_choices(layer, shape)):
+            yield alone, shape
+        shape, bits, signed = layer.out_shape, layer.out_bits, layer.out_signed
+
+
+def words_of(image, bits):
+    """The slots' words."""
+    codes = image.reshape(-1, image.shape[-1]).astype(int) % (1 << bits)
+    return [sum(int(code) << (bits * at) for at, code in enumerate(pixel)) for pixel in codes]
+
+
+def numbers_of(word, count, bits, signed):
+    """The numbers in a slot's word."""
+    found = np.array([word >> (bits * at) & ((1 << bits) - 1) for at in range(count)])
+    return found - (signed * (found >> (bits - 1)) << bits)
+
+
+def run(stage, images, spacing, extra):
+    """[(cycle, word, blank)] of the slots that leave and the cycles of restarts; `extra()` idle cycles, or
+    slots that have no pixel, come behind each slot."""
+    slots, restarts = [], []
+    bits = stage.layer.a_bits
+    sizes = stage.sizes
+    idle = stage.latency + (sizes.positions + stage.flush + 1) * sizes.pace + 3 * stage.settle + 20
+
+    async def testbench(ctx):
+        cycle = 0
+
+        async def tick(valid=0, blank=0, word=0, restart=0):
+            nonlocal cycle
+            for name, value in (("valid", valid), ("blank", blank), ("word", word), ("restart", restart)):
+                ctx.set(getattr(stage.i, name), value)
+            await ctx.tick()
+            cycle += 1
+            if ctx.get(stage.o.valid):
+                slots.append((cycle, ctx.get(stage.o.word), bool(ctx.get(stage.o.blank))))
+            if ctx.get(stage.o.restart):
+                assert not ctx.get(stage.o.valid)
+                restarts.append(cycle)
+
+        for image in images:
+            for word in words_of(image, bits):
+                await tick(valid=1, word=word)
+                for _ in range(spacing - 1 + extra()):
+                    await tick()
+            # A flush of the stages before: slots that are none.
+            if extra():
+                await tick(valid=1, blank=1, word=1)
+                await tick(restart=1)
+        for _ in range(idle):
+            await tick()
+
+    simulate(stage, testbench, limit=2 * (len(images) * images[0].size * (spacing + 8) + idle))
+    return slots, restarts
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_layers(number, seed):
+    rng = np.random.default_rng([number, seed])
+    pool = list(layers_of(1000 * seed + number))
+    for network, shape in pool[-2:] if number % 2 else pool[:2]:
+        (layer,) = network.layers
+        choices = [sizes for sizes in rom_choices(layer, shape) if sizes.cycles < 3000]
+        if not choices:
+            continue
+        sizes = choices[int(rng.integers(len(choices)))]
+        check(network, sizes, rng, absorbs=bool(rng.integers(2)), gaps=number % 3 == 0)
+
+
+def check(network, sizes, rng, *, absorbs, gaps):
+    """Three maps as close together as they may come; `gaps`: or not."""
+    (layer,), shape = network.layers, sizes.shape
+    pixels, settle = shape[0] * shape[1], int(rng.integers(1, 4))
+    flush = 0 if layer.is_result else int(rng.integers(0, 3))
+    stage = RomStage(sizes, absorbs=absorbs, flush=flush, settle=settle)
+    spacing = max(sizes.words, -(-stage.busy // pixels))
+    images = random_images(network, 3, int(rng.integers(1000)))
+    wanted = run_integer(network, images, outputs=[layer.name])[layer.name]
+    slots, restarts = run(stage, images, spacing, lambda: int(gaps and rng.integers(0, 4)))
+    own = [slot for slot in slots if not slot[2]]
+    signed = layer.is_result or layer.out_signed
+    numbers = [numbers_of(word, stage.numbers, stage.out_bits, signed) for _, word, _ in own]
+    assert (np.array(numbers).ravel() == wanted.ravel()).all(), (layer.name, sizes.rows, sizes.lanes)
+    assert len(slots) - len(own) == 3 * flush
+    assert len(restarts) == 3 * bool(flush)
+    if not gaps:
+        passed = stage.passed(Stream.origin(pixels, spacing))
+        times = passed.start + passed.causes * passed.pace + passed.delay
+        maps = pixels * spacing * np.arange(3)[:, None]
+        ends = own[layer.out_channels // stage.numbers - 1 :: layer.out_channels // stage.numbers]
+        assert [cycle for cycle, _, _ in ends] == (times + maps).ravel().tolist()
+
+
+def test_every_size_of_a_layer(rng):
+    """A padded convolution of two groups."""
+    for number in range(200):
+        for network, shape in layers_of(number):
+            (layer,) = network.layers
+            if layer.groups == 2 and any(layer.padding) and layer.kernel != (1, 1):
+                choices = list(rom_choices(layer, shape))
+                if 4 <= len(choices) and max(sizes.cycles for sizes in choices) < 2000:
+                    for sizes in choices:
+                        check(network, sizes, rng, absorbs=True, gaps=False)
+                    return
+    pytest.fail("no such layer was drawn")
