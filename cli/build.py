@@ -13,10 +13,12 @@ from dorefa.golden.files import write_files
 from .common import options
 from .common.boards import DEFAULT_BAUD, SETTINGS
 from .common.output import Output, Progress, new_folder
+from .pipeline.options import add_architecture, is_pipeline, pipeline_plan, plan_report, plan_table
 from .training.options import training_asked, training_engine
 
 if TYPE_CHECKING:
     from dorefa.hw.shell.board_core import BoardCore
+    from dorefa.hw.shell.stream_board import StreamBoard
     from dorefa.synth.boards.bitstream import Bitstream
     from dorefa.synth.boards.catalog import Board
 
@@ -34,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", required=True, metavar="DIR", help="where bitstream and settings go"
     )
     parser.add_argument(
-        "--clock", type=float, metavar="MHZ", help="rate of the engine (default: the board's)"
+        "--clock", type=float, metavar="MHZ", help="rate of engine or pipeline (default: the board's)"
     )
     parser.add_argument("--baud", type=int, default=DEFAULT_BAUD, metavar="N", help=f"default {DEFAULT_BAUD}")
     parser.add_argument(
@@ -50,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_network_options(parser, training=True)
     options.add_engine_options(parser)
+    add_architecture(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
 
     out = Output(args.json, inputs=options.input_files(args))
     board = catalog.find_board(args.board)
+    if is_pipeline(args):
+        return _build_pipeline(out, args, board)
     return _build_training(out, args, board) if training_asked(args) else _build_network(out, args, board)
 
 
@@ -85,6 +90,37 @@ def _build_network(out: Output, args: argparse.Namespace, board: Board) -> int:
     _say_cells(out, contents)
     _say_images(out, contents)
     out.report(contents | {"bitstream": paths[0], "files": paths})
+    return 0
+
+
+def _build_pipeline(out: Output, args: argparse.Namespace, board: Board) -> int:
+    """A bitstream with the network as a pipeline."""
+    from dorefa.golden import lower
+    from dorefa.hw.pipeline.board import pipeline_board
+    from dorefa.hw.shell.scores import check_scores
+    from dorefa.synth.boards.bitstream import check_rates
+    from dorefa.synth.boards.pipeline_report import pipeline_report, pipeline_settings
+    from dorefa.synth.flow.units import absorbs_leaves
+
+    network = lower(options.load_network(args.model, args))
+    # Said before the search for a plan, which takes its time.
+    check_scores(network)
+    check_rates(board, clock_hz=_clock(args, board), baud=args.baud)
+    plan = pipeline_plan(args, network, absorbs=absorbs_leaves(board.family))
+    line = {"board": args.board, "baud": args.baud}
+    made, paths = _make(
+        out,
+        args,
+        board,
+        partial(pipeline_board, plan),
+        lambda made, files: pipeline_settings(made, plan, files, **line),
+    )
+    contents = pipeline_report(made, plan, **line) | plan_report(plan)
+    _say_files(out, paths, board)
+    out.table(*plan_table(plan))
+    _say_cells(out, contents)
+    _say_pipeline(out, contents)
+    out.report(contents | {"notes": out.notes(network.notes), "bitstream": paths[0], "files": paths})
     return 0
 
 
@@ -118,7 +154,7 @@ def _make(
     out: Output,
     args: argparse.Namespace,
     board: Board,
-    make_core: Callable[..., BoardCore],
+    make_core: Callable[..., BoardCore | StreamBoard],
     settings_of: Callable[[Bitstream, dict[str, bytes]], str],
 ) -> tuple[Bitstream, list[str]]:
     """The bitstream of a core, and the names of its files, which are written."""
@@ -138,7 +174,7 @@ def _make(
         made = bitstream.make_bitstream(
             make_core,
             board,
-            clock_hz=board.clock if args.clock is None else 1e6 * args.clock,
+            clock_hz=_clock(args, board),
             baud=args.baud,
             seed=args.pnr_seed,
             folder=scratch,
@@ -151,6 +187,11 @@ def _make(
         # The settings last: they hold the hashes of the others.
         write_files({folder / name: content for name, content in files.items()})
     return made, [str(folder / name) for name in files]
+
+
+def _clock(args: argparse.Namespace, board: Board) -> float:
+    """The wanted rate in Hz."""
+    return board.clock if args.clock is None else 1e6 * args.clock
 
 
 def _say_files(out: Output, paths: list[str], board: Board) -> None:
@@ -172,13 +213,30 @@ def _say_cells(out: Output, contents: dict[str, Any]) -> None:
 
 
 def _say_images(out: Output, contents: dict[str, Any]) -> None:
+    _say_rate(out, contents, contents["cycles"])
+    _say_line(out, contents, "engine")
+
+
+def _say_pipeline(out: Output, contents: dict[str, Any]) -> None:
+    _say_rate(out, contents, contents["interval_cycles"])
     out.say(
-        f"{contents['cycles']:,} cycles an image: {contents['fps']:,.1f} images a second at the fastest "
+        f"{contents['latency_cycles']:,} cycles from the first pixel of an image to its last number, "
+        f"{contents['latency_us']:,.1f} us at the bitstream's clock"
+    )
+    _say_line(out, contents, "pipeline")
+
+
+def _say_rate(out: Output, contents: dict[str, Any], cycles: int) -> None:
+    out.say(
+        f"{cycles:,} cycles an image: {contents['fps']:,.1f} images a second at the fastest "
         f"clock, {contents['fps_clock']:,.1f} at the bitstream's"
     )
+
+
+def _say_line(out: Output, contents: dict[str, Any], core: str) -> None:
     out.say(
         f"the serial line at {contents['baud']:,} baud carries {contents['fps_host']:,.1f} images a second, "
-        f"with the engine's time {contents['fps_end_to_end']:,.1f}"
+        f"with the {core}'s time {contents['fps_end_to_end']:,.1f}"
     )
 
 

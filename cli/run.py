@@ -132,6 +132,11 @@ def _read_loaded(args, settings):
         raise InputError(f"{option} needs the scale of the classes; accepted: {accepted}")
     if args.load is None:
         return None
+    if settings is not None and settings.get("architecture") == "pipeline":
+        raise InputError(
+            f"--load is {args.load}, and {args.settings} is of a pipeline, whose weights are its logic; "
+            "accepted: --load for a board with an engine"
+        )
     loaded = read_set(args.load)
     if "load.bin" not in loaded.contents:
         raise InputError(f"{args.load}: has no load.bin; accepted: a folder made with --model, no --preload")

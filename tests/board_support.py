@@ -81,7 +81,11 @@ def on_a_terminal(port):
 
 def training_bitstream(config):
     """What is known of a bitstream of this engine, which trains, without its making."""
-    core = training_board(config, interface_sha256(config), clock_hz=50e6, baud=BAUD)
+    return bitstream_of(training_board(config, interface_sha256(config), clock_hz=50e6, baud=BAUD))
+
+
+def bitstream_of(core):
+    """What is known of a bitstream of this core, without its making."""
     return Bitstream(
         files={"bit": b""},
         verilog="",

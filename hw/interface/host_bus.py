@@ -5,6 +5,20 @@ from amaranth.lib.wiring import In, Out
 
 from ..config.engine import EngineConfig
 from .memory_map import MemoryMap
+from .register import WORD_BITS
+
+
+def bus_signature(address_bits: int, *, locked: bool = False) -> wiring.Signature:
+    """Host bus of word addresses of so many bits, seen from the host; see :func:`host_signature`."""
+    return wiring.Signature(
+        {
+            "addr": Out(address_bits),
+            "w_data": Out(WORD_BITS),
+            "w_en": Out(1),
+            "r_data": In(WORD_BITS),
+            **({"locked": In(1)} if locked else {}),
+        }
+    )
 
 
 def host_signature(config: EngineConfig) -> wiring.Signature:
@@ -12,12 +26,4 @@ def host_signature(config: EngineConfig) -> wiring.Signature:
     one cycle later; `r_data` holds the register at `addr` one cycle later. Memories are
     write-only. Where the engine is guarded, `locked` says that a write in the next cycle is refused, but of
     what is free (:mod:`.address_space`)."""
-    return wiring.Signature(
-        {
-            "addr": Out(MemoryMap.of(config).address_bits),
-            "w_data": Out(32),
-            "w_en": Out(1),
-            "r_data": In(32),
-            **({"locked": In(1)} if config.guarded else {}),
-        }
-    )
+    return bus_signature(MemoryMap.of(config).address_bits, locked=config.guarded)

@@ -1,1 +1,1 @@
-"""What an engine is wrapped in, and the other end of its lines."""
+"""What engines and pipelines are wrapped in, and the other end of their lines."""

@@ -14,8 +14,12 @@ from dorefa.golden.errors import InputError
 
 from ..config.engine import EngineConfig
 from ..engine.engine import Engine
+from ..interface.host_bus import host_signature
 from ..interface.register import Register
 from ..interface.registers import board_registers, training_board_registers
+from ..interface.result_ports import result_port
+from ..interface.streams import image_layout
+from .scores import check_scores
 from .serial_host import SerialHost
 from .uart import UartReceiver, UartTransmitter, baud_divisor
 
@@ -33,6 +37,8 @@ class BoardCore(wiring.Component):
     Ports: `rx`, `tx`, the line (8N1, protocol in :mod:`.serial_host`); `busy`, an image comes in or is
     computed; `error`, until the host clears it.
     """
+
+    kind, shrinks = "engine", "fewer --lanes or --rows"
 
     def __init__(
         self,
@@ -61,10 +67,15 @@ class BoardCore(wiring.Component):
         self._divisor = baud_divisor(clock_hz, baud)
         super().__init__({"rx": In(1), "tx": Out(1, init=1), "busy": Out(1), "error": Out(1)})
 
+    @property
+    def summary(self) -> Mapping[str, object]:
+        """What its Verilog says of it."""
+        return self.config.summary()
+
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.core = engine = Engine(self.config, memories=self.memories)
-        m.submodules.host = host = SerialHost(self.config, self.registers)
+        m.submodules.host = host = SerialHost(self.registers, **port_shapes(self.config))
         m.submodules.receiver = receiver = UartReceiver(self._divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(self._divisor)
         wiring.connect(m, host.image, engine.i)
@@ -83,16 +94,20 @@ class BoardCore(wiring.Component):
         return m
 
 
+def port_shapes(config: EngineConfig) -> dict[str, Any]:
+    """What a :class:`.SerialHost` has to know of the ports of an engine, by its parameters."""
+    return {
+        "image": image_layout(config),
+        "result": result_port(config).layout(config),
+        "host": host_signature(config),
+    }
+
+
 def network_board(compiled: Any, *, clock_hz: float, baud: int) -> BoardCore:
     """A :class:`BoardCore` with the network of a :class:`CompiledNetwork`. Raises :class:`InputError` for a
     network whose sizes do not fit the board's words too."""
     config, network, memories = compiled.config, compiled.network, compiled.memories
-    if not network.score_count or len(network.result_layers) > 1:
-        shapes = (network.layers[index].out_shape for index in network.result_layers)
-        raise InputError(
-            f"{network.name} gives results of {' and '.join('x'.join(map(str, shape)) for shape in shapes)}; "
-            "accepted on a board: one score per class"
-        )
+    check_scores(network)
     if config.guarded:
         # A host at the other end of a line pauses for longer than one on the same chip.
         limit = max(memories["registers"].get("watchdog", 0), round(_PAUSE * clock_hz))

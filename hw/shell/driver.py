@@ -41,6 +41,11 @@ class Board(SerialLink):
 
     def require_engine(self, config: EngineConfig, where: str) -> None:
         """Raises :class:`InputError` unless the engine says the sizes of `config`, which is from `where`."""
+        if self.is_pipeline:
+            raise InputError(
+                f"{where}: is of an engine, and {self.name} has a pipeline, whose weights are its logic; "
+                "accepted: a board with an engine, or no --load"
+            )
         for register in engine_registers(config).values():
             if all(field.access is Access.CONSTANT for field in register.fields):
                 found = self.read(register.address)
@@ -85,5 +90,6 @@ class Board(SerialLink):
         return outputs
 
     def cycles(self) -> int:
-        """Clock cycles of the last image, from its first feature read to its last result."""
-        return self.fields(REGISTERS["cycles"])["cycles"]
+        """Clock cycles of the last image: of an engine from its first feature read to its last result, of a
+        pipeline from its first pixel on, as its plan's latency."""
+        return self.fields(self.registers["cycles"])["cycles"]

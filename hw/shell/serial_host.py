@@ -5,11 +5,11 @@ The host sends commands, the board answers; numbers are little endian.
 =====  =============================  ==========================================================
 byte   then                           answer
 =====  =============================  ==========================================================
-``W``  word address (4), word (4)     none; writes a register or a memory of the engine's host map
+``W``  word address (4), word (4)     none; writes a register or a memory of the host map
 ``R``  word address (4)               the word (4)
-``I``  length (4), that many bytes    one packet of the image port: what the engine answers it with,
+``I``  length (4), that many bytes    one packet of the image port: what it is answered with,
                                       as an image the last layer's accumulators once it is computed,
-                                      each as wide as the engine's results (4 or 8 bytes)
+                                      each of as many bytes as the board's words say
 =====  =============================  ==========================================================
 
 Addresses from 0x80000000 on are the board's own words (:data:`.registers.BOARD_REGISTERS`). The board holds
@@ -22,15 +22,11 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth import Cat, Module, Mux, Signal, Value
-from amaranth.lib import enum, stream, wiring
+from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..config.engine import EngineConfig
-from ..interface.host_bus import host_signature
-from ..interface.register import Register
+from ..interface.register import WORD_BITS, Register
 from ..interface.registers import BOARD_BITS, BOARD_SPACE
-from ..interface.result_ports import result_port
-from ..interface.streams import image_layout
 
 WRITE, READ, IMAGE = b"W"[0], b"R"[0], b"I"[0]
 
@@ -49,28 +45,38 @@ class _State(enum.Enum, shape=3):  # type: ignore[call-arg]  # to mypy the base 
 
 
 class SerialHost(wiring.Component):
-    """Commands from received bytes to an engine, its answers to bytes.
+    """Commands from received bytes to an engine or a pipeline, its answers to bytes.
 
-    `registers`: the board's own words, as of :func:`.registers.board_registers`. Where the image port is
-    wider than a byte, a beat leaves with its last byte, or with the packet's.
+    `registers`: the board's own words, as of :func:`.registers.board_registers`; `image`: a beat of the image
+    port (`data`, of whole bytes, `keep`, a bit for each, `last`), which where it is wider than a byte leaves
+    with its last byte, or with the packet's; `result`: a beat of results (`data` of whole bytes, and `keep`
+    where not all of them count); `host`: the bus of the registers, as of :func:`.host_bus.bus_signature`.
 
     Ports: `data`, `valid`, `broken` of a :class:`.UartReceiver`; `o`, stream of bytes to a transmitter;
-    `image`, `result`, `host`, to an engine's `i`, `o` and `host`; `receiving`, while an image comes in;
-    `errors`, the fields of the word of that name.
+    `image`, `result`, `host`, to the other side's; `receiving`, while an image comes in; `errors`, the fields
+    of the word of that name.
     """
 
-    def __init__(self, config: EngineConfig, registers: dict[str, Register]) -> None:
-        self._config = config
+    def __init__(
+        self,
+        registers: dict[str, Register],
+        *,
+        image: data.StructLayout,
+        result: data.StructLayout,
+        host: wiring.Signature,
+    ) -> None:
         self._registers = registers
+        self._image_bytes = image["keep"].width
+        self._result_bytes = result["data"].width // 8
         super().__init__(
             {
                 "data": In(8),
                 "valid": In(1),
                 "broken": In(1),
                 "o": Out(stream.Signature(8)),
-                "image": Out(stream.Signature(image_layout(config))),
-                "result": In(stream.Signature(result_port(config).layout(config))),
-                "host": Out(host_signature(config)),
+                "image": Out(stream.Signature(image)),
+                "result": In(stream.Signature(result)),
+                "host": Out(host),
                 "receiving": Out(1),
                 "errors": Out(len(registers["errors"].fields)),
             }
@@ -86,7 +92,7 @@ class SerialHost(wiring.Component):
         return m
 
     def _commands(self, m: Module, answered: Signal) -> Value:
-        """Received bytes to the engine. Returns the address that was read, while `answered`."""
+        """Received bytes to the ports. Returns the address that was read, while `answered`."""
         # The last eight bytes, the one that comes included: an address and a word, or an address alone.
         fields = Signal(56)
         latest = Cat(fields, self.data)
@@ -132,7 +138,7 @@ class SerialHost(wiring.Component):
                 complete, data, keep = self._beat(m, left == 1)
                 m.d.comb += [
                     self.receiving.eq(1),
-                    # A packet cut short ends without a byte, and the engine drops it.
+                    # A packet cut short ends without a byte, and is dropped behind the port.
                     self.image.valid.eq(complete | self.broken),
                     self.image.payload.data.eq(data),
                     self.image.payload.keep.eq(keep),
@@ -152,7 +158,7 @@ class SerialHost(wiring.Component):
     def _beat(self, m: Module, last: Value) -> tuple[Value, Value, Value]:
         """Bytes of a packet, one after another, as the image port's beats: whether the one that comes
         completes a beat, as the `last` one does, the beat's data, and which of its bytes there are."""
-        size = self._config.port_bytes
+        size = self._image_bytes
         if size == 1:
             return self.valid, self.data, self.valid
         earlier = Signal(8 * (size - 1))
@@ -179,9 +185,9 @@ class SerialHost(wiring.Component):
 
     def _answers(self, m: Module, answered: Signal, answer: Signal) -> None:
         """Words that were read, and results, as bytes."""
-        size = result_port(self._config).data_bits(self._config) // 8
-        rest = Signal(8 * size)
-        count = Signal(range(size + 1))
+        size = self._result_bytes
+        rest = Signal(max(8 * size, WORD_BITS))
+        count = Signal(range(max(size, WORD_BITS // 8) + 1))
         m.d.comb += [
             self.o.valid.eq(count != 0),
             self.o.payload.eq(rest[:8]),

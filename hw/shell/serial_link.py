@@ -9,6 +9,7 @@ from typing import Protocol
 
 from dorefa.golden.errors import InputError
 
+from ..interface.pipeline_registers import PIPELINE_REGISTERS
 from ..interface.register import Access, Register
 from ..interface.registers import BOARD_REGISTERS, REGISTERS
 from . import serial_host
@@ -37,12 +38,13 @@ class SerialLink:
     """A board behind an open serial port, which `name` names in messages.
 
     :meth:`connect` first. Every method raises :class:`InputError` where the board does not answer. `sent` and
-    `received` count bytes.
+    `received` count bytes; `registers`: those of what answers, an engine or a pipeline.
     """
 
     def __init__(self, port: Port, name: str) -> None:
         self._port = port
         self.name = name
+        self.registers = REGISTERS
         self.sent = self.received = 0
 
     def connect(self) -> None:
@@ -50,14 +52,28 @@ class SerialLink:
         with self.guarded():
             self._port.send_break()
             self._port.reset_input_buffer()
-        for register in (BOARD_REGISTERS["identity"], REGISTERS["identity"], REGISTERS["version"]):
-            found, expected = self.read(register.address), register.reset_word
-            if found != expected:
-                raise InputError(
-                    f"{self.name}: word {register.address:#x} is {found:#x}; accepted: {expected:#x}, as on "
-                    "a board that `dorefa build` of this release made"
-                )
+        self._require(BOARD_REGISTERS["identity"])
+        found = self._require(REGISTERS["identity"], PIPELINE_REGISTERS["identity"])
+        self.registers = REGISTERS if found is REGISTERS["identity"] else PIPELINE_REGISTERS
+        self._require(self.registers["version"])
         self.clear_errors()
+
+    @property
+    def is_pipeline(self) -> bool:
+        """Whether a pipeline answers, and no engine."""
+        return self.registers is PIPELINE_REGISTERS
+
+    def _require(self, *registers: Register) -> Register:
+        """The one of these registers, all constant and at one place, that the board has."""
+        found = self.read(registers[0].address)
+        for register in registers:
+            if found == register.reset_word:
+                return register
+        accepted = " or ".join(f"{register.reset_word:#x}" for register in registers)
+        raise InputError(
+            f"{self.name}: word {registers[0].address:#x} is {found:#x}; accepted: {accepted}, as on a board "
+            "that `dorefa build` of this release made"
+        )
 
     def read(self, address: int) -> int:
         """The 32-bit word at a word address of the host map, or of the board's own words."""
@@ -107,17 +123,17 @@ class SerialLink:
         return answer
 
     def errors(self) -> list[str]:
-        """What went wrong on the line, and in the engine, since the errors were cleared."""
+        """What went wrong on the line, and behind it, since the errors were cleared."""
         found = []
-        for register in (BOARD_REGISTERS["errors"], REGISTERS["status"]):
+        for register in (BOARD_REGISTERS["errors"], self.registers["status"]):
             seen = self.fields(register)
             events = (field for field in register.fields if field.access is Access.CLEAR)
             found += [field.meaning for field in events if seen[field.name]]
         return found
 
     def clear_errors(self) -> None:
-        """Clears the board's errors and the engine's, as of a dropped image."""
-        registers = BOARD_REGISTERS["errors"], REGISTERS["status"]
+        """Clears the line's errors and those behind it, as of a dropped image."""
+        registers = BOARD_REGISTERS["errors"], self.registers["status"]
         self.write((register.address, register.clear_word) for register in registers)
 
     def check_errors(self) -> None:

@@ -8,6 +8,7 @@ from amaranth.hdl import Fragment
 from amaranth.sim import Simulator, SimulatorContext
 
 from dorefa.hw.shell.board_core import BoardCore
+from dorefa.hw.shell.stream_board import StreamBoard
 from dorefa.hw.shell.uart import FRAME_BITS
 
 _BREAK_BITS = 3 * FRAME_BITS
@@ -15,7 +16,8 @@ _BREAK_BITS = 3 * FRAME_BITS
 
 class SimulatedPort:
     """A serial port whose other end is the pins of a simulated
-    :class:`~dorefa.hw.shell.board_core.BoardCore`.
+    :class:`~dorefa.hw.shell.board_core.BoardCore` or
+    :class:`~dorefa.hw.shell.stream_board.StreamBoard`.
 
     `core`: the component, or an elaborated fragment of it given beside it as `fragment`; `divisor`:
     clock cycles a bit of this side, which may differ a little from the board's; `timeout`: cycles for
@@ -23,7 +25,12 @@ class SimulatedPort:
     """
 
     def __init__(
-        self, core: BoardCore, *, divisor: int, timeout: int, fragment: Fragment | None = None
+        self,
+        core: BoardCore | StreamBoard,
+        *,
+        divisor: int,
+        timeout: int,
+        fragment: Fragment | None = None,
     ) -> None:
         self._core, self._divisor, self._timeout = core, divisor, timeout
         self._to_send: deque[list[int]] = deque()

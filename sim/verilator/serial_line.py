@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dorefa.hw.shell.board_core import BoardCore
+from dorefa.hw.shell.stream_board import StreamBoard
 from dorefa.hw.shell.uart import FRAME_BITS
 from dorefa.hw.verilog import export
 
@@ -60,15 +61,24 @@ class CompiledPort:
 
 @contextmanager
 def compiled_port(
-    core: BoardCore, *, divisor: int, timeout: int, cycles: int, seed: int = 1
+    core: BoardCore | StreamBoard,
+    *,
+    divisor: int,
+    timeout: int,
+    cycles: int,
+    seed: int = 1,
+    verilog: str | None = None,
 ) -> Iterator[CompiledPort]:
     """A :class:`CompiledPort` with this core, after reset; its process is gone when the block ends.
 
     divisor: clock cycles a bit of this side; timeout: cycles for which :meth:`CompiledPort.read` waits for a
-    byte; cycles: how many will be simulated, about (:func:`.build.build`); seed: of uninitialized memory.
-    Raises what :func:`.build.build` raises, and :class:`SimulationError` where the process does not start.
+    byte; cycles: how many will be simulated, about (:func:`.build.build`); seed: of uninitialized memory;
+    verilog: what is simulated instead of the core's own, as its netlist, with :data:`.export.MODULE` as its
+    top. Raises what :func:`.build.build` raises, and :class:`SimulationError` where the process does not
+    start.
     """
-    verilog = export.export(core, name=export.MODULE, summary=core.config.summary())
+    if verilog is None:
+        verilog = export.export(core, name=export.MODULE, summary=core.summary)
     executable = model.build(verilog, {}, cycles=cycles, main=model.LINE)
     # Verilator takes its seed as a positive 31-bit number.
     with model_process(executable, [str(1 + seed % 0x7FFFFFFE), str(divisor)]) as process:

@@ -15,6 +15,8 @@ from amaranth.build.run import BuildPlan
 from dorefa.golden.errors import InputError
 from dorefa.golden.process.environment import unsteered
 from dorefa.hw.shell.board_core import BoardCore
+from dorefa.hw.shell.stream_board import StreamBoard
+from dorefa.hw.shell.uart import baud_divisor
 
 from ..flow import tools
 from ..flow.nextpnr import fastest_clock, logic_cells, used_cells
@@ -45,7 +47,7 @@ class Bitstream:
     bram_registers: int
     register_copies: int
     tools: dict[str, str | None]
-    core: BoardCore
+    core: BoardCore | StreamBoard
     target: Target
 
     @property
@@ -60,8 +62,15 @@ class Bitstream:
         return sum(many["used"] for kind, many in self.utilization.items() if kind in kinds)
 
 
+def check_rates(board: Board, *, clock_hz: float, baud: int) -> None:
+    """Raises what :func:`make_bitstream` does for a missing tool and for rates that the board does not make,
+    before a core is made, which may take its time."""
+    check_installed(board.target.tools)
+    baud_divisor(Clock(board.flow.pll, board.oscillator, clock_hz).rate, baud)
+
+
 def make_bitstream(
-    make_core: Callable[..., BoardCore],
+    make_core: Callable[..., BoardCore | StreamBoard],
     board: Board,
     *,
     clock_hz: float,
@@ -74,7 +83,7 @@ def make_bitstream(
     """The :class:`Bitstream` of a core on a :class:`.catalog.Board`.
 
     `make_core`: makes it for the keywords `clock_hz` and `baud`, as :func:`.board_core.network_board` of a
-    network does; `clock_hz`: wanted rate of the engine, met or the next one below that the board's PLL makes;
+    network does; `clock_hz`: wanted rate of the core, met or the next one below that the board's PLL makes;
     `baud`: of the serial line; `seed`: of nextpnr; `folder`: receives everything the tools read and write;
     `timeout`: seconds per tool; `progress`: called with (number, tool) before each. Raises
     :class:`InputError` for a missing tool, a design that does not fit or a clock that the routing does not
@@ -89,13 +98,13 @@ def make_bitstream(
     plan = _plan(board, clock, verilog, seed)
     plan.extract(folder)
     folder = Path(folder)
-    moved, copies = _run_tools(plan, board, folder, timeout, progress)
+    moved, copies = _run_tools(plan, board, core, folder, timeout, progress)
     report = json.loads((folder / _REPORT).read_text())
     return Bitstream(
         files={suffix: (folder / f"{_TOP}.{suffix}").read_bytes() for suffix in board.flow.suffixes},
         verilog=verilog,
         clock_hz=clock.rate,
-        fmax_hz=_reached(report, clock.rate, seed),
+        fmax_hz=_reached(report, clock.rate, seed, core),
         utilization=used_cells(report),
         bram_registers=len(moved),
         register_copies=len(copies),
@@ -124,6 +133,7 @@ def _plan(board: Board, clock: Clock, verilog: str, seed: int) -> BuildPlan:
 def _run_tools(
     plan: BuildPlan,
     board: Board,
+    core: BoardCore | StreamBoard,
     folder: Path,
     timeout: float,
     progress: Callable[[int, str], None] | None,
@@ -145,34 +155,42 @@ def _run_tools(
         if tool is router.tool:
             if router.improve:
                 moved, copies = router.improve(folder / f"{_TOP}.json")
-            _route(tool, arguments, board, folder, timeout)
+            _route(tool, arguments, board, core, folder, timeout)
         else:
-            status, said = tools.run(tool, arguments, folder=folder, timeout=timeout)
+            accepted = f"a longer --timeout or a smaller {core.kind}"
+            status, said = tools.run(tool, arguments, folder=folder, timeout=timeout, accepted=accepted)
             if status:
                 raise InputError(f"{name} failed: {_complaint(said)} (folder: {folder})")
     return moved, copies
 
 
-def _route(tool: Tool, arguments: list[str], board: Board, folder: Path, timeout: float) -> None:
+def _route(
+    tool: Tool,
+    arguments: list[str],
+    board: Board,
+    core: BoardCore | StreamBoard,
+    folder: Path,
+    timeout: float,
+) -> None:
     status, said = tools.run(
         tool,
         arguments,
         folder=folder,
         timeout=timeout,
         # With some seeds a router does not come to an end.
-        accepted="a longer --timeout, another --pnr-seed or a smaller engine",
+        accepted=f"a longer --timeout, another --pnr-seed or a smaller {core.kind}",
     )
     log = folder / f"{_TOP}.tim"
-    _check_routed(status, log.read_text() if log.exists() else said, board)
+    _check_routed(status, log.read_text() if log.exists() else said, board, core)
 
 
-def _reached(report: dict, rate: float, seed: int) -> float:
+def _reached(report: dict, rate: float, seed: int, core: BoardCore | StreamBoard) -> float:
     """The fastest clock (Hz) of nextpnr's report; :class:`InputError` where that is less than `rate`."""
     fastest = fastest_clock(report) or 0.0
     if 1e6 * fastest < rate:
         raise InputError(
             f"clock is {rate / 1e6:g} MHz, and the routed design reaches {fastest:.2f} MHz; "
-            f"accepted: --clock of at most that, another --pnr-seed than {seed}, or a smaller array"
+            f"accepted: --clock of at most that, another --pnr-seed than {seed}, or a smaller {core.kind}"
         )
     return 1e6 * fastest
 
@@ -181,7 +199,7 @@ def _complaint(text: str) -> str:
     """The line of a tool's output that says what went wrong."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if "ERROR" in line]
-    return (errors or lines or ["no output"])[0 if errors else -1]
+    return (errors or lines or ["no output"])[0 if errors else -1].rstrip(".")
 
 
 def overfull(log: str) -> list[tuple[str, int, int]]:
@@ -192,14 +210,17 @@ def overfull(log: str) -> list[tuple[str, int, int]]:
     return [(kind, *numbers) for kind, numbers in kinds.items() if numbers[0] > numbers[1] > 0]
 
 
-def _check_routed(status: int, log: str, board: Board) -> None:
+def _check_routed(status: int, log: str, board: Board, core: BoardCore | StreamBoard) -> None:
     """Raises :class:`InputError` unless nextpnr ended well."""
     if not status:
         return
     if too_many := overfull(log):
         needs = ", ".join(f"{used:,} {kind} of {available:,}" for kind, used, available in too_many)
         raise InputError(
-            f"the design does not fit {board.platform[1]}: it needs {needs}; accepted: fewer --lanes or "
-            "--rows, a smaller network or a larger board"
+            f"the design does not fit {board.platform[1]}: it needs {needs}; accepted: {core.shrinks}, "
+            "a smaller network or a larger board"
         )
-    raise InputError(f"nextpnr failed: {_complaint(log)}")
+    raise InputError(
+        f"nextpnr failed: {_complaint(log)}; accepted: another --pnr-seed, {core.shrinks}, a smaller network "
+        "or a larger board"
+    )

@@ -8,6 +8,7 @@ from amaranth.lib import io
 
 from dorefa.hw.generate.manifest import network_memories
 from dorefa.hw.shell.board_core import BoardCore
+from dorefa.hw.shell.stream_board import StreamBoard
 from dorefa.hw.verilog import export as verilog
 
 from ..targets.target import Target
@@ -17,15 +18,16 @@ from .clock import Clock
 MODULE = "dorefa_board"
 
 
-def core_verilog(core: BoardCore, target: Target) -> str:
-    """Verilog of a :class:`~dorefa.hw.shell.board_core.BoardCore` as module :data:`MODULE`, its network, if
-    any, in ``initial`` blocks, with cells of the target where the engine's structure is ``mapped``."""
-    config = core.config
+def core_verilog(core: BoardCore | StreamBoard, target: Target) -> str:
+    """Verilog of what a board runs as module :data:`MODULE`: the network of an engine, if any, in ``initial``
+    blocks; with cells of the target where the engine's structure is ``mapped`` or the pipeline made for
+    them."""
+    loaded = isinstance(core, BoardCore) and core.memories is not None
     return verilog.export(
         core,
         name=MODULE,
-        preloaded=() if core.memories is None else network_memories(config),
-        summary=config.summary(),
+        preloaded=network_memories(core.config) if loaded else (),
+        summary=core.summary,
         fabric=target.fabric_name,
     )
 

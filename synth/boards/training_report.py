@@ -11,11 +11,12 @@ from dorefa.hw.compiler.training.cut import parts_of
 from dorefa.hw.compiler.training.step_cost import step_costs
 from dorefa.hw.compiler.training.step_jobs import StepJobs
 from dorefa.hw.config.engine import EngineConfig
+from dorefa.hw.generate.file_set import interface_sha256
 from dorefa.hw.interface.memory_map import MemoryMap
 from dorefa.hw.shell.uart import FRAME_BITS
 
 from .bitstream import Bitstream
-from .report import HEADER_BYTES, common_report, common_settings
+from .report import HEADER_BYTES, common_report, common_settings, engine_core
 
 # A command with the address and the word that it writes.
 _WRITE_BYTES = 9
@@ -43,10 +44,11 @@ def training_report(made: Bitstream, step: StepJobs, *, board: str, baud: int) -
     `step_seconds_engine` are the predicted cycles of a step at the bitstream's clock, `step_seconds_host`
     what its bytes take on the line, one after another as they pass (:func:`line_bytes`).
     """
-    config = made.core.config
+    config = engine_core(made).config
     cycles = sum(layer.cost.cycles for layer in step_costs(step, config))
     sent, received = line_bytes(step, config)
     return common_report(made, board=board, baud=baud) | {
+        "config": config.as_dict(),
         "batch": step.batch,
         "cycles": cycles,
         "step_bytes_in": sent,
@@ -59,5 +61,10 @@ def training_report(made: Bitstream, step: StepJobs, *, board: str, baud: int) -
 def training_settings(made: Bitstream, files: Mapping[str, bytes], *, board: str, baud: int) -> str:
     """Text of the settings file, JSON: the engine that waits for jobs, and the hashes of the `files` that it
     belongs to, {name: content}."""
-    contents = {"training": True, "config": made.core.config.as_dict()}
+    config = engine_core(made).config
+    contents = {
+        "training": True,
+        "config": config.as_dict(),
+        "interface_sha256": interface_sha256(config),
+    }
     return json.dumps(contents | common_settings(made, files, board=board, baud=baud), indent=2) + "\n"

@@ -108,14 +108,12 @@ def _nested(m: Module, moves: Value, counts: dict[str, int]) -> tuple[dict[str, 
     values: dict[str, Value] = {}
     ends: dict[str, Value] = {}
     for name, count in counts.items():
-        if count == 1:
-            values[name] = Const(0, 1)
-        else:
-            value, last = Signal(range(count), name=name), Signal(name=f"{name}_ends")
+        values[name] = Const(0, 1)
+        if count > 1:
+            # Whether it is the last one is a register: the chain of them is long enough.
+            value, at_end = Signal(range(count), name=name), Signal(name=f"{name}_at_end")
             with m.If(moves):
-                m.d.sync += value.eq(Mux(value == count - 1, 0, value + 1))
-            m.d.comb += last.eq(moves & (value == count - 1))
-            values[name] = value
-            moves = last
+                m.d.sync += [value.eq(Mux(at_end, 0, value + 1)), at_end.eq(value == count - 2)]
+            values[name], moves = value, moves & at_end
         ends[name] = moves
     return values, ends

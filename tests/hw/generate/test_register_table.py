@@ -5,12 +5,16 @@ from pathlib import Path
 import pytest
 
 from dorefa.hw.generate.register_table import markdown
+from dorefa.hw.interface.pipeline_registers import PIPELINE_REGISTERS
 from dorefa.hw.interface.registers import BOARD_REGISTERS, REGISTERS
 
 DOCS = Path(__file__).parents[3] / "docs"
 
 
-@pytest.mark.parametrize("name, table", [("engine.md", REGISTERS), ("boards.md", BOARD_REGISTERS)])
+@pytest.mark.parametrize(
+    "name, table",
+    [("engine.md", REGISTERS), ("boards.md", BOARD_REGISTERS), ("boards.md", PIPELINE_REGISTERS)],
+)
 def test_documented_registers(name, table):
     expected = markdown(table.values())
     text = (DOCS / name).read_text(encoding="utf-8")

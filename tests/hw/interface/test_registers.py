@@ -1,10 +1,11 @@
-"""What both tables of registers hold, and which engines and networks they can describe."""
+"""What the tables of registers hold, and which engines and networks they can describe."""
 
 import pytest
 
 from dorefa.golden.errors import InputError
 from dorefa.hw.config.engine import EngineConfig
 from dorefa.hw.config.ranges import RANGES
+from dorefa.hw.interface.pipeline_registers import PIPELINE_REGISTERS
 from dorefa.hw.interface.register import Access
 from dorefa.hw.interface.registers import (
     BOARD_BITS,
@@ -16,7 +17,7 @@ from dorefa.hw.interface.registers import (
     engine_registers,
 )
 
-TABLES = {"engine": REGISTERS, "board": BOARD_REGISTERS}
+TABLES = {"engine": REGISTERS, "board": BOARD_REGISTERS, "pipeline": PIPELINE_REGISTERS}
 
 
 @pytest.mark.parametrize("table", TABLES)

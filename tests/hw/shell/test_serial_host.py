@@ -12,6 +12,7 @@ from dorefa.hw.interface.registers import (
     board_registers,
     training_board_registers,
 )
+from dorefa.hw.shell.board_core import port_shapes
 from dorefa.hw.shell.serial_host import IMAGE, READ, WRITE, SerialHost
 
 from ..support import simulate
@@ -32,7 +33,7 @@ def run(
     `beats`, `errors`.
     """
     words = board_registers(shape, classes=classes, result_bytes=config.result_bits // 8)
-    unit = SerialHost(config, words)
+    unit = SerialHost(words, **port_shapes(config))
     seen = {"answer": b"", "writes": [], "beats": [], "errors": 0}
     registers = registers or {}
 

@@ -7,6 +7,7 @@ from amaranth import Mux, Signal
 
 from dorefa.hw.config.engine import preset
 from dorefa.hw.interface.registers import board_registers
+from dorefa.hw.shell.board_core import port_shapes
 from dorefa.hw.shell.serial_host import SerialHost
 
 from ...mutants import mutant
@@ -20,7 +21,7 @@ WORDS = board_registers((8, 8, 1), classes=3, result_bytes=4)
 def answers(of=SerialHost):
     """`owed`: bytes that have not left of the answer that was taken, `rest`: what they are. The host sends no
     command that reads while an answer leaves, as its protocol says."""
-    dut = of(CONFIG, WORDS)
+    dut = of(WORDS, **port_shapes(CONFIG))
     seen, bench = inner(dut), Bench(dut=dut)
     m, reads = bench.m, seen.answered
     taken, leaves = dut.result.valid & dut.result.ready, dut.o.valid & dut.o.ready
