@@ -66,6 +66,7 @@ def affine_form(layer: IntegerLayer, mul_bits: int) -> Affine:
     for channel, thresholds in enumerate(_thresholds(layer)):
         where = f"layer {layer.name} channel {channel}:"
         form = _search(thresholds, layer.value_min, layer.value_max)
+        form = form or _search_ties(thresholds, layer.value_min, layer.value_max)
         if form is None:
             form = _exact_ties(layer, channel, where)
         if not -(1 << 63) <= form[1] < 1 << 63:
@@ -132,6 +133,18 @@ def _search(thresholds: np.ndarray, low: int, high: int) -> Form | None:
     return m, min(max(0, b_least), b_largest), f, 0
 
 
+def _search_ties(thresholds: np.ndarray, low: int, high: int) -> Form | None:
+    """(1, b, f, 1) of one channel whose levels are 2^f apart but for the odd ones, which begin one behind
+    their tie: rounding half to even by powers of two. None where it is none of these."""
+    inside = np.flatnonzero((thresholds > low) & (thresholds <= high))
+    ties = thresholds[inside] - (inside + 1) % 2
+    distances = set(np.diff(ties).tolist())
+    if len(distances) != 1 or (distance := distances.pop()) <= 0 or distance & (distance - 1):
+        return None
+    form = 1, int((inside[0] + 1) * distance - ties[0]), distance.bit_length() - 1, 1
+    return None if _difference(thresholds, low, high, form) else form
+
+
 def _hull(x: np.ndarray, t: np.ndarray, upper: bool) -> list[Point]:
     """Vertices (x, t) of the upper or lower convex hull of points sorted by x, then t."""
     sign = 1 if upper else -1
@@ -180,7 +193,15 @@ def _exact_ties(layer: IntegerLayer, channel: int, where: str) -> Form:
 
 
 def _prove(where: str, thresholds: np.ndarray, low: int, high: int, form: Form) -> None:
-    """Complete proof that the form equals the thresholds on the whole range low..high.
+    """Complete proof that the form equals the thresholds on the whole range low..high."""
+    if wrong := _difference(thresholds, low, high, form):
+        acc, result, code = wrong
+        raise AssertionError(f"{where} {form} gives {result} at {acc}, not {code}")
+
+
+def _difference(thresholds: np.ndarray, low: int, high: int, form: Form) -> tuple[int, int, int] | None:
+    """(accumulator, result, code) where the form is not the thresholds on the range low..high, None where it
+    is everywhere.
 
     Both sides are nondecreasing in acc (with ties too: the sum grows by m >= 1 per step, so below
     an odd result without fraction the result is smaller already). The thresholds' side is
@@ -198,4 +219,5 @@ def _prove(where: str, thresholds: np.ndarray, low: int, high: int, form: Form) 
         if tie and result & 1 and total == result << f:
             result -= 1
         if min(max(result, 0), levels) != code:
-            raise AssertionError(f"{where} {form} gives {result} at {acc}, not {code}")
+            return acc, result, code
+    return None

@@ -45,11 +45,14 @@ class Pipeline(wiring.Component):
             }
         )
 
+    @property
+    def depth(self) -> int:
+        """Slots of results that have room: of images that are under way before their first pixel is taken."""
+        return self.slots_per_image * (3 + -(-self.plan.latency // self.plan.interval))
+
     def elaborate(self, platform: Any) -> Module:
-        m, plan = Module(), self.plan
+        m, plan, depth = Module(), self.plan, self.depth
         bits = plan.network.input_bits
-        # Results of images that are under way have room before their first pixel is taken.
-        depth = self.slots_per_image * (3 + -(-plan.latency // plan.interval))
         m.submodules.results = results = SyncFIFOBuffered(width=self._numbers * self._out_bits, depth=depth)
         m.submodules.source = source = Source(
             pixels=self._pixels,

@@ -148,9 +148,7 @@ class LayerStage(wiring.Component):
     def estimate(self) -> int:
         """Cells that sums and accumulators take, more or less: for comparisons between structures."""
         cells = sum(kernel.estimate() for kernel in self.kernels)
-        if self.layer.thresholds is not None:
-            cells += self.layer.thresholds.size * -(-self.value_bits // 3)
-        return cells
+        return cells + (0 if self.quantizer is None else self.quantizer.cells)
 
     def elaborate(self, platform: Any) -> Module:
         m, layer = Module(), self.layer

@@ -59,6 +59,16 @@ class ConstantQuantizer(wiring.Component):
         # A term for each digit of the multiplier, and the offset.
         return 1 + max(len(canonical_digits(int(m))) for m in self.affine.m).bit_length()
 
+    @property
+    def cells(self) -> int:
+        """Cells that it takes on ECP5, by rules of thumb: three bits of a comparison a table, or the bits of
+        all additions of the affine form, and what clips."""
+        channels, thresholds = self.thresholds.shape
+        if self.affine is None:
+            return int(channels * thresholds * self._bits * 0.27)
+        terms = sum(len(canonical_digits(int(m))) for m in self.affine.m)
+        return terms * (self._bits + 4) + channels * (2 * self.code_bits + 8)
+
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         bits, size = self._bits, self.code_bits

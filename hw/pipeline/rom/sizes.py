@@ -18,6 +18,11 @@ from ..slots.raster import Raster
 _COMPARED_BITS = 4
 
 
+def block_rams(width: int, depth: int) -> int:
+    """Block RAMs of 18 Kbit, at most 36 bits wide, that a memory takes."""
+    return -(-width // max(1, min(36, (18 << 10) // depth)))
+
+
 @dataclass(frozen=True, eq=False)
 class RomSizes:
     """A layer on a map of `shape` (H, W, C), `rows` outputs and `lanes` inputs at a time.
@@ -174,11 +179,14 @@ class RomSizes:
         return bits_for(min(low, -1), high + 1)
 
     @property
+    def weight_width(self) -> int:
+        """Bits of a word of the memory of weights."""
+        return self.rows * self.weight_bits * self.lanes
+
+    @property
     def weight_rams(self) -> int:
-        """Block RAMs of 18 Kbit, at most 36 bits wide, that the weights take."""
-        bits = self.rows * self.weight_bits * self.lanes
-        width = max(1, min(36, (18 << 10) // self.window_steps))
-        return -(-bits // width)
+        """Block RAMs that the weights take."""
+        return block_rams(self.weight_width, self.window_steps)
 
     def estimate(self) -> int:
         """Cells that an array takes, more or less: for comparisons between structures."""

@@ -31,7 +31,9 @@ class PoolStage(wiring.Component):
         self, pool: Pool, shape: tuple[int, int], channels: int, bits: int, out_bits: int, *, signed: bool
     ) -> None:
         self._channels, self._bits, self._out_bits, self._signed = channels, bits, out_bits, signed
-        self._join = _larger if pool.kind == "max" else _sum
+        self.is_max = pool.kind == "max"
+        # Of the numbers that are joined along the columns, and along the rows.
+        self.bits = (bits, out_bits)
         top, left, bottom, right = pool.padding
         along = Windows(kernel=(1, pool.kernel[1]), stride=(1, pool.stride[1]), padding=(0, left, 0, right))
         down = Windows(kernel=(pool.kernel[0], 1), stride=(pool.stride[0], 1), padding=(top, 0, bottom, 0))
@@ -88,7 +90,7 @@ class PoolStage(wiring.Component):
             if self._signed:
                 numbers = [number.as_signed() for number in numbers]
             result = Signal(Shape(bits, self._signed))
-            m.d.comb += result.eq(reduce(self._join, numbers))
+            m.d.comb += result.eq(reduce(_larger if self.is_max else _sum, numbers))
             results.append(result)
         return Cat(results)
 

@@ -46,6 +46,22 @@ def assert_equal(form, layer, limit=20_000):
     assert np.array_equal(form.codes(accumulators, layer), expected)
 
 
+@pytest.mark.parametrize("f", [0, 1, 4, 7])
+@pytest.mark.parametrize("levels", [7, 31])
+def test_ties_to_even_of_imported_layers(levels, f, rng):
+    """Of which nobody knows slope and offset: odd levels begin one behind a tie."""
+    for _ in range(20):
+        b = int(rng.integers(-300, 300))
+        total = np.arange(-300, 300) + b
+        result = total >> f
+        result -= (result % 2 == 1) & (result << f == total)
+        counts = np.clip(result, 0, levels)
+        thresholds = [int(np.argmax(counts >= level)) - 300 for level in range(1, levels + 1)]
+        thresholds = [at if counts[-1] >= level else 300 for level, at in enumerate(thresholds, 1)]
+        layer = dataclasses.replace(with_thresholds(thresholds, -300, 299), slope=None, offset=None)
+        assert_equal(affine_form(layer, 32), layer)
+
+
 @pytest.mark.parametrize("encoding", list(Encoding))
 def test_random_networks(encoding, seed):
     shifts = set()

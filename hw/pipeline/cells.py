@@ -1,0 +1,148 @@
+"""Cells and block RAMs of a pipeline on ECP5, before anything is synthesized.
+
+What stands in carry chains is counted, cell by cell. The rest is logic that Yosys makes, by rules of thumb
+that were measured: comparisons with constants, maxima, multiplexers, memories in tables, counters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from amaranth.hdl import Fragment, Instance
+
+from ..fabric.families import FabricPlatform
+from .pipeline import Pipeline
+from .plan import PipelinePlan
+from .rom.sizes import block_rams
+from .rom.stage import RomStage
+from .slots.pool import PoolStage
+from .slots.raster import Raster
+from .slots.window import BLOCK_BITS
+from .stage import LayerStage
+
+_FABRIC = "ecp5"
+_TABLE_CELLS = 6  # of a memory of 16 words of 4 bits in tables
+_SOURCE, _ERRORS = 50, 25
+_WALK, _BANKS, _DRAIN = 50, 20, 12
+
+
+class Size(NamedTuple):
+    """Packed logic cells and block RAMs of 18 Kbit."""
+
+    cells: int
+    rams: int
+
+    def __add__(self, other: object) -> Size:
+        if not isinstance(other, Size):
+            return NotImplemented
+        return Size(self.cells + other.cells, self.rams + other.rams)
+
+
+def predicted(plan: PipelinePlan) -> Size:
+    """The size of a plan whose sums are in carry chains: one made with `absorbs`."""
+    last = plan.stages[-1]
+    pipeline = Pipeline(plan)
+    width = last.numbers * last.out_bits
+    queue = _tables(width, pipeline.depth) + 10 * pipeline.depth.bit_length()
+    # Numbers of a slot leave one by one.
+    queue += int(0.65 * width) if last.numbers > 1 else 0
+    total = Size(_chained(pipeline) + _SOURCE + _ERRORS + queue, 0)
+    for stage in plan.stages:
+        total += _array(stage) if isinstance(stage, RomStage) else _constants(stage)
+    return total
+
+
+def _chained(pipeline: Pipeline) -> int:
+    """Cells of all carry chains that are described as such."""
+    fragment = Fragment.get(pipeline, FabricPlatform(_FABRIC))
+    return 2 * sum(instance.type == "CCU2C" for instance in _instances(fragment))
+
+
+def _instances(fragment: Fragment) -> Iterator[Instance]:
+    for part, *_ in fragment.subfragments:
+        if isinstance(part, Instance):
+            yield part
+        else:
+            yield from _instances(part)
+
+
+def _tables(width: int, depth: int) -> int:
+    """Cells of a memory in tables, and of the choice between them."""
+    rows = -(-depth // 16)
+    return _TABLE_CELLS * -(-width // 4) * rows + width * (rows - 1)
+
+
+def _memory(width: int, depth: int) -> Size:
+    """A memory that is a block RAM from some size on."""
+    if width * depth < BLOCK_BITS:
+        return Size(_tables(width, depth), 0)
+    return Size(0, block_rams(width, depth))
+
+
+def _constants(stage: LayerStage) -> Size:
+    """Of a stage, what is not in chains."""
+    kernel = stage.kernels[0]
+    word = stage.shape[2] * stage.layer.a_bits
+    digit = word if stage.steps == 1 else stage.shape[2] * stage.options.digit_bits
+    total = _window(stage.raster, digit, stage.steps)
+    # A slot that comes, or the rest of the one before.
+    total += Size(word if stage.steps > 1 else 0, 0)
+    if not stage.options.columns:
+        total += Size(_masked(stage.raster, digit * kernel.steps), 0)
+    if stage.quantizer is not None:
+        total += Size(stage.quantizer.cells, 0)
+    if stage.pool is not None:
+        total += _pool(stage.pool, stage.layer.out_channels)
+    return total
+
+
+def _position(raster: Raster) -> int:
+    """Two counters of rows and columns with what is compared."""
+    bits = sum((size - 1).bit_length() for size in raster.shape)
+    return int(bits * (6.5 if max(raster.shape) > 16 else 3.5))
+
+
+def _window(raster: Raster, width: int, steps: int) -> Size:
+    """Rows in memory, and where the window is."""
+    above, depth = raster.geometry.reach[0] - 1, raster.shape[1] * steps
+    own = Size(_position(raster), 0)
+    if not above or depth <= 2:
+        return own
+    return own + _memory(above * width, depth) + Size(12, 0)
+
+
+def _masked(raster: Raster, width: int) -> int:
+    """Registers of columns that may lie outside of the map."""
+    top, left, bottom, right = raster.geometry.padding
+    rows, columns = raster.geometry.kernel
+    sides = (max(left, 0) > 0) + (max(right, 0) > 0)
+    if not sides and top <= 0 and bottom <= 0:
+        return 0
+    return rows * width * max(1, sides * columns // 2)
+
+
+def _pool(pool: PoolStage, channels: int) -> Size:
+    """Maxima or sums along the columns and along the rows."""
+    total = Size(0, 0)
+    for raster, bits in zip(pool.rasters, pool.bits, strict=True):
+        numbers = math.prod(raster.geometry.kernel)
+        each = bits if bits <= 2 or not pool.is_max else 2 * bits
+        total += _window(raster, channels * bits, 1) + Size(channels * (numbers - 1) * each, 0)
+    return total
+
+
+def _array(stage: RomStage) -> Size:
+    """Of an array, what is not in chains: multiplexers of what goes through one by one, its memories."""
+    sizes, layer = stage.sizes, stage.layer
+    word, compared = sizes.shape[2] * layer.a_bits, 0
+    table = Size(0, 0)
+    if layer.thresholds is not None:
+        compared = layer.thresholds.shape[1]
+        table = Size(int(0.09 * compared * sizes.value_bits * layer.out_channels), 0)
+    total = Size(_WALK + _BANKS + _DRAIN, sizes.weight_rams) + table
+    total += _memory(sizes.lanes * layer.a_bits, 2 * sizes.map_words)
+    total += Size(word if sizes.words > 1 else 0, 0)
+    total += Size(sizes.rows * sizes.sum_bits if sizes.rows > 1 else 0, 0)
+    return total + Size((compared + 1) * (sizes.value_bits + 2), 0)
