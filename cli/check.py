@@ -22,6 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_network_options(parser, training=True)
     options.add_engine_options(parser)
     add_architecture(parser)
+    parser.add_argument(
+        "--device",
+        metavar="D",
+        help="size a pipeline for it; without --interval the shortest one that fits",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,6 +38,8 @@ def run(args: argparse.Namespace) -> int:
 
     if is_pipeline(args):
         return check_pipeline(args)
+    if args.device is not None:
+        raise InputError(f"--device is {args.device}; accepted: only with --architecture pipeline")
     if training_asked(args):
         return check_training(args)
     out = Output(args.json, inputs=options.input_files(args))

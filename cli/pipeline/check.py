@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
 from dorefa.golden.errors import InputError
 
 from ..common import options
 from ..common.output import Output
-from .options import NO_PLAN, pipeline_plan, plan_report, plan_table
+from .device import named_device, room_of
+from .options import NO_PLAN, effort_of, pipeline_plan, plan_report, plan_table
+
+if TYPE_CHECKING:
+    from dorefa.golden.lowering.integer_network import IntegerNetwork
+    from dorefa.hw.pipeline.cells import Size
+    from dorefa.hw.pipeline.plan import PipelinePlan
+    from dorefa.synth.targets.target import Device
 
 
 def check_pipeline(args: argparse.Namespace) -> int:
@@ -18,8 +26,9 @@ def check_pipeline(args: argparse.Namespace) -> int:
 
     out = Output(args.json, inputs=options.input_files(args))
     network = lower(options.load_network(args.model, args))
+    device = None if args.device is None else named_device(args.device)
     try:
-        plan = pipeline_plan(args, network)
+        plan, size = _plan(args, network, device)
     except InputError as error:
         out.say(f"problem: {error}")
         out.report({"supported": False, "problems": [str(error)]} | NO_PLAN)
@@ -29,5 +38,30 @@ def check_pipeline(args: argparse.Namespace) -> int:
     out.say(
         f"{plan.interval:,} cycles from an image to the next one, {plan.latency:,} from its first pixel on"
     )
-    out.report({"supported": True, "problems": []} | plan_report(plan) | {"notes": out.notes(network.notes)})
+    sizes: dict[str, Any] = {"device": None, "cells": None, "brams": None}
+    if device is not None and size is not None:
+        out.say(
+            f"{size.cells:,} cells and {size.rams} block RAMs predicted, of {device.name}'s {device.luts:,} "
+            f"and {device.brams}"
+        )
+        sizes = {"device": device.name, "cells": size.cells, "brams": size.rams}
+    report = {"supported": True, "problems": []} | plan_report(plan) | sizes
+    out.report(report | {"notes": out.notes(network.notes)})
     return 0
+
+
+def _plan(
+    args: argparse.Namespace, network: IntegerNetwork, device: Device | None
+) -> tuple[PipelinePlan, Size | None]:
+    """The plan, and its size on a device. InputError where there is none, or it has no room."""
+    from dorefa.hw.pipeline.cells import predicted
+    from dorefa.hw.pipeline.fit import check_fits, fit_plan
+
+    if device is None:
+        return pipeline_plan(args, network), None
+    if args.interval is None:
+        return fit_plan(network, room_of(device), evaluations=effort_of(args))
+    plan = pipeline_plan(args, network, absorbs=True)
+    size = predicted(plan)
+    check_fits(plan, size, room_of(device))
+    return plan, size

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dorefa.golden.errors import InputError
 
 from ..common import options
+from .device import choose
 
 if TYPE_CHECKING:
     from dorefa.golden.lowering.integer_network import IntegerNetwork
@@ -29,10 +30,10 @@ def add_architecture(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("architecture")
     group.add_argument(
         "--architecture",
-        choices=("engine", "pipeline"),
+        choices=("engine", "pipeline", "auto"),
         default="engine",
         help="engine: one array for all layers, weights in memories (default); pipeline: a stage per layer, "
-        "weights in the logic",
+        "weights in the logic; auto: a pipeline where one fits the device",
     )
     group.add_argument(
         "--interval",
@@ -49,7 +50,10 @@ def add_architecture(parser: argparse.ArgumentParser) -> None:
 
 
 def is_pipeline(args: argparse.Namespace) -> bool:
-    """Whether a pipeline is asked for; InputError for options of the one architecture beside the other."""
+    """Whether a pipeline is asked for, or chosen; InputError for options of the one architecture beside the
+    other."""
+    if args.architecture == "auto":
+        args.architecture = choose(args)
     if args.architecture == "engine":
         for name in ("interval", "effort"):
             if getattr(args, name) is not None:
@@ -84,10 +88,16 @@ def pipeline_plan(
         raise InputError(
             f"--interval is {interval}; accepted: {least}, a pixel a cycle, to {_LONGEST_INTERVAL}"
         )
+    effort = effort_of(args)
+    return make_plan(network, absorbs=absorbs, pace=interval // least, evaluations=effort)
+
+
+def effort_of(args: argparse.Namespace) -> int:
+    """Evaluations of the search."""
     effort = 2000 if args.effort is None else args.effort
     if effort < 0:
         raise InputError(f"--effort is {effort}; accepted: 0 or more evaluations")
-    return make_plan(network, absorbs=absorbs, pace=interval // least, evaluations=effort)
+    return effort
 
 
 def layer_reports(plan: PipelinePlan) -> list[dict[str, Any]]:

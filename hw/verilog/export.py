@@ -19,7 +19,7 @@ from dorefa.golden.process.scratch import scratch_folder
 from ..fabric.families import FABRICS
 from . import memory_macros, passes, rtlil, verilog_text
 from .convert import convert
-from .model import Memory, Module
+from .model import Module
 
 # Everything between Amaranth's RTLIL and the Verilog. `proc` leaves no process, hence no
 # `always @*`; `-norom` because a case table must not become a memory with an `initial` block.
@@ -188,8 +188,8 @@ def _styles(modules: list[Module]) -> dict[tuple[str, str], str]:
     """Attributes of memories, by (module, name), that say what they are to be made of."""
     found = {}
     for module in modules:
-        for item in module.items:
-            for line in item.attributes if isinstance(item, Memory) else ():
+        for memory in module.memories:
+            for line in memory.attributes:
                 if style := re.search(r"attribute \\(r[ao]m_style) (\"\w+\")", line):
-                    found[module.name, item.name.removeprefix("\\")] = f"{style[1]} = {style[2]}"
+                    found[module.name, memory.name.removeprefix("\\")] = f"{style[1]} = {style[2]}"
     return found

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 import numpy as np
 import pytest
@@ -34,7 +35,43 @@ def test_check(model, capsys):
     assert (status, report["supported"], report["problems"]) == (0, True, [])
     assert report["interval_cycles"] > 0 and report["latency_cycles"] > 0
     assert [layer["name"] for layer in report["layers"]] == ["conv0", "conv1", "fc"]
-    assert {layer["structure"] for layer in report["layers"]} <= {"constant", "planes"}
+    assert {layer["structure"] for layer in report["layers"]} <= {"constant", "planes", "rom"}
+    assert (report["device"], report["cells"], report["brams"]) == (None, None, None)
+
+
+@pytest.mark.parametrize("interval", [None, 400])
+def test_check_for_a_device(model, interval, capsys):
+    options = ("--interval", str(interval)) if interval else ()
+    arguments = ("--architecture", "pipeline", "--effort", "0", "--device", "LFE5U-25F-6", *options)
+    status, report, said = run(capsys, "check", model, *arguments)
+    assert status == 0 and report["device"] == "LFE5U-25F-6"
+    assert f"{report['cells']:,} cells and {report['brams']} block RAMs predicted, of LFE5U-25F-6's" in said
+    assert interval is None or 0 < interval - report["interval_cycles"] < 50
+
+
+@pytest.mark.parametrize(
+    "options, chosen, why",
+    [
+        (
+            (),
+            "pipeline",
+            r"[\d,]+ cells and \d+ block RAMs of LFE5U-85F-6's 83,640 and 208 give an image every",
+        ),
+        (("--device", "LFE5U-25F-6"), "pipeline", r"[\d,]+ cells and \d+ block RAMs of LFE5U-25F-6's"),
+        (("--lanes", "8"), "engine", "--lanes is 8"),
+    ],
+)
+def test_the_architecture_is_chosen(model, options, chosen, why, capsys):
+    status = main(["check", model, "--architecture", "auto", *options])
+    told = capsys.readouterr()
+    assert status == 0
+    assert re.search(rf"architecture: {chosen}, because {why}", told.out)
+    assert ("runs as a pipeline" in told.out) == (chosen == "pipeline")
+
+
+def test_an_engine_is_chosen_for_what_no_pipeline_runs(capsys):
+    assert main(["check", "svhn-a", "--architecture", "auto"]) == 0
+    assert "architecture: engine, because layer conv6: has 1,638,400 weights" in capsys.readouterr().out
 
 
 def test_a_longer_interval_is_used(model, capsys):
@@ -44,7 +81,7 @@ def test_a_longer_interval_is_used(model, capsys):
         1
     ]
     assert long["interval_cycles"] == 9 * short["interval_cycles"]
-    assert {layer["structure"] for layer in long["layers"] if layer["steps"] > 1} == {"planes"}
+    assert {layer["structure"] for layer in long["layers"]} == {"planes", "rom"}
 
 
 def test_generate(model, tmp_path, capsys):
@@ -119,6 +156,18 @@ def test_synth(model, target, capsys):
         (
             ["check", "MODEL", "--architecture", "pipeline", "--lanes", "8"],
             "--lanes is 8; accepted: only with --architecture engine",
+        ),
+        (
+            ["check", "MODEL", "--device", "LFE5U-25F-6"],
+            "--device is LFE5U-25F-6; accepted: only with --architecture pipeline",
+        ),
+        (
+            ["check", "MODEL", "--architecture", "pipeline", "--device", "iCE40-HX8K"],
+            "device is 'iCE40-HX8K'; accepted for ecp5: LFE5U-85F-6, LFE5U-45F-6, LFE5U-25F-6",
+        ),
+        (
+            ["generate", "-o", "OUT", "--architecture", "auto"],
+            "--architecture auto needs a network; accepted: --model MODEL beside it",
         ),
         (
             ["generate", "-o", "OUT", "--architecture", "pipeline"],

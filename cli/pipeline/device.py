@@ -1,0 +1,77 @@
+"""A pipeline for a device: `--device`, and `--architecture auto`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from dorefa.golden.errors import InputError
+
+from ..common import options
+from ..common.output import Output
+
+if TYPE_CHECKING:
+    from dorefa.hw.pipeline.fit import Room
+    from dorefa.synth.targets.target import Device
+
+# Sizes are predicted for this target.
+_TARGET = "ecp5"
+
+
+def room_of(device: Device) -> Room:
+    """What a device has room for."""
+    from dorefa.hw.pipeline.fit import Room
+
+    return Room(name=device.name, cells=device.luts, registers=device.ffs, rams=device.brams)
+
+
+def named_device(name: str | None) -> Device:
+    """A device whose pipelines can be sized, the first one without a name."""
+    from dorefa.synth.targets.catalog import find_target
+
+    target = find_target(_TARGET)
+    return target.devices[0] if name is None else target.find_device(name)
+
+
+def choose(args: argparse.Namespace) -> str:
+    """The architecture of `--architecture auto`, and says why: the pipeline where the network runs as one and
+    fits the device, that of the board, or the first one that pipelines are sized for."""
+    from dorefa.golden import lower
+    from dorefa.hw.pipeline.fit import fit_plan
+
+    out = Output(args.json)
+    if overrides := options.engine_overrides(args):
+        name, value = next(iter(overrides.items()))
+        out.say(f"architecture: engine, because --{name.replace('_', '-')} is {value}")
+        return "engine"
+    if args.model is None:
+        raise InputError("--architecture auto needs a network; accepted: --model MODEL beside it")
+    device = _device_of(args)
+    network = lower(options.load_network(args.model, args))
+    try:
+        plan, size = fit_plan(network, room_of(device), evaluations=0)
+    except InputError as error:
+        out.say(f"architecture: engine, because {error}")
+        return "engine"
+    if args.interval is None:
+        args.interval = plan.interval
+    out.say(
+        f"architecture: pipeline, because {size.cells:,} cells and {size.rams} block RAMs of {device.name}'s "
+        f"{device.luts:,} and {device.brams} give an image every {plan.interval:,} cycles"
+    )
+    return "pipeline"
+
+
+def _device_of(args: argparse.Namespace) -> Device:
+    """The device that is asked for: the board's, or by name."""
+    if getattr(args, "board", None) is None:
+        return named_device(getattr(args, "device", None))
+    from dorefa.synth.boards.catalog import device_of, find_board
+
+    board = find_board(args.board)
+    if board.family != _TARGET:
+        raise InputError(
+            f"--architecture auto for {args.board}: pipelines are sized for {_TARGET} alone; accepted: "
+            "engine, pipeline"
+        )
+    return device_of(board)

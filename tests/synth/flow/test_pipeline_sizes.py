@@ -1,0 +1,41 @@
+# amaranth: UnusedElaboratable=no
+"""Predicted sizes of pipelines against what Yosys makes of them."""
+
+import pytest
+
+from dorefa.golden import lower, random_network
+from dorefa.golden.zoo import catalog
+from dorefa.hw.pipeline.cells import predicted
+from dorefa.hw.pipeline.plan import make_plan
+from dorefa.synth.flow import yosys
+from dorefa.synth.flow.units import make_pipeline_unit
+
+
+def network(name):
+    """A zoo network of one-bit weights and two-bit activations, or a random one by its number."""
+    if isinstance(name, str):
+        return lower(catalog.load(name, net_w=1, net_a=2))
+    return lower(
+        random_network(
+            name, max_macs=60_000, max_size=12, max_channels=24, wide_padding=False, allow_average=True
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "name, pace",
+    [(1, 1), (2, 1), (3, 4), (4, 30), (5, 2), ("digits-small", 1), ("digits-small", 4), ("digits-small", 16)],
+)
+def test_cells_and_block_rams(name, pace, tmp_path):
+    """Within a tenth."""
+    plan = make_plan(network(name), absorbs=True, pace=pace, evaluations=20)
+    unit = make_pipeline_unit(plan, "ecp5")
+    text = tmp_path / "pipeline.v"
+    text.write_text(unit.text)
+    found = yosys.synthesize(text, top=unit.top, target="ecp5", components=False)["flat"]["design"]
+    types = found["num_cells_by_type"]
+    cells = types["LUT4"] + 2 * types["CCU2C"] + 6 * types.get("TRELLIS_DPR16X4", 0)
+    size = predicted(plan)
+    print(f"{name} at {pace}: {size.cells} cells, {size.rams} block RAMs predicted, {cells} made")
+    assert size.rams == types.get("DP16KD", 0)
+    assert abs(size.cells - cells) <= cells / 10
