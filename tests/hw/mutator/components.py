@@ -141,5 +141,9 @@ COMPONENTS = {
     "axi": Part("hw/shell/axi.py", tuple(f"tests/hw/shell/test_axi{part}.py" for part in ("", "_top"))),
     "uart": Part("hw/shell/uart.py", ("tests/hw/shell/test_uart.py",)),
     "serial_host": Part("hw/shell/serial_host.py", ("tests/hw/shell/test_serial_host.py",)),
+    **{
+        f"rom_{name}": Part(f"hw/pipeline/rom/{name}.py", ("tests/hw/pipeline/rom/test_rom_stage.py",))
+        for name in ("banks", "walk", "array", "drain", "flush")
+    },
     "board_core": Part("hw/shell/board_core.py", ("tests/hw/shell/test_board_core.py",)),
 }

@@ -95,7 +95,7 @@ def test_digits():
     network = lower(catalog.load("digits-small", net_w=1, net_a=2))
     plan = make_plan(network, absorbs=True)
     images, labels = digits_sample()
-    found = check(network, plan, images, text_of, gaps=10)
-    assert found.last_out[-1] > 1_000_000 * len(images) // 2000
+    found = check(network, plan, images, text_of, gaps=25)
+    assert found.last_out[-1] > 1_000_000
     scores = found.results.reshape(len(images), -1)
     assert (scores.argmax(axis=1) == labels).mean() > 0.97
