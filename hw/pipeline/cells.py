@@ -15,6 +15,7 @@ from amaranth.hdl import Fragment, Instance
 from ..fabric.families import FabricPlatform
 from .pipeline import Pipeline
 from .plan import PipelinePlan
+from .rom.drain import TABLE_BITS
 from .rom.sizes import block_rams
 from .rom.stage import RomStage
 from .slots.pool import PoolStage
@@ -140,7 +141,11 @@ def _array(stage: RomStage) -> Size:
     table = Size(0, 0)
     if layer.thresholds is not None:
         compared = layer.thresholds.shape[1]
-        table = Size(int(0.09 * compared * sizes.value_bits * layer.out_channels), 0)
+        width = sizes.value_bits * (compared + bool(layer.inverted.any()))
+        bits = width * layer.out_channels
+        table = Size(int(0.09 * bits), 0)
+        if bits >= TABLE_BITS:
+            table = Size(0, block_rams(width, layer.out_channels))
     total = Size(_WALK + _BANKS + _DRAIN, sizes.weight_rams) + table
     total += _memory(sizes.lanes * layer.a_bits, 2 * sizes.map_words)
     total += Size(word if sizes.words > 1 else 0, 0)

@@ -113,7 +113,8 @@ def make_plan(
             for number, stage in enumerate(stages)
         ]
         more = [(max(a, c), max(b, d)) for (a, b), (c, d) in zip(owed, wanted, strict=True)]
-        if all(flush == before for (flush, _), (before, _) in zip(more, owed, strict=True)):
+        # Where there are no blank slots, nothing settles behind them.
+        if all(new == old or not new[0] for new, old in zip(more, owed, strict=True)):
             break
         owed = more
     return PipelinePlan(network, [_searched(stage, evaluations) for stage in stages], pace)

@@ -18,6 +18,9 @@ from ..kernel.thresholds import count_reached
 from ..slots.layer import stored_bits
 from .sizes import RomSizes
 
+# Tables of thresholds from this size on are block RAMs, as Yosys would choose.
+TABLE_BITS = 2048
+
 
 def _count_bits(layer: IntegerLayer) -> int:
     """Bits of a pooled count, or of a sum."""
@@ -139,7 +142,8 @@ class RomDrain(wiring.Component):
             sum((int(number) % (1 << size)) << (size * place) for place, number in enumerate(row))
             for row in numbers
         ]
-        m.submodules.table = table = Memory(shape=shape, depth=len(words), init=words)
+        block = {"rom_style": "block"} if shape * len(words) >= TABLE_BITS else {}
+        m.submodules.table = table = Memory(shape=shape, depth=len(words), init=words, attrs=block)
         read = table.read_port()
         word = Signal(shape, reset_less=True)
         m.d.comb += read.addr.eq(channel)
