@@ -12,10 +12,7 @@ from ..common.output import Output
 
 if TYPE_CHECKING:
     from dorefa.hw.pipeline.fit import Room
-    from dorefa.synth.targets.target import Device
-
-# Sizes are predicted for this target.
-_TARGET = "ecp5"
+    from dorefa.synth.targets.target import Device, Target
 
 
 def room_of(device: Device) -> Room:
@@ -25,11 +22,17 @@ def room_of(device: Device) -> Room:
     return Room(name=device.name, cells=device.luts, registers=device.ffs, rams=device.brams)
 
 
+def sized_target() -> Target:
+    """The target that sizes of pipelines are predicted for."""
+    from dorefa.hw.pipeline.cells import FABRIC
+    from dorefa.synth.targets.catalog import TARGETS
+
+    return next(target for target in TARGETS.values() if target.fabric_name == FABRIC)
+
+
 def named_device(name: str | None) -> Device:
     """A device whose pipelines can be sized, the first one without a name."""
-    from dorefa.synth.targets.catalog import find_target
-
-    target = find_target(_TARGET)
+    target = sized_target()
     return target.devices[0] if name is None else target.find_device(name)
 
 
@@ -68,10 +71,10 @@ def _device_of(args: argparse.Namespace) -> Device:
         return named_device(getattr(args, "device", None))
     from dorefa.synth.boards.catalog import device_of, find_board
 
-    board = find_board(args.board)
-    if board.family != _TARGET:
+    board, target = find_board(args.board), sized_target()
+    if board.target is not target:
         raise InputError(
-            f"--architecture auto for {args.board}: pipelines are sized for {_TARGET} alone; accepted: "
+            f"--architecture auto for {args.board}: pipelines are sized for {target.name} alone; accepted: "
             "engine, pipeline"
         )
     return device_of(board)

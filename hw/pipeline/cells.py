@@ -23,7 +23,7 @@ from .slots.raster import Raster
 from .slots.window import BLOCK_BITS
 from .stage import LayerStage
 
-_FABRIC = "ecp5"
+FABRIC = "ecp5"  # whose cells these are
 _TABLE_CELLS = 6  # of a memory of 16 words of 4 bits in tables
 _SOURCE, _ERRORS = 50, 25
 _WALK, _BANKS, _DRAIN = 50, 20, 12
@@ -57,7 +57,7 @@ def predicted(plan: PipelinePlan) -> Size:
 
 def _chained(pipeline: Pipeline) -> int:
     """Cells of all carry chains that are described as such."""
-    fragment = Fragment.get(pipeline, FabricPlatform(_FABRIC))
+    fragment = Fragment.get(pipeline, FabricPlatform(FABRIC))
     return 2 * sum(instance.type == "CCU2C" for instance in _instances(fragment))
 
 

@@ -166,6 +166,10 @@ def test_synth(model, target, capsys):
             "device is 'iCE40-HX8K'; accepted for ecp5: LFE5U-85F-6, LFE5U-45F-6, LFE5U-25F-6",
         ),
         (
+            ["build", "MODEL", "--architecture", "auto", "--board", "icebreaker", "-o", "OUT"],
+            "--architecture auto for icebreaker: pipelines are sized for ecp5 alone; accepted: engine, pipeline",
+        ),
+        (
             ["generate", "-o", "OUT", "--architecture", "auto"],
             "--architecture auto needs a network; accepted: --model MODEL beside it",
         ),

@@ -17,6 +17,7 @@ from dorefa.golden.files import locate, require_writable, write_file, write_file
 
 from .file_support import names, refused
 
+# Who runs the tests as root, as CI does, has them.
 root = pytest.mark.skipif(os.geteuid() != 0, reason="device nodes are made by root alone")
 
 
@@ -143,6 +144,7 @@ def test_devices_stay_devices(number, error, tmp_path):
     assert names(tmp_path) == ["link", "node"]
 
 
+# Linux's, as CI is.
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
 def test_a_full_device_leaves_plain_files_as_they_were(tmp_path):
     """What is written through comes before any plain file takes its name."""
