@@ -167,7 +167,8 @@ def test_synth(model, target, capsys):
         ),
         (
             ["build", "MODEL", "--architecture", "auto", "--board", "icebreaker", "-o", "OUT"],
-            "--architecture auto for icebreaker: pipelines are sized for ecp5 alone; accepted: engine, pipeline",
+            "--architecture auto for icebreaker: pipelines are sized for ecp5 alone; accepted: engine, "
+            "pipeline",
         ),
         (
             ["generate", "-o", "OUT", "--architecture", "auto"],
