@@ -60,6 +60,7 @@ def make_netlist(
     script = [
         *chosen.read_library,
         f"read_verilog {unit.write(folder).name}",
+        *([] if flow.has_block_rams else ["setattr -unset ram_style -unset rom_style */m:*"]),
         *flow.commands.format(top=unit.top).split("; "),
         # Bit by bit, a carry chain along one vector is no loop for the simulator.
         "splitnets",

@@ -86,6 +86,11 @@ class NetlistFlow:
     models: tuple[str, ...]
     memories: str
 
+    @property
+    def has_block_rams(self) -> bool:
+        """Whether memories that ask for a block RAM get one."""
+        return self.memories == "block RAM"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Router:

@@ -34,8 +34,9 @@ def model(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.sample
-@pytest.mark.parametrize("board", ["ulx3s_25f", "ice40_hx8k_b_evn", "tang_nano_9k"])
+@pytest.mark.parametrize(
+    "board", [pytest.param("ulx3s_25f", marks=pytest.mark.sample), "ice40_hx8k_b_evn", "tang_nano_9k"]
+)
 def test_files_and_report(board, model, dorefa, tmp_path):
     """What is written is what `dorefa run` reads."""
     folder = tmp_path / "board"

@@ -60,8 +60,7 @@ def test_random_networks(number, seed):
 
 
 @pytest.mark.slow
-@pytest.mark.sample
-@pytest.mark.parametrize("target", ["ecp5", "ice40"])
+@pytest.mark.parametrize("target", [pytest.param("ecp5", marks=pytest.mark.sample), "ice40"])
 def test_netlist(target, tmp_path):
     """In the cells of a family, with the vendor's models."""
     network = network_of(503, size=5)

@@ -75,11 +75,14 @@ def test_the_same_text_every_time():
     assert len(texts) == 1
 
 
-@pytest.mark.parametrize("target", ["ecp5", pytest.param("ice40", marks=pytest.mark.slow)])
-def test_netlist(target, tmp_path):
-    """In the cells of a family, with the vendor's models."""
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["ecp5", "ice40"])
+@pytest.mark.parametrize("pace", [1, 100])
+def test_netlist(target, pace, tmp_path):
+    """In the cells of a family, with the vendor's models; slow enough also with arrays."""
     network = network_of(503, size=5)
-    plan = make_plan(network, evaluations=20, absorbs=target == "ecp5")
+    plan = make_plan(network, evaluations=20, absorbs=target == "ecp5", pace=pace)
+    assert any(stage.structure == "rom" for stage in plan.stages) == (pace > 1)
 
     def netlist(top):
         text = export.export(top, name=export.MODULE, fabric=target)

@@ -22,10 +22,10 @@ def network(name):
     )
 
 
-@pytest.mark.parametrize(
-    "name, pace",
-    [(1, 1), (2, 1), (3, 4), (4, 30), (5, 2), ("digits-small", 1), ("digits-small", 4), ("digits-small", 16)],
-)
+ZOO = [pytest.param("digits-small", pace, marks=pytest.mark.slow) for pace in (1, 4, 16)]
+
+
+@pytest.mark.parametrize("name, pace", [(1, 1), (2, 1), (3, 4), (4, 30), (5, 2), *ZOO])
 def test_cells_and_block_rams(name, pace, tmp_path):
     """Within a tenth."""
     plan = make_plan(network(name), absorbs=True, pace=pace, evaluations=20)
