@@ -13,7 +13,8 @@ from dorefa.golden.files import write_files
 from .common import options
 from .common.boards import DEFAULT_BAUD, SETTINGS
 from .common.output import Output, Progress, new_folder
-from .pipeline.options import add_architecture, is_pipeline, pipeline_plan, plan_report, plan_table
+from .pipeline.options import add_architecture, is_pipeline, plan_report, plan_table
+from .pipeline.plan import pipeline_plan
 from .training.options import training_asked, training_engine
 
 if TYPE_CHECKING:

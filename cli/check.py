@@ -36,10 +36,10 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.hw.compiler.compile import compile_plan, per_image
     from dorefa.sim.report import layer_report
 
+    if args.device is not None and args.architecture == "engine":
+        raise InputError(f"--device is {args.device}; accepted: only with --architecture pipeline, auto")
     if is_pipeline(args):
         return check_pipeline(args)
-    if args.device is not None:
-        raise InputError(f"--device is {args.device}; accepted: only with --architecture pipeline")
     if training_asked(args):
         return check_training(args)
     out = Output(args.json, inputs=options.input_files(args))

@@ -7,7 +7,8 @@ from dorefa.golden.errors import InputError
 
 from .common import options
 from .common.output import Output, new_folder
-from .pipeline.options import add_architecture, is_pipeline, pipeline_plan, plan_report
+from .pipeline.options import add_architecture, is_pipeline, plan_report
+from .pipeline.plan import pipeline_plan
 from .training.options import training_asked, training_config
 
 SUMMARY = "synthesize, place and route an engine or one of its components"

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dorefa.golden.errors import InputError
 
 from ..common import options
 from ..common.output import Output
-from .device import named_device, room_of
-from .options import NO_PLAN, effort_of, pipeline_plan, plan_report, plan_table
-
-if TYPE_CHECKING:
-    from dorefa.golden.lowering.integer_network import IntegerNetwork
-    from dorefa.hw.pipeline.cells import Size
-    from dorefa.hw.pipeline.plan import PipelinePlan
-    from dorefa.synth.targets.target import Device
+from .device import named_device
+from .options import NO_PLAN, plan_report, plan_table
+from .plan import device_plan, effort_of, pipeline_plan
 
 
 def check_pipeline(args: argparse.Namespace) -> int:
@@ -28,7 +23,10 @@ def check_pipeline(args: argparse.Namespace) -> int:
     network = lower(options.load_network(args.model, args))
     device = None if args.device is None else named_device(args.device)
     try:
-        plan, size = _plan(args, network, device)
+        if device is None:
+            plan, size = pipeline_plan(args, network), None
+        else:
+            plan, size = device_plan(args, network, device, effort=effort_of(args))
     except InputError as error:
         out.say(f"problem: {error}")
         out.report({"supported": False, "problems": [str(error)]} | NO_PLAN)
@@ -48,20 +46,3 @@ def check_pipeline(args: argparse.Namespace) -> int:
     report = {"supported": True, "problems": []} | plan_report(plan) | sizes
     out.report(report | {"notes": out.notes(network.notes)})
     return 0
-
-
-def _plan(
-    args: argparse.Namespace, network: IntegerNetwork, device: Device | None
-) -> tuple[PipelinePlan, Size | None]:
-    """The plan, and its size on a device. InputError where there is none, or it has no room."""
-    from dorefa.hw.pipeline.cells import predicted
-    from dorefa.hw.pipeline.fit import check_fits, fit_plan
-
-    if device is None:
-        return pipeline_plan(args, network), None
-    if args.interval is None:
-        return fit_plan(network, room_of(device), evaluations=effort_of(args))
-    plan = pipeline_plan(args, network, absorbs=True)
-    size = predicted(plan)
-    check_fits(plan, size, room_of(device))
-    return plan, size

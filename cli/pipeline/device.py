@@ -9,17 +9,10 @@ from dorefa.golden.errors import InputError
 
 from ..common import options
 from ..common.output import Output
+from .plan import device_plan, effort_of, pace_of
 
 if TYPE_CHECKING:
-    from dorefa.hw.pipeline.fit import Room
     from dorefa.synth.targets.target import Device, Target
-
-
-def room_of(device: Device) -> Room:
-    """What a device has room for."""
-    from dorefa.hw.pipeline.fit import Room
-
-    return Room(name=device.name, cells=device.luts, registers=device.ffs, rams=device.brams)
 
 
 def sized_target() -> Target:
@@ -40,7 +33,6 @@ def choose(args: argparse.Namespace) -> str:
     """The architecture of `--architecture auto`, and says why: the pipeline where the network runs as one and
     fits the device, that of the board, or the first one that pipelines are sized for."""
     from dorefa.golden import lower
-    from dorefa.hw.pipeline.fit import fit_plan
 
     out = Output(args.json)
     if overrides := options.engine_overrides(args):
@@ -51,13 +43,13 @@ def choose(args: argparse.Namespace) -> str:
         raise InputError("--architecture auto needs a network; accepted: --model MODEL beside it")
     device = _device_of(args)
     network = lower(options.load_network(args.model, args))
+    pace_of(args, network), effort_of(args)  # which are wrong whatever is chosen
     try:
-        plan, size = fit_plan(network, room_of(device), evaluations=0)
+        plan, size = device_plan(args, network, device, effort=0)
     except InputError as error:
         out.say(f"architecture: engine, because {error}")
         return "engine"
-    if args.interval is None:
-        args.interval = plan.interval
+    args.interval = plan.interval
     out.say(
         f"architecture: pipeline, because {size.cells:,} cells and {size.rams} block RAMs of {device.name}'s "
         f"{device.luts:,} and {device.brams} give an image every {plan.interval:,} cycles"

@@ -11,7 +11,8 @@ from dorefa.golden.files import write_files
 
 from ..common import options
 from ..common.output import Output, new_folder
-from .options import pipeline_plan, plan_report
+from .options import plan_report
+from .plan import pipeline_plan
 
 _NAMES = ("pipeline.v", "pipeline.json")
 

@@ -11,11 +11,9 @@ from ..common import options
 from .device import choose
 
 if TYPE_CHECKING:
-    from dorefa.golden.lowering.integer_network import IntegerNetwork
     from dorefa.hw.pipeline.plan import PipelinePlan
 
 
-_LONGEST_INTERVAL = 1 << 32  # cycles: more than a minute of any clock
 # What reports say where there is no plan.
 NO_PLAN: dict[str, Any] = {
     "architecture": "pipeline",
@@ -54,13 +52,21 @@ def is_pipeline(args: argparse.Namespace) -> bool:
     other."""
     if args.architecture == "auto":
         args.architecture = choose(args)
-    if args.architecture == "engine":
-        for name in ("interval", "effort"):
-            if getattr(args, name) is not None:
-                raise InputError(
-                    f"--{name} is {getattr(args, name)}; accepted: only with --architecture pipeline"
-                )
-        return False
+        if args.architecture == "engine":
+            # What is said of a pipeline was for the other choice.
+            return False
+    if args.architecture == "pipeline":
+        _refuse_engine_options(args)
+        return True
+    for name in ("interval", "effort"):
+        if getattr(args, name) is not None:
+            raise InputError(
+                f"--{name} is {getattr(args, name)}; accepted: only with --architecture pipeline, auto"
+            )
+    return False
+
+
+def _refuse_engine_options(args: argparse.Namespace) -> None:
     given = {name.replace("_", "-"): value for name, value in options.engine_overrides(args).items()}
     for name in ("net_g", "preload", "librelane", "engine", "netlist", "through_port"):
         if getattr(args, name, None) not in (None, False):
@@ -71,33 +77,6 @@ def is_pipeline(args: argparse.Namespace) -> bool:
         given["unit"] = args.unit
     for name, value in given.items():
         raise InputError(f"--{name} is {value}; accepted: only with --architecture engine")
-    return True
-
-
-def pipeline_plan(
-    args: argparse.Namespace, network: IntegerNetwork, *, absorbs: bool = False
-) -> PipelinePlan:
-    """The plan of the command line; absorbs: for a fabric whose chains take leaves beside what they add.
-    InputError for what no pipeline runs."""
-    from dorefa.hw.pipeline.plan import make_plan
-
-    rows, columns, _ = network.input_shape
-    least = rows * columns
-    interval = least if args.interval is None else args.interval
-    if not least <= interval <= _LONGEST_INTERVAL:
-        raise InputError(
-            f"--interval is {interval}; accepted: {least}, a pixel a cycle, to {_LONGEST_INTERVAL}"
-        )
-    effort = effort_of(args)
-    return make_plan(network, absorbs=absorbs, pace=interval // least, evaluations=effort)
-
-
-def effort_of(args: argparse.Namespace) -> int:
-    """Evaluations of the search."""
-    effort = 2000 if args.effort is None else args.effort
-    if effort < 0:
-        raise InputError(f"--effort is {effort}; accepted: 0 or more evaluations")
-    return effort
 
 
 def layer_reports(plan: PipelinePlan) -> list[dict[str, Any]]:

@@ -11,7 +11,8 @@ from dorefa.golden.files import write_file
 
 from ..common import options
 from ..common.output import Output, results_file
-from .options import pipeline_plan, plan_report, plan_table
+from .options import plan_report, plan_table
+from .plan import pipeline_plan
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from amaranth.hdl import Fragment, Instance
 
@@ -16,11 +16,10 @@ from ..fabric.families import FabricPlatform
 from .pipeline import Pipeline
 from .plan import PipelinePlan
 from .rom.drain import TABLE_BITS
-from .rom.sizes import block_rams
 from .rom.stage import RomStage
+from .slots.memories import block_rams, is_block
 from .slots.pool import PoolStage
 from .slots.raster import Raster
-from .slots.window import BLOCK_BITS
 from .stage import LayerStage
 
 FABRIC = "ecp5"  # whose cells these are
@@ -29,15 +28,14 @@ _SOURCE, _ERRORS = 50, 25
 _WALK, _BANKS, _DRAIN = 50, 20, 12
 
 
-class Size(NamedTuple):
+@dataclass(frozen=True)
+class Size:
     """Packed logic cells and block RAMs of 18 Kbit."""
 
     cells: int
-    rams: int
+    rams: int = 0
 
-    def __add__(self, other: object) -> Size:
-        if not isinstance(other, Size):
-            return NotImplemented
+    def __add__(self, other: Size) -> Size:
         return Size(self.cells + other.cells, self.rams + other.rams)
 
 
@@ -49,7 +47,7 @@ def predicted(plan: PipelinePlan) -> Size:
     queue = _tables(width, pipeline.depth) + 10 * pipeline.depth.bit_length()
     # Numbers of a slot leave one by one.
     queue += int(0.65 * width) if last.numbers > 1 else 0
-    total = Size(_chained(pipeline) + _SOURCE + _ERRORS + queue, 0)
+    total = Size(_chained(pipeline) + _SOURCE + _ERRORS + queue)
     for stage in plan.stages:
         total += _array(stage) if isinstance(stage, RomStage) else _constants(stage)
     return total
@@ -77,9 +75,7 @@ def _tables(width: int, depth: int) -> int:
 
 def _memory(width: int, depth: int) -> Size:
     """A memory that is a block RAM from some size on."""
-    if width * depth < BLOCK_BITS:
-        return Size(_tables(width, depth), 0)
-    return Size(0, block_rams(width, depth))
+    return Size(0, block_rams(width, depth)) if is_block(width, depth) else Size(_tables(width, depth))
 
 
 def _constants(stage: LayerStage) -> Size:
@@ -89,11 +85,11 @@ def _constants(stage: LayerStage) -> Size:
     digit = word if stage.steps == 1 else stage.shape[2] * stage.options.digit_bits
     total = _window(stage.raster, digit, stage.steps)
     # A slot that comes, or the rest of the one before.
-    total += Size(word if stage.steps > 1 else 0, 0)
+    total += Size(word if stage.steps > 1 else 0)
     if not stage.options.columns:
-        total += Size(_masked(stage.raster, digit * kernel.steps), 0)
+        total += Size(_masked(stage.raster, digit * kernel.steps))
     if stage.quantizer is not None:
-        total += Size(stage.quantizer.cells, 0)
+        total += Size(stage.quantizer.cells)
     if stage.pool is not None:
         total += _pool(stage.pool, stage.layer.out_channels)
     return total
@@ -108,10 +104,10 @@ def _position(raster: Raster) -> int:
 def _window(raster: Raster, width: int, steps: int) -> Size:
     """Rows in memory, and where the window is."""
     above, depth = raster.geometry.reach[0] - 1, raster.shape[1] * steps
-    own = Size(_position(raster), 0)
+    own = Size(_position(raster))
     if not above or depth <= 2:
         return own
-    return own + _memory(above * width, depth) + Size(12, 0)
+    return own + _memory(above * width, depth) + Size(12)
 
 
 def _masked(raster: Raster, width: int) -> int:
@@ -126,11 +122,11 @@ def _masked(raster: Raster, width: int) -> int:
 
 def _pool(pool: PoolStage, channels: int) -> Size:
     """Maxima or sums along the columns and along the rows."""
-    total = Size(0, 0)
+    total = Size(0)
     for raster, bits in zip(pool.rasters, pool.bits, strict=True):
         numbers = math.prod(raster.geometry.kernel)
         each = bits if bits <= 2 or not pool.is_max else 2 * bits
-        total += _window(raster, channels * bits, 1) + Size(channels * (numbers - 1) * each, 0)
+        total += _window(raster, channels * bits, 1) + Size(channels * (numbers - 1) * each)
     return total
 
 
@@ -138,16 +134,16 @@ def _array(stage: RomStage) -> Size:
     """Of an array, what is not in chains: multiplexers of what goes through one by one, its memories."""
     sizes, layer = stage.sizes, stage.layer
     word, compared = sizes.shape[2] * layer.a_bits, 0
-    table = Size(0, 0)
+    table = Size(0)
     if layer.thresholds is not None:
         compared = layer.thresholds.shape[1]
         width = sizes.value_bits * (compared + bool(layer.inverted.any()))
         bits = width * layer.out_channels
-        table = Size(int(0.09 * bits), 0)
+        table = Size(int(0.09 * bits))
         if bits >= TABLE_BITS:
             table = Size(0, block_rams(width, layer.out_channels))
     total = Size(_WALK + _BANKS + _DRAIN, sizes.weight_rams) + table
     total += _memory(sizes.lanes * layer.a_bits, 2 * sizes.map_words)
-    total += Size(word if sizes.words > 1 else 0, 0)
-    total += Size(sizes.rows * sizes.sum_bits if sizes.rows > 1 else 0, 0)
-    return total + Size((compared + 1) * (sizes.value_bits + 2), 0)
+    total += Size(word if sizes.words > 1 else 0)
+    total += Size(sizes.rows * sizes.sum_bits if sizes.rows > 1 else 0)
+    return total + Size((compared + 1) * (sizes.value_bits + 2))

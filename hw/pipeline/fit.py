@@ -58,8 +58,9 @@ def fit_plan(network: IntegerNetwork, room: Room, *, evaluations: int) -> tuple[
         if room.holds(size):
             break
     check_fits(plan, size, room)
-    if evaluations:
-        plan = make_plan(network, absorbs=True, pace=pace, evaluations=evaluations)
+    if not evaluations:
+        return plan, size
+    plan = make_plan(network, absorbs=True, pace=pace, evaluations=evaluations)
     return plan, predicted(plan)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import takewhile
 
 from dorefa.golden.errors import InputError
@@ -23,7 +23,6 @@ from .slots.stream import Stream
 from .stage import LayerStage
 
 Stage = LayerStage | RomStage
-Options = partial[KernelOptions]
 
 # Cycles that a result is in the queue behind the last stage.
 _QUEUE = 2
@@ -100,7 +99,10 @@ def make_plan(
     that the pipeline cannot run, with the layer.
     """
     check(network)
-    options = partial(KernelOptions, absorbs=absorbs, every=every, seed=seed)
+    # The search comes when the structures are chosen.
+    options = KernelOptions(
+        digit_bits=1, serial=False, absorbs=absorbs, every=every, evaluations=0, seed=seed
+    )
     # What an array owes the stages behind it, which is known when all of them are, takes of its time.
     owed = [(0, 1)] * len(network.layers)
     while True:
@@ -128,10 +130,10 @@ def _searched(stage: Stage, evaluations: int) -> Stage:
 
 
 def _stages(
-    network: IntegerNetwork, pace: int, options: Options, owed: Sequence[tuple[int, int]]
+    network: IntegerNetwork, pace: int, options: KernelOptions, owed: Sequence[tuple[int, int]]
 ) -> list[Stage]:
-    """The cheapest stages, without a search; owed: blank slots that each sends if it is an array, and cycles
-    around the restart behind them."""
+    """The cheapest stages, of `options` but for how codes are cut; owed: blank slots that each sends if it is
+    an array, and cycles around the restart behind them."""
     stages: list[Stage] = []
     rows, columns, _ = shape = network.input_shape
     stream = Stream.origin(rows * columns, pace)
@@ -140,7 +142,7 @@ def _stages(
         constants = list(_constants(layer, shape, stream.spacing, options))
         choices: list[Stage] = [stage for stage in constants if stage.problem is None]
         arrays = (
-            RomStage(sizes, absorbs=options.keywords["absorbs"], flush=flush, settle=settle)
+            RomStage(sizes, absorbs=options.absorbs, flush=flush, settle=settle)
             for sizes in rom_choices(layer, shape)
         )
         choices += [
@@ -155,19 +157,18 @@ def _stages(
 
 
 def _constants(
-    layer: IntegerLayer, shape: tuple[int, int, int], spacing: int, options: Options
+    layer: IntegerLayer, shape: tuple[int, int, int], spacing: int, options: KernelOptions
 ) -> Iterator[LayerStage]:
     """Ways to cut a layer's codes that keep up with a slot every `spacing` cycles."""
-    bits, absorbs = layer.a_bits, options.keywords["absorbs"]
-    for size in (1, 2) if absorbs else range(1, bits + 1):
-        steps = -(-bits // size)
-        if 1 < steps <= spacing:
-            yield LayerStage(layer, shape, options(digit_bits=size, serial=True, evaluations=0))
-    for size in (1, 2) if absorbs else (bits,):
-        yield LayerStage(layer, shape, options(digit_bits=size, serial=False, evaluations=0))
+    bits = layer.a_bits
+    for size in (1, 2) if options.absorbs else range(1, bits + 1):
+        if 1 < -(-bits // size) <= spacing:
+            yield LayerStage(layer, shape, replace(options, digit_bits=size, serial=True))
+    for size in (1, 2) if options.absorbs else (bits,):
+        yield LayerStage(layer, shape, replace(options, digit_bits=size))
     # Codes of one or two bits are what chains absorb whole.
     if bits > 2 and fits_columns(layer.values):
-        yield LayerStage(layer, shape, options(digit_bits=bits, serial=False, columns=True, evaluations=0))
+        yield LayerStage(layer, shape, replace(options, digit_bits=bits, columns=True))
 
 
 def check(network: IntegerNetwork) -> None:

@@ -135,7 +135,7 @@ class LayerStage(wiring.Component):
 
     @property
     def structure(self) -> str:
-        """ "constant", or "planes" where codes come digit by digit."""
+        """Of the reports: "constant", or "planes" where codes come digit by digit."""
         return "planes" if self.steps > 1 else "constant"
 
     def passed(self, stream: Stream) -> Stream:

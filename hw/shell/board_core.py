@@ -20,8 +20,8 @@ from ..interface.registers import board_registers, training_board_registers
 from ..interface.result_ports import result_port
 from ..interface.streams import image_layout
 from .scores import check_scores
-from .serial_host import SerialHost
-from .uart import UartReceiver, UartTransmitter, baud_divisor
+from .serial_host import SerialHost, connect_line
+from .uart import baud_divisor
 
 _PAUSE = 1.0  # seconds that a host may pause in an image
 
@@ -76,18 +76,11 @@ class BoardCore(wiring.Component):
         m = Module()
         m.submodules.core = engine = Engine(self.config, memories=self.memories)
         m.submodules.host = host = SerialHost(self.registers, **port_shapes(self.config))
-        m.submodules.receiver = receiver = UartReceiver(self._divisor)
-        m.submodules.transmitter = transmitter = UartTransmitter(self._divisor)
         wiring.connect(m, host.image, engine.i)
         wiring.connect(m, engine.o, host.result)
         wiring.connect(m, host.host, engine.host)
-        wiring.connect(m, host.o, transmitter.i)
+        connect_line(m, host, self._divisor, self.rx, self.tx)
         m.d.comb += [
-            receiver.rx.eq(self.rx),
-            host.data.eq(receiver.data),
-            host.valid.eq(receiver.valid),
-            host.broken.eq(receiver.broken),
-            self.tx.eq(transmitter.tx),
             self.busy.eq(engine.status.busy | host.receiving),
             self.error.eq(host.errors.any()),
         ]

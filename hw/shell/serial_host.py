@@ -27,6 +27,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..interface.register import WORD_BITS, Register
 from ..interface.registers import BOARD_BITS, BOARD_SPACE
+from .uart import UartReceiver, UartTransmitter
 
 WRITE, READ, IMAGE = b"W"[0], b"R"[0], b"I"[0]
 
@@ -42,6 +43,20 @@ class _State(enum.Enum, shape=3):  # type: ignore[call-arg]  # to mypy the base 
     READ = 2
     LENGTH = 3
     IMAGE = 4
+
+
+def connect_line(m: Module, host: SerialHost, divisor: int, rx: Value, tx: Value) -> None:
+    """Makes a receiver and a transmitter of `divisor` cycles a bit between the line and `host`."""
+    m.submodules.receiver = receiver = UartReceiver(divisor)
+    m.submodules.transmitter = transmitter = UartTransmitter(divisor)
+    wiring.connect(m, host.o, transmitter.i)
+    m.d.comb += [
+        receiver.rx.eq(rx),
+        host.data.eq(receiver.data),
+        host.valid.eq(receiver.valid),
+        host.broken.eq(receiver.broken),
+        tx.eq(transmitter.tx),
+    ]
 
 
 class SerialHost(wiring.Component):

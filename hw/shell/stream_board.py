@@ -16,8 +16,8 @@ from ..interface.host_bus import bus_signature
 from ..interface.pipeline_registers import PIPELINE_BITS, PIPELINE_REGISTERS
 from ..interface.registers import board_registers
 from .packet_store import PacketStore, packet_layout
-from .serial_host import SerialHost
-from .uart import UartReceiver, UartTransmitter, baud_divisor
+from .serial_host import SerialHost, connect_line
+from .uart import baud_divisor
 
 
 class StreamBoard(wiring.Component):
@@ -68,18 +68,11 @@ class StreamBoard(wiring.Component):
             result=data.StructLayout({"data": self._bits}),
             host=bus_signature(PIPELINE_BITS),
         )
-        m.submodules.receiver = receiver = UartReceiver(self._divisor)
-        m.submodules.transmitter = transmitter = UartTransmitter(self._divisor)
         m.submodules.numbers = numbers = SyncFIFOBuffered(width=self._bits, depth=self._classes)
         wiring.connect(m, host.image, store.i)
         wiring.connect(m, store.o, core.i)
-        wiring.connect(m, host.o, transmitter.i)
+        connect_line(m, host, self._divisor, self.rx, self.tx)
         m.d.comb += [
-            receiver.rx.eq(self.rx),
-            host.data.eq(receiver.data),
-            host.valid.eq(receiver.valid),
-            host.broken.eq(receiver.broken),
-            self.tx.eq(transmitter.tx),
             numbers.w_data.eq(core.o.payload.data),
             numbers.w_en.eq(core.o.valid),
             core.o.ready.eq(numbers.w_rdy),

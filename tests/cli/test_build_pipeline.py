@@ -68,7 +68,7 @@ def test_a_network_that_does_not_fit(dorefa, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--interval", 9), "--interval is 9; accepted: only with --architecture pipeline"),
+        (("--interval", 9), "--interval is 9; accepted: only with --architecture pipeline, auto"),
         ((*PIPELINE, "--lanes", 8), "--lanes is 8; accepted: only with --architecture engine"),
         ((*PIPELINE, "--training"), "--training is 1; accepted: only with --architecture engine"),
         ((*PIPELINE, "--net-g", 4), "--net-g is 4; accepted: only with --architecture engine"),

@@ -10,6 +10,7 @@ import pytest
 from dorefa.cli.main import main
 from dorefa.golden import random_network
 from dorefa.golden.network import npz
+from dorefa.synth.targets.target import Device
 
 
 @pytest.fixture
@@ -70,8 +71,28 @@ def test_the_architecture_is_chosen(model, options, chosen, why, capsys):
 
 
 def test_an_engine_is_chosen_for_what_no_pipeline_runs(capsys):
-    assert main(["check", "svhn-a", "--architecture", "auto"]) == 0
+    """What is said of a pipeline does not matter then."""
+    arguments = ("--device", "LFE5U-25F-6", "--interval", "9999", "--effort", "3")
+    assert main(["check", "svhn-a", "--architecture", "auto", *arguments]) == 0
     assert "architecture: engine, because layer conv6: has 1,638,400 weights" in capsys.readouterr().out
+
+
+def test_a_choice_holds_for_the_interval_that_is_asked_for(model, monkeypatch, capsys):
+    """On a device with a cell too few for a pixel a cycle."""
+    full = run(
+        capsys, "check", model, "--architecture", "pipeline", "--effort", "0", "--device", "LFE5U-25F-6"
+    )[1]
+    cells, interval = int(full["cells"] / 0.9) - 1, full["interval_cycles"]
+    small = Device(name="small", luts=cells, ffs=2 * cells, brams=99, pattern="", arguments=())
+    monkeypatch.setattr("dorefa.cli.pipeline.device.named_device", lambda name: small)
+    assert main(["check", model, "--architecture", "auto", "--interval", str(interval)]) == 0
+    assert "architecture: engine, because " in (told := capsys.readouterr().out)
+    assert f"with an image every {interval} cycles; accepted by small: {int(0.9 * cells):,} and 99" in told
+    assert main(["check", model, "--architecture", "auto", "--effort", "0"]) == 0
+    found = re.search(
+        r"architecture: pipeline, .* give an image every ([\d,]+) cycles", capsys.readouterr().out
+    )
+    assert int(found[1].replace(",", "")) > interval
 
 
 def test_a_longer_interval_is_used(model, capsys):
@@ -138,9 +159,20 @@ def test_synth(model, target, capsys):
     [
         (
             ["check", "MODEL", "--interval", "5"],
-            "--interval is 5; accepted: only with --architecture pipeline",
+            "--interval is 5; accepted: only with --architecture pipeline, auto",
         ),
-        (["check", "MODEL", "--effort", "5"], "--effort is 5; accepted: only with --architecture pipeline"),
+        (
+            ["check", "MODEL", "--effort", "5"],
+            "--effort is 5; accepted: only with --architecture pipeline, auto",
+        ),
+        (
+            ["check", "MODEL", "--architecture", "auto", "--effort", "-1"],
+            "--effort is -1; accepted: 0 or more evaluations",
+        ),
+        (
+            ["check", "MODEL", "--architecture", "auto", "--interval", "1"],
+            "--interval is 1; accepted: ",
+        ),
         (
             ["check", "MODEL", "--architecture", "pipeline", "--interval", "1"],
             "small.npz does not run as a pipeline: --interval is 1; accepted: ",
@@ -159,7 +191,7 @@ def test_synth(model, target, capsys):
         ),
         (
             ["check", "MODEL", "--device", "LFE5U-25F-6"],
-            "--device is LFE5U-25F-6; accepted: only with --architecture pipeline",
+            "--device is LFE5U-25F-6; accepted: only with --architecture pipeline, auto",
         ),
         (
             ["check", "MODEL", "--architecture", "pipeline", "--device", "iCE40-HX8K"],

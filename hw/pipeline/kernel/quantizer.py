@@ -19,7 +19,7 @@ from .multiple import canonical_digits
 from .thresholds import at_least, count_reached
 
 # Code bits up to which comparisons with every threshold are smaller than a multiplication.
-_COMPARED_BITS = 4
+COMPARED_BITS = 4
 _MULTIPLIER_BITS = 62
 
 
@@ -44,7 +44,7 @@ class ConstantQuantizer(wiring.Component):
     @cached_property
     def affine(self) -> Affine | None:
         """The affine form, None where thresholds are compared."""
-        if self.code_bits <= _COMPARED_BITS:
+        if self.code_bits <= COMPARED_BITS:
             return None
         try:
             return affine_form(self._layer, _MULTIPLIER_BITS)

@@ -9,8 +9,8 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ..slots.memories import ram_style
 from ..slots.slot import slot_signature
-from ..slots.window import BLOCK_BITS
 from .sizes import RomSizes
 
 
@@ -46,8 +46,8 @@ class MapBanks(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m, sizes = Module(), self._sizes
         width, depth = len(self.word), 2 * sizes.map_words
-        block = {"ram_style": "block"} if width * depth >= BLOCK_BITS else {}
-        m.submodules.memory = memory = Memory(shape=width, depth=depth, init=[], attrs=block)
+        style = ram_style(width, depth)
+        m.submodules.memory = memory = Memory(shape=width, depth=depth, init=[], attrs=style)
         write, read = memory.write_port(), memory.read_port()
         place, left = Signal(range(depth)), Signal(range(sizes.words + 1))
         rest = Signal(len(self.i.word), reset_less=True)

@@ -10,17 +10,11 @@ import numpy as np
 
 from dorefa.golden.lowering.integer_network import IntegerLayer
 
+from ..kernel.quantizer import COMPARED_BITS
 from ..kernel.word import bits_for
 from ..slots.layer import layer_windows, signed_offsets
+from ..slots.memories import block_rams
 from ..slots.raster import Raster
-
-# Code bits up to which every threshold has a comparator.
-_COMPARED_BITS = 4
-
-
-def block_rams(width: int, depth: int) -> int:
-    """Block RAMs of 18 Kbit, at most 36 bits wide, that a memory takes."""
-    return -(-width // max(1, min(36, (18 << 10) // depth)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,7 +207,7 @@ def rom_choices(layer: IntegerLayer, shape: tuple[int, int, int]) -> Iterator[Ro
     """All sizes of an array for a layer, none where it has no array: channels leave it one at a time, are
     compared with few thresholds, and pooled as codes without padding."""
     pool = layer.pool
-    if (layer.code_bits or 1) > _COMPARED_BITS:
+    if (layer.code_bits or 1) > COMPARED_BITS:
         return
     if pool is not None and (pool.kind == "average" or any(pool.padding)):
         return

@@ -30,7 +30,7 @@ class Walk(wiring.Component):
                 "start": In(1),
                 "address": Out(range(2 * sizes.map_words)),
                 "inside": Out(1),
-                "weight": Out(range(sizes.pace)),
+                "weight": Out(range(sizes.window_steps)),
                 "first": Out(1),
                 "last": Out(1),
             }

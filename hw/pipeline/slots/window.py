@@ -16,12 +16,10 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Member, Out
 
 from ...lib.delay import delayed
+from .memories import ram_style
 from .position import Position
 from .raster import Raster
 from .slot import slot_signature
-
-# Memories from this size on are block RAMs where there are any: below, tables are as good.
-BLOCK_BITS = 512
 
 
 class Window(wiring.Component):
@@ -116,8 +114,8 @@ class Window(wiring.Component):
             with m.If(step):
                 m.d.sync += [line.eq(behind), *([behind.eq(new)] if depth == 2 else [])]
             return [word, *rows]
-        block = {"ram_style": "block"} if above * width * depth >= BLOCK_BITS else {}
-        m.submodules.lines = lines = Memory(shape=above * width, depth=depth, init=[], attrs=block)
+        style = ram_style(above * width, depth)
+        m.submodules.lines = lines = Memory(shape=above * width, depth=depth, init=[], attrs=style)
         write, read = lines.write_port(), lines.read_port()
         # Read two places ahead, so that the memory has a register behind it.
         place, ahead, beyond = (

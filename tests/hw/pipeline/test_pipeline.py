@@ -11,6 +11,7 @@ from dorefa.golden import lower, random_images, random_network
 from dorefa.golden.errors import InputError
 from dorefa.golden.zoo import catalog
 from dorefa.hw.pipeline.plan import make_plan
+from dorefa.hw.pipeline.rom.stage import RomStage
 from dorefa.sim.job.beats import Beat
 from dorefa.sim.pipeline.amaranth import packet, run_streams
 
@@ -26,6 +27,27 @@ def test_random_networks(number, seed):
     found = check(network, plan, images, gaps=gaps, stalls=stalls, seed=number)
     if not gaps and not stalls:
         check_times(plan, found)
+
+
+def test_arrays_in_front_of_padded_windows(monkeypatch):
+    """Each map is followed by the blank slots that its last windows wait for, and a restart."""
+    cheap = lambda stage: 0 if stage.layer.name == "conv0" else 10**9  # noqa: E731
+    monkeypatch.setattr(RomStage, "estimate", cheap)
+    found = []
+    for number in range(400):
+        network = network_of(number, conv_layers=2 + number % 3)
+        plan = make_plan(network, evaluations=0, pace=60 + number % 7)
+        first = plan.stages[0]
+        if not isinstance(first, RomStage) or not first.flush:
+            continue
+        found.append((first.flush, max(stage.steps for stage in plan.stages[1:] if stage.structure != "rom")))
+        gaps, stalls = ((0, 0), (40, 20))[len(found) % 2]
+        outcome = check(network, plan, random_images(network, 3, number), gaps=gaps, stalls=stalls)
+        if not gaps:
+            check_times(plan, outcome)
+        if len(found) == 4:
+            break
+    assert len(found) == 4 and max(steps for _, steps in found) > 1, found
 
 
 @pytest.mark.parametrize("conv_layers", [2, 3])

@@ -91,12 +91,13 @@ def test_many_levels(seed, rng):
 
 
 class Ramp:
-    """A layer of 32 levels whose affine form is ``(m * value + b) >> f``."""
+    """A layer of 32 levels whose affine form is ``(m * value + b) >> f``; tie: its odd levels begin one later,
+    where m is 1."""
 
-    def __init__(self, m, b, f):
+    def __init__(self, m, b, f, tie=0):
         levels, self.name, self.code_bits = 31, "ramp", 5
         self.value_min, self.value_max = -200, 200
-        row = [-((b - (level << f)) // m) for level in range(1, levels + 1)]
+        row = [-((b - (level << f)) // m) + (tie & level) for level in range(1, levels + 1)]
         self.thresholds = np.clip(np.array([row, row]), -200, 201)
         self.inverted = np.array([False, True])
         self.slope = self.offset = None
@@ -109,6 +110,14 @@ def test_forms_of_few_terms(m, b, f, rng):
     for offsets in ([0, 0], [13, -9]):
         quantizer = check(layer, 9, np.array([False, True]), np.array(offsets), rng)
         assert quantizer.affine is not None
+
+
+@pytest.mark.parametrize("b, f", [(0, 3), (5, 2), (-9, 1)])
+def test_ties_to_even(b, f, rng):
+    layer = Ramp(1, b, f, tie=1)
+    for offsets in ([0, 0], [13, -9]):
+        quantizer = check(layer, 9, np.array([False, True]), np.array(offsets), rng)
+        assert quantizer.affine is not None and quantizer.affine.tie.all()
 
 
 def test_constants_below_and_above_all_values():
