@@ -47,8 +47,9 @@ class Pipeline(wiring.Component):
 
     @property
     def depth(self) -> int:
-        """Slots of results that have room: of images that are under way before their first pixel is taken."""
-        return self.slots_per_image * (3 + -(-self.plan.latency // self.plan.interval))
+        """Slots of results that have room, before an image's first pixel is taken: of images that are under
+        way, some cycles longer until that is known, and of one more."""
+        return self.slots_per_image * (1 + -(-(self.plan.latency + 3) // self.plan.interval))
 
     def elaborate(self, platform: Any) -> Module:
         m, plan, depth = Module(), self.plan, self.depth

@@ -79,9 +79,8 @@ def test_an_engine_is_chosen_for_what_no_pipeline_runs(capsys):
 
 def test_a_choice_holds_for_the_interval_that_is_asked_for(model, monkeypatch, capsys):
     """On a device with a cell too few for a pixel a cycle."""
-    full = run(
-        capsys, "check", model, "--architecture", "pipeline", "--effort", "0", "--device", "LFE5U-25F-6"
-    )[1]
+    options = ("--architecture", "pipeline", "--effort", "0", "--device", "LFE5U-25F-6")
+    full = run(capsys, "check", model, *options)[1]
     cells, interval = int(full["cells"] / 0.9) - 1, full["interval_cycles"]
     small = Device(name="small", luts=cells, ffs=2 * cells, brams=99, pattern="", arguments=())
     monkeypatch.setattr("dorefa.cli.pipeline.device.named_device", lambda name: small)
@@ -89,10 +88,10 @@ def test_a_choice_holds_for_the_interval_that_is_asked_for(model, monkeypatch, c
     assert "architecture: engine, because " in (told := capsys.readouterr().out)
     assert f"with an image every {interval} cycles; accepted by small: {int(0.9 * cells):,} and 99" in told
     assert main(["check", model, "--architecture", "auto", "--effort", "0"]) == 0
-    found = re.search(
-        r"architecture: pipeline, .* give an image every ([\d,]+) cycles", capsys.readouterr().out
-    )
+    told = capsys.readouterr().out
+    found = re.search(r"architecture: pipeline, .* give an image every ([\d,]+) cycles", told)
     assert int(found[1].replace(",", "")) > interval
+    assert f"{found[1]} cycles from an image to the next one" in told
 
 
 def test_a_longer_interval_is_used(model, capsys):

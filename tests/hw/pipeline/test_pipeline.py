@@ -29,10 +29,43 @@ def test_random_networks(number, seed):
         check_times(plan, found)
 
 
+@pytest.mark.parametrize("number", range(16))
+def test_any_array_that_keeps_up(number, seed, monkeypatch):
+    """Whatever size is taken for the cheapest."""
+    number += 1000 * seed
+
+    def order(stage):
+        return hash((number, stage.sizes.rows, stage.sizes.lanes)) % 99
+
+    monkeypatch.setattr(RomStage, "estimate", order)
+    network = network_of(number, conv_layers=1 + number % 3)
+    plan = make_plan(network, evaluations=0, absorbs=bool(number % 2), pace=(1, 2, 8, 40, 200)[number % 5])
+    gaps, stalls = ((0, 0), (30, 0), (0, 50), (80, 30))[number % 4]
+    found = check(network, plan, random_images(network, 4, number), gaps=gaps, stalls=stalls, seed=number)
+    if not gaps and not stalls:
+        check_times(plan, found)
+
+
+@pytest.mark.parametrize("pace", [1, 2])
+def test_images_of_one_pixel_have_room(pace):
+    """As fast as they come, out as slowly as the reader likes; and without waits as planned."""
+    for number in range(200):
+        network = network_of(number, conv_layers=1)
+        if network.input_shape[:2] == (1, 1):
+            break
+    images = random_images(network, 40, 1)
+    plan = make_plan(network, evaluations=0, pace=pace)
+    check(network, plan, images, stalls=85)
+    check_times(plan, check(network, plan, images))
+
+
 def test_arrays_in_front_of_padded_windows(monkeypatch):
     """Each map is followed by the blank slots that its last windows wait for, and a restart."""
-    cheap = lambda stage: 0 if stage.layer.name == "conv0" else 10**9  # noqa: E731
-    monkeypatch.setattr(RomStage, "estimate", cheap)
+
+    def first_alone(stage):
+        return 0 if stage.layer.name == "conv0" else 10**9
+
+    monkeypatch.setattr(RomStage, "estimate", first_alone)
     found = []
     for number in range(400):
         network = network_of(number, conv_layers=2 + number % 3)

@@ -91,8 +91,8 @@ def test_many_levels(seed, rng):
 
 
 class Ramp:
-    """A layer of 32 levels whose affine form is ``(m * value + b) >> f``; tie: its odd levels begin one later,
-    where m is 1."""
+    """A layer of 32 levels whose affine form is ``(m * value + b) >> f``; tie, of an m of 1: odd levels
+    begin one later."""
 
     def __init__(self, m, b, f, tie=0):
         levels, self.name, self.code_bits = 31, "ramp", 5

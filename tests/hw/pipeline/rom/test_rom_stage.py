@@ -11,13 +11,18 @@ from dorefa.hw.pipeline.rom.sizes import rom_choices
 from dorefa.hw.pipeline.rom.stage import RomStage
 from dorefa.hw.pipeline.slots.stream import Stream
 
+from ...signed_codes import make_signed
 from ...support import simulate
 from ..bench import network_of
 
 
 def layers_of(number):
-    """(network of one layer, its map's shape) for each layer of a random network that has an array."""
+    """(network of one layer, its map's shape) for each layer of a random network that has an array, some with
+    signed codes."""
     network = network_of(number)
+    averages = (layer.pool is not None and layer.pool.kind == "average" for layer in network.layers)
+    if number % 3 == 1 and not any(averages):
+        network = make_signed(network, np.random.default_rng(number))
     shape, bits, signed = network.input_shape, network.input_bits, network.input_signed
     for layer in network.layers:
         alone = replace(
@@ -113,12 +118,67 @@ def check(network, sizes, rng, *, absorbs, gaps):
     assert (np.array(numbers).ravel() == wanted.ravel()).all(), (layer.name, sizes.rows, sizes.lanes)
     assert len(slots) - len(own) == 3 * flush
     assert len(restarts) == 3 * bool(flush)
+    check_restarts(stage, slots, restarts)
     if not gaps:
         passed = stage.passed(Stream.origin(pixels, spacing))
         times = passed.start + passed.causes * passed.pace + passed.delay
         maps = pixels * spacing * np.arange(3)[:, None]
         ends = own[layer.out_channels // stage.numbers - 1 :: layer.out_channels // stage.numbers]
         assert [cycle for cycle, _, _ in ends] == (times + maps).ravel().tolist()
+
+
+def check_restarts(stage, slots, restarts):
+    """Each is as many cycles behind the last blank slot, or more, as in front of the next map's first one."""
+    cycles = np.array([cycle for cycle, _, _ in slots])
+    for restart in restarts:
+        before, behind = cycles[cycles < restart], cycles[cycles > restart]
+        assert restart - before[-1] == stage.settle
+        assert not len(behind) or behind[0] - restart >= stage.settle
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_what_the_last_steps_read(number):
+    """Against a walk through all of them."""
+    for network, shape in layers_of(300 + number):
+        (layer,) = network.layers
+        for sizes in [sizes for sizes in rom_choices(layer, shape) if sizes.cycles < 400]:
+            geometry, pool = sizes.raster.geometry, layer.pool
+            apart, window = (pool.stride, pool.kernel) if pool else ((1, 1), (1, 1))
+            words = []
+            for y, x in np.ndindex(*sizes.outputs):
+                for v, u in np.ndindex(*window):
+                    for group, _, j, i, chunk in np.ndindex(
+                        layer.groups, sizes.row_groups, *sizes.values.shape[1:3], sizes.chunks
+                    ):
+                        row = (y * apart[0] + v) * geometry.stride[0] + j * geometry.dilation[0]
+                        column = (x * apart[1] + u) * geometry.stride[1] + i * geometry.dilation[1]
+                        row, column = row - geometry.padding[0], column - geometry.padding[1]
+                        inside = 0 <= row < shape[0] and 0 <= column < shape[1]
+                        word = (row * shape[1] + column) * sizes.words + group * sizes.chunks + chunk
+                        words.append(word if inside else sizes.map_words)
+            assert len(words) == sizes.cycles
+            for count in (1, 2, 5, 40, 1000):
+                assert sizes.last_reads(count) == min(words[-count:])
+
+
+def test_thresholds_that_are_never_and_always_reached(rng):
+    """Also one above the greatest sum, which needs a bit more where that is a power of two less one."""
+    for number in range(40):
+        for network, shape in layers_of(600 + 3 * number):
+            (layer,) = network.layers
+            if layer.thresholds is None or len(layer.thresholds) < 2:
+                continue
+            sizes = next(iter(rom_choices(layer, shape)))
+            low, high = sizes.value_bounds
+            if sizes.cycles > 600 or (high + 1) & high:
+                continue
+            bounds = layer.thresholds.copy()
+            bounds[0], bounds[1] = high + 1, low
+            network = replace(network, layers=(replace(layer, thresholds=bounds),))
+            (layer,) = network.layers
+            check(network, next(iter(rom_choices(layer, shape))), rng, absorbs=False, gaps=False)
+            return
+    pytest.fail("no such layer was drawn")
 
 
 def test_every_size_of_a_layer(rng):
