@@ -46,6 +46,19 @@ def test_any_array_that_keeps_up(number, seed, monkeypatch):
         check_times(plan, found)
 
 
+def test_a_pixel_is_written_before_the_next_one_comes(monkeypatch):
+    """However cheap an array of few lanes is, whose words are many."""
+    monkeypatch.setattr(RomStage, "estimate", lambda stage: stage.sizes.lanes)
+    arrays = []
+    for number in range(60):
+        plan = make_plan(network_of(number), evaluations=0, pace=1 + number % 9)
+        for stage, stream in zip(plan.stages, plan.streams, strict=False):
+            if isinstance(stage, RomStage):
+                assert stage.sizes.words <= stream.spacing and stage.busy <= plan.interval
+                arrays.append(stage.sizes.words == stream.spacing)
+    assert any(arrays)
+
+
 @pytest.mark.parametrize("pace", [1, 2])
 def test_images_of_one_pixel_have_room(pace):
     """As fast as they come, out as slowly as the reader likes; and without waits as planned."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dorefa.golden import random_images, run_integer
-from dorefa.hw.pipeline.rom.sizes import rom_choices
+from dorefa.hw.pipeline.rom.sizes import RomSizes, rom_choices
 from dorefa.hw.pipeline.rom.stage import RomStage
 from dorefa.hw.pipeline.slots.stream import Stream
 
@@ -50,9 +50,9 @@ def numbers_of(word, count, bits, signed):
     return found - (signed * (found >> (bits - 1)) << bits)
 
 
-def run(stage, images, spacing, extra):
+def run(stage, images, spacing, rest, extra):
     """[(cycle, word, blank)] of the slots that leave and the cycles of restarts; `extra()` idle cycles, or
-    slots that have no pixel, come behind each slot."""
+    slots that have no pixel, come behind each slot, and `rest` idle ones behind a map."""
     slots, restarts = [], []
     bits = stage.layer.a_bits
     sizes = stage.sizes
@@ -78,6 +78,8 @@ def run(stage, images, spacing, extra):
                 await tick(valid=1, word=word)
                 for _ in range(spacing - 1 + extra()):
                     await tick()
+            for _ in range(rest):
+                await tick()
             # A flush of the stages before: slots that are none.
             if extra():
                 await tick(valid=1, blank=1, word=1)
@@ -85,7 +87,7 @@ def run(stage, images, spacing, extra):
         for _ in range(idle):
             await tick()
 
-    simulate(stage, testbench, limit=2 * (len(images) * images[0].size * (spacing + 8) + idle))
+    simulate(stage, testbench, limit=2 * (len(images) * (images[0].size * (spacing + 8) + rest) + idle))
     return slots, restarts
 
 
@@ -108,10 +110,11 @@ def check(network, sizes, rng, *, absorbs, gaps):
     pixels, settle = shape[0] * shape[1], int(rng.integers(1, 4))
     flush = 0 if layer.is_result else int(rng.integers(0, 3))
     stage = RomStage(sizes, absorbs=absorbs, flush=flush, settle=settle)
-    spacing = max(sizes.words, -(-stage.busy // pixels))
+    spacing = max(sizes.words, stage.busy // pixels)
+    rest = max(0, stage.busy - pixels * spacing)
     images = random_images(network, 3, int(rng.integers(1000)))
     wanted = run_integer(network, images, outputs=[layer.name])[layer.name]
-    slots, restarts = run(stage, images, spacing, lambda: int(gaps and rng.integers(0, 4)))
+    slots, restarts = run(stage, images, spacing, rest, lambda: int(gaps and rng.integers(0, 4)))
     own = [slot for slot in slots if not slot[2]]
     signed = layer.is_result or layer.out_signed
     numbers = [numbers_of(word, stage.numbers, stage.out_bits, signed) for _, word, _ in own]
@@ -122,7 +125,7 @@ def check(network, sizes, rng, *, absorbs, gaps):
     if not gaps:
         passed = stage.passed(Stream.origin(pixels, spacing))
         times = passed.start + passed.causes * passed.pace + passed.delay
-        maps = pixels * spacing * np.arange(3)[:, None]
+        maps = (pixels * spacing + rest) * np.arange(3)[:, None]
         ends = own[layer.out_channels // stage.numbers - 1 :: layer.out_channels // stage.numbers]
         assert [cycle for cycle, _, _ in ends] == (times + maps).ravel().tolist()
 
@@ -161,22 +164,29 @@ def test_what_the_last_steps_read(number):
                 assert sizes.last_reads(count) == min(words[-count:])
 
 
-def test_thresholds_that_are_never_and_always_reached(rng):
-    """Also one above the greatest sum, which needs a bit more where that is a power of two less one."""
-    for number in range(40):
-        for network, shape in layers_of(600 + 3 * number):
+def test_a_threshold_above_the_greatest_sum(rng):
+    """Is not reached by the map whose sum is the greatest; one at the least sum always is."""
+    for number in range(2000):
+        for network, shape in layers_of(number):
             (layer,) = network.layers
-            if layer.thresholds is None or len(layer.thresholds) < 2:
+            if layer.thresholds is None or layer.pool is not None or layer.groups > 1 or layer.a_signed:
                 continue
             sizes = next(iter(rom_choices(layer, shape)))
-            low, high = sizes.value_bounds
-            if sizes.cycles > 600 or (high + 1) & high:
+            if sizes.outputs != (1, 1) or sizes.values.shape[1:3] != shape[:2] or len(sizes.values) < 2:
                 continue
-            bounds = layer.thresholds.copy()
-            bounds[0], bounds[1] = high + 1, low
-            network = replace(network, layers=(replace(layer, thresholds=bounds),))
-            (layer,) = network.layers
-            check(network, next(iter(rom_choices(layer, shape))), rng, absorbs=False, gaps=False)
+            best = np.maximum(sizes.values, 0).sum(axis=(1, 2, 3)).argmax()
+            low, high = sizes.value_bounds
+            bounds = np.full_like(layer.thresholds, low)
+            bounds[best] = high + 1
+            layer = replace(layer, thresholds=bounds, inverted=np.zeros_like(layer.inverted))
+            network = replace(network, layers=(layer,))
+            image = ((sizes.values[best] > 0) * sizes.largest).astype(np.uint8)[None]
+            wanted = run_integer(network, image, outputs=[layer.name])[layer.name].ravel()
+            assert wanted[best] != wanted[1 - best if best < 2 else 0]
+            stage = RomStage(RomSizes(layer, shape, 1, 1), absorbs=False)
+            slots, _ = run(stage, image, stage.busy, 0, lambda: 0)
+            (word,) = (word for _, word, _ in slots)
+            assert (numbers_of(word, stage.numbers, stage.out_bits, layer.out_signed) == wanted).all()
             return
     pytest.fail("no such layer was drawn")
 
