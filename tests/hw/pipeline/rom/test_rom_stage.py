@@ -164,6 +164,52 @@ def test_what_the_last_steps_read(number):
                 assert sizes.last_reads(count) == min(words[-count:])
 
 
+KINDS = {
+    "padded above": lambda layer, raster: raster.geometry.padding[0] > 0,
+    "padded left": lambda layer, raster: raster.geometry.padding[1] > 0,
+    "padded below": lambda layer, raster: raster.geometry.padding[2] == 1,
+    "padded right": lambda layer, raster: raster.geometry.padding[3] == 1,
+    "signed and padded": lambda layer, raster: layer.a_signed and max(raster.geometry.padding) > 0,
+    "maxima": lambda layer, raster: layer.pool is not None and layer.pool.kind == "max",
+    "overlapping": lambda layer, raster: layer.pool is not None and layer.pool.stride < layer.pool.kernel,
+    "sums of codes": lambda layer, raster: layer.pool is not None and layer.pool.kind == "max",
+    "falling sums of codes": lambda layer, raster: layer.pool is not None and layer.inverted.any(),
+    "groups": lambda layer, raster: layer.groups > 1,
+    "strides": lambda layer, raster: layer.stride != (1, 1),
+    "dilation": lambda layer, raster: layer.dilation != (1, 1),
+    "falling": lambda layer, raster: layer.inverted.any(),
+    "results": lambda layer, raster: layer.is_result,
+}
+
+
+def summed(network):
+    """With the sum over each window of pooling instead of the maximum."""
+    (layer,) = network.layers
+    pool = replace(layer.pool, kind="average_codes")
+    bits = (((1 << layer.code_bits) - 1) * pool.area).bit_length()
+    return replace(network, layers=(replace(layer, pool=pool, out_bits=bits, code_step=1, code_offset=0),))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_layer(kind, rng):
+    """Three of each."""
+    found = 0
+    for number in range(2000):
+        for network, shape in layers_of(number):
+            (layer,) = network.layers
+            choices = [sizes for sizes in rom_choices(layer, shape) if 8 < sizes.cycles < 1500]
+            if choices and KINDS[kind](layer, choices[0].raster):
+                sizes = choices[int(rng.integers(len(choices)))]
+                if kind.endswith("sums of codes"):
+                    network = summed(network)
+                    sizes = replace(sizes, layer=network.layers[0])
+                check(network, sizes, rng, absorbs=bool(found % 2), gaps=False)
+                found += 1
+                if found == 3:
+                    return
+    pytest.fail(f"{found} such layers were drawn")
+
+
 def test_a_threshold_above_the_greatest_sum(rng):
     """Is not reached by the map whose sum is the greatest; one at the least sum always is."""
     for number in range(2000):
