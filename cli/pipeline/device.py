@@ -59,14 +59,19 @@ def choose(args: argparse.Namespace) -> str:
 
 def _device_of(args: argparse.Namespace) -> Device:
     """The device that is asked for: the board's, or by name."""
-    if getattr(args, "board", None) is None:
-        return named_device(getattr(args, "device", None))
     from dorefa.synth.boards.catalog import device_of, find_board
+    from dorefa.synth.targets.catalog import find_target
 
-    board, target = find_board(args.board), sized_target()
-    if board.target is not target:
+    target, board = sized_target(), getattr(args, "board", None)
+    if board is not None:
+        where, asked = board, find_board(board).target
+    else:
+        # What only simulates has a target for netlists alone.
+        where = getattr(args, "target", None) or target.name
+        asked = find_target(where)
+    if asked is not target:
         raise InputError(
-            f"--architecture auto for {args.board}: pipelines are sized for {target.name} alone; accepted: "
+            f"--architecture auto for {where}: pipelines are sized for {target.name} alone; accepted: "
             "engine, pipeline"
         )
-    return device_of(board)
+    return named_device(getattr(args, "device", None)) if board is None else device_of(find_board(board))

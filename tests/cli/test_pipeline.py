@@ -202,6 +202,10 @@ def test_synth(model, target, capsys):
             "pipeline",
         ),
         (
+            ["synth", "--model", "MODEL", "--architecture", "auto", "--target", "ice40"],
+            "--architecture auto for ice40: pipelines are sized for ecp5 alone; accepted: engine, pipeline",
+        ),
+        (
             ["generate", "-o", "OUT", "--architecture", "auto"],
             "--architecture auto needs a network; accepted: --model MODEL beside it",
         ),

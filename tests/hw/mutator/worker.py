@@ -31,7 +31,7 @@ class Copies:
         self._mutants = drawn(self._part.source, self._part.functions, task["seed"])
 
     def pytest_runtest_makereport(self, item, call):
-        """Keeps what a failing test raised."""
+        """Keeps what a failing test raised; one that skips itself says nothing of the mutant."""
         if call.excinfo is not None and not call.excinfo.errisinstance(pytest.skip.Exception):
             self._failure = call.excinfo
 
