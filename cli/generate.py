@@ -10,12 +10,14 @@ from .pipeline.generate import generate_pipeline
 from .pipeline.options import add_architecture, is_pipeline
 from .training.options import training_asked, training_config
 
-SUMMARY = "write an engine as portable Verilog"
+SUMMARY = "write an engine as Verilog, portable or with a target's own cells"
 EXAMPLE = "dorefa generate -o engine --model digits --preload"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's options to `parser`."""
+    from dorefa.synth.targets import catalog
+
     parser.add_argument(
         "-o",
         "--output",
@@ -25,6 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model", metavar="MODEL", help="size the engine for this network, write what loads it"
+    )
+    parser.add_argument(
+        "--target",
+        choices=catalog.TARGETS,
+        help="size the engine for this target and use its cells (default: portable)",
     )
     parser.add_argument("--preload", action="store_true", help="put the network of --model into the Verilog")
     parser.add_argument(
@@ -51,19 +58,26 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.golden import lower
     from dorefa.hw.compiler.compile import compile_network
     from dorefa.hw.generate.file_set import file_set, paths, write_set
+    from dorefa.synth.targets.catalog import find_target
 
     if is_pipeline(args):
         return generate_pipeline(args)
     out = Output(args.json, inputs=options.input_files(args))
     if args.preload and args.model is None:
         raise InputError("--preload needs a network; accepted: --model MODEL beside it")
+    target = None if args.target is None else find_target(args.target)
+    fabric = target and target.fabric_name
+    if fabric and args.librelane is not None:
+        raise InputError(
+            f"--librelane is for gates, and {args.target} has cells of its own; accepted: without --target"
+        )
     if training_asked(args):
         if args.preload:
             raise InputError("--preload is for engines that infer; accepted: without --training")
-        network, config = None, training_config(args)
+        network, config = None, training_config(args, target.sizes if target else {})
     else:
         network = lower(options.load_network(args.model, args)) if args.model is not None else None
-        config = options.engine_config(args, network)
+        config = options.engine_config(args, network, target=target)
     # Compiled even when not preloaded: an engine that cannot run its model is not worth a file.
     compiled = compile_network(network, config) if network else None
     with new_folder(args.output) as folder:
@@ -77,10 +91,13 @@ def run(args: argparse.Namespace) -> int:
             preload=args.preload,
             memory=args.memory,
             librelane_period_ns=args.librelane,
+            fabric=fabric,
         )
         write_set(folder, contents)
     files = [str(folder / name) for name in contents]
     for name in files:
         out.say(f"wrote {name}")
+    if target:
+        options.say_chosen(out, args, config, target)
     out.report({"files": files, "config": config.as_dict(), "preloaded": args.preload})
     return 0

@@ -84,11 +84,13 @@ def _seeds(text: str) -> tuple[int, ...]:
 def run(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
     from dorefa.synth.flow import liberty, nextpnr, yosys
+    from dorefa.synth.flow.units import make_unit
     from dorefa.synth.targets.catalog import find_target
 
     out = Output(args.json, inputs=options.input_files(args))
     pipeline = is_pipeline(args)
-    gates = find_target(args.target).gates is not None
+    target = find_target(args.target)
+    gates = target.gates is not None
     if not gates and args.liberty is not None:
         raise InputError(
             f"--liberty is for gates, not for {args.target}; accepted: --target {_gate_targets()}"
@@ -97,7 +99,12 @@ def run(args: argparse.Namespace) -> int:
     library = liberty.load(args.liberty) if args.liberty is not None else None
     if args.pnr:
         nextpnr.check_installed(args.target, args.device)
-    unit, described = _pipeline_unit(args) if pipeline else _engine_unit(args, memory)
+    if pipeline:
+        unit, described = _pipeline_unit(args)
+    else:
+        config = _engine(args, target)
+        unit = make_unit(args.unit, config, args.target, memory=memory)
+        described = {"config": config.as_dict()}
     with nullcontext() if args.keep is None else new_folder(args.keep) as folder:
         if folder:
             out.claim_matching("--keep", folder, (f"{unit.top}.v", *yosys.FILES, *nextpnr.FILES))
@@ -105,6 +112,8 @@ def run(args: argparse.Namespace) -> int:
     contents["memory"] = memory
     contents |= described
     out.say(f"{unit.name} on {args.target}: {unit.size}")
+    if not pipeline:
+        options.say_chosen(out, args, config, target)
     _say_cells(out, contents, gates, args.pnr)
     if gates:
         _say_gates(out, contents)
@@ -128,17 +137,14 @@ def _pipeline_unit(args):
     return make_pipeline_unit(plan, args.target), plan_report(plan)
 
 
-def _engine_unit(args, memory):
-    """(an engine or a component of it, what the report says of it)."""
+def _engine(args, target):
+    """The configuration of the engine."""
     from dorefa.golden import lower
-    from dorefa.synth.flow.units import make_unit
 
     if training_asked(args):
-        config = training_config(args)
-    else:
-        network = None if args.model is None else lower(options.load_network(args.model, args))
-        config = options.engine_config(args, network)
-    return make_unit(args.unit, config, args.target, memory=memory), {"config": config.as_dict()}
+        return training_config(args, target.sizes)
+    network = None if args.model is None else lower(options.load_network(args.model, args))
+    return options.engine_config(args, network, target=target)
 
 
 def _measure(args, unit, library, memory, folder):

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from dorefa.golden.lowering.integer_network import IntegerNetwork
     from dorefa.golden.network.network import Network
     from dorefa.hw.config.engine import EngineConfig
+    from dorefa.synth.targets.target import Target
+
+    from .output import Output
 
 # Keyword of zoo.load for each option that describes a zoo network.
 _ZOO_OPTIONS = {
@@ -254,16 +257,32 @@ def engine_config(
     args: argparse.Namespace,
     network: IntegerNetwork | None = None,
     sizes: dict[str, int | str] | None = None,
+    *,
+    target: Target | None = None,
 ) -> EngineConfig:
-    """The :class:`EngineConfig` of the command line, sized for `network` (integer) if given; `sizes` are
-    parameters that it fixes unless the command line does."""
-    from dorefa.hw.compiler.sizing import fit
+    """The :class:`EngineConfig` of the command line, sized for `network` (integer) if given, and for `target`
+    where one is known; `sizes` are parameters that it fixes unless the command line does."""
+    from dorefa.hw.compiler.sizing import fit, general
     from dorefa.hw.config.engine import preset
 
-    overrides = (sizes or {}) | engine_overrides(args)
+    overrides = (target.sizes if target else {}) | (sizes or {}) | engine_overrides(args)
     if network is not None:
         return fit(network, **overrides)
-    return preset("default").replace(**overrides)
+    return general(**overrides) if target else preset("default").replace(**overrides)
+
+
+def say_chosen(out: Output, args: argparse.Namespace, config: EngineConfig, target: Target) -> None:
+    """Prints the sizes that :func:`engine_config` has chosen for a target."""
+    from dorefa.hw.config.engine import EngineConfig
+
+    given, usual = engine_overrides(args), EngineConfig().as_dict()
+    chosen = [
+        f"{name} {value}"
+        for name, value in config.as_dict().items()
+        if name not in given and value != usual[name]
+    ]
+    if chosen:
+        out.say(f"chosen for {target.name}: {', '.join(chosen)}")
 
 
 def read_images(path: str, network: IntegerNetwork) -> np.ndarray:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from dorefa.golden import logits, lower, run_integer
+from dorefa.golden.process.scratch import scratch_folder
 from dorefa.golden.run.exact_float import run_float
 from dorefa.golden.zoo import catalog
 from dorefa.golden.zoo.datasets import digits_sample
@@ -16,7 +17,8 @@ from dorefa.hw.generate.file_set import file_set, write_set
 from dorefa.sim import backends, simulate
 from dorefa.synth.flow import report as synthesis
 from dorefa.synth.flow import yosys
-from dorefa.synth.targets.catalog import TARGETS
+from dorefa.synth.flow.units import make_unit
+from dorefa.synth.targets.catalog import TARGETS, find_target
 
 from ..common.output import Output, Progress, new_folder
 
@@ -60,10 +62,7 @@ def _show(folder, args, simulator, why):
     out.say(f"engine: {folder / 'engine.v'}, {LANES} lanes x {ROWS} rows")
 
     with ThreadPoolExecutor(_SYNTHESES) as background:
-        sizes = [
-            (target, background.submit(_synthesize, folder / "engine.v", config, target))
-            for target in args.targets
-        ]
+        sizes = [(target, background.submit(_synthesize, integer, target)) for target in args.targets]
         scores = _model_scores(network, integer, images)
         with Progress("simulating the Verilog", len(images)) as progress:
             result = simulate(
@@ -93,14 +92,18 @@ def _model_scores(network, integer, images):
     }
 
 
-def _synthesize(verilog, config, target):
-    statistics = yosys.synthesize(verilog, top="dorefa_engine", target=target, components=False)
+def _synthesize(network, target):
+    """The report of the same array, sized for a target and in its cells."""
+    config = fit(network, lanes=LANES, rows=ROWS, **find_target(target).sizes)
+    unit = make_unit("engine", config, target)
+    with scratch_folder() as scratch:
+        statistics = yosys.synthesize(unit.write(scratch), top=unit.top, target=target, components=False)
     return synthesis.report(
         statistics,
-        unit="engine",
-        top="dorefa_engine",
+        unit=unit.name,
+        top=unit.top,
         target=target,
-        binary_ops_per_cycle=config.binary_ops_per_cycle,
+        binary_ops_per_cycle=unit.binary_ops_per_cycle,
     )
 
 

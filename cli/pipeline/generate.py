@@ -22,18 +22,22 @@ def generate_pipeline(args: argparse.Namespace) -> int:
     from dorefa.golden import lower
     from dorefa.hw.pipeline.top import MODULE, PipelineTop
     from dorefa.hw.verilog.export import export, tool_versions
+    from dorefa.synth.flow.units import absorbs_leaves
+    from dorefa.synth.targets.catalog import find_target
 
     if args.model is None:
         raise InputError("--architecture pipeline needs a network; accepted: --model MODEL beside it")
     out = Output(args.json, inputs=options.input_files(args))
     network = lower(options.load_network(args.model, args))
-    plan = pipeline_plan(args, network)
+    own = args.target is not None and absorbs_leaves(args.target)
+    fabric = find_target(args.target).fabric_name if own else None
+    plan = pipeline_plan(args, network, absorbs=own)
     with new_folder(args.output) as folder:
         paths = [folder / name for name in _NAMES]
         out.claim(outputs={"--output": paths})
         top = PipelineTop(plan)
         summary = {"network": network.name, "interval_cycles": plan.interval, "latency_cycles": plan.latency}
-        verilog = export(top, name=MODULE, summary=summary).encode()
+        verilog = export(top, name=MODULE, summary=summary, fabric=fabric).encode()
         *_, channels = network.input_shape
         description = plan_report(plan) | {
             "module": MODULE,

@@ -104,11 +104,14 @@ def training_asked(args: argparse.Namespace) -> bool:
     return trains
 
 
-def training_config(args: argparse.Namespace) -> EngineConfig:
-    """The configuration of an engine that trains, sized for steps of ``--model`` if it is given."""
+def training_config(args: argparse.Namespace, sizes: Mapping[str, int | str] | None = None) -> EngineConfig:
+    """The configuration of an engine that trains, sized for steps of ``--model`` if it is given; `sizes` as
+    of :func:`training_engine`."""
+    own = {**(sizes or {})}
     if args.model is None:
-        return options.engine_config(args, sizes={"results": "wide", "weights": "stream", "port_bytes": 4})
-    return training_engine(args.model, args)[2]
+        own |= {"results": "wide", "weights": "stream", "port_bytes": 4}
+        return options.engine_config(args, sizes=own)
+    return training_engine(args.model, args, own)[2]
 
 
 def training_engine(

@@ -1,4 +1,4 @@
-"""An engine sized for a network."""
+"""Engines sized for a network, or for none in particular."""
 
 from __future__ import annotations
 
@@ -22,12 +22,23 @@ from .geometry import PassGeometry
 from .needs import Need, quantized_bits, summed_pixels, xnor_constants
 from .plan import Plan, convolutions
 from .problems import beyond_range
-from .reader_sizing import best_reader
+from .reader_sizing import best_reader, smallest_reader
 
 # Binary operations per image above which the larger array is the default.
 LARGE_NETWORK = 20_000_000
 # The configuration's limit.
 _LARGEST_QUANT = 64
+# Reductions that a first layer of 8-bit images has: windows of 7 x 7 pixels of 3 channels.
+_IMAGE_INPUTS = 7 * 7 * 3
+# Memories, and the parameter by which their words are wider or narrower.
+_DEPTHS = {
+    "param_depth": "quant",
+    "line_depth": "quant",
+    "feature_depth": "fetch_bits",
+    "image_depth": "fetch_bits",
+}
+# Cycles that a tile is computed at least, while the one before leaves.
+_TILE_CYCLES = 16
 
 
 def fit(network: IntegerNetwork, **overrides: Any) -> EngineConfig:
@@ -37,7 +48,7 @@ def fit(network: IntegerNetwork, **overrides: Any) -> EngineConfig:
     64 x 32 for networks of more than 20 million binary operations; `encoding` is ``bipolar`` where
     all weights are; `quantizer` is ``thresholds`` up to 4 bits and where a layer has no affine form;
     `quant` is the least power of two with which no layer waits for its drain; `fetch_bits` and
-    `plane_groups` make the smallest window reader that costs at most 1 % of the cycles. Several columns
+    `plane_groups` make the smallest window reader that costs at most 2 % of the cycles. Several columns
     share reads (`column_reads`) where array and reader then do more per LUT, with the reader that does most.
     Where weights stream in, each half of their memory holds the largest tile; where residual trunks stream,
     their queues are long enough for ports that never wait.
@@ -70,6 +81,36 @@ def fit(network: IntegerNetwork, **overrides: Any) -> EngineConfig:
     for name, need in widths.items():
         _set_size(sizes, name, need)
     return EngineConfig(**sizes)
+
+
+def general(**overrides: Any) -> EngineConfig:
+    """The :class:`EngineConfig` that is small and seldom waits; every parameter in `overrides` is kept, and
+    what is not named here is the default.
+
+    `quant` lets a tile leave in 16 cycles; `fetch_bits` and `plane_groups` make the smallest window reader
+    that keeps up with layers of two groups of `rows` output channels; `acc_bits` holds the sums of 7 x 7
+    windows of images of 3 channels, and of the longest patches of codes of `out_bits`. Memories hold as many
+    bits and channels as those of the default, and as many groups of a pixel as of a line.
+    """
+    default = EngineConfig()
+    # The message about an unknown name is the configuration's.
+    unknown = overrides.keys() - default.as_dict().keys()
+    default.replace(**dict.fromkeys(unknown))
+    sizes = default.as_dict() | overrides
+    for name in ("lanes", "rows", "cols", "engines", "quant", "w_bits", "a_bits", "out_bits", "port_bytes"):
+        check_range(name, sizes[name])
+    if "a_bits" not in overrides:
+        sizes["a_bits"] = max(sizes["a_bits"], sizes["out_bits"])
+    elif "out_bits" not in overrides:
+        sizes["out_bits"] = min(sizes["a_bits"], sizes["out_bits"])
+    sizes = sizes | {"quant": _draining_quant(sizes)} | overrides
+    draft = EngineConfig(**(sizes | smallest_reader(sizes, overrides)))
+    chosen = {
+        name: -(-getattr(default, name) * getattr(default, unit) // getattr(draft, unit))
+        for name, unit in _DEPTHS.items()
+    }
+    chosen |= {"pool_depth": chosen["line_depth"], "acc_bits": _accumulator_bits(draft)}
+    return draft.replace(**{name: value for name, value in chosen.items() if name not in overrides})
 
 
 def _set_size(sizes: dict[str, Any], name: str, need: Need) -> None:
@@ -174,3 +215,25 @@ def _quantizer_needs(plan: Plan) -> dict[str, Need]:
             if name not in result or least > result[name].least:
                 result[name] = Need(least, layer.name)
     return result
+
+
+def _draining_quant(sizes: Mapping[str, Any]) -> int:
+    """The power of two with which a tile leaves in time; engines have the same channels in common."""
+    rows, quant = sizes["rows"], 1
+    # What the engines write together is fetched at once.
+    most = min(
+        rows, RANGES["quant"][1], sizes["lanes"] // sizes["engines"], rows * sizes["cols"] // _TILE_CYCLES
+    )
+    while 2 * quant <= most and (sizes["engines"] == 1 or rows % (2 * quant) == 0):
+        quant *= 2
+    return quant
+
+
+def _accumulator_bits(config: EngineConfig) -> int:
+    """Bits of the longest sums; whole patch words are counted."""
+    words = -(-_IMAGE_INPUTS // config.lanes)
+    most = max(
+        words * ((1 << config.a_bits) - 1),
+        config.patch_depth * ((1 << config.out_bits) - 1),
+    )
+    return (config.lanes * most * ((1 << config.w_bits) - 1)).bit_length() + 1

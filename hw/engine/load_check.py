@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import combinations
 from typing import Any
 
 from amaranth import Cat, Module, Signal, Value
@@ -58,7 +60,16 @@ class LoadCheck(wiring.Component):
 
 def _product(word: Value) -> list[Value]:
     """The bits of the CRC's register after a word, of the register before XOR the word."""
-    columns = crc_columns()
-    return [
-        Cat(word[bit] for bit, column in enumerate(columns) if column >> row & 1).xor() for row in range(32)
-    ]
+    terms = [word[bit] for bit in range(32)]
+    rows = [{bit for bit, column in enumerate(crc_columns()) if column >> row & 1} for row in range(32)]
+    # Synthesis does not look for sums that rows share: the pair that most of them have is made once.
+    while True:
+        pairs = Counter(pair for row in rows for pair in combinations(sorted(row), 2))
+        pair = max(sorted(pairs), key=pairs.__getitem__)
+        if pairs[pair] == 1:
+            return [Cat(terms[term] for term in sorted(row)).xor() for row in rows]
+        for row in rows:
+            if row.issuperset(pair):
+                row.difference_update(pair)
+                row.add(len(terms))
+        terms.append(terms[pair[0]] ^ terms[pair[1]])

@@ -67,16 +67,21 @@ def file_set(
     preload: bool = False,
     memory: str = "logic",
     librelane_period_ns: float | None = None,
+    fabric: str | None = None,
 ) -> dict[str, bytes]:
     """All files of an engine, {name: content}, and those of the network `compiled` for it.
 
-    With `preload` the network is inside the Verilog. `memory` and `librelane_period_ns` as of
+    With `preload` the network is inside the Verilog. `memory`, `librelane_period_ns` and `fabric` as of
     :func:`.manifest.engine_parts`. engine.json has ``sha256`` of every other file and its
     :func:`interface_sha256`; network.json ``sha256`` of the files that it describes and, in ``engine``, the
     ``interface_sha256`` of the engines that these load and ``sha256`` of the engine.v it was written with.
     """
     texts, description = engine_parts(
-        config, compiled if preload else None, memory=memory, librelane_period_ns=librelane_period_ns
+        config,
+        compiled if preload else None,
+        memory=memory,
+        librelane_period_ns=librelane_period_ns,
+        fabric=fabric,
     )
     contents = {name: text.encode() for name, text in texts.items()}
     interface = interface_sha256(config)

@@ -55,7 +55,7 @@ class Board:
     @property
     def sizes(self) -> dict[str, int | str]:
         """Engine parameters that a network gets on this board unless others are asked for."""
-        return {"lanes": self.array[0], "rows": self.array[1], **self.flow.sizes}
+        return {"lanes": self.array[0], "rows": self.array[1], **self.target.sizes, **self.flow.sizes}
 
 
 _RGB = (("rgb_led", 0, "b"), ("rgb_led", 0, "r"))

@@ -23,8 +23,8 @@ def grid(network: IntegerNetwork, values: Mapping[str, list], goal: Goal) -> lis
     """Engine parameters of every point, {name: value}: all combinations of `values`, {name: list}.
 
     Where `values` lack them: lanes and rows are those of the board, or else those that :func:`fit` has for
-    the integer `network`, and half of each, rows also twice; the structure is the target's own, on a board
-    with its pipeline; cols is 1. Raises :class:`InputError` for a name or value that no engine has.
+    the integer `network`, and half of each, rows also twice; what suits target and board is as they have it;
+    cols is 1. Raises :class:`InputError` for a name or value that no engine has.
     """
     for name, chosen in values.items():
         for value in chosen:
@@ -34,16 +34,14 @@ def grid(network: IntegerNetwork, values: Mapping[str, list], goal: Goal) -> lis
                 check_choice(name, value)
             else:
                 EngineConfig().replace(**{name: value})
-    own: dict[str, int | str] = {}
+    own = find_target(goal.target).sizes
     if goal.board is not None:
         board = find_board(goal.board)
         lanes, rows = board.array
-        own = board.flow.sizes
+        own = own | board.flow.sizes
     else:
         sized = fit(network)
         lanes, rows = sized.lanes, sized.rows
-        if find_target(goal.target).fabric:
-            own = {"structure": "mapped"}
     axes: dict[str, list] = {
         "lanes": [lanes // 2, lanes],
         "rows": [rows // 2, rows, 2 * rows],

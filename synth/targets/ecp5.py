@@ -74,6 +74,7 @@ TARGET = Target(
         brams={"DP16KD": 1, "PDPW16KD": 1},
     ),
     fabric=ecp5.FABRIC,
+    sizes={"structure": "mapped", "pipeline": "level2"},
     netlist=NetlistFlow(
         commands=f"{_SYNTHESIS.flat} -nobram -nodsp",
         models=("ecp5/common_sim.vh", "ecp5/ccu2c_sim.vh"),
@@ -100,6 +101,5 @@ TARGET = Target(
         suffixes=("bit", "svf"),
         brams=("DP16KD",),
         pll=Pll(settings=_settings, connect=_connect),
-        sizes={"structure": "mapped", "pipeline": "level2"},
     ),
 )

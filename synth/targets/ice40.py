@@ -84,6 +84,8 @@ TARGET = Target(
         ignored=("SB_GB",),
     ),
     fabric=ice40.FABRIC,
+    # A register takes a whole logic cell where no look-up table precedes it, and the clock is slow.
+    sizes={"structure": "mapped", "pipeline": "none", "prefetch": 0},
     netlist=NetlistFlow(
         commands=_SYNTHESIS.flat,
         models=("ice40/cells_sim.v",),
@@ -103,9 +105,8 @@ TARGET = Target(
         suffixes=("bin",),
         brams=("ICESTORM_RAM",),
         pll=Pll(settings=_settings, connect=_connect),
-        # A register takes a whole logic cell where no look-up table precedes it, and the clock is slow.
         # A network lies in the bitstream, so that nothing is loaded that a checksum would tell of; with it
         # the smaller devices are too full to be placed.
-        sizes={"structure": "mapped", "pipeline": "none", "prefetch": 0, "checks": "basic"},
+        sizes={"checks": "basic"},
     ),
 )

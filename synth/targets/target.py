@@ -147,8 +147,8 @@ def _as_planned(tool: str, arguments: list[str]) -> tuple[str, list[str]]:
 class BoardFlow:
     """From a routed design to a board: the `packer`, the suffixes of the bitstream and of other files for
     programming, the kinds of nextpnr's report that are block RAMs, the `pll`, and the engine parameters that
-    suit the family's boards. `current(tool, arguments)` is the command to run for one that amaranth
-    plans."""
+    suit the family's boards beside those of :class:`Target`. `current(tool, arguments)` is the command to run
+    for one that amaranth plans."""
 
     packer: Tool
     suffixes: tuple[str, ...]
@@ -163,7 +163,8 @@ class Target:
     """Everything that is known of one target.
 
     `gates`: mapped to the cells of a library; `fabric`: its cells in components of structure ``mapped``;
-    `devices`: the first one is what a unit is routed on unless another is asked for.
+    `sizes`: engine parameters that suit it, where others are not asked for; `devices`: the first one is what
+    a unit is routed on unless another is asked for.
     """
 
     name: str
@@ -172,6 +173,7 @@ class Target:
     cells: Cells
     gates: Gates | None = None
     fabric: Fabric | None = None
+    sizes: dict[str, int | str] = field(default_factory=dict)
     netlist: NetlistFlow | None = None
     router: Router | None = None
     devices: tuple[Device, ...] = ()

@@ -34,6 +34,7 @@ TARGET = Target(
         ignored=("GND", "VCC", "IBUF", "OBUF", "BUFG"),
     ),
     fabric=xilinx.FABRIC,
+    sizes={"structure": "mapped", "pipeline": "level2"},
     netlist=NetlistFlow(
         commands=f"{_SYNTHESIS.flat} -nobram -nodsp",
         models=("xilinx/cells_sim.v",),

@@ -40,7 +40,7 @@ def example(rng, **fields):
     return lower(network((4, 4, 2), 4, body, last))
 
 
-SIZES = {"lanes": 16, "rows": 4, "quant": 2, "fetch_bits": 8}
+SIZES = {"lanes": 16, "rows": 4, "quant": 2, "fetch_bits": 8, "plane_groups": 1}
 # What the layer that needs the most needs of what layers add up to.
 SHARES = {
     "weight_depth": 2 * 2 * 2,
