@@ -256,8 +256,8 @@ class EngineSlice(wiring.Component):
         m.submodules.quantizer = quantizer = make_quantizer(config, init=self._memories.get("params"))
         # Raw results take their offsets from the parameters of the group that leaves the drain.
         param = group.param
-        if group is not drain.group:
-            param = Mux(layer.raw, drain.group.param, group.param)
+        if config.xnor:
+            param = Mux(layer.raw, drain.next_param, group.param)
         m.d.comb += [
             *(into.eq(value) for into, value in zip(quantizer.values, values, strict=True)),
             *(

@@ -69,7 +69,7 @@ class AffineQuantizer(wiring.Component):
             m.d.sync += [after.eq(before) for before, after in zip(params[:3], params[1:4], strict=True)]
             m.d.comb += [
                 read.eq(word),
-                self.offsets[lane].eq(read.b),
+                self.offsets[lane].eq(params[0].b),
                 fraction.eq((1 << params[2].f) - 1),
                 adjusted.eq(shifted - (params[3].tie & exact & shifted[0])),
                 code.eq(Mux(adjusted < 0, 0, Mux(adjusted > self.code_mask, self.code_mask, adjusted))),

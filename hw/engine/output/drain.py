@@ -82,7 +82,8 @@ class Drain(wiring.Component):
 
     Ports: `layer`, `start`; `captured` (:func:`.array.tile_layout`) with `acc` and `sums` of the array;
     `valid`, `ready`, `values` (`quant` signed accumulators, already ``2 acc - sum`` for bipolar weights on
-    AND planes), `group` (:func:`group_layout`); `drained` pulses when a tile's last group leaves.
+    AND planes), `group` (:func:`group_layout`), its parameters' address in the cycle before as `next_param`;
+    `drained` pulses when a tile's last group leaves.
 
     Latency: two cycles from `captured.ends` to the first group, then one a cycle. `ready`, which is there
     where raw results leave one by one, stalls these alone; their next group is offered three cycles after one
@@ -104,6 +105,7 @@ class Drain(wiring.Component):
                 **({} if result_port(config).whole_groups else {"ready": In(1)}),
                 "values": Out(signed(config.acc_bits)).array(config.quant),
                 "group": Out(group_layout(config)),
+                "next_param": Out(range(max(2, config.param_depth))),
                 "drained": Out(1),
             }
         )
@@ -178,6 +180,7 @@ class Drain(wiring.Component):
             ),
             group.index.eq(row.index),
             group.param.eq(layer.param_base + row.index),
+            self.next_param.eq(group.param),
             group.place.eq(place),
             group.column.eq(row.emitted),
             group.ends_set.eq(row.set_ends),

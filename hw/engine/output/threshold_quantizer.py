@@ -20,7 +20,7 @@ def quantizer_ports(config: EngineConfig, *, memories: int, param_bits: int) -> 
 
     `values` (`quant` signed accumulators) and `param` (their group's parameters) go in every cycle,
     `codes` (`quant` codes of `out_bits` bits) come out after the quantizer's latency; `code_mask` is the
-    largest code of the layer. `offsets`, one cycle after `param`, is what a raw result adds to its
+    largest code of the layer. `offsets`, two cycles after `param`, is what a raw result adds to its
     accumulator (stage 0's threshold, or the affine offset). `w_en` (one bit per memory),
     `w_address` and `w_data` write a parameter word.
     """
@@ -105,8 +105,6 @@ class ThresholdQuantizer(wiring.Component):
                     address=Cat(bits, param),
                     init=self._init[number] if self._init else None,
                 )
-                if stage == 0:
-                    m.d.comb += self.offsets[lane].eq(word[: config.acc_bits])
 
                 def later(value: Value, cycles: int, what: str, name: str = name) -> Value:
                     return delayed(m, value, cycles, f"{what}_{name}", reset_less=True)
@@ -114,6 +112,8 @@ class ThresholdQuantizer(wiring.Component):
                 # A block RAM is slow to answer: nothing but a register is behind it.
                 word, value, bits = later(word, 1, "word"), later(value, 2, "value"), later(bits, 2, "bits")
                 threshold, top = word[: config.acc_bits], config.acc_bits - 1
+                if stage == 0:
+                    m.d.comb += self.offsets[lane].eq(threshold)
                 # A signed comparison, as an unsigned one with the sign bits exchanged: a single carry chain.
                 reached = Cat(value[:top], threshold[top]) >= Cat(threshold[:top], value[top])
                 if config.inverts:

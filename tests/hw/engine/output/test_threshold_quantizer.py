@@ -51,7 +51,7 @@ async def stream(ctx, unit, config, inputs, mask):
             ctx.set(unit.param, param)
         if cycle >= latency:
             codes.append([ctx.get(code) for code in unit.codes])
-        if 1 <= cycle <= len(inputs):
+        if 2 <= cycle <= len(inputs) + 1:
             offsets.append([ctx.get(offset) for offset in unit.offsets])
         await ctx.tick()
     return codes, offsets
