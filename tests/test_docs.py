@@ -85,4 +85,4 @@ def test_the_first_session_runs(capsys):
     """What the package's docstring shows."""
     code = textwrap.dedent(dorefa.__doc__.split("A first session::")[1])
     exec(code, {})
-    assert capsys.readouterr().out == "True 14746.0\n"
+    assert capsys.readouterr().out == "True 14869.0\n"

@@ -46,21 +46,33 @@ def best_reader(network: IntegerNetwork, sizes: Mapping[str, Any]) -> dict:
     fetches, groups, asked = _fetches(sizes), _plane_groups(sizes, sums=sums), sizes.get("column_reads")
 
     @cache
-    def total(reader: _Reader) -> int:
+    def plan(reader: _Reader) -> Plan:
         fixed = {name: sizes[name] for name in _FIXED}
         draft = EngineConfig(**fixed, **reader._asdict(), trunk_bits=16)
-        return Plan.of(network, draft, limits=()).cycles
+        return Plan.of(network, draft, limits=())
+
+    def total(reader: _Reader) -> int:
+        return plan(reader).cycles
+
+    def binds(reader: _Reader) -> bool:
+        return any(part.bound_by == "window reader" for part in plan(reader).pass_cycles)
 
     def luts(reader: _Reader) -> int:
         return _look_up_tables(reader, sizes)
 
     readers = []
     if asked != "shared":
-        # The smallest that costs at most 2 % more cycles than the fastest.
+        # The smallest that costs at most 1 % more cycles than the fastest, or 2 % where it binds no layer.
         kind = asked or "separate"
-        limit = 1.02 * total(_Reader(fetches[-1], groups[0], kind))
+        fastest = total(_Reader(fetches[-1], groups[0], kind))
         apart = sorted((_Reader(fetch, count, kind) for fetch in fetches for count in groups), key=luts)
-        readers.append(next(reader for reader in apart if total(reader) <= limit))
+        readers.append(
+            next(
+                reader
+                for reader in apart
+                if total(reader) <= 1.01 * fastest or (total(reader) <= 1.02 * fastest and not binds(reader))
+            )
+        )
     if asked == "shared" or (asked is None and sizes["cols"] > 1):
         dividing = [fetch for fetch in fetches if sizes["lanes"] % fetch == 0]
         if asked and not dividing and "fetch_bits" not in sizes:

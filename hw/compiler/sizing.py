@@ -48,10 +48,10 @@ def fit(network: IntegerNetwork, **overrides: Any) -> EngineConfig:
     64 x 32 for networks of more than 20 million binary operations; `encoding` is ``bipolar`` where
     all weights are; `quantizer` is ``thresholds`` up to 4 bits and where a layer has no affine form;
     `quant` is the least power of two with which no layer waits for its drain; `fetch_bits` and
-    `plane_groups` make the smallest window reader that costs at most 2 % of the cycles. Several columns
-    share reads (`column_reads`) where array and reader then do more per LUT, with the reader that does most.
-    Where weights stream in, each half of their memory holds the largest tile; where residual trunks stream,
-    their queues are long enough for ports that never wait.
+    `plane_groups` make the smallest window reader that costs at most 1 % of the cycles, or 2 % where no layer
+    waits for it. Several columns share reads (`column_reads`) where array and reader then do more per LUT,
+    with the reader that does most. Where weights stream in, each half of their memory holds the largest tile;
+    where residual trunks stream, their queues are long enough for ports that never wait.
     """
     # The message about an unknown name is the configuration's.
     unknown = overrides.keys() - EngineConfig().as_dict().keys()

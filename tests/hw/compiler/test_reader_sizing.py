@@ -5,6 +5,7 @@ import pytest
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.lower import lower
 from dorefa.golden.random.network import random_network
+from dorefa.golden.zoo import catalog
 from dorefa.hw.compiler.compile import compile_network
 from dorefa.hw.compiler.cycles import predict
 from dorefa.hw.compiler.schedule import schedule
@@ -29,6 +30,15 @@ def test_least_fetch_costs_at_most_two_percent(rng):
         assert config.fetch_bits <= 64
         # The prediction knows the descriptor's length only for the final depths.
         assert cycles(config.fetch_bits) <= 1.03 * cycles(64)
+
+
+def test_a_reader_that_binds_a_layer_costs_one_percent():
+    """Of networks of the paper: a smaller one for which no layer waits, and a larger one where one would."""
+    made = {
+        name: fit(lower(catalog.outline(name, net_w=1, net_a=2)), lanes=lanes, rows=rows)
+        for name, lanes, rows in (("digits", 32, 16), ("svhn-a", 64, 64))
+    }
+    assert {name: config.fetch_bits for name, config in made.items()} == {"digits": 8, "svhn-a": 64}
 
 
 def test_engines_for_no_network(rng):
@@ -90,9 +100,9 @@ def test_columns_share_reads_where_that_is_worth_it(rng):
         for made in (apart, config)
     )
     assert takes < took
-    # One row works so long on a patch that sharing is not worth its size.
+    # One row works so long on a patch that no wider reader is worth its size.
     narrow = fit(integer, cols=4, lanes=64, rows=1, quant=1)
-    assert (narrow.column_reads, narrow.fetch_bits) == ("separate", 32)
+    assert (narrow.column_reads, narrow.fetch_bits) == ("shared", 8)
     # Nothing to share, and lanes that no fetch divides.
     assert fit(integer, cols=1, **sizes).column_reads == "separate"
     assert fit(integer, cols=4, **sizes | {"lanes": 60}).column_reads == "separate"
