@@ -48,8 +48,9 @@ ALLOWED = {
     "hw.pipeline.kernel": "golden golden.lowering hw.fabric hw.pipeline.sums",
     "hw.pipeline.slots": "golden.network golden.lowering hw.lib hw.pipeline.kernel",
     "hw.pipeline.rom": "golden.lowering hw.lib hw.arith hw.fabric hw.pipeline.kernel hw.pipeline.slots",
+    "hw.pipeline.trunk": "golden.network golden.lowering hw.lib hw.pipeline.kernel hw.pipeline.slots",
     "hw.pipeline": "golden golden.network golden.lowering hw.lib hw.fabric hw.shell hw.pipeline.kernel"
-    " hw.pipeline.slots hw.pipeline.rom",
+    " hw.pipeline.slots hw.pipeline.rom hw.pipeline.trunk",
     "hw.verilog": "golden golden.process hw.lib hw.fabric",
     "hw.shell": "golden hw.config hw.interface hw.engine",
     "hw.generate": "golden hw.config hw.interface hw.engine hw.shell hw.compiler hw.verilog",

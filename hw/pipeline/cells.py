@@ -50,6 +50,8 @@ def predicted(plan: PipelinePlan) -> Size:
     total = Size(_chained(pipeline) + _SOURCE + _ERRORS + queue)
     for stage in plan.stages:
         total += _array(stage) if isinstance(stage, RomStage) else _constants(stage)
+    for adder in plan.flow.adders.values():
+        total += Size(adder.cells) + _memory(adder.width, adder.depth)
     return total
 
 
@@ -88,6 +90,8 @@ def _constants(stage: LayerStage) -> Size:
     total += Size(word if stage.steps > 1 else 0)
     if not stage.options.columns:
         total += Size(_masked(stage.raster, digit * kernel.steps))
+    if stage.rounding is not None:
+        total += Size(stage.rounding.cells)
     if stage.quantizer is not None:
         total += Size(stage.quantizer.cells)
     if stage.pool is not None:

@@ -75,14 +75,33 @@ class Pipeline(wiring.Component):
         images = depth // self.slots_per_image
         m.submodules.errors = errors = SyncFIFOBuffered(width=1, depth=images)
         m.d.comb += [errors.w_en.eq(source.ends), errors.w_data.eq(source.wrong)]
-        slots = source.o
-        for number, stage in enumerate(plan.stages):
-            m.submodules[f"layer{number}"] = stage
-            wiring.connect(m, slots, stage.i)
-            slots = stage.o
+        slots = self._stages(m, source)
         m.d.comb += [results.w_en.eq(slots.valid & ~slots.blank), results.w_data.eq(slots.word)]
         self._send(m, results, errors)
         return m
+
+    def _stages(self, m: Module, source: Source) -> Any:
+        """Puts the stages behind the source; returns the slots of results."""
+        flow = self.plan.flow
+        codes: dict[int, Any] = {-1: source.o}
+        trunks: dict[int, Any] = {}
+        for number, stage in enumerate(self.plan.stages):
+            layer = stage.layer
+            m.submodules[f"layer{number}"] = stage
+            wiring.connect(m, codes[layer.source], stage.i)
+            if layer.rescale is not None:
+                trunk = stage.term
+                if layer.add is not None:
+                    m.submodules[f"add{number}"] = adder = flow.adders[number]
+                    wiring.connect(m, stage.term, adder.own)
+                    wiring.connect(m, trunks[layer.add], adder.added)
+                    trunk = adder.o
+                trunks[number] = trunk
+                if layer.code_bits is not None:
+                    wiring.connect(m, trunk, stage.trunk)
+            if layer.rescale is None or layer.code_bits is not None:
+                codes[number] = stage.o
+        return codes[number]
 
     def _send(self, m: Module, results: SyncFIFOBuffered, errors: SyncFIFOBuffered) -> None:
         """Results number by number."""

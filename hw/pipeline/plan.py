@@ -15,14 +15,13 @@ from itertools import takewhile
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
 
+from .flow import Flow, Stage, passes_all
 from .kernel.column_kernel import fits_columns
 from .kernel.kernel import KernelOptions
 from .rom.sizes import rom_choices
 from .rom.stage import RomStage
 from .slots.stream import Stream
 from .stage import LayerStage
-
-Stage = LayerStage | RomStage
 
 # Cycles that a result is in the queue behind the last stage.
 _QUEUE = 2
@@ -40,10 +39,21 @@ class PipelinePlan:
     pace: int
 
     @cached_property
+    def flow(self) -> Flow:
+        """The streams between the stages."""
+        rows, columns, _ = self.network.input_shape
+        flow = Flow(Stream.origin(rows * columns, self.pace))
+        for stage in self.stages:
+            flow.append(stage)
+        return flow
+
+    @property
     def streams(self) -> list[Stream]:
         """What enters each stage, and what leaves the last."""
-        rows, columns, _ = self.network.input_shape
-        return _streams(Stream.origin(rows * columns, self.pace), self.stages)
+        return [
+            *(self.flow.entering(stage.layer) for stage in self.stages),
+            self.flow.codes[len(self.stages) - 1],
+        ]
 
     @property
     def interval(self) -> int:
@@ -62,26 +72,19 @@ class PipelinePlan:
     def flush(self) -> int:
         """Blank slots of the source that push out what waits for more pixels of an image which no other
         follows."""
-        return _behind(self.stages, self.streams)[0]
+        return self.owed(0)[0]
 
     @property
     def settle(self) -> int:
         """Cycles in front of and behind the restart of the stages that the source's blank slots reach."""
-        return _behind(self.stages, self.streams)[1]
+        return self.owed(0)[1]
 
-
-def _streams(first: Stream, stages: Sequence[Stage]) -> list[Stream]:
-    found = [first]
-    for stage in stages:
-        found.append(stage.passed(found[-1]))
-    return found
-
-
-def _behind(stages: Sequence[Stage], streams: Sequence[Stream]) -> tuple[int, int]:
-    """(blank slots, cycles in front of and behind the restart) that an origin owes the stages behind it, up
-    to the next one, which starts anew by itself; streams: what enters each, and what leaves the last."""
-    own = list(takewhile(lambda stage: not isinstance(stage, RomStage), stages))
-    return streams[len(own)].flush, 1 + max((stage.steps for stage in own), default=1)
+    def owed(self, first: int) -> tuple[int, int]:
+        """(blank slots, cycles in front of and behind the restart) that an origin owes the stages from a
+        first one on, up to the next array, which starts anew by itself."""
+        own = list(takewhile(lambda stage: not isinstance(stage, RomStage), self.stages[first:]))
+        settle = 1 + max((stage.steps for stage in own), default=1)
+        return self.flow.flush(first, first + len(own)), settle
 
 
 def make_plan(
@@ -109,9 +112,7 @@ def make_plan(
         stages = _stages(network, pace, options, owed)
         plan = PipelinePlan(network, stages, pace)
         wanted = [
-            _behind(stages[number + 1 :], plan.streams[number + 1 :])
-            if isinstance(stage, RomStage)
-            else (0, 1)
+            plan.owed(number + 1) if isinstance(stage, RomStage) else (0, 1)
             for number, stage in enumerate(stages)
         ]
         more = [(max(a, c), max(b, d)) for (a, b), (c, d) in zip(owed, wanted, strict=True)]
@@ -135,24 +136,27 @@ def _stages(
     """The cheapest stages, of `options` but for how codes are cut; owed: blank slots that each sends if it is
     an array, and cycles around the restart behind them."""
     stages: list[Stage] = []
-    rows, columns, _ = shape = network.input_shape
-    stream = Stream.origin(rows * columns, pace)
-    interval = stream.pixels * pace
-    for layer, (flush, settle) in zip(network.layers, owed, strict=True):
-        constants = list(_constants(layer, shape, stream.spacing, options))
+    rows, columns, _ = network.input_shape
+    interval = rows * columns * pace
+    flow, layers = Flow(Stream.origin(rows * columns, pace)), network.layers
+    for place, (layer, (flush, settle)) in enumerate(zip(layers, owed, strict=True)):
+        spacing = flow.entering(layer).spacing
+        shape = network.input_shape if layer.source < 0 else layers[layer.source].out_shape
+        constants = list(_constants(layer, shape, spacing, options))
         choices: list[Stage] = [stage for stage in constants if stage.problem is None]
-        arrays = (
-            RomStage(sizes, absorbs=options.absorbs, flush=flush, settle=settle)
-            for sizes in rom_choices(layer, shape)
-        )
-        choices += [
-            stage for stage in arrays if stage.busy <= interval and stage.sizes.words <= stream.spacing
-        ]
+        if layer.rescale is None and passes_all(layers, place):
+            arrays = (
+                RomStage(sizes, absorbs=options.absorbs, flush=flush, settle=settle)
+                for sizes in rom_choices(layer, shape)
+            )
+            choices += [stage for stage in arrays if stage.busy <= interval and stage.sizes.words <= spacing]
         if not choices:
             raise InputError(f"layer {layer.name}: {constants[0].problem}; {_ENGINE}")
-        stages.append(stage := min(choices, key=lambda stage: stage.estimate()))
-        stream = stage.passed(stream)
-        shape = layer.out_shape
+        stages.append(min(choices, key=lambda stage: stage.estimate()))
+        try:
+            flow.append(stages[-1])
+        except InputError as error:
+            raise InputError(f"{error}; {_ENGINE}") from None
     return stages
 
 
@@ -175,10 +179,6 @@ def check(network: IntegerNetwork) -> None:
     """Raises :class:`InputError` for what no pipeline runs, with the layer."""
     for index, layer in enumerate(network.layers):
         where = f"layer {layer.name}:"
-        if layer.source != index - 1:
-            raise InputError(f"{where} does not read the layer before it; {_ENGINE}")
-        if layer.rescale is not None or layer.add is not None:
-            raise InputError(f"{where} has a residual trunk; {_ENGINE}")
         if layer.block != (1, 1):
             raise InputError(f"{where} makes blocks of pixels of its channels; {_ENGINE}")
         if layer.codes.size > _MOST_WEIGHTS:

@@ -24,24 +24,28 @@ from .slots.pool import PoolStage
 from .slots.slot import slot_signature
 from .slots.stream import Stream
 from .slots.window import Window
+from .trunk.rounding import Rounding, trunk_bits
 
 
 class LayerStage(wiring.Component):
     """An IntegerLayer whose map of `shape` (H, W, C) comes as slots.
 
     Ports: `i`, slots of its input codes, a_bits each; `o`, slots of its stored codes, out_bits each, or of
-    its sums, two's complement of :attr:`out_bits` each, where it gives a result.
+    its sums, two's complement of :attr:`out_bits` each, where it gives a result. With `rescale` also `term`,
+    what it adds to the trunk; and where it has codes of it `trunk`, the trunk with what is added.
     """
 
     def __init__(self, layer: IntegerLayer, shape: tuple[int, int, int], options: KernelOptions) -> None:
         self.layer, self.shape, self.options = layer, shape, options
         self._values, self.raster = layer_windows(layer, shape)
-        super().__init__(
-            {
-                "i": In(slot_signature(shape[2] * layer.a_bits)),
-                "o": Out(slot_signature(layer.out_channels * self.out_bits)),
-            }
-        )
+        ports = {"i": In(slot_signature(shape[2] * layer.a_bits))}
+        if self.rounding is not None:
+            ports["term"] = Out(slot_signature(layer.out_channels * self.rounding.bits))
+        if self.rounding is not None and layer.code_bits is not None:
+            ports["trunk"] = In(slot_signature(layer.out_channels * trunk_bits(layer)))
+        if self.rounding is None or layer.code_bits is not None:
+            ports["o"] = Out(slot_signature(layer.out_channels * self.out_bits))
+        super().__init__(ports)
 
     @cached_property
     def kernels(self) -> list[ConstantKernel | ColumnKernel]:
@@ -63,6 +67,11 @@ class LayerStage(wiring.Component):
         """What sums are greater by: because codes are, and because of their kernels."""
         own = np.concatenate([kernel.offsets for kernel in self.kernels])
         return signed_offsets(self.layer, self._values) + own
+
+    @cached_property
+    def _negated(self) -> np.ndarray:
+        """Which sums come as their negative."""
+        return np.concatenate([kernel.negated for kernel in self.kernels])
 
     @property
     def sum_bits(self) -> int:
@@ -95,19 +104,34 @@ class LayerStage(wiring.Component):
         """Sums of pixels in what the quantizer compares."""
         return self.layer.pool.area if self._pools_sums and self.layer.pool is not None else 1
 
+    @cached_property
+    def rounding(self) -> Rounding | None:
+        """From sums to the trunk, None of a layer without."""
+        if self.layer.rescale is None:
+            return None
+        return Rounding(self.layer, self.layer.rescale, self.sum_bits, self._negated, self._offsets)
+
+    @property
+    def _pixel_bits(self) -> int:
+        """Bits of what pooling or the quantizer takes of a pixel."""
+        return self.sum_bits if self.rounding is None else trunk_bits(self.layer)
+
     @property
     def value_bits(self) -> int:
         """Bits of what the quantizer compares."""
-        half = 1 << (self.sum_bits - 1)
+        half = 1 << (self._pixel_bits - 1)
         return bits_for(-half * self._area, (half - 1) * self._area)
 
     @cached_property
     def quantizer(self) -> ConstantQuantizer | None:
-        """None of a layer whose sums are a result."""
-        if self.layer.is_result:
+        """None of a layer without codes."""
+        if self.layer.code_bits is None:
             return None
-        negated = np.concatenate([kernel.negated for kernel in self.kernels])
-        return ConstantQuantizer(self.layer, self.value_bits, negated, self._area * self._offsets)
+        negated, offsets = self._negated, self._area * self._offsets
+        if self.rounding is not None:
+            # The trunk is neither.
+            negated, offsets = np.zeros_like(negated), np.zeros_like(offsets)
+        return ConstantQuantizer(self.layer, self.value_bits, negated, offsets)
 
     @cached_property
     def pool(self) -> PoolStage | None:
@@ -117,7 +141,7 @@ class LayerStage(wiring.Component):
             return None
         bits, out_bits, signed = layer.code_bits or 1, layer.code_bits or 1, False
         if pool.kind == "average":
-            bits, out_bits, signed = self.sum_bits, self.value_bits, True
+            bits, out_bits, signed = self._pixel_bits, self.value_bits, True
         elif pool.kind == "average_codes":
             out_bits = (((1 << bits) - 1) * pool.area).bit_length()
         shape = self.raster.outputs
@@ -139,8 +163,16 @@ class LayerStage(wiring.Component):
         return "planes" if self.steps > 1 else "constant"
 
     def passed(self, stream: Stream) -> Stream:
-        """What leaves, of what enters."""
+        """What leaves, of what enters, where there is no trunk."""
+        return self.behind(self.summed(stream))
+
+    def summed(self, stream: Stream) -> Stream:
+        """The sums of what enters, or its terms of the trunk."""
         stream = stream.through(self.raster).later(self.steps + self.latency)
+        return stream if self.rounding is None else stream.later(self.rounding.latency)
+
+    def behind(self, stream: Stream) -> Stream:
+        """What leaves of sums, or of the trunk."""
         if self.quantizer is not None:
             stream = stream.later(self.quantizer.latency)
         return stream if self.pool is None else self.pool.passed(stream)
@@ -156,6 +188,11 @@ class LayerStage(wiring.Component):
         wiring.connect(m, wiring.flipped(self.i), window.i)
         slots = self._flags(m, window, window.latency - 1 + self.latency)
         slots = slots | {"word": self._sums(m, window)}
+        if self.rounding is not None:
+            self._round(m, self.rounding, slots)
+            if layer.code_bits is None:
+                return m
+            slots = {name: getattr(self.trunk, name) for name in slots}
         pool = self.pool
         if pool is not None:
             m.submodules.pool = pool
@@ -220,6 +257,15 @@ class LayerStage(wiring.Component):
             m.d.comb += result.eq(value.as_signed() - (offset if layer.is_result else 0))
             results.append(result)
         return Cat(results)
+
+    def _round(self, m: Module, rounding: Rounding, slots: dict[str, Value]) -> None:
+        """Hands out the terms of sums."""
+        m.submodules.rounding = rounding
+        m.d.comb += rounding.values.eq(slots["word"])
+        for name in ("valid", "blank", "restart"):
+            late = delayed(m, slots[name], rounding.latency, f"term_{name}")
+            m.d.comb += getattr(self.term, name).eq(late)
+        m.d.comb += self.term.word.eq(rounding.terms)
 
     def _through(self, m: Module, pool: PoolStage, slots: dict[str, Value]) -> dict[str, Value]:
         m.d.comb += [getattr(pool.i, name).eq(value) for name, value in slots.items()]

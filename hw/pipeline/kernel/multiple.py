@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from amaranth import Const, Value
+from collections.abc import Sequence
+
+from amaranth import Const, Module, Signal, Value
 
 
 def canonical_digits(number: int) -> list[tuple[int, int]]:
@@ -22,4 +24,18 @@ def multiple(value: Value, factor: int) -> Value:
     total: Value = Const(0)
     for place, digit in reversed(canonical_digits(factor)):
         total = total + (value << place) if digit > 0 else total - (value << place)
+    return total
+
+
+def registered_sum(m: Module, terms: Sequence[Value], levels: int) -> Value:
+    """The sum of the terms after so many levels of pairs, each with a register."""
+    rest = list(terms)
+    for _ in range(levels):
+        pairs = [sum(rest[at : at + 2], Const(0)) for at in range(0, len(rest), 2)]
+        rest = []
+        for pair in pairs:
+            register = Signal(pair.shape(), name="scaled", reset_less=True)
+            m.d.sync += register.eq(pair)
+            rest.append(register)
+    (total,) = rest
     return total

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +14,7 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.affine_form import Affine, affine_form
 from dorefa.golden.lowering.integer_network import IntegerLayer
 
-from .multiple import canonical_digits
+from .multiple import canonical_digits, registered_sum
 from .thresholds import at_least, count_reached
 
 # Code bits up to which comparisons with every threshold are smaller than a multiplication.
@@ -107,25 +106,11 @@ class ConstantQuantizer(wiring.Component):
             for place, digit in canonical_digits(factor)
         ]
         terms.append(Const(offset))
-        total = _registered_sum(m, terms, self.latency - 1)
+        total = registered_sum(m, terms, self.latency - 1)
         result, below = total >> shift, total[:shift]
         if tie:
             result = result - (result[0] & (below == 0))
         return _clipped(result, (1 << self.code_bits) - 1)
-
-
-def _registered_sum(m: Module, terms: Sequence[Value], levels: int) -> Value:
-    """The sum of the terms after so many levels of pairs, each with a register."""
-    rest = list(terms)
-    for _ in range(levels):
-        pairs = [sum(rest[at : at + 2], Const(0)) for at in range(0, len(rest), 2)]
-        rest = []
-        for pair in pairs:
-            register = Signal(pair.shape(), name="scaled", reset_less=True)
-            m.d.sync += register.eq(pair)
-            rest.append(register)
-    (total,) = rest
-    return total
 
 
 def _clipped(value: Value, most: int) -> Value:

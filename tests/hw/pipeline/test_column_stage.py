@@ -36,6 +36,7 @@ def layer_of(geometry, shape, bits, signed, outputs, rng):
         out_bits=None,
         code_bits=None,
         is_result=True,
+        rescale=None,
         pool=None,
         acc_min=-most,
         acc_max=most,
