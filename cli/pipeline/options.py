@@ -83,7 +83,9 @@ def layer_reports(plan: PipelinePlan) -> list[dict[str, Any]]:
     """A dictionary for each layer: `name`, `structure` ("constant", "planes" or "rom"), `steps`, the cycles
     that a pixel takes, of an array one that leaves; `spacing_cycles`, the least from one that comes to the
     next one; `latency_cycles` from the pixels that a sum needs to the sum, of an array from the whole map to
-    its first pixel."""
+    its first pixel; `adds`, the layer whose trunk is added, and `waiting_pixels`, as many as wait in a memory
+    for that at most, or None and 0."""
+    adders, layers = plan.flow.adders, plan.network.layers
     return [
         {
             "name": stage.layer.name,
@@ -91,8 +93,10 @@ def layer_reports(plan: PipelinePlan) -> list[dict[str, Any]]:
             "steps": stage.steps,
             "spacing_cycles": stream.spacing,
             "latency_cycles": stage.latency,
+            "adds": None if stage.layer.add is None else layers[stage.layer.add].name,
+            "waiting_pixels": adders[place].depth if place in adders else 0,
         }
-        for stage, stream in zip(plan.stages, plan.streams, strict=False)
+        for place, (stage, stream) in enumerate(zip(plan.stages, plan.streams, strict=False))
     ]
 
 
@@ -108,5 +112,8 @@ def plan_report(plan: PipelinePlan) -> dict[str, Any]:
 
 def plan_table(plan: PipelinePlan) -> tuple[list[str], list[list[object]]]:
     """(header, rows) of the layers."""
-    header = ["layer", "structure", "cycles a pixel", "cycles to the next", "latency"]
-    return header, [list(report.values()) for report in layer_reports(plan)]
+    header = ["layer", "structure", "cycles a pixel", "cycles to the next", "latency", "adds", "waiting"]
+    rows = [["" if value is None else value for value in report.values()] for report in layer_reports(plan)]
+    # Without trunks nothing is added.
+    columns = len(header) if plan.flow.adders else -2
+    return header[:columns], [row[:columns] for row in rows]

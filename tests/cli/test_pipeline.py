@@ -24,6 +24,17 @@ def model(tmp_path):
     return str(path)
 
 
+@pytest.fixture
+def residual_model(tmp_path):
+    """One with two additions of trunks."""
+    path = tmp_path / "residual.npz"
+    npz.save(
+        random_network(27, residual=True, max_macs=20_000, max_size=6, max_channels=6, wide_padding=False),
+        path,
+    )
+    return str(path)
+
+
 def run(capsys, *arguments):
     """(status, report, standard error)."""
     status = main([*arguments, "--json", "-"])
@@ -140,6 +151,24 @@ def test_simulate(model, simulator, tmp_path, capsys):
     assert report["measured_latency_cycles"] == report["latency_cycles"]
     assert np.load(numbers).shape[0] == 3
     assert "bit-exact: yes" in said
+
+
+def test_residual(residual_model, tmp_path, capsys):
+    """Reports say what is added, and the Verilog is bit-exact and as late as planned."""
+    status, report, said = run(
+        capsys, "simulate", residual_model, "--architecture", "pipeline", "--effort", "5", "--limit", "3"
+    )
+    assert status == 0 and report["bit_exact"] and report["images"] == 3
+    assert report["measured_latency_cycles"] == report["latency_cycles"]
+    names = [layer["name"] for layer in report["layers"]]
+    adding = [layer for layer in report["layers"] if layer["adds"] is not None]
+    assert adding and all(layer["adds"] in names and layer["waiting_pixels"] > 0 for layer in adding)
+    assert all(layer["waiting_pixels"] == 0 for layer in report["layers"] if layer not in adding)
+    assert re.search(r"structure +.* adds +waiting", said)
+    folder = tmp_path / "out"
+    options = ("--model", residual_model, "--architecture", "pipeline", "--effort", "5")
+    assert run(capsys, "generate", "-o", str(folder), *options)[0] == 0
+    assert json.loads((folder / "pipeline.json").read_text())["layers"] == report["layers"]
 
 
 @pytest.mark.parametrize("target", ["ecp5", "ice40"])

@@ -56,6 +56,8 @@ class Rounding(wiring.Component):
     def bits(self) -> int:
         """Bits of what leaves, per channel."""
         layer, rescale = self._layer, self._rescale
+        if layer.add is None:
+            return trunk_bits(layer)
         codes = 1 << layer.a_bits
         low, high = (-codes // 2, codes // 2 - 1) if layer.a_signed else (0, codes - 1)
         ranges = [

@@ -26,9 +26,8 @@ def network_of(seed, size=8, **options):
         max_channels=13,
         encodings=list(Encoding),
         allow_average=True,
-        allow_pool_padding=True,
         wide_padding=False,
-        **options,
+        **({"allow_pool_padding": True} | options),
     )
     return lower(drawn)
 
@@ -48,11 +47,15 @@ def text_of(top):
     return export.export(top, name=export.MODULE)
 
 
+@pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize("number", range(6))
-def test_random_networks(number, seed):
+def test_random_networks(number, residual, seed):
     number += 500 + 1000 * seed
     rng = np.random.default_rng(number)
-    network = network_of(number)
+    options = (
+        {"residual": True, "conv_layers": 2 + number % 3, "allow_pool_padding": False} if residual else {}
+    )
+    network = network_of(number, **options)
     plan = make_plan(
         network, evaluations=20, absorbs=bool(number % 2), pace=int(rng.choice([1, 1, 3])), seed=number
     )

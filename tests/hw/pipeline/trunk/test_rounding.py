@@ -42,7 +42,7 @@ def test_terms(shift, a_signed, rng):
     b[0] = 0
     parameters = Rescale(m=m, b=b, f=shift, scale=np.float32(1), bits=32)
     values = rng.integers(-3, 4, (CHANNELS, 3, 3, 2))
-    layer = SimpleNamespace(a_bits=2, a_signed=a_signed, values=values, out_channels=CHANNELS)
+    layer = SimpleNamespace(add=0, a_bits=2, a_signed=a_signed, values=values, out_channels=CHANNELS)
     negated, offsets = rng.integers(0, 2, CHANNELS).astype(bool), rng.integers(-9, 10, CHANNELS)
     codes = (-2, 1) if a_signed else (0, 3)
     ends = np.array(accumulator_ranges(values, *codes)).T
