@@ -26,7 +26,7 @@ def model(tmp_path):
 
 @pytest.fixture
 def residual_model(tmp_path):
-    """One with two additions of trunks."""
+    """One with additions of trunks."""
     path = tmp_path / "residual.npz"
     npz.save(
         random_network(27, residual=True, max_macs=20_000, max_size=6, max_channels=6, wide_padding=False),

@@ -12,7 +12,15 @@ from dorefa.synth.flow.units import make_pipeline_unit
 
 
 def network(name):
-    """A zoo network of one-bit weights and two-bit activations, or a random one by its number."""
+    """A zoo network of one-bit weights and two-bit activations, "residual N", a random one of
+    these with trunks, or any random one by its number."""
+    _, _, number = str(name).partition(" ")
+    if number:
+        widths = {"w_bits": 1, "a_bits": 2, "wide_padding": False}
+        drawn = random_network(
+            int(number), max_macs=30_000, max_size=10, max_channels=12, residual=True, **widths
+        )
+        return lower(drawn)
     if isinstance(name, str):
         return lower(catalog.load(name, net_w=1, net_a=2))
     return lower(
@@ -25,7 +33,10 @@ def network(name):
 ZOO = [pytest.param("digits-small", pace, marks=pytest.mark.slow) for pace in (1, 4, 16)]
 
 
-@pytest.mark.parametrize("name, pace", [(1, 1), (2, 1), (3, 4), (4, 30), (5, 2), *ZOO])
+RANDOM = [(1, 1), (2, 1), (3, 4), (4, 30), (5, 2), ("residual 9", 1), ("residual 14", 1), ("residual 38", 3)]
+
+
+@pytest.mark.parametrize("name, pace", [*RANDOM, *ZOO])
 def test_cells_and_block_rams(name, pace, tmp_path):
     """Within a tenth."""
     plan = make_plan(network(name), absorbs=True, pace=pace, evaluations=20)
