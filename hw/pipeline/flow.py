@@ -59,8 +59,8 @@ class Flow:
             self.codes[place] = stage.behind(trunk)
 
     def flush(self, first: int, behind: int) -> int:
-        """Blank slots that an origin in front of layer `first` owes the stages up to the one in front of
-        layer `behind`, and what reads their last one's slots."""
+        """Blank slots that an origin in front of layer `first` owes the stages before layer `behind`: they
+        push out what leaves the last one, and all sums of trunks, or pixels would stay in memories."""
         ends = [self.codes[behind - 1]]
         ends += [adder.passed for place, adder in self.adders.items() if first <= place < behind]
         return max(stream.flush for stream in ends)

@@ -309,9 +309,7 @@ def test_refusals(arguments, message, model, tmp_path, capsys):
     assert not folder.exists()
 
 
-def test_residual_networks_are_for_the_engine(tmp_path, capsys):
-    path = str(tmp_path / "residual.npz")
-    npz.save(random_network(2, max_macs=20_000, residual=True, conv_layers=2, wide_padding=False), path)
-    status, report, error = run(capsys, "check", path, "--architecture", "pipeline", "--effort", "0")
+def test_layers_of_many_weights_are_for_the_engine(capsys):
+    status, report, error = run(capsys, "check", "svhn-a", "--architecture", "pipeline", "--effort", "0")
     assert status == 1 and report["supported"] is False
     assert "the engine (--architecture engine) runs it" in error
