@@ -1,4 +1,4 @@
-"""`dorefa explore`: which engine to take for a network on a target, device or board."""
+"""`dorefa explore`: which engine or pipeline to take for a network on a target, device or board."""
 
 import argparse
 import csv
@@ -9,12 +9,14 @@ from dorefa.golden.files import write_files
 
 from .common import options
 from .common.output import Output, Progress, new_folder
+from .pipeline.explore import pipeline_points
+from .pipeline.options import add_architecture, refuse_options
 
-SUMMARY = "measure many engines for a network and recommend one"
+SUMMARY = "measure many engines or pipelines for a network and recommend one"
 EXAMPLE = "dorefa explore digits --target ecp5 --lanes 16,32,64 --rows 8,16 -o explored"
 TABLE = "explore.csv"
 PICTURES = tuple(f"{plot}.{kind}" for plot in ("throughput", "efficiency") for kind in ("png", "svg"))
-# Parameters that are in the table whether explored or not.
+# Engine parameters that are in the table whether explored or not.
 _ALWAYS = ("lanes", "rows", "cols", "quantizer", "structure", "pipeline")
 
 
@@ -29,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help=f"one of {', '.join(catalog.TARGETS)} (default: the board's, or {catalog.DEFAULT})",
     )
-    parser.add_argument("--device", metavar="D", help="what has to hold the engine (a wrong name lists them)")
+    parser.add_argument("--device", metavar="D", help="what has to hold it (a wrong name lists them)")
     parser.add_argument("--board", metavar="B", help="a board that has to hold it (a wrong name lists them)")
     parser.add_argument("-o", "--output", metavar="DIR", help=f"where {TABLE} and the plots (PNG, SVG) go")
     parser.add_argument(
@@ -48,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_network_options(parser)
     options.add_engine_options(parser, lists=True)
+    add_architecture(parser, lists=True)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,23 +65,27 @@ def run(args: argparse.Namespace) -> int:
     if args.jobs is not None and args.jobs < 1:
         raise InputError(f"--jobs is {args.jobs}; accepted: at least 1")
     values = options.engine_lists(args)
+    refuse_options(args)
     if args.output is not None:
         require("matplotlib", "explore")
     network = lower(options.load_network(args.model, args))
-    grid = explore.grid(network, values, goal)
-    names = list(dict.fromkeys((*_ALWAYS, *grid[0])))
+    tasks = _tasks(args, network, values, goal)
+    names = ["architecture", *_ALWAYS]
+    names = list(dict.fromkeys((*names, *(name for task in tasks for name in task["parameters"]))))
     with nullcontext() if args.output is None else new_folder(args.output) as folder:
         if folder:
             out.claim(outputs={"--output": [folder / name for name in (TABLE, *PICTURES)]})
-        with Progress("explore", len(grid)) as progress:
+        with Progress("explore", len(tasks)) as progress:
             points, cached = explore.explore(
-                network, grid, goal, jobs=args.jobs, cluster=args.cluster, progress=progress.update
+                network, tasks, goal, jobs=args.jobs, cluster=args.cluster, progress=progress.update
             )
         front, best = explore.pareto(points), explore.recommend(points)
         for point in points:
             point["pareto"] = point in front
         files = _write(folder, points, names, f"{network.name} on {_place(goal)}") if folder else []
-    _say(out, points, names, cached, best, goal)
+    why = best and explore.reason_for(points, best)
+    _say(out, points, names, cached, goal)
+    _recommend(out, best, why, goal)
     for name in files:
         out.say(f"wrote {name}")
     out.report(
@@ -91,11 +98,28 @@ def run(args: argparse.Namespace) -> int:
             "measured": len(points) - cached,
             "cached": cached,
             "recommended": best,
+            "recommended_because": why,
             "files": files,
             "tools": explore.tool_versions(),
         }
     )
     return 0
+
+
+def _tasks(args, network, values, goal):
+    """Architecture and parameters of every point that is asked for."""
+    from dorefa.synth.explore import explore
+
+    grids = {}
+    if args.architecture != "pipeline":
+        grids["engine"] = explore.grid(network, values, goal)
+    if args.architecture != "engine":
+        grids["pipeline"] = pipeline_points(args, network, goal)
+    return [
+        {"architecture": architecture, "parameters": parameters}
+        for architecture, grid in grids.items()
+        for parameters in grid
+    ]
 
 
 def _goal(args):
@@ -135,9 +159,9 @@ def _place(goal):
 
 
 def _parameters(point, names):
-    """Engine parameters of a point, None for those that could not be sized."""
-    config = point["config"] or point["parameters"]
-    return [config.get(name) for name in names]
+    """What a point is, None for parameters that it has not or that could not be sized."""
+    own = {"architecture": point["architecture"]} | (point["config"] or point["parameters"])
+    return [own.get(name) for name in names]
 
 
 def _write(folder, points, names, title):
@@ -156,40 +180,59 @@ def _write(folder, points, names, title):
     return [str(folder / name) for name in contents]
 
 
-def _say(out, points, names, cached, best, goal):
-    """Prints the points, why some are none, and the recommendation."""
+def _area_of(goal):
+    """(figure of a point's size on this target, its name)."""
     from dorefa.synth.targets.catalog import find_target
 
+    return ("luts", "LUTs") if find_target(goal.target).cells.luts else ("cells", "cells")
+
+
+def _say(out, points, names, cached, goal):
+    """Prints the points, and why some are none."""
     columns = zip(*(_parameters(point, names) for point in points), strict=True)
     changing = [name for name, own in zip(names, columns, strict=True) if len({*own} - {None}) > 1]
-    area = "luts" if find_target(goal.target).cells.luts else "cells"
-    figures = {
-        "cycles": "cycles",
-        "utilization": "utilization",
-        area: area.replace("luts", "LUTs"),
-        "ffs": "FFs",
-        "brams": "BRAMs",
-    }
+    area, area_name = _area_of(goal)
+    figures = {"cycles": "cycles"}
+    if any(point["architecture"] == "pipeline" for point in points):
+        figures["latency_cycles"] = "latency"
+    if any(point["architecture"] == "engine" for point in points):
+        figures["utilization"] = "utilization"
+    figures |= {area: area_name, "ffs": "FFs", "brams": "BRAMs"}
     if goal.pnr:
         figures |= {"fmax_mhz": "MHz", "images_per_second": "images/s"}
     else:
         figures["images_per_second_per_mhz"] = "images/s/MHz"
+    # An interval stands in the column of cycles.
+    shown = [name for name in changing if name != "interval"]
     rows = []
     for point in points:
-        line = _parameters(point, changing) + [point[name] for name in figures]
+        line = _parameters(point, shown) + [point[name] for name in figures]
         rows.append([*line, "front" if point["pareto"] else "unusable" if point["reason"] else ""])
-    out.table([*changing, *figures.values(), "Pareto"], rows)
+    out.table([*shown, *figures.values(), "Pareto"], rows)
     for point in points:
         if point["reason"]:
             own = zip(changing, _parameters(point, changing), strict=True)
-            out.say(f"unusable: {' '.join(f'{name} {value}' for name, value in own)}: {point['reason']}")
+            named = " ".join(f"{name} {value}" for name, value in own if value is not None)
+            out.say(f"unusable: {named}: {point['reason']}")
     out.say(f"{len(points)} points, {cached} of them from the cache")
+
+
+def _recommend(out, best, why, goal):
+    """Prints the point to take, and why."""
     if best is None:
         out.say(f"recommended: none, because no point fits {_place(goal)}")
         return
-    chosen = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in best["parameters"].items())
+    parameters = dict(best["parameters"])
+    if best["architecture"] == "pipeline" or why:
+        parameters = {"architecture": best["architecture"]} | parameters
+    chosen = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in parameters.items())
     out.say(f"recommended, the fastest {'that fits' if goal.device else 'on'} {_place(goal)}: {chosen}")
-    line = f"{best[area]:,} {figures[area]}, {best['brams']:,} block RAMs, {best['cycles']:,} cycles an image"
+    area, area_name = _area_of(goal)
+    line = f"{best[area]:,} {area_name}, {best['brams']:,} block RAMs, {best['cycles']:,} cycles an image"
+    if best["latency_cycles"] is not None:
+        line += f", {best['latency_cycles']:,} from its first pixel to its last number"
     if goal.pnr:
         line += f", {best['images_per_second']:,.1f} images a second at {best['fmax_mhz']:.2f} MHz"
     out.say(line)
+    if why:
+        out.say(f"because {why}")

@@ -5,6 +5,7 @@ import textwrap
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
@@ -86,3 +87,9 @@ def test_the_first_session_runs(capsys):
     code = textwrap.dedent(dorefa.__doc__.split("A first session::")[1])
     exec(code, {})
     assert capsys.readouterr().out == "True 14869.0\n"
+
+
+def test_the_picture_of_both_architectures_is_true():
+    drawn = (ROOT / "docs" / "images" / "architectures.svg").read_text()
+    draw = run_path(str(ROOT / "docs" / "architectures.py"))["draw"]
+    assert drawn == draw(), "accepted: the output of python docs/architectures.py"

@@ -11,7 +11,7 @@ from ..common import options
 from ..common.output import Output
 from .device import named_device
 from .options import NO_PLAN, plan_report, plan_table
-from .plan import device_plan, effort_of, pipeline_plan
+from .plan import device_plan, effort_of, pace_of, pipeline_plan
 
 
 def check_pipeline(args: argparse.Namespace) -> int:
@@ -22,11 +22,13 @@ def check_pipeline(args: argparse.Namespace) -> int:
     out = Output(args.json, inputs=options.input_files(args))
     network = lower(options.load_network(args.model, args))
     device = None if args.device is None else named_device(args.device)
+    effort = effort_of(args)
+    pace_of(args, network)  # a wrong one says nothing of the network
     try:
         if device is None:
             plan, size = pipeline_plan(args, network), None
         else:
-            plan, size = device_plan(args, network, device, effort=effort_of(args))
+            plan, size = device_plan(args, network, device, effort=effort)
     except InputError as error:
         out.say(f"problem: {error}")
         out.report({"supported": False, "problems": [str(error)]} | NO_PLAN)

@@ -23,22 +23,26 @@ NO_PLAN: dict[str, Any] = {
 }
 
 
-def add_architecture(parser: argparse.ArgumentParser) -> None:
-    """Adds `--architecture` and what only pipelines have."""
+def add_architecture(parser: argparse.ArgumentParser, *, lists: bool = False) -> None:
+    """Adds `--architecture` and what only pipelines have; lists: for an exploration, of several intervals and
+    both architectures."""
     group = parser.add_argument_group("architecture")
     group.add_argument(
         "--architecture",
         choices=("engine", "pipeline", "auto"),
         default="engine",
         help="engine: one array for all layers, weights in memories (default); pipeline: a stage per layer, "
-        "weights in the logic; auto: a pipeline where one fits the device",
+        f"weights in the logic; auto: {'both' if lists else 'a pipeline where one fits the device'}",
     )
-    group.add_argument(
-        "--interval",
-        type=int,
-        metavar="N",
-        help="of a pipeline: cycles from an image to the next one that are enough (default: a pixel a cycle)",
-    )
+    interval = "of a pipeline: cycles from an image to the next one that are enough"
+    if lists:
+        group.add_argument(
+            "--interval",
+            metavar="N[,N...]",
+            help=f"{interval} (default: a pixel every 1, 2, 4, ... cycles, as far as that saves cells)",
+        )
+    else:
+        group.add_argument("--interval", type=int, metavar="N", help=f"{interval} (default: a pixel a cycle)")
     group.add_argument(
         "--effort",
         type=int,
@@ -55,15 +59,20 @@ def is_pipeline(args: argparse.Namespace) -> bool:
         if args.architecture == "engine":
             # What is said of a pipeline was for the other choice.
             return False
+    refuse_options(args)
+    return bool(args.architecture == "pipeline")
+
+
+def refuse_options(args: argparse.Namespace) -> None:
+    """Raises :class:`InputError` for options of the one architecture where the other one is asked for."""
     if args.architecture == "pipeline":
         _refuse_engine_options(args)
-        return True
-    for name in ("interval", "effort"):
-        if getattr(args, name) is not None:
-            raise InputError(
-                f"--{name} is {getattr(args, name)}; accepted: only with --architecture pipeline, auto"
-            )
-    return False
+    if args.architecture == "engine":
+        for name in ("interval", "effort"):
+            if getattr(args, name) is not None:
+                raise InputError(
+                    f"--{name} is {getattr(args, name)}; accepted: only with --architecture pipeline, auto"
+                )
 
 
 def _refuse_engine_options(args: argparse.Namespace) -> None:

@@ -19,8 +19,13 @@ _LONGEST_INTERVAL = 1 << 32  # cycles: more than a minute of any clock
 def pace_of(args: argparse.Namespace, network: IntegerNetwork) -> int:
     """Cycles from a pixel to the next one. InputError for an interval that no pipeline has."""
     rows, columns, _ = network.input_shape
+    return checked_pace(rows * columns if args.interval is None else args.interval, network)
+
+
+def checked_pace(interval: int, network: IntegerNetwork) -> int:
+    """:func:`pace_of` an interval."""
+    rows, columns, _ = network.input_shape
     least = rows * columns
-    interval = least if args.interval is None else args.interval
     if not least <= interval <= _LONGEST_INTERVAL:
         raise InputError(
             f"--interval is {interval}; accepted: {least}, a pixel a cycle, to {_LONGEST_INTERVAL}"

@@ -1,5 +1,5 @@
-"""Explorations: every engine of a grid measured for a network, side by side, each only once; which points
-no other beats, and which one to take."""
+"""Explorations: every engine of a grid and every pipeline measured for a network, side by side, each only
+once; which points no other beats, and which one to take."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _packages() -> tuple[str, ...]:
 
 
 def work_of(network: IntegerNetwork, goal: Goal) -> Work:
-    """What is done with the engine parameters of a point of this integer network."""
+    """What is done with a point of this integer network."""
     return Work(
         function="dorefa.synth.explore.point:measure_task",
         common=(network, goal),
@@ -87,13 +87,15 @@ def explore(
     cluster: str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[list[dict], int]:
-    """Measures the engines of :func:`grid` for an integer network: (points as :func:`measure` makes them
-    with `parameters`, in the order of `points`; how many of them came from the cache).
+    """Measures points for an integer network: (they as :func:`measure` makes them, with what is in `points`,
+    in their order; how many of them came from the cache).
 
-    jobs: processes on this machine, by default one per processor; cluster: address of a Dask scheduler whose
-    workers measure instead; progress: called with the number of points done. Each point is kept as soon
-    as it is there, so an interrupted exploration goes on where it was. Raises :class:`InputError` when
-    joblib, distributed or the cache is missing, or a process of this machine is killed.
+    points: {`architecture`: ``engine`` or ``pipeline``, `parameters`: those of :func:`grid` here, or of
+    :mod:`.pipelines`}; jobs: processes on this machine, by default one per processor; cluster: address of a
+    Dask scheduler whose workers measure instead; progress: called with the number of points done. Each point
+    is kept as soon as it is there, so an interrupted exploration goes on where it was. Raises
+    :class:`InputError` when joblib, distributed or the cache is missing, or a process of this machine is
+    killed.
     """
     measured, cached = {}, 0
     if progress is not None:
@@ -103,7 +105,7 @@ def explore(
         cached += outcome.cached
         if progress is not None:
             progress(len(measured))
-    return [{"parameters": own} | measured[number] for number, own in enumerate(points)], cached
+    return [own | measured[number] for number, own in enumerate(points)], cached
 
 
 def area(point: dict) -> int:
@@ -132,3 +134,22 @@ def recommend(points: Sequence[dict]) -> dict | None:
     """The fastest point with nothing in the way, of equals the smallest; None without any."""
     front = pareto(points)
     return front[-1] if front else None
+
+
+def reason_for(points: Sequence[dict], best: dict) -> str | None:
+    """Why the recommended point `best` and none of the other architecture, in words; None where one alone
+    was explored."""
+    others = [point for point in points if point["architecture"] != best["architecture"]]
+    if not others:
+        return None
+    kind = others[0]["architecture"]
+    other = recommend(others)
+    if other is None:
+        return f"no {kind} of {len(others)} is usable: {others[0]['reason']}"
+    unit = "images/s/MHz" if other["images_per_second"] is None else "images/s"
+    cells = "cells" if other["luts"] is None else "LUTs"
+    return (
+        f"the fastest {kind} has {speed(other):,.1f} {unit} with {area(other):,} {cells}: this is "
+        f"{speed(best) / speed(other):.2f} times that speed with {area(best) / area(other):.2f} times the "
+        f"{cells}"
+    )

@@ -203,7 +203,7 @@ def test_synth(model, target, capsys):
         ),
         (
             ["check", "MODEL", "--architecture", "pipeline", "--interval", "1"],
-            "small.npz does not run as a pipeline: --interval is 1; accepted: ",
+            "dorefa: --interval is 1; accepted: ",
         ),
         (
             ["check", "svhn-a", "--architecture", "pipeline"],
