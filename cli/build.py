@@ -13,6 +13,7 @@ from dorefa.golden.files import write_files
 from .common import options
 from .common.boards import DEFAULT_BAUD, SETTINGS
 from .common.output import Output, Progress, new_folder
+from .pipeline.device import check_board
 from .pipeline.options import add_architecture, is_pipeline, plan_report, plan_table
 from .pipeline.plan import pipeline_plan
 from .training.options import training_asked, training_engine
@@ -108,6 +109,7 @@ def _build_pipeline(out: Output, args: argparse.Namespace, board: Board) -> int:
     check_scores(network)
     check_rates(board, clock_hz=_clock(args, board), baud=args.baud)
     plan = pipeline_plan(args, network, absorbs=absorbs_leaves(board.family))
+    check_board(plan, board)
     line = {"board": args.board, "baud": args.baud}
     made, paths = _make(
         out,

@@ -90,6 +90,8 @@ def run(args: argparse.Namespace) -> int:
     out = Output(args.json, inputs=options.input_files(args))
     pipeline = is_pipeline(args)
     target = find_target(args.target)
+    if args.device is not None:
+        target.find_device(args.device)
     gates = target.gates is not None
     if not gates and args.liberty is not None:
         raise InputError(

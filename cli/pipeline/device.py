@@ -9,9 +9,12 @@ from dorefa.golden.errors import InputError
 
 from ..common import options
 from ..common.output import Output
+from .engine_options import engine_options
 from .plan import device_plan, effort_of, pace_of
 
 if TYPE_CHECKING:
+    from dorefa.hw.pipeline.plan import PipelinePlan
+    from dorefa.synth.boards.catalog import Board
     from dorefa.synth.targets.target import Device, Target
 
 
@@ -29,15 +32,28 @@ def named_device(name: str | None) -> Device:
     return target.devices[0] if name is None else target.find_device(name)
 
 
+def check_board(plan: PipelinePlan, board: Board) -> None:
+    """Raises :class:`InputError` where a board certainly has no room for a plan, before it is synthesized."""
+    from dorefa.hw.pipeline.cells import predicted
+    from dorefa.hw.pipeline.fit import check_room
+    from dorefa.synth.boards.catalog import device_of
+    from dorefa.synth.flow.units import room_of
+
+    if board.target is sized_target():
+        try:
+            check_room(predicted(plan), room_of(device_of(board)))
+        except InputError as error:
+            raise InputError(f"{plan.network.name} as a pipeline {error}") from None
+
+
 def choose(args: argparse.Namespace) -> str:
     """The architecture of `--architecture auto`, and says why: the pipeline where the network runs as one and
     fits the device, that of the board, or the first one that pipelines are sized for."""
     from dorefa.golden import lower
 
     out = Output(args.json)
-    if overrides := options.engine_overrides(args):
-        name, value = next(iter(overrides.items()))
-        out.say(f"architecture: engine, because --{name.replace('_', '-')} is {value}")
+    for name, value in engine_options(args).items():
+        out.say(f"architecture: engine, because --{name} is {value}")
         return "engine"
     if args.model is None:
         raise InputError("--architecture auto needs a network; accepted: --model MODEL beside it")

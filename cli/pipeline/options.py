@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from dorefa.golden.errors import InputError
 
-from ..common import options
 from .device import choose
+from .engine_options import engine_options
 
 if TYPE_CHECKING:
     from dorefa.hw.pipeline.plan import PipelinePlan
@@ -66,26 +66,14 @@ def is_pipeline(args: argparse.Namespace) -> bool:
 def refuse_options(args: argparse.Namespace) -> None:
     """Raises :class:`InputError` for options of the one architecture where the other one is asked for."""
     if args.architecture == "pipeline":
-        _refuse_engine_options(args)
+        for name, value in engine_options(args).items():
+            raise InputError(f"--{name} is {value}; accepted: only with --architecture engine")
     if args.architecture == "engine":
         for name in ("interval", "effort"):
             if getattr(args, name) is not None:
                 raise InputError(
                     f"--{name} is {getattr(args, name)}; accepted: only with --architecture pipeline, auto"
                 )
-
-
-def _refuse_engine_options(args: argparse.Namespace) -> None:
-    given = {name.replace("_", "-"): value for name, value in options.engine_overrides(args).items()}
-    for name in ("net_g", "preload", "librelane", "engine", "netlist", "through_port"):
-        if getattr(args, name, None) not in (None, False):
-            given[name.replace("_", "-")] = getattr(args, name)
-    if getattr(args, "memory", None) == "macro":
-        given["memory"] = args.memory
-    if getattr(args, "unit", "engine") != "engine":
-        given["unit"] = args.unit
-    for name, value in given.items():
-        raise InputError(f"--{name} is {value}; accepted: only with --architecture engine")
 
 
 def layer_reports(plan: PipelinePlan) -> list[dict[str, Any]]:

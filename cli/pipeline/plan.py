@@ -58,10 +58,11 @@ def device_plan(
     """A plan with room on a device, and its size: of the interval that is asked for, or of the shortest one.
     InputError for what no pipeline runs, or where there is no room."""
     from dorefa.hw.pipeline.cells import predicted
-    from dorefa.hw.pipeline.fit import Room, check_fits, fit_plan
+    from dorefa.hw.pipeline.fit import check_fits, fit_plan
     from dorefa.hw.pipeline.plan import make_plan
+    from dorefa.synth.flow.units import room_of
 
-    room = Room(name=device.name, cells=device.luts, registers=device.ffs, rams=device.brams)
+    room = room_of(device)
     if args.interval is None:
         return fit_plan(network, room, evaluations=effort)
     plan = make_plan(network, absorbs=True, pace=pace_of(args, network), evaluations=effort)

@@ -37,8 +37,6 @@ def simulate_pipeline(args: argparse.Namespace, images_of: ImagesOf) -> int:
     network = lower(options.load_network(args.model, args))
     if args.target is not None:
         raise InputError(f"--target is {args.target}; accepted: only with --netlist")
-    if args.latency:
-        raise InputError(f"--latency is {args.latency}; accepted: only with --architecture engine")
     # Said before the search for a plan, which takes its time.
     check_stalls(args.stalls)
     first_images(network, *images_of(network, FASTEST), args.limit)

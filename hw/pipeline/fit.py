@@ -13,6 +13,8 @@ from .plan import PipelinePlan, make_plan
 
 # What place and route gets in, and registers a cell: measured of kernels, which have the most.
 _FILL, _REGISTERS = 0.9, 1.6
+# Predicted cells are within a tenth of those that are made.
+_SURE = 0.9
 _LONGEST_PACE = 1 << 12
 
 
@@ -42,6 +44,16 @@ def check_fits(plan: PipelinePlan, size: Size, room: Room) -> None:
             f"{plan.network.name} takes {size.cells:,} cells and {size.rams} block RAMs as a pipeline with "
             f"an image every {plan.interval:,} cycles; accepted by {room.name}: {room.usable:,} and "
             f"{room.rams}; the engine (--architecture engine) runs it"
+        )
+
+
+def check_room(size: Size, room: Room) -> None:
+    """Raises :class:`InputError` where a device certainly has no room for a predicted size, so that nothing
+    needs to be synthesized."""
+    if _SURE * size.cells > room.cells or size.rams > room.rams:
+        raise InputError(
+            f"does not fit {room.name}: it needs {size.cells:,} of {room.cells:,} LUTs and {size.rams:,} of "
+            f"{room.rams:,} block RAMs, as predicted; accepted: a longer interval or a larger device"
         )
 
 

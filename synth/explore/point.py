@@ -15,6 +15,7 @@ from dorefa.hw.compiler.compile import compile_network, per_image
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.pipeline.board import pipeline_board
 from dorefa.hw.pipeline.cells import FABRIC, predicted
+from dorefa.hw.pipeline.fit import check_room
 from dorefa.hw.pipeline.plan import PipelinePlan, make_plan
 from dorefa.hw.shell.board_core import network_board
 from dorefa.hw.shell.scores import check_scores
@@ -24,7 +25,7 @@ from ..boards.catalog import Board, find_board
 from ..campaign.work import Unkept
 from ..flow import nextpnr, report, yosys
 from ..flow.tools import Unfinished
-from ..flow.units import Unit, absorbs_leaves, make_pipeline_unit, make_unit
+from ..flow.units import Unit, absorbs_leaves, make_pipeline_unit, make_unit, room_of
 from ..targets.catalog import find_target
 
 # Figures of a point, None where there are none, in the order of the table.
@@ -48,8 +49,6 @@ FIGURES = (
 _COUNTS = ("luts", "ffs", "brams", "cells", "luts_per_binary_op")
 # Every board's clock makes it.
 _BAUD = 115_200
-# Predicted cells are within a tenth of those that are made.
-_SURE = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,30 +157,22 @@ def _pipeline(point: dict, network: IntegerNetwork, parameters: dict, goal: Goal
     point["latency_cycles"] = plan.latency
     point["binary_ops"] = sum(layer.macs * layer.w_bits * layer.a_bits for layer in network.layers)
     point["images_per_second_per_mhz"] = 1e6 / plan.interval
-    smaller = "a longer interval"
     if find_target(goal.target).fabric_name == FABRIC:
-        _count_predicted(point, plan, goal, smaller)
+        _count_predicted(point, plan, goal)
     return _Design(
         unit=make_pipeline_unit(plan, goal.target),
         make_core=partial(pipeline_board, plan),
-        smaller=smaller,
+        smaller="a longer interval",
     )
 
 
-def _count_predicted(point: dict, plan: PipelinePlan, goal: Goal, smaller: str) -> None:
+def _count_predicted(point: dict, plan: PipelinePlan, goal: Goal) -> None:
     """Takes the predicted size of a pipeline into `point`; raises :class:`InputError` where it is certainly
     more than the device has."""
     size = predicted(plan)
     point |= {"predicted_cells": size.cells, "predicted_brams": size.rams}
-    if goal.device is None:
-        return
-    device = find_target(goal.target).find_device(goal.device)
-    if _SURE * size.cells > device.luts or size.rams > device.brams:
-        raise InputError(
-            f"does not fit {device.name}: it needs {size.cells:,} of {device.luts:,} LUTs and "
-            f"{size.rams:,} of {device.brams:,} block RAMs, as predicted; accepted: {smaller} or a larger "
-            "device"
-        )
+    if goal.device is not None:
+        check_room(size, room_of(find_target(goal.target).find_device(goal.device)))
 
 
 def _build_and_count(point: dict, design: _Design, goal: Goal, folder: Path) -> None:

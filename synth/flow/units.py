@@ -21,12 +21,14 @@ from dorefa.hw.engine.training.weight_quantizer import PATTERN_BITS, WeightQuant
 from dorefa.hw.fabric.families import FabricPlatform, find_fabric
 from dorefa.hw.generate.manifest import make_top
 from dorefa.hw.lib.noise_source import MOST_LANES
+from dorefa.hw.pipeline.fit import Room
 from dorefa.hw.pipeline.plan import PipelinePlan
 from dorefa.hw.pipeline.top import MODULE, PipelineTop
 from dorefa.hw.verilog import export as verilog
 from dorefa.hw.verilog import memory_macros
 
 from ..targets.catalog import find_target
+from ..targets.target import Device
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +125,11 @@ def absorbs_leaves(target: str) -> bool:
     """Whether carry chains of a target take leaves of a pipeline's sums beside what they add."""
     fabric = find_fabric(FabricPlatform(find_target(target).fabric_name))
     return fabric is not None and fabric.chains is not None and fabric.chains.absorbs >= 4
+
+
+def room_of(device: Device) -> Room:
+    """What a pipeline may take of a device."""
+    return Room(name=device.name, cells=device.luts, registers=device.ffs, rams=device.brams)
 
 
 def make_pipeline_unit(plan: PipelinePlan, target: str) -> Unit:

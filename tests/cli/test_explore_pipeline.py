@@ -104,7 +104,7 @@ def test_what_no_pipeline_runs_is_a_point_with_a_reason(dorefa, cache, tmp_path)
         (("--interval", "5"), "--interval is 5; accepted: only with --architecture pipeline, auto"),
         (("--effort", "5"), "--effort is 5; accepted: only with --architecture pipeline, auto"),
         (("--architecture", "pipeline", "--lanes", "8,16"), "--lanes is 8,16; accepted: only with --archit"),
-        (("--architecture", "pipeline", "--preset", "tiny"), "--w-bits is 2; accepted: only with --archite"),
+        (("--architecture", "pipeline", "--preset", "tiny"), "--preset is tiny; accepted: only with --arch"),
         (("--architecture", "pipeline", "--interval", "784,x"), "--interval is '784,x'; accepted: integers"),
         (("--architecture", "pipeline", "--interval", ""), "--interval is ''; accepted: integers, as 784,3"),
         (("--architecture", "auto", "--interval", "784,0"), "--interval is 0; accepted: 784, a pixel a cyc"),

@@ -10,6 +10,7 @@ import pytest
 from dorefa.cli.main import main
 from dorefa.golden import random_network
 from dorefa.golden.network import npz
+from dorefa.hw.pipeline.cells import Size
 from dorefa.synth.targets.target import Device
 
 
@@ -86,6 +87,28 @@ def test_an_engine_is_chosen_for_what_no_pipeline_runs(capsys):
     arguments = ("--device", "LFE5U-25F-6", "--interval", "9999", "--effort", "3")
     assert main(["check", "svhn-a", "--architecture", "auto", *arguments]) == 0
     assert "architecture: engine, because layer conv6: has 1,638,400 weights" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("options", [("--preload",), ("--memory", "macro")])
+def test_an_engine_is_chosen_for_what_only_engines_have(options, model, tmp_path, capsys):
+    folder = tmp_path / "out"
+    arguments = ("generate", "-o", str(folder), "--model", model, "--architecture", "auto", *options)
+    assert main(arguments) == 0
+    assert f"architecture: engine, because {options[0]} is " in capsys.readouterr().out
+    assert (folder / "engine.v").exists()
+
+
+def test_a_board_that_is_certainly_too_small_is_refused_before_synthesis(
+    model, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("dorefa.hw.pipeline.cells.predicted", lambda plan: Size(26_990, 3))
+    folder, options = tmp_path / "out", ("--architecture", "pipeline", "--effort", "0")
+    assert main(["build", model, *options, "--board", "ulx3s_25f", "-o", str(folder)]) == 1
+    assert (
+        "as a pipeline does not fit LFE5U-25F-6: it needs 26,990 of 24,288 LUTs and 3 of 56 block RAMs, as "
+        in (error := capsys.readouterr().err)
+    )
+    assert error.count("\n") == 1 and not folder.exists()
 
 
 def test_a_choice_holds_for_the_interval_that_is_asked_for(model, monkeypatch, capsys):
@@ -224,6 +247,14 @@ def test_synth(model, target, capsys):
         (
             ["check", "MODEL", "--architecture", "pipeline", "--device", "iCE40-HX8K"],
             "device is 'iCE40-HX8K'; accepted for ecp5: LFE5U-85F-6, LFE5U-45F-6, LFE5U-25F-6",
+        ),
+        (
+            ["check", "MODEL", "--architecture", "pipeline", "--preset", "tiny"],
+            "--preset is tiny; accepted: only with --architecture engine",
+        ),
+        (
+            ["synth", "--model", "MODEL", "--architecture", "pipeline", "--device", "nope"],
+            "device is 'nope'; accepted for ecp5: LFE5U-85F-6, LFE5U-45F-6, LFE5U-25F-6",
         ),
         (
             ["build", "MODEL", "--architecture", "auto", "--board", "icebreaker", "-o", "OUT"],
