@@ -213,7 +213,7 @@ def _say(out, points, names, cached, goal):
         if point["reason"]:
             own = zip(changing, _parameters(point, changing), strict=True)
             named = " ".join(f"{name} {value}" for name, value in own if value is not None)
-            out.say(f"unusable: {named}: {point['reason']}")
+            out.say(f"unusable: {named + ': ' if named else ''}{point['reason']}")
     out.say(f"{len(points)} points, {cached} of them from the cache")
 
 

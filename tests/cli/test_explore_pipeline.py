@@ -98,6 +98,15 @@ def test_what_no_pipeline_runs_is_a_point_with_a_reason(dorefa, cache, tmp_path)
     assert "LFE5U-25F-6: --architecture engine --lanes 8 --rows 1" in outcome.err
 
 
+def test_the_reason_of_a_single_point(dorefa, cache):
+    outcome = dorefa("explore", "svhn-a", "--architecture", "pipeline", "--jobs", 1)
+    assert outcome.status == 0
+    assert (
+        "\nunusable: layer conv6: has 1,638,400 weights; accepted as constants: at most 1,000" in outcome.out
+    )
+    assert "recommended: none, because no point fits LFE5U-85F-6" in outcome.out
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
