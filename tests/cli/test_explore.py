@@ -80,6 +80,8 @@ def test_table_report_and_second_run(dorefa, model, cache, tmp_path):
             16,
             "--structure",
             "mapped",
+            "--prefetch",
+            0,
             "--json",
             "-",
         ).report
