@@ -52,8 +52,9 @@ def test_intervals_that_are_asked_for(seed):
     assert [own["interval"] for own in points] == [400, 100]
 
 
-def test_a_network_that_no_pipeline_runs_has_one_point(seed):
-    network = small(2, residual=True, conv_layers=2, wide_padding=False)
+def test_a_network_that_no_pipeline_runs_has_one_point():
+    sizes = {"max_macs": 20_000, "max_size": 5, "max_channels": 6}
+    network = lower(random_network(8, conv_layers=1, wide_padding=True, **sizes))
     (own,) = pipelines.grid(network, ECP5, intervals=None, effort=0)
     found, final = measure(network, own, ECP5, architecture="pipeline")
     assert final and found["reason"].startswith("layer ") and found["cycles"] is None
