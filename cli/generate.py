@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     if args.preload and args.model is None:
         raise InputError("--preload needs a network; accepted: --model MODEL beside it")
     target = None if args.target is None else find_target(args.target)
-    fabric = target and target.fabric_name
+    fabric = target.fabric_name if target else None
     if fabric and args.librelane is not None:
         raise InputError(
             f"--librelane is for gates, and {args.target} has cells of its own; accepted: without --target"
