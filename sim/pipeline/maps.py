@@ -41,14 +41,14 @@ class MapRecord:
     how many of them each map had."""
 
     def __init__(self, sizes: MapSizes) -> None:
-        self._sizes = sizes
+        self._sizes, self.word_bytes = sizes, sizes.word_bytes
         self._places = [0] * len(sizes.slots)
         self.words = [bytearray() for _ in sizes.slots]
         self.ends: list[list[int]] = [[] for _ in sizes.slots]
 
     def take(self, slots: int, restarts: int, words: int) -> None:
         """What the wires of a :class:`dorefa.hw.pipeline.watch.Watch` show in a cycle."""
-        for stage, size in enumerate(self._sizes.word_bytes):
+        for stage, size in enumerate(self.word_bytes):
             if slots >> stage & 1:
                 self.words[stage] += (words & ((1 << 8 * size) - 1)).to_bytes(size, "little")
                 self._places[stage] += 1

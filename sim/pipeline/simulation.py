@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from dorefa.golden import checks
-from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.integer_network import IntegerNetwork
 from dorefa.golden.run.graph import result_values
 from dorefa.golden.run.integer import real_arrays, result_arrays, run_integer, unsigned_images
@@ -18,18 +17,17 @@ from dorefa.hw.pipeline.top import PipelineTop
 from dorefa.hw.pipeline.watch import outputs
 from dorefa.hw.verilog.export import MODULE, export
 
+from ..backends import NAMES, with_simulator
 from ..compare import Comparison, Mismatch
-from ..job.errors import SimulationError, Unavailable
+from ..job.errors import SimulationError
 from ..job.inputs import check_stalls, first_images
-from . import amaranth, verilator
+from . import amaranth, icarus, verilator
 from .maps import values_of
 from .streams import StreamRun
 
-FASTEST = "verilator"
-NAMES = (FASTEST, "amaranth")
+FASTEST = NAMES[0]
 # Images and labels, for the simulator that runs them.
 Images = Callable[[str], tuple[np.ndarray, np.ndarray | None]]
-Work = Callable[..., StreamRun]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,39 +74,30 @@ def simulate_plan(
     """Runs images through the pipeline of a plan and compares what leaves every layer with golden.
 
     limit: run only the first images; stalls: chance in percent, 0 to 90, that a beat waits, on either side,
-    drawn from `seed`. Raises :class:`InputError` for input that cannot work, a simulator that runs no
-    pipeline or is missing, and :class:`SimulationError` where the pipeline stands still.
+    drawn from `seed`. Raises :class:`InputError` for input that cannot work, an unknown simulator or
+    one that is missing, and :class:`SimulationError` where the pipeline stands still.
     """
-    if simulator not in ("auto", *NAMES):
-        raise InputError(f"simulator is {simulator!r}; accepted for a pipeline: auto, {', '.join(NAMES)}")
     check_stalls(stalls)
     checks.integer(seed, "seed", 0)
 
-    def run(name: str, work: Work, why: str) -> PipelineReport:
+    def run(name: str, why: str) -> PipelineReport:
         given, labels = first_images(network, *images(name), limit)
-        found = work(plan, unsigned_images(network, given), gaps=stalls, stalls=stalls, seed=seed)
+        found = _run(name, plan, unsigned_images(network, given), gaps=stalls, stalls=stalls, seed=seed)
         return _report(plan, given, labels, found, name, why)
 
+    return with_simulator(simulator, run)
+
+
+def _run(
+    simulator: str, plan: PipelinePlan, images: np.ndarray, *, gaps: int, stalls: int, seed: int
+) -> StreamRun:
     if simulator == "amaranth":
-        return run("amaranth", _run_amaranth, "asked for")
-    try:
-        why = "the fastest, and it is installed" if simulator == "auto" else "asked for"
-        return run(FASTEST, _run_verilator, why)
-    except Unavailable as error:
-        if simulator != "auto":
-            raise
-        return run("amaranth", _run_amaranth, f"not verilator: {error}")
-
-
-def _run_verilator(plan: PipelinePlan, images: np.ndarray, *, gaps: int, stalls: int, seed: int) -> StreamRun:
+        packets = map(amaranth.packet, images)
+        return amaranth.run_streams(plan, packets, gaps=gaps, stalls=stalls, seed=seed)
+    runs = {"verilator": verilator.simulate_streams, "icarus": icarus.simulate_streams}
     top = PipelineTop(plan, watched=True)
-    return verilator.simulate_streams(
-        top, export(top, name=MODULE), images, gaps=gaps, stalls=stalls, seed=seed
-    )
-
-
-def _run_amaranth(plan: PipelinePlan, images: np.ndarray, **waits: int) -> StreamRun:
-    return amaranth.run_streams(plan, map(amaranth.packet, images), **waits)
+    text = export(top, name=MODULE)
+    return runs[simulator](top, text, images, gaps=gaps, stalls=stalls, seed=seed)
 
 
 def compared(plan: PipelinePlan, images: np.ndarray, found: StreamRun) -> Comparison:
