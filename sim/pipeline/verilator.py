@@ -23,6 +23,13 @@ _STREAMS = Path(__file__).with_name("streams.cpp")
 _WIRES = tuple((f"{MODULE}_pipeline", name) for name in (SLOTS, RESTARTS, WORDS))
 
 
+def build_streams(verilog: str, *, cycles: int, ports_only: bool = False) -> Path:
+    """The executable of a pipeline's Verilog, as of :func:`dorefa.sim.verilator.build.build`; ports_only:
+    whether it has no wires of a :class:`dorefa.hw.pipeline.watch.Watch`."""
+    wires = () if ports_only else _WIRES
+    return model.build(verilog, {}, cycles=cycles, ports_only=True, wires=wires, main=_STREAMS)
+
+
 def simulate_streams(
     top: PipelineTop,
     verilog: str,
@@ -44,8 +51,7 @@ def simulate_streams(
     pipeline, plan = top.pipeline, top.pipeline.plan
     numbers = int(np.prod(plan.stages[-1].layer.out_shape))
     cycles = len(images) * max(plan.interval, numbers) * 100 // (100 - max(gaps, stalls))
-    wires = () if ports_only else _WIRES
-    executable = model.build(verilog, {}, cycles=cycles, ports_only=True, wires=wires, main=_STREAMS)
+    executable = build_streams(verilog, cycles=cycles, ports_only=ports_only)
     with scratch_folder() as folder:
         (folder / "job").write_bytes(
             job_file(top, images, gaps=gaps, stalls=stalls, seed=seed, ports_only=ports_only)
