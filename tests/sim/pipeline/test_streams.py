@@ -16,8 +16,6 @@ from dorefa.hw.verilog import export
 from dorefa.sim.pipeline.simulation import compared
 from dorefa.sim.pipeline.verilator import simulate_streams
 from dorefa.sim.verilator.lint import lint
-from dorefa.synth.flow.netlist import make_netlist
-from dorefa.synth.flow.units import Unit
 
 
 def network_of(seed, size=8, **options):
@@ -108,23 +106,6 @@ def test_the_first_difference_is_said(layer):
     assert (first.y, first.x, first.channel) == (y, x, channel)
     assert (first.expected, first.got) == tuple(int(own[name][image, *place]) for own in (expected, got))
     assert comparison.count == sum((expected[name] != got[name]).sum() for name in expected)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("target", ["ecp5", "ice40"])
-@pytest.mark.parametrize("pace", [1, 100])
-def test_netlist(target, pace, tmp_path):
-    """In the cells of a family, with the vendor's models; slow enough also with arrays."""
-    network = network_of(503, size=5)
-    plan = make_plan(network, evaluations=20, absorbs=target == "ecp5", pace=pace)
-    assert any(stage.structure == "rom" for stage in plan.stages) == (pace > 1)
-
-    def netlist(top):
-        text = export.export(top, name=export.MODULE, fabric=target)
-        unit = Unit(name="pipeline", top=export.MODULE, text=text, size="", binary_ops_per_cycle=0)
-        return make_netlist(unit, target, folder=tmp_path).text
-
-    check(network, plan, random_images(network, 10, 1), netlist, gaps=20, ports_only=True)
 
 
 @pytest.mark.slow
