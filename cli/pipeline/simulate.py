@@ -55,7 +55,7 @@ def simulate_pipeline(args: argparse.Namespace, images_of: ImagesOf) -> int:
             write_file(path, results_file(arrays))
             out.say(f"wrote {path}")
     out.say(f"{found.images} images in {found.simulator} ({found.why})")
-    out.say(f"bit-exact: {'yes' if found.bit_exact else 'NO'}")
+    out.say(f"bit-exact: {'yes' if found.bit_exact else 'NO'}, {len(found.compared)} layers compared")
     if found.accuracy is not None:
         out.say(f"accuracy {found.accuracy:.4f}")
     out.table(*plan_table(plan))

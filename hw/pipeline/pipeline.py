@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 
 from .plan import PipelinePlan
 from .source import Source
+from .watch import Watch
 
 
 def whole_bytes(bits: int) -> int:
@@ -26,9 +27,12 @@ class Pipeline(wiring.Component):
     beat, two's complement of :attr:`result_bits`, channel after channel of pixel after pixel, `last` with the
     last of an image and `error` where its `last` came too early or too late: an image that is too short is
     filled up with zeros, and of one that is too long the rest is dropped.
+
+    watched: whether it has the wires of a :class:`.Watch`, for simulations; not that a synthesis would keep
+    them, but it comes to other cells on its way.
     """
 
-    def __init__(self, plan: PipelinePlan) -> None:
+    def __init__(self, plan: PipelinePlan, *, watched: bool = False) -> None:
         self.plan = plan
         rows, columns, channels = plan.network.input_shape
         self._pixels, self._channels = rows * columns, channels
@@ -36,6 +40,7 @@ class Pipeline(wiring.Component):
         self._numbers, self._out_bits = last.numbers, last.out_bits
         self.slots_per_image = int(np.prod(last.layer.out_shape)) // last.numbers
         self.result_bits = whole_bytes(last.out_bits)
+        self.watch = Watch(plan) if watched else None
         super().__init__(
             {
                 "i": In(stream.Signature(data.StructLayout({"data": 8 * channels, "last": 1}))),
@@ -76,6 +81,8 @@ class Pipeline(wiring.Component):
         m.submodules.errors = errors = SyncFIFOBuffered(width=1, depth=images)
         m.d.comb += [errors.w_en.eq(source.ends), errors.w_data.eq(source.wrong)]
         slots = self._stages(m, source)
+        if self.watch is not None:
+            self.watch.connect(m)
         m.d.comb += [results.w_en.eq(slots.valid & ~slots.blank), results.w_data.eq(slots.word)]
         self._send(m, results, errors)
         return m

@@ -17,10 +17,10 @@ MODULE = "dorefa_pipeline"
 class PipelineTop(wiring.Component):
     """A :class:`.Pipeline` with flat ports: ``s_axis``, a pixel of an image a beat, and ``m_axis``, a number
     of its result, with ``m_axis_tuser`` on the last one of an image whose ``tlast`` came too early or too
-    late."""
+    late. watched: as of the pipeline."""
 
-    def __init__(self, plan: PipelinePlan) -> None:
-        self.pipeline = Pipeline(plan)
+    def __init__(self, plan: PipelinePlan, *, watched: bool = False) -> None:
+        self.pipeline = Pipeline(plan, watched=watched)
         super().__init__(
             {
                 "s_axis_tdata": In(self.pixel_bits),

@@ -1,4 +1,4 @@
-"""Runs :mod:`dorefa.sim.cocotb.bench` on the exported Verilog, in Icarus or Verilator."""
+"""Runs a bench, as :mod:`dorefa.sim.cocotb.bench`, on the exported Verilog, in Icarus or Verilator."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from ..verilator.lint import verilator_command
 # Wall-clock watchdog: a simulation slower than this many cycles per second is taken for dead.
 _SLOWEST = 50
 _BUILD_SECONDS = 1800
+_BENCH = "dorefa.sim.cocotb.bench"
 
 # What the wheel's makefile leaves out, because it was configured without a compiler.
 _MAKE_VARIABLES = {
@@ -79,6 +81,27 @@ def run(job: Job, verilog: str, *, simulator: str) -> tuple[list[Trace], int]:
     # The bench knows no other way to load a network: its limit must allow for that.
     job = dataclasses.replace(job, through_port=True)
     memories = find_memories(verilog, MODULE)
+    cycles = job.load_limit + job.image_limit * len(job.images)
+    contents = job_file(job, memories)
+    found = run_bench(verilog, contents, simulator=simulator, bench=_BENCH, cycles=cycles, tick=job.tick)
+    return read_results(found, job, memories)
+
+
+def run_bench(
+    verilog: str,
+    job: bytes,
+    *,
+    simulator: str,
+    bench: str,
+    cycles: int,
+    tick: Callable[[int], None] = lambda done: None,
+) -> Fields:
+    """The fields that a bench writes, a module, of a job file on Verilog of the module
+    :data:`dorefa.hw.verilog.export.MODULE`.
+
+    cycles: that it takes at most; tick: called with images done. Raises :class:`SimulationError` and
+    :class:`.Unavailable` as :func:`run`.
+    """
     with scratch_folder() as folder:
         if simulator == "icarus" and not _NOT_FOR_ICARUS.isdisjoint(str(folder)):
             raise Unavailable(
@@ -86,10 +109,8 @@ def run(job: Job, verilog: str, *, simulator: str) -> tuple[list[Trace], int]:
                 "backslashes and newlines"
             )
         (folder / "engine.v").write_text(verilog)
-        (folder / "job").write_bytes(job_file(job, memories))
-        cycles = job.load_limit + job.image_limit * len(job.images)
-        seconds = _BUILD_SECONDS + cycles / _SLOWEST
-        _run_child(simulator, folder, seconds, job)
+        (folder / "job").write_bytes(job)
+        _run_child([simulator, bench], folder, _BUILD_SECONDS + cycles / _SLOWEST, tick)
         result = folder / "result"
         if not (folder / "started").exists():
             raise Unavailable(
@@ -97,12 +118,13 @@ def run(job: Job, verilog: str, *, simulator: str) -> tuple[list[Trace], int]:
             )
         if not result.exists():
             raise SimulationError(f"cocotb with {simulator} failed: {_last_lines(folder)}")
-        return read_results(Fields.read(result, "result file"), job, memories)
+        return Fields.read(result, "result file")
 
 
-def _run_child(simulator: str, folder: Path, seconds: float, job: Job) -> None:
+def _run_child(arguments: Sequence[str], folder: Path, seconds: float, tick: Callable[[int], None]) -> None:
     """Runs this module as a program until it ends, or `seconds` are over."""
-    command = [sys.executable, "-m", "dorefa.sim.cocotb.runner", simulator]
+    command = [sys.executable, "-m", "dorefa.sim.cocotb.runner", *arguments]
+    simulator, _ = arguments
     variables = _variables(simulator, folder)
     with (
         (folder / "child.log").open("wb") as log,
@@ -115,7 +137,7 @@ def _run_child(simulator: str, folder: Path, seconds: float, job: Job) -> None:
             if time.monotonic() > until:
                 raise SimulationError(f"{simulator}: killed after {seconds:.0f} s")
             if progress.exists() and (text := progress.read_text()):
-                job.tick(int(text))
+                tick(int(text))
     check_space(folder)
 
 
@@ -129,8 +151,8 @@ def _last_lines(folder: Path) -> str:
     return " | ".join(line.strip() for line in wanted[-3:])
 
 
-def main(simulator: str) -> None:
-    """Builds and runs in the working folder; the program of the child process."""
+def main(simulator: str, bench: str) -> None:
+    """Builds and runs a bench in the working folder; the program of the child process."""
     from cocotb_tools.runner import get_runner
 
     folder = Path.cwd()
@@ -146,7 +168,7 @@ def main(simulator: str) -> None:
     )
     runner.test(
         hdl_toplevel=MODULE,
-        test_module="dorefa.sim.cocotb.bench",
+        test_module=bench,
         build_dir=folder / "build",
         test_dir=folder,
         timescale=("1ns", "1ps"),

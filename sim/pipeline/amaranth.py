@@ -14,6 +14,7 @@ from dorefa.hw.pipeline.plan import PipelinePlan
 from ..amaranth.streams import Stalls, send
 from ..job.beats import Beat
 from ..job.errors import SimulationError
+from .maps import MapRecord, cut_maps, map_sizes
 from .streams import StreamRun, quiet_limit
 
 
@@ -33,6 +34,7 @@ class _Watch:
         self.began: list[int] = []
         self.stamps: list[tuple[int, bool]] = []
         self.results: list[list[int]] = []
+        self.maps = MapRecord(map_sizes(pipeline.plan))
         self._row: list[int] = []
         self._cycle = self._quiet = 0
         self._inside = False
@@ -74,7 +76,9 @@ def run_streams(
     gaps, stalls: chances in percent that a pixel comes late and that a number waits, drawn from `seed`.
     Raises :class:`SimulationError` where the pipeline breaks its framing or stands still.
     """
-    pipeline, packets = Pipeline(plan), list(packets)
+    pipeline, packets = Pipeline(plan, watched=True), list(packets)
+    seen = pipeline.watch
+    assert seen is not None
     waits = Stalls(np.random.default_rng(seed), source=gaps, sink=stalls)
     told = _Watch(pipeline, quiet_limit(plan.latency, plan.interval, max(gaps, stalls)))
 
@@ -88,7 +92,11 @@ def run_streams(
         ports = (i.valid & i.ready, i.payload.last, o.valid & o.ready, o.payload)
         async for _, _, taken, last, given, beat in ctx.tick().sample(*ports):
             told.cycle(taken, last, given, beat)
-            if len(told.results) == len(packets):
+            # Of the cycle that begins: registers drive what leaves the stages.
+            slots, restarts = ctx.get(seen.slots), ctx.get(seen.restarts)
+            if slots or restarts:
+                told.maps.take(slots, restarts, ctx.get(seen.words))
+            if len(told.results) == len(packets) and told.maps.complete(len(packets)):
                 return
             ctx.set(o.ready, not waits.sink())
 
@@ -97,6 +105,7 @@ def run_streams(
     simulator.add_testbench(images, background=True)
     simulator.add_testbench(watch)
     simulator.run()
+    told.maps.end()
     last_out, marked = np.array(told.stamps, np.int64).reshape(-1, 2).T
     shape = plan.stages[-1].layer.out_shape
     return StreamRun(
@@ -104,4 +113,5 @@ def run_streams(
         began=np.array(told.began[: len(told.results)], np.int64),
         last_out=last_out,
         marked=marked.astype(bool),
+        maps=cut_maps(plan, told.maps.ends, told.maps.words, len(packets)),
     )

@@ -9,34 +9,37 @@ from typing import Any
 import numpy as np
 
 from dorefa.golden import checks
-from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.integer_network import IntegerNetwork
+from dorefa.golden.run.graph import result_values
 from dorefa.golden.run.integer import real_arrays, result_arrays, run_integer, unsigned_images
 from dorefa.hw.pipeline.plan import PipelinePlan
 from dorefa.hw.pipeline.top import PipelineTop
+from dorefa.hw.pipeline.watch import outputs
 from dorefa.hw.verilog.export import MODULE, export
 
+from ..backends import NAMES, with_simulator
 from ..compare import Comparison, Mismatch
-from ..job.errors import SimulationError, Unavailable
+from ..job.errors import SimulationError
 from ..job.inputs import check_stalls, first_images
-from . import amaranth, verilator
+from . import amaranth, icarus, verilator
+from .maps import values_of
 from .streams import StreamRun
 
-FASTEST = "verilator"
-NAMES = (FASTEST, "amaranth")
+FASTEST = NAMES[0]
 # Images and labels, for the simulator that runs them.
 Images = Callable[[str], tuple[np.ndarray, np.ndarray | None]]
-Work = Callable[..., StreamRun]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineReport:
-    """Outcome of :func:`simulate_plan`: `bit_exact`, every number equals golden's; `mismatch_count`, and the
-    first 20 `mismatches`; `images` in `simulator`, chosen because of `why`; `latency` of the first image and
-    the greatest `interval` between last numbers, in cycles, None of one image; `accuracy`, None without
-    labels; `results` and `real`, as of golden, which are no part of the JSON report."""
+    """Outcome of :func:`simulate_plan`: `bit_exact`, every value of the layers in `compared`, all of them,
+    equals golden's; `mismatch_count`, and the first 20 `mismatches`; `images` in `simulator`, chosen because
+    of `why`; `latency` of the first image and the greatest `interval` between last numbers, in cycles, None
+    of one image; `accuracy`, None without labels; `results` and `real`, as of golden, which are no part of
+    the JSON report."""
 
     bit_exact: bool
+    compared: list[str]
     mismatch_count: int
     mismatches: list[Mismatch]
     images: int
@@ -50,7 +53,7 @@ class PipelineReport:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        names = ("bit_exact", "mismatch_count", "images", "simulator", "why", "accuracy")
+        names = ("bit_exact", "compared", "mismatch_count", "images", "simulator", "why", "accuracy")
         return {name: getattr(self, name) for name in names} | {
             "mismatches": [mismatch.as_dict() for mismatch in self.mismatches],
             "measured_latency_cycles": self.latency,
@@ -68,60 +71,73 @@ def simulate_plan(
     stalls: int = 0,
     seed: int = 1,
 ) -> PipelineReport:
-    """Runs images through the pipeline of a plan and compares its numbers with golden's.
+    """Runs images through the pipeline of a plan and compares what leaves every layer with golden.
 
     limit: run only the first images; stalls: chance in percent, 0 to 90, that a beat waits, on either side,
-    drawn from `seed`. Raises :class:`InputError` for input that cannot work, a simulator that runs no
-    pipeline or is missing, and :class:`SimulationError` where the pipeline stands still.
+    drawn from `seed`. Raises :class:`InputError` for input that cannot work, an unknown simulator or
+    one that is missing, and :class:`SimulationError` where the pipeline stands still.
     """
-    if simulator not in ("auto", *NAMES):
-        raise InputError(f"simulator is {simulator!r}; accepted for a pipeline: auto, {', '.join(NAMES)}")
     check_stalls(stalls)
     checks.integer(seed, "seed", 0)
 
-    def run(name: str, work: Work, why: str) -> PipelineReport:
+    def run(name: str, why: str) -> PipelineReport:
         given, labels = first_images(network, *images(name), limit)
-        found = work(plan, unsigned_images(network, given), gaps=stalls, stalls=stalls, seed=seed)
-        return _compared(network, given, labels, found, name, why)
+        found = _run(name, plan, unsigned_images(network, given), gaps=stalls, stalls=stalls, seed=seed)
+        return _report(plan, given, labels, found, name, why)
 
+    return with_simulator(simulator, run)
+
+
+def _run(
+    simulator: str, plan: PipelinePlan, images: np.ndarray, *, gaps: int, stalls: int, seed: int
+) -> StreamRun:
     if simulator == "amaranth":
-        return run("amaranth", _run_amaranth, "asked for")
-    try:
-        why = "the fastest, and it is installed" if simulator == "auto" else "asked for"
-        return run(FASTEST, _run_verilator, why)
-    except Unavailable as error:
-        if simulator != "auto":
-            raise
-        return run("amaranth", _run_amaranth, f"not verilator: {error}")
+        packets = map(amaranth.packet, images)
+        return amaranth.run_streams(plan, packets, gaps=gaps, stalls=stalls, seed=seed)
+    runs = {"verilator": verilator.simulate_streams, "icarus": icarus.simulate_streams}
+    top = PipelineTop(plan, watched=True)
+    text = export(top, name=MODULE)
+    return runs[simulator](top, text, images, gaps=gaps, stalls=stalls, seed=seed)
 
 
-def _run_verilator(plan: PipelinePlan, images: np.ndarray, **waits: int) -> StreamRun:
-    top = PipelineTop(plan)
-    return verilator.simulate_streams(top, export(top, name=MODULE), images, **waits)
+def compared(plan: PipelinePlan, images: np.ndarray, found: StreamRun) -> Comparison:
+    """What left every layer, compared with golden: the codes of those that were seen inside, and the numbers
+    of the last one at the port.
+
+    images: as they were handed in. Codes that never come, because nothing reads them and no image follows,
+    count as right. Raises :class:`SimulationError` for an image that the pipeline takes for one of a wrong
+    length.
+    """
+    if found.marked.any():
+        raise SimulationError(f"image {int(found.marked.argmax())}: marked as of a wrong length")
+    network, comparison = plan.network, Comparison()
+    expected = run_integer(network, unsigned_images(network, images))
+    last = network.layers[-1].name
+    for image, numbers in enumerate(found.results):
+        for output, maps in zip(list(outputs(plan))[:-1], found.maps, strict=False):
+            want = expected[output.name][image].astype(np.int64)
+            got = want.copy()
+            came = values_of(output, maps[image])
+            got.reshape(-1, output.shape[2])[: len(came)] = came
+            comparison.add(output.name, image, want, got)
+        want = expected[last][image]
+        comparison.add(last, image, want, numbers.reshape(want.shape))
+    return comparison
 
 
-def _run_amaranth(plan: PipelinePlan, images: np.ndarray, **waits: int) -> StreamRun:
-    return amaranth.run_streams(plan, map(amaranth.packet, images), **waits)
-
-
-def _compared(
-    network: IntegerNetwork,
+def _report(
+    plan: PipelinePlan,
     images: np.ndarray,
     labels: np.ndarray | None,
     found: StreamRun,
     simulator: str,
     why: str,
 ) -> PipelineReport:
-    """The report of a run. Raises :class:`SimulationError` for an image that the pipeline takes for one of a
-    wrong length."""
-    if found.marked.any():
-        raise SimulationError(f"image {int(found.marked.argmax())}: marked as of a wrong length")
-    name = network.layers[-1].name
-    expected = run_integer(network, unsigned_images(network, images), outputs=[name])[name]
-    numbers, comparison = found.results.reshape(expected.shape), Comparison()
-    for image, (want, got) in enumerate(zip(expected, numbers, strict=True)):
-        comparison.add(name, image, want, got)
-    real = real_arrays(network, {name: numbers})
+    """The report of a run."""
+    network, comparison = plan.network, compared(plan, images, found)
+    last = network.layers[-1]
+    numbers = {last.name: result_values(found.results)}
+    real = real_arrays(network, numbers)
     accuracy = None
     if labels is not None:
         (scores,) = real.values()
@@ -129,6 +145,7 @@ def _compared(
     between = np.diff(found.last_out)
     return PipelineReport(
         bit_exact=comparison.count == 0,
+        compared=[output.name for output in outputs(plan)],
         mismatch_count=comparison.count,
         mismatches=comparison.mismatches,
         images=len(images),
@@ -137,6 +154,6 @@ def _compared(
         latency=int(found.last_out[0] - found.began[0]),
         interval=int(between.max()) if len(between) else None,
         accuracy=accuracy,
-        results=result_arrays(network, {name: numbers}),
+        results=result_arrays(network, numbers),
         real=real,
     )

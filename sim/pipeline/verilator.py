@@ -10,57 +10,56 @@ from dorefa.golden.process.child import run
 from dorefa.golden.process.python_tool import why_ended
 from dorefa.golden.process.scratch import scratch_folder
 from dorefa.hw.pipeline.top import PipelineTop
+from dorefa.hw.pipeline.watch import RESTARTS, SLOTS, WORDS
+from dorefa.hw.verilog.export import MODULE
 
 from ..job.errors import SimulationError
+from ..job.fields import Fields
 from ..verilator import build as model
-from .streams import StreamRun, quiet_limit
+from .files import job_file, read_run
+from .streams import StreamRun
 
 _STREAMS = Path(__file__).with_name("streams.cpp")
-_HEAD = 3  # numbers in front of each result
+_WIRES = tuple((f"{MODULE}_pipeline", name) for name in (SLOTS, RESTARTS, WORDS))
+
+
+def build_streams(verilog: str, *, cycles: int, ports_only: bool = False) -> Path:
+    """The executable of a pipeline's Verilog, as of :func:`dorefa.sim.verilator.build.build`; ports_only:
+    whether it has no wires of a :class:`dorefa.hw.pipeline.watch.Watch`."""
+    wires = () if ports_only else _WIRES
+    return model.build(verilog, {}, cycles=cycles, ports_only=True, wires=wires, main=_STREAMS)
 
 
 def simulate_streams(
-    top: PipelineTop, verilog: str, images: np.ndarray, *, gaps: int = 0, stalls: int = 0, seed: int = 1
+    top: PipelineTop,
+    verilog: str,
+    images: np.ndarray,
+    *,
+    gaps: int = 0,
+    stalls: int = 0,
+    seed: int = 1,
+    ports_only: bool = False,
 ) -> StreamRun:
     """Runs the Verilog of `top`, named :data:`dorefa.hw.verilog.export.MODULE`, on images.
 
     images: uint8 (batch, H, W, C), codes of input_bits. gaps, stalls: chances in percent that a pixel comes
-    late and that a number waits; seed: of these and of what nothing has written. Raises
-    :class:`SimulationError` where the pipeline breaks its framing or stands still, and what
+    late and that a number waits; seed: of these and of what nothing has written; ports_only: whether it has
+    no wires of a :class:`dorefa.hw.pipeline.watch.Watch`, so that no maps are seen. Raises
+    :class:`SimulationError` where the pipeline breaks its framing, stands still or loses a slot, and what
     :func:`dorefa.sim.verilator.build.build` raises.
     """
     pipeline, plan = top.pipeline, top.pipeline.plan
-    count, rows, columns, channels = images.shape
-    shape = plan.stages[-1].layer.out_shape
-    numbers, size = int(np.prod(shape)), pipeline.result_bits // 8
-    cycles = count * max(plan.interval, numbers) * 100 // (100 - max(gaps, stalls))
-    limit = quiet_limit(plan.latency, plan.interval, max(gaps, stalls))
-    executable = model.build(verilog, {}, cycles=cycles, ports_only=True, main=_STREAMS)
+    numbers = int(np.prod(plan.stages[-1].layer.out_shape))
+    cycles = len(images) * max(plan.interval, numbers) * 100 // (100 - max(gaps, stalls))
+    executable = build_streams(verilog, cycles=cycles, ports_only=ports_only)
     with scratch_folder() as folder:
-        (folder / "images").write_bytes(np.ascontiguousarray(images, np.uint8).tobytes())
-        # Verilator takes its seed as a positive 31-bit number.
-        arguments = (
-            1 + seed % 0x7FFFFFFE,
-            gaps,
-            stalls,
-            count,
-            rows * columns,
-            channels,
-            numbers,
-            size,
-            limit,
+        (folder / "job").write_bytes(
+            job_file(top, images, gaps=gaps, stalls=stalls, seed=seed, ports_only=ports_only)
         )
-        command = [str(executable), "images", "results", *map(str, arguments)]
+        # Verilator takes its seed as a positive 31-bit number.
+        command = [str(executable), "job", "result", str(1 + seed % 0x7FFFFFFE)]
         status, _, errors = run(command, folder=folder)
         if status:
             raise SimulationError(f"compiled pipeline: {why_ended(status, errors)}")
-        raw = (folder / "results").read_bytes()
-    record = np.dtype([("head", "<u8", _HEAD), ("numbers", f"<i{size}", numbers)])
-    found = np.frombuffer(raw, record)
-    began, last_out, marked = found["head"].astype(np.int64).T
-    return StreamRun(
-        results=found["numbers"].astype(np.int64).reshape(count, *shape),
-        began=began,
-        last_out=last_out,
-        marked=marked.astype(bool),
-    )
+        found = Fields.read(folder / "result", "result file")
+    return read_run(found, plan, result_bits=pipeline.result_bits, ports_only=ports_only)

@@ -27,7 +27,7 @@ HARNESS, SESSION, LINE = (
 )
 HEADERS = tuple(
     Path(__file__).with_name(f"harness_{part}.h")
-    for part in ("basics", "commands", "fields", "job", "memories", "model", "streams")
+    for part in ("basics", "commands", "fields", "job", "memories", "model", "streams", "variables")
 )
 
 VERILATOR_FLAGS = (
@@ -102,9 +102,12 @@ def _output(command: list[str], variables: Mapping[str, str] | None = None) -> s
     return out + err
 
 
-def _configuration(memories: Mapping[str, MemoryArray], ports_only: bool, main: Path) -> str:
-    """Verilator configuration that makes memories and status signals reachable by name."""
+def _configuration(
+    memories: Mapping[str, MemoryArray], wires: Iterable[tuple[str, str]], ports_only: bool, main: Path
+) -> str:
+    """Verilator configuration that makes memories, status signals and `wires` reachable by name."""
     lines = ["`verilator_config"]
+    lines += [f'public_flat_rd -module "{module}" -var "{name}"' for module, name in wires]
     if ports_only:
         return "\n".join(lines) + "\n"
     for module, name in sorted({(memory.module, memory.name) for memory in memories.values()}):
@@ -243,20 +246,22 @@ def build(
     *,
     cycles: int,
     ports_only: bool = False,
+    wires: Iterable[tuple[str, str]] = (),
     main: Path = HARNESS,
 ) -> Path:
     """Path of the executable of this Verilog; built if it is not in the cache.
 
     memories: :func:`dorefa.sim.job.design.find_memories`; cycles: how many are to be simulated, because
     optimizing a model for a short run takes longer than it saves; ports_only: whether it is a netlist, driven
-    and seen at its ports alone; main: the program around it, HARNESS, SESSION or LINE. Several processes
-    may build the same model at once: whichever is first publishes it. Raises :class:`.Unavailable` when
-    Verilator or the compiler is missing or does not work here, :class:`MachineError` when the cache cannot be
-    written, RuntimeError when Verilator refuses the Verilog.
+    and seen at its ports alone; wires: (module, name) of those that `main` looks at besides; main: the
+    program around it, HARNESS, SESSION or LINE. Several processes may build the same model at once: whichever
+    is first publishes it. Raises :class:`.Unavailable` when Verilator or the compiler is missing or does not
+    work here, :class:`MachineError` when the cache cannot be written, RuntimeError when Verilator refuses the
+    Verilog.
     """
     verilator, variables = verilator_command()
     cxx = cxx_command()
-    configuration = _configuration(memories, ports_only, main)
+    configuration = _configuration(memories, wires, ports_only, main)
     tools = _digest(
         FAST,
         SLOW,

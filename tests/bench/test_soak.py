@@ -47,6 +47,19 @@ def test_faults_are_told_with_what_makes_them_again():
     ]
 
 
+def test_pipelines_are_told_like_engines():
+    tally = Tally(PROGRAM["pipelines"])
+    of_pipelines = {"bins": {"structure rom": 2}}
+    tally.add(outcome(result(10_003, cases=1, fault="latency 7") | of_pipelines))
+    lines = [*tally.lines()]
+    assert lines[0] == "1 networks on 1 pipelines, 1 faults (0 pipelines from the cache)"
+    assert "| structure | 4 | 0 | 1 | 0 (constant) |" in lines and "never hit: structure planes" in lines
+    assert lines[-3:-1] == [
+        "first fault: case 10003000 of pipeline 10003: latency 7",
+        "again: python bench/soak.py --architecture pipeline --engine 10003",
+    ]
+
+
 def test_engines_come_until_there_are_enough_networks(monkeypatch, capsys):
     """Some train, others find fewer networks than they ask for."""
     asked = []

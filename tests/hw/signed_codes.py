@@ -24,14 +24,10 @@ def make_signed(network, rng):
         signed = image_signed if first else layers[layer.source].out_signed
         a_bits = network.input_bits if first else layers[layer.source].out_bits
         least, greatest = bounds(layer, a_bits, signed)
-        changes = {
-            "a_signed": signed,
-            "a_bits": a_bits,
-            "acc_min": least,
-            "acc_max": greatest,
-            "value_min": least,
-            "value_max": greatest,
-        }
+        changes = {"a_signed": signed, "a_bits": a_bits, "acc_min": least, "acc_max": greatest}
+        if layer.pool is not None and layer.pool.kind == "average":
+            least, greatest = layer.pool.area * least, layer.pool.area * greatest
+        changes |= {"value_min": least, "value_max": greatest}
         if layer.thresholds is not None:
             changes["thresholds"] = layer.thresholds.clip(least, greatest + 1)
             if rng.integers(2):

@@ -1,6 +1,8 @@
 # amaranth: UnusedElaboratable=no
 """The Verilog of pipelines, compiled: bit-exact, to the cycle, with waits on both sides, and as a netlist."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,10 +13,9 @@ from dorefa.golden.zoo.datasets import digits_sample
 from dorefa.hw.pipeline.plan import make_plan
 from dorefa.hw.pipeline.top import PipelineTop
 from dorefa.hw.verilog import export
+from dorefa.sim.pipeline.simulation import compared
 from dorefa.sim.pipeline.verilator import simulate_streams
 from dorefa.sim.verilator.lint import lint
-from dorefa.synth.flow.netlist import make_netlist
-from dorefa.synth.flow.units import Unit
 
 
 def network_of(seed, size=8, **options):
@@ -33,12 +34,12 @@ def network_of(seed, size=8, **options):
 
 
 def check(network, plan, images, verilog, **waits):
-    """Simulates; returns the run."""
-    top = PipelineTop(plan)
+    """Simulates, and compares every layer; returns the run."""
+    assert plan.network is network
+    top = PipelineTop(plan, watched=not waits.get("ports_only"))
     found = simulate_streams(top, verilog(top), images, **waits)
-    expected = run_integer(network, images)[network.layers[-1].name]
-    assert (found.results.reshape(expected.shape) == expected).all()
-    assert not found.marked.any()
+    comparison = compared(plan, images, found)
+    assert comparison.count == 0, comparison.mismatches[0]
     return found
 
 
@@ -68,31 +69,43 @@ def test_random_networks(number, residual, seed):
     assert set(np.diff(found.last_out)) <= {max(plan.interval, numbers)}
 
 
-def test_the_text_is_clean():
-    top = PipelineTop(make_plan(network_of(501), evaluations=0))
+@pytest.mark.parametrize("watched", [False, True])
+def test_the_text_is_clean(watched):
+    top = PipelineTop(make_plan(network_of(501), evaluations=0), watched=watched)
     assert lint(text_of(top)) == []
 
 
-def test_the_same_text_every_time():
-    texts = {text_of(PipelineTop(make_plan(network_of(502), evaluations=20, seed=4))) for _ in range(2)}
-    assert len(texts) == 1
+def test_wires_change_nothing():
+    """What is generated has none of them, and does the same at the same times."""
+    network = network_of(504)
+    plan, images = make_plan(network, evaluations=0, pace=3), random_images(network, 20, 4)
+    assert "status__" not in text_of(PipelineTop(plan))
+    waits = {"gaps": 20, "stalls": 10}
+    with_wires = check(network, plan, images, text_of, **waits)
+    without = check(network, plan, images, text_of, **waits, ports_only=True)
+    assert len(with_wires.maps) == len(plan.stages) and not without.maps
+    for name in ("results", "began", "last_out"):
+        assert (getattr(with_wires, name) == getattr(without, name)).all()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("target", ["ecp5", "ice40"])
-@pytest.mark.parametrize("pace", [1, 100])
-def test_netlist(target, pace, tmp_path):
-    """In the cells of a family, with the vendor's models; slow enough also with arrays."""
-    network = network_of(503, size=5)
-    plan = make_plan(network, evaluations=20, absorbs=target == "ecp5", pace=pace)
-    assert any(stage.structure == "rom" for stage in plan.stages) == (pace > 1)
-
-    def netlist(top):
-        text = export.export(top, name=export.MODULE, fabric=target)
-        unit = Unit(name="pipeline", top=export.MODULE, text=text, size="", binary_ops_per_cycle=0)
-        return make_netlist(unit, target, folder=tmp_path).text
-
-    check(network, plan, random_images(network, 10, 1), netlist, gaps=20)
+@pytest.mark.parametrize("layer", range(3))
+def test_the_first_difference_is_said(layer):
+    """The pipeline of another network, whose weights of a layer belong to other channels."""
+    network = network_of(505, conv_layers=2)
+    layers = list(network.layers)
+    layers[layer] = replace(layers[layer], codes=layers[layer].codes[::-1])
+    other, images = replace(network, layers=tuple(layers)), random_images(network, 3, 4)
+    plan = make_plan(other, evaluations=0)
+    top = PipelineTop(plan, watched=True)
+    comparison = compared(replace(plan, network=network), images, simulate_streams(top, text_of(top), images))
+    first, name = comparison.mismatches[0], network.layers[layer].name
+    expected, got = run_integer(network, images), run_integer(other, images)
+    image, *place = np.argwhere(expected[name] != got[name])[0].tolist()
+    y, x, channel = place if len(place) == 3 else (0, 0, *place)
+    assert (first.layer, first.image) == (name, image)
+    assert (first.y, first.x, first.channel) == (y, x, channel)
+    assert (first.expected, first.got) == tuple(int(own[name][image, *place]) for own in (expected, got))
+    assert comparison.count == sum((expected[name] != got[name]).sum() for name in expected)
 
 
 @pytest.mark.slow

@@ -17,16 +17,17 @@ def hits(facts, crosses=bins.CROSSES):
 
 
 class Coverage:
-    """Counts of bins: of `table`, by default the declared one, with its `waivers`."""
+    """Counts of bins: of `table`, by default the declared one, with its `crosses` and `waivers`."""
 
-    def __init__(self, table=None, waivers=bins.WAIVERS):
+    def __init__(self, table=None, waivers=bins.WAIVERS, crosses=bins.CROSSES):
         self.counts = Counter()
+        self._crosses = crosses
         self._table = [*(declared() if table is None else table)]
         self._waivers = waivers
 
     def add(self, facts):
         """Counts the bins of the facts of one layer or job."""
-        self.counts.update(hits(facts))
+        self.counts.update(hits(facts, self._crosses))
 
     def add_names(self, names):
         """Counts bins by their names, {name: count}, as :meth:`names` returns them."""

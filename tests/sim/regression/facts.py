@@ -5,9 +5,8 @@ import numpy as np
 from .runs import load_cycles
 
 
-def layer_facts(layer, compiled_layer, config):
-    """Of a layer (integer) on an engine of `config`, and how it was compiled."""
-    outputs, *kernel, inputs = layer.codes.shape
+def own_facts(layer):
+    """Of a layer (integer), whatever runs it."""
     return {
         "weight_bits": {layer.w_bits},
         "activation_bits": {layer.a_bits},
@@ -17,15 +16,22 @@ def layer_facts(layer, compiled_layer, config):
         "stride": {_pair(layer.stride)},
         "dilation": {_pair(layer.dilation)},
         "padding": _padding(layer.padding),
-        "groups": {_groups(layer, inputs)},
+        "groups": {_groups(layer)},
+        "pooling": {_pooling(layer.pool)},
+        "slope": _slopes(layer),
+        "saturation": _saturation(layer),
+    }
+
+
+def layer_facts(layer, compiled_layer, config):
+    """Of a layer on an engine of `config`, and how it was compiled."""
+    outputs, *kernel, inputs = layer.codes.shape
+    return own_facts(layer) | {
         "merged": {"merged" if compiled_layer.merged_groups > 1 else "as they are"},
         "passes": {"several" if len(compiled_layer.passes) > 1 else "one"},
-        "pooling": {_pooling(layer.pool)},
         "lanes": {_relation(int(np.prod(kernel)) * inputs, config.lanes)},
         "rows": {_relation(outputs // layer.groups, config.total_rows)},
         "line": {_relation(layer.conv_shape[1], config.cols)},
-        "slope": _slopes(layer),
-        "saturation": _saturation(layer),
         "trunk": {_trunk(layer)},
     }
 
@@ -48,10 +54,10 @@ def _padding(padding):
     return sides or {"none"}
 
 
-def _groups(layer, inputs):
+def _groups(layer):
     if layer.groups == 1:
         return "one"
-    return "depthwise" if inputs == 1 else "several"
+    return "depthwise" if layer.codes.shape[-1] == 1 else "several"
 
 
 def _pooling(pool):

@@ -18,16 +18,18 @@ from .runs import fault, random_runs
 from .sets import random_set
 from .training import jobs_facts, random_cases, run_cases, training_engine
 
+NOUN = "engine"
 WORK = Work(
-    function="regression.soak:engine",
+    function="tests.sim.regression.soak:engine",
     name="soak",
-    folders=("tests/sim",),
-    noun="engine",
+    folders=(".",),
+    sources=("tests/sim",),
+    noun=NOUN,
     verb="simulated",
 )
-DRAWN = replace(WORK, function="regression.soak:drawn", name="drawn", verb="drew")
-# Cases of an engine, and of how many engines one trains.
-CASES, TRAINS = 16, 10
+DRAWN = replace(WORK, function="tests.sim.regression.soak:drawn", name="drawn", verb="drew")
+# Cases of an engine, of how many engines one trains, and networks from which on every bin has to be hit.
+CASES, TRAINS, ALL_BINS = 16, 10, 5000
 # Behind the draws of networks.
 _RUNS = 900
 
@@ -35,6 +37,11 @@ _RUNS = 900
 def task_of(seed):
     """The task of an engine of this seed."""
     return {"seed": seed, "cases": CASES, "training": seed % TRAINS == TRAINS - 1}
+
+
+def coverage():
+    """Nothing counted yet."""
+    return Coverage()
 
 
 def engine(common, task):
@@ -54,10 +61,10 @@ def drawn(common, task):
 
 
 def _result(task, simulates):
-    start, coverage = _seconds(), Coverage()
-    config, cases = (_train if task["training"] else _networks)(task, coverage, simulates)
-    result = task | {"config": config.as_dict(), "cases": cases, "bins": coverage.names()}
-    return result | {"seconds": round(_seconds() - start, 2)}
+    start, hit = seconds(), coverage()
+    config, cases = (_train if task["training"] else _networks)(task, hit, simulates)
+    result = task | {"config": config.as_dict(), "cases": cases, "bins": hit.names()}
+    return result | {"seconds": round(seconds() - start, 2)}
 
 
 def _networks(task, coverage, simulates):
@@ -73,7 +80,7 @@ def _networks(task, coverage, simulates):
         found = next(filter(None, faults), None) if simulates else None
         cases.append({"draw": member.draw, "cycles": compiled.cycles, "fault": found})
     if simulates:
-        _forget(build.build(text, find_memories(text, MODULE), cycles=1))
+        forget(build.build(text, find_memories(text, MODULE), cycles=1))
     return config, cases
 
 
@@ -87,18 +94,18 @@ def _train(task, coverage, simulates):
     if simulates:
         text = engine_files(config)["engine.v"]
         faults = run_cases(config, text, cases, seed)
-        _forget(build.build(text, {}, cycles=1, main=build.SESSION))
+        forget(build.build(text, {}, cycles=1, main=build.SESSION))
     return config, [
         {"draw": 1000 * seed + number, "cycles": None, "fault": found} for number, found in enumerate(faults)
     ]
 
 
-def _forget(program):
+def forget(program):
     """Takes a compiled model out of the cache: thousands would fill a disk, and none is used again."""
     shutil.rmtree(program.parent, ignore_errors=True)
 
 
-def _seconds():
+def seconds():
     """Processor time of this process and of its children that ended."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(each.ru_utime + each.ru_stime for each in used)
