@@ -33,7 +33,7 @@ def simulate_streams(
     count, rows, columns, channels = images.shape
     shape = plan.stages[-1].layer.out_shape
     numbers, size = int(np.prod(shape)), pipeline.result_bits // 8
-    cycles = count * max(plan.interval, numbers) * 100 // (100 - max(gaps, stalls))
+    cycles = count * plan.interval * 100 // (100 - max(gaps, stalls))
     limit = quiet_limit(plan.latency, plan.interval, max(gaps, stalls))
     executable = model.build(verilog, {}, cycles=cycles, ports_only=True, main=_STREAMS)
     with scratch_folder() as folder:
