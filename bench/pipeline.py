@@ -26,6 +26,7 @@ from dorefa.hw.pipeline.kernel.columns import Columns
 from dorefa.hw.pipeline.kernel.kernel import ConstantKernel, KernelOptions
 from dorefa.hw.pipeline.kernel.quantizer import ConstantQuantizer
 from dorefa.hw.pipeline.kernel.rows import planes, signed_digits
+from dorefa.hw.pipeline.kernel.word_kernel import WordKernel, fits_words
 from dorefa.hw.pipeline.sums.search import RowSearch
 from dorefa.hw.verilog import export
 from dorefa.synth.flow import nextpnr
@@ -56,6 +57,8 @@ class KernelWithCodes(wiring.Component):
 def kernel_of(layer, options):
     """The kernel of a layer."""
     outputs, values = layer.out_channels, layer.values
+    if options.words:
+        return WordKernel(values.reshape(outputs, -1), layer.a_bits, options)
     if not options.columns:
         return ConstantKernel(values.reshape(outputs, -1), layer.a_bits, options)
     width = values.shape[2]
@@ -72,6 +75,11 @@ def ways_of(layer, evaluations):
         yield f"{bits} cycles" if serial else "1 cycle", options
     if bits > 2 and fits_columns(layer.values):
         yield "columns", KernelOptions(digit_bits=bits, serial=False, columns=True, absorbs=True)
+    if fits_words(layer.values, bits):
+        options = KernelOptions(
+            digit_bits=bits, serial=False, words=True, absorbs=True, evaluations=evaluations
+        )
+        yield "whole codes", options
 
 
 def routed(component, name, seeds, device):

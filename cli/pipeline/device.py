@@ -65,7 +65,7 @@ def choose(args: argparse.Namespace) -> str:
     except InputError as error:
         out.say(f"architecture: engine, because {error}")
         return "engine"
-    args.interval = plan.interval
+    args.interval = plan.pixel_cycles
     out.say(
         f"architecture: pipeline, because {size.cells:,} cells and {size.rams} block RAMs of {device.name}'s "
         f"{device.luts:,} and {device.brams} give an image every {plan.interval:,} cycles"

@@ -7,6 +7,7 @@ from which pixel of the image completes a result: counts of slots, and exact.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +19,7 @@ from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
 from .flow import Flow, Stage, passes_all
 from .kernel.column_kernel import fits_columns
 from .kernel.kernel import KernelOptions
+from .kernel.word_kernel import fits_words
 from .rom.sizes import rom_choices
 from .rom.stage import RomStage
 from .slots.stream import Stream
@@ -27,6 +29,9 @@ from .stage import LayerStage
 _QUEUE = 2
 # Weights of a layer that are worth a search; the largest devices hold a tenth of them.
 _MOST_WEIGHTS = 1_000_000
+# Levels of additions of whole codes a register, where an image is a single pixel: its latency is that of the
+# additions, and its numbers leave more slowly than any clock.
+_LEVELS = 3
 _ENGINE = "the engine (--architecture engine) runs it"
 
 
@@ -56,9 +61,14 @@ class PipelinePlan:
         ]
 
     @property
-    def interval(self) -> int:
-        """Cycles from an image to the next one."""
+    def pixel_cycles(self) -> int:
+        """Cycles in which the pixels of an image are taken."""
         return self.streams[0].pixels * self.pace
+
+    @property
+    def interval(self) -> int:
+        """Cycles from an image to the next one, of which the numbers leave one a cycle."""
+        return max(self.pixel_cycles, math.prod(self.stages[-1].layer.out_shape))
 
     @property
     def latency(self) -> int:
@@ -66,7 +76,7 @@ class PipelinePlan:
         number leaves, where neither end waits."""
         own = self.streams[-1].last + self.stages[-1].numbers
         # No image is through before it is known to be whole.
-        return _QUEUE + max(own, self.interval - self.pace)
+        return _QUEUE + max(own, self.pixel_cycles - self.pace)
 
     @property
     def flush(self) -> int:
@@ -140,16 +150,18 @@ def _stages(
     interval = rows * columns * pace
     flow, layers = Flow(Stream.origin(rows * columns, pace)), network.layers
     for place, (layer, (flush, settle)) in enumerate(zip(layers, owed, strict=True)):
-        spacing = flow.entering(layer).spacing
+        stream = flow.entering(layer)
         shape = network.input_shape if layer.source < 0 else layers[layer.source].out_shape
-        constants = list(_constants(layer, shape, spacing, options))
+        constants = list(_constants(layer, shape, stream, options))
         choices: list[Stage] = [stage for stage in constants if stage.problem is None]
         if layer.rescale is None and passes_all(layers, place):
             arrays = (
                 RomStage(sizes, absorbs=options.absorbs, flush=flush, settle=settle)
                 for sizes in rom_choices(layer, shape)
             )
-            choices += [stage for stage in arrays if stage.busy <= interval and stage.sizes.words <= spacing]
+            choices += [
+                stage for stage in arrays if stage.busy <= interval and stage.sizes.words <= stream.spacing
+            ]
         if not choices:
             raise InputError(f"layer {layer.name}: {constants[0].problem}; {_ENGINE}")
         stages.append(min(choices, key=lambda stage: stage.estimate()))
@@ -161,18 +173,21 @@ def _stages(
 
 
 def _constants(
-    layer: IntegerLayer, shape: tuple[int, int, int], spacing: int, options: KernelOptions
+    layer: IntegerLayer, shape: tuple[int, int, int], stream: Stream, options: KernelOptions
 ) -> Iterator[LayerStage]:
-    """Ways to cut a layer's codes that keep up with a slot every `spacing` cycles."""
+    """Ways to cut a layer's codes that keep up with the slots of a stream."""
     bits = layer.a_bits
     for size in (1, 2) if options.absorbs else range(1, bits + 1):
-        if 1 < -(-bits // size) <= spacing:
+        if 1 < -(-bits // size) <= stream.spacing:
             yield LayerStage(layer, shape, replace(options, digit_bits=size, serial=True))
     for size in (1, 2) if options.absorbs else (bits,):
         yield LayerStage(layer, shape, replace(options, digit_bits=size))
     # Codes of one or two bits are what chains absorb whole.
     if bits > 2 and fits_columns(layer.values):
         yield LayerStage(layer, shape, replace(options, digit_bits=bits, columns=True))
+    if fits_words(layer.values, bits):
+        every = max(options.every, _LEVELS if stream.pixels == 1 else 1)
+        yield LayerStage(layer, shape, replace(options, digit_bits=bits, words=True, every=every))
 
 
 def check(network: IntegerNetwork) -> None:

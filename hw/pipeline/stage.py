@@ -16,8 +16,9 @@ from dorefa.golden.lowering.integer_network import IntegerLayer
 from ..lib.delay import delayed
 from .kernel.column_kernel import ColumnKernel
 from .kernel.kernel import ConstantKernel, KernelOptions
-from .kernel.quantizer import ConstantQuantizer
+from .kernel.quantizer import ConstantQuantizer, cut_offsets
 from .kernel.word import bits_for
+from .kernel.word_kernel import WordKernel
 from .slots.column_window import ColumnWindow, columns_of
 from .slots.layer import layer_windows, signed_offsets, stored_bits, stored_codes
 from .slots.pool import PoolStage
@@ -25,6 +26,8 @@ from .slots.slot import slot_signature
 from .slots.stream import Stream
 from .slots.window import Window
 from .trunk.rounding import Rounding, trunk_bits
+
+Kernel = ConstantKernel | ColumnKernel | WordKernel
 
 
 class LayerStage(wiring.Component):
@@ -48,14 +51,28 @@ class LayerStage(wiring.Component):
         super().__init__(ports)
 
     @cached_property
-    def kernels(self) -> list[ConstantKernel | ColumnKernel]:
+    def kernels(self) -> list[Kernel]:
         """One for each group of channels."""
         outputs = len(self._values) // self.layer.groups
-        return [self._kernel(self._values[at : at + outputs]) for at in range(0, len(self._values), outputs)]
+        return [self._kernel(first, outputs) for first in range(0, len(self._values), outputs)]
 
-    def _kernel(self, values: np.ndarray) -> ConstantKernel | ColumnKernel:
-        outputs, _, columns, _ = values.shape
+    @cached_property
+    def _word_offsets(self) -> np.ndarray | None:
+        """What sums of whole codes are to be greater by: results by nothing, others so that little is left to
+        do for their codes. None where that does not matter."""
+        if self._pools_sums or self.layer.rescale is not None:
+            return None
+        wanted = np.zeros(len(self._values), np.int64) if self.layer.is_result else cut_offsets(self.layer)
+        return None if wanted is None else wanted - signed_offsets(self.layer, self._values)
+
+    def _kernel(self, first: int, outputs: int) -> Kernel:
+        values = self._values[first : first + outputs]
+        columns = values.shape[2]
         bits, options, turns = self.layer.a_bits, self.options, not self.layer.is_result
+        if options.words:
+            offsets = self._word_offsets
+            own = None if offsets is None else offsets[first : first + outputs]
+            return WordKernel(values.reshape(outputs, -1), bits, options, own)
         if not options.columns:
             return ConstantKernel(values.reshape(outputs, -1), bits, options, turns=turns)
         by_column = np.moveaxis(values, 2, 1).reshape(outputs, columns, -1)

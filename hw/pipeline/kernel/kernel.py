@@ -38,7 +38,7 @@ class KernelOptions:
     nothing; serial: whether a code's digits come one after another; absorbs: whether the fabric's chains take
     leaves beside what they add, see :class:`.SumGraph`; every: levels of additions a register; evaluations,
     seed: of the search; columns: whether a window comes column by column, whole codes in a cycle
-    (:class:`.ColumnKernel`).
+    (:class:`.ColumnKernel`); words: whether whole codes are added (:class:`.WordKernel`).
     """
 
     digit_bits: int
@@ -48,6 +48,7 @@ class KernelOptions:
     evaluations: int = 2000
     seed: int = 1
     columns: bool = False
+    words: bool = False
 
 
 class _Built(NamedTuple):

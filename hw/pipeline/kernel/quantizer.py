@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from amaranth import Const, Module, Mux, Signal, Value
+from amaranth import Cat, Const, Module, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -20,6 +20,37 @@ from .thresholds import at_least, count_reached
 # Code bits up to which comparisons with every threshold are smaller than a multiplication.
 COMPARED_BITS = 4
 _MULTIPLIER_BITS = 62
+
+
+def _affine(layer: IntegerLayer) -> Affine | None:
+    """The affine form of a layer that has many levels."""
+    if (layer.code_bits or 0) <= COMPARED_BITS:
+        return None
+    try:
+        return affine_form(layer, _MULTIPLIER_BITS)
+    except InputError:
+        return None
+
+
+def _form(affine: Affine | None, channel: int) -> tuple[int, int, int, int]:
+    """(multiplier, offset, shift, tie) of a channel."""
+    assert affine is not None
+    m, b, f, tie = (int(part[channel]) for part in (affine.m, affine.b, affine.f, affine.tie))
+    return m, b, f, tie
+
+
+def cut_offsets(layer: IntegerLayer) -> np.ndarray | None:
+    """int (channels,): what values have to be greater by for their codes to be some of their bits, clipped.
+    None where that is no constant."""
+    affine, found = _affine(layer), []
+    if affine is None:
+        return None
+    for channel in range(layer.out_channels):
+        factor, offset, shift, tie = _form(affine, channel)
+        if factor & (factor - 1) or factor > 1 << shift or (tie and offset % factor):
+            return None
+        found.append(offset // max(1, factor))
+    return np.array(found)
 
 
 class ConstantQuantizer(wiring.Component):
@@ -43,20 +74,15 @@ class ConstantQuantizer(wiring.Component):
     @cached_property
     def affine(self) -> Affine | None:
         """The affine form, None where thresholds are compared."""
-        if self.code_bits <= COMPARED_BITS:
-            return None
-        try:
-            return affine_form(self._layer, _MULTIPLIER_BITS)
-        except InputError:
-            return None
+        return _affine(self._layer)
 
     @cached_property
     def latency(self) -> int:
-        """Cycles from values to codes."""
+        """Cycles from values to codes: none where a code is only clipped."""
         if self.affine is None:
             return 1
-        # A term for each digit of the multiplier, and the offset.
-        return 1 + max(len(canonical_digits(int(m))) for m in self.affine.m).bit_length()
+        additions = max(map(self._additions, range(len(self.thresholds))))
+        return 1 + additions.bit_length() if additions else 0
 
     @property
     def cells(self) -> int:
@@ -65,8 +91,24 @@ class ConstantQuantizer(wiring.Component):
         channels, thresholds = self.thresholds.shape
         if self.affine is None:
             return int(channels * thresholds * self._bits * 0.27)
-        terms = sum(len(canonical_digits(int(m))) for m in self.affine.m)
-        return terms * (self._bits + 4) + channels * (2 * self.code_bits + 8)
+        additions = [self._additions(channel) for channel in range(channels)]
+        # An offset alone has no bits that a shift adds.
+        added = sum(number * (self._bits + 7 if number > 1 else self._bits) for number in additions)
+        return added + channels * (self.code_bits + 3)
+
+    def _additions(self, channel: int) -> int:
+        """Of the affine form of a channel: a term for each digit of its multiplier, and the offset."""
+        assert self.affine is not None
+        digits = len(canonical_digits(int(self.affine.m[channel])))
+        return max(0, digits - (not self._offset(channel)))
+
+    def _offset(self, channel: int) -> int:
+        """What the affine form of a channel adds to its product: 0 where that would only change bits that are
+        cut off."""
+        factor, offset, shift, tie = _form(self.affine, channel)
+        offset -= factor * int(self._offsets[channel])
+        cut = 1 if tie else min(factor & -factor, 1 << shift)
+        return 0 if 0 <= offset < cut else offset
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -76,9 +118,11 @@ class ConstantQuantizer(wiring.Component):
             code = self._compared(channel, value) if self.affine is None else self._scaled(m, channel, value)
             if self._layer.inverted[channel]:
                 code = ~code
-            register = Signal(size, name="code", reset_less=True)
-            m.d.sync += register.eq(code)
-            m.d.comb += self.codes[channel * size : (channel + 1) * size].eq(register)
+            if self.latency:
+                register = Signal(size, name="code", reset_less=True)
+                m.d.sync += register.eq(code)
+                code = register
+            m.d.comb += self.codes[channel * size : (channel + 1) * size].eq(code)
         return m
 
     def _compared(self, channel: int, value: Value) -> Value:
@@ -96,25 +140,24 @@ class ConstantQuantizer(wiring.Component):
 
     def _scaled(self, m: Module, channel: int, value: Value) -> Value:
         """The affine form: its product as shifts and additions, a register after each level of them."""
-        assert self.affine is not None
-        form = self.affine
-        factor, offset, shift, tie = (int(part[channel]) for part in (form.m, form.b, form.f, form.tie))
+        factor, _, shift, tie = _form(self.affine, channel)
         sign = -1 if self._negated[channel] else 1
-        offset -= factor * int(self._offsets[channel])
         terms: list[Value] = [
             (value.as_signed() << place) if digit * sign > 0 else -(value.as_signed() << place)
             for place, digit in canonical_digits(factor)
         ]
-        terms.append(Const(offset))
-        total = registered_sum(m, terms, self.latency - 1)
+        offset = self._offset(channel)
+        if offset or not terms:
+            terms.append(Const(offset, signed(offset.bit_length() + 1)))
+        total = registered_sum(m, terms, max(0, self.latency - 1))
         result, below = total >> shift, total[:shift]
         if tie:
-            result = result - (result[0] & (below == 0))
-        return _clipped(result, (1 << self.code_bits) - 1)
+            # Odd and half way: one less.
+            result = Cat(result[0] & (below != 0), result[1:]).as_signed()
+        return _clipped(result, self.code_bits)
 
 
-def _clipped(value: Value, most: int) -> Value:
-    """``min(max(value, 0), most)`` of a signed value."""
-    bits = most.bit_length()
-    code = Mux(value > most, Const(most, bits), value[:bits])
-    return Mux(value < 0, Const(0, bits), code)[:bits]
+def _clipped(value: Value, bits: int) -> Value:
+    """The nearest number of so many bits to a signed value."""
+    negative = value[-1].replicate(bits)
+    return (Cat(value[:-1], negative)[:bits] | value[bits:-1].any().replicate(bits)) & ~negative

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from amaranth import Module, Signal, Value
+from amaranth import Const, Module, Signal, Value
 
 from ...fabric.tree import ZERO, Operand
 
@@ -18,7 +18,9 @@ class Bit:
         self._later = [value]
 
     def at(self, stage: int) -> Value:
-        """The bit of this stage's time. Not before its own."""
+        """The bit of this stage's time. Not before its own. A constant has no time."""
+        if isinstance(self._later[0], Const):
+            return self._later[0]
         if stage < self.stage:
             raise ValueError(f"{self._name} is made at stage {self.stage}, and asked for at {stage}")
         while len(self._later) <= stage - self.stage:
@@ -44,9 +46,14 @@ class Word:
 
     def operands(self, stage: int, size: int) -> list[Operand]:
         """The lowest `size` bits, the sign or zeros above them."""
-        own = [Operand.bit(bit.at(stage)) for bit in self.bits[:size]]
+        own = [_operand(bit.at(stage)) for bit in self.bits[:size]]
         above = own[-1] if self.signed and own else ZERO
         return own + [above] * (size - len(own))
+
+
+def _operand(value: Value) -> Operand:
+    """A bit as an operand."""
+    return Operand((), value.value) if isinstance(value, Const) else Operand.bit(value)
 
 
 def bits_for(low: int, high: int) -> int:

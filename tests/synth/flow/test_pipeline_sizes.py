@@ -13,7 +13,7 @@ from dorefa.synth.flow.units import make_pipeline_unit
 
 def network(name):
     """A zoo network of one-bit weights and two-bit activations, "residual N", a random one of
-    these with trunks, or any random one by its number."""
+    these with trunks, one of vectors of six bits, or any random one by its number."""
     _, _, number = str(name).partition(" ")
     if number:
         widths = {"w_bits": 1, "a_bits": 2, "wide_padding": False}
@@ -21,6 +21,8 @@ def network(name):
             int(number), max_macs=30_000, max_size=10, max_channels=12, residual=True, **widths
         )
         return lower(drawn)
+    if name == "wide":
+        return lower(random_network(1, w_bits=6, a_bits=6, max_size=1, max_channels=24, wide_padding=False))
     if isinstance(name, str):
         return lower(catalog.load(name, net_w=1, net_a=2))
     return lower(
@@ -33,7 +35,17 @@ def network(name):
 ZOO = [pytest.param("digits-small", pace, marks=pytest.mark.slow) for pace in (1, 4, 16)]
 
 
-RANDOM = [(1, 1), (2, 1), (3, 4), (4, 30), (5, 2), ("residual 9", 1), ("residual 14", 1), ("residual 38", 3)]
+RANDOM = [
+    (1, 1),
+    (2, 1),
+    (3, 4),
+    (4, 30),
+    (5, 2),
+    ("wide", 1),
+    ("residual 9", 1),
+    ("residual 14", 1),
+    ("residual 38", 3),
+]
 
 
 @pytest.mark.parametrize("name, pace", [*RANDOM, *ZOO])

@@ -9,7 +9,7 @@ import pytest
 from dorefa.golden import lower, random_network
 from dorefa.golden.errors import InputError
 from dorefa.golden.run.matmul import apply_thresholds
-from dorefa.hw.pipeline.kernel.quantizer import ConstantQuantizer
+from dorefa.hw.pipeline.kernel.quantizer import ConstantQuantizer, cut_offsets
 from dorefa.hw.pipeline.kernel.thresholds import at_least, count_reached
 
 from ...support import simulate
@@ -95,7 +95,7 @@ class Ramp:
     begin one later."""
 
     def __init__(self, m, b, f, tie=0):
-        levels, self.name, self.code_bits = 31, "ramp", 5
+        levels, self.name, self.code_bits, self.out_channels = 31, "ramp", 5, 2
         self.value_min, self.value_max = -200, 200
         row = [-((b - (level << f)) // m) + (tie & level) for level in range(1, levels + 1)]
         self.thresholds = np.clip(np.array([row, row]), -200, 201)
@@ -110,6 +110,24 @@ def test_forms_of_few_terms(m, b, f, rng):
     for offsets in ([0, 0], [13, -9]):
         quantizer = check(layer, 9, np.array([False, True]), np.array(offsets), rng)
         assert quantizer.affine is not None
+
+
+@pytest.mark.parametrize(
+    "m, b, f, tie, cycles",
+    [(1, 0, 4, 0, 0), (1, 37, 4, 0, 0), (1, -9, 3, 1, 0), (4, 7, 5, 0, 0), (4, -6, 2, 0, 0), (0, 40, 3, 0, 0)]
+    + [(3, 5, 4, 0, None), (8, 1, 2, 0, None)],
+)
+def test_values_of_which_bits_are_the_codes(m, b, f, tie, cycles, rng):
+    """Greater by what the form of a layer adds, they are only clipped, in no cycle; None of forms that no
+    constant leaves at that."""
+    layer = Ramp(max(m, 1), b, f, tie)
+    if not m:
+        layer.thresholds[:] = -200
+    offsets = cut_offsets(layer)
+    assert (offsets is None) == (cycles is None)
+    if offsets is not None:
+        quantizer = check(layer, 10, np.array([False, False]), offsets, rng)
+        assert quantizer.latency == cycles
 
 
 @pytest.mark.parametrize("b, f", [(0, 3), (5, 2), (-9, 1)])

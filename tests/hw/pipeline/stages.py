@@ -1,0 +1,60 @@
+"""A layer whose sums are a result, as a stage alone: slots in, sums out."""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from ..support import fields_of, flat, simulate
+from .kernel.drive import WEIGHTS
+
+
+def layer_of(geometry, shape, bits, signed, outputs, kind, rng):
+    """A layer of one group whose sums are a result, with weights of a kind."""
+    values = WEIGHTS[kind](rng, (outputs, *geometry.kernel, shape[2]))
+    most = values[0].size * int(np.abs(values).max()) << bits
+    return SimpleNamespace(
+        name="layer",
+        values=values,
+        kernel=geometry.kernel,
+        stride=geometry.stride,
+        padding=geometry.padding,
+        dilation=geometry.dilation,
+        groups=1,
+        in_shape=shape,
+        a_bits=bits,
+        a_signed=signed,
+        out_channels=outputs,
+        out_bits=None,
+        code_bits=None,
+        is_result=True,
+        rescale=None,
+        pool=None,
+        acc_min=-most,
+        acc_max=most,
+    )
+
+
+def run(stage, slots):
+    """(blank, sums) of every window that leaves."""
+    layer, found, cycle = stage.layer, [], 0
+    bits = layer.a_bits
+
+    async def testbench(ctx):
+        nonlocal cycle
+        for slot in [*slots, *[None] * stage.latency]:
+            is_slot = isinstance(slot, tuple)
+            word, blank = slot if is_slot else (np.random.default_rng(cycle).integers(0, 1 << bits, 9), False)
+            ctx.set(stage.i.valid, is_slot)
+            ctx.set(stage.i.restart, isinstance(slot, str))
+            ctx.set(stage.i.word, flat(word, bits) & ((1 << len(stage.i.word)) - 1))
+            ctx.set(stage.i.blank, blank)
+            await ctx.tick()
+            cycle += 1
+            if ctx.get(stage.o.valid):
+                numbers = fields_of(ctx.get(stage.o.word), stage.out_bits, layer.out_channels)
+                half = 1 << (stage.out_bits - 1)
+                sums = [(number ^ half) - half for number in numbers]
+                found.append((bool(ctx.get(stage.o.blank)), sums))
+
+    simulate(stage, testbench, limit=len(slots) + stage.latency + 2)
+    return found
