@@ -61,7 +61,7 @@ ALLOWED |= {
     "sim.job": "",
     "sim.verilator": "sim.job",
     "sim.amaranth": "sim.job",
-    "sim.pipeline": "sim sim.job sim.verilator sim.amaranth",
+    "sim.pipeline": "sim sim.job sim.verilator sim.amaranth sim.cocotb",
     "sim.cocotb": "sim.job sim.verilator",
     "sim.training": "sim.job sim.verilator",
     "sim": "sim.job sim.verilator sim.amaranth sim.cocotb",
