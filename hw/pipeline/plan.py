@@ -7,6 +7,7 @@ from which pixel of the image completes a result: counts of slots, and exact.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -54,6 +55,28 @@ class PipelinePlan:
             *(self.flow.entering(stage.layer) for stage in self.stages),
             self.flow.codes[len(self.stages) - 1],
         ]
+
+    @property
+    def result_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of a result."""
+        return self.stages[-1].layer.out_shape
+
+    @property
+    def summary(self) -> dict[str, object]:
+        """What its Verilog says of it."""
+        times = {"interval_cycles": self.interval, "latency_cycles": self.latency}
+        return {"network": self.network.name, **times}
+
+    @property
+    def slots_per_image(self) -> int:
+        """Slots of the results of an image."""
+        return math.prod(self.result_shape) // self.stages[-1].numbers
+
+    @property
+    def depth(self) -> int:
+        """Slots of results that have room, before an image's first pixel is taken: of images that are under
+        way, some cycles longer until that is known, and of one more."""
+        return self.slots_per_image * (1 + -(-(self.latency + 3) // self.interval))
 
     @property
     def interval(self) -> int:

@@ -49,7 +49,7 @@ def simulate_streams(
     :func:`dorefa.sim.verilator.build.build` raises.
     """
     pipeline, plan = top.pipeline, top.pipeline.plan
-    numbers = int(np.prod(plan.stages[-1].layer.out_shape))
+    numbers = int(np.prod(plan.result_shape))
     cycles = len(images) * max(plan.interval, numbers) * 100 // (100 - max(gaps, stalls))
     executable = build_streams(verilog, cycles=cycles, ports_only=ports_only)
     with scratch_folder() as folder:
