@@ -40,6 +40,8 @@ def simulate_streamed(args: argparse.Namespace, images_of: ImagesOf) -> int:
     check_stalls(args.stalls)
     first_images(network, *images_of(network, FASTEST), args.limit)
     kind = streamed(args)
+    if kind.has_engine and args.simulator == "icarus":
+        raise InputError("--simulator is icarus; accepted with a hybrid: verilator, amaranth, auto")
     plan = kind.plan(args, network)
     found = simulate_plan(
         network,

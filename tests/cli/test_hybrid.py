@@ -168,7 +168,7 @@ def test_a_network_of_an_engine_is_not_loaded(programmed, dorefa, tmp_path):
         (("simulate", "MODEL", "--netlist"), "--netlist is True; accepted: only with --architecture engine"),
         (
             ("simulate", "MODEL", "--simulator", "icarus"),
-            "Icarus runs no hybrid; accepted: verilator, amaranth",
+            "--simulator is icarus; accepted with a hybrid: verilator, amaranth, auto",
         ),
         (
             ("generate", "-o", "OUT"),
