@@ -14,8 +14,8 @@ from .common import options
 from .common.boards import DEFAULT_BAUD, SETTINGS
 from .common.output import Output, Progress, new_folder
 from .pipeline.device import check_board
-from .pipeline.options import add_architecture, is_pipeline, plan_report, plan_table
-from .pipeline.plan import pipeline_plan
+from .pipeline.options import add_architecture, is_streamed
+from .pipeline.streamed import streamed
 from .training.options import training_asked, training_engine
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", required=True, metavar="DIR", help="where bitstream and settings go"
     )
     parser.add_argument(
-        "--clock", type=float, metavar="MHZ", help="rate of engine or pipeline (default: the board's)"
+        "--clock", type=float, metavar="MHZ", help="rate of what is made (default: the board's)"
     )
     parser.add_argument("--baud", type=int, default=DEFAULT_BAUD, metavar="N", help=f"default {DEFAULT_BAUD}")
     parser.add_argument(
@@ -63,8 +63,8 @@ def run(args: argparse.Namespace) -> int:
 
     out = Output(args.json, inputs=options.input_files(args))
     board = catalog.find_board(args.board)
-    if is_pipeline(args):
-        return _build_pipeline(out, args, board)
+    if is_streamed(args):
+        return _build_streamed(out, args, board)
     return _build_training(out, args, board) if training_asked(args) else _build_network(out, args, board)
 
 
@@ -95,10 +95,9 @@ def _build_network(out: Output, args: argparse.Namespace, board: Board) -> int:
     return 0
 
 
-def _build_pipeline(out: Output, args: argparse.Namespace, board: Board) -> int:
-    """A bitstream with the network as a pipeline."""
+def _build_streamed(out: Output, args: argparse.Namespace, board: Board) -> int:
+    """A bitstream with the network as a pipeline or hybrid."""
     from dorefa.golden import lower
-    from dorefa.hw.pipeline.board import pipeline_board
     from dorefa.hw.shell.scores import check_scores
     from dorefa.synth.boards.bitstream import check_rates
     from dorefa.synth.boards.pipeline_report import pipeline_report, pipeline_settings
@@ -108,21 +107,23 @@ def _build_pipeline(out: Output, args: argparse.Namespace, board: Board) -> int:
     # Said before the search for a plan, which takes its time.
     check_scores(network)
     check_rates(board, clock_hz=_clock(args, board), baud=args.baud)
-    plan = pipeline_plan(args, network, absorbs=absorbs_leaves(board.family))
-    check_board(plan, board)
+    kind = streamed(args)
+    plan = kind.plan(args, network, absorbs=absorbs_leaves(board.family), sizes=board.sizes)
+    if not kind.has_engine:
+        check_board(plan, board)
     line = {"board": args.board, "baud": args.baud}
     made, paths = _make(
         out,
         args,
         board,
-        partial(pipeline_board, plan),
-        lambda made, files: pipeline_settings(made, plan, files, **line),
+        partial(kind.make_board, plan),
+        lambda made, files: pipeline_settings(made, plan, files, architecture=kind.name, **line),
     )
-    contents = pipeline_report(made, plan, **line) | plan_report(plan)
+    contents = pipeline_report(made, plan, **line) | kind.report(plan)
     _say_files(out, paths, board)
-    out.table(*plan_table(plan))
+    out.table(*kind.table(plan))
     _say_cells(out, contents)
-    _say_pipeline(out, contents)
+    _say_streamed(out, contents)
     out.report(contents | {"notes": out.notes(network.notes), "bitstream": paths[0], "files": paths})
     return 0
 
@@ -220,13 +221,13 @@ def _say_images(out: Output, contents: dict[str, Any]) -> None:
     _say_line(out, contents, "engine")
 
 
-def _say_pipeline(out: Output, contents: dict[str, Any]) -> None:
+def _say_streamed(out: Output, contents: dict[str, Any]) -> None:
     _say_rate(out, contents, contents["interval_cycles"])
     out.say(
         f"{contents['latency_cycles']:,} cycles from the first pixel of an image to its last number, "
         f"{contents['latency_us']:,.1f} us at the bitstream's clock"
     )
-    _say_line(out, contents, "pipeline")
+    _say_line(out, contents, contents["architecture"])
 
 
 def _say_rate(out: Output, contents: dict[str, Any], cycles: int) -> None:

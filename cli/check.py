@@ -8,7 +8,8 @@ from .common import options
 from .common.layers import bipolar_inputs, layer_table, say_bipolar, say_groups
 from .common.output import Output
 from .pipeline.check import check_pipeline
-from .pipeline.options import add_architecture, is_pipeline
+from .pipeline.check_hybrid import check_hybrid
+from .pipeline.options import add_architecture, is_streamed
 from .training.check import check_training
 from .training.options import training_asked
 
@@ -37,9 +38,11 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.sim.report import layer_report
 
     if args.device is not None and args.architecture == "engine":
-        raise InputError(f"--device is {args.device}; accepted: only with --architecture pipeline, auto")
-    if is_pipeline(args):
-        return check_pipeline(args)
+        raise InputError(
+            f"--device is {args.device}; accepted: only with --architecture pipeline, hybrid, auto"
+        )
+    if is_streamed(args):
+        return check_hybrid(args) if args.architecture == "hybrid" else check_pipeline(args)
     if training_asked(args):
         return check_training(args)
     out = Output(args.json, inputs=options.input_files(args))

@@ -6,8 +6,8 @@ from dorefa.golden.errors import InputError
 
 from .common import options
 from .common.output import Output, new_folder
-from .pipeline.generate import generate_pipeline
-from .pipeline.options import add_architecture, is_pipeline
+from .pipeline.generate import generate_streamed
+from .pipeline.options import add_architecture, is_streamed
 from .training.options import training_asked, training_config
 
 SUMMARY = "write an engine as Verilog, portable or with a target's own cells"
@@ -60,8 +60,8 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.hw.generate.file_set import file_set, paths, write_set
     from dorefa.synth.targets.catalog import find_target
 
-    if is_pipeline(args):
-        return generate_pipeline(args)
+    if is_streamed(args):
+        return generate_streamed(args)
     out = Output(args.json, inputs=options.input_files(args))
     if args.preload and args.model is None:
         raise InputError("--preload needs a network; accepted: --model MODEL beside it")

@@ -132,10 +132,10 @@ def _read_loaded(args, settings):
         raise InputError(f"{option} needs the scale of the classes; accepted: {accepted}")
     if args.load is None:
         return None
-    if settings is not None and settings.get("architecture") == "pipeline":
+    if settings is not None and (architecture := settings.get("architecture")) is not None:
         raise InputError(
-            f"--load is {args.load}, and {args.settings} is of a pipeline, whose weights are its logic; "
-            "accepted: --load for a board with an engine"
+            f"--load is {args.load}, and {args.settings} is of a {architecture}, whose weights are its "
+            "logic; accepted: --load for a board with an engine"
         )
     loaded = read_set(args.load)
     if "load.bin" not in loaded.contents:

@@ -9,8 +9,8 @@ from dorefa.golden.files import write_file
 from .common import options
 from .common.layers import bipolar_inputs, layer_table, say_bipolar, say_groups
 from .common.output import Output, Progress, results_file
-from .pipeline.options import add_architecture, is_pipeline
-from .pipeline.simulate import simulate_pipeline
+from .pipeline.options import add_architecture, is_streamed
+from .pipeline.simulate import simulate_streamed
 
 SUMMARY = "run the generated Verilog and compare every layer with the golden model"
 EXAMPLE = "dorefa simulate digits --simulator verilator --limit 100"
@@ -77,8 +77,8 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.hw.generate import file_set
     from dorefa.sim import backends
 
-    if is_pipeline(args):
-        return simulate_pipeline(args, lambda network, simulator: _images(args, network, simulator, 1))
+    if is_streamed(args):
+        return simulate_streamed(args, lambda network, simulator: _images(args, network, simulator, 1))
     out = Output(
         args.json,
         outputs={"--output": args.output, "--logits": args.logits},

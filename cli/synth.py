@@ -7,8 +7,8 @@ from dorefa.golden.errors import InputError
 
 from .common import options
 from .common.output import Output, new_folder
-from .pipeline.options import add_architecture, is_pipeline, plan_report
-from .pipeline.plan import pipeline_plan
+from .pipeline.options import add_architecture, is_streamed
+from .pipeline.streamed import streamed
 from .training.options import training_asked, training_config
 
 SUMMARY = "synthesize, place and route an engine or one of its components"
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.synth.targets.catalog import find_target
 
     out = Output(args.json, inputs=options.input_files(args))
-    pipeline = is_pipeline(args)
+    weights_are_logic = is_streamed(args)
     target = find_target(args.target)
     if args.device is not None:
         target.find_device(args.device)
@@ -97,12 +97,12 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(
             f"--liberty is for gates, not for {args.target}; accepted: --target {_gate_targets()}"
         )
-    memory = args.memory or ("macro" if gates and not pipeline else "logic")
+    memory = args.memory or ("macro" if gates and not weights_are_logic else "logic")
     library = liberty.load(args.liberty) if args.liberty is not None else None
     if args.pnr:
         nextpnr.check_installed(args.target, args.device)
-    if pipeline:
-        unit, described = _pipeline_unit(args)
+    if weights_are_logic:
+        unit, described = _streamed_unit(args, target)
     else:
         config = _engine(args, target)
         unit = make_unit(args.unit, config, args.target, memory=memory)
@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
     contents["memory"] = memory
     contents |= described
     out.say(f"{unit.name} on {args.target}: {unit.size}")
-    if not pipeline:
+    if not weights_are_logic:
         options.say_chosen(out, args, config, target)
     _say_cells(out, contents, gates, args.pnr)
     if gates:
@@ -127,16 +127,21 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _pipeline_unit(args):
-    """(a whole pipeline, what the report says of it)."""
+def _streamed_unit(args, target):
+    """(a whole pipeline or hybrid, what the report says of it)."""
     from dorefa.golden import lower
-    from dorefa.synth.flow.units import absorbs_leaves, make_pipeline_unit
+    from dorefa.hw.pipeline.top import PipelineTop
+    from dorefa.synth.flow.units import absorbs_leaves, make_streamed_unit
 
     if args.model is None:
-        raise InputError("--architecture pipeline needs a network; accepted: --model MODEL beside it")
+        raise InputError(
+            f"--architecture {args.architecture} needs a network; accepted: --model MODEL beside it"
+        )
     network = lower(options.load_network(args.model, args))
-    plan = pipeline_plan(args, network, absorbs=absorbs_leaves(args.target))
-    return make_pipeline_unit(plan, args.target), plan_report(plan)
+    kind = streamed(args)
+    plan = kind.plan(args, network, absorbs=absorbs_leaves(args.target), sizes=target.sizes)
+    top, fabric = PipelineTop(plan, make_core=kind.make_core), kind.fabric(args.target)
+    return make_streamed_unit(kind.name, top, module=kind.module, fabric=fabric), kind.report(plan)
 
 
 def _engine(args, target):

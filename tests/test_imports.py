@@ -51,6 +51,7 @@ ALLOWED = {
     "hw.pipeline.trunk": "golden.network golden.lowering hw.lib hw.pipeline.kernel hw.pipeline.slots",
     "hw.pipeline": "golden golden.network golden.lowering hw.lib hw.fabric hw.shell hw.pipeline.kernel"
     " hw.pipeline.slots hw.pipeline.rom hw.pipeline.trunk",
+    "hw.hybrid": "golden golden.lowering hw.config hw.engine hw.compiler hw.pipeline hw.shell hw.generate",
     "hw.verilog": "golden golden.process hw.lib hw.fabric",
     "hw.shell": "golden hw.config hw.interface hw.engine",
     "hw.generate": "golden hw.config hw.interface hw.engine hw.shell hw.compiler hw.verilog",

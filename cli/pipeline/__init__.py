@@ -1,1 +1,1 @@
-"""`--architecture pipeline`: what verbs do for the constant-weight pipeline."""
+"""`--architecture pipeline` and `hybrid`: what verbs do for networks whose weights are logic."""

@@ -1,4 +1,4 @@
-"""`dorefa generate --architecture pipeline`: a pipeline as portable Verilog."""
+"""`dorefa generate --architecture pipeline`, or `hybrid`: portable Verilog."""
 
 from __future__ import annotations
 
@@ -11,44 +11,53 @@ from dorefa.golden.files import write_files
 
 from ..common import options
 from ..common.output import Output, new_folder
-from .options import plan_report
-from .plan import pipeline_plan
-
-_NAMES = ("pipeline.v", "pipeline.json")
+from .streamed import streamed
 
 
-def generate_pipeline(args: argparse.Namespace) -> int:
+def generate_streamed(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status."""
     from dorefa.golden import lower
-    from dorefa.hw.pipeline.top import MODULE, PipelineTop
+    from dorefa.hw.pipeline.top import PipelineTop
     from dorefa.hw.verilog.export import export, tool_versions
     from dorefa.synth.flow.units import absorbs_leaves
     from dorefa.synth.targets.catalog import find_target
 
     if args.model is None:
-        raise InputError("--architecture pipeline needs a network; accepted: --model MODEL beside it")
+        raise InputError(
+            f"--architecture {args.architecture} needs a network; accepted: --model MODEL beside it"
+        )
     out = Output(args.json, inputs=options.input_files(args))
     network = lower(options.load_network(args.model, args))
-    own = args.target is not None and absorbs_leaves(args.target)
-    fabric = find_target(args.target).fabric_name if own else None
-    plan = pipeline_plan(args, network, absorbs=own)
+    kind = streamed(args)
+    target = None if args.target is None else find_target(args.target)
+    plan = kind.plan(
+        args,
+        network,
+        absorbs=target is not None and absorbs_leaves(target.name),
+        sizes=target.sizes if target else {},
+    )
     with new_folder(args.output) as folder:
-        paths = [folder / name for name in _NAMES]
+        paths = [folder / name for name in (f"{kind.name}.v", f"{kind.name}.json")]
         out.claim(outputs={"--output": paths})
-        top = PipelineTop(plan)
-        summary = {"network": network.name, "interval_cycles": plan.interval, "latency_cycles": plan.latency}
-        verilog = export(top, name=MODULE, summary=summary, fabric=fabric).encode()
+        top = PipelineTop(plan, make_core=kind.make_core)
+        verilog = export(
+            top,
+            name=kind.module,
+            preloaded=top.preloaded,
+            summary=plan.summary,
+            fabric=kind.fabric(target.name) if target else None,
+        ).encode()
         *_, channels = network.input_shape
-        description = plan_report(plan) | {
-            "module": MODULE,
+        description = kind.report(plan) | {
+            "module": kind.module,
             "network": network.name,
             "input_shape": list(network.input_shape),
             "input_bits": network.input_bits,
             "input_signed": network.input_signed,
-            "result_shape": list(plan.stages[-1].layer.out_shape),
+            "result_shape": list(plan.result_shape),
             "result_bits": top.pipeline.result_bits,
             "image_beat_bytes": channels,
-            "sha256": {"pipeline.v": hashlib.sha256(verilog).hexdigest()},
+            "sha256": {paths[0].name: hashlib.sha256(verilog).hexdigest()},
             "tools": tool_versions(),
         }
         write_files(
@@ -56,5 +65,5 @@ def generate_pipeline(args: argparse.Namespace) -> int:
         )
     for path in paths:
         out.say(f"wrote {path}")
-    out.report(plan_report(plan) | {"files": [str(path) for path in paths]})
+    out.report(kind.report(plan) | {"files": [str(path) for path in paths]})
     return 0

@@ -29,10 +29,11 @@ def add_architecture(parser: argparse.ArgumentParser, *, lists: bool = False) ->
     group = parser.add_argument_group("architecture")
     group.add_argument(
         "--architecture",
-        choices=("engine", "pipeline", "auto"),
+        choices=("engine", "pipeline", *(() if lists else ("hybrid",)), "auto"),
         default="engine",
         help="engine: one array for all layers, weights in memories (default); pipeline: a stage per layer, "
-        f"weights in the logic; auto: {'both' if lists else 'a pipeline where one fits the device'}",
+        "weights in the logic; hybrid: the first layer so, in front of an engine; auto: "
+        f"{'both' if lists else 'a pipeline where one fits the device'}",
     )
     interval = "of a pipeline: cycles from an image to the next one that are enough"
     if lists:
@@ -47,33 +48,34 @@ def add_architecture(parser: argparse.ArgumentParser, *, lists: bool = False) ->
         "--effort",
         type=int,
         metavar="N",
-        help="of a pipeline: evaluations of the search, a layer (default 2000)",
+        help="of a pipeline or hybrid: evaluations of the search, a layer (default 2000)",
     )
 
 
-def is_pipeline(args: argparse.Namespace) -> bool:
-    """Whether a pipeline is asked for, or chosen; InputError for options of the one architecture beside the
-    other."""
+def is_streamed(args: argparse.Namespace) -> bool:
+    """Whether a pipeline is asked for, or chosen, or a hybrid; InputError for options of one architecture
+    beside another."""
     if args.architecture == "auto":
         args.architecture = choose(args)
         if args.architecture == "engine":
             # What is said of a pipeline was for the other choice.
             return False
     refuse_options(args)
-    return bool(args.architecture == "pipeline")
+    return bool(args.architecture != "engine")
 
 
 def refuse_options(args: argparse.Namespace) -> None:
-    """Raises :class:`InputError` for options of the one architecture where the other one is asked for."""
-    if args.architecture == "pipeline":
+    """Raises :class:`InputError` for options of the one architecture where another one is asked for."""
+    if args.architecture in ("pipeline", "hybrid"):
         for name, value in engine_options(args).items():
             raise InputError(f"--{name} is {value}; accepted: only with --architecture engine")
-    if args.architecture == "engine":
-        for name in ("interval", "effort"):
-            if getattr(args, name) is not None:
-                raise InputError(
-                    f"--{name} is {getattr(args, name)}; accepted: only with --architecture pipeline, auto"
-                )
+    accepted = {"interval": ("pipeline", "auto"), "effort": ("pipeline", "hybrid", "auto")}
+    for name, architectures in accepted.items():
+        if getattr(args, name) is not None and args.architecture not in architectures:
+            raise InputError(
+                f"--{name} is {getattr(args, name)}; accepted: only with --architecture "
+                f"{', '.join(architectures)}"
+            )
 
 
 def layer_reports(plan: PipelinePlan) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""`dorefa simulate --architecture pipeline`: the Verilog of a pipeline against golden."""
+"""`dorefa simulate --architecture pipeline`, or `hybrid`: the Verilog against golden."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from dorefa.golden.files import write_file
 
 from ..common import options
 from ..common.output import Output, results_file
-from .options import plan_report, plan_table
-from .plan import pipeline_plan
+from .streamed import streamed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     ImagesOf = Callable[[IntegerNetwork, str], tuple[np.ndarray, np.ndarray | None]]
 
 
-def simulate_pipeline(args: argparse.Namespace, images_of: ImagesOf) -> int:
+def simulate_streamed(args: argparse.Namespace, images_of: ImagesOf) -> int:
     """Runs the verb; returns the exit status. images_of(network, simulator): (images, labels or None). Where
     hardware and golden differ, writes the report and raises :class:`InputError`."""
     from dorefa.golden import lower
@@ -40,10 +39,14 @@ def simulate_pipeline(args: argparse.Namespace, images_of: ImagesOf) -> int:
     # Said before the search for a plan, which takes its time.
     check_stalls(args.stalls)
     first_images(network, *images_of(network, FASTEST), args.limit)
-    plan = pipeline_plan(args, network)
+    kind = streamed(args)
+    if kind.has_engine and args.simulator == "icarus":
+        raise InputError("--simulator is icarus; accepted with a hybrid: verilator, amaranth, auto")
+    plan = kind.plan(args, network)
     found = simulate_plan(
         network,
         plan,
+        kind.make_core,
         lambda simulator: images_of(network, simulator),
         simulator=args.simulator,
         limit=args.limit,
@@ -58,13 +61,13 @@ def simulate_pipeline(args: argparse.Namespace, images_of: ImagesOf) -> int:
     out.say(f"bit-exact: {'yes' if found.bit_exact else 'NO'}, {len(found.compared)} layers compared")
     if found.accuracy is not None:
         out.say(f"accuracy {found.accuracy:.4f}")
-    out.table(*plan_table(plan))
+    out.table(*kind.table(plan))
     if found.interval is not None:
         out.say(f"{found.interval:,} cycles from an image to the next one, {plan.interval:,} predicted")
     out.say(f"{found.latency:,} cycles from its first pixel to its last number, {plan.latency:,} predicted")
     for mismatch in found.mismatches:
         out.say(f"difference: {mismatch}")
-    out.report(plan_report(plan) | found.as_dict() | {"notes": out.notes(network.notes)})
+    out.report(kind.report(plan) | found.as_dict() | {"notes": out.notes(network.notes)})
     if found.bit_exact:
         return 0
     first = found.mismatches[0]

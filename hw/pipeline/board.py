@@ -18,7 +18,7 @@ def pipeline_board(plan: PipelinePlan, *, clock_hz: float, baud: int) -> StreamB
         Pipeline(plan),
         input_shape=network.input_shape,
         classes=network.classes,
-        summary={"network": network.name, "interval_cycles": plan.interval, "latency_cycles": plan.latency},
+        summary=plan.summary,
         clock_hz=clock_hz,
         baud=baud,
     )

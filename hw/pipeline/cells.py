@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from amaranth.hdl import Fragment, Instance
+from amaranth.lib import wiring
 
 from ..fabric.families import FabricPlatform
 from .pipeline import Pipeline
-from .plan import PipelinePlan
+from .plan import PipelinePlan, Stage
 from .rom.drain import TABLE_BITS
 from .rom.stage import RomStage
 from .slots.memories import block_rams, is_block
@@ -44,20 +45,34 @@ def predicted(plan: PipelinePlan) -> Size:
     last = plan.stages[-1]
     pipeline = Pipeline(plan)
     width = last.numbers * last.out_bits
-    queue = _tables(width, pipeline.depth) + 10 * pipeline.depth.bit_length()
+    queue = _tables(width, plan.depth) + 10 * plan.depth.bit_length()
     # Numbers of a slot leave one by one.
     queue += int(0.65 * width) if last.numbers > 1 else 0
-    total = Size(_chained(pipeline) + _SOURCE + _ERRORS + queue)
+    total = origin_size() + Size(_chained(pipeline) + queue)
     for stage in plan.stages:
-        total += _array(stage) if isinstance(stage, RomStage) else _constants(stage)
+        total += _around_chains(stage)
     for adder in plan.flow.adders.values():
-        total += Size(adder.cells) + _memory(adder.width, adder.depth)
+        total += Size(adder.cells) + memory_size(adder.width, adder.depth)
     return total
 
 
-def _chained(pipeline: Pipeline) -> int:
+def origin_size() -> Size:
+    """What makes slots of images, and remembers which had a wrong length."""
+    return Size(_SOURCE + _ERRORS)
+
+
+def stage_size(stage: Stage) -> Size:
+    """A stage whose sums are in carry chains."""
+    return Size(_chained(stage)) + _around_chains(stage)
+
+
+def _around_chains(stage: Stage) -> Size:
+    return _array(stage) if isinstance(stage, RomStage) else _constants(stage)
+
+
+def _chained(component: wiring.Component) -> int:
     """Cells of all carry chains that are described as such."""
-    fragment = Fragment.get(pipeline, FabricPlatform(FABRIC))
+    fragment = Fragment.get(component, FabricPlatform(FABRIC))
     return 2 * sum(instance.type == "CCU2C" for instance in _instances(fragment))
 
 
@@ -75,7 +90,7 @@ def _tables(width: int, depth: int) -> int:
     return _TABLE_CELLS * -(-width // 4) * rows + width * (rows - 1)
 
 
-def _memory(width: int, depth: int) -> Size:
+def memory_size(width: int, depth: int) -> Size:
     """A memory that is a block RAM from some size on."""
     return Size(0, block_rams(width, depth)) if is_block(width, depth) else Size(_tables(width, depth))
 
@@ -111,7 +126,7 @@ def _window(raster: Raster, width: int, steps: int) -> Size:
     own = Size(_position(raster))
     if not above or depth <= 2:
         return own
-    return own + _memory(above * width, depth) + Size(12)
+    return own + memory_size(above * width, depth) + Size(12)
 
 
 def _masked(raster: Raster, width: int) -> int:
@@ -147,7 +162,7 @@ def _array(stage: RomStage) -> Size:
         if bits >= TABLE_BITS:
             table = Size(0, block_rams(width, layer.out_channels))
     total = Size(_WALK + _BANKS + _DRAIN, sizes.weight_rams) + table
-    total += _memory(sizes.lanes * layer.a_bits, 2 * sizes.map_words)
+    total += memory_size(sizes.lanes * layer.a_bits, 2 * sizes.map_words)
     total += Size(word if sizes.words > 1 else 0)
     total += Size(sizes.rows * sizes.sum_bits if sizes.rows > 1 else 0)
     return total + Size((compared + 1) * (sizes.value_bits + 2))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from amaranth import Cat, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
@@ -32,13 +31,15 @@ class Pipeline(wiring.Component):
     them, but it comes to other cells on its way.
     """
 
+    # Instances whose memories hold what is more than zeros, as of :func:`..verilog.export.export`.
+    preloaded: tuple[str, ...] = ()
+
     def __init__(self, plan: PipelinePlan, *, watched: bool = False) -> None:
         self.plan = plan
         rows, columns, channels = plan.network.input_shape
         self._pixels, self._channels = rows * columns, channels
         last = plan.stages[-1]
         self._numbers, self._out_bits = last.numbers, last.out_bits
-        self.slots_per_image = int(np.prod(last.layer.out_shape)) // last.numbers
         self.result_bits = whole_bytes(last.out_bits)
         self.watch = Watch(plan) if watched else None
         super().__init__(
@@ -50,14 +51,8 @@ class Pipeline(wiring.Component):
             }
         )
 
-    @property
-    def depth(self) -> int:
-        """Slots of results that have room, before an image's first pixel is taken: of images that are under
-        way, some cycles longer until that is known, and of one more."""
-        return self.slots_per_image * (1 + -(-(self.plan.latency + 3) // self.plan.interval))
-
     def elaborate(self, platform: Any) -> Module:
-        m, plan, depth = Module(), self.plan, self.depth
+        m, plan, depth = Module(), self.plan, self.plan.depth
         bits = plan.network.input_bits
         m.submodules.results = results = SyncFIFOBuffered(width=self._numbers * self._out_bits, depth=depth)
         m.submodules.source = source = Source(
@@ -66,7 +61,7 @@ class Pipeline(wiring.Component):
             pace=plan.pace,
             flush=plan.flush,
             settle=plan.settle,
-            results=self.slots_per_image,
+            results=plan.slots_per_image,
             room=depth,
         )
         pixel = Cat(self.i.payload.data[8 * at : 8 * at + bits] for at in range(self._channels))
@@ -77,7 +72,7 @@ class Pipeline(wiring.Component):
             self.i.ready.eq(source.ready),
             source.taken.eq(results.r_en & results.r_rdy),
         ]
-        images = depth // self.slots_per_image
+        images = depth // plan.slots_per_image
         m.submodules.errors = errors = SyncFIFOBuffered(width=1, depth=images)
         m.d.comb += [errors.w_en.eq(source.ends), errors.w_data.eq(source.wrong)]
         slots = self._stages(m, source)
@@ -116,14 +111,14 @@ class Pipeline(wiring.Component):
         numbers: list[Value] = [
             results.r_data[at : at + size].as_signed() for at in range(0, channels * size, size)
         ]
-        channel, pixel = Signal(range(channels)), Signal(range(self.slots_per_image))
+        channel, pixel = Signal(range(channels)), Signal(range(self.plan.slots_per_image))
         chosen = Signal(self.result_bits)
         with m.Switch(channel):
             for number, value in enumerate(numbers):
                 with m.Case(number):
                     m.d.comb += chosen.eq(value)
         ends = channel == channels - 1
-        last = ends & (pixel == self.slots_per_image - 1)
+        last = ends & (pixel == self.plan.slots_per_image - 1)
         m.d.comb += [
             # Nobody knows of the last pixel's result whether the image was whole before it has ended.
             self.o.valid.eq(results.r_rdy & (errors.r_rdy | ~last)),

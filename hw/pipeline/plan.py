@@ -61,6 +61,28 @@ class PipelinePlan:
         ]
 
     @property
+    def result_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of a result."""
+        return self.stages[-1].layer.out_shape
+
+    @property
+    def summary(self) -> dict[str, object]:
+        """What its Verilog says of it."""
+        times = {"interval_cycles": self.interval, "latency_cycles": self.latency}
+        return {"network": self.network.name, **times}
+
+    @property
+    def slots_per_image(self) -> int:
+        """Slots of the results of an image."""
+        return math.prod(self.result_shape) // self.stages[-1].numbers
+
+    @property
+    def depth(self) -> int:
+        """Slots of results that have room, before an image's first pixel is taken: of images that are under
+        way, some cycles longer until that is known, and of one more."""
+        return self.slots_per_image * (1 + -(-(self.latency + 3) // self.interval))
+
+    @property
     def pixel_cycles(self) -> int:
         """Cycles in which the pixels of an image are taken."""
         return self.streams[0].pixels * self.pace
@@ -68,7 +90,7 @@ class PipelinePlan:
     @property
     def interval(self) -> int:
         """Cycles from an image to the next one, of which the numbers leave one a cycle."""
-        return max(self.pixel_cycles, math.prod(self.stages[-1].layer.out_shape))
+        return max(self.pixel_cycles, math.prod(self.result_shape))
 
     @property
     def latency(self) -> int:

@@ -1,7 +1,8 @@
-"""A pipeline under the standard names of AXI4-Stream."""
+"""A pipeline, or a hybrid, under the standard names of AXI4-Stream."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from amaranth import Module
@@ -9,7 +10,6 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from .pipeline import Pipeline
-from .plan import PipelinePlan
 
 MODULE = "dorefa_pipeline"
 
@@ -17,10 +17,10 @@ MODULE = "dorefa_pipeline"
 class PipelineTop(wiring.Component):
     """A :class:`.Pipeline` with flat ports: ``s_axis``, a pixel of an image a beat, and ``m_axis``, a number
     of its result, with ``m_axis_tuser`` on the last one of an image whose ``tlast`` came too early or too
-    late. watched: as of the pipeline."""
+    late. make_core: of the plan what has the ports and attributes of a pipeline; watched: as of that."""
 
-    def __init__(self, plan: PipelinePlan, *, watched: bool = False) -> None:
-        self.pipeline = Pipeline(plan, watched=watched)
+    def __init__(self, plan: Any, *, make_core: Callable[..., Any] = Pipeline, watched: bool = False) -> None:
+        self.pipeline = make_core(plan, watched=True) if watched else make_core(plan)
         super().__init__(
             {
                 "s_axis_tdata": In(self.pixel_bits),
@@ -34,6 +34,11 @@ class PipelineTop(wiring.Component):
                 "m_axis_tuser": Out(1),
             }
         )
+
+    @property
+    def preloaded(self) -> tuple[str, ...]:
+        """Instances whose memories keep their contents, as of :func:`..verilog.export.export`."""
+        return tuple(f"pipeline.{path}" for path in self.pipeline.preloaded)
 
     @property
     def pixel_bits(self) -> int:

@@ -57,8 +57,10 @@ class Output:
         return self.slots * come // len(causes)
 
 
-def outputs(plan: PipelinePlan) -> Iterator[Output]:
-    """All that leaves the layers of a plan."""
+def outputs(plan: Any) -> Iterator[Output]:
+    """All that leaves the layers of a plan; nothing of a hybrid's, which has no wires for it."""
+    if not isinstance(plan, PipelinePlan):
+        return
     flow, flush = plan.flow, plan.flush
     for place, stage in enumerate(plan.stages):
         layer = stage.layer

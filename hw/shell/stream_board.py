@@ -25,10 +25,10 @@ class StreamBoard(wiring.Component):
     (:class:`.driver.Board`) runs as it runs an engine.
 
     `core`: a component with streams `i`, a pixel a beat (`data`, a byte per channel, `last`), and `o`, a
-    number a beat (`data`, of whole bytes, `last`); `input_shape`: (H, W, C) of its images; `classes`: numbers
-    of a result; `summary`: what its Verilog says of it; `clock_hz`: rate of the `sync` domain; `baud`: bits
-    per second on the line. Raises :class:`InputError` for sizes that do not fit the board's words and a rate
-    that the clock cannot make.
+    number a beat (`data`, of whole bytes, `last`), and `preloaded`, instances in it whose memories keep their
+    contents; `input_shape`: (H, W, C) of its images; `classes`: numbers of a result; `summary`: what its
+    Verilog says of it; `clock_hz`: rate of the `sync` domain; `baud`: bits per second on the line. Raises
+    :class:`InputError` for sizes that do not fit the board's words and a rate that the clock cannot make.
 
     An image goes into the pipeline when it has come whole, and one of a wrong length, or cut short by a
     break, never does: it has no answer but the field `length` of the register `status`. Numbers wait for the
@@ -42,7 +42,7 @@ class StreamBoard(wiring.Component):
 
     def __init__(
         self,
-        core: wiring.Component,
+        core: Any,
         *,
         input_shape: tuple[int, int, int],
         classes: int,
@@ -56,6 +56,11 @@ class StreamBoard(wiring.Component):
         self.registers = board_registers(input_shape, classes=classes, result_bytes=self._bits // 8)
         self._divisor = baud_divisor(clock_hz, baud)
         super().__init__({"rx": In(1), "tx": Out(1, init=1), "busy": Out(1), "error": Out(1)})
+
+    @property
+    def preloaded(self) -> tuple[str, ...]:
+        """Instances whose memories keep their contents, as of :func:`..verilog.export.export`."""
+        return tuple(f"core.{path}" for path in self.core.preloaded)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from amaranth.lib import data
 from amaranth.sim import Simulator, SimulatorContext
 
 from dorefa.hw.pipeline.pipeline import Pipeline
-from dorefa.hw.pipeline.plan import PipelinePlan
 
 from ..amaranth.streams import Stalls, send
 from ..job.beats import Beat
@@ -28,9 +28,9 @@ def packet(image: np.ndarray) -> list[Beat]:
 class _Watch:
     """What passes at the ports of a pipeline, cycle by cycle."""
 
-    def __init__(self, pipeline: Pipeline, limit: int) -> None:
+    def __init__(self, pipeline: Any, limit: int) -> None:
         self._pipeline, self._limit = pipeline, limit
-        self._numbers = int(np.prod(pipeline.plan.stages[-1].layer.out_shape))
+        self._numbers = int(np.prod(pipeline.plan.result_shape))
         self.began: list[int] = []
         self.stamps: list[tuple[int, bool]] = []
         self.results: list[list[int]] = []
@@ -64,21 +64,21 @@ class _Watch:
 
 
 def run_streams(
-    plan: PipelinePlan,
+    plan: Any,
     packets: Iterable[list[Beat]],
     *,
+    make_core: Callable[..., Any] = Pipeline,
     gaps: int = 0,
     stalls: int = 0,
     seed: int = 1,
 ) -> StreamRun:
-    """Runs packets of images through the pipeline of a plan.
+    """Runs packets of images through the pipeline of a plan, which `make_core` makes.
 
     gaps, stalls: chances in percent that a pixel comes late and that a number waits, drawn from `seed`.
     Raises :class:`SimulationError` where the pipeline breaks its framing or stands still.
     """
-    pipeline, packets = Pipeline(plan, watched=True), list(packets)
+    pipeline, packets = make_core(plan, watched=True), list(packets)
     seen = pipeline.watch
-    assert seen is not None
     waits = Stalls(np.random.default_rng(seed), source=gaps, sink=stalls)
     told = _Watch(pipeline, quiet_limit(plan.latency, plan.interval, max(gaps, stalls)))
 
@@ -93,7 +93,7 @@ def run_streams(
         async for _, _, taken, last, given, beat in ctx.tick().sample(*ports):
             told.cycle(taken, last, given, beat)
             # Of the cycle that begins: registers drive what leaves the stages.
-            slots, restarts = ctx.get(seen.slots), ctx.get(seen.restarts)
+            slots, restarts = (0, 0) if seen is None else (ctx.get(seen.slots), ctx.get(seen.restarts))
             if slots or restarts:
                 told.maps.take(slots, restarts, ctx.get(seen.words))
             if len(told.results) == len(packets) and told.maps.complete(len(packets)):
@@ -107,7 +107,7 @@ def run_streams(
     simulator.run()
     told.maps.end()
     last_out, marked = np.array(told.stamps, np.int64).reshape(-1, 2).T
-    shape = plan.stages[-1].layer.out_shape
+    shape = plan.result_shape
     return StreamRun(
         results=np.array(told.results, np.int64).reshape(-1, *shape),
         began=np.array(told.began[: len(told.results)], np.int64),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from dorefa.hw.pipeline.plan import PipelinePlan
 from dorefa.hw.pipeline.top import PipelineTop
 
 from ..job import fields
@@ -29,7 +30,7 @@ def job_file(
         "count": count,
         "pixels": rows * columns,
         "pixel_bytes": channels,
-        "numbers": int(np.prod(plan.stages[-1].layer.out_shape)),
+        "numbers": int(np.prod(plan.result_shape)),
         "number_bytes": top.pipeline.result_bits // 8,
         "seed": seed,
         "gaps": gaps,
@@ -40,7 +41,7 @@ def job_file(
     return fields.write(contents.items())
 
 
-def read_run(found: fields.Fields, plan: PipelinePlan, *, result_bits: int, ports_only: bool) -> StreamRun:
+def read_run(found: fields.Fields, plan: Any, *, result_bits: int, ports_only: bool) -> StreamRun:
     """What came of a job."""
     stamps = [found.numbers("stamps", number) for number in range(len(found.every("stamps")))]
     began, last_out, marked = np.array(stamps, np.int64).T
@@ -50,7 +51,7 @@ def read_run(found: fields.Fields, plan: PipelinePlan, *, result_bits: int, port
         ends = [found.numbers("map_ends", number) for number in range(len(found.every("map_ends")))]
         maps = cut_maps(plan, ends, found.every("map_words"), len(stamps))
     return StreamRun(
-        results=numbers.astype(np.int64).reshape(len(stamps), *plan.stages[-1].layer.out_shape),
+        results=numbers.astype(np.int64).reshape(len(stamps), *plan.result_shape),
         began=began,
         last_out=last_out,
         marked=marked.astype(bool),

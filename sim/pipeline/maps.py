@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class MapSizes:
     alone: list[int]
 
 
-def map_sizes(plan: PipelinePlan) -> MapSizes:
+def map_sizes(plan: Any) -> MapSizes:
     """The sizes of the maps of a plan."""
     found = list(outputs(plan))
     return MapSizes(

@@ -12,14 +12,13 @@ from dorefa.golden import checks
 from dorefa.golden.lowering.integer_network import IntegerNetwork
 from dorefa.golden.run.graph import result_values
 from dorefa.golden.run.integer import real_arrays, result_arrays, run_integer, unsigned_images
-from dorefa.hw.pipeline.plan import PipelinePlan
 from dorefa.hw.pipeline.top import PipelineTop
 from dorefa.hw.pipeline.watch import outputs
 from dorefa.hw.verilog.export import MODULE, export
 
 from ..backends import NAMES, with_simulator
 from ..compare import Comparison, Mismatch
-from ..job.errors import SimulationError
+from ..job.errors import SimulationError, Unavailable
 from ..job.inputs import check_stalls, first_images
 from . import amaranth, icarus, verilator
 from .maps import values_of
@@ -63,7 +62,8 @@ class PipelineReport:
 
 def simulate_plan(
     network: IntegerNetwork,
-    plan: PipelinePlan,
+    plan: Any,
+    make_core: Callable[..., Any],
     images: Images,
     *,
     simulator: str = "auto",
@@ -71,7 +71,8 @@ def simulate_plan(
     stalls: int = 0,
     seed: int = 1,
 ) -> PipelineReport:
-    """Runs images through the pipeline of a plan and compares what leaves every layer with golden.
+    """Runs images through the pipeline or hybrid of a plan, as `make_core` makes it, and compares what leaves
+    every layer with golden; of a hybrid what leaves the last one.
 
     limit: run only the first images; stalls: chance in percent, 0 to 90, that a beat waits, on either side,
     drawn from `seed`. Raises :class:`InputError` for input that cannot work, an unknown simulator or
@@ -82,25 +83,34 @@ def simulate_plan(
 
     def run(name: str, why: str) -> PipelineReport:
         given, labels = first_images(network, *images(name), limit)
-        found = _run(name, plan, unsigned_images(network, given), gaps=stalls, stalls=stalls, seed=seed)
+        codes = unsigned_images(network, given)
+        found = _run(name, plan, make_core, codes, gaps=stalls, stalls=stalls, seed=seed)
         return _report(plan, given, labels, found, name, why)
 
     return with_simulator(simulator, run)
 
 
 def _run(
-    simulator: str, plan: PipelinePlan, images: np.ndarray, *, gaps: int, stalls: int, seed: int
+    simulator: str,
+    plan: Any,
+    make_core: Callable[..., Any],
+    images: np.ndarray,
+    **waits: int,
 ) -> StreamRun:
     if simulator == "amaranth":
         packets = map(amaranth.packet, images)
-        return amaranth.run_streams(plan, packets, gaps=gaps, stalls=stalls, seed=seed)
+        return amaranth.run_streams(plan, packets, make_core=make_core, **waits)
     runs = {"verilator": verilator.simulate_streams, "icarus": icarus.simulate_streams}
-    top = PipelineTop(plan, watched=True)
-    text = export(top, name=MODULE)
-    return runs[simulator](top, text, images, gaps=gaps, stalls=stalls, seed=seed)
+    top = PipelineTop(plan, make_core=make_core, watched=True)
+    text = export(top, name=MODULE, preloaded=top.preloaded)
+    if top.pipeline.watch is not None:
+        return runs[simulator](top, text, images, **waits)
+    if simulator == "icarus":
+        raise Unavailable("Icarus runs no hybrid; accepted: verilator, amaranth")
+    return verilator.simulate_streams(top, text, images, ports_only=True, **waits)
 
 
-def compared(plan: PipelinePlan, images: np.ndarray, found: StreamRun) -> Comparison:
+def compared(plan: Any, images: np.ndarray, found: StreamRun) -> Comparison:
     """What left every layer, compared with golden: the codes of those that were seen inside, and the numbers
     of the last one at the port.
 
@@ -126,7 +136,7 @@ def compared(plan: PipelinePlan, images: np.ndarray, found: StreamRun) -> Compar
 
 
 def _report(
-    plan: PipelinePlan,
+    plan: Any,
     images: np.ndarray,
     labels: np.ndarray | None,
     found: StreamRun,
@@ -145,7 +155,7 @@ def _report(
     between = np.diff(found.last_out)
     return PipelineReport(
         bit_exact=comparison.count == 0,
-        compared=[output.name for output in outputs(plan)],
+        compared=[output.name for output in outputs(plan)] or [last.name],
         mismatch_count=comparison.count,
         mismatches=comparison.mismatches,
         images=len(images),

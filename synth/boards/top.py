@@ -22,14 +22,20 @@ def core_verilog(core: BoardCore | StreamBoard, target: Target) -> str:
     """Verilog of what a board runs as module :data:`MODULE`: the network of an engine, if any, in ``initial``
     blocks; with cells of the target where the engine's structure is ``mapped`` or the pipeline made for
     them."""
-    loaded = isinstance(core, BoardCore) and core.memories is not None
     return verilog.export(
         core,
         name=MODULE,
-        preloaded=network_memories(core.config) if loaded else (),
+        preloaded=_preloaded(core),
         summary=core.summary,
         fabric=target.fabric_name,
     )
+
+
+def _preloaded(core: BoardCore | StreamBoard) -> tuple[str, ...]:
+    """Instances whose memories keep their contents."""
+    if isinstance(core, StreamBoard):
+        return core.preloaded
+    return () if core.memories is None else network_memories(core.config)
 
 
 class BoardTop(Elaboratable):

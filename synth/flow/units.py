@@ -134,14 +134,20 @@ def room_of(device: Device) -> Room:
 
 def make_pipeline_unit(plan: PipelinePlan, target: str) -> Unit:
     """The :class:`Unit` of a whole pipeline; in the cells of `target` where its plan is made for them."""
-    component = PipelineTop(plan)
+    fabric = find_target(target).fabric_name if absorbs_leaves(target) else None
+    return make_streamed_unit("pipeline", PipelineTop(plan), module=MODULE, fabric=fabric)
+
+
+def make_streamed_unit(name: str, top: PipelineTop, *, module: str, fabric: str | None) -> Unit:
+    """The :class:`Unit` called `name` of a whole pipeline or hybrid, its Verilog module `module`; in
+    the cells of `fabric`, if any."""
+    plan = top.pipeline.plan
     layers = plan.network.layers
     operations = sum(layer.macs * layer.w_bits * layer.a_bits for layer in layers)
-    fabric = find_target(target).fabric_name if absorbs_leaves(target) else None
     return Unit(
-        name="pipeline",
-        top=MODULE,
-        text=verilog.export(component, name=MODULE, fabric=fabric),
+        name=name,
+        top=module,
+        text=verilog.export(top, name=module, preloaded=top.preloaded, fabric=fabric),
         size=f"{len(layers)} layers, an image every {plan.interval:,} cycles",
         binary_ops_per_cycle=operations // plan.interval,
     )

@@ -101,7 +101,9 @@ def programmed(tmp_path):
     network = network_of(3)
     plan = make_plan(network, evaluations=0)
     made = bitstream_of(pipeline_board(plan, clock_hz=BAUD * DIVISOR, baud=BAUD))
-    (tmp_path / "board.json").write_text(pipeline_settings(made, plan, {}, board="ulx3s_25f", baud=115200))
+    (tmp_path / "board.json").write_text(
+        pipeline_settings(made, plan, {}, architecture="pipeline", board="ulx3s_25f", baud=115200)
+    )
     np.save(tmp_path / "x.npy", random_images(network, 2, 1))
     inputs = "--input", tmp_path / "x.npy", "--settings", tmp_path / "board.json", "--wait", 120
     return network, plan, ("run", *inputs)

@@ -240,7 +240,7 @@ def test_synth(model, target, capsys):
         ),
         (
             ["check", "MODEL", "--effort", "5"],
-            "--effort is 5; accepted: only with --architecture pipeline, auto",
+            "--effort is 5; accepted: only with --architecture pipeline, hybrid, auto",
         ),
         (
             ["check", "MODEL", "--architecture", "auto", "--effort", "-1"],
@@ -268,7 +268,7 @@ def test_synth(model, target, capsys):
         ),
         (
             ["check", "MODEL", "--device", "LFE5U-25F-6"],
-            "--device is LFE5U-25F-6; accepted: only with --architecture pipeline, auto",
+            "--device is LFE5U-25F-6; accepted: only with --architecture pipeline, hybrid, auto",
         ),
         (
             ["check", "MODEL", "--architecture", "pipeline", "--device", "iCE40-HX8K"],

@@ -34,7 +34,7 @@ def test_figures(plan):
 
 def test_settings(plan):
     made = bitstream_of(pipeline_board(plan, clock_hz=50e6, baud=BAUD))
-    settings = json.loads(pipeline_settings(made, plan, {"a.bit": b"bits"}, **LINE))
+    settings = json.loads(pipeline_settings(made, plan, {"a.bit": b"bits"}, architecture="pipeline", **LINE))
     assert settings["architecture"] == "pipeline" and settings["latency_cycles"] == plan.latency
     assert settings["input_shape"] == [2, 2, 2] and settings["classes"] == len(settings["scale"]) == 1
     assert "a.bit" in settings["sha256"] and "interface_sha256" not in settings
