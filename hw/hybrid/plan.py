@@ -102,7 +102,7 @@ def _engine_interval(compiled: CompiledNetwork) -> int:
 
 def _front_interval(front: PipelinePlan, load: int) -> int:
     # Blank slots behind an image, the restart and what settles around it are not broken off.
-    pushed = front.interval + (front.pace * (front.flush - 1) + 2 * front.settle if front.flush else 0)
+    pushed = front.pixel_cycles + (front.pace * (front.flush - 1) + 2 * front.settle if front.flush else 0)
     return max(_codes_there(front) + load + 1, pushed)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).parents[2] / "bench"
-# They alone need packages (PyTorch, TensorFlow) that the project does not install.
-FOREIGN = {"training_torch.py", "tflite.py"}
+# They alone need packages (PyTorch, TensorFlow, da4ml) that the project does not install.
+FOREIGN = {"training_torch.py", "tflite.py", "da4ml_solve.py"}
 
 
 @pytest.mark.parametrize("name", sorted({path.name for path in BENCH.glob("*.py")} - FOREIGN))

@@ -87,8 +87,9 @@ def test_refusals(options, message, model, dorefa, tmp_path):
 
 
 def test_networks_that_no_pipeline_runs(dorefa, tmp_path):
-    path = tmp_path / "residual.npz"
-    npz.save(random_network(2, max_macs=20_000, residual=True, conv_layers=2, wide_padding=False), path)
+    path = tmp_path / "padded.npz"
+    # A map of one pixel, whose window is all padding but for that.
+    npz.save(random_network(10, max_macs=20_000, conv_layers=2, wide_padding=True), path)
     outcome = dorefa("build", path, "--board", "ulx3s_25f", *PIPELINE, "-o", tmp_path / "board")
     assert outcome.error.endswith("; the engine (--architecture engine) runs it")
     assert not (tmp_path / "board").exists()

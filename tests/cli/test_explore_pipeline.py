@@ -111,7 +111,7 @@ def test_the_reason_of_a_single_point(dorefa, cache):
     "arguments, message",
     [
         (("--interval", "5"), "--interval is 5; accepted: only with --architecture pipeline, auto"),
-        (("--effort", "5"), "--effort is 5; accepted: only with --architecture pipeline, auto"),
+        (("--effort", "5"), "--effort is 5; accepted: only with --architecture pipeline, hybrid, auto"),
         (("--architecture", "pipeline", "--lanes", "8,16"), "--lanes is 8,16; accepted: only with --archit"),
         (("--architecture", "pipeline", "--preset", "tiny"), "--preset is tiny; accepted: only with --arch"),
         (("--architecture", "pipeline", "--interval", "784,x"), "--interval is '784,x'; accepted: integers"),

@@ -149,11 +149,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     | {
         "_descriptor: half = Signal() -> half = Signal(init=1)": "either half of the table may be first",
     },
-    "load_check": {
-        "_product: return [Cat((word[bit] for bit, column in enumerate(columns) if column >> row & 1)).xor() "
-        "for row in range(32)] -> return [Cat((word[bit] for bit, column in enumerate(columns) if column >> "
-        "row & 1)).xor() for row in range(33)]": "the register has no place for a 33rd bit",
-    },
+    "load_check": {},
     "outlet": {
         "Outlet.elaborate: m.If(self.stop & self.answer) -> m.If(self.answer)": "answer comes with stop",
         "Outlet.elaborate: settles.eq(settles + 1) -> settles.eq(settles - 1)": "from 0 to 2 are two steps "
