@@ -1,11 +1,15 @@
+# amaranth: UnusedElaboratable=no
 """A layer whose sums are a result, as a stage alone: slots in, sums out."""
 
 from types import SimpleNamespace
 
 import numpy as np
 
+from dorefa.hw.pipeline.stage import LayerStage
+
 from ..support import fields_of, flat, simulate
 from .kernel.drive import WEIGHTS
+from .windows import geometry, slots_of, windows_of
 
 
 def layer_of(geometry, shape, bits, signed, outputs, kind, rng):
@@ -58,3 +62,19 @@ def run(stage, slots):
 
     simulate(stage, testbench, limit=len(slots) + stage.latency + 2)
     return found
+
+
+def check_windows(case, kind, options, bits, signed, rng):
+    """Draws a layer with weights of a kind, and compares the sums of all windows of three maps, one behind
+    the other in every second case, with gaps in every third."""
+    rows, columns = rng.integers(1, 8, 2).tolist()
+    shape = (rows, columns, int(rng.integers(1, 4)))
+    windows = geometry(rng, shape[:2])
+    layer = layer_of(windows, shape, bits, signed, int(rng.integers(1, 6)), kind, rng)
+    stage = LayerStage(layer, shape, options)
+    images = rng.integers(0, 1 << bits, (3, *shape))
+    blanks = stage.raster.lead + int(rng.integers(0, 5)) if case % 2 else None
+    found = run(stage, list(slots_of(images, case % 3 == 0, 1, rng, blanks)))
+    sums = np.array([numbers for blank, numbers in found if not blank])
+    shown = windows_of(images, windows, signed, bits) - (1 << (bits - 1) if signed else 0)
+    assert (sums == shown @ layer.values.reshape(len(layer.values), -1).T).all(), (shape, windows)

@@ -6,30 +6,17 @@ import pytest
 
 from dorefa.golden import random_images
 from dorefa.hw.pipeline.kernel.kernel import KernelOptions
-from dorefa.hw.pipeline.stage import LayerStage
 
 from .bench import by_columns, check, check_times, network_of, plan_of
-from .stages import layer_of, run
-from .windows import geometry, slots_of, windows_of
+from .stages import check_windows
 
 
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("bits", [1, 3, 8])
 def test_windows(signed, bits, rng):
+    options = KernelOptions(digit_bits=bits, serial=False, columns=True, absorbs=False)
     for case in range(8):
-        rows, columns = rng.integers(1, 8, 2).tolist()
-        shape = (rows, columns, int(rng.integers(1, 4)))
-        windows = geometry(rng, shape[:2])
-        kind = "bipolar" if rng.integers(2) else "ternary"
-        layer = layer_of(windows, shape, bits, signed, int(rng.integers(1, 6)), kind, rng)
-        options = KernelOptions(digit_bits=bits, serial=False, columns=True, absorbs=False)
-        stage = LayerStage(layer, shape, options)
-        images = rng.integers(0, 1 << bits, (3, *shape))
-        blanks = stage.raster.lead + int(rng.integers(0, 5)) if case % 2 else None
-        found = run(stage, list(slots_of(images, case % 3 == 0, 1, rng, blanks)))
-        sums = np.array([numbers for blank, numbers in found if not blank])
-        shown = windows_of(images, windows, signed, bits) - (1 << (bits - 1) if signed else 0)
-        assert (sums == shown @ layer.values.reshape(len(layer.values), -1).T).all(), (shape, windows)
+        check_windows(case, "bipolar" if rng.integers(2) else "ternary", options, bits, signed, rng)
 
 
 @pytest.mark.parametrize("number", range(16))
