@@ -160,4 +160,5 @@ class ConstantQuantizer(wiring.Component):
 def _clipped(value: Value, bits: int) -> Value:
     """The nearest number of so many bits to a signed value."""
     negative = value[-1].replicate(bits)
-    return (Cat(value[:-1], negative)[:bits] | value[bits:-1].any().replicate(bits)) & ~negative
+    above = value[bits:-1].any() if len(value) > bits else Const(0, 1)
+    return (Cat(value[:-1], negative)[:bits] | above.replicate(bits)) & ~negative
