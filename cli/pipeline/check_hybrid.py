@@ -11,6 +11,7 @@ from ..common import options
 from ..common.output import Output
 from .device import named_device
 from .hybrid import hybrid_plan, hybrid_report, hybrid_table
+from .plan import effort_of
 
 # What reports say where there is no plan.
 _NO_PLAN: dict[str, Any] = {
@@ -35,6 +36,7 @@ def check_hybrid(args: argparse.Namespace) -> int:
     out = Output(args.json, inputs=options.input_files(args))
     network = lower(options.load_network(args.model, args))
     device = None if args.device is None else named_device(args.device)
+    effort_of(args)  # a wrong one says nothing of the network
     try:
         plan = hybrid_plan(args, network, absorbs=device is not None)
     except InputError as error:

@@ -12,7 +12,7 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
 
 from ..config.engine import EngineConfig
-from ..config.ranges import RANGES, check_range
+from ..config.ranges import RANGES, check_parameter, check_range
 from ..interface.encodings import engine_encoding
 from ..interface.quantizers import quantizer_of
 from ..interface.trunk_stores import TRUNK_STORES, trunk_store
@@ -96,9 +96,9 @@ def general(**overrides: Any) -> EngineConfig:
     # The message about an unknown name is the configuration's.
     unknown = overrides.keys() - default.as_dict().keys()
     default.replace(**dict.fromkeys(unknown))
+    for name, value in overrides.items():
+        check_parameter(name, value)
     sizes = default.as_dict() | overrides
-    for name in ("lanes", "rows", "cols", "engines", "quant", "w_bits", "a_bits", "out_bits", "port_bytes"):
-        check_range(name, sizes[name])
     if "a_bits" not in overrides:
         sizes["a_bits"] = max(sizes["a_bits"], sizes["out_bits"])
     elif "out_bits" not in overrides:

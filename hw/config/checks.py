@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dorefa.golden.errors import InputError
 
-from .ranges import CHOICES, RANGES, check_choice, check_range
+from .ranges import CHOICES, RANGES, check_parameter
 
 if TYPE_CHECKING:
     from .engine import EngineConfig
@@ -21,10 +21,8 @@ def plane_group_choices(a_bits: int, stored_bits: int) -> list[int]:
 
 def check_config(config: EngineConfig) -> None:
     """Raises :class:`InputError` that names the parameter, its value and what is accepted."""
-    for name in RANGES:
-        check_range(name, getattr(config, name))
-    for name in CHOICES:
-        check_choice(name, getattr(config, name))
+    for name in (*RANGES, *CHOICES):
+        check_parameter(name, getattr(config, name))
     for name in ("fetch_bits", "patch_slots"):
         value = getattr(config, name)
         if value & (value - 1):

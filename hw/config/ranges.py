@@ -63,6 +63,11 @@ RANGES = {
 }
 
 
+def check_parameter(name: str, value: object) -> None:
+    """Raises :class:`InputError` unless `value` is what engine parameter `name` accepts by itself."""
+    (check_choice if name in CHOICES else check_range)(name, value)
+
+
 def check_range(name: str, value: object) -> None:
     """Raises :class:`InputError` unless `value` is an integer that engine parameter `name` accepts."""
     least, greatest, unit = RANGES[name]

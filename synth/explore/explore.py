@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dorefa.golden.lowering.integer_network import IntegerNetwork
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig
-from dorefa.hw.config.ranges import CHOICES, RANGES, check_choice, check_range
+from dorefa.hw.config.ranges import check_parameter
 
 from ..boards.catalog import find_board
 from ..campaign.makers import versions
@@ -28,12 +28,9 @@ def grid(network: IntegerNetwork, values: Mapping[str, list], goal: Goal) -> lis
     """
     for name, chosen in values.items():
         for value in chosen:
-            if name in RANGES:
-                check_range(name, value)
-            elif name in CHOICES:
-                check_choice(name, value)
-            else:
+            if name not in EngineConfig().as_dict():
                 EngineConfig().replace(**{name: value})
+            check_parameter(name, value)
     own = find_target(goal.target).sizes
     if goal.board is not None:
         board = find_board(goal.board)

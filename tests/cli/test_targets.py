@@ -57,6 +57,11 @@ def test_synth_sizes_for_the_target(dorefa, target, structure):
     assert "chosen" not in said
 
 
+def test_names_that_no_engine_has(dorefa):
+    error = dorefa("synth", "--target", "ecp5", "--column-reads", "foo").error
+    assert error == "column_reads is 'foo'; accepted: separate, shared"
+
+
 def test_a_preset_stays_as_it_is(dorefa):
     command = ("synth", "--unit", "popcount", "--preset", "default", "--json", "-")
     config = dorefa(*command).report["config"]

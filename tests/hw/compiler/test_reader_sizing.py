@@ -11,7 +11,7 @@ from dorefa.hw.compiler.cycles import predict
 from dorefa.hw.compiler.schedule import schedule
 from dorefa.hw.compiler.sizing import fit, general
 from dorefa.hw.config.engine import EngineConfig
-from dorefa.hw.config.ranges import RANGES
+from dorefa.hw.config.ranges import CHOICES, RANGES
 
 from ..support import draw_layer, network
 
@@ -79,6 +79,13 @@ def test_images_wider_than_patch_words(rng):
         general(lanes=8, rows=16, quant=16)
     with pytest.raises(InputError, match="^unknown engine parameter 'lane'; accepted: lanes, rows"):
         general(lane=8)
+
+
+@pytest.mark.parametrize("name", [*RANGES, *CHOICES])
+def test_what_no_engine_has_is_refused_by_name(name):
+    for value in ("foo", -1, True, None):
+        with pytest.raises(InputError, match=f"^{name} is "):
+            general(**{name: value})
 
 
 def overlapping(rng):
