@@ -220,10 +220,9 @@ def _quantizer_needs(plan: Plan) -> dict[str, Need]:
 def _draining_quant(sizes: Mapping[str, Any]) -> int:
     """The power of two with which a tile leaves in time; engines have the same channels in common."""
     rows, quant = sizes["rows"], 1
-    # What the engines write together is fetched at once.
-    most = min(
-        rows, RANGES["quant"][1], sizes["lanes"] // sizes["engines"], rows * sizes["cols"] // _TILE_CYCLES
-    )
+    # What the engines write together is fetched at once, which is a power of two.
+    widest_fetch = 1 << (sizes["lanes"].bit_length() - 1)
+    most = min(rows, _LARGEST_QUANT, widest_fetch // sizes["engines"], rows * sizes["cols"] // _TILE_CYCLES)
     while 2 * quant <= most and (sizes["engines"] == 1 or rows % (2 * quant) == 0):
         quant *= 2
     return quant

@@ -52,8 +52,11 @@ def test_engines_for_no_network(rng):
         bits, as_many = (getattr(config, depth) * getattr(config, word) for config in (made, usual))
         assert bits == as_many
     assert general(**usual.as_dict()) == usual
+    assert general(a_bits=2).acc_bits == (4608 * 3).bit_length() + 1
     # 147 inputs are three words of 64.
     assert general(w_bits=8, a_bits=8).acc_bits == (192 * 255 * 255).bit_length() + 1
+    # What three engines write would be 48 bits, of fetches of at most 32.
+    assert general(lanes=55, rows=64, cols=4, engines=3).quant == 8
     for number in range(200):
         given = {
             name: int(rng.integers(RANGES[name][0], min(RANGES[name][1], 100) + 1))
