@@ -110,6 +110,18 @@ def _first_fetched(config: EngineConfig) -> int:
     return program.words_per_layer(config) + FETCH + 1
 
 
+def image_load(network: IntegerNetwork, config: EngineConfig) -> int:
+    """Cycles in which the beats of an image are taken, from the first to the last one, where none is late."""
+    beats = -(-math.prod(network.input_shape) // config.port_bytes)
+    # A beat is taken when the one before it goes to the packer.
+    return 1 + (_packed(beats - 2, config) if beats > 1 else 0)
+
+
+def _packed(beat: int, config: EngineConfig) -> int:
+    """Cycles from the first beat of an image until the packer has this one."""
+    return IMAGE_TO_PACKER + beat + beat * config.port_bytes // config.fetch_bits * image_waits(config)
+
+
 def _image_end(network: IntegerNetwork, config: EngineConfig) -> int:
     """Cycles from the first beat of an image to the end that its first layer counts from."""
     count, groups = math.prod(network.input_shape), config.plane_groups
@@ -117,8 +129,7 @@ def _image_end(network: IntegerNetwork, config: EngineConfig) -> int:
 
     def packed(codes: int) -> int:
         """When the packer has the beat that ends with, or after, so many codes."""
-        beat = -(-codes // config.port_bytes) - 1
-        return IMAGE_TO_PACKER + beat + beat * config.port_bytes // config.fetch_bits * image_waits(config)
+        return _packed(-(-codes // config.port_bytes) - 1, config)
 
     done = packed(count) + 2
     if groups > 1:

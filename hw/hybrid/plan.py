@@ -12,7 +12,7 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.integer_network import IntegerNetwork
 
 from ..compiler.compile import CompiledNetwork, compile_network
-from ..compiler.cycles import before_first_read
+from ..compiler.cycles import before_first_read, image_load
 from ..compiler.sizing import fit
 from ..config.engine import EngineConfig
 from ..config.ranges import RANGES
@@ -61,7 +61,7 @@ class HybridPlan:
     @property
     def load(self) -> int:
         """Cycles in which the engine takes the codes of an image."""
-        return -(-math.prod(self.compiled.network.input_shape) // self.config.port_bytes)
+        return image_load(self.compiled.network, self.config)
 
     @property
     def engine_interval(self) -> int:
@@ -122,7 +122,7 @@ def make_hybrid(
     first, rest = split(network)
     check_engine(rest, config)
     compiled = compile_network(rest, config)
-    load = -(-math.prod(rest.input_shape) // config.port_bytes)
+    load = image_load(compiled.network, config)
     options: dict[str, Any] = {"absorbs": absorbs, "seed": seed}
     best: PipelinePlan | None = None
     for pace in _paces(math.prod(network.input_shape[:2])):
@@ -179,7 +179,7 @@ def fit_hybrid(network: IntegerNetwork, **overrides: Any) -> EngineConfig:
     if "port_bytes" in sizes:
         return fit(rest, **sizes)
     widest = min(sizes.get("fetch_bits", RANGES["port_bytes"][1]), RANGES["port_bytes"][1])
-    codes, config = math.prod(rest.input_shape), None
+    config = None
     for size in _ports(rest.input_shape[2]):
         try:
             wider = fit(rest, **sizes, port_bytes=size)
@@ -191,7 +191,7 @@ def fit_hybrid(network: IntegerNetwork, **overrides: Any) -> EngineConfig:
         if size > widest:
             break
         config = wider
-        if codes // size <= _LOADING * compile_network(rest, config).cycles:
+        if image_load(rest, config) <= _LOADING * compile_network(rest, config).cycles:
             break
     assert config is not None, "a port of one byte"
     return config

@@ -11,6 +11,8 @@ from dorefa.hw.hybrid.hybrid import Hybrid
 from dorefa.hw.hybrid.plan import fit_hybrid, make_hybrid
 from dorefa.sim.pipeline.amaranth import packet, run_streams
 
+from ..signed_codes import make_signed
+
 
 def network_of(seed, **options):
     """A small random network that a hybrid runs."""
@@ -26,6 +28,15 @@ def network_of(seed, **options):
         **{"conv_layers": 1 + seed % 3} | options,
     )
     return lower(drawn)
+
+
+def signed_network_of(seed):
+    """One whose first layer has codes of two's complement."""
+    for attempt in range(100 * seed, 100 * seed + 100):
+        network = make_signed(network_of(attempt), np.random.default_rng(attempt))
+        if network.layers[0].out_signed:
+            return network
+    raise AssertionError("no such network in a hundred")
 
 
 def residual_network_of(seed):

@@ -5,11 +5,21 @@ import numpy as np
 import pytest
 
 from dorefa.golden import random_images
+from dorefa.hw.engine.output.plane_packer import image_waits
 from dorefa.hw.hybrid.hybrid import Hybrid
 from dorefa.sim.job.beats import Beat
 from dorefa.sim.pipeline.amaranth import packet, run_streams
 
-from .hybrids import check, check_times, expected, network_of, plan_of, residual_network_of, with_pace
+from .hybrids import (
+    check,
+    check_times,
+    expected,
+    network_of,
+    plan_of,
+    residual_network_of,
+    signed_network_of,
+    with_pace,
+)
 
 
 @pytest.mark.parametrize("number", range(24))
@@ -21,6 +31,14 @@ def test_random_networks(number, seed):
     found = check(plan, random_images(network, 4, number), gaps=gaps, stalls=stalls, seed=number)
     if not gaps and not stalls:
         check_times(plan, found)
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_signed_codes(number, seed):
+    """Codes of the first layer that are two's complement, on their way through the image port."""
+    network = signed_network_of(number + 1000 * seed)
+    plan = plan_of(network, np.random.default_rng(number), encoding="any")
+    check_times(plan, check(plan, random_images(network, 3, number)))
 
 
 @pytest.mark.parametrize("number", range(4))
@@ -49,6 +67,20 @@ def test_ports_narrower_than_a_pixel(port_bytes):
     assert plan.load == np.prod(network.layers[0].out_shape) // port_bytes
     check_times(plan, check(plan, random_images(network, 3, 1)))
     check(plan, random_images(network, 3, 2), gaps=20, stalls=60)
+
+
+@pytest.mark.parametrize(
+    "number, groups, fetch", [(6012, 4, 8), (6183, 8, 8), (6339, 8, 16), (6375, 8, 16), (6517, 3, 8)]
+)
+def test_ports_that_wait_within_an_image(number, groups, fetch):
+    """While a word's groups of planes are written one after another, no code is taken."""
+    network = network_of(number)
+    rng = np.random.default_rng(number)
+    plan = plan_of(network, rng, encoding="any", a_bits=8, plane_groups=groups, fetch_bits=fetch)
+    assert image_waits(plan.config)
+    for more in (0, 2, 7):
+        paced = with_pace(plan, plan.front.pace + more)
+        check_times(paced, check(paced, random_images(network, 4, number)))
 
 
 def test_images_of_one_pixel():

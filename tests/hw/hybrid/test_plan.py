@@ -14,7 +14,7 @@ from dorefa.golden.zoo import catalog
 from dorefa.hw.hybrid.plan import fit_hybrid, make_hybrid
 from dorefa.hw.hybrid.split import split
 
-from .hybrids import network_of, residual_network_of
+from .hybrids import network_of, residual_network_of, signed_network_of
 
 ENGINE = r"the engine \(--architecture engine\) runs it"
 
@@ -23,7 +23,7 @@ ENGINE = r"the engine \(--architecture engine\) runs it"
 def test_both_parts_are_the_network(number, seed):
     """In golden: the codes of the first are images of the second, which gives what the whole gives."""
     number += 1000 * seed
-    network = network_of(number) if number % 3 else residual_network_of(number)
+    network = (residual_network_of, network_of, signed_network_of)[number % 3](number)
     first, rest = split(network)
     images = random_images(network, 3, number)
     (codes,) = run_integer(first, images).values()
