@@ -103,7 +103,9 @@ class Ramp:
         self.slope = self.offset = None
 
 
-@pytest.mark.parametrize("m, b, f", [(3, 0, 2), (1, 0, 0), (5, 0, 4), (11, 0, 5), (1, 7, 3)])
+@pytest.mark.parametrize(
+    "m, b, f", [(3, 0, 2), (1, 0, 0), (5, 0, 4), (11, 0, 5), (1, 7, 3), (1, 8, 3), (4, 4, 2), (6, 2, 3)]
+)
 def test_forms_of_few_terms(m, b, f, rng):
     """However many terms a product and its offset have, and where there is no offset at all."""
     layer = Ramp(m, b, f)

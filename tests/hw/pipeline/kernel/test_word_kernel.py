@@ -74,10 +74,13 @@ def test_weights_that_are_all_zero(rng):
 
 
 @pytest.mark.parametrize("every", [1, 3])
-def test_in_the_cells_of_ecp5(every, rng, tmp_path):
-    """Many streams of codes at once."""
+@pytest.mark.parametrize("constants", [False, True])
+def test_in_the_cells_of_ecp5(every, constants, rng, tmp_path):
+    """Many streams of codes at once. Sums with constants of their own are modulo a power of two, and leave a
+    carry in the chain that the next sum must not take."""
     values = weights(rng, 6, (6, 20))
-    kernel = WordKernel(values, 5, options_of(5, every=every, absorbs=True))
+    offsets = rng.integers(-500, 500, len(values)) if constants else None
+    kernel = WordKernel(values, 5, options_of(5, every=every, absorbs=True), offsets)
     streams, count = 96, 4
     drawn = rng.integers(0, 32, (count, streams, 20))
     ends = corners(values, 5)
