@@ -31,7 +31,8 @@ class _Root:
     def __init__(self) -> None:
         self.process = os.getpid()
         try:
-            self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
+            # TMPDIR may be relative, and children run elsewhere.
+            self.path = Path(tempfile.mkdtemp(prefix=PREFIX)).absolute()
             unfinished.add(self.path)
             atexit.register(self.remove)
             # Only a lock that is held already takes the name by which others look for it.

@@ -11,7 +11,7 @@ import pytest
 
 from dorefa.golden import leftovers
 from dorefa.golden.errors import MachineError
-from dorefa.golden.process import scratch
+from dorefa.golden.process import child, scratch
 
 
 @pytest.fixture
@@ -32,6 +32,17 @@ def test_a_folder_is_gone_after_its_block(fresh):
     with pytest.raises(KeyboardInterrupt), scratch.scratch_folder() as folder:
         raise KeyboardInterrupt
     assert not folder.exists()
+
+
+def test_a_relative_folder_is_found_from_elsewhere(fresh, monkeypatch):
+    """Workers are told TMPDIR=., and run programs that they make in other folders."""
+    monkeypatch.chdir(fresh)
+    monkeypatch.setattr(tempfile, "tempdir", ".")
+    with scratch.scratch_folder() as folder:
+        program = folder / "program"
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+        assert child.run([str(program)], folder=folder)[0] == 0
 
 
 @pytest.mark.parametrize(
