@@ -30,7 +30,8 @@ def _count_bits(layer: IntegerLayer) -> int:
 
 
 class RomDrain(wiring.Component):
-    """Takes the sums of `rows` outputs at a time, at least as many cycles apart.
+    """Takes the sums of `rows` outputs at a time, at least as many cycles apart, with what the last turn of a
+    group of channels has in front.
 
     Ports: `load` with `sums` and `total`; `valid` and `word`: once a pixel the pooled counts of all channels,
     of :attr:`bits` each, or channel by channel sums where they are a result, the last ones :attr:`latency`
@@ -53,7 +54,7 @@ class RomDrain(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from the last `load` to the slot."""
-        return self._sizes.rows + self._late + (0 if self._sizes.layer.is_result else 1)
+        return self._sizes.last_rows + self._late + (0 if self._sizes.layer.is_result else 1)
 
     @property
     def _late(self) -> int:
@@ -67,7 +68,7 @@ class RomDrain(wiring.Component):
         left, channel = Signal(range(sizes.rows + 1)), Signal(range(channels))
         moves, ends = left != 0, channel == channels - 1
         with m.If(self.load):
-            m.d.sync += [held.eq(self.sums), total.eq(self.total), left.eq(sizes.rows)]
+            m.d.sync += [held.eq(self.sums), total.eq(self.total), left.eq(self._rows(m))]
         with m.Elif(moves):
             m.d.sync += [held.eq(held[size:]), left.eq(left - 1)]
         with m.If(moves):
@@ -93,6 +94,17 @@ class RomDrain(wiring.Component):
             m.d.sync += self.word.eq(Cat(self.word, joined)[self.bits :])
         m.d.sync += self.valid.eq(delayed(m, moves & ends & last, self._late, "ended"))
         return m
+
+    def _rows(self, m: Module) -> Value:
+        """Outputs of the turn whose sums come."""
+        sizes = self._sizes
+        if sizes.last_rows == sizes.rows:
+            return Const(sizes.rows)
+        turn = Signal(range(sizes.row_groups))
+        last = turn == sizes.row_groups - 1
+        with m.If(self.load):
+            m.d.sync += turn.eq(Mux(last, 0, turn + 1))
+        return Mux(last, sizes.last_rows, sizes.rows)
 
     def _pooled(self, m: Module, ends: Value) -> tuple[Value, Value]:
         """Whether the window is the first and the last one of its pixel; `ends`: it is done."""

@@ -21,9 +21,10 @@ from ..slots.raster import Raster
 class RomSizes:
     """A layer on a map of `shape` (H, W, C), `rows` outputs and `lanes` inputs at a time.
 
-    Both divide what a group of channels has. Pixel by pixel that leaves, of it window by window that is
-    pooled, and of it outputs by outputs, a step is `lanes` channels of a pixel. A weight is ``step q + low``
-    with an unsigned code q of :attr:`weight_bits` bits, so that the sum is ``step sum(q a) + low sum(a)``.
+    Lanes divide the inputs of a group of channels; of its outputs, the last turn has what is left. Pixel by
+    pixel that leaves, of it window by window that is pooled, and of it outputs by outputs, a step is `lanes`
+    channels of a pixel. A weight is ``step q + low`` with an unsigned code q of :attr:`weight_bits` bits, so
+    that the sum is ``step sum(q a) + low sum(a)``.
     """
 
     layer: IntegerLayer
@@ -63,7 +64,16 @@ class RomSizes:
     @property
     def row_groups(self) -> int:
         """Turns that the outputs of a group of channels take."""
-        return len(self.values) // self.layer.groups // self.rows
+        return -(-self._group_outputs // self.rows)
+
+    @property
+    def last_rows(self) -> int:
+        """Outputs of the last turn of a group."""
+        return self._group_outputs - (self.row_groups - 1) * self.rows
+
+    @property
+    def _group_outputs(self) -> int:
+        return len(self.values) // self.layer.groups
 
     @property
     def steps(self) -> int:
@@ -193,9 +203,11 @@ class RomSizes:
 
     def weight_words(self) -> list[int]:
         """Words of the memory of weights, in the order of steps: planes of `lanes` bits, those of a row one
-        after another, the lowest first."""
-        outputs, height, width, _ = self.codes.shape
-        codes = self.codes.reshape(outputs // self.rows, self.rows, height, width, self.chunks, self.lanes)
+        after another, the lowest first. Rows that the last turn of a group has none for are zero."""
+        _, height, width, inputs = self.codes.shape
+        codes = self.codes.reshape(self.layer.groups, self._group_outputs, height, width, inputs)
+        codes = np.pad(codes, [(0, 0), (0, self.rows - self.last_rows), *[(0, 0)] * 3])
+        codes = codes.reshape(-1, self.rows, height, width, self.chunks, self.lanes)
         planes = (codes[..., None, :] >> np.arange(self.weight_bits)[:, None]) & 1
         # (turn, row, y, x, chunk, plane, lane) to a word for each turn, y, x, chunk.
         bits = planes.transpose(0, 2, 3, 4, 1, 5, 6).reshape(self.window_steps, -1).astype(np.uint8)
@@ -213,12 +225,9 @@ def rom_choices(layer: IntegerLayer, shape: tuple[int, int, int]) -> Iterator[Ro
         return
     channels = layer_windows(layer, shape)[0].shape[3]
     outputs = layer.out_channels // layer.groups
-    for rows in _divisors(outputs):
-        for lanes in _divisors(channels):
+    # As few rows as so many turns take.
+    for rows in sorted({-(-outputs // turns) for turns in range(1, outputs + 1)}):
+        for lanes in (lanes for lanes in range(1, channels + 1) if channels % lanes == 0):
             sizes = RomSizes(layer, shape, rows, lanes)
             if rows <= sizes.steps:
                 yield sizes
-
-
-def _divisors(number: int) -> list[int]:
-    return [value for value in range(1, number + 1) if number % value == 0]
