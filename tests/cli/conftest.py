@@ -63,6 +63,15 @@ def small(tmp_path, seed):
 
 
 @pytest.fixture
+def small_pipeline(tmp_path):
+    """A small network that runs as a pipeline, in a file."""
+    path = tmp_path / "small.npz"
+    options = {"max_macs": 20_000, "max_size": 7, "max_channels": 8, "conv_layers": 2, "wide_padding": False}
+    npz.save(random_network(7, **options), path)
+    return str(path)
+
+
+@pytest.fixture
 def few_digits(tmp_path):
     """A folder that looks like MNIST, with 128 images for training and 64 for test."""
     images, labels = digits_sample()

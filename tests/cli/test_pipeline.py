@@ -1,4 +1,4 @@
-"""`--architecture pipeline`: check, generate, simulate, and what they refuse."""
+"""`--architecture pipeline`: check, generate, simulate, synth."""
 
 import hashlib
 import json
@@ -13,17 +13,6 @@ from dorefa.golden.network import npz
 from dorefa.hw.pipeline.cells import Size
 from dorefa.sim.pipeline import amaranth
 from dorefa.synth.targets.target import Device
-
-
-@pytest.fixture
-def model(tmp_path):
-    """A small network in a file."""
-    path = tmp_path / "small.npz"
-    npz.save(
-        random_network(7, max_macs=20_000, max_size=7, max_channels=8, conv_layers=2, wide_padding=False),
-        path,
-    )
-    return str(path)
 
 
 @pytest.fixture
@@ -44,8 +33,8 @@ def run(capsys, *arguments):
     return status, json.loads(told.out) if told.out else None, told.err
 
 
-def test_check(model, capsys):
-    status, report, _ = run(capsys, "check", model, "--architecture", "pipeline", "--effort", "0")
+def test_check(small_pipeline, capsys):
+    status, report, _ = run(capsys, "check", small_pipeline, "--architecture", "pipeline", "--effort", "0")
     assert (status, report["supported"], report["problems"]) == (0, True, [])
     assert report["interval_cycles"] > 0 and report["latency_cycles"] > 0
     assert [layer["name"] for layer in report["layers"]] == ["conv0", "conv1", "fc"]
@@ -54,10 +43,10 @@ def test_check(model, capsys):
 
 
 @pytest.mark.parametrize("interval", [None, 400])
-def test_check_for_a_device(model, interval, capsys):
+def test_check_for_a_device(small_pipeline, interval, capsys):
     options = ("--interval", str(interval)) if interval else ()
     arguments = ("--architecture", "pipeline", "--effort", "0", "--device", "LFE5U-25F-6", *options)
-    status, report, said = run(capsys, "check", model, *arguments)
+    status, report, said = run(capsys, "check", small_pipeline, *arguments)
     assert status == 0 and report["device"] == "LFE5U-25F-6"
     assert f"{report['cells']:,} cells and {report['brams']} block RAMs predicted, of LFE5U-25F-6's" in said
     assert interval is None or 0 < interval - report["interval_cycles"] < 50
@@ -75,8 +64,8 @@ def test_check_for_a_device(model, interval, capsys):
         (("--lanes", "8"), "engine", "--lanes is 8"),
     ],
 )
-def test_the_architecture_is_chosen(model, options, chosen, why, capsys):
-    status = main(["check", model, "--architecture", "auto", *options])
+def test_the_architecture_is_chosen(small_pipeline, options, chosen, why, capsys):
+    status = main(["check", small_pipeline, "--architecture", "auto", *options])
     told = capsys.readouterr()
     assert status == 0
     assert re.search(rf"architecture: {chosen}, because {why}", told.out)
@@ -91,20 +80,20 @@ def test_an_engine_is_chosen_for_what_no_pipeline_runs(capsys):
 
 
 @pytest.mark.parametrize("options", [("--preload",), ("--memory", "macro")])
-def test_an_engine_is_chosen_for_what_only_engines_have(options, model, tmp_path, capsys):
+def test_an_engine_is_chosen_for_what_only_engines_have(options, small_pipeline, tmp_path, capsys):
     folder = tmp_path / "out"
-    arguments = ("generate", "-o", str(folder), "--model", model, "--architecture", "auto", *options)
+    arguments = ("generate", "-o", str(folder), "--model", small_pipeline, "--architecture", "auto", *options)
     assert main(arguments) == 0
     assert f"architecture: engine, because {options[0]} is " in capsys.readouterr().out
     assert (folder / "engine.v").exists()
 
 
 def test_a_board_that_is_certainly_too_small_is_refused_before_synthesis(
-    model, tmp_path, monkeypatch, capsys
+    small_pipeline, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr("dorefa.hw.pipeline.cells.predicted", lambda plan: Size(26_990, 3))
     folder, options = tmp_path / "out", ("--architecture", "pipeline", "--effort", "0")
-    assert main(["build", model, *options, "--board", "ulx3s_25f", "-o", str(folder)]) == 1
+    assert main(["build", small_pipeline, *options, "--board", "ulx3s_25f", "-o", str(folder)]) == 1
     assert (
         "as a pipeline does not fit LFE5U-25F-6: it needs 26,990 of 24,288 LUTs and 3 of 56 block RAMs, as "
         in (error := capsys.readouterr().err)
@@ -112,41 +101,41 @@ def test_a_board_that_is_certainly_too_small_is_refused_before_synthesis(
     assert error.count("\n") == 1 and not folder.exists()
 
 
-def test_a_choice_holds_for_the_interval_that_is_asked_for(model, monkeypatch, capsys):
+def test_a_choice_holds_for_the_interval_that_is_asked_for(small_pipeline, monkeypatch, capsys):
     """On a device with a cell too few for a pixel a cycle."""
     options = ("--architecture", "pipeline", "--effort", "0", "--device", "LFE5U-25F-6")
-    full = run(capsys, "check", model, *options)[1]
+    full = run(capsys, "check", small_pipeline, *options)[1]
     cells, interval = int(full["cells"] / 0.9) - 1, full["interval_cycles"]
     small = Device(name="small", luts=cells, ffs=2 * cells, brams=99, pattern="", arguments=())
     monkeypatch.setattr("dorefa.cli.pipeline.device.named_device", lambda name: small)
-    assert main(["check", model, "--architecture", "auto", "--interval", str(interval)]) == 0
+    assert main(["check", small_pipeline, "--architecture", "auto", "--interval", str(interval)]) == 0
     assert "architecture: engine, because " in (told := capsys.readouterr().out)
     assert f"with an image every {interval} cycles; accepted by small: {int(0.9 * cells):,} and 99" in told
-    assert main(["check", model, "--architecture", "auto", "--effort", "0"]) == 0
+    assert main(["check", small_pipeline, "--architecture", "auto", "--effort", "0"]) == 0
     told = capsys.readouterr().out
     found = re.search(r"architecture: pipeline, .* give an image every ([\d,]+) cycles", told)
     assert int(found[1].replace(",", "")) > interval
     assert f"{found[1]} cycles from an image to the next one" in told
 
 
-def test_a_longer_interval_is_used(model, capsys):
-    short = run(capsys, "check", model, "--architecture", "pipeline", "--effort", "0")[1]
+def test_a_longer_interval_is_used(small_pipeline, capsys):
+    short = run(capsys, "check", small_pipeline, "--architecture", "pipeline", "--effort", "0")[1]
     interval = str(9 * short["interval_cycles"] + 1)
-    long = run(capsys, "check", model, "--architecture", "pipeline", "--effort", "0", "--interval", interval)[
-        1
-    ]
+    long = run(
+        capsys, "check", small_pipeline, "--architecture", "pipeline", "--effort", "0", "--interval", interval
+    )[1]
     assert long["interval_cycles"] == 9 * short["interval_cycles"]
     assert {layer["structure"] for layer in long["layers"]} == {"planes", "rom"}
 
 
-def test_generate(model, tmp_path, capsys):
+def test_generate(small_pipeline, tmp_path, capsys):
     folder = tmp_path / "out"
     arguments = (
         "generate",
         "-o",
         str(folder),
         "--model",
-        model,
+        small_pipeline,
         "--architecture",
         "pipeline",
         "--effort",
@@ -164,11 +153,20 @@ def test_generate(model, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("simulator", ["auto", "amaranth", pytest.param("icarus", marks=pytest.mark.icarus)])
-def test_simulate(model, simulator, tmp_path, capsys):
+def test_simulate(small_pipeline, simulator, tmp_path, capsys):
     numbers = tmp_path / "numbers.npy"
     status, report, said = run(
         capsys,
-        *("simulate", model, "--architecture", "pipeline", "--effort", "5", "--simulator", simulator),
+        *(
+            "simulate",
+            small_pipeline,
+            "--architecture",
+            "pipeline",
+            "--effort",
+            "5",
+            "--simulator",
+            simulator,
+        ),
         *("--limit", "3", "--output", str(numbers)),
     )
     assert status == 0 and report["bit_exact"] and report["images"] == 3
@@ -179,7 +177,7 @@ def test_simulate(model, simulator, tmp_path, capsys):
     assert simulator in ("auto", report["simulator"])
 
 
-def test_simulate_says_where_the_first_difference_is(model, monkeypatch, capsys):
+def test_simulate_says_where_the_first_difference_is(small_pipeline, monkeypatch, capsys):
     """A bit of a code inside that no result needs to show."""
     original = amaranth.run_streams
 
@@ -191,11 +189,20 @@ def test_simulate_says_where_the_first_difference_is(model, monkeypatch, capsys)
         return found
 
     monkeypatch.setattr(amaranth, "run_streams", broken)
-    arguments = ("simulate", model, "--architecture", "pipeline", "--effort", "0", "--simulator", "amaranth")
+    arguments = (
+        "simulate",
+        small_pipeline,
+        "--architecture",
+        "pipeline",
+        "--effort",
+        "0",
+        "--simulator",
+        "amaranth",
+    )
     status, report, said = run(capsys, *arguments, "--limit", "3")
     assert (status, report["bit_exact"], report["mismatch_count"]) == (1, False, 1)
     (first,) = report["mismatches"]
-    width = lower(npz.load(model)).layers[0].out_shape[1]
+    width = lower(npz.load(small_pipeline)).layers[0].out_shape[1]
     place = {"layer": "conv0", "image": 1, "y": 2 // width, "x": 2 % width, "channel": 0, "plane": 0}
     assert first.items() >= place.items() and first["expected"] ^ 1 == first["got"]
     where = ", ".join(f"{name} {value}" for name, value in place.items())
@@ -221,148 +228,21 @@ def test_residual(residual_model, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("target", ["ecp5", "ice40"])
-def test_synth(model, target, capsys):
+def test_synth(small_pipeline, target, capsys):
     status, report, _ = run(
         capsys,
-        *("synth", "--model", model, "--architecture", "pipeline", "--effort", "5", "--target", target),
+        *(
+            "synth",
+            "--model",
+            small_pipeline,
+            "--architecture",
+            "pipeline",
+            "--effort",
+            "5",
+            "--target",
+            target,
+        ),
     )
     assert status == 0 and report["unit"] == "pipeline" and report["luts"] > 0
     assert report["interval_cycles"] > 0 and len(report["layers"]) == 3
     assert ("CCU2C" in report["cell_types"]) == (target == "ecp5")
-
-
-@pytest.mark.parametrize(
-    "arguments, message",
-    [
-        (
-            ["check", "MODEL", "--interval", "5"],
-            "--interval is 5; accepted: only with --architecture pipeline, auto",
-        ),
-        (
-            ["check", "MODEL", "--effort", "5"],
-            "--effort is 5; accepted: only with --architecture pipeline, hybrid, auto",
-        ),
-        (
-            ["check", "MODEL", "--architecture", "auto", "--effort", "-1"],
-            "--effort is -1; accepted: 0 or more evaluations",
-        ),
-        (
-            ["check", "MODEL", "--architecture", "auto", "--interval", "1"],
-            "--interval is 1; accepted: ",
-        ),
-        (
-            ["check", "MODEL", "--architecture", "pipeline", "--interval", "1"],
-            "dorefa: --interval is 1; accepted: ",
-        ),
-        (
-            ["check", "svhn-a", "--architecture", "pipeline"],
-            "layer conv6: has 1,638,400 weights; accepted as constants: at most 1,000,000; the engine (",
-        ),
-        (
-            ["check", "MODEL", "--architecture", "pipeline", "--effort", "-1"],
-            "--effort is -1; accepted: 0 or more evaluations",
-        ),
-        (
-            ["check", "MODEL", "--architecture", "pipeline", "--lanes", "8"],
-            "--lanes is 8; accepted: only with --architecture engine",
-        ),
-        (
-            ["check", "MODEL", "--device", "LFE5U-25F-6"],
-            "--device is LFE5U-25F-6; accepted: only with --architecture pipeline, hybrid, auto",
-        ),
-        (
-            ["check", "MODEL", "--architecture", "pipeline", "--device", "iCE40-HX8K"],
-            "device is 'iCE40-HX8K'; accepted for ecp5: LFE5U-85F-6, LFE5U-45F-6, LFE5U-25F-6",
-        ),
-        (
-            ["check", "MODEL", "--architecture", "pipeline", "--preset", "tiny"],
-            "--preset is tiny; accepted: only with --architecture engine",
-        ),
-        (
-            ["synth", "--model", "MODEL", "--architecture", "pipeline", "--device", "nope"],
-            "device is 'nope'; accepted for ecp5: LFE5U-85F-6, LFE5U-45F-6, LFE5U-25F-6",
-        ),
-        (
-            ["build", "MODEL", "--architecture", "auto", "--board", "icebreaker", "-o", "OUT"],
-            "--architecture auto for icebreaker: pipelines are sized for ecp5 alone; accepted: engine, "
-            "pipeline",
-        ),
-        (
-            ["synth", "--model", "MODEL", "--architecture", "auto", "--target", "ice40"],
-            "--architecture auto for ice40: pipelines are sized for ecp5 alone; accepted: engine, pipeline",
-        ),
-        (
-            ["generate", "-o", "OUT", "--architecture", "auto"],
-            "--architecture auto needs a network; accepted: --model MODEL beside it",
-        ),
-        (
-            ["generate", "-o", "OUT", "--architecture", "pipeline"],
-            "--architecture pipeline needs a network; accepted: --model MODEL beside it",
-        ),
-        (
-            ["synth", "--architecture", "pipeline"],
-            "--architecture pipeline needs a network; accepted: --model MODEL beside it",
-        ),
-        (
-            ["synth", "--model", "MODEL", "--architecture", "pipeline", "--unit", "dot"],
-            "--unit is dot; accepted: only with --architecture engine",
-        ),
-        (
-            ["generate", "-o", "OUT", "--model", "MODEL", "--architecture", "pipeline", "--preload"],
-            "--preload is True; accepted: only with --architecture engine",
-        ),
-        (
-            ["generate", "-o", "OUT", "--model", "MODEL", "--architecture", "pipeline", "--memory", "macro"],
-            "--memory is macro; accepted: only with --architecture engine",
-        ),
-        (
-            ["simulate", "MODEL", "--architecture", "pipeline", "--netlist"],
-            "--netlist is True; accepted: only with --architecture engine",
-        ),
-        (
-            ["simulate", "MODEL", "--architecture", "pipeline", "--target", "ecp5"],
-            "--target is ecp5; accepted: only with --netlist",
-        ),
-        (
-            ["simulate", "MODEL", "--architecture", "pipeline", "--latency", "3"],
-            "--latency is 3; accepted: only with --architecture engine",
-        ),
-        (
-            ["simulate", "MODEL", "--architecture", "pipeline", "--limit", "0"],
-            "limit is 0; accepted: an integer of at least 1",
-        ),
-        (
-            ["simulate", "MODEL", "--architecture", "pipeline", "--stalls", "100"],
-            "stalls is 100; accepted: an integer, 0 to 90 percent",
-        ),
-        (
-            ["simulate", "MODEL", "--architecture", "pipeline", "--stalls", "-1"],
-            "stalls is -1; accepted: an integer, 0 to 90 percent",
-        ),
-        (
-            ["check", "MODEL", "--architecture", "pipeline", "--net-g", "4"],
-            "--net-g is 4; accepted: only with --architecture engine",
-        ),
-        (
-            ["check", "MODEL", "--architecture", "pipeline", "--training"],
-            "--training is 1; accepted: only with --architecture engine",
-        ),
-        (
-            ["check", "MODEL", "--architecture", "pipeline", "--interval", "9" * 20],
-            "--interval is 99999999999999999999; accepted: ",
-        ),
-    ],
-)
-def test_refusals(arguments, message, model, tmp_path, capsys):
-    folder = tmp_path / "out"
-    given = [{"MODEL": model, "OUT": str(folder)}.get(argument, argument) for argument in arguments]
-    assert main(given) == 1
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1 and message in error
-    assert not folder.exists()
-
-
-def test_layers_of_many_weights_are_for_the_engine(capsys):
-    status, report, error = run(capsys, "check", "svhn-a", "--architecture", "pipeline", "--effort", "0")
-    assert status == 1 and report["supported"] is False
-    assert "the engine (--architecture engine) runs it" in error
