@@ -18,6 +18,7 @@ def check_pipeline(args: argparse.Namespace) -> int:
     """Runs the verb; returns the exit status. Where no pipeline runs the network, writes the report and
     raises :class:`InputError` with the problem."""
     from dorefa.golden import lower
+    from dorefa.hw.pipeline.cells import stage_size
 
     out = Output(args.json, inputs=options.input_files(args))
     network = lower(options.load_network(args.model, args))
@@ -33,8 +34,16 @@ def check_pipeline(args: argparse.Namespace) -> int:
         out.say(f"problem: {error}")
         out.report({"supported": False, "problems": [str(error)]} | NO_PLAN)
         raise InputError(f"{args.model} does not run as a pipeline: {error}") from None
+    report = {"supported": True, "problems": []} | plan_report(plan)
+    header, rows = plan_table(plan)
+    if size is not None:
+        header += ["cells", "block RAMs"]
+        for stage, layer, row in zip(plan.stages, report["layers"], rows, strict=True):
+            own = stage_size(stage)
+            layer |= {"cells": own.cells, "brams": own.rams}
+            row += [own.cells, own.rams]
     out.say(f"{network.name} runs as a pipeline, a pixel every {plan.pace} cycles")
-    out.table(*plan_table(plan))
+    out.table(header, rows)
     out.say(
         f"{plan.interval:,} cycles from an image to the next one, {plan.latency:,} from its first pixel on"
     )
@@ -45,6 +54,5 @@ def check_pipeline(args: argparse.Namespace) -> int:
             f"and {device.brams}"
         )
         sizes = {"device": device.name, "cells": size.cells, "brams": size.rams}
-    report = {"supported": True, "problems": []} | plan_report(plan) | sizes
-    out.report(report | {"notes": out.notes(network.notes)})
+    out.report(report | sizes | {"notes": out.notes(network.notes)})
     return 0

@@ -49,6 +49,10 @@ def test_check_for_a_device(small_pipeline, interval, capsys):
     status, report, said = run(capsys, "check", small_pipeline, *arguments)
     assert status == 0 and report["device"] == "LFE5U-25F-6"
     assert f"{report['cells']:,} cells and {report['brams']} block RAMs predicted, of LFE5U-25F-6's" in said
+    # The rest makes slots, and numbers wait in it.
+    assert 0 < report["cells"] - sum(layer["cells"] for layer in report["layers"]) < 400
+    assert sum(layer["brams"] for layer in report["layers"]) == report["brams"]
+    assert re.search(r"^layer .*  cells  block RAMs$", said, re.MULTILINE)
     assert interval is None or 0 < interval - report["interval_cycles"] < 50
 
 
