@@ -5,29 +5,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from dorefa.golden import lower, random_network, run_integer
-from dorefa.golden.network.encoding import Encoding
+from dorefa.golden import run_integer
 from dorefa.hw.hybrid.hybrid import Hybrid
 from dorefa.hw.hybrid.plan import fit_hybrid, make_hybrid
 from dorefa.sim.pipeline.amaranth import packet, run_streams
 
+from ..pipeline import bench
 from ..signed_codes import make_signed
 
 
 def network_of(seed, **options):
     """A small random network that a hybrid runs."""
-    drawn = random_network(
-        seed,
-        max_macs=20_000,
-        max_size=1 + seed % 8,
-        max_channels=(3, 8, 16)[seed % 3],
-        encodings=list(Encoding) if seed % 2 else (Encoding.BIPOLAR,),
-        allow_average=not options.get("residual"),
-        allow_pool_padding=True,
-        wide_padding=False,
-        **{"conv_layers": 1 + seed % 3} | options,
-    )
-    return lower(drawn)
+    average = not options.get("residual")
+    return bench.network_of(seed, allow_average=average, **{"conv_layers": 1 + seed % 3} | options)
 
 
 def signed_network_of(seed):

@@ -23,10 +23,9 @@ def network_of(seed, **options):
         max_size=1 + seed % 8,
         max_channels=(3, 8, 16)[seed % 3],
         encodings=list(Encoding) if seed % 2 else (Encoding.BIPOLAR,),
-        allow_average=True,
         allow_pool_padding=True,
         wide_padding=False,
-        **options,
+        **{"allow_average": True} | options,
     )
     return lower(drawn)
 
