@@ -185,7 +185,7 @@ class LayerStage(wiring.Component):
 
     def summed(self, stream: Stream) -> Stream:
         """The sums of what enters, or its terms of the trunk."""
-        stream = stream.through(self.raster).later(self.steps + self.latency)
+        stream = stream.through(self.raster).later(self.steps - 1 + self._window.latency + self.latency)
         return stream if self.rounding is None else stream.later(self.rounding.latency)
 
     def behind(self, stream: Stream) -> Stream:
@@ -201,9 +201,9 @@ class LayerStage(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m, layer = Module(), self.layer
-        m.submodules.window = window = self._window()
+        m.submodules.window = window = self._window
         wiring.connect(m, wiring.flipped(self.i), window.i)
-        slots = self._flags(m, window, window.latency - 1 + self.latency)
+        slots = self._flags(m, window, self.latency)
         slots = slots | {"word": self._sums(m, window)}
         if self.rounding is not None:
             self._round(m, self.rounding, slots)
@@ -232,6 +232,7 @@ class LayerStage(wiring.Component):
         ]
         return m
 
+    @cached_property
     def _window(self) -> Window:
         layer, channels, bits = self.layer, self.shape[2], self.layer.a_bits
         if self.options.columns:

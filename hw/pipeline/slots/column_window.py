@@ -21,6 +21,11 @@ class ColumnWindow(Window):
     def __init__(self, raster: Raster, channels: int, bits: int, *, signed: bool = False) -> None:
         super().__init__(raster, channels, bits, digit_bits=bits, signed=signed)
 
+    @property
+    def latency(self) -> int:
+        """The register of the column."""
+        return 1
+
     def _ports(self) -> dict[str, Member]:
         rows, columns = self.raster.geometry.kernel
         return super()._ports() | {"x": Out(rows * self.channels * self.bits), "inside": Out(columns)}

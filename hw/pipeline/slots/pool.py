@@ -25,8 +25,6 @@ class PoolStage(wiring.Component):
     Ports: `i` and `o`, slots; a result leaves :attr:`latency` cycles after the slot that completes it.
     """
 
-    latency = 4
-
     def __init__(
         self, pool: Pool, shape: tuple[int, int], channels: int, bits: int, out_bits: int, *, signed: bool
     ) -> None:
@@ -42,6 +40,11 @@ class PoolStage(wiring.Component):
         super().__init__(
             {"i": In(slot_signature(channels * bits)), "o": Out(slot_signature(channels * out_bits))}
         )
+
+    @property
+    def latency(self) -> int:
+        """A register of each window that is more than a pixel, and one of what is joined."""
+        return sum(1 if raster.pixelwise else 2 for raster in self.rasters)
 
     def passed(self, stream: Stream) -> Stream:
         """What leaves, of what enters."""

@@ -32,6 +32,11 @@ class Raster:
         return self.geometry.output_size(self.shape)
 
     @property
+    def pixelwise(self) -> bool:
+        """Whether a window is the pixel of the slot that completes it."""
+        return self.geometry.reach == (1, 1) and not any(self.geometry.padding)
+
+    @property
     def lead_place(self) -> tuple[int, int]:
         """Row and column of the slot that completes the first window."""
         (rows, columns), (top, left, _, _) = self.geometry.reach, self.geometry.padding

@@ -31,11 +31,9 @@ class Window(wiring.Component):
 
     Ports: `i`, the slots; `x`, the digits of all pixels of the window (rows, columns, channels), the first
     one's lowest; `step`, whether they are there, `first_digit`; `emitted` with the last digit of a window
-    that counts, and `empty`, as of :class:`.Position`; `restart`. What a slot completes is there a cycle
-    after its last digit.
+    that counts, and `empty`, as of :class:`.Position`; `restart`. What a slot completes is there
+    :attr:`latency` cycles after its last digit.
     """
-
-    latency = 1
 
     def __init__(
         self, raster: Raster, channels: int, bits: int, *, digit_bits: int, signed: bool = False
@@ -43,6 +41,11 @@ class Window(wiring.Component):
         self.raster, self.channels, self.bits, self.digit_bits = raster, channels, bits, digit_bits
         self.steps, self._signed = -(-bits // digit_bits), signed
         super().__init__(self._ports())
+
+    @property
+    def latency(self) -> int:
+        """None where nothing is kept: a pixel alone, all digits at once."""
+        return 0 if self.raster.pixelwise and self.steps == 1 else 1
 
     def _ports(self) -> dict[str, Member]:
         """The signature."""
@@ -66,9 +69,10 @@ class Window(wiring.Component):
             blank = held
         m.d.comb += [position.moves.eq(last), position.back.eq(restart), position.blank.eq(blank)]
         rows = self._rows(m, step, restart, word)
-        taps = self._taps(m, step, digit == 0, rows, position)
+        taps = self._taps(m, step, digit == 0, rows, position) if self.latency else rows
         m.d.comb += self.x.eq(Cat(taps))
-        m.d.sync += [
+        domain = m.d.sync if self.latency else m.d.comb
+        domain += [
             self.step.eq(step),
             self.first_digit.eq(step & (digit == 0)),
             self.emitted.eq(last & position.emitted),

@@ -131,7 +131,7 @@ def test_plan_of_digits_small():
     network = lower(catalog.load("digits-small", net_w=1, net_a=2))
     plan = make_plan(network, evaluations=0, absorbs=True)
     assert [stage.structure for stage in plan.stages] == ["constant", "planes", "rom", "rom"]
-    assert [stage.steps for stage in plan.stages] == [1, 2, 144, 640]
+    assert [stage.steps for stage in plan.stages] == [1, 2, 180, 640]
     assert [stage.options.columns for stage in plan.stages[:2]] == [True, False]
     assert plan.interval == 784
     slower = make_plan(network, evaluations=0, absorbs=True, pace=8)
