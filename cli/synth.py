@@ -113,6 +113,7 @@ def run(args: argparse.Namespace) -> int:
         contents = _measure(args, unit, library, memory, folder)
     contents["memory"] = memory
     contents |= described
+    contents |= _times(contents)
     out.say(f"{unit.name} on {args.target}: {unit.size}")
     if not weights_are_logic:
         options.say_chosen(out, args, config, target)
@@ -142,6 +143,20 @@ def _streamed_unit(args, target):
     plan = kind.plan(args, network, absorbs=absorbs_leaves(args.target), sizes=target.sizes)
     top, fabric = PipelineTop(plan, make_core=kind.make_core), kind.fabric(args.target)
     return make_streamed_unit(kind.name, top, module=kind.module, fabric=fabric), kind.report(plan)
+
+
+def _times(contents):
+    """Of a network in the logic images a second, and nanoseconds from an image's first pixel to its last
+    number, at the median clock; None where nothing was routed."""
+    if "interval_cycles" not in contents:
+        return {}
+    clock = contents.get("fmax_median_mhz")
+    if clock is None:
+        return {"images_per_second": None, "latency_ns": None}
+    return {
+        "images_per_second": clock * 1e6 / contents["interval_cycles"],
+        "latency_ns": contents["latency_cycles"] * 1e3 / clock,
+    }
 
 
 def _engine(args, target):
@@ -238,6 +253,12 @@ def _say_timing(out, contents):
         f"{contents['device']}: {contents['fmax_mhz']:.1f} MHz, best of {len(contents['fmax_by_seed'])} "
         f"(median {contents['fmax_median_mhz']:.1f})"
     )
+    if "interval_cycles" in contents:
+        out.say(
+            f"{contents['interval_cycles']:,} cycles an image: {contents['images_per_second']:,.1f} images a "
+            f"second at the median; {contents['latency_cycles']:,} cycles from its first pixel to its last "
+            f"number: {contents['latency_ns']:,.1f} ns"
+        )
     path = contents["critical_path"]
     steps = ", ".join(f"{step['component']} {step['delay_ns']:.2f}" for step in path["steps"])
     out.say(f"critical path {path['delay_ns']:.2f} ns ({path['routing_ns']:.2f} routing): {steps}")

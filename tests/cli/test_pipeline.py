@@ -233,20 +233,21 @@ def test_residual(residual_model, tmp_path, capsys):
 
 @pytest.mark.parametrize("target", ["ecp5", "ice40"])
 def test_synth(small_pipeline, target, capsys):
-    status, report, _ = run(
-        capsys,
-        *(
-            "synth",
-            "--model",
-            small_pipeline,
-            "--architecture",
-            "pipeline",
-            "--effort",
-            "5",
-            "--target",
-            target,
-        ),
-    )
+    options = ("--architecture", "pipeline", "--effort", "5", "--target", target)
+    status, report, _ = run(capsys, "synth", "--model", small_pipeline, *options)
     assert status == 0 and report["unit"] == "pipeline" and report["luts"] > 0
     assert report["interval_cycles"] > 0 and len(report["layers"]) == 3
     assert ("CCU2C" in report["cell_types"]) == (target == "ecp5")
+    assert report["images_per_second"] is report["latency_ns"] is None
+
+
+def test_synth_says_times_at_the_routed_clock(small_pipeline, capsys):
+    options = ("--effort", "0", "--interval", "3000", "--target", "ecp5", "--pnr", "--device", "LFE5U-25F-6")
+    arguments = ("synth", "--model", small_pipeline, "--architecture", "pipeline", *options, "--seed", "1,2")
+    status, report, said = run(capsys, *arguments, "--no-components")
+    clock = 1e6 * report["fmax_median_mhz"]
+    assert status == 0 and report["images_per_second"] == clock / report["interval_cycles"]
+    assert report["latency_ns"] == pytest.approx(1e9 * report["latency_cycles"] / clock)
+    assert re.search(
+        r"cycles an image: [\d,.]+ images a second at the median; [\d,]+ cycles from .* ns$", said, re.M
+    )
