@@ -14,12 +14,13 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.affine_form import Affine, affine_form
 from dorefa.golden.lowering.integer_network import IntegerLayer
 
-from .multiple import canonical_digits, registered_sum
+from .multiple import Span, canonical_digits, registered_sum, sum_cells
 from .thresholds import at_least, count_reached
 
 # Code bits up to which comparisons with every threshold are smaller than a multiplication.
 COMPARED_BITS = 4
 _MULTIPLIER_BITS = 62
+_BESIDE_ADDITION = 4  # tables that Yosys has beside the chain of an addition
 
 
 def _affine(layer: IntegerLayer) -> Affine | None:
@@ -81,26 +82,33 @@ class ConstantQuantizer(wiring.Component):
         """Cycles from values to codes: none where a code is only clipped."""
         if self.affine is None:
             return 1
-        additions = max(map(self._additions, range(len(self.thresholds))))
-        return 1 + additions.bit_length() if additions else 0
+        most = max(len(self._terms(channel)) for channel in range(len(self.thresholds)))
+        return 1 + (most - 1).bit_length() if most > 1 else 0
 
     @property
     def cells(self) -> int:
-        """Cells that it takes on ECP5, by rules of thumb: three bits of a comparison a table, or the bits of
-        all additions of the affine form, and what clips."""
+        """Cells that it takes on ECP5, by rules of thumb: three bits of a comparison a table, or additions of
+        the affine form, and what clips."""
         channels, thresholds = self.thresholds.shape
         if self.affine is None:
             return int(channels * thresholds * self._bits * 0.27)
-        additions = [self._additions(channel) for channel in range(channels)]
-        # An offset alone has no bits that a shift adds.
-        added = sum(number * (self._bits + 7 if number > 1 else self._bits) for number in additions)
-        return added + channels * (self.code_bits + 3)
+        return sum(map(self._scaled_cells, range(channels)))
 
-    def _additions(self, channel: int) -> int:
+    def _scaled_cells(self, channel: int) -> int:
+        terms = self._terms(channel)
+        beside = _BESIDE_ADDITION * len(terms) if len(terms) > 1 else 0
+        return sum_cells(terms) + beside + self.code_bits + 3
+
+    def _terms(self, channel: int) -> list[Span]:
         """Of the affine form of a channel: a term for each digit of its multiplier, and the offset."""
-        assert self.affine is not None
-        digits = len(canonical_digits(int(self.affine.m[channel])))
-        return max(0, digits - (not self._offset(channel)))
+        factor, *_ = _form(self.affine, channel)
+        sign = -1 if self._negated[channel] else 1
+        terms = [
+            Span(place, self._bits + place, digit * sign < 0) for place, digit in canonical_digits(factor)
+        ]
+        if offset := self._offset(channel):
+            terms.append(Span((offset & -offset).bit_length() - 1, offset.bit_length() + 1))
+        return terms
 
     def _offset(self, channel: int) -> int:
         """What the affine form of a channel adds to its product: 0 where that would only change bits that are

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from amaranth import Cat, Const, Module, Signal, Value
@@ -14,7 +14,7 @@ from dorefa.golden.lowering.fold import accumulator_ranges, rounded_range
 from dorefa.golden.lowering.integer_network import IntegerLayer
 from dorefa.golden.network.parts import Rescale
 
-from ..kernel.multiple import canonical_digits, registered_sum
+from ..kernel.multiple import Span, canonical_digits, registered_sum, sum_cells
 from ..kernel.word import bits_for
 
 
@@ -23,28 +23,6 @@ def trunk_bits(layer: IntegerLayer) -> int:
     pool = layer.pool
     area = pool.area if pool is not None and pool.kind == "average" else 1
     return bits_for(min(layer.value_min // area, -1), layer.value_max // area)
-
-
-class _Span(NamedTuple):
-    """Bits of a term that may not be 0, and whether it is subtracted."""
-
-    low: int
-    high: int
-    minus: bool = False
-
-
-def _additions(terms: list[_Span], top: int) -> int:
-    """Cells of the sum of terms, pair by pair, of which bits below `top` are used."""
-    cells = 0
-    while len(terms) > 1:
-        pairs, terms = [terms[at : at + 2] for at in range(0, len(terms), 2)], []
-        for pair in pairs:
-            high = min(top, max(term.high for term in pair) + len(pair) - 1)
-            # Below its lowest bit the higher one leaves the lower one as it is, if that is not subtracted.
-            first = min(pair).low if min(pair).minus else max(pair).low
-            cells += max(0, high - first) if len(pair) == 2 else 0
-            terms.append(_Span(min(pair).low, high, min(pair).minus and len(pair) == 1))
-    return cells
 
 
 class Rounding(wiring.Component):
@@ -106,13 +84,11 @@ class Rounding(wiring.Component):
         for factor, offset in zip(self._factors, self._offsets, strict=True):
             number = offset + ((1 << shift) >> 1)
             terms = [
-                _Span(place, place + self._value_bits, digit * factor < 0)
+                Span(place, place + self._value_bits, digit * factor < 0)
                 for place, digit in canonical_digits(abs(factor))
             ]
-            terms.append(
-                _Span((number & -number).bit_length() - 1 if number else 1 << 6, number.bit_length())
-            )
-            total += _additions(terms, shift + self.bits) + (shift + 2) // 3
+            terms.append(Span((number & -number).bit_length() - 1 if number else 1 << 6, number.bit_length()))
+            total += sum_cells(terms, shift + self.bits) + (shift + 2) // 3
         return total
 
     def elaborate(self, platform: Any) -> Module:

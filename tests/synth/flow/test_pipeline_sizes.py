@@ -10,19 +10,24 @@ from dorefa.hw.pipeline.plan import make_plan
 from dorefa.synth.flow import yosys
 from dorefa.synth.flow.units import make_pipeline_unit
 
+# Bits of weights and activations, by the number of a network.
+VECTORS = {"1": (6, 6), "2": (6, 6), "3": (6, 6), "4": (5, 7), "7": (8, 6)}
+
 
 def network(name):
     """A zoo network of one-bit weights and two-bit activations, "residual N", a random one of
-    these with trunks, one of vectors of six bits, or any random one by its number."""
-    _, _, number = str(name).partition(" ")
+    these with trunks, "vectors N", one of vectors, or any random one by its number."""
+    kind, _, number = str(name).partition(" ")
+    if kind == "vectors":
+        w_bits, a_bits = VECTORS[number]
+        widths = {"w_bits": w_bits, "a_bits": a_bits, "wide_padding": False}
+        return lower(random_network(int(number), max_size=1, max_channels=24, **widths))
     if number:
         widths = {"w_bits": 1, "a_bits": 2, "wide_padding": False}
         drawn = random_network(
             int(number), max_macs=30_000, max_size=10, max_channels=12, residual=True, **widths
         )
         return lower(drawn)
-    if name == "wide":
-        return lower(random_network(1, w_bits=6, a_bits=6, max_size=1, max_channels=24, wide_padding=False))
     if isinstance(name, str):
         return lower(catalog.load(name, net_w=1, net_a=2))
     return lower(
@@ -41,7 +46,7 @@ RANDOM = [
     (3, 4),
     (4, 30),
     (5, 2),
-    ("wide", 1),
+    *((f"vectors {number}", 1) for number in VECTORS),
     ("residual 9", 1),
     ("residual 14", 1),
     ("residual 38", 3),
