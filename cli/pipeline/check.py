@@ -34,7 +34,7 @@ def check_pipeline(args: argparse.Namespace) -> int:
         out.say(f"problem: {error}")
         out.report({"supported": False, "problems": [str(error)]} | NO_PLAN)
         raise InputError(f"{args.model} does not run as a pipeline: {error}") from None
-    report = {"supported": True, "problems": []} | plan_report(plan)
+    report: dict[str, Any] = {"supported": True, "problems": []} | plan_report(plan)
     header, rows = plan_table(plan)
     if size is not None:
         header += ["cells", "block RAMs"]
