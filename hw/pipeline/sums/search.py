@@ -18,7 +18,7 @@ from .rows import add_rows
 
 _SIZES = (4, 5)  # rows that share their classes, to begin with: larger groups pay where rows are long
 _MOST = 6  # rows of a group, whose classes are 2^rows
-_WORSE = 4  # cells that a change may cost, to begin with
+_WORSE = 2  # cells that a change may cost, to begin with: more pays with ten times the evaluations alone
 
 
 @dataclass(frozen=True, eq=False)
