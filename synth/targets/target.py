@@ -93,8 +93,18 @@ class NetlistFlow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Large:
+    """From how many LUTs and carry cells of Yosys on a netlist is large, and nextpnr's further `options`
+    then."""
+
+    luts: int
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Router:
-    """Place and route with nextpnr: its `options`, and those for a unit whose ports have no pins given.
+    """Place and route with nextpnr: its `options`, those for a netlist that is `large`, if that has to be
+    known, and those for a unit whose ports have no pins given.
 
     `cells` says how many logic cells each kind in nextpnr's report stands for. `registers` is
     whether a flip-flop alone occupies a logic cell, as the harness's then do. `few_pins`: packages
@@ -105,6 +115,7 @@ class Router:
 
     tool: Tool
     options: tuple[str, ...] = ()
+    large: Large | None = None
     unpinned: tuple[str, ...] = ()
     cells: dict[str, int]
     registers: bool = False
@@ -115,7 +126,8 @@ class Router:
 @dataclass(frozen=True, kw_only=True)
 class Device:
     """One device: its LUTs, flip-flops and block RAMs as nextpnr counts them, the `pattern` of the names that
-    boards have for it, and nextpnr's arguments. `constraints` are files that those name, {name: text}."""
+    boards have for it, and nextpnr's arguments, with those for a :class:`Large` netlist whose ports have no
+    pins given. `constraints` are files that arguments name, {name: text}."""
 
     name: str
     luts: int
@@ -123,6 +135,7 @@ class Device:
     brams: int
     pattern: str
     arguments: tuple[str, ...]
+    large: tuple[str, ...] = ()
     constraints: dict[str, str] = field(default_factory=dict)
 
     def is_called(self, name: str) -> bool:

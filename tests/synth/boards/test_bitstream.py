@@ -4,6 +4,7 @@
 import importlib.util
 import json
 import math
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -13,6 +14,7 @@ from dorefa.hw.shell.board_core import network_board
 from dorefa.synth.boards import bitstream
 from dorefa.synth.boards import catalog as boards
 from dorefa.synth.boards import report as board_report
+from dorefa.synth.targets import catalog
 
 from ...board_support import small_network
 
@@ -77,6 +79,15 @@ def test_every_board(name, tmp_path, seed):
     assert all(made.files.values())
     assert made.fmax_hz >= made.clock_hz
     assert made.luts > 0
+
+
+@pytest.mark.slow
+def test_a_large_core_has_a_router_of_its_own(tmp_path, seed, monkeypatch):
+    target = catalog.find_target("ecp5")
+    limit = replace(target.router.large, luts=1)
+    monkeypatch.setitem(catalog.TARGETS, "ecp5", replace(target, router=replace(target.router, large=limit)))
+    make("ulx3s_25f", small_network(seed), tmp_path)
+    assert "Running router2" in (tmp_path / "top.tim").read_text()
 
 
 def test_overfull_kinds():

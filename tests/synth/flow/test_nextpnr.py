@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,9 +11,11 @@ from dorefa.hw.config.engine import preset
 from dorefa.synth.ecp5 import improve
 from dorefa.synth.flow import harness, nextpnr, report, yosys
 from dorefa.synth.flow.units import make_unit
+from dorefa.synth.targets import catalog
 from dorefa.synth.targets.ecp5 import TARGET as ECP5
 
 SAMPLE = [pytest.mark.slow, pytest.mark.sample]
+DEVICES = [device.name for device in ECP5.devices]
 CONFIG = preset("tiny").replace(structure="mapped", encoding="unsigned")
 
 
@@ -59,6 +62,37 @@ def test_routed_unit(target, unit, tmp_path):
     assert path["delay_ns"] == pytest.approx(1000 / routed["fmax_mhz"], abs=0.1)
     if unit == "dot":
         assert "popcount" in [step["component"] for step in path["steps"]]
+
+
+@pytest.mark.parametrize(
+    "device, large",
+    [
+        pytest.param(*both, marks=SAMPLE)
+        for both in [*((name, True) for name in DEVICES), (DEVICES[0], False)]
+    ],
+)
+def test_a_large_netlist_has_a_router_and_a_clock_pin_of_its_own(device, large, tmp_path, monkeypatch):
+    limit = replace(ECP5.router.large, luts=20 if large else 60)
+    target = replace(ECP5, router=replace(ECP5.router, large=limit))
+    monkeypatch.setitem(catalog.TARGETS, "ecp5", target)
+    made = make_unit("popcount", CONFIG, "ecp5")
+    routed = nextpnr.place_and_route(made, target="ecp5", device=device, folder=tmp_path)
+    assert routed["luts"] >= 20 and routed["fmax_mhz"] > 0
+    log = (tmp_path / "nextpnr_1.log").read_text()
+    assert ("Running router2" in log) == large
+    assert ("placed potpourri cell 'clk$tr_io'" in log) == (not large)
+
+
+def test_cells_that_make_a_netlist_large(tmp_path):
+    file = tmp_path / "routed.json"
+    cells = {str(number): {"type": kind} for number, kind in enumerate(["LUT4", "CCU2C", "TRELLIS_FF"])}
+    for many in (8332, 8333, 8334):
+        copies = {f"{number} {copy}": cell for copy in range(many) for number, cell in cells.items()}
+        file.write_text(json.dumps({"modules": {"a": {"cells": {}}, "b": {"cells": copies}}}))
+        # Two tables in a carry cell, none in a register: 24,996, 24,999 and 25,002.
+        further = ("--router", "router2") if many == 8334 else ()
+        assert nextpnr.large_options(file, "ecp5") == further
+        assert nextpnr.large_options(file, "ice40") == ()
 
 
 # Cells per lane at most, accumulator bits at most: as measured, rounded up.
