@@ -249,9 +249,11 @@ def _say_timing(out, contents):
     if contents["fmax_mhz"] is None:
         out.say(f"{contents['device']}: no path from register to register")
         return
+    by_seed = contents["fmax_by_seed"]
+    clocks = " / ".join("-" if clock is None else f"{clock:.1f}" for clock in by_seed.values())
     out.say(
-        f"{contents['device']}: {contents['fmax_mhz']:.1f} MHz, best of {len(contents['fmax_by_seed'])} "
-        f"(median {contents['fmax_median_mhz']:.1f})"
+        f"{contents['device']}: {clocks} MHz by seed ({' / '.join(by_seed)}), "
+        f"median {contents['fmax_median_mhz']:.1f}"
     )
     if "interval_cycles" in contents:
         out.say(

@@ -29,8 +29,8 @@ def _device(
         pattern=rf"LFE5UM?(5G)?-{die or size}F",
         arguments=(f"--{size}k", "--package", package, "--speed", "6"),
         # A clock that comes from any pin is what router2 finds no way for.
-        large=("--lpf", "clock.lpf"),
-        constraints={"clock.lpf": f'LOCATE COMP "clk" SITE "{clock_pin}";\n'},
+        large=("--lpf", "pins.lpf"),
+        constraints={"pins.lpf": f'LOCATE COMP "clk" SITE "{clock_pin}";\n'},
     )
 
 
