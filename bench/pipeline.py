@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Size and clock of constant-weight kernels on ECP5.
 
     python bench/pipeline.py [--model digits-small] [--layers 1,2] [--device D] [--seed 1,2,3]

@@ -1,8 +1,8 @@
 """The search for rows that are cheap together: which four share their classes, and which are summed by what
 they leave out.
 
-From the given order on, by changes that cost up to a few cells, ever fewer of them, with draws of a seed and
-a limit of evaluations, so that the same weights give the same graph on every machine.
+Hill climbing from the given order, with draws of a seed and a limit of evaluations, so that the same weights
+give the same graph on every machine.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from .rows import add_rows
 
 _SIZES = (4, 5)  # rows that share their classes, to begin with: larger groups pay where rows are long
 _MOST = 6  # rows of a group, whose classes are 2^rows
-_WORSE = 2  # cells that a change may cost, to begin with: more pays with ten times the evaluations alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,24 +116,18 @@ class RowSearch:
     def _climb(
         self, groups: list[list[int]], flipped: np.ndarray, evaluations: int, draws: RawDraws
     ) -> tuple[list[list[int]], np.ndarray]:
-        """Exchanges rows and turns signs; the cheapest of what it meets."""
+        """Exchanges rows and turns signs, and keeps what is not worse."""
         end = len(groups) - 1
         costs = self._all_costs(groups, flipped)
-        best = sum(costs), groups, flipped
-        for number in range(evaluations):
+        for _ in range(evaluations):
             changed, signs = [list(group) for group in groups], flipped.copy()
             touched = _change(changed, signs, draws, turns=self.turns)
-            new = {at: self._cost(changed[at], signs, at == end) for at in touched}
-            worse = sum(new.values()) - sum(costs[at] for at in touched)
-            # So it leaves what no single change makes better.
-            most = _WORSE * (evaluations - number) // evaluations
-            if worse <= draws.integer(0, most):
+            new = {number: self._cost(changed[number], signs, number == end) for number in touched}
+            if sum(new.values()) <= sum(costs[number] for number in touched):
                 groups, flipped = changed, signs
-                for at, cost in new.items():
-                    costs[at] = cost
-                if sum(costs) <= best[0]:
-                    best = sum(costs), groups, flipped
-        return best[1:]
+                for number, cost in new.items():
+                    costs[number] = cost
+        return groups, flipped
 
 
 def _change(groups: list[list[int]], flipped: np.ndarray, draws: RawDraws, *, turns: bool) -> set[int]:

@@ -60,7 +60,6 @@ def test_search_is_deterministic_and_never_worse(rng):
     first, *others = (RowSearch(rows, 2, True, True, True).run(count, 5) for count in (200, 200, 0))
     assert first.roots == others[0].roots and first.groups == others[0].groups
     assert first.cells <= others[1].cells
-    # What it has at the end may be worse than what it met.
     for count in range(1, 40):
         assert RowSearch(rows, 2, True, True, True).run(count, count).cells <= others[1].cells
 
@@ -68,7 +67,7 @@ def test_search_is_deterministic_and_never_worse(rng):
 # Cells of the sums of digits-small, all positive weights or all negative ones, and the sum of all inputs.
 @pytest.mark.parametrize(
     "layer, leaf_bits, most, first",
-    [(1, 2, 3300, 3449), (1, 1, 1790, 1894), (2, 2, 6033, 6445), (2, 1, 3457, 3770)],
+    [(1, 2, 3273, 3449), (1, 1, 1808, 1894), (2, 2, 6039, 6445), (2, 1, 3467, 3770)],
 )
 def test_trained_layers(layer, leaf_bits, most, first):
     values = lower(catalog.load("digits-small", net_w=1, net_a=2)).layers[layer].values
