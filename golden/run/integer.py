@@ -18,6 +18,7 @@ from ..network.encoding import Encoding
 from ..network.quantized_network import check_images
 from ..network.results import in_blocks
 from . import bitplanes, matmul
+from .exact_sums import exact_sums
 from .graph import Computed, result_values, run_graph
 
 
@@ -107,7 +108,7 @@ def _run_layer(
     """(codes, trunk) of an IntegerLayer, see run_graph."""
     codes = codes.reshape(-1, *layer.in_shape)
     if implementation == "matmul":
-        values = matmul.convolve(codes, layer.values, **layer.spacing)
+        values = exact_sums(codes, layer.values, **layer.spacing)
     else:
         values = bitplanes.convolve(
             codes,
@@ -120,21 +121,29 @@ def _run_layer(
         )
     trunk = None
     if layer.rescale is not None:
-        trunk = matmul.rescale(values, layer.rescale)
+        trunk = matmul.rescale(values.astype(np.int64, copy=False), layer.rescale)
         if added is not None:
             trunk += added
         values = trunk
     elif layer.thresholds is None:
-        return result_values(values), None
+        return result_values(values.astype(np.int64, copy=False)), None
     if layer.thresholds is None or layer.out_bits is None:
         return None, trunk
-    pool = layer.pool
-    if pool is not None and pool.kind == "average":
-        values = matmul.sum_pool(values, pool)
-    codes = matmul.apply_thresholds(values, layer.thresholds, layer.inverted)
-    if pool is not None and pool.kind == "max":
-        codes = matmul.max_pool(codes, pool)
-    elif pool is not None and pool.kind == "average_codes":
-        codes = matmul.sum_pool(codes, pool)
+    codes = _pooled_codes(layer, values)
     codes = matmul.stored_codes(codes, layer.code_step, layer.code_offset, layer.out_bits)
     return in_blocks(codes, layer.block), trunk
+
+
+def _pooled_codes(layer: IntegerLayer, values: np.ndarray) -> np.ndarray:
+    """Counts of reached thresholds (batch, Ho, Wo, C), pooled, of sums or trunk values before pooling."""
+    pool = layer.pool
+    # The largest sum has the largest count, and there are fewer to compare.
+    first = pool is not None and pool.kind == "max" and not any(pool.padding) and not layer.inverted.any()
+    if pool is not None and pool.kind == "average":
+        values = matmul.sum_pool(values.astype(np.int64, copy=False), pool)
+    elif first:
+        values = matmul.max_pool(values, pool)
+    codes = matmul.apply_thresholds(values, layer.thresholds, layer.inverted)
+    if pool is None or pool.kind == "average" or first:
+        return codes
+    return matmul.max_pool(codes, pool) if pool.kind == "max" else matmul.sum_pool(codes, pool)

@@ -1,53 +1,17 @@
-"""Integer convolution by matrix product and integer pooling.
-
-The matrix product runs in floating point, where sums of integers below 2^24 (float32) or 2^53
-(float64) are exact in any order; the bound is checked on every call.
-"""
+"""Integer convolution by matrix product, integer pooling and thresholds."""
 
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
-from ..network.geometry import Windows
 from ..network.parts import Pool, Rescale
-
-# Patch elements gathered at a time: bounds memory to some tens of megabytes.
-_CHUNK = 1 << 22
+from .exact_sums import exact_sums
 
 
 def convolve(codes: np.ndarray, values: np.ndarray, **spacing: Any) -> np.ndarray:
-    """sum(v * a) over every window position.
-
-    codes: uint8 or int8 (batch, H, W, Cin); values: integer weights (Cout, Kh, Kw, Cin / groups);
-    spacing: what a Geometry has beside the kernel; padding has the code 0. Returns int64
-    (batch, Ho, Wo, Cout).
-    """
-    out_channels, height, width, inner = values.shape
-    geometry = Windows(kernel=(height, width), **spacing)
-    stride, dilation, groups = geometry.stride, geometry.dilation, geometry.groups
-    largest = max(int(codes.max(initial=0)), -int(codes.min(initial=0))) * int(
-        np.abs(values).reshape(out_channels, -1).sum(axis=1, dtype=np.int64).max()
-    )
-    if largest >= 1 << 53:
-        raise InputError(f"convolve: sums reach {largest}; accepted: below 2^53")
-    exact = np.float32 if largest < 1 << 24 else np.float64
-    padded = geometry.pad(codes)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, geometry.reach, axis=(1, 2))
-    windows = windows[:, :: stride[0], :: stride[1], :, :: dilation[0], :: dilation[1]]
-    windows = windows.transpose(0, 1, 2, 4, 5, 3)
-    batch, rows, columns = windows.shape[:3]
-    result = np.empty((batch, rows, columns, out_channels), np.int64)
-    weights = values.reshape(groups, out_channels // groups, -1).astype(exact)
-    step = max(1, _CHUNK // (rows * columns * height * width * inner))
-    for start in range(0, batch, step):
-        for group in range(groups):
-            inputs = windows[start : start + step, ..., group * inner : (group + 1) * inner]
-            patches = inputs.reshape(-1, height * width * inner).astype(exact)
-            outputs = slice(group * len(weights[0]), (group + 1) * len(weights[0]))
-            product = patches @ weights[group].T
-            result[start : start + step, ..., outputs] = product.reshape(len(inputs), rows, columns, -1)
-    return result
+    """:func:`.exact_sums.exact_sums` as int64 (batch, Ho, Wo, Cout)."""
+    return exact_sums(codes, values, **spacing).astype(np.int64)
 
 
 def max_pool(codes: np.ndarray, pool: Pool) -> np.ndarray:
@@ -122,18 +86,22 @@ def _window_pixels(array: np.ndarray, pool: Pool) -> list[np.ndarray]:
 def apply_thresholds(accumulators: np.ndarray, thresholds: np.ndarray, inverted: np.ndarray) -> np.ndarray:
     """Codes of accumulators: count(acc >= T_t), or the rest of the levels where inverted.
 
-    accumulators: int64 (batch, H, W, C); thresholds: int64 (C, levels), nondecreasing; inverted:
-    bool (C,). Returns uint8, or uint16 of more than 255 levels, shaped like accumulators.
+    accumulators: integers (batch, H, W, C), int64 or a float that holds them exactly; thresholds: int64
+    (C, levels), nondecreasing; inverted: bool (C,). Returns uint8, or uint16 of more than 255 levels, shaped
+    like accumulators.
     """
     levels = thresholds.shape[1]
     kind = np.uint8 if levels < 256 else np.uint16
-    codes = np.empty(accumulators.shape, kind)
+    if accumulators.dtype.kind == "f":
+        # Of an integer float that is exact, thresholds beyond are reached by none, or by all.
+        limit = 2 << np.finfo(accumulators.dtype).nmant
+        thresholds = np.clip(thresholds, -limit, limit).astype(accumulators.dtype)
     if levels <= 15:
-        codes[:] = 0
+        codes = np.zeros(accumulators.shape, kind)
         for t in range(levels):
-            codes += accumulators >= thresholds[:, t]
+            codes += (accumulators >= thresholds[:, t]).view(np.uint8)
     else:
+        codes = np.empty(accumulators.shape, kind)
         for channel, row in enumerate(thresholds):
-            counts = np.searchsorted(row, accumulators[..., channel], side="right")
-            codes[..., channel] = counts
-    return np.where(inverted, kind(levels) - codes, codes)
+            codes[..., channel] = np.searchsorted(row, accumulators[..., channel], side="right")
+    return np.where(inverted, kind(levels) - codes, codes) if inverted.any() else codes

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dorefa.golden import InputError, Pool, Rescale
-from dorefa.golden.run import float_layers, matmul
+from dorefa.golden.run import exact_sums, float_layers, matmul
 
 
 def written_out(codes, values, stride, padding, dilation, groups):
@@ -64,8 +64,9 @@ def test_batches_are_split_for_memory(monkeypatch, rng):
     codes = rng.integers(0, 4, (5, 4, 4, 3), dtype=np.uint8)
     values = rng.integers(-3, 4, (2, 3, 3, 3), dtype=np.int16)
     whole = matmul.convolve(codes, values)
-    monkeypatch.setattr(matmul, "_CHUNK", 2 * 4 * 27)
-    assert np.array_equal(matmul.convolve(codes, values), whole)
+    for chunk in (1, 27, 2 * 27, 3 * 2 * 27, 2 * 4 * 27, 9 * 27):
+        monkeypatch.setattr(exact_sums, "_CHUNK", chunk)
+        assert np.array_equal(matmul.convolve(codes, values), whole)
 
 
 @pytest.mark.parametrize("padding", [(0, 0, 0, 0), (1, 0, 0, 2), (0, 1, 1, 0)])
