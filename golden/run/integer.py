@@ -15,6 +15,7 @@ from .. import checks
 from ..errors import InputError
 from ..lowering.integer_network import IntegerLayer, IntegerNetwork
 from ..network.encoding import Encoding
+from ..network.parts import Pool
 from ..network.quantized_network import check_images
 from ..network.results import in_blocks
 from . import bitplanes, matmul
@@ -129,21 +130,22 @@ def _run_layer(
         return result_values(values.astype(np.int64, copy=False)), None
     if layer.thresholds is None or layer.out_bits is None:
         return None, trunk
-    codes = _pooled_codes(layer, values)
+    codes = _pooled_codes(values, layer.thresholds, layer.inverted, layer.pool)
     codes = matmul.stored_codes(codes, layer.code_step, layer.code_offset, layer.out_bits)
     return in_blocks(codes, layer.block), trunk
 
 
-def _pooled_codes(layer: IntegerLayer, values: np.ndarray) -> np.ndarray:
+def _pooled_codes(
+    values: np.ndarray, thresholds: np.ndarray, inverted: np.ndarray, pool: Pool | None
+) -> np.ndarray:
     """Counts of reached thresholds (batch, Ho, Wo, C), pooled, of sums or trunk values before pooling."""
-    pool = layer.pool
-    # The largest sum has the largest count, and there are fewer to compare.
-    first = pool is not None and pool.kind == "max" and not any(pool.padding) and not layer.inverted.any()
-    if pool is not None and pool.kind == "average":
+    if pool is None:
+        return matmul.apply_thresholds(values, thresholds, inverted)
+    if pool.kind == "average":
         values = matmul.sum_pool(values.astype(np.int64, copy=False), pool)
-    elif first:
-        values = matmul.max_pool(values, pool)
-    codes = matmul.apply_thresholds(values, layer.thresholds, layer.inverted)
-    if pool is None or pool.kind == "average" or first:
-        return codes
+        return matmul.apply_thresholds(values, thresholds, inverted)
+    if pool.kind == "max" and not any(pool.padding) and not inverted.any():
+        # The largest sum has the largest count, and there are fewer to compare.
+        return matmul.apply_thresholds(matmul.max_pool(values, pool), thresholds, inverted)
+    codes = matmul.apply_thresholds(values, thresholds, inverted)
     return matmul.max_pool(codes, pool) if pool.kind == "max" else matmul.sum_pool(codes, pool)

@@ -93,9 +93,8 @@ def apply_thresholds(accumulators: np.ndarray, thresholds: np.ndarray, inverted:
     levels = thresholds.shape[1]
     kind = np.uint8 if levels < 256 else np.uint16
     if accumulators.dtype.kind == "f":
-        # Of an integer float that is exact, thresholds beyond are reached by none, or by all.
-        limit = 2 << np.finfo(accumulators.dtype).nmant
-        thresholds = np.clip(thresholds, -limit, limit).astype(accumulators.dtype)
+        # Rounding moves no threshold past an integer that the float holds.
+        thresholds = thresholds.astype(accumulators.dtype)
     if levels <= 15:
         codes = np.zeros(accumulators.shape, kind)
         for t in range(levels):
