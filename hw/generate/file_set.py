@@ -30,6 +30,7 @@ NAMES = (
     "engine.v",
     "memories.v",
     "engine.h",
+    "engine.vlt",
     "engine.core",
     "config.json",
     "load.bin",
@@ -114,7 +115,7 @@ def write_set(folder: PathName, contents: Mapping[str, bytes]) -> None:
         for name, digest in _former(folder).items()
         if name not in contents and _digest(Path(folder, name)) == digest
     ]
-    write_files({Path(folder, name): contents[name] for name in NAMES if name in contents}, gone=gone)
+    write_files({Path(folder, name): contents[name] for name in sorted(contents, key=NAMES.index)}, gone=gone)
 
 
 def paths(folder: PathName) -> list[Path]:

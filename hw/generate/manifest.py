@@ -1,4 +1,5 @@
-"""What there is of a generated engine: Verilog, a manifest and a C header, a FuseSoC core file."""
+"""What there is of a generated engine: Verilog, a manifest and a C header, a FuseSoC core file with what its
+lint waives."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ from ..interface.weight_sources import weight_source
 from ..shell.axi import AxiTop
 from ..verilog import export as verilog
 from ..verilog import memory_macros
+from ..verilog.waivers import waiver_file
 from . import librelane
 from .c_header import c_header
 
@@ -45,7 +47,8 @@ def engine_parts(
     librelane_period_ns: float | None = None,
     fabric: str | None = None,
 ) -> tuple[dict[str, str], dict[str, object]]:
-    """(files of an engine of `config`, {name: text}: engine.v, engine.h and engine.core; the manifest).
+    """(files of an engine of `config`, {name: text}: engine.v, engine.h, engine.core and engine.vlt; the
+    manifest).
 
     With `compiled`, a :class:`CompiledNetwork` for this configuration, its network is preloaded and
     the engine accepts images after reset; any other waits for its program, weights and parameters
@@ -68,9 +71,12 @@ def engine_parts(
     files = {
         **sources,
         "engine.h": c_header(config, _register_words(compiled)),
-        # Nobody but the family's own tools knows the cells.
-        "engine.core": core_file(sources, lints=fabric is None),
     }
+    # Nobody but the family's own tools knows the cells.
+    lints = fabric is None
+    if lints:
+        files["engine.vlt"] = waiver_file()
+    files["engine.core"] = core_file(sources, lints=lints)
     if librelane_period_ns is not None:
         files["config.json"] = librelane.config_file(period_ns=librelane_period_ns, shapes=shapes)
     return files, contents
@@ -171,14 +177,21 @@ def _window(memory_map: MemoryMap, window: Window) -> dict[str, object]:
 
 
 def core_file(verilog_files: Iterable[str] = ("engine.v",), *, lints: bool = True) -> str:
-    """FuseSoC core description (CAPI2) of the generated Verilog files; lints: with a target for that."""
+    """FuseSoC core description (CAPI2) of the generated Verilog files; lints: with a target for that, which
+    waives what engine.vlt says."""
     files = "\n".join(f"      - {name}" for name in verilog_files)
+    waivers = """
+  waivers:
+    files:
+      - engine.vlt
+    file_type: vlt
+"""
     lint = f"""  lint:
-    default_tool: verilator
-    filesets: [rtl]
-    tools:
-      verilator:
-        mode: lint-only
+    flow: lint
+    flow_options:
+      tool: verilator
+      verilator_options: [-Wall, --default-language, "1364-2005"]
+    filesets: [waivers, rtl]
     toplevel: {verilog.MODULE}
 """
     return f"""CAPI=2:
@@ -190,7 +203,7 @@ filesets:
     files:
 {files}
     file_type: verilogSource-2005
-
+{waivers if lints else ""}
 targets:
   default:
     filesets: [rtl]

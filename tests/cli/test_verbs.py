@@ -15,9 +15,9 @@ def test_generate_writes_four_files(dorefa, tmp_path):
     folder = tmp_path / "new" / "engine"
     outcome = dorefa("generate", "-o", folder, "--preset", "tiny", "--json", "-")
     assert outcome.status == 0
-    assert sorted(os.listdir(folder)) == ["engine.core", "engine.h", "engine.json", "engine.v"]
+    assert sorted(os.listdir(folder)) == ["engine.core", "engine.h", "engine.json", "engine.v", "engine.vlt"]
     assert outcome.report["files"] == [
-        str(folder / name) for name in ("engine.v", "engine.json", "engine.h", "engine.core")
+        str(folder / name) for name in ("engine.v", "engine.json", "engine.h", "engine.vlt", "engine.core")
     ]
     assert outcome.report["config"]["lanes"] == 16
     assert "module dorefa_engine(" in (folder / "engine.v").read_text()
