@@ -227,7 +227,7 @@ def test_missing_nextpnr_says_what_to_install(monkeypatch, tmp_path):
 def route(netlist, folder, *, timeout):
     """nextpnr's report for a netlist on the first device of ECP5."""
     return nextpnr.route(
-        netlist, router=ECP5.router, device=ECP5.devices[0], seed=1, folder=folder, timeout=timeout
+        netlist, target="ecp5", device=ECP5.devices[0], seed=1, folder=folder, timeout=timeout
     )
 
 
@@ -241,6 +241,6 @@ def test_failure_is_one_line_and_names_the_log(tmp_path):
 
 
 def test_time_limit(tmp_path):
-    (tmp_path / "any.json").write_text("{}")
+    (tmp_path / "any.json").write_text(json.dumps({"modules": {}}))
     with pytest.raises(InputError, match=r"longer than 0\.01 s .*a longer --timeout, another seed"):
         route(tmp_path / "any.json", tmp_path, timeout=0.01)
