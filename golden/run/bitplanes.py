@@ -56,21 +56,24 @@ def dot(
     weight_of = Encoding(encoding).coefficients(w_bits)
     activation_of = Encoding.plain(a_signed).coefficients(a_bits)
     constant = Encoding(encoding).constant(w_bits)
-    result = np.zeros((rows, channels), np.int64)
-    step = max(1, _CHUNK // (channels * words))
+    result = np.zeros((channels, rows), np.int64)
+    step = max(1, _CHUNK // channels)
     for start in range(0, rows, step):
-        part = result[start : start + step]
+        part = result[:, start : start + step]
         for j in range(a_bits):
-            activations = activation_planes[j, start : start + step, None]
+            # Word by word: a row has few, and what is counted at a time is then all channels and rows.
+            activations = np.ascontiguousarray(activation_planes[j, start : start + step].T)
             for i in range(w_bits):
-                ones = np.bitwise_count(weight_planes[i] & activations)
-                part += weight_of[i] * activation_of[j] * ones.sum(axis=-1, dtype=np.int64)
+                ones = np.zeros(part.shape, np.uint32)
+                for word in range(words):
+                    ones += np.bitwise_count(weight_planes[i, :, word, None] & activations[word])
+                part += weight_of[i] * activation_of[j] * ones.astype(np.int64)
         if constant:
             # The sum row: one more count per row of activations, the same for all channels.
             for j in range(a_bits):
                 ones = np.bitwise_count(activation_planes[j, start : start + step])
-                part += constant * activation_of[j] * ones.sum(axis=-1, dtype=np.int64)[:, None]
-    return result
+                part += constant * activation_of[j] * ones.sum(axis=-1, dtype=np.int64)
+    return result.T
 
 
 def dot_xnor(weight_planes: np.ndarray, activation_planes: np.ndarray) -> np.ndarray:
