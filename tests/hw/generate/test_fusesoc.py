@@ -13,7 +13,7 @@ from dorefa.sim.verilator.lint import verilator_command
 
 
 @pytest.fixture
-def run_lint(tmp_path, monkeypatch):
+def run_lint(tmp_path):
     """Runs the lint target of tmp_path/engine with the Verilator of this environment; (status, output)."""
     (command,), variables = verilator_command()
     words = " ".join(f"{name}='{value}'" for name, value in variables.items())
@@ -21,10 +21,11 @@ def run_lint(tmp_path, monkeypatch):
     script.parent.mkdir()
     script.write_text(f"#!/bin/sh\n{words} exec '{command}' \"$@\"\n")
     script.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
-    # Its libraries and settings are of a user; nothing of this one's is read or written.
-    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
-        monkeypatch.setenv(name, str(tmp_path / "home"))
+    # Its libraries and settings are of a user; nothing of this one's is read or written. Of no other tool:
+    # Yosys keeps at home what it has compiled.
+    homes = ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME")
+    environment = os.environ | dict.fromkeys(homes, str(tmp_path / "home"))
+    environment["PATH"] = f"{script.parent}{os.pathsep}{os.environ['PATH']}"
 
     def run():
         name = f"dorefa::engine:{generator_version()}"
@@ -32,6 +33,7 @@ def run_lint(tmp_path, monkeypatch):
         done = subprocess.run(
             [sys.executable, "-m", "fusesoc.main", *arguments],
             cwd=tmp_path,
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
