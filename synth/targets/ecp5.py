@@ -29,8 +29,8 @@ def _device(
         pattern=rf"LFE5UM?(5G)?-{die or size}F",
         arguments=(f"--{size}k", "--package", package, "--speed", "6"),
         # A clock that comes from any pin is what router2 finds no way for.
-        large=("--lpf", "pins.lpf"),
-        constraints={"pins.lpf": f'LOCATE COMP "clk" SITE "{clock_pin}";\n'},
+        large=("--lpf", "nextpnr_clock.lpf"),
+        constraints={"nextpnr_clock.lpf": f'LOCATE COMP "clk" SITE "{clock_pin}";\n'},
     )
 
 
@@ -90,7 +90,7 @@ TARGET = Target(
         # The default placer needs a fifth to two fifths more wire for a whole engine, and with it the
         # router does not come to an end on large ones.
         options=("--placer", "static"),
-        # router1 finds better ways for most, but does not come to an end here.
+        # router1 had most of the connections left when it was stopped (docs/pipeline.md, two columns).
         large=Large(luts=25_000, options=("--router", "router2")),
         unpinned=("--lpf-allow-unconstrained",),
         # Distributed RAM included: nextpnr sets two of these aside for each TRELLIS_RAMW.
