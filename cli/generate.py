@@ -33,6 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=catalog.TARGETS,
         help="size the engine for this target and use its cells (default: portable)",
     )
+    parser.add_argument(
+        "--name",
+        metavar="NAME",
+        help="of the module; all other modules, the FuseSoC core and the C macros begin with it, so that two "
+        "designs go into one (default: dorefa_engine, dorefa_pipeline or dorefa_hybrid)",
+    )
     parser.add_argument("--preload", action="store_true", help="put the network of --model into the Verilog")
     parser.add_argument(
         "--memory",
@@ -58,10 +64,13 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.golden import lower
     from dorefa.hw.compiler.compile import compile_network
     from dorefa.hw.generate.file_set import file_set, paths, write_set
+    from dorefa.hw.generate.names import checked_name
+    from dorefa.hw.verilog.export import MODULE
     from dorefa.synth.targets.catalog import find_target
 
+    name = None if args.name is None else checked_name(args.name, "--name")
     if is_streamed(args):
-        return generate_streamed(args)
+        return generate_streamed(args, name)
     out = Output(args.json, inputs=options.input_files(args))
     if args.preload and args.model is None:
         raise InputError("--preload needs a network; accepted: --model MODEL beside it")
@@ -92,6 +101,7 @@ def run(args: argparse.Namespace) -> int:
             memory=args.memory,
             librelane_period_ns=args.librelane,
             fabric=fabric,
+            name=name or MODULE,
         )
         write_set(folder, contents)
     files = [str(folder / name) for name in contents]

@@ -130,6 +130,7 @@ def _simulate(out, args, network, config, generated, simulator, why):
 
     generated: the :class:`FileSet` whose Verilog is to run, or None.
     """
+    from dorefa.hw.verilog.export import MODULE
     from dorefa.sim import backends, simulate
 
     images, labels = _images(args, network, simulator, config.batch)
@@ -155,6 +156,7 @@ def _simulate(out, args, network, config, generated, simulator, why):
             seed=args.sim_seed,
             through_port=args.through_port,
             verilog_text=verilog,
+            module=generated.module if generated else MODULE,
             preloaded=generated is not None and generated.engine["preloaded"] is not None,
             ports_only=args.netlist,
             progress=lambda done, total: progress.update(done, total=total),

@@ -15,6 +15,7 @@ from dorefa.hw.compiler.compile import CompiledNetwork, compile_network
 from dorefa.hw.compiler.packets import of_image, result_maps
 from dorefa.hw.compiler.sizing import fit
 from dorefa.hw.config.engine import EngineConfig
+from dorefa.hw.verilog.export import MODULE
 
 from . import backends
 from .compare import Comparison
@@ -39,6 +40,7 @@ def simulate(
     seed: int = 1,
     through_port: bool = False,
     verilog_text: str | None = None,
+    module: str = MODULE,
     preloaded: bool = False,
     ports_only: bool = False,
     reset_after: int = 0,
@@ -53,7 +55,8 @@ def simulate(
     in a cycle; latency: cycles, 0 to 100,000, that the memory outside takes before
     each packet; seed: of stalls and of what uninitialized memory holds; through_port: load the
     network through AXI4-Lite instead of directly into the memories (cocotb always does);
-    verilog_text: the Verilog to run instead of exporting the engine's; preloaded: whether that holds the
+    verilog_text: the Verilog to run instead of exporting the engine's, module: its top;
+    preloaded: whether that holds the
     network already, so that nothing is loaded; ports_only: whether it is a
     netlist with its cell models: the network is loaded through AXI4-Lite, and the results at the port are
     all that is compared (Verilator only); reset_after: cycles of the last packet after which a reset ends it
@@ -88,6 +91,7 @@ def simulate(
         preloaded=preloaded,
         ports_only=ports_only,
         reset_after=reset_after,
+        module=module,
         progress=progress,
     )
 

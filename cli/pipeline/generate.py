@@ -14,8 +14,8 @@ from ..common.output import Output, new_folder
 from .streamed import streamed
 
 
-def generate_streamed(args: argparse.Namespace) -> int:
-    """Runs the verb; returns the exit status."""
+def generate_streamed(args: argparse.Namespace, name: str | None) -> int:
+    """Runs the verb; returns the exit status. name: of the module (None: that of the architecture)."""
     from dorefa.golden import lower
     from dorefa.hw.pipeline.top import PipelineTop
     from dorefa.hw.verilog.export import export, tool_versions
@@ -29,6 +29,7 @@ def generate_streamed(args: argparse.Namespace) -> int:
     out = Output(args.json, inputs=options.input_files(args))
     network = lower(options.load_network(args.model, args))
     kind = streamed(args)
+    module = name or kind.module
     target = None if args.target is None else find_target(args.target)
     plan = kind.plan(
         args,
@@ -37,19 +38,19 @@ def generate_streamed(args: argparse.Namespace) -> int:
         sizes=target.sizes if target else {},
     )
     with new_folder(args.output) as folder:
-        paths = [folder / name for name in (f"{kind.name}.v", f"{kind.name}.json")]
+        paths = [folder / file for file in (f"{kind.name}.v", f"{kind.name}.json")]
         out.claim(outputs={"--output": paths})
         top = PipelineTop(plan, make_core=kind.make_core)
         verilog = export(
             top,
-            name=kind.module,
+            name=module,
             preloaded=top.preloaded,
             summary=plan.summary,
             fabric=kind.fabric(target.name) if target else None,
         ).encode()
         *_, channels = network.input_shape
         description = kind.report(plan) | {
-            "module": kind.module,
+            "module": module,
             "network": network.name,
             "input_shape": list(network.input_shape),
             "input_bits": network.input_bits,

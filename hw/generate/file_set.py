@@ -20,8 +20,9 @@ from ..compiler.compile import CompiledNetwork
 from ..config.engine import EngineConfig
 from ..interface.memory_map import MemoryMap
 from ..interface.registers import VERSION
-from ..verilog.export import generator_version
+from ..verilog.export import MODULE, generator_version
 from .manifest import engine_parts
+from .names import checked_name
 from .network_files import network_parts
 
 ENGINE, NETWORK = "engine.json", "network.json"
@@ -69,11 +70,12 @@ def file_set(
     memory: str = "logic",
     librelane_period_ns: float | None = None,
     fabric: str | None = None,
+    name: str = MODULE,
 ) -> dict[str, bytes]:
     """All files of an engine, {name: content}, and those of the network `compiled` for it.
 
-    With `preload` the network is inside the Verilog. `memory`, `librelane_period_ns` and `fabric` as of
-    :func:`.manifest.engine_parts`. engine.json has ``sha256`` of every other file and its
+    With `preload` the network is inside the Verilog. `memory`, `librelane_period_ns`, `fabric` and `name` as
+    of :func:`.manifest.engine_parts`. engine.json has ``sha256`` of every other file and its
     :func:`interface_sha256`; network.json ``sha256`` of the files that it describes and, in ``engine``, the
     ``interface_sha256`` of the engines that these load and ``sha256`` of the engine.v it was written with.
     """
@@ -83,8 +85,9 @@ def file_set(
         memory=memory,
         librelane_period_ns=librelane_period_ns,
         fabric=fabric,
+        name=name,
     )
-    contents = {name: text.encode() for name, text in texts.items()}
+    contents = {file: text.encode() for file, text in texts.items()}
     interface = interface_sha256(config)
     if compiled is not None:
         files, network = network_parts(compiled, preloaded=preload)
@@ -142,13 +145,14 @@ def _digest(path: Path) -> str | None:
 @dataclass(frozen=True, kw_only=True)
 class FileSet:
     """A generated folder, checked: `contents` by name, the `engine` and `network` that the manifests describe
-    (dictionaries; None without a network) and the engine's `config`."""
+    (dictionaries; None without a network), the engine's `config` and its Verilog's `module`."""
 
     folder: Path
     contents: dict[str, bytes]
     engine: dict[str, Any]
     network: dict[str, Any] | None
     config: EngineConfig
+    module: str
 
 
 def read_set(folder: PathName) -> FileSet:
@@ -175,7 +179,12 @@ def read_set(folder: PathName) -> FileSet:
     network = None
     if NETWORK in contents:
         network = _network(folder, contents, engine)
-    return FileSet(folder=folder, contents=contents, engine=engine, network=network, config=config)
+    module = checked_name(engine.get("module"), f"{path}: module")
+    if f"\nmodule {module}(".encode() not in contents["engine.v"]:
+        raise InputError(f"{path}: module is {module!r}; accepted: a module of {folder / 'engine.v'}")
+    return FileSet(
+        folder=folder, contents=contents, engine=engine, network=network, config=config, module=module
+    )
 
 
 def _network(folder: Path, contents: Mapping[str, bytes], engine: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,8 +16,14 @@ from ..verilog import export as verilog
 from ..verilog import memory_macros
 
 
-def config_file(*, period_ns: float, shapes: Mapping[memory_macros.Shape, list[str]] | None = None) -> str:
-    """Text of ``config.json`` beside ``engine.v``; the clock has a period of `period_ns` nanoseconds.
+def config_file(
+    *,
+    period_ns: float,
+    shapes: Mapping[memory_macros.Shape, list[str]] | None = None,
+    name: str = verilog.MODULE,
+) -> str:
+    """Text of ``config.json`` beside ``engine.v``, whose top is `name`; the clock
+    has a period of `period_ns` nanoseconds.
 
     `shapes`, of :class:`.export.MacroVerilog`, makes a macro of each shape of memory: views are
     expected at ``macros/MODULE.gds``, ``.lef`` and ``.lib``, locations of the instances (um) are the
@@ -27,7 +33,7 @@ def config_file(*, period_ns: float, shapes: Mapping[memory_macros.Shape, list[s
         raise InputError(f"clock period is {period_ns:g} ns; accepted: a positive number")
     contents = {
         "meta": {"version": 2, "flow": "Classic"},
-        "DESIGN_NAME": verilog.MODULE,
+        "DESIGN_NAME": name,
         "VERILOG_FILES": ["dir::engine.v"],
         "CLOCK_PORT": "clk",
         "CLOCK_PERIOD": period_ns,

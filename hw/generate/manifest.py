@@ -22,6 +22,7 @@ from ..verilog import memory_macros
 from ..verilog.waivers import waiver_file
 from . import librelane
 from .c_header import c_header
+from .names import stem
 
 
 def network_memories(config: EngineConfig) -> tuple[str, ...]:
@@ -46,6 +47,7 @@ def engine_parts(
     memory: str = "logic",
     librelane_period_ns: float | None = None,
     fabric: str | None = None,
+    name: str = verilog.MODULE,
 ) -> tuple[dict[str, str], dict[str, object]]:
     """(files of an engine of `config`, {name: text}: engine.v, engine.h, engine.core and engine.vlt; the
     manifest).
@@ -55,30 +57,34 @@ def engine_parts(
     on the host port. With `memory` ``macro`` engine.v instantiates one module per shape of memory, and
     memories.v has behavioural models of them; :class:`InputError` when something is preloaded. With
     `librelane_period_ns`, the clock's period, config.json is for LibreLane. With `fabric` the Verilog has
-    that family's cells (:func:`dorefa.hw.verilog.export.export`). Same arguments, same text.
+    that family's cells (:func:`dorefa.hw.verilog.export.export`). The module is `name`, and the names of all
+    others begin with it. Same arguments, same text.
     """
     top = make_top(config, compiled)
     preloaded = network_memories(config) if compiled is not None else ()
     summary = config.summary()
-    contents, shapes = manifest(top, compiled), None
+    contents, shapes = manifest(top, compiled, name), None
     if memory == "macro":
-        macros = verilog.export_macros(top, preloaded=preloaded, summary=summary, fabric=fabric)
+        macros = verilog.export_macros(
+            top, name=name, stem=stem(name), preloaded=preloaded, summary=summary, fabric=fabric
+        )
         shapes = macros.shapes
         contents["memory_macros"] = memory_macros.describe(shapes)
         sources = {"engine.v": macros.text, "memories.v": macros.models}
     else:
-        sources = {"engine.v": verilog.export(top, preloaded=preloaded, summary=summary, fabric=fabric)}
+        text = verilog.export(top, name=name, preloaded=preloaded, summary=summary, fabric=fabric)
+        sources = {"engine.v": text}
     files = {
         **sources,
-        "engine.h": c_header(config, _register_words(compiled)),
+        "engine.h": c_header(config, _register_words(compiled), name=name),
     }
     # Nobody but the family's own tools knows the cells.
     lints = fabric is None
     if lints:
-        files["engine.vlt"] = waiver_file()
-    files["engine.core"] = core_file(sources, lints=lints)
+        files["engine.vlt"] = waiver_file(sources)
+    files["engine.core"] = core_file(sources, name=name, lints=lints)
     if librelane_period_ns is not None:
-        files["config.json"] = librelane.config_file(period_ns=librelane_period_ns, shapes=shapes)
+        files["config.json"] = librelane.config_file(period_ns=librelane_period_ns, shapes=shapes, name=name)
     return files, contents
 
 
@@ -94,8 +100,10 @@ def _register_words(compiled: CompiledNetwork | None) -> dict[str, int] | None:
     return compiled.memories["registers"] if compiled is not None else None
 
 
-def manifest(top: AxiTop, compiled: CompiledNetwork | None = None) -> dict[str, object]:
-    """What a program needs to use the engine `top`, as a dictionary ready for JSON.
+def manifest(
+    top: AxiTop, compiled: CompiledNetwork | None = None, name: str = verilog.MODULE
+) -> dict[str, object]:
+    """What a program needs to use the engine `top`, the module `name`, as a dictionary ready for JSON.
 
     Addresses and offsets are bytes on the AXI4-Lite port. A word of a memory wider than 32 bits is
     written in ascending 32-bit pieces; the last one stores it.
@@ -103,7 +111,7 @@ def manifest(top: AxiTop, compiled: CompiledNetwork | None = None) -> dict[str, 
     config = top.engine.config
     memory_map = MemoryMap.of(config)
     return {
-        "module": verilog.MODULE,
+        "module": name,
         "config": config.as_dict(),
         "ports": _ports(top),
         "streams": {
@@ -176,10 +184,14 @@ def _window(memory_map: MemoryMap, window: Window) -> dict[str, object]:
     }
 
 
-def core_file(verilog_files: Iterable[str] = ("engine.v",), *, lints: bool = True) -> str:
-    """FuseSoC core description (CAPI2) of the generated Verilog files; lints: with a target for that, which
+def core_file(
+    verilog_files: Iterable[str] = ("engine.v",), *, name: str = verilog.MODULE, lints: bool = True
+) -> str:
+    """FuseSoC core description (CAPI2) of the generated Verilog files, their top `name`; lints:
+    with a target for that, which
     waives what engine.vlt says."""
-    files = "\n".join(f"      - {name}" for name in verilog_files)
+    core = "engine" if name == verilog.MODULE else name
+    files = "\n".join(f"      - {file}" for file in verilog_files)
     waivers = """
   waivers:
     files:
@@ -192,10 +204,10 @@ def core_file(verilog_files: Iterable[str] = ("engine.v",), *, lints: bool = Tru
       tool: verilator
       verilator_options: [-Wall, --default-language, "1364-2005"]
     filesets: [waivers, rtl]
-    toplevel: {verilog.MODULE}
+    toplevel: {name}
 """
     return f"""CAPI=2:
-name: dorefa::engine:{verilog.generator_version()}
+name: dorefa::{core}:{verilog.generator_version()}
 description: Bit-plane popcount convolution engine, generated by dorefa
 
 filesets:
@@ -207,5 +219,5 @@ filesets:
 targets:
   default:
     filesets: [rtl]
-    toplevel: {verilog.MODULE}
+    toplevel: {name}
 {lint if lints else ""}"""

@@ -152,17 +152,19 @@ def export_macros(
     component: wiring.Component,
     *,
     name: str = MODULE,
+    stem: str = "dorefa",
     preloaded: Iterable[str] = (),
     summary: Mapping[str, object] | None = None,
     fabric: str | None = None,
 ) -> MacroVerilog:
-    """:func:`export` with one black-box module per shape of memory, for SRAM macros.
+    """:func:`export` with one black-box module per shape of memory, for SRAM macros, whose name begins with
+    `stem`.
 
     The bypass of a memory whose reads are transparent is logic in `text`, around the macro. Raises
     :class:`InputError` for a memory with initial contents, besides what :func:`export` does.
     """
     modules = _modules(component, name=name, preloaded=preloaded, fabric=fabric)
-    shapes = memory_macros.extract(modules)
+    shapes = memory_macros.extract(modules, stem)
     boxes = [shape.black_box() for shape in sorted(shapes)]
     text = _header(name, summary or {}) + "\n" + _to_verilog([*modules, *boxes], fabric)
     bypasses = [shape.bypass() for shape in sorted(shapes) if shape.transparent]

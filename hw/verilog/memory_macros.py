@@ -14,27 +14,26 @@ from dorefa.golden.errors import InputError
 
 from .model import Cell, Item, Memory, Module, Wire, instances
 
-PREFIX = "dorefa_memory_"
-
 
 @dataclass(frozen=True, order=True)
 class Shape:
     """A memory with one write and one read port, `depth` words of `width` bits. `transparent`: a read of
-    the word being written returns the new one."""
+    the word being written returns the new one. `stem`: what the names of modules begin with."""
 
     depth: int
     width: int
     transparent: bool = False
+    stem: str = "dorefa"
 
     @property
     def module(self) -> str:
         """Name of its module."""
-        return f"{PREFIX}{self.depth}x{self.width}" + ("_transparent" if self.transparent else "")
+        return f"{self.stem}_memory_{self.depth}x{self.width}" + ("_transparent" if self.transparent else "")
 
     @property
     def macro(self) -> Shape:
         """The shape of the macro inside: bypassing is logic around it."""
-        return Shape(self.depth, self.width)
+        return Shape(self.depth, self.width, stem=self.stem)
 
     @property
     def ports(self) -> tuple[tuple[str, str, int], ...]:
@@ -141,8 +140,8 @@ def describe(shapes: Mapping[Shape, list[str]]) -> list[dict[str, int | str]]:
     ]
 
 
-def extract(modules: list[Module]) -> dict[Shape, list[str]]:
-    """Replaces, in place, the memories of `modules` by instances.
+def extract(modules: list[Module], stem: str) -> dict[Shape, list[str]]:
+    """Replaces, in place, the memories of `modules` by instances, of modules whose names begin with `stem`.
 
     The first module is the top. Returns the instance paths of the whole design's memories by :class:`Shape`.
     A memory of one word stays: it is a register. Raises :class:`InputError` for a memory with initial
@@ -153,23 +152,23 @@ def extract(modules: list[Module]) -> dict[Shape, list[str]]:
         paths.setdefault(module.name, []).append(path)
     shapes: dict[Shape, list[str]] = {}
     for module in modules:
-        for name, shape in _replace_memories(module).items():
+        for name, shape in _replace_memories(module, stem).items():
             shapes.setdefault(shape, []).extend(".".join((*path, name)) for path in paths[module.name])
     return shapes
 
 
-def _replace_memories(module: Module) -> dict[str, Shape]:
+def _replace_memories(module: Module, stem: str) -> dict[str, Shape]:
     """Instances in the place of a module's memories; the shapes by instance name."""
     memories = {memory.name: memory for memory in module.memories if memory.depth > 1}
     ports = {name: [cell for cell in module.cells if cell.memory == name] for name in memories}
-    made = [_instance(module, memory, ports[name]) for name, memory in memories.items()]
+    made = [_instance(module, memory, ports[name], stem) for name, memory in memories.items()]
     taken = {id(item) for own in (memories.values(), *ports.values()) for item in own}
     module.items = [item for item in module.items if id(item) not in taken]
     module.items += [cell for _, cell in made]
     return {cell.name[1:]: shape for shape, cell in made}
 
 
-def _instance(module: Module, memory: Memory, ports: list[Cell]) -> tuple[Shape, Cell]:
+def _instance(module: Module, memory: Memory, ports: list[Cell], stem: str) -> tuple[Shape, Cell]:
     """The shape of a memory with these ports, and its instance."""
     path, kinds = f"{module.name}.{memory.name[1:]}", sorted(cell.kind for cell in ports)
     if "$meminit_v2" in kinds:
@@ -183,7 +182,8 @@ def _instance(module: Module, memory: Memory, ports: list[Cell]) -> tuple[Shape,
     enables = set(re.findall(r"[^\s{}]+(?: \[\d+\])?", write.connections["EN"]))
     if read.parameters["CLK_ENABLE"] != "1" or len(enables) != 1:
         raise ValueError(f"memory {path}: accepted: a clocked read, one write enable for all bits")
-    shape = Shape(memory.depth, memory.width, transparent=read.parameters["TRANSPARENCY_MASK"] == "1'1")
+    transparent = read.parameters["TRANSPARENCY_MASK"] == "1'1"
+    shape = Shape(memory.depth, memory.width, transparent=transparent, stem=stem)
     connections = {
         "clk": read.connections["CLK"],
         "r_en": read.connections["EN"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 # (rule, message pattern, reason). Everything else is an error.
 WAIVERS = (
     ("DECLFILENAME", "*", "one file holds every module, named after none of them"),
@@ -43,10 +45,11 @@ WAIVERS = (
 )
 
 
-def waiver_file() -> str:
-    """Verilator configuration that waives :data:`WAIVERS`, reasons included."""
+def waiver_file(files: Iterable[str]) -> str:
+    """Verilator configuration that waives :data:`WAIVERS` in Verilog `files`, wherever they lie, and nowhere
+    else; reasons included."""
     lines = ["`verilator_config"]
     for rule, match, reason in WAIVERS:
         lines.append(f"// {reason}")
-        lines.append(f'lint_off -rule {rule} -file "*" -match "{match}"')
+        lines += [f'lint_off -rule {rule} -file "*{name}" -match "{match}"' for name in files]
     return "\n".join(lines) + "\n"

@@ -80,10 +80,18 @@ def run(job: Job, verilog: str, *, simulator: str) -> tuple[list[Trace], int]:
     """
     # The bench knows no other way to load a network: its limit must allow for that.
     job = dataclasses.replace(job, through_port=True)
-    memories = find_memories(verilog, MODULE)
+    memories = find_memories(verilog, job.module)
     cycles = job.load_limit + job.image_limit * len(job.images)
     contents = job_file(job, memories)
-    found = run_bench(verilog, contents, simulator=simulator, bench=_BENCH, cycles=cycles, tick=job.tick)
+    found = run_bench(
+        verilog,
+        contents,
+        simulator=simulator,
+        bench=_BENCH,
+        cycles=cycles,
+        top=job.module,
+        tick=job.tick,
+    )
     return read_results(found, job, memories)
 
 
@@ -94,10 +102,10 @@ def run_bench(
     simulator: str,
     bench: str,
     cycles: int,
+    top: str = MODULE,
     tick: Callable[[int], None] = lambda done: None,
 ) -> Fields:
-    """The fields that a bench writes, a module, of a job file on Verilog of the module
-    :data:`dorefa.hw.verilog.export.MODULE`.
+    """The fields that a bench writes, a module, of a job file on Verilog of the module `top`.
 
     cycles: that it takes at most; tick: called with images done. Raises :class:`SimulationError` and
     :class:`.Unavailable` as :func:`run`.
@@ -110,7 +118,7 @@ def run_bench(
             )
         (folder / "engine.v").write_text(verilog)
         (folder / "job").write_bytes(job)
-        _run_child([simulator, bench], folder, _BUILD_SECONDS + cycles / _SLOWEST, tick)
+        _run_child([simulator, bench, top], folder, _BUILD_SECONDS + cycles / _SLOWEST, tick)
         result = folder / "result"
         if not (folder / "started").exists():
             raise Unavailable(
@@ -124,8 +132,7 @@ def run_bench(
 def _run_child(arguments: Sequence[str], folder: Path, seconds: float, tick: Callable[[int], None]) -> None:
     """Runs this module as a program until it ends, or `seconds` are over."""
     command = [sys.executable, "-m", "dorefa.sim.cocotb.runner", *arguments]
-    simulator, _ = arguments
-    variables = _variables(simulator, folder)
+    variables = _variables(arguments[0], folder)
     with (
         (folder / "child.log").open("wb") as log,
         started(command, folder=folder, stdout=log, stderr=log, variables=variables) as process,
@@ -135,7 +142,7 @@ def _run_child(arguments: Sequence[str], folder: Path, seconds: float, tick: Cal
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.5)
             if time.monotonic() > until:
-                raise SimulationError(f"{simulator}: killed after {seconds:.0f} s")
+                raise SimulationError(f"{arguments[0]}: killed after {seconds:.0f} s")
             if progress.exists() and (text := progress.read_text()):
                 tick(int(text))
     check_space(folder)
@@ -151,15 +158,15 @@ def _last_lines(folder: Path) -> str:
     return " | ".join(line.strip() for line in wanted[-3:])
 
 
-def main(simulator: str, bench: str) -> None:
-    """Builds and runs a bench in the working folder; the program of the child process."""
+def main(simulator: str, bench: str, top: str) -> None:
+    """Builds and runs a bench of the module `top` in the working folder; the program of the child process."""
     from cocotb_tools.runner import get_runner
 
     folder = Path.cwd()
     runner = get_runner(simulator)
     runner.build(
         sources=[folder / "engine.v"],
-        hdl_toplevel=MODULE,
+        hdl_toplevel=top,
         build_args=["-g2005"] if simulator == "icarus" else _VERILATOR_FLAGS,
         build_dir=folder / "build",
         always=True,
@@ -167,7 +174,7 @@ def main(simulator: str, bench: str) -> None:
         log_file=folder / "build.log",
     )
     runner.test(
-        hdl_toplevel=MODULE,
+        hdl_toplevel=top,
         test_module=bench,
         build_dir=folder / "build",
         test_dir=folder,

@@ -11,6 +11,7 @@ from dorefa.hw.compiler.compile import CompiledLayer, CompiledNetwork
 from dorefa.hw.compiler.packets import result_count, weight_packet
 from dorefa.hw.interface.streams import trunk_bytes
 from dorefa.hw.interface.trunk_stores import trunk_store
+from dorefa.hw.verilog.export import MODULE
 
 from .errors import SimulationError
 
@@ -29,7 +30,7 @@ class Job:
     directly; preloaded: whether the Verilog holds the network already, so that nothing is loaded;
     ports_only: whether the Verilog is a netlist, of which nothing but the ports is known; reset_after: cycles
     of the last packet after which a reset ends it, and the job begins, without loading memories again
-    (0: none); progress: called with (images done, images).
+    (0: none); module: the Verilog's top; progress: called with (images done, images).
     """
 
     compiled: CompiledNetwork
@@ -41,6 +42,7 @@ class Job:
     preloaded: bool = False
     ports_only: bool = False
     reset_after: int = 0
+    module: str = MODULE
     progress: Callable[[int, int], None] | None = None
 
     @property

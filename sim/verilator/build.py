@@ -35,8 +35,6 @@ VERILATOR_FLAGS = (
     "-O3",
     "--prefix",
     "Vengine",
-    "--top-module",
-    MODULE,
     "--default-language",
     "1364-2005",
     "-Wno-fatal",
@@ -103,7 +101,11 @@ def _output(command: list[str], variables: Mapping[str, str] | None = None) -> s
 
 
 def _configuration(
-    memories: Mapping[str, MemoryArray], wires: Iterable[tuple[str, str]], ports_only: bool, main: Path
+    memories: Mapping[str, MemoryArray],
+    wires: Iterable[tuple[str, str]],
+    ports_only: bool,
+    main: Path,
+    top: str,
 ) -> str:
     """Verilator configuration that makes memories, status signals and `wires` reachable by name."""
     lines = ["`verilator_config"]
@@ -113,9 +115,9 @@ def _configuration(
     for module, name in sorted({(memory.module, memory.name) for memory in memories.values()}):
         lines.append(f'public_flat_rw -module "{module}" -var "{name}"')
     # Inlined dot units make functions so long that compilers take several times as long for them.
-    lines.append(f'no_inline -module "{MODULE}_dot"')
+    lines.append(f'no_inline -module "{top}_dot"')
     for name in (LAYER_DONE, FIRST_READ) if main == HARNESS else ():
-        lines.append(f'public_flat_rd -module "{MODULE}_{CORE}" -var "{name}"')
+        lines.append(f'public_flat_rd -module "{top}_{CORE}" -var "{name}"')
     return "\n".join(lines) + "\n"
 
 
@@ -205,17 +207,24 @@ def _join_small(folder: Path, fast: str, main: Path) -> list[Path]:
 
 
 def _build_model(
-    verilog: str, configuration: str, cxx: list[str], runtime: Path, folder: Path, fast: str, main: Path
+    verilog: str,
+    top: str,
+    configuration: str,
+    cxx: list[str],
+    runtime: Path,
+    folder: Path,
+    fast: str,
+    main: Path,
 ) -> Path:
     """Builds the executable in `folder`."""
     verilator, variables = verilator_command()
     (folder / "engine.v").write_text(verilog)
     (folder / "engine.vlt").write_text(configuration)
-    command = [*verilator, *VERILATOR_FLAGS, "--Mdir", "model", "engine.vlt", "engine.v"]
+    command = [*verilator, *VERILATOR_FLAGS, "--top-module", top, "--Mdir", "model", "engine.vlt", "engine.v"]
     _run(command, folder, variables, "Verilator")
     # Paths relative to the folder: a compiler need not understand what is in that of the folder.
     # The headers, of a `main` that lies elsewhere.
-    flags = ["-Imodel", f"-I{HARNESS.parent}", *_includes(_include_directory())]
+    flags = [f'-DENGINE_TOP="{top}"', "-Imodel", f"-I{HARNESS.parent}", *_includes(_include_directory())]
     objects = _compile(_join_small(folder, fast, main), cxx, flags, folder, fast)
     parts = [object_file.name for object_file in objects]
     parts += [str(runtime / f"{part}.o") for part in RUNTIME]
@@ -248,20 +257,22 @@ def build(
     ports_only: bool = False,
     wires: Iterable[tuple[str, str]] = (),
     main: Path = HARNESS,
+    top: str = MODULE,
 ) -> Path:
     """Path of the executable of this Verilog; built if it is not in the cache.
 
     memories: :func:`dorefa.sim.job.design.find_memories`; cycles: how many are to be simulated, because
     optimizing a model for a short run takes longer than it saves; ports_only: whether it is a netlist, driven
     and seen at its ports alone; wires: (module, name) of those that `main` looks at besides; main: the
-    program around it, HARNESS, SESSION or LINE. Several processes may build the same model at once: whichever
+    program around it, HARNESS, SESSION or LINE; top: the module.
+    Several processes may build the same model at once: whichever
     is first publishes it. Raises :class:`.Unavailable` when Verilator or the compiler is missing or does not
     work here, :class:`MachineError` when the cache cannot be written, RuntimeError when Verilator refuses the
     Verilog.
     """
     verilator, variables = verilator_command()
     cxx = cxx_command()
-    configuration = _configuration(memories, wires, ports_only, main)
+    configuration = _configuration(memories, wires, ports_only, main, top)
     tools = _digest(
         FAST,
         SLOW,
@@ -273,12 +284,12 @@ def build(
     )
     fast = FAST if is_long(cycles) else SLOW
     sources = [path.read_text() for path in sorted({main, *HEADERS, *main.parent.glob("*.h")})]
-    name = f"engine-{_digest(verilog, configuration, *sources, fast, tools)}"
+    name = f"engine-{_digest(verilog, top, configuration, *sources, fast, tools)}"
     cache = Cache("models", programs=True)
     if found := cache.find(name):
         return found / PROGRAM
     cache.check_writable(_ROOM)
     runtime = _runtime(_include_directory(), cxx, tools)
     with scratch_folder() as folder:
-        executable = _build_model(verilog, configuration, cxx, runtime, folder, fast, main)
+        executable = _build_model(verilog, top, configuration, cxx, runtime, folder, fast, main)
         return cache.add(name, [executable]) / PROGRAM

@@ -1,4 +1,4 @@
-// Variables inside of the compiled model, by their names in the Verilog.
+// Variables inside of the compiled model, by their names in the Verilog, whose top is ENGINE_TOP.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@ struct Variable {
 
 // The variable at a path of instances below the top.
 Variable find(const std::string& path, size_t bytes) {
-    const std::string full = "TOP.dorefa_engine." + path;
+    const std::string full = "TOP." ENGINE_TOP "." + path;
     const size_t point = full.rfind('.');
     const VerilatedScope* scope = Verilated::scopeFind(full.substr(0, point).c_str());
     VerilatedVar* variable = scope ? scope->varFind(full.substr(point + 1).c_str()) : nullptr;

@@ -18,7 +18,6 @@ import numpy as np
 
 from dorefa.golden.process.child import started
 from dorefa.golden.process.scratch import check_space, scratch_folder
-from dorefa.hw.verilog.export import MODULE
 
 from ..job.design import MemoryArray, find_memories
 from ..job.errors import SimulationError
@@ -63,13 +62,14 @@ def run(job: Job, verilog: str) -> tuple[list[Trace], int]:
     A long job runs as several processes of the model, each with its part of the packets. Raises
     :class:`SimulationError` when the watchdog fires or a port breaks its protocol.
     """
-    memories = {} if job.ports_only else find_memories(verilog, MODULE)
+    memories = {} if job.ports_only else find_memories(verilog, job.module)
     cycles = len(job.images) * job.compiled.cycles
     executable = model.build(
         verilog,
         memories,
         cycles=cycles,
         ports_only=job.ports_only,
+        top=job.module,
     )
     parts = _parts(job, (os.cpu_count() or 1) if model.is_long(cycles) else 1)
     with ThreadPoolExecutor(len(parts)) as pool:

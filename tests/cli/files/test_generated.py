@@ -1,6 +1,7 @@
 """`simulate --engine DIR`: what `generate` wrote is what runs, and a folder that is no set is refused."""
 
 import dataclasses
+import json
 import re
 
 import numpy as np
@@ -54,6 +55,32 @@ def test_what_lies_in_the_folder_is_what_runs(preload, dorefa, models, tmp_path)
     assert dorefa(*simulate).error.startswith(
         f"{folder / 'engine.json'}: cannot be read (No such file or directory); accepted: the files of"
     )
+
+
+def test_a_name_of_its_own(dorefa, models, tmp_path):
+    one, _, images = models
+    folder = tmp_path / "e"
+    refused = dorefa("generate", "-o", folder, "--model", one, "--name", "module").error
+    assert refused.startswith("--name is 'module'; accepted: a letter") and not folder.exists()
+    assert dorefa("generate", "-o", folder, "--model", one, *ENGINE, "--name", "vision").status == 0
+    modules = re.findall(r"^module (\w+)", (folder / "engine.v").read_text(), re.MULTILINE)
+    assert modules[0] == "vision" and all(name.startswith("vision_") for name in modules[1:])
+    assert "\nname: dorefa::vision:" in (folder / "engine.core").read_text()
+    macros = re.findall(r"^#define (\w+) ", (folder / "engine.h").read_text(), re.MULTILINE)
+    assert macros and all(name.startswith("VISION_") for name in macros)
+    outcome = dorefa("simulate", one, "--input", images, "--engine", folder, "--json", "-")
+    assert outcome.status == 0 and outcome.report["bit_exact"], outcome
+
+
+@pytest.mark.parametrize("architecture", ["pipeline", "hybrid"])
+def test_names_of_pipelines(architecture, dorefa, small_pipeline, tmp_path):
+    command = ("generate", "-o", tmp_path / "p", "--model", small_pipeline, "--architecture", architecture)
+    outcome = dorefa(*command, "--effort", 0, "--name", "vision")
+    assert outcome.status == 0, outcome
+    text = (tmp_path / "p" / f"{architecture}.v").read_text()
+    modules = re.findall(r"^module (\w+)", text, re.MULTILINE)
+    assert modules[0] == "vision" and all(name.startswith("vision_") for name in modules[1:])
+    assert json.loads((tmp_path / "p" / f"{architecture}.json").read_text())["module"] == "vision"
 
 
 def test_options_that_an_engine_of_a_folder_excludes(dorefa, models, tmp_path):

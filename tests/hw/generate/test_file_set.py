@@ -160,6 +160,7 @@ HOSTILE = {
     "logit_scale": ([None, [], ["1"], [True]], "network.json", "logit_scale is"),
     "logit_bias": ([None, 0.5], "network.json", "logit_bias is"),
     "preloaded": ([False, 7], "engine.json", "preloaded is"),
+    "module": ([None, 7, "", "engine", "wire", "dorefa_engine("], "engine.json", "module is"),
 }
 
 
