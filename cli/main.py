@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 from dorefa.golden.errors import InputError
 
 from . import (
+    boards,
     build,
     cache,
     check,
+    devices,
     explore,
     export,
     generate,
@@ -48,6 +50,8 @@ VERBS = {
     "quantize": quantize,
     "zoo": zoo,
     "check": check,
+    "boards": boards,
+    "devices": devices,
     "cache": cache,
 }
 OK, FAILED, BUG, INTERRUPTED = 0, 1, 3, 130
