@@ -123,7 +123,7 @@ def _build_streamed(out: Output, args: argparse.Namespace, board: Board) -> int:
     _say_files(out, paths, board)
     out.table(*kind.table(plan))
     _say_cells(out, contents)
-    _say_streamed(out, contents)
+    _say_images(out, contents)
     out.report(contents | {"notes": out.notes(network.notes), "bitstream": paths[0], "files": paths})
     return 0
 
@@ -217,27 +217,15 @@ def _say_cells(out: Output, contents: dict[str, Any]) -> None:
 
 
 def _say_images(out: Output, contents: dict[str, Any]) -> None:
-    _say_rate(out, contents, contents["cycles"])
-    _say_line(out, contents, "engine")
-
-
-def _say_streamed(out: Output, contents: dict[str, Any]) -> None:
-    _say_rate(out, contents, contents["interval_cycles"])
     out.say(
-        f"{contents['latency_cycles']:,} cycles from the first pixel of an image to its last number, "
+        f"an image every {contents['interval_cycles']:,} cycles: {contents['fps']:,.1f} images a second at "
+        f"the fastest clock, {contents['fps_clock']:,.1f} at the bitstream's"
+    )
+    out.say(
+        f"{contents['latency_cycles']:,} cycles from the first byte of an image to its last number, "
         f"{contents['latency_us']:,.1f} us at the bitstream's clock"
     )
-    _say_line(out, contents, contents["architecture"])
-
-
-def _say_rate(out: Output, contents: dict[str, Any], cycles: int) -> None:
-    out.say(
-        f"{cycles:,} cycles an image: {contents['fps']:,.1f} images a second at the fastest "
-        f"clock, {contents['fps_clock']:,.1f} at the bitstream's"
-    )
-
-
-def _say_line(out: Output, contents: dict[str, Any], core: str) -> None:
+    core = contents.get("architecture", "engine")
     out.say(
         f"the serial line at {contents['baud']:,} baud carries {contents['fps_host']:,.1f} images a second, "
         f"with the {core}'s time {contents['fps_end_to_end']:,.1f}"

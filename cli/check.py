@@ -59,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
         "supported": compiled is not None,
         "problems": problems,
         "cycles_estimate": None,
+        "interval_cycles": None,
+        "latency_cycles": None,
         "stream_bytes": None,
         "trunk_stream_bytes": None,
         "memory_bits": None,
@@ -79,6 +81,8 @@ def run(args: argparse.Namespace) -> int:
 
     layers = [layer_report(layer, layer.cycles, config) for layer in compiled.layers]
     report["cycles_estimate"] = per_image(compiled.cycles, config)
+    report["interval_cycles"] = per_image(compiled.interval, config)
+    report["latency_cycles"] = compiled.latency
     report["stream_bytes"] = per_image(compiled.stream_bytes, config)
     report["trunk_stream_bytes"] = per_image(compiled.trunk_stream_bytes, config)
     report["memories"] = compiled.memory_bits
@@ -90,6 +94,10 @@ def run(args: argparse.Namespace) -> int:
     say_groups(out, layers)
     say_bipolar(out, report["bipolar_activations"])
     out.say(f"about {report['cycles_estimate']:,} cycles per image")
+    out.say(
+        f"an image every {report['interval_cycles']:,} cycles with loading, {report['latency_cycles']:,} "
+        "from its first byte to its last result"
+    )
     if compiled.stream_bytes:
         out.say(f"{report['stream_bytes']:,} bytes of weights stream in per image")
     if compiled.trunk_stream_bytes:

@@ -192,9 +192,7 @@ def _say(out, points, names, cached, goal):
     columns = zip(*(_parameters(point, names) for point in points), strict=True)
     changing = [name for name, own in zip(names, columns, strict=True) if len({*own} - {None}) > 1]
     area, area_name = _area_of(goal)
-    figures = {"cycles": "cycles"}
-    if any(point["architecture"] == "pipeline" for point in points):
-        figures["latency_cycles"] = "latency"
+    figures = {"interval_cycles": "interval", "latency_cycles": "latency"}
     if any(point["architecture"] == "engine" for point in points):
         figures["utilization"] = "utilization"
     figures |= {area: area_name, "ffs": "FFs", "brams": "BRAMs"}
@@ -202,7 +200,7 @@ def _say(out, points, names, cached, goal):
         figures |= {"fmax_mhz": "MHz", "images_per_second": "images/s"}
     else:
         figures["images_per_second_per_mhz"] = "images/s/MHz"
-    # An interval stands in the column of cycles.
+    # What was asked for stands in the column of what it became.
     shown = [name for name in changing if name != "interval"]
     rows = []
     for point in points:
@@ -228,9 +226,9 @@ def _recommend(out, best, why, goal):
     chosen = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in parameters.items())
     out.say(f"recommended, the fastest {'that fits' if goal.device else 'on'} {_place(goal)}: {chosen}")
     area, area_name = _area_of(goal)
-    line = f"{best[area]:,} {area_name}, {best['brams']:,} block RAMs, {best['cycles']:,} cycles an image"
-    if best["latency_cycles"] is not None:
-        line += f", {best['latency_cycles']:,} from its first pixel to its last number"
+    line = f"{best[area]:,} {area_name}, {best['brams']:,} block RAMs, "
+    line += f"an image every {best['interval_cycles']:,} cycles, "
+    line += f"{best['latency_cycles']:,} from its first byte to its last number"
     if goal.pnr:
         line += f", {best['images_per_second']:,.1f} images a second at {best['fmax_mhz']:.2f} MHz"
     out.say(line)

@@ -248,6 +248,9 @@ def _say(out, result):
     else:
         names = ", ".join(result.compared)
         out.say(f"compared: the results of {names} at the port, no layer inside the netlist")
-    out.say(f"{result.cycles:,.0f} cycles per image")
+    out.say(
+        f"{result.cycles:,.0f} cycles per image; with loading one every {result.interval_cycles:,.0f}, "
+        f"{result.latency_cycles:,} from its first byte to its last result"
+    )
     for mismatch in result.mismatches:
         out.say(f"difference: {mismatch}")

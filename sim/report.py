@@ -49,6 +49,10 @@ class SimulationReport:
       layer alone, whose results leave through a port.
     - `images`: how many were run; `simulator`: the back end; `why`: why it was chosen.
     - `cycles`: mean per image, the sum of the layers'; of a netlist what the engine's own counter says.
+    - `interval_cycles`, `latency_cycles`: predicted, where no port waits, loading and results included: from
+      an image to the next one, of a packet its share; from the first beat of a packet of images to its last
+      result. `measured_interval_cycles` (None of a single packet) and `measured_latency_cycles`: means of
+      this run. Back ends without waits of their own take the packets as predicted, exactly.
     - `layers`: one :class:`LayerReport` each; empty for a netlist, whose layers cannot be told apart.
     - `load_cycles`, `unload_cycles`: mean cycles per packet of images, from the first image beat to
       the first read of the complete image, and from the first to the last result (these overlap the
@@ -69,6 +73,10 @@ class SimulationReport:
     why: str
     config: dict
     cycles: float
+    interval_cycles: float
+    latency_cycles: int
+    measured_interval_cycles: float | None
+    measured_latency_cycles: float
     layers: list[LayerReport]
     load_cycles: float | None
     unload_cycles: float
@@ -129,6 +137,12 @@ def _why(layer: CompiledLayer, cycles: float) -> str:
     }[least]
 
 
+def _mean_interval(traces: list[Trace], config: EngineConfig) -> float | None:
+    """Mean cycles from an image to the next one; None where there is no next packet."""
+    begins = [trace.first_in for trace in traces]
+    return per_image(float(np.mean(np.diff(begins))), config) if len(begins) > 1 else None
+
+
 def make_report(
     *,
     compiled: CompiledNetwork,
@@ -167,6 +181,10 @@ def make_report(
         why=why,
         config=config.as_dict(),
         cycles=cycles,
+        interval_cycles=per_image(compiled.interval, config),
+        latency_cycles=compiled.latency,
+        measured_interval_cycles=_mean_interval(traces, config),
+        measured_latency_cycles=float(np.mean([trace.last_out - trace.first_in for trace in traces])),
         layers=layers,
         load_cycles=load_cycles,
         unload_cycles=float(np.mean([trace.last_out - trace.first_out + 1 for trace in traces])),

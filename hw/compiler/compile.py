@@ -19,7 +19,7 @@ from ..interface.memory_map import MemoryMap
 from ..interface.registers import REGISTERS
 from ..interface.trunk_stores import trunk_store
 from ..interface.weight_sources import weight_source
-from .cycles import PassCycles
+from .cycles import PassCycles, before_first_read
 from .descriptor import descriptor
 from .memory_images import append_params, append_rescale, param_rows, weight_words
 from .passes import Pass
@@ -141,6 +141,19 @@ class CompiledNetwork:
     def cycles(self) -> int:
         """Predicted cycles per packet of `batch` images."""
         return sum(layer.cycles for layer in self.layers)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the one in which the first beat of a packet of images is taken to the one in which its
+        last result leaves, where no port waits."""
+        return before_first_read(self.network, self.config) + self.cycles - 1
+
+    @property
+    def interval(self) -> int:
+        """Cycles from a packet of images to the next one, which is taken when the results of the one before
+        have left, where no port waits."""
+        # The sequencer clears up between the two.
+        return self.latency + 2
 
     @property
     def stream_bytes(self) -> int:

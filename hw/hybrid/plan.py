@@ -12,7 +12,7 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.integer_network import IntegerNetwork
 
 from ..compiler.compile import CompiledNetwork, compile_network
-from ..compiler.cycles import before_first_read, image_load
+from ..compiler.cycles import image_load
 from ..compiler.sizing import fit
 from ..config.engine import EngineConfig
 from ..config.ranges import RANGES
@@ -66,7 +66,7 @@ class HybridPlan:
     @property
     def engine_interval(self) -> int:
         """Cycles of the engine from an image to the next one."""
-        return _engine_interval(self.compiled)
+        return self.compiled.interval
 
     @property
     def front_interval(self) -> int:
@@ -82,22 +82,12 @@ class HybridPlan:
     def latency(self) -> int:
         """Cycles from the one in which the first pixel of an image is taken to the one in which its last
         number leaves, where neither end waits and the engine has nothing to do."""
-        return _codes_there(self.front) + _answered(self.compiled)
+        return _codes_there(self.front) + self.compiled.latency
 
 
 def _codes_there(front: PipelinePlan) -> int:
     """Cycles from the first pixel of an image to the first beat of its codes."""
     return 1 + front.streams[-1].last + CodeStore.latency
-
-
-def _answered(compiled: CompiledNetwork) -> int:
-    """Cycles from the first beat of codes to the last number."""
-    return before_first_read(compiled.network, compiled.config) + compiled.cycles - 1
-
-
-def _engine_interval(compiled: CompiledNetwork) -> int:
-    # The sequencer clears up between two images.
-    return _answered(compiled) + 2
 
 
 def _front_interval(front: PipelinePlan, load: int) -> int:
@@ -127,7 +117,7 @@ def make_hybrid(
     best: PipelinePlan | None = None
     for pace in _paces(math.prod(network.input_shape[:2])):
         plan = make_plan(first, pace=pace, evaluations=0, **options)
-        hidden = _front_interval(plan, load) <= _engine_interval(compiled)
+        hidden = _front_interval(plan, load) <= compiled.interval
         if best is None or (hidden and plan.stages[0].estimate() < best.stages[0].estimate()):
             best = plan
         if not hidden:

@@ -71,9 +71,10 @@ def engine_core(made: Bitstream) -> BoardCore:
 def report(made: Bitstream, compiled: CompiledNetwork, *, board: str, baud: int) -> dict:
     """The machine-readable report of a :class:`.bitstream.Bitstream` with the network `compiled`.
 
-    `fps` is the fastest clock of the routing over the cycles of an image, `fps_clock` the same at the
-    bitstream's clock, `fps_host` what the serial line carries without an engine behind it and
-    `fps_end_to_end` both one after the other, as they happen.
+    `fps` is the fastest clock of the routing over the interval of images, their loading included,
+    `fps_clock` the same at the bitstream's clock, `latency_us` at that clock from the first byte of an image
+    to its last result, without the line. `fps_host` is what the serial line carries without an engine behind
+    it and `fps_end_to_end` both one after the other, as they happen.
     """
     line = line_seconds(made, compiled.network, baud)
     compute = compiled.cycles / made.clock_hz
@@ -81,8 +82,11 @@ def report(made: Bitstream, compiled: CompiledNetwork, *, board: str, baud: int)
         "config": engine_core(made).config.as_dict(),
         "network": compiled.network.name,
         "cycles": compiled.cycles,
-        "fps": made.fmax_hz / compiled.cycles,
-        "fps_clock": made.clock_hz / compiled.cycles,
+        "interval_cycles": compiled.interval,
+        "latency_cycles": compiled.latency,
+        "latency_us": 1e6 * compiled.latency / made.clock_hz,
+        "fps": made.fmax_hz / compiled.interval,
+        "fps_clock": made.clock_hz / compiled.interval,
         "fps_host": 1 / line,
         "fps_end_to_end": 1 / (line + compute),
         "memory_bits": compiled.memory_bits,

@@ -89,13 +89,14 @@ def measure(
     `name`, `structure` and `steps` of each), the :data:`FIGURES`, and `reason`: why the network does not run
     so or does not fit the device, None if nothing is in the way.
 
-    `cycles` are per image, of a pipeline its `interval_cycles`, beside `latency_cycles` from the first pixel
-    to the last number; `binary_ops` are the one-bit products that an image needs, `utilization` is their
+    `cycles` are those that an image's layers take, of a pipeline its `interval_cycles`, which are from an
+    image to the next one, loading included; `latency_cycles` are from the first beat of an image to its last
+    number; `binary_ops` are the one-bit products that an image needs, `utilization` is their
     share of what an engine's array makes; `predicted_cells` and `predicted_brams` are counted before a
     pipeline is synthesized, where its target's can be, and one that has no room by that is not synthesized.
     `luts` are packed cells where routed, else synthesized ones, None for gates; `images_per_second_per_mhz`
-    is 1e6 / cycles, `images_per_second` the same times `fmax_mhz`, which only routing tells. A point whose
-    tool was stopped is not final: it may come out otherwise another time.
+    is 1e6 / interval_cycles, `images_per_second` the same times `fmax_mhz`, which only routing tells. A point
+    whose tool was stopped is not final: it may come out otherwise another time.
     """
     point = {"config": None, "layers": None} | dict.fromkeys(FIGURES) | {"reason": None}
     final = True
@@ -131,7 +132,9 @@ def _engine(point: dict, network: IntegerNetwork, parameters: dict, goal: Goal) 
     point["cycles"] = per_image(compiled.cycles, config)
     point["binary_ops"] = per_image(operations, config)
     point["utilization"] = operations / (compiled.cycles * config.binary_ops_per_cycle)
-    point["images_per_second_per_mhz"] = 1e6 / point["cycles"]
+    point["interval_cycles"] = per_image(compiled.interval, config)
+    point["latency_cycles"] = compiled.latency
+    point["images_per_second_per_mhz"] = 1e6 / point["interval_cycles"]
     return _Design(
         unit=make_unit("engine", config, goal.target),
         make_core=partial(network_board, compiled),

@@ -19,6 +19,8 @@ def test_supported_network(dorefa):
     names = [layer["name"] for layer in report["layers"]]
     assert names == ["conv0", "conv1", "conv2", "conv3", "conv4", "fc1"]
     assert report["cycles_estimate"] == sum(layer["cycles"] for layer in report["layers"])
+    # Loading is not among the layers' cycles.
+    assert report["cycles_estimate"] < report["latency_cycles"] == report["interval_cycles"] - 2
     assert report["memory_bits"] == sum(report["memories"].values()) > 100_000
     assert all(layer["bound"] <= layer["cycles"] for layer in report["layers"])
 

@@ -86,6 +86,9 @@ def test_table_report_and_second_run(dorefa, model, cache, tmp_path):
             "-",
         ).report
         assert checked["config"] == point["config"] and checked["cycles_estimate"] == point["cycles"]
+        assert checked["interval_cycles"] == point["interval_cycles"]
+        assert point["images_per_second_per_mhz"] == 1e6 / point["interval_cycles"]
+        assert checked["latency_cycles"] == point["latency_cycles"]
     with open(tmp_path / "a" / "explore.csv", newline="") as file:
         lines = list(csv.DictReader(file))
     assert [line["reason"] for line in lines] == [point["reason"] or "" for point in report["points"]]

@@ -96,6 +96,22 @@ def test_packet_of_wrong_length_is_noticed(small):
         run(small, "verilator", verilog_text=dead)
 
 
+@pytest.mark.parametrize("simulator", ["verilator", "amaranth"])
+@pytest.mark.parametrize("kind", ["small", "streaming"])
+def test_interval_and_latency_are_those_predicted(kind, simulator, request):
+    """Loading, and what the sequencer does between two images, included."""
+    case = request.getfixturevalue(kind)
+    report = run(case, simulator, limit=3)
+    assert report.measured_interval_cycles == report.interval_cycles == case.compiled.interval
+    assert report.measured_latency_cycles == report.latency_cycles == case.compiled.latency
+    assert report.latency_cycles > report.cycles + case.images[0].size / case.config.port_bytes
+    single = run(case, simulator, limit=1)
+    assert single.measured_interval_cycles is None and single.interval_cycles == report.interval_cycles
+    slow = run(case, simulator, limit=2, stalls=40)
+    assert slow.measured_interval_cycles > slow.interval_cycles == report.interval_cycles
+    assert slow.measured_latency_cycles > slow.latency_cycles == report.latency_cycles
+
+
 def test_amaranth_is_bit_exact_with_stalls(small, seed):
     report = run(small, "amaranth", limit=2, stalls=30, seed=seed)
     assert report.bit_exact, report.mismatches[:1]

@@ -68,4 +68,10 @@ def fault(network, config, run, *, seed, text):
     found, expected = ([layer.cycles for layer in layers] for layers in (report.layers, compiled.layers))
     if run.plain and found != expected:
         return f"{run}: layers took {found} cycles, predicted are {expected}"
+    times = ("interval", "latency")
+    found, expected = (
+        [getattr(report, f"{kind}{name}_cycles") for name in times] for kind in ("measured_", "")
+    )
+    if run.plain and found != expected:
+        return f"{run}: interval and latency are {found} cycles, predicted are {expected}"
     return None

@@ -50,7 +50,9 @@ def test_a_bitstream_its_report_and_settings(tmp_path, seed):
     assert made.clock_hz == 24e6 <= made.fmax_hz
     assert 0 < made.brams <= 32 and 0 < made.luts <= 7680
     report = board_report.report(made, compiled, board="ice40_hx8k_b_evn", baud=1_000_000)
-    assert report["fps"] == made.fmax_hz / compiled.cycles
+    assert report["fps"] == made.fmax_hz / compiled.interval and report["cycles"] == compiled.cycles
+    assert (report["interval_cycles"], report["latency_cycles"]) == (compiled.interval, compiled.latency)
+    assert report["latency_us"] == pytest.approx(1e6 * compiled.latency / made.clock_hz)
     image = math.prod(compiled.network.input_shape)
     line = (5 + image + 4 * compiled.network.classes) * 10 / 1_000_000
     assert report["fps_host"] == 1 / line
