@@ -37,9 +37,9 @@ def run(args: argparse.Namespace) -> int:
         )
     header = ["--board", "target", "device", "LUTs", "RAMs", "MHz", "lanes", "rows"]
     left_out = ("oscillator_mhz", "note")
-    out.table(header, [[own for key, own in board.items() if key not in left_out] for board in boards])
-    for board in boards:
-        if board["note"]:
-            out.say(f"{board['name']}: {board['note']}")
+    out.table(header, [[own for key, own in found.items() if key not in left_out] for found in boards])
+    for name, board in BOARDS.items():
+        if board.note:
+            out.say(f"{name}: {board.note}")
     out.report({"boards": boards})
     return 0
