@@ -5,7 +5,7 @@ import argparse
 from dorefa.golden.errors import InputError
 
 from .common import options
-from .common.layers import bipolar_inputs, layer_table, say_bipolar, say_groups
+from .common.layers import bipolar_inputs, layer_table, say_bipolar, say_groups, say_times
 from .common.output import Output
 from .pipeline.check import check_pipeline
 from .pipeline.check_hybrid import check_hybrid
@@ -94,10 +94,7 @@ def run(args: argparse.Namespace) -> int:
     say_groups(out, layers)
     say_bipolar(out, report["bipolar_activations"])
     out.say(f"about {report['cycles_estimate']:,} cycles per image")
-    out.say(
-        f"an image every {report['interval_cycles']:,} cycles with loading, {report['latency_cycles']:,} "
-        "from its first byte to its last result"
-    )
+    say_times(out, report["interval_cycles"], report["latency_cycles"])
     if compiled.stream_bytes:
         out.say(f"{report['stream_bytes']:,} bytes of weights stream in per image")
     if compiled.trunk_stream_bytes:

@@ -7,7 +7,7 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.files import write_file
 
 from .common import options
-from .common.layers import bipolar_inputs, layer_table, say_bipolar, say_groups
+from .common.layers import bipolar_inputs, layer_table, say_bipolar, say_groups, say_times
 from .common.output import Output, Progress, results_file
 from .pipeline.options import add_architecture, is_streamed
 from .pipeline.simulate import simulate_streamed
@@ -248,9 +248,7 @@ def _say(out, result):
     else:
         names = ", ".join(result.compared)
         out.say(f"compared: the results of {names} at the port, no layer inside the netlist")
-    out.say(
-        f"{result.cycles:,.0f} cycles per image; with loading one every {result.interval_cycles:,.0f}, "
-        f"{result.latency_cycles:,} from its first byte to its last result"
-    )
+    out.say(f"{result.cycles:,.0f} cycles per image")
+    say_times(out, result.interval_cycles, result.latency_cycles)
     for mismatch in result.mismatches:
         out.say(f"difference: {mismatch}")

@@ -1,4 +1,5 @@
-"""What `check` and `simulate` print of layers: the table, why some are slow, what bipolar inputs cost."""
+"""What `check` and `simulate` print of layers: the table, why some are slow, what bipolar inputs cost; and of
+an image."""
 
 from __future__ import annotations
 
@@ -38,6 +39,14 @@ def say_groups(out: Output, layers: Sequence[LayerReport]) -> None:
         said += [f"slow: {layer.slow}"] if layer.slow else []
         if said:
             out.say(f"{layer.name}: utilization {layer.utilization:.3f}; {'; '.join(said)}")
+
+
+def say_times(out: Output, interval: float, latency: int) -> None:
+    """Prints how far images are apart, and how long one takes, in cycles without waits."""
+    out.say(
+        f"an image every {interval:,.0f} cycles with loading, {latency:,} from its first byte to its last "
+        "result"
+    )
 
 
 def bipolar_inputs(network: IntegerNetwork, layers: Sequence[LayerReport]) -> list[dict]:
