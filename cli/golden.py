@@ -12,7 +12,7 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.files import write_file
 
 from .common import options
-from .common.output import Output, Progress, new_folder, results_file
+from .common.output import Output, Progress, counted, new_folder, results_file
 
 SUMMARY = "run the integer golden model on images"
 EXAMPLE = "dorefa golden digits --input images.npy --labels labels.npy --output scores.npy"
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
                 write_file(path, results_file(arrays))
                 written.append(str(path))
     report: dict[str, Any] = {"network": network.name, "images": len(images), "files": written}
-    out.say(f"{network.name}: {len(images)} images")
+    out.say(f"{network.name}: {counted(len(images), 'image')}")
     report["notes"] = out.notes(network.notes)
     if labels is not None:
         (scores,) = real.values()

@@ -11,7 +11,7 @@ from dorefa.golden.reading import read_json, shown
 
 from .common import options
 from .common.boards import DEFAULT_BAUD, SETTINGS, check_neighbors, open_port
-from .common.output import Output, Progress, array_file
+from .common.output import Output, Progress, array_file, counted
 
 SUMMARY = "classify images on a programmed board through its serial port"
 EXAMPLE = f"dorefa run --port /dev/ttyUSB1 --input X.npy --settings ulx3s/{SETTINGS}"
@@ -80,7 +80,9 @@ def run(args: argparse.Namespace) -> int:
         cycles = board.cycles()
     contents = {"outputs": outputs.tolist(), "images": len(outputs), "cycles": cycles}
     contents["fps"] = len(outputs) / seconds
-    out.say(f"{len(outputs)} images, {contents['fps']:.1f} a second, {cycles:,} cycles the last one")
+    out.say(
+        f"{counted(len(outputs), 'image')}, {contents['fps']:.1f} a second, {cycles:,} cycles the last one"
+    )
     if args.output is not None:
         write_file(args.output, array_file(outputs))
         out.say(f"wrote {args.output}")

@@ -8,7 +8,7 @@ from dorefa.golden.files import write_file
 
 from .common import options
 from .common.layers import bipolar_inputs, layer_table, say_bipolar, say_groups, say_times
-from .common.output import Output, Progress, results_file
+from .common.output import Output, Progress, counted, results_file
 from .pipeline.options import add_architecture, is_streamed
 from .pipeline.simulate import simulate_streamed
 
@@ -63,6 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=catalog.names(lambda target: target.netlist),
         help=f"of --netlist, default {catalog.DEFAULT}",
     )
+    parser.add_argument(
+        "--trace",
+        metavar="FILE.vcd",
+        help="write the waveform of all signals but memories (in Verilator or Amaranth); without --input or "
+        "--limit of one image",
+    )
     parser.add_argument("--output", metavar="Y.npy", help=options.OUTPUT_HELP)
     parser.add_argument("--logits", metavar="L.npy", help="float64 accumulators x scale + bias")
     options.add_network_options(parser)
@@ -81,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
         return simulate_streamed(args, lambda network, simulator: _images(args, network, simulator, 1))
     out = Output(
         args.json,
-        outputs={"--output": args.output, "--logits": args.logits},
+        outputs={"--output": args.output, "--logits": args.logits, "--trace": args.trace},
         inputs={
             "--engine": None if args.engine is None else file_set.paths(args.engine),
             **options.input_files(args),
@@ -98,6 +104,8 @@ def run(args: argparse.Namespace) -> int:
         if path is not None:
             write_file(path, results_file(arrays))
             out.say(f"wrote {path}")
+    if args.trace is not None:
+        out.say(f"wrote {args.trace}")
     _say(out, result)
     contents = result.as_dict() | {"notes": out.notes(network.notes)}
     if netlist:
@@ -159,6 +167,7 @@ def _simulate(out, args, network, config, generated, simulator, why):
             module=generated.module if generated else MODULE,
             preloaded=generated is not None and generated.engine["preloaded"] is not None,
             ports_only=args.netlist,
+            trace=args.trace,
             progress=lambda done, total: progress.update(done, total=total),
         )
     why = "netlists run in no other" if args.netlist and args.simulator == "auto" else why
@@ -223,7 +232,9 @@ def _images(args, network, simulator, batch):
     from dorefa.golden.zoo.datasets import digits_sample
 
     few = -(-_FEW_IMAGES // batch) * batch
-    count = args.limit or (few if args.netlist else _DEFAULT_IMAGES[simulator])
+    count = few if args.netlist else _DEFAULT_IMAGES[simulator]
+    # A waveform grows with every cycle.
+    count = args.limit or (batch if args.trace is not None else count)
     labels = None
     if args.input is not None:
         images = options.read_images(args.input, network)
@@ -238,7 +249,7 @@ def _images(args, network, simulator, batch):
 
 
 def _say(out, result):
-    out.say(f"{result.images} images in {result.simulator} ({result.why})")
+    out.say(f"{counted(result.images, 'image')} in {result.simulator} ({result.why})")
     out.say(f"bit-exact: {'yes' if result.bit_exact else 'NO'}")
     if result.accuracy is not None:
         out.say(f"accuracy {result.accuracy:.4f}")

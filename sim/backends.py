@@ -84,4 +84,6 @@ def run(simulator: str, job: Job, verilog: str | None) -> tuple[list[Trace], int
         return verilator.run(job, verilog)
     from .cocotb import runner
 
+    if job.waveform is not None:
+        raise Unavailable(f"{simulator} writes no waveform; accepted with one: verilator, amaranth")
     return runner.run(job, verilog, simulator=simulator)

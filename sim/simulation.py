@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from dorefa.golden.errors import InputError
+from dorefa.golden.files import PathName, write_file
 from dorefa.golden.lowering.integer_network import IntegerNetwork
 from dorefa.golden.lowering.lower import lower
 from dorefa.golden.network.network import Network
+from dorefa.golden.process.scratch import scratch_folder
 from dorefa.golden.run.integer import real_arrays, result_arrays, run_integer
 from dorefa.hw.compiler.compile import CompiledNetwork, compile_network
 from dorefa.hw.compiler.packets import of_image, result_maps
@@ -44,6 +47,7 @@ def simulate(
     preloaded: bool = False,
     ports_only: bool = False,
     reset_after: int = 0,
+    trace: PathName | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> SimulationReport:
     """Runs `network` on the Verilog of an engine and compares it with golden, layer by layer.
@@ -60,8 +64,9 @@ def simulate(
     network already, so that nothing is loaded; ports_only: whether it is a
     netlist with its cell models: the network is loaded through AXI4-Lite, and the results at the port are
     all that is compared (Verilator only); reset_after: cycles of the last packet after which a reset ends it
-    and everything begins, with memories as they are then (Verilator only; 0: no reset); progress: called
-    with (images done, images).
+    and everything begins, with memories as they are then (Verilator only; 0: no reset); trace: a VCD
+    file to write, of all signals but memories, also of an engine that does not finish (not in Icarus);
+    progress: called with (images done, images).
 
     Raises InputError for input that cannot work (shapes, a network too large for `config`, a
     missing simulator, a count that is no multiple of the engine's `batch`) and
@@ -96,7 +101,9 @@ def simulate(
     )
 
     def run(name: str, why: str) -> tuple[list[Trace], int, str, str]:
-        return *backends.run(name, job, verilog_text), name, why
+        if trace is None:
+            return *backends.run(name, job, verilog_text), name, why
+        return *_traced(name, job, verilog_text, trace), name, why
 
     traces, network_load_cycles, name, why = backends.with_simulator(
         "verilator" if compiled_only else simulator, run
@@ -123,6 +130,17 @@ def simulate(
         why=why,
         network_load_cycles=network_load_cycles,
     )
+
+
+def _traced(name: str, job: Job, verilog_text: str | None, path: PathName) -> tuple[list[Trace], int]:
+    """:func:`.backends.run` with a waveform at `path`."""
+    with scratch_folder() as folder:
+        waveform = folder / "trace.vcd"
+        try:
+            return backends.run(name, replace(job, waveform=waveform), verilog_text)
+        finally:
+            if waveform.exists():
+                write_file(path, waveform.read_bytes())
 
 
 def _per_image(compiled: CompiledNetwork, trace: Trace) -> Iterator[dict[str, np.ndarray]]:

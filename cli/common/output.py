@@ -135,6 +135,11 @@ def _plain(value):
     raise TypeError(f"{type(value).__name__} does not belong in a report")
 
 
+def counted(count: int, noun: str) -> str:
+    """So many of a thing, as ``1 image`` and ``1,000 images``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def format_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A plain text table: columns two spaces apart, as wide as their widest cell."""
     cells = [[_cell(value) for value in row] for row in rows]

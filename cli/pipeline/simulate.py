@@ -10,7 +10,7 @@ from dorefa.golden.errors import InputError
 from dorefa.golden.files import write_file
 
 from ..common import options
-from ..common.output import Output, results_file
+from ..common.output import Output, counted, results_file
 from .streamed import streamed
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ def simulate_streamed(args: argparse.Namespace, images_of: ImagesOf) -> int:
         inputs=options.input_files(args),
     )
     network = lower(options.load_network(args.model, args))
+    if args.trace is not None:
+        raise InputError(f"--trace is {args.trace}; accepted: only with --architecture engine")
     if args.target is not None:
         raise InputError(f"--target is {args.target}; accepted: only with --netlist")
     # Said before the search for a plan, which takes its time.
@@ -57,7 +59,7 @@ def simulate_streamed(args: argparse.Namespace, images_of: ImagesOf) -> int:
         if path is not None:
             write_file(path, results_file(arrays))
             out.say(f"wrote {path}")
-    out.say(f"{found.images} images in {found.simulator} ({found.why})")
+    out.say(f"{counted(found.images, 'image')} in {found.simulator} ({found.why})")
     out.say(f"bit-exact: {'yes' if found.bit_exact else 'NO'}, {len(found.compared)} layers compared")
     if found.accuracy is not None:
         out.say(f"accuracy {found.accuracy:.4f}")

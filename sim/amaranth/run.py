@@ -17,5 +17,5 @@ def run(job: Job) -> tuple[list[Trace], int]:
     """
     stalls = Stalls(np.random.default_rng(job.seed), source=job.stalls, sink=job.stalls)
     bench = Bench(job, stalls=stalls)
-    bench.run(bench.watch)
+    bench.run(bench.watch, waves=job.waveform)
     return bench.traces, 0

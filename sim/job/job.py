@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -30,7 +31,8 @@ class Job:
     directly; preloaded: whether the Verilog holds the network already, so that nothing is loaded;
     ports_only: whether the Verilog is a netlist, of which nothing but the ports is known; reset_after: cycles
     of the last packet after which a reset ends it, and the job begins, without loading memories again
-    (0: none); module: the Verilog's top; progress: called with (images done, images).
+    (0: none); module: the Verilog's top; waveform: the path of a VCD file that is
+    written, if any; progress: called with (images done, images).
     """
 
     compiled: CompiledNetwork
@@ -43,6 +45,7 @@ class Job:
     ports_only: bool = False
     reset_after: int = 0
     module: str = MODULE
+    waveform: Path | None = None
     progress: Callable[[int, int], None] | None = None
 
     @property

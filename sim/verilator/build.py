@@ -27,7 +27,7 @@ HARNESS, SESSION, LINE = (
 )
 HEADERS = tuple(
     Path(__file__).with_name(f"harness_{part}.h")
-    for part in ("basics", "commands", "fields", "job", "memories", "model", "streams", "variables")
+    for part in ("basics", "commands", "fields", "job", "memories", "model", "streams", "trace", "variables")
 )
 
 VERILATOR_FLAGS = (
@@ -56,9 +56,13 @@ CXX_FLAGS = (
         for name in ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
     ),
 )
+# What a model that writes a waveform is built with besides: of all signals, whatever their width, and of no
+# memory.
+TRACE_FLAGS = ("--trace", "--trace-max-width", "0")
+_TRACE_DEFINES = ("-UVM_TRACE", "-DVM_TRACE=1", "-UVM_TRACE_VCD", "-DVM_TRACE_VCD=1")
 FAST, SLOW = "-O2", "-O0"  # code of every cycle, and code that runs once or for few cycles
 _LONG_RUN = 200_000  # cycles from which an optimized model pays
-RUNTIME = ("verilated", "verilated_dpi", "verilated_threads")
+RUNTIME = ("verilated", "verilated_dpi", "verilated_threads", "verilated_vcd_c")
 PROGRAM = "engine"
 _ROOM = 16 << 20  # bytes, more than any compiled model so far
 # Bytes of a source that is not worth a compiler run of its own, by optimization level.
@@ -215,16 +219,28 @@ def _build_model(
     folder: Path,
     fast: str,
     main: Path,
+    trace: bool,
 ) -> Path:
     """Builds the executable in `folder`."""
     verilator, variables = verilator_command()
     (folder / "engine.v").write_text(verilog)
     (folder / "engine.vlt").write_text(configuration)
-    command = [*verilator, *VERILATOR_FLAGS, "--top-module", top, "--Mdir", "model", "engine.vlt", "engine.v"]
+    command = [
+        *verilator,
+        *VERILATOR_FLAGS,
+        "--top-module",
+        top,
+        *(TRACE_FLAGS if trace else ()),
+        "--Mdir",
+        "model",
+        "engine.vlt",
+        "engine.v",
+    ]
     _run(command, folder, variables, "Verilator")
     # Paths relative to the folder: a compiler need not understand what is in that of the folder.
     # The headers, of a `main` that lies elsewhere.
     flags = [f'-DENGINE_TOP="{top}"', "-Imodel", f"-I{HARNESS.parent}", *_includes(_include_directory())]
+    flags += _TRACE_DEFINES if trace else ()
     objects = _compile(_join_small(folder, fast, main), cxx, flags, folder, fast)
     parts = [object_file.name for object_file in objects]
     parts += [str(runtime / f"{part}.o") for part in RUNTIME]
@@ -258,14 +274,15 @@ def build(
     wires: Iterable[tuple[str, str]] = (),
     main: Path = HARNESS,
     top: str = MODULE,
+    trace: bool = False,
 ) -> Path:
     """Path of the executable of this Verilog; built if it is not in the cache.
 
     memories: :func:`dorefa.sim.job.design.find_memories`; cycles: how many are to be simulated, because
     optimizing a model for a short run takes longer than it saves; ports_only: whether it is a netlist, driven
     and seen at its ports alone; wires: (module, name) of those that `main` looks at besides; main: the
-    program around it, HARNESS, SESSION or LINE; top: the module.
-    Several processes may build the same model at once: whichever
+    program around it, HARNESS, SESSION or LINE; top: the module; trace: whether it can write a
+    waveform.     Several processes may build the same model at once: whichever
     is first publishes it. Raises :class:`.Unavailable` when Verilator or the compiler is missing or does not
     work here, :class:`MachineError` when the cache cannot be written, RuntimeError when Verilator refuses the
     Verilog.
@@ -278,6 +295,8 @@ def build(
         SLOW,
         *VERILATOR_FLAGS,
         *CXX_FLAGS,
+        *(flag for flag in (*TRACE_FLAGS, *_TRACE_DEFINES) if trace),
+        *RUNTIME,
         *cxx,
         _output([*cxx, "--version"]),
         _output([*verilator, "--version"], variables),
@@ -291,5 +310,5 @@ def build(
     cache.check_writable(_ROOM)
     runtime = _runtime(_include_directory(), cxx, tools)
     with scratch_folder() as folder:
-        executable = _build_model(verilog, top, configuration, cxx, runtime, folder, fast, main)
+        executable = _build_model(verilog, top, configuration, cxx, runtime, folder, fast, main, trace)
         return cache.add(name, [executable]) / PROGRAM

@@ -1,6 +1,6 @@
 // Runs one engine, exported as Verilog and compiled by Verilator, on the images of a job file.
 //
-//   engine JOB RESULT SEED
+//   engine JOB RESULT SEED [WAVEFORM]
 //
 // Both files hold named fields (harness_fields.h). Of the result file: `load_cycles`; for every image the fields of
 // `Record::put`; `status` says why the run stopped, and `stopped` where (image, place) unless it is "done".
@@ -149,12 +149,13 @@ bool Bench::run(Results& results) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 4) fail("usage: engine JOB RESULT SEED");
+    if (argc != 4 && argc != 5) fail("usage: engine JOB RESULT SEED [WAVEFORM]");
     // Whatever nothing has written holds random bits, different for every seed.
     Verilated::randReset(2);
     Verilated::randSeed(std::atoi(argv[3]));
     Vengine top;
     Model model(top);
+    if (argc == 5) model.waveform.open(top, argv[4]);
     model.reset();  // before the memories are loaded, because the first cycle fills them with random bits
     const Job job(argv[1]);
     Results results(argv[2]);

@@ -3,6 +3,7 @@
 
 #include "Vengine.h"
 #include "harness_streams.h"
+#include "harness_trace.h"
 
 namespace {
 
@@ -16,10 +17,12 @@ struct Model {
     void settle() {
         top.clk = 0;
         top.eval();
+        waveform.settled(cycle);
     }
     void edge() {
         top.clk = 1;
         top.eval();
+        waveform.clocked(cycle);
         ++cycle;
     }
     void reset() {
@@ -44,6 +47,7 @@ struct Model {
 
     Vengine& top;
     Ports ports;
+    Waveform waveform;
     uint64_t cycle = 0;
 };
 

@@ -70,8 +70,10 @@ def run(job: Job, verilog: str) -> tuple[list[Trace], int]:
         cycles=cycles,
         ports_only=job.ports_only,
         top=job.module,
+        trace=job.waveform is not None,
     )
-    parts = _parts(job, (os.cpu_count() or 1) if model.is_long(cycles) else 1)
+    together = job.waveform is None and model.is_long(cycles)
+    parts = _parts(job, (os.cpu_count() or 1) if together else 1)
     with ThreadPoolExecutor(len(parts)) as pool:
         outcomes = list(pool.map(lambda part: _run_part(executable, memories, *part), parts))
     return [trace for traces, _ in outcomes for trace in traces], outcomes[0][1]
@@ -106,5 +108,6 @@ def _run_part(
         (folder / "job").write_bytes(job_file(job, memories))
         # Verilator takes its seed as a positive 31-bit number
         seed = 1 + job.seed % 0x7FFFFFFE
-        _execute([str(executable), "job", "result", str(seed)], folder, job)
+        waveform = [] if job.waveform is None else [str(job.waveform)]
+        _execute([str(executable), "job", "result", str(seed), *waveform], folder, job)
         return read_results(Fields.read(folder / "result", "result file"), job, memories, first)
