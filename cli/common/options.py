@@ -186,7 +186,10 @@ def add_engine_options(
     if lists:
         title = "engine (each option takes one value or several, as 32,64; what is not given is sized)"
     else:
-        title = "engine (what is not given is sized from the model, or else from the preset `default`)"
+        title = (
+            "engine (what is not given is sized from the model, or else from the preset `default`, as far as "
+            "what is given allows)"
+        )
     group = parser.add_argument_group(title)
     group.add_argument("--config", metavar="FILE.toml", help="engine parameters from a file")
     group.add_argument("--preset", metavar="NAME", help=f"one of {', '.join(PRESETS)}")
@@ -263,12 +266,12 @@ def engine_config(
     """The :class:`EngineConfig` of the command line, sized for `network` (integer) if given, and for `target`
     where one is known; `sizes` are parameters that it fixes unless the command line does."""
     from dorefa.hw.compiler.sizing import fit, general
-    from dorefa.hw.config.engine import preset
+    from dorefa.hw.config.defaults import default_with
 
     overrides = (target.sizes if target else {}) | (sizes or {}) | engine_overrides(args)
     if network is not None:
         return fit(network, **overrides)
-    return general(**overrides) if target else preset("default").replace(**overrides)
+    return general(**overrides) if target else default_with(**overrides)
 
 
 def say_chosen(out: Output, args: argparse.Namespace, config: EngineConfig, target: Target) -> None:

@@ -11,8 +11,9 @@ import numpy as np
 from dorefa.golden.errors import InputError
 from dorefa.golden.lowering.integer_network import IntegerLayer, IntegerNetwork
 
+from ..config.defaults import known_sizes
 from ..config.engine import EngineConfig
-from ..config.ranges import RANGES, check_parameter, check_range
+from ..config.ranges import RANGES, check_range
 from ..interface.encodings import engine_encoding
 from ..interface.quantizers import quantizer_of
 from ..interface.trunk_stores import TRUNK_STORES, trunk_store
@@ -93,16 +94,7 @@ def general(**overrides: Any) -> EngineConfig:
     bits and channels as those of the default, and as many groups of a pixel as of a line.
     """
     default = EngineConfig()
-    # The message about an unknown name is the configuration's.
-    unknown = overrides.keys() - default.as_dict().keys()
-    default.replace(**dict.fromkeys(unknown))
-    for name, value in overrides.items():
-        check_parameter(name, value)
-    sizes = default.as_dict() | overrides
-    if "a_bits" not in overrides:
-        sizes["a_bits"] = max(sizes["a_bits"], sizes["out_bits"])
-    elif "out_bits" not in overrides:
-        sizes["out_bits"] = min(sizes["a_bits"], sizes["out_bits"])
+    sizes = known_sizes(overrides)
     sizes = sizes | {"quant": _draining_quant(sizes)} | overrides
     draft = EngineConfig(**(sizes | smallest_reader(sizes, overrides)))
     chosen = {
