@@ -75,7 +75,8 @@ ALLOWED |= {
     "cli.common": "",
     "cli.training": "cli.common",
     "cli.pipeline": "cli.common",
-    "cli": "cli.common cli.training cli.pipeline",
+    "cli.reporting": "",
+    "cli": "cli.common cli.training cli.pipeline cli.reporting",
     "cli.demo": "cli cli.common",
 }
 
