@@ -65,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     from dorefa.hw.compiler.compile import compile_network
     from dorefa.hw.generate.file_set import file_set, paths, write_set
     from dorefa.hw.generate.names import checked_name
+    from dorefa.hw.generate.testbench import BENCH, IMAGE, RESULTS
     from dorefa.hw.verilog.export import MODULE
     from dorefa.synth.targets.catalog import find_target
 
@@ -93,6 +94,7 @@ def run(args: argparse.Namespace) -> int:
         # What is written besides the engine's own files.
         wanted = {"memories.v": args.memory == "macro", "config.json": args.librelane is not None}
         wanted |= dict.fromkeys(("network.json", "load.bin", "weights.bin"), compiled is not None)
+        wanted |= dict.fromkeys((BENCH, IMAGE, RESULTS), compiled is not None and fabric is None)
         out.claim(outputs={"--output": [path for path in paths(folder) if wanted.get(path.name, True)]})
         contents = file_set(
             config,

@@ -24,6 +24,7 @@ from ..verilog.export import MODULE, generator_version
 from .manifest import engine_parts
 from .names import checked_name
 from .network_files import network_parts
+from .testbench import BENCH, IMAGE, RESULTS, testbench_files
 
 ENGINE, NETWORK = "engine.json", "network.json"
 # All that a set may have, in the order in which they take their names: what describes others comes last.
@@ -36,11 +37,14 @@ NAMES = (
     "config.json",
     "load.bin",
     "weights.bin",
+    BENCH,
+    IMAGE,
+    RESULTS,
     NETWORK,
     ENGINE,
 )
 # Of these none may lie beside a set that has not written it; config.json is a name that others use.
-_OWN = ("memories.v", "load.bin", "weights.bin", NETWORK)
+_OWN = ("memories.v", "load.bin", "weights.bin", BENCH, IMAGE, RESULTS, NETWORK)
 _ACCEPTED = "the files of one `dorefa generate`"
 # Of load.bin: an address and a word.
 _WRITE_BYTES = 8
@@ -72,13 +76,16 @@ def file_set(
     fabric: str | None = None,
     name: str = MODULE,
 ) -> dict[str, bytes]:
-    """All files of an engine, {name: content}, and those of the network `compiled` for it.
+    """All files of an engine, {name: content}, and those of the network `compiled` for it, with a testbench.
 
     With `preload` the network is inside the Verilog. `memory`, `librelane_period_ns`, `fabric` and `name` as
     of :func:`.manifest.engine_parts`. engine.json has ``sha256`` of every other file and its
     :func:`interface_sha256`; network.json ``sha256`` of the files that it describes and, in ``engine``, the
     ``interface_sha256`` of the engines that these load and ``sha256`` of the engine.v it was written with.
     """
+    files, network = ({}, {}) if compiled is None else network_parts(compiled, preloaded=preload)
+    # Nobody but the family's own tools knows its cells.
+    benched = compiled is not None and fabric is None
     texts, description = engine_parts(
         config,
         compiled if preload else None,
@@ -86,11 +93,13 @@ def file_set(
         librelane_period_ns=librelane_period_ns,
         fabric=fabric,
         name=name,
+        bench_files=(*files, IMAGE, RESULTS) if benched else (),
     )
     contents = {file: text.encode() for file, text in texts.items()}
     interface = interface_sha256(config)
     if compiled is not None:
-        files, network = network_parts(compiled, preloaded=preload)
+        if benched:
+            contents |= testbench_files(compiled, description["ports"], files, name=name)
         engine = {"interface_sha256": interface, "sha256": sha256(contents["engine.v"])}
         network |= {"preloaded": preload, "engine": engine, "sha256": _hashes(files)}
         contents |= {NETWORK: _json(network), **files}

@@ -22,7 +22,8 @@ SEEDS = [f"noise_seed_{word}" for word in range(4)]
 
 def texts(*arguments, **options):
     """The files of an engine as text, {name: text}."""
-    return {name: content.decode() for name, content in file_set(*arguments, **options).items()}
+    contents = file_set(*arguments, **options)
+    return {name: content.decode() for name, content in contents.items() if not name.endswith(".bin")}
 
 
 @pytest.fixture(scope="module")
