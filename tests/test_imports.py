@@ -54,7 +54,8 @@ ALLOWED = {
     "hw.hybrid": "golden golden.lowering hw.config hw.engine hw.compiler hw.pipeline hw.shell hw.generate",
     "hw.verilog": "golden golden.process hw.lib hw.fabric",
     "hw.shell": "golden hw.config hw.interface hw.engine",
-    "hw.generate": "golden golden.random golden.run hw.config hw.interface hw.engine hw.shell hw.compiler hw.verilog",
+    "hw.generate": "golden golden.random golden.run hw.config hw.interface hw.engine hw.shell hw.compiler"
+    " hw.verilog",
 }
 # Rooms whose packages may import anything of the rooms below, and of each other what stands here.
 BELOW = {"sim": ("golden", "hw"), "synth": ("golden", "hw"), "cli": ("golden", "hw", "sim", "synth")}
