@@ -66,6 +66,15 @@ def test_bitstream(dorefa, folder):
     outcome = dorefa(*build)
     assert outcome.status == 0, outcome
     assert (folder / "ulx3s" / "ulx3s_25f.bit").stat().st_size > 10_000
+    # The guide's figures are those that are printed.
+    cells, clock = re.search(
+        r"([\d,]+ logic cells, \d+ block RAMs), at most ([\d.]+) MHz", outcome.out
+    ).groups()
+    rate = re.search(r"([\d,.]+) images a second at the fastest clock", outcome.out)[1]
+    line = re.search(r"baud carries ([\d,.]+) images a second", outcome.out)[1]
+    said = " ".join(GUIDE.split())
+    assert f"takes {cells.replace(', ', ' and ')} and reaches {clock} MHz: {rate} images a second" in said
+    assert f"{line} through the serial line" in said
 
 
 @pytest.mark.slow
