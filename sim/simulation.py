@@ -59,9 +59,8 @@ def simulate(
     in a cycle; latency: cycles, 0 to 100,000, that the memory outside takes before
     each packet; seed: of stalls and of what uninitialized memory holds; through_port: load the
     network through AXI4-Lite instead of directly into the memories (cocotb always does);
-    verilog_text: the Verilog to run instead of exporting the engine's, module: its top;
-    preloaded: whether that holds the
-    network already, so that nothing is loaded; ports_only: whether it is a
+    verilog_text: the Verilog to run instead of exporting the engine's, module: its top; preloaded: whether
+    that holds the network already, so that nothing is loaded; ports_only: whether it is a
     netlist with its cell models: the network is loaded through AXI4-Lite, and the results at the port are
     all that is compared (Verilator only); reset_after: cycles of the last packet after which a reset ends it
     and everything begins, with memories as they are then (Verilator only; 0: no reset); trace: a VCD

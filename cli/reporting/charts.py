@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,17 +62,19 @@ def sections(network: IntegerNetwork, report: Mapping[str, Any]) -> list[Section
 
 
 def _of_layers(layers: Sequence[Mapping[str, Any]], report: Mapping[str, Any]) -> list[Section]:
-    engine = "cycles" in layers[0]
-    cycles = "cycles" if engine else "latency_cycles"
+    in_turn = "cycles" in layers[0]
+    cycles = "cycles" if in_turn else "latency_cycles"
     kind = "bound_by" if "bound_by" in layers[0] else "structure"
     text = (
-        "Cycles of an image, layer after layer, in the colours of what binds them; its loading in front."
-        if engine
-        else "Cycles from what a result needs to the result, in the colours of the structures."
+        "Cycles of an image, layer after layer"
+        if in_turn
+        else "Cycles from what a result needs to the result"
     )
+    text += ", in the colours of "
+    text += "what binds them; its loading in front." if kind == "bound_by" else "the structures."
     return [
         Section(
-            title="Where the cycles go" if engine else "Latency of the layers",
+            title="Where the cycles go" if in_turn else "Latency of the layers",
             text=text,
             root="timeline",
             model=_timeline(layers, report, cycles, kind),
@@ -107,31 +110,26 @@ def _timeline(
     layers: Sequence[Mapping[str, Any]], report: Mapping[str, Any], cycles: str, kind: str
 ) -> UIElement:
     """Bars of the layers' `cycles`, one behind the other, in the colours of their `kind`."""
-    plot = _plot(
-        height=60 + 26 * (len(layers) + 1), tools="pan,xwheel_zoom,reset,save", y_range=_names(layers)
-    )
-    kinds = list(dict.fromkeys(str(layer.get(kind, "engine")) for layer in layers))
-    at = 0.0
+    plot = _plot(height=60 + 26 * (len(layers) + 1), tools="pan,xwheel_zoom,reset,save")
+    bars, at = [], 0.0
     if report.get("cycles_estimate") is not None:
-        plot.y_range.factors.append("loading")
-        at = report["latency_cycles"] + 1 - report["cycles_estimate"]
-        _bars(plot, "loading", "#b0bec5", [{"name": "loading", "begin": 0.0, "end": at, "cycles": at}])
-    begins = []
-    for layer in layers:
-        begins.append(at)
-        at += float(layer.get(cycles) or 0)
-    for color, own in zip(Category10_10 * (1 + len(kinds) // 10), kinds, strict=False):
-        bars = [
-            {
-                "name": layer["name"],
-                "begin": begin,
-                "end": begin + float(layer.get(cycles) or 0),
-                "cycles": float(layer.get(cycles) or 0),
-            }
-            for layer, begin in zip(layers, begins, strict=True)
-            if str(layer.get(kind, "engine")) == own
-        ]
-        _bars(plot, own, color, bars)
+        bars.append(("loading", "loading", report["latency_cycles"] + 1 - report["cycles_estimate"]))
+    bars += [(layer["name"], layer[kind], layer[cycles]) for layer in layers]
+    found: dict[str, dict[str, list[Any]]] = {}
+    for row, (name, own, many) in enumerate(bars):
+        columns = found.setdefault(own, {"row": [], "name": [], "begin": [], "end": [], "cycles": []})
+        for column, value in zip(columns.values(), (-row, name, at, at + many, many), strict=True):
+            column.append(value)
+        at += many
+    colors = itertools.chain(["#b0bec5"] if "loading" in found else [], itertools.cycle(Category10_10))
+    for (own, columns), color in zip(found.items(), colors, strict=False):
+        source = ColumnDataSource(columns)
+        plot.hbar(
+            y="row", left="begin", right="end", height=0.7, color=color, source=source, legend_label=own
+        )
+    # Names of layers need not differ.
+    plot.yaxis.ticker = [-row for row in range(len(bars))]
+    plot.yaxis.major_label_overrides = {-row: str(name) for row, (name, *_) in enumerate(bars)}
     plot.add_tools(HoverTool(tooltips=[("", "@name"), ("cycles", "@cycles{0,0}"), ("from", "@begin{0,0}")]))
     plot.xaxis.axis_label = "cycles"
     plot.xaxis.formatter.use_scientific = False
@@ -142,28 +140,17 @@ def _timeline(
     return plot
 
 
-def _names(layers: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Rows of a timeline, the first one on top."""
-    return [str(layer["name"]) for layer in reversed(layers)]
-
-
-def _bars(plot: Any, label: str, color: str, bars: Sequence[Mapping[str, Any]]) -> None:
-    source = ColumnDataSource({key: [bar[key] for bar in bars] for key in bars[0]})
-    plot.hbar(y="name", left="begin", right="end", height=0.7, color=color, source=source, legend_label=label)
-
-
 def _table(rows: Sequence[Mapping[str, Any]]) -> UIElement:
     """A table that can be sorted, of dictionaries with the same keys."""
     names = [name for name in rows[0] if any(row[name] is not None for row in rows)]
     columns = []
     for name in names:
-        numbers = all(isinstance(row[name], int | float | None) for row in rows)
-        whole = (
-            all(isinstance(row[name], int | None) or row[name] == int(row[name]) for row in rows)
-            if numbers
-            else False
-        )
-        formatter = NumberFormatter(format="0,0" if whole else "0,0.000") if numbers else StringFormatter()
+        values = [row[name] for row in rows if row[name] is not None]
+        if all(isinstance(value, int | float) for value in values):
+            whole = all(value == int(value) for value in values)
+            formatter = NumberFormatter(format="0,0" if whole else "0,0.000")
+        else:
+            formatter = StringFormatter()
         columns.append(TableColumn(field=name, title=name.replace("_", " "), formatter=formatter))
     return DataTable(
         source=ColumnDataSource({name: [row[name] for row in rows] for name in names}),

@@ -22,8 +22,8 @@ def config_file(
     shapes: Mapping[memory_macros.Shape, list[str]] | None = None,
     name: str = verilog.MODULE,
 ) -> str:
-    """Text of ``config.json`` beside ``engine.v``, whose top is `name`; the clock
-    has a period of `period_ns` nanoseconds.
+    """Text of ``config.json`` beside ``engine.v``, whose top is `name`; the clock has a
+    period of `period_ns` nanoseconds.
 
     `shapes`, of :class:`.export.MacroVerilog`, makes a macro of each shape of memory: views are
     expected at ``macros/MODULE.gds``, ``.lef`` and ``.lib``, locations of the instances (um) are the

@@ -281,11 +281,10 @@ def build(
     memories: :func:`dorefa.sim.job.design.find_memories`; cycles: how many are to be simulated, because
     optimizing a model for a short run takes longer than it saves; ports_only: whether it is a netlist, driven
     and seen at its ports alone; wires: (module, name) of those that `main` looks at besides; main: the
-    program around it, HARNESS, SESSION or LINE; top: the module; trace: whether it can write a
-    waveform.     Several processes may build the same model at once: whichever
-    is first publishes it. Raises :class:`.Unavailable` when Verilator or the compiler is missing or does not
-    work here, :class:`MachineError` when the cache cannot be written, RuntimeError when Verilator refuses the
-    Verilog.
+    program around it, HARNESS, SESSION or LINE; top: the module; trace: whether it can write a waveform.
+    Several processes may build the same model at once: whichever is first publishes it. Raises
+    :class:`.Unavailable` when Verilator or the compiler is missing or does not work here,
+    :class:`MachineError` when the cache cannot be written, RuntimeError when Verilator refuses the Verilog.
     """
     verilator, variables = verilator_command()
     cxx = cxx_command()

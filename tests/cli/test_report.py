@@ -73,9 +73,12 @@ def test_of_what_does_not_run(dorefa, tmp_path):
 def test_names_are_text(dorefa, tmp_path):
     """Those of a file are of whoever wrote it."""
     network = random_network(3, conv_layers=1, a_bits=2, max_macs=20_000, max_size=6)
-    layers = [dataclasses.replace(network.layers[0], name="<img src=x onerror=alert(1)></script>")]
+    names = "<img src=x onerror=alert(1)></script>", "loading"
+    layers = [
+        dataclasses.replace(layer, name=name) for layer, name in zip(network.layers, names, strict=False)
+    ]
     hostile = dataclasses.replace(
-        network, name="<script>alert(2)</script>", layers=(*layers, *network.layers[1:])
+        network, name="<script>alert(2)</script>", layers=(*layers, *network.layers[2:])
     )
     npz.save(hostile, tmp_path / "n.npz")
     outcome = dorefa("report", tmp_path / "n.npz", "-o", tmp_path / "r.html")

@@ -59,6 +59,27 @@ def test_lint_is_clean(memory, tmp_path, run_target):
     assert "%Warning" not in said and "%Error" not in said
 
 
+def test_waivers_are_for_the_engine_alone(tmp_path):
+    """Not for the files of whoever puts it into a design."""
+    own = "module other(input clk, rst, output q); assign q = clk; endmodule\n"
+    (tmp_path / "design.v").write_text(own)
+    contents = file_set(preset("tiny"))
+    write_set(tmp_path, contents)
+    (command,), variables = verilator_command()
+    arguments = ["--lint-only", "-Wall", "-Wno-MULTITOP", "engine.vlt", "engine.v", "design.v"]
+    done = subprocess.run(
+        [command, *arguments],
+        cwd=tmp_path,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    warnings = [line for line in done.stderr.splitlines() if line.startswith("%Warning")]
+    assert warnings and all(": design.v:" in line for line in warnings)
+    assert any("UNUSEDSIGNAL" in line and "'rst'" in line for line in warnings)
+
+
 def test_lint_finds_what_is_wrong(tmp_path, run_target):
     folder = tmp_path / "engine"
     folder.mkdir()
