@@ -9,7 +9,7 @@ from typing import Any
 
 from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.models.ui import UIElement
-from bokeh.models.widgets import DataTable, NumberFormatter, StringFormatter, TableColumn
+from bokeh.models.widgets import CellFormatter, DataTable, NumberFormatter, StringFormatter, TableColumn
 from bokeh.palettes import Category10_10
 from bokeh.plotting import figure
 
@@ -146,11 +146,10 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> UIElement:
     columns = []
     for name in names:
         values = [row[name] for row in rows if row[name] is not None]
+        formatter: CellFormatter = StringFormatter()
         if all(isinstance(value, int | float) for value in values):
             whole = all(value == int(value) for value in values)
             formatter = NumberFormatter(format="0,0" if whole else "0,0.000")
-        else:
-            formatter = StringFormatter()
         columns.append(TableColumn(field=name, title=name.replace("_", " "), formatter=formatter))
     return DataTable(
         source=ColumnDataSource({name: [row[name] for row in rows] for name in names}),
